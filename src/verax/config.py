@@ -1,0 +1,372 @@
+"""The analysis file: YAML checked by pydantic, the only place where a string chooses a function."""
+
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import pydantic
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from verax.errors import InputError, check_known, nearest
+
+Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Width: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Function: TypeAlias = str | Callable[..., Any]
+"""``module:name`` or ``path.py:name`` (relative to the analysis file); in Python, the callable itself."""
+
+
+class Strict(BaseModel):
+    """Frozen, with unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Source(Strict):
+    """Rows from files. Several files, or glob patterns, are read one after another."""
+
+    files: list[str] = Field(min_length=1, description="ROOT, Parquet or CSV files; glob patterns are expanded")
+    tree: str | None = Field(None, description="name of the TTree or RNTuple in ROOT files")
+    select: str | None = Field(None, description="keep the rows where this expression of columns is true")
+    weight: str | None = Field(None, description="expression of columns: expected events per row (default: 1)")
+
+
+class Sample(Source):
+    """Simulated events of one process."""
+
+    process: str
+    total: Width | None = Field(None, description="rescale the weights of this sample to this expected yield")
+
+
+class Dataset(Strict):
+    """A data set that verax knows by name, with its processes, weights and layout."""
+
+    name: Literal["higgsml", "fair_universe"]
+    file: str | None = Field(None, description="a local copy; higgsml: the shipped sample unless given")
+
+
+class SystematicBase(Strict):
+    """What all systematics share."""
+
+    name: str
+    group: str = Field("experimental", description="row of the uncertainty breakdown")
+    processes: list[str] | None = Field(None, description="processes it acts on (default: all)")
+
+
+class EnergyScale(SystematicBase):
+    """p_T → (1 + width·θ) p_T of one kind of object, with the missing transverse momentum and derived columns."""
+
+    effect: Literal["tau_energy_scale", "jet_energy_scale", "lepton_energy_scale"]
+    width: Width = Field(description="prior width of the relative scale, e.g. 0.03")
+
+
+class SoftMet(SystematicBase):
+    """Gaussian noise of θ·sigma on both components of the missing transverse momentum; one-sided by nature."""
+
+    effect: Literal["soft_met"]
+    sigma: Width = Field(description="noise per component at θ = 1, in the unit of the columns (GeV)")
+
+
+class Normalisation(SystematicBase):
+    """Log-normal yield: weight × (1 + width)^θ."""
+
+    effect: Literal["normalisation"]
+    width: Width
+
+
+class WeightVariation(SystematicBase):
+    """Weight factors from expressions of columns, at θ = +1 and −1 (default for down: 1/up)."""
+
+    effect: Literal["weight"]
+    up: str
+    down: str | None = None
+
+
+class ColumnScale(SystematicBase):
+    """columns → (1 + width·θ) × columns; ``derived`` columns are recomputed."""
+
+    effect: Literal["scale"]
+    columns: list[str] = Field(min_length=1)
+    width: Width
+
+
+class VariedSamples(SystematicBase):
+    """Varied simulation in files of its own, with the weights, selection and number of the nominal samples."""
+
+    effect: Literal["samples"]
+    up: list[Sample] = Field(min_length=1)
+    down: list[Sample] | None = Field(None, description="without it, the up variation is mirrored")
+
+
+class FunctionEffect(SystematicBase):
+    """A Python callable ``(Events, θ) → Events``."""
+
+    effect: Literal["function"]
+    function: Function
+    changes: list[str] = Field(description="columns that it changes ('weight' counts)")
+    one_sided: bool = False
+
+
+Systematics: TypeAlias = Annotated[
+    EnergyScale | SoftMet | Normalisation | WeightVariation | ColumnScale | VariedSamples | FunctionEffect,
+    Field(discriminator="effect"),
+]
+
+
+class Factor(Strict):
+    """A normalisation that floats freely in the fit."""
+
+    name: str
+    processes: list[str] = Field(min_length=1)
+    bounds: tuple[Finite, Finite] = (-20.0, 20.0)
+
+
+class Channel(Strict):
+    """A category of events, fitted together with the others."""
+
+    name: str
+    select: str | None = None
+    label: str | None = Field(None, description="name on figures")
+    edges: list[Finite] | None = Field(None, description="bin edges of the summary; chosen by verax unless given")
+
+
+class Summary(Strict):
+    """The number per event that is histogrammed."""
+
+    kind: Literal["classifier", "column", "function"] = "classifier"
+    column: str | None = Field(None, description="kind: column — a feature or a derived column")
+    function: Function | None = Field(None, description="kind: function — callable: x[event, feature] → score[event]")
+    label: str = Field("Network score", description="name on figures, with its unit")
+    range: tuple[Finite, Finite] = Field((0.0, 1.0), description="range of the summary; the rest joins the end bins")
+
+
+class Learn(Strict):
+    """The classifier: an ensemble per fold; each event is scored by networks that never saw it."""
+
+    folds: Annotated[int, Field(ge=2)] = 3
+    members: Count = 5
+    bootstrap: bool = True
+    width: Count = 64
+    depth: Count = 2
+    epochs: Count = 60
+    patience: Count = 8
+    batch: Count = 512
+    learning_rate: Width = 2e-3
+    max_events: Count = Field(2_000_000, description="rows used for training; a longer table is thinned evenly")
+
+
+class Binning(Strict):
+    """How bin edges are chosen where a channel gives none."""
+
+    max_bins: Count = 10
+    fine_bins: Count = 400
+    min_effective: Width = Field(10.0, description="least effective number of simulated background events in a bin")
+    max_relative_error: Width = Field(0.3, description="largest relative simulation error of the background in a bin")
+
+
+class Infer(Strict):
+    """What is asked of the likelihood."""
+
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.6827
+    scan_points: Annotated[int, Field(ge=5)] = 41
+    simulation_statistics: bool = True
+
+
+class Check(Strict):
+    """The coverage campaign."""
+
+    toys: Count = Field(4000, description="toys per truth")
+    truths: list[Finite] = Field([0.0, 1.0, 2.0], description="true values of the parameter of interest")
+    shifts: bool = Field(True, description="also every systematic at θ = ±1")
+
+
+class Report(Strict):
+    """Words on the report and the figures; changing them redoes only the report."""
+
+    experiment: str = ""
+    luminosity: str = Field("", description="e.g. 20.3 fb⁻¹ (8 TeV)")
+    process_labels: dict[str, str] = {}
+    notes: list[str] = []
+
+
+class PseudoExperiment(Strict):
+    """Counts drawn from the model at a known truth."""
+
+    truth: dict[str, Finite] = Field(description="true parameter values; the others at nominal")
+
+
+class Analysis(Strict):
+    """Everything that a measurement depends on."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    title: str
+    seed: int = 0
+    dataset: Dataset | None = None
+    samples: list[Sample] = []
+    observed: Source | Literal["asimov"] = "asimov"
+    blind: bool = Field(True, description="with observed files: show expected results only until this is false")
+    pseudo_experiment: PseudoExperiment | None = None
+    poi: Factor
+    normalisations: list[Factor] = []
+    layout: Literal["higgsml", "fair_universe"] | None = Field(None, description="names of four-vector columns")
+    number: str | None = Field(None, description="event-number column (default: the row number)")
+    derived: dict[str, str] = Field({}, description="columns computed from others, again after each variation")
+    features: list[str] = Field(min_length=1)
+    unaffected: list[str] = Field([], description="features that no systematic changes, on your word")
+    nonfinite: Literal["error", "drop"] = "error"
+    missing: Finite | None = Field(None, description="value that stands for 'not there' in feature columns")
+    chunk: Count = 65536
+    channels: list[Channel] = [Channel(name="all")]
+    systematics: list[Systematics] = []
+    summary: Summary = Summary()
+    learn: Learn = Learn()
+    binning: Binning = Binning()
+    infer: Infer = Infer()
+    check: Check = Check()
+    report: Report = Report()
+    base: Path = Field(Path(), exclude=True, description="folder that relative paths start from")
+
+    @pydantic.model_validator(mode="after")
+    def consistent(self) -> "Analysis":
+        """Names used across sections exist, and each choice has what it needs."""
+        if (self.dataset is None) == (not self.samples):
+            raise InputError("samples", "neither or both of dataset and samples", "one of them", "remove one")
+        names = [s.name for s in self.systematics] + [f.name for f in (self.poi, *self.normalisations)]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError("parameters", f"'{name}' twice", "a name of its own for each parameter")
+        if len({c.name for c in self.channels}) < len(self.channels):
+            raise InputError("channels", "a name twice", "a name of its own for each channel")
+        if self.samples:
+            known = list(dict.fromkeys(s.process for s in self.samples))
+            for where, processes in (
+                *((f"normalisation '{f.name}'", f.processes) for f in (self.poi, *self.normalisations)),
+                *((f"systematic '{s.name}'", s.processes or []) for s in self.systematics),
+            ):
+                check_known(processes, known, where, "process")
+        if self.pseudo_experiment:
+            check_known(self.pseudo_experiment.truth, names, "pseudo_experiment.truth", "parameter")
+        for channel in self.channels:
+            edges = channel.edges
+            if edges is not None and (len(edges) < 2 or any(a >= b for a, b in itertools.pairwise(edges))):
+                raise InputError(f"channels.{channel.name}.edges", str(edges), "two or more increasing numbers")
+        kind = self.summary.kind
+        if kind != "classifier" and getattr(self.summary, kind) is None:
+            raise InputError("summary", f"kind: {kind} alone", f"also '{kind}:'", f"give summary.{kind}")
+        if self.summary.range[0] >= self.summary.range[1]:
+            raise InputError("summary.range", str(list(self.summary.range)), "two increasing numbers")
+        for s in self.systematics:
+            if isinstance(s, EnergyScale | SoftMet) and self.layout is None and self.dataset is None:
+                raise InputError(
+                    f"systematic '{s.name}'", f"effect {s.effect} without layout", "layout: higgsml or fair_universe"
+                )
+        return self
+
+    def path(self, name: str) -> Path:
+        """A path of the analysis file, relative to it."""
+        return self.base / Path(name).expanduser()
+
+
+def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analysis:
+    """Read an analysis file; without a path, the embedded HiggsML analysis. ``settings`` change keys: "check.toys=500".
+
+    Raises
+    ------
+    InputError : one line with file, key, what was seen and what was expected
+    """
+    if path is None:
+        return parse(_change(yaml.safe_load(embedded("higgsml.yaml")), settings), "embedded analysis", Path())
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(str(path), f"{type(error).__name__}: {error}", "a readable analysis file (YAML)") from error
+    except yaml.YAMLError as error:
+        raise InputError(str(path), " ".join(str(error).split()), "valid YAML") from error
+    if not isinstance(content, dict):
+        raise InputError(str(path), type(content).__name__, "a mapping of keys", "see `verax config example`")
+    return parse(_change(content, settings), str(path), path.parent)
+
+
+def _change(content: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """The content with keys changed as in "learn.members=3"; values are YAML."""
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError("--set", f"'{setting}'", "KEY=VALUE, such as check.toys=500")
+        *sections, last = key.split(".")
+        place = content
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise InputError("--set", f"'{key}', but '{section}' holds no keys", "a key of a section")
+        place[last] = yaml.safe_load(value)
+    return content
+
+
+def parse(content: dict[str, Any], where: str, base: Path | None = None) -> Analysis:
+    """An analysis from plain values, with errors that name the key."""
+    try:
+        return Analysis.model_validate(content).model_copy(update={"base": base or Path()})
+    except InputError as error:
+        raise InputError(f"{where}: {error.where}", error.seen, error.expected, error.action) from error
+    except pydantic.ValidationError as error:
+        raise _first(error, where, content) from error
+
+
+def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any]) -> InputError:
+    """The first of pydantic's errors as one line; the others are counted."""
+    first, *others = error.errors(include_url=False)
+    if isinstance(first.get("ctx", {}).get("error"), InputError):
+        inner = first["ctx"]["error"]
+        return InputError(f"{where}: {inner.where}", inner.seen, inner.expected, inner.action)
+    key = ".".join(str(part) for part in first["loc"])
+    action = f"and {len(others)} more in this file" if others else ""
+    if first["type"] == "extra_forbidden":
+        name = str(first["loc"][-1])
+        hint = nearest(name, _siblings(first["loc"]))
+        return InputError(f"{where}: {key}", f"unknown key '{name}'", "a known key", hint)
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        tag, tags = str(first.get("ctx", {}).get("tag", "none")), str(first.get("ctx", {}).get("expected_tags", ""))
+        known = [t.strip(" '") for t in tags.split(",")] if tags else list(EFFECTS)
+        return InputError(f"{where}: {key}", f"effect '{tag}'", "a known effect", nearest(tag, known))
+    seen = "nothing" if first["type"] == "missing" else json.dumps(first["input"], default=str)[:80]
+    return InputError(f"{where}: {key}", seen, first["msg"], action)
+
+
+EFFECTS = {
+    effect: model
+    for model in (EnergyScale, SoftMet, Normalisation, WeightVariation, ColumnScale, VariedSamples, FunctionEffect)
+    for effect in model.model_fields["effect"].annotation.__args__  # type: ignore[union-attr]
+}
+
+
+def _siblings(loc: tuple[int | str, ...]) -> list[str]:
+    """Keys that would have been accepted at the place of an unknown one."""
+    model: type[BaseModel] = Analysis
+    for part in loc[:-1]:
+        if part in EFFECTS:
+            model = EFFECTS[str(part)]
+        elif isinstance(part, str) and part in model.model_fields:
+            model = next(iter(_models(model.model_fields[part].annotation)), model)
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for inner in getattr(annotation, "__args__", ()) for m in _models(inner)]
+
+
+def embedded(name: str) -> str:
+    """Text of an analysis file that ships with verax."""
+    return resources.files("verax").joinpath("analyses", name).read_text(encoding="utf-8")
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of the analysis file."""
+    return Analysis.model_json_schema()

@@ -1,0 +1,50 @@
+"""The check that every number is finite, before anything is learnt from or filled with it."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool
+
+from verax.errors import InputError
+
+Policy = Literal["error", "drop"]
+
+
+def check_values(
+    columns: Mapping[str, np.ndarray], policy: Policy = "error", *, where: str = "events"
+) -> tuple[Bool[np.ndarray, " event"], dict[str, int]]:
+    """Which rows have finite values only, and how many rows have NaN or an infinity in each column (if any).
+
+    Parameters
+    ----------
+    columns : features and weight by name, all of the same length
+    policy : ``error`` refuses any such row, ``drop`` leaves them to the caller, who takes the rows of the mask
+    where : what is being checked, for the message
+
+    Raises
+    ------
+    InputError : under ``error``, with the counts of all columns
+    """
+    if policy not in ("error", "drop"):
+        raise InputError("nonfinite", f"'{policy}'", "'error' or 'drop'")
+    rows = max((len(values) for values in columns.values()), default=0)
+    good = np.ones(rows, bool)
+    counts: dict[str, int] = {}
+    told: list[str] = []
+    for name, values in columns.items():
+        finite = np.isfinite(np.asarray(values, dtype=float if values.dtype.kind == "O" else None))
+        if finite.all():
+            continue
+        good &= finite
+        counts[name] = int(np.count_nonzero(~finite))
+        kinds = "NaN" if np.isnan(values).sum() == counts[name] else "NaN or infinity"
+        told.append(f"{kinds} in {counts[name]} of {rows} rows of column '{name}'")
+    if counts and policy == "error":
+        raise InputError(where, "; ".join(told), "finite numbers", "repair the input, or set nonfinite: drop")
+    return good, counts
+
+
+def add_counts(total: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """Counts of several chunks together."""
+    return {name: int(total.get(name, 0)) + more.get(name, 0) for name in {**total, **more}}

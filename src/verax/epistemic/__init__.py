@@ -1,0 +1,4 @@
+"""Epistemic uncertainty: every method makes members, networks with a leading axis ``member``."""
+
+from verax.epistemic.bootstrap import bootstrap_factors as bootstrap_factors
+from verax.epistemic.ensemble import ensemble as ensemble

@@ -1,0 +1,67 @@
+"""Poisson bootstrap: a replica of the sample multiplies each event's weight by a Poisson(1) number.
+
+The number comes from the identity of the event, not from its place: the same event has the same factors in each region,
+variation, chunk size and order, so replicas of one sample can be compared, and a replica is never stored.
+Source: Chamandy et al., "Estimating uncertainty for massive data streams" (Google, 2012); ATL-PHYS-PUB-2021-011.
+"""
+
+from decimal import Decimal, localcontext
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Int, PRNGKeyArray, UInt8, UInt32
+
+from verax.arrays import Array
+
+
+def _thresholds() -> np.ndarray:
+    """P(N ≤ k) of Poisson(1) in units of 2⁻³², rounded, for all k where it is below 1."""
+    with localcontext() as context:
+        context.prec = 50
+        term, total, steps = 1 / Decimal(1).exp(), Decimal(0), []
+        for k in range(1, 20):
+            total += term
+            term /= k
+            steps.append(int((total * 2**32).to_integral_value()))
+    return np.asarray([s for s in steps if s < 2**32], np.uint32)
+
+
+_STEPS = _thresholds()
+
+
+def bootstrap_factors(
+    key: PRNGKeyArray, number: UInt32[Array, " event"], process: Int[Array, " event"], *, members: int
+) -> UInt8[np.ndarray, "member event"]:
+    """Poisson(1) factors of each event in each of ``members`` replicas; member m's do not depend on ``members``.
+
+    Integers are compared with integers, so the factors are the same on every machine.
+
+    Parameters
+    ----------
+    key : the seed of all replicas
+    number, process : the event's identity; the same number in another process is another event
+    """
+    keys = jax.vmap(lambda m: jax.random.fold_in(key, m))(jnp.arange(members))
+    rows = 1 << 16
+    number, process = np.asarray(number, np.uint32), np.asarray(process, np.int32)
+    out = np.empty((members, len(number)), np.uint8)
+    for start in range(0, len(number), rows):
+        stop = min(start + rows, len(number))
+        filled = rows if len(number) > rows else len(number)
+        part = [np.resize(a[start:stop], filled) for a in (number, process)]
+        out[:, start:stop] = np.asarray(_factors(keys, *part))[:, : stop - start]
+    return out
+
+
+@eqx.filter_jit
+def _factors(
+    keys: PRNGKeyArray, number: UInt32[Array, " event"], process: Int[Array, " event"]
+) -> UInt8[JaxArray, "member event"]:
+    def one(key: PRNGKeyArray, number: Array, process: Array) -> JaxArray:
+        bits = jax.random.bits(jax.random.fold_in(jax.random.fold_in(key, process), number))
+        return jnp.sum(bits >= _STEPS, dtype=jnp.uint8)
+
+    return jax.lax.map(lambda key: jax.vmap(one, in_axes=(None, 0, 0))(key, number, process), keys)

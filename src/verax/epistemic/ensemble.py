@@ -1,0 +1,74 @@
+"""Deep ensembles (arXiv:1612.01474) and bootstrap ensembles: networks that differ by start, order and replica."""
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import PRNGKeyArray
+
+from verax.epistemic.bootstrap import bootstrap_factors
+from verax.errors import InputError
+from verax.events import Events, concatenate
+from verax.learn.folds import Make, event_weight, make_runs
+from verax.learn.loop import Progress, train_runs
+from verax.learn.loss import Loss, Weigh
+from verax.learn.train import Trained
+
+
+def ensemble(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    *,
+    members: int = 10,
+    bootstrap: bool = True,
+    validation: Events | None = None,
+    weigh: Weigh = event_weight,
+    epochs: int = 50,
+    batch: int = 512,
+    patience: int = 8,
+    rate: float = 1e-3,
+    optimizer: optax.GradientTransformation | None = None,
+    vmapped: bool | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train ``members`` networks; the arrays of ``.network`` have the leading axis ``member``.
+
+    Parameters
+    ----------
+    make : ``(key, training events) → network``, called once for each member
+    bootstrap : train each member on its own Poisson replica of the events; without it members differ by their start and
+        by the order of events only, which leaves out the fluctuation of the training sample
+    validation : events that decide when to stop, the same for all members and not resampled
+    weigh : training weights of a sample, see :func:`verax.learn.balance`
+
+    The other options are those of :func:`verax.learn.train`.
+
+    Raises
+    ------
+    InputError : for fewer than one member, or empty samples
+    """
+    if members < 1:
+        raise InputError("members", str(members), "at least 1")
+    if len(events) == 0:
+        raise InputError("training part", "no events", "at least one")
+    table = events if validation is None else concatenate([events, validation])
+    rows = np.arange(len(table))
+    replica_key, run_key = jax.random.split(key)
+    factors = bootstrap_factors(replica_key, table.number, table.process, members=members) if bootstrap else None
+    runs = make_runs(
+        run_key, make, table, rows[: len(events)], rows[len(events) :], members=members, factors=factors, weigh=weigh
+    )
+    stacked, histories = train_runs(
+        runs,
+        loss,
+        table,
+        epochs=epochs,
+        batch=batch,
+        patience=patience,
+        rate=rate,
+        optimizer=optimizer,
+        vmapped=vmapped,
+        progress=progress,
+    )
+    return Trained(stacked, histories)

@@ -1,0 +1,123 @@
+"""One table of events: all before the histogram is a function of it."""
+
+from collections.abc import Mapping, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt32
+
+from verax.arrays import Array, Scalar
+from verax.errors import InputError, check_known
+
+
+class Events(eqx.Module):
+    """Events as one pytree; every array has the leading axis ``event``.
+
+    Parameters
+    ----------
+    x : the columns' values, in the columns' own units
+    weight : expected number of events that each row stands for; may be negative
+    process : index into ``processes``
+    number : the event's identity (32 bits, see :func:`fold_number`), which the bootstrap and the folds derive from
+    columns, processes : names, static
+    """
+
+    x: Float[Array, "event column"]
+    weight: Float[Array, " event"]
+    process: Int[Array, " event"]
+    number: UInt32[Array, " event"]
+    columns: tuple[str, ...] = eqx.field(static=True)
+    processes: tuple[str, ...] = eqx.field(static=True)
+
+    def __len__(self) -> int:
+        return int(self.weight.shape[0])
+
+    def index(self, names: Sequence[str]) -> list[int]:
+        """Positions of the named columns; an unknown name raises with its nearest neighbour."""
+        check_known(names, self.columns, "events", "column")
+        return [self.columns.index(name) for name in names]
+
+    def column(self, name: str) -> Float[Array, " event"]:
+        """One column's values."""
+        return self.x[:, self.index([name])[0]]
+
+    def features(self, names: Sequence[str]) -> Float[Array, "event feature"]:
+        """The named columns' values, in the order of ``names``."""
+        return self.x[:, np.asarray(self.index(names))]
+
+    def replace(self, values: Mapping[str, Float[Array, " event"]]) -> "Events":
+        """The same events with the values of some existing columns replaced; works under ``jit`` and ``grad``."""
+        where = self.index(list(values))
+        x = jnp.asarray(self.x)
+        if where:
+            x = x.at[:, np.asarray(where)].set(jnp.stack([jnp.asarray(v, x.dtype) for v in values.values()], axis=1))
+        return Events(x, self.weight, self.process, self.number, self.columns, self.processes)
+
+    def reweight(self, factor: Float[Array, " event"] | Scalar) -> "Events":
+        """The same events with every weight multiplied by ``factor``."""
+        weight = jnp.asarray(self.weight) * factor
+        return Events(self.x, weight, self.process, self.number, self.columns, self.processes)
+
+    def take(self, index: Int[Array, " row"] | Bool[Array, " event"]) -> "Events":
+        """The chosen rows, by index or by mask (a mask has a data-dependent shape: not under ``jit``)."""
+        return jax.tree.map(lambda leaf: leaf[index], self)
+
+    def is_process(self, names: Sequence[str]) -> Bool[Array, " event"]:
+        """True for the events of the named processes."""
+        check_known(names, self.processes, "events", "process")
+        return jnp.isin(self.process, jnp.asarray([self.processes.index(n) for n in names], jnp.int32))
+
+
+def make_events(
+    columns: Mapping[str, np.ndarray],
+    *,
+    weight: np.ndarray | None = None,
+    process: np.ndarray | None = None,
+    number: np.ndarray | None = None,
+    processes: Sequence[str] = ("data",),
+) -> Events:
+    """Events from plain arrays: float32 columns, unit weights and running numbers unless given.
+
+    Raises
+    ------
+    InputError : when the lengths differ, or a process index names no process
+    """
+    lengths = {name: len(values) for name, values in columns.items()}
+    n = next(iter(lengths.values()), 0)
+    for name, length in lengths.items():
+        if length != n:
+            raise InputError(f"column '{name}'", f"{length} rows", f"{n} rows, as in '{next(iter(lengths))}'")
+    process = np.zeros(n, np.int32) if process is None else np.asarray(process, np.int32)
+    if n and not (process.min() >= 0 and process.max() < len(processes)):
+        raise InputError("process index", f"{process.min()} … {process.max()}", f"0 … {len(processes) - 1}")
+    x = np.stack([np.asarray(v, np.float32) for v in columns.values()], axis=1) if columns else np.zeros((0, 0), "f4")
+    weight = np.ones(n, np.float32) if weight is None else np.asarray(weight, np.float32)
+    number = fold_number(np.arange(n) if number is None else number)
+    for name, values in {"weight": weight, "process": process, "number": number}.items():
+        if len(values) != n:
+            raise InputError(name, f"{len(values)} rows", f"{n} rows, as in the columns")
+    return Events(x, weight, process, number, tuple(columns), tuple(processes))
+
+
+def fold_number(number: np.ndarray) -> np.ndarray:
+    """Event numbers as 32 bits: the number itself below 2³², else its two halves mixed.
+
+    Two events then share bootstrap factors with probability 2⁻³²: harmless for an ensemble, and kept in one place.
+
+    >>> fold_number(np.array([7, 2**32 - 1]))
+    array([         7, 4294967295], dtype=uint32)
+    """
+    wide = np.asarray(number).astype(np.uint64)
+    high = (wide >> np.uint64(32)) * np.uint64(0x9E3779B97F4A7C15)
+    return (wide ^ (high >> np.uint64(32))).astype(np.uint32)
+
+
+def concatenate(parts: Sequence[Events]) -> Events:
+    """Events one after another; all with the same columns and processes."""
+    first = parts[0]
+    for part in parts[1:]:
+        if (part.columns, part.processes) != (first.columns, first.processes):
+            raise InputError("concatenate", f"columns {part.columns}", f"columns {first.columns}")
+    return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)

@@ -1,0 +1,105 @@
+"""Answers of the inference verbs beyond the interval: one small frozen type each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Maximum-likelihood fit of one data set, or a batch of them.
+
+    Parameters
+    ----------
+    names : the parameters, in order
+    value : best fit
+    covariance : inverse of the exact Hessian of the free parameters; zero rows for those fixed or at a bound, NaN
+        where the Hessian is not positive definite
+    nll : −log L at the minimum
+    status : a :class:`verax.results.Status` each
+    edm : estimated distance to the minimum, in units of −log L
+    steps : evaluations of the likelihood
+    """
+
+    names: tuple[str, ...]
+    value: Float[np.ndarray, "*toy parameter"]
+    covariance: Float[np.ndarray, "*toy parameter parameter"]
+    nll: Float[np.ndarray, "*toy"]
+    status: Int[np.ndarray, "*toy"]
+    edm: Float[np.ndarray, "*toy"]
+    steps: Int[np.ndarray, "*toy"]
+
+    @property
+    def error(self) -> Float[np.ndarray, "*toy parameter"]:
+        """σ of each parameter: square root of the covariance's diagonal."""
+        return np.sqrt(np.diagonal(self.covariance, axis1=-2, axis2=-1))
+
+    @property
+    def correlation(self) -> Float[np.ndarray, "*toy parameter parameter"]:
+        """Covariance over the product of the errors; zero rows stay zero."""
+        error = np.where(self.error > 0, self.error, 1.0)
+        return self.covariance / (error[..., :, None] * error[..., None, :])
+
+    @property
+    def params(self) -> dict[str, float]:
+        """Best-fit values by name (of a single fit)."""
+        return {name: float(v) for name, v in zip(self.names, self.value, strict=True)}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The profile likelihood ratio t of one parameter at given values; ``t`` = 2 [nll(value) − nll(best)]."""
+
+    name: str
+    values: Float[np.ndarray, " point"]
+    t: Float[np.ndarray, "*toy point"]
+    status: Int[np.ndarray, "*toy point"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a breakdown: ``depth`` 0 is the total; ``up`` and ``down`` are positive, per side."""
+
+    name: str
+    depth: int
+    impact: float
+    up: float
+    down: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Uncertainty of one parameter by source; ``rows[0]`` is the total, the others follow nested by depth."""
+
+    name: str
+    method: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Pulls of the other parameters, and their impacts on one parameter, from refits.
+
+    Parameters
+    ----------
+    name : the parameter of interest
+    names, groups : the other parameters
+    pull : (θ̂ − θ₀) / prior width; NaN for a parameter without a prior
+    pull_error : post-fit σ / prior width; NaN for a parameter without a prior
+    up, down : signed change of the estimate when θ is fixed at θ̂ + σ̂ and θ̂ − σ̂ and all else refitted
+    prefit_up, prefit_down : the same at θ̂ ± prior width; NaN without a prior
+    status : worst :class:`verax.results.Status` of the refits
+    """
+
+    name: str
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    pull: Float[np.ndarray, " other"]
+    pull_error: Float[np.ndarray, " other"]
+    up: Float[np.ndarray, " other"]
+    down: Float[np.ndarray, " other"]
+    prefit_up: Float[np.ndarray, " other"]
+    prefit_down: Float[np.ndarray, " other"]
+    status: Int[np.ndarray, " other"]

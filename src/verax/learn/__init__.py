@@ -1,0 +1,30 @@
+"""Learning: networks, losses, one training loop, cross-training in folds, and prediction."""
+
+from verax.learn.folds import CrossTrained as CrossTrained
+from verax.learn.folds import Make as Make
+from verax.learn.folds import cross_train as cross_train
+from verax.learn.folds import fold_of as fold_of
+from verax.learn.loop import History as History
+from verax.learn.loop import Progress as Progress
+from verax.learn.loop import adamw as adamw
+from verax.learn.loss import CrossEntropy as CrossEntropy
+from verax.learn.loss import Loss as Loss
+from verax.learn.loss import Weigh as Weigh
+from verax.learn.loss import balance as balance
+from verax.learn.network import Frozen as Frozen
+from verax.learn.network import Network as Network
+from verax.learn.network import Standardise as Standardise
+from verax.learn.network import blank as blank
+from verax.learn.network import classifier as classifier
+from verax.learn.network import inputs as inputs
+from verax.learn.network import standardise as standardise
+from verax.learn.network import trainable as trainable
+from verax.learn.predict import Moments as Moments
+from verax.learn.predict import bernoulli as bernoulli
+from verax.learn.predict import load as load
+from verax.learn.predict import predict as predict
+from verax.learn.predict import save as save
+from verax.learn.predict import score as score
+from verax.learn.train import Trained as Trained
+from verax.learn.train import member as member
+from verax.learn.train import train as train

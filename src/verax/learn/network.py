@@ -1,0 +1,161 @@
+"""Networks that carry their own standardisation: one point of features in, one logit out."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.arrays import Array
+from verax.errors import InputError
+from verax.events import Events
+
+
+class Frozen(eqx.Module):
+    """Base of modules whose arrays are constants of the network: the training loop leaves them as they are."""
+
+
+def trainable(network: Any) -> Any:
+    """The network's tree with True at every leaf that training may change: inexact arrays outside :class:`Frozen`."""
+
+    def mark(node: Any) -> Any:
+        if isinstance(node, Frozen):
+            return jax.tree.map(lambda _: False, node)
+        return eqx.is_inexact_array(node)
+
+    return jax.tree.map(mark, network, is_leaf=lambda node: isinstance(node, Frozen))
+
+
+class Standardise(Frozen):
+    """(x − centre) / scale for each feature; a missing value becomes 0, the centre.
+
+    ``missing`` is the value that stands for "not measured" (−999 in HiggsML; NaN is allowed), or None.
+    """
+
+    centre: Float[Array, "*batch feature"]
+    scale: Float[Array, "*batch feature"]
+    missing: float | None = eqx.field(static=True, default=None)
+
+    def __call__(self, x: Float[JaxArray, " feature"]) -> Float[JaxArray, " feature"]:
+        z = (x - self.centre) / self.scale
+        return z if self.missing is None else jnp.where(is_missing(x, self.missing), 0.0, z)
+
+
+def is_missing(x: Any, missing: float | None) -> Any:
+    """True where ``x`` is the value that stands for "not measured"; all False when there is none."""
+    if missing is None:
+        return np.zeros(np.shape(x), bool)
+    return x != x if math.isnan(missing) else x == missing  # NaN alone differs from itself
+
+
+def standardise(
+    x: Float[Array, "event feature"], weight: Float[Array, " event"], *, missing: float | None = None
+) -> Standardise:
+    """Weighted mean and standard deviation of each feature over the rows where it is measured.
+
+    Weights count by magnitude: a scale is wanted, and signed weights could make a variance negative. A feature that is
+    constant, or measured nowhere, gets scale 1.
+
+    Raises
+    ------
+    InputError : for a feature with NaN or infinite values other than ``missing``
+    """
+    values, size = np.asarray(x, np.float64), np.abs(np.asarray(weight, np.float64))
+    measured = ~is_missing(np.asarray(x), missing)
+    bad = measured & ~np.isfinite(values)
+    if bad.any():
+        where = int(np.argmax(bad.any(axis=0)))
+        seen = f"{int(bad[:, where].sum())} NaN or infinite values"
+        raise InputError(
+            f"feature {where}", seen, "finite values", f"drop those rows, or name a missing value ({missing=})"
+        )
+    share = np.where(measured, size[:, None], 0.0)
+    total = share.sum(axis=0)
+    safe = np.where(total > 0, total, 1.0)
+    values = np.where(measured, values, 0.0)
+    centre = (share * values).sum(axis=0) / safe
+    spread = np.sqrt((share * np.where(measured, values - centre, 0.0) ** 2).sum(axis=0) / safe)
+    # A constant column computed in floating point has a spread of rounding size: dividing by it would blow noise up.
+    scale = np.where(spread > 1e-6 * np.maximum(np.abs(centre), 1e-30), spread, 1.0)
+    nan_is_one_object = math.nan if missing is not None and math.isnan(missing) else missing
+    return Standardise(jnp.asarray(centre, jnp.float32), jnp.asarray(scale, jnp.float32), nan_is_one_object)
+
+
+class Network(eqx.Module):
+    """Multilayer perceptron on standardised features: ``x[feature] → logit``; use ``jax.vmap`` for many points.
+
+    Parameters
+    ----------
+    features : names of the columns that it reads, in the order of its input
+    standardise : fixed transformation of the input
+    mlp : the trainable part
+    """
+
+    features: tuple[str, ...] = eqx.field(static=True)
+    standardise: Standardise
+    mlp: eqx.nn.MLP
+
+    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, ""]:
+        return self.mlp(self.standardise(x))
+
+
+def inputs(network: Any, events: Events) -> Float[Array, "event feature"]:
+    """The columns that a network reads: those in its ``features``, or all of them when it has no such attribute."""
+    return events.features(getattr(network, "features", events.columns))
+
+
+def classifier(
+    key: PRNGKeyArray,
+    events: Events,
+    features: Sequence[str],
+    *,
+    width: int = 64,
+    depth: int = 2,
+    missing: float | None = None,
+) -> Network:
+    """A fresh network for two classes, standardised to ``events`` (pass the training part only, training weights on).
+
+    Parameters
+    ----------
+    key : random key of the initial weights
+    width, depth : units of a hidden layer, number of hidden layers (ReLU)
+    missing : value that stands for "not measured" (see :class:`Standardise`)
+
+    Raises
+    ------
+    InputError : for an unknown feature, or one with values that are not finite
+    """
+    first = standardise(events.features(features), events.weight, missing=missing)
+    return Network(tuple(features), first, _mlp(key, len(features), width, depth))
+
+
+def blank(
+    features: Sequence[str],
+    *,
+    width: int = 64,
+    depth: int = 2,
+    missing: float | None = None,
+    axes: tuple[int, ...] = (),
+) -> Network:
+    """A classifier of the given shape with all numbers zero, to :func:`verax.learn.load` into.
+
+    ``axes`` are the leading axes of the saved networks: ``(members,)`` or ``(folds, members)``.
+    """
+    zero = np.zeros(len(features), np.float32)
+    nan_is_one_object = math.nan if missing is not None and math.isnan(missing) else missing
+    network = Network(
+        tuple(features),
+        Standardise(zero, zero, nan_is_one_object),
+        _mlp(jax.random.key(0), len(features), width, depth),
+    )
+    return jax.tree.map(lambda a: jnp.zeros(axes + a.shape, a.dtype) if eqx.is_array(a) else a, network)
+
+
+@eqx.filter_jit
+def _mlp(key: PRNGKeyArray, features: int, width: int, depth: int) -> eqx.nn.MLP:
+    return eqx.nn.MLP(features, "scalar", width, depth, activation=jax.nn.relu, dtype=jnp.float32, key=key)

@@ -1,0 +1,94 @@
+"""Train one network: whole epochs compiled, early stopping, the best network kept."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+import optax
+from jaxtyping import PRNGKeyArray
+
+from verax.errors import InputError
+from verax.events import Events, concatenate
+from verax.learn.loop import History, Progress, Run, train_runs
+from verax.learn.loss import Loss
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and how it got there.
+
+    The arrays of ``network`` have a leading axis ``member`` when several were trained together; ``histories`` has one
+    entry for each.
+    """
+
+    network: Any
+    histories: tuple[History, ...]
+
+    @property
+    def history(self) -> History:
+        """The history of the first (or only) network."""
+        return self.histories[0]
+
+
+def train(
+    key: PRNGKeyArray,
+    network: Any,
+    loss: Loss,
+    events: Events,
+    *,
+    validation: Events | None = None,
+    epochs: int = 50,
+    batch: int = 512,
+    patience: int = 8,
+    rate: float = 1e-3,
+    optimizer: optax.GradientTransformation | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train ``network`` to make ``loss`` small on ``events``; the same key gives the same bits.
+
+    Weights are used as they are: pass ``events`` with training weights (see :func:`verax.learn.balance`).
+
+    Parameters
+    ----------
+    network : any ``eqx.Module``; leaves inside :class:`verax.learn.Frozen` stay as they are
+    loss : ``(network, batch of events, key) → scalar``
+    validation : events whose loss decides which epoch was best and when to stop; without them all epochs are run and
+        the last network is kept
+    epochs, patience : most epochs, and epochs without improvement after which to stop
+    batch : most rows of a batch
+    rate, optimizer : learning rate of AdamW, or any optax optimizer instead
+    progress : called as ``progress(epoch, epochs, loss)``
+
+    Returns
+    -------
+    Trained : a loss that is not finite does not raise; ``history.problem`` says what happened, and the network is the
+        last good one. ``history.check()`` turns it into an exception.
+
+    Raises
+    ------
+    InputError : for empty samples or options that are not positive
+    """
+    if len(events) == 0:
+        raise InputError("training part", "no events", "at least one")
+    table = events if validation is None else concatenate([events, validation])
+    rows = np.arange(len(table))
+    run = Run(key, network, np.asarray(table.weight, np.float32), rows[: len(events)], rows[len(events) :])
+    stacked, histories = train_runs(
+        [run],
+        loss,
+        table,
+        epochs=epochs,
+        batch=batch,
+        patience=patience,
+        rate=rate,
+        optimizer=optimizer,
+        progress=progress,
+    )
+    return Trained(member(stacked, 0), histories)
+
+
+def member(networks: Any, index: int) -> Any:
+    """One of several networks that are stacked along a leading axis."""
+    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, networks)

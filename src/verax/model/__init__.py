@@ -1,0 +1,7 @@
+"""Statistical models of binned data: templates in, likelihood out."""
+
+from verax.model.binned import BinnedLikelihood as BinnedLikelihood
+from verax.model.binned import binned_likelihood as binned_likelihood
+from verax.model.likelihood import AbstractLikelihood as AbstractLikelihood
+from verax.model.likelihood import Data as Data
+from verax.model.templates import Templates as Templates

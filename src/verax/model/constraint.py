@@ -1,0 +1,59 @@
+"""Constraint terms of the nuisance parameters, and pseudo-experiments of their global observables."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaln, xlogy
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.arrays import Array
+from verax.parameters import Gaussian, Parameter, Poisson
+
+HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
+
+
+def constraint_terms(
+    parameters: tuple[Parameter, ...], theta: Float[Array, " parameter"], auxiliary: Float[Array, " constraint"]
+) -> tuple[Float[Array, " parameter"], Float[Array, " parameter"], Float[Array, " parameter"]]:
+    """−log of each parameter's constraint with its first and second derivative in θ; zero where there is none.
+
+    Gaussian: G(auxiliary; θ; width). Poisson: Poisson(auxiliary; τ θ). Normalised densities, as in pyhf.
+    """
+    gaussian = np.array([isinstance(p.constraint, Gaussian) for p in parameters], bool)
+    poisson = np.array([isinstance(p.constraint, Poisson) for p in parameters], bool)
+    width = np.array([p.constraint.width if isinstance(p.constraint, Gaussian) else 1.0 for p in parameters])
+    tau = np.array([p.constraint.tau if isinstance(p.constraint, Poisson) else 1.0 for p in parameters])
+    order = np.cumsum(gaussian | poisson) - 1
+    observed = auxiliary[np.maximum(order, 0)] if order.size and order[-1] >= 0 else jnp.zeros_like(theta)
+    pull = (theta - observed) / width
+    value = jnp.where(gaussian, 0.5 * pull**2 + HALF_LOG_2PI + np.log(width), 0.0)
+    slope, bend = jnp.where(gaussian, pull / width, 0.0), jnp.where(gaussian, 1 / width**2, 0.0)
+    if poisson.any():
+        safe = jnp.where(poisson, theta, 1.0)
+        value += jnp.where(poisson, tau * safe - xlogy(observed, tau * safe) + gammaln(observed + 1), 0.0)
+        slope += jnp.where(poisson, tau - observed / safe, 0.0)
+        bend += jnp.where(poisson, observed / safe**2, 0.0)
+    return value, slope, bend
+
+
+def constraint_mean(
+    parameters: tuple[Parameter, ...], theta: Float[Array, " parameter"]
+) -> Float[Array, " constraint"]:
+    """Expected global observable of each constrained parameter, in their order."""
+    index = [i for i, p in enumerate(parameters) if p.constraint is not None]
+    tau = [c.tau if isinstance(c := parameters[i].constraint, Poisson) else 1.0 for i in index]
+    return theta[np.array(index, int)] * np.array(tau)
+
+
+def constraint_sample(
+    key: PRNGKeyArray, parameters: tuple[Parameter, ...], theta: Float[Array, " parameter"]
+) -> Float[Array, " constraint"]:
+    """Global observables drawn from the constraint terms at ``theta``."""
+    kinds = [p.constraint for p in parameters if p.constraint is not None]
+    mean = constraint_mean(parameters, theta)
+    width = np.array([c.width if isinstance(c, Gaussian) else 0.0 for c in kinds])
+    draw = mean + width * jax.random.normal(key, mean.shape, mean.dtype)
+    if any(isinstance(c, Poisson) for c in kinds):
+        counts = jax.random.poisson(key, jnp.where(width > 0, 0.0, mean)).astype(mean.dtype)
+        draw = jnp.where(width > 0, draw, counts)
+    return draw

@@ -1,0 +1,70 @@
+"""Interpolation of templates between θ = −1, 0 and +1 (HistFactory, CERN-OPEN-2012-016; codes numbered as in pyhf).
+
+Additive codes share one form: the change of a bin is ``α S + g(α) A``, with S = (up − down)/2 and
+A = (up + down)/2 − nominal, so that the sum over systematics is two matrix products; a code is its ``g``.
+Each function returns value, first and second derivative in α.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from verax.arrays import Array
+
+
+def code4p(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "*a"], Float[Array, "*a"]]:
+    """The even part g(α) of code 4p: |α| outside [−1, 1], sixth-order polynomial inside; second derivative continuous.
+
+    >>> [float(v) for v in code4p(np.asarray(-2.0))]
+    [2.0, -1.0, 0.0]
+    """
+    square, inside = alpha**2, abs(alpha) <= 1
+    value = jnp.where(inside, square * (square * (3 * square - 10) + 15) / 8, abs(alpha))
+    slope = jnp.where(inside, alpha * (square * (18 * square - 40) + 30) / 8, jnp.sign(alpha))
+    bend = jnp.where(inside, (square * (90 * square - 120) + 30) / 8, 0.0)
+    return value, slope, bend
+
+
+def code4_coefficients(log_up: Float[Array, "*f"], log_down: Float[Array, "*f"]) -> Float[Array, "6 *f"]:
+    """Coefficients of α … α⁶ of code 4's polynomial, from the logarithms of the factors at θ = ±1.
+
+    They match value, slope and curvature of the exponentials at α = ±1, with value 1 at 0.
+    """
+    powers = np.arange(1, 7)
+    matrix = np.array([
+        np.ones(6), (-1.0) ** powers,
+        powers, powers * (-1.0) ** (powers - 1),
+        powers * (powers - 1), powers * (powers - 1) * (-1.0) ** powers,
+    ])  # fmt: skip
+    xp = np if isinstance(log_up, np.ndarray) and isinstance(log_down, np.ndarray) else jnp
+    up, down = xp.exp(log_up), xp.exp(log_down)
+    target = xp.stack([up - 1, down - 1, log_up * up, -log_down * down, log_up**2 * up, log_down**2 * down])
+    return xp.tensordot(np.linalg.inv(matrix), target, 1)
+
+
+def code4(
+    alpha: Float[Array, " systematic"],
+    log_up: Float[Array, "systematic process channel"],
+    log_down: Float[Array, "systematic process channel"],
+    coefficients: Float[Array, "6 systematic process channel"],
+) -> tuple[
+    Float[Array, "systematic process channel"],
+    Float[Array, "systematic process channel"],
+    Float[Array, "systematic process channel"],
+]:
+    """Code 4, a factor: polynomial inside [−1, 1], exponential up^α or down^−α outside."""
+    a = alpha[:, None, None]
+    value, slope, bend = 0.0, 0.0, 0.0
+    for c in coefficients[::-1]:  # Horner's rule for the polynomial and both derivatives
+        bend = bend * a + 2 * slope
+        slope = slope * a + value
+        value = value * a + c
+    value, slope, bend = 1 + a * value, value + a * slope, 2 * slope + a * bend
+    rate = jnp.where(a > 0, log_up, -log_down)
+    outside = jnp.exp(a * rate)
+    inside = abs(a) <= 1
+    return (
+        jnp.where(inside, value, outside),
+        jnp.where(inside, slope, rate * outside),
+        jnp.where(inside, bend, rate**2 * outside),
+    )

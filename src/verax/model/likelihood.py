@@ -1,0 +1,107 @@
+"""What a likelihood is: parameters, ``log_prob(params, data)``, ``sample(key, params)``. Inference knows nothing else."""
+
+import abc
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.arrays import Array, Scalar
+from verax.parameters import Parameter, Params, by_name
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def float64_on_host(function: F) -> F:
+    """Called with plain numbers: compute in float64 whatever the caller's JAX flags, return NumPy. Traced: as it is."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
+            return function(*args, **kwargs)
+        with jax.enable_x64(True):
+            result = function(*args, **kwargs)
+            return jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.core.Tracer) else np.asarray(leaf), result)
+
+    return cast(F, wrapped)
+
+
+class Data(eqx.Module):
+    """Observations and global observables; a leading ``toy`` axis makes a batch.
+
+    Parameters
+    ----------
+    counts : observed events per bin
+    auxiliary : global observables: those of the constrained parameters in their order, then one per γ (bins)
+    """
+
+    counts: Float[Array, "*toy bin"]
+    auxiliary: Float[Array, "*toy constraint"]
+
+
+class Derivatives(eqx.Module):
+    """−log L at a point, up to second order; ``positive`` is a positive definite stand-in for the Hessian."""
+
+    nll: Float[Array, ""]
+    gradient: Float[Array, " parameter"]
+    hessian: Float[Array, "parameter parameter"]
+    positive: Float[Array, "parameter parameter"]
+
+
+class AbstractLikelihood(eqx.Module):
+    """P(data | parameters). A subclass says what it is for a vector of parameter values; names are handled here."""
+
+    parameters: eqx.AbstractVar[tuple[Parameter, ...]]
+
+    @abc.abstractmethod
+    def log_density(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
+        """Log L of one data set at the vector of parameter values, in the order of ``parameters``."""
+
+    @abc.abstractmethod
+    def sample(self, key: PRNGKeyArray, params: Params) -> Data:
+        """One pseudo-experiment: observations and global observables fluctuate."""
+
+    @abc.abstractmethod
+    def asimov(self, params: Params) -> Data:
+        """The data set without fluctuations: observations and global observables at their expectation."""
+
+    def derivatives(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
+        """Value, gradient and exact Hessian of −log L; a subclass may know a faster way than this autodiff."""
+
+        def nll(vector: Array) -> tuple[Array, Array]:
+            value = -self.log_density(vector, data)
+            return value, value
+
+        def gradient(vector: Array) -> tuple[Array, tuple[Array, Array]]:
+            slope, value = jax.grad(nll, has_aux=True)(vector)
+            return slope, (slope, value)
+
+        hessian, (slope, value) = jax.jacfwd(gradient, has_aux=True)(theta)
+        positive = jnp.diag(jnp.maximum(jnp.sum(jnp.abs(hessian), axis=0), 1e-12))  # dominates every eigenvalue
+        return Derivatives(value, slope, hessian, positive)
+
+    @float64_on_host
+    def log_prob(self, params: Params, data: Data) -> Float[Array, ""]:
+        """Log L of one data set; parameters that are not named stay at their initial values.
+
+        Raises
+        ------
+        InputError : for an unknown name, with its nearest neighbour
+        """
+        return self.log_density(self.vector(params), data)
+
+    def vector(self, params: Mapping[str, Scalar]) -> Float[Array, " parameter"]:
+        """Parameter values as a vector in the order of ``parameters``; those not named stay at their initial values."""
+        by_name(self.parameters, params, "parameter values")
+        return jnp.stack([jnp.asarray(params.get(p.name, p.init), jnp.result_type(float)) for p in self.parameters])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        return tuple(p.name for p in self.parameters)

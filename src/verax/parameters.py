@@ -1,0 +1,81 @@
+"""Parameters of a statistical model, and their values by name."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from verax.arrays import Scalar
+from verax.errors import InputError, check_known
+
+Params: TypeAlias = dict[str, Scalar]
+"""Values by name, ``{"mu": 1.0, "jes": 0.3}``; an unknown name raises and lists the known ones."""
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Constraint G(observed; θ; width): the global observable is a measurement of θ."""
+
+    width: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.width) and self.width > 0):
+            raise InputError(
+                "Gaussian constraint", f"width {self.width}", "a finite width above zero", "fix the parameter instead"
+            )
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Constraint Poisson(observed; tau·θ): the global observable is a count."""
+
+    tau: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.tau) and self.tau > 0):
+            raise InputError("Poisson constraint", f"tau {self.tau}", "a finite tau above zero")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the model.
+
+    Parameters
+    ----------
+    name : unique in the model
+    group : row of the uncertainty breakdown that it belongs to
+    init : starting value, and the nominal value of its global observable
+    bounds : closed interval that a fit stays in
+    constraint : None (free), Gaussian or Poisson
+    """
+
+    name: str
+    group: str = ""
+    init: float = 0.0
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    constraint: Gaussian | Poisson | None = None
+
+    def __post_init__(self) -> None:
+        low, high = self.bounds
+        if not low <= self.init <= high:
+            raise InputError(f"parameter '{self.name}'", f"init {self.init}", f"a value in [{low}, {high}]")
+
+
+def nuisance(name: str, group: str) -> Parameter:
+    """A systematic's parameter: θ in units of its prior width, constraint G(θ_obs; θ; 1)."""
+    return Parameter(name, group, 0.0, (-5.0, 5.0), Gaussian())
+
+
+def by_name(parameters: Iterable[Parameter], given: Iterable[str], where: str) -> dict[str, Parameter]:
+    """The parameters as a dictionary, after checking that every ``given`` name is one of them."""
+    table = {p.name: p for p in parameters}
+    check_known(given, table, where, "parameter")
+    return table
+
+
+def groups(parameters: Sequence[Parameter]) -> dict[str, list[str]]:
+    """Names of the parameters in each group, in the order in which the groups first appear."""
+    table: dict[str, list[str]] = {}
+    for p in parameters:
+        table.setdefault(p.group, []).append(p.name)
+    return table

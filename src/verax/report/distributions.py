@@ -1,0 +1,267 @@
+"""Figures of histograms: the distribution that is fitted, and its systematic variations."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
+from matplotlib.ticker import FixedLocator, NullLocator
+from scipy.special import gammaincinv
+
+from verax.errors import check_known
+from verax.report.style import BAND, COLOURS, DOWN, PLAIN, SIGNAL, UP, Style, canvas, drawing, heading, main_and_ratio
+from verax.results import FloatArray
+
+if TYPE_CHECKING:
+    import verax.model
+
+
+@drawing()
+def score_distribution(
+    templates: "verax.model.Templates",
+    channel: str,
+    *,
+    expected: Float[np.ndarray, "process bin"] | None = None,
+    error: Float[np.ndarray, " bin"] | None = None,
+    data: Float[np.ndarray, " bin"] | None = None,
+    signal: Sequence[str] = (),
+    signal_scale: float | int | None = None,
+    stage: str = "Pre-fit",
+    error_label: str = "Uncertainty",
+    data_label: str = "Data",
+    xlabel: str = "Network score",
+    logy: bool | None = None,
+    style: Style = PLAIN,
+) -> Figure:
+    """Stacked processes, the data, and their ratio, in one channel.
+
+    Parameters
+    ----------
+    templates : edges, channels and processes; arrays over bins hold all channels one after another, as it does
+    expected : events to stack, per process; the nominal templates unless given (post-fit: ``expected_by_process``)
+    error : total uncertainty of the sum per bin; the simulation's statistical one unless given
+    data : observed counts (or Asimov), with central 68.3 % Poisson intervals; without data the ratio shows the band
+    signal : processes on top of the stack, in red, repeated as a line scaled to be seen
+    signal_scale : of that line; unless given 1 on a logarithmic axis, else 1, 2, 5, 10, 20 … by the height of the stack;
+        0 draws none
+    logy : logarithmic axis; unless given, where the sum spans more than a factor 50
+
+    Raises
+    ------
+    InputError : for an unknown channel or signal process
+    """
+    check_known([channel], templates.channels, "score distribution", "channel")
+    check_known(signal, templates.processes, "score distribution", "process")
+    cells = templates.slices()[channel]
+    stack = np.asarray(templates.nominal if expected is None else expected, np.float64)[:, cells]
+    if error is None:
+        error = np.sqrt(np.asarray(templates.variance, np.float64).sum(axis=0))
+        error_label = "Simulation stat. uncertainty" if error_label == "Uncertainty" else error_label
+    band = np.asarray(error)[cells]
+    total = stack.sum(axis=0)
+    edges = positions(templates.edges[templates.channels.index(channel)])
+    centres, halves = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+
+    figure = canvas(6.6, 6.2)
+    main, lower = main_and_ratio(figure)
+    names = list(templates.processes)
+    order = sorted(range(len(names)), key=lambda i: (names[i] in signal, stack[i].sum()))
+    shades = iter(COLOURS * (1 + len(names) // len(COLOURS)))
+    colour = {i: SIGNAL if names[i] in signal else next(shades) for i in reversed(order)}
+    base = np.zeros_like(total)
+    handles = []
+    for i in order:
+        handles.append(
+            main.stairs(
+                base + stack[i],
+                edges,
+                baseline=base,
+                fill=True,
+                fc=colour[i],
+                ec="black",
+                lw=0.5,
+                label=style.name(names[i]),
+            )
+        )
+        base = base + stack[i]
+    main.stairs(total, edges, color="black", lw=1.0)
+    handles = [*reversed(handles), shade(main, edges, total - band, total + band, label=error_label)]
+
+    visible = total[total > 0]
+    logarithmic = bool(visible.size and visible.max() > 50 * visible.min()) if logy is None else logy
+    wanted = stack[[n in signal for n in names]].sum(axis=0)
+    tops, floors = [total + band], [visible]
+    scale = signal_scale
+    if scale is None:
+        scale = 1.0 if logarithmic else round_scale(total.max() / max(wanted.max(initial=0.0), 1e-300))
+    if signal and wanted.max() > 0 and scale > 0:
+        text = " + ".join(style.names_of(signal)) + (f" × {scale:g}" if scale != 1 else " alone")
+        dashed = {"color": SIGNAL, "lw": 1.8, "ls": (0, (5, 2)), "baseline": None}
+        handles.append(main.stairs(wanted * scale, edges, label=text, **dashed))
+        tops.append(wanted * scale)
+        floors.append((wanted * scale)[wanted > 0])
+
+    if data is not None:
+        counts = np.asarray(data, np.float64)[cells]
+        low, high = poisson_interval(counts)
+        bars = np.stack([counts - low, high - counts])
+        points = {"fmt": "o", "color": "black", "ms": 4.5, "lw": 1.2, "capsize": 0}
+        handles.insert(0, main.errorbar(centres, counts, bars, label=data_label, **points))  # type: ignore[arg-type]
+        tops.append(high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shown = np.where(total > 0, counts / total, np.nan)
+            lower.errorbar(centres, shown, bars / np.where(total > 0, total, np.nan), halves, **points)  # type: ignore[arg-type]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(total > 0, band / total, np.nan)
+    shade(lower, edges, 1 - relative, 1 + relative)
+    lower.axhline(1.0, color="black", lw=0.9, ls="--")
+
+    limits(main, np.max(tops, axis=0), np.concatenate(floors), logarithmic, rows=-(-len(handles) // 2))
+    main.set_ylabel("Events / bin")
+    main.legend(handles=handles, ncols=2, loc="upper right", title=stage, alignment="left")
+    half = (
+        np.nanmax(relative, initial=0.0) if data is None else np.nanmax(np.abs(shown - 1) + 0.6 * relative, initial=0.0)
+    )
+    span = min(max(1.25 * float(half), 0.08), 0.95)
+    lower.set_ylim(1 - span, 1 + span)
+    lower.set_ylabel("Unc. / pred." if data is None else f"{data_label.split()[-1].capitalize()} / pred.", loc="center")
+    label_bins(lower, templates.edges[templates.channels.index(channel)], edges, xlabel)
+    heading(main, style, channel=style.name(channel) if len(templates.channels) > 1 else "")
+    figure.align_ylabels([main, lower])
+    return figure
+
+
+@drawing()
+def template_variation(
+    templates: "verax.model.Templates",
+    systematic: str,
+    channel: str,
+    *,
+    processes: Sequence[str] = (),
+    xlabel: str = "Network score",
+    logy: bool | None = None,
+    style: Style = PLAIN,
+) -> Figure:
+    """Nominal template of some processes with its simulation error, and its variation at θ = ±1, in one channel.
+
+    The error is the one of the nominal template alone: variations of the same events move with it, and are more precise
+    than it suggests.
+
+    Parameters
+    ----------
+    processes : summed; all of them unless given
+
+    Raises
+    ------
+    InputError : for an unknown systematic, channel or process
+    """
+    known = [p.name for p in templates.systematics]
+    check_known([systematic], known, "template variation", "systematic")
+    check_known([channel], templates.channels, "template variation", "channel")
+    check_known(processes, templates.processes, "template variation", "process")
+    chosen = [i for i, name in enumerate(templates.processes) if not processes or name in processes]
+    cells, k = templates.slices()[channel], known.index(systematic)
+
+    def total(cube: FloatArray) -> FloatArray:
+        return np.asarray(np.asarray(cube, np.float64)[chosen][:, cells].sum(axis=0))
+
+    nominal, error = total(np.asarray(templates.nominal)), np.sqrt(total(np.asarray(templates.variance)))
+    up, down = total(np.asarray(templates.up)[k]), total(np.asarray(templates.down)[k])
+    original = templates.edges[templates.channels.index(channel)]
+    edges = positions(original)
+
+    figure = canvas(6.6, 5.8)
+    main, lower = main_and_ratio(figure, ratio=0.6)
+    sides = ((up, UP, "-", r"$\theta = +1$"), (down, DOWN, (0, (5, 2)), r"$\theta = -1$"))
+    lines = [main.stairs(nominal, edges, color="black", lw=1.4, label="Nominal")]
+    lines.append(shade(main, edges, nominal - error, nominal + error, label="Simulation stat. uncertainty"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = 100 * np.where(nominal > 0, error / nominal, np.nan)
+        shade(lower, edges, -relative, relative)
+        span = 0.0
+        for values, colour, dash, text in sides:
+            lines.append(main.stairs(values, edges, color=colour, lw=1.6, ls=dash, label=text, baseline=None))
+            change = 100 * np.where(nominal > 0, values / nominal - 1, np.nan)
+            lower.stairs(change, edges, color=colour, lw=1.6, ls=dash, baseline=None)
+            span = max(span, float(np.nanmax(np.abs(change), initial=0.0)))
+    lower.axhline(0.0, color="black", lw=0.9)
+    visible = nominal[nominal > 0]
+    logarithmic = bool(visible.size and visible.max() > 50 * visible.min()) if logy is None else logy
+    limits(main, np.max([nominal + error, up, down], axis=0), visible, logarithmic, rows=3)
+    summed = "all processes" if len(chosen) == len(templates.processes) else " + ".join(style.names_of(processes))
+    main.legend(
+        handles=lines, loc="upper right", ncols=2, title=f"{style.name(systematic)}, {summed}", alignment="left"
+    )
+    main.set_ylabel("Events / bin")
+    lower.set_ylabel("Change [%]", loc="center")
+    span = min(max(1.3 * span, 1.2 * float(np.nanmedian(relative)) if np.isfinite(relative).any() else 0.0, 0.5), 120.0)
+    lower.set_ylim(-span, span)
+    label_bins(lower, original, edges, xlabel)
+    heading(main, style, channel=style.name(channel) if len(templates.channels) > 1 else "")
+    figure.align_ylabels([main, lower])
+    return figure
+
+
+def poisson_interval(counts: Float[np.ndarray, " bin"]) -> tuple[Float[np.ndarray, " bin"], Float[np.ndarray, " bin"]]:
+    """Central 68.27 % intervals of Poisson means (Garwood, Biometrika 28 (1936) 437); counts need not be whole.
+
+    >>> low, high = poisson_interval(np.array([0.0, 9.0]))
+    >>> low.round(2).tolist(), high.round(2).tolist()
+    ([0.0, 6.06], [1.84, 12.11])
+    """
+    n, tail = np.maximum(np.asarray(counts, np.float64), 0.0), 0.158655
+    low = np.where(n > 0, gammaincinv(np.where(n > 0, n, 1.0), tail), 0.0)
+    return np.asarray(low), np.asarray(gammaincinv(n + 1.0, 1 - tail))
+
+
+def shade(axes: Axes, edges: FloatArray, low: FloatArray, high: FloatArray, *, label: str = "") -> StepPatch:
+    """A hatched band per bin."""
+    return axes.stairs(
+        high, edges, baseline=low, fill=True, fc="none", ec=BAND, hatch="//////", lw=0.0, label=label or None
+    )
+
+
+def positions(edges: Sequence[float]) -> FloatArray:
+    """Where edges are drawn: to scale, or at 0, 1, 2 … when the narrowest bin would be a sliver (3 % of the axis)."""
+    wide = np.asarray(edges, np.float64)
+    sliver = np.diff(wide).min() < 0.03 * (wide[-1] - wide[0])
+    return np.arange(wide.size, dtype=np.float64) if sliver else wide
+
+
+def label_bins(axes: Axes, edges: Sequence[float], drawn: FloatArray, xlabel: str) -> None:
+    """Horizontal axis of a histogram; bins not drawn to scale are labelled with their edges."""
+    axes.set_xlim(drawn[0], drawn[-1])
+    if not np.array_equal(np.asarray(edges, np.float64), drawn):
+        step = -(-drawn.size // 12)
+        axes.xaxis.set_major_locator(FixedLocator(drawn[::step].tolist()))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(drawn[::step], [f"{e:.3g}" for e in list(edges)[::step]])
+        xlabel = f"{xlabel} (bins not to scale)"
+    axes.set_xlabel(xlabel)
+
+
+def limits(axes: Axes, top: FloatArray, visible: FloatArray, logarithmic: bool, *, rows: int) -> None:
+    """Vertical limits that leave room for a legend of so many rows and a title."""
+    room = 0.072 * (rows + 1) + 0.04
+    peak = float(np.nanmax(top, initial=0.0)) or 1.0
+    if logarithmic:
+        floor = max(0.4 * float(visible.min()), 1e-7 * peak)
+        axes.set_yscale("log")
+        axes.set_ylim(floor, floor * (peak / floor) ** (1 / (1 - room)))
+    else:
+        axes.set_ylim(0.0, peak / (1 - room))
+
+
+def round_scale(ratio: float) -> float:
+    """The largest of 1, 2, 5, 10, 20 … not above ``ratio``, at least 1.
+
+    >>> round_scale(0.3), round_scale(38.0)
+    (1.0, 20.0)
+    """
+    if ratio < 2:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(ratio))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= ratio * (1 + 1e-12)))

@@ -1,0 +1,28 @@
+"""Every figure of a report. Pure functions: results → matplotlib ``Figure``; ``save`` writes PDF and PNG.
+
+====================  =====================================================================================
+figure                question
+====================  =====================================================================================
+score_distribution    what is fitted, and do model and data agree?
+template_variation    what does a systematic do, and is its simulation precise enough?
+scan                  how does the likelihood look around the estimate?
+pulls_and_impacts     which nuisance parameters matter, and did the data move them?
+breakdown             where does the uncertainty come from?
+correlation           which parameters does the fit confuse?
+coverage              does the interval hold the truth as often as it says, and how wide is it?
+reliability           is a predicted probability a frequency?
+training_history      did every network converge, and when was it stopped?
+====================  =====================================================================================
+"""
+
+from verax.report.diagnostics import coverage as coverage
+from verax.report.diagnostics import reliability as reliability
+from verax.report.diagnostics import training_history as training_history
+from verax.report.distributions import score_distribution as score_distribution
+from verax.report.distributions import template_variation as template_variation
+from verax.report.measurement import breakdown as breakdown
+from verax.report.measurement import correlation as correlation
+from verax.report.measurement import pulls_and_impacts as pulls_and_impacts
+from verax.report.measurement import scan as scan
+from verax.report.style import Style as Style
+from verax.report.style import save as save

@@ -1,0 +1,153 @@
+"""The look of every figure: HEP style by mplhep, the heading of a paper's figure, and files with the same bytes.
+
+Figures are made without pyplot, so there is no global state and nothing to close: a figure lives as long as it is held.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import mplhep
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = ("#5790fc", "#f89c20", "#964a8b", "#9c9ca1", "#7a21dd", "#92dadd", "#a96b59", "#e76300", "#b9ac70", "#717581")
+"""Of the backgrounds: Petroff, arXiv:2107.02270, without the red, which is the signal's."""
+SIGNAL = "#bd1f01"
+UP, DOWN = "#bd1f01", "#3f90da"
+ONE_SIGMA, TWO_SIGMA = "#85d1a5", "#ffe08a"
+BAND = "#4d4d4d"
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a figure says about its origin, and how names are written.
+
+    Parameters
+    ----------
+    experiment : in bold, over the left end of the axes
+    text : beside it, in italics: "Simulation", "Open data, expected (Asimov)"
+    conditions : over the right end: "20.3 fb⁻¹ (8 TeV)"
+    names : how the name of a process, parameter, channel or group is written; mathtext ($…$) is allowed. A name
+        without an entry is written as it is
+    """
+
+    experiment: str = "verax"
+    text: str = ""
+    conditions: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def name(self, name: str) -> str:
+        """How ``name`` is written; a dollar sign of its own never starts a formula."""
+        return maths(self.names[name]) if name in self.names else GREEK.get(name, name.replace("$", r"\$"))
+
+    def names_of(self, names: Sequence[str]) -> list[str]:
+        """How each of ``names`` is written."""
+        return [self.name(name) for name in names]
+
+
+GREEK = {"mu": "μ"}
+PLAIN = Style()
+"""No experiment but verax, and names as they are."""
+
+
+def rc() -> dict[str, Any]:
+    """Matplotlib settings: mplhep's style at the size of a figure in a paper's column."""
+    own = {
+        "font.family": ["TeX Gyre Heros", "DejaVu Sans"],  # by name, so that a saved figure does not depend on defaults
+        "mathtext.fallback": "stixsans",
+        "font.size": 13.0,
+        "legend.fontsize": 11.0,
+        "legend.labelspacing": 0.35,
+        "legend.columnspacing": 1.4,
+        "xtick.labelsize": 11.5,
+        "ytick.labelsize": 11.5,
+        "xtick.major.size": 7.0,
+        "xtick.minor.size": 3.5,
+        "ytick.major.size": 7.0,
+        "ytick.minor.size": 3.5,
+        "xtick.major.pad": 5.0,
+        "axes.linewidth": 1.1,
+        "axes.unicode_minus": True,
+        "lines.linewidth": 1.6,
+        "hatch.linewidth": 0.6,
+        "savefig.dpi": 150.0,
+        "figure.dpi": 100.0,
+        "svg.hashsalt": "verax",
+    }
+    return {**mplhep.style.ROOT, **own}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """The settings while a figure is drawn or saved; they are put back afterwards."""
+    with matplotlib.rc_context(rc()):
+        yield
+
+
+def canvas(width: float = 6.4, height: float = 5.2) -> Figure:
+    """An empty figure of that many inches whose parts make room for each other."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.set(w_pad=0.08, h_pad=0.08)  # type: ignore[call-arg]
+    return figure
+
+
+def main_and_ratio(figure: Figure, *, ratio: float = 0.4) -> tuple[Axes, Axes]:
+    """Two axes, one above the other, that share the horizontal axis without a gap."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.set(h_pad=0.02, hspace=0.0, rect=(0.0, 0.012, 1.0, 0.976))  # type: ignore[call-arg]
+    grid = figure.add_gridspec(2, 1, height_ratios=[1.0, ratio], hspace=0.0)
+    main = figure.add_subplot(grid[0])
+    lower = figure.add_subplot(grid[1], sharex=main)
+    main.tick_params(axis="x", labelbottom=False)
+    return main, lower
+
+
+def heading(axes: Axes, style: Style, *, channel: str = "", right: Axes | None = None, lift: float = 5.0) -> None:
+    """Experiment and text over the left end, conditions over the right end (of ``right``, if given).
+
+    ``lift`` is the distance from the axes in points, ``channel`` a last word of the text.
+    """
+    bold = axes.annotate(
+        style.experiment, (0.0, 1.0), (0.0, lift), "axes fraction", "offset points", fontsize=15, fontweight="bold"
+    )
+    said = " · ".join(part for part in (style.text, channel) if part)
+    if said:
+        axes.annotate(
+            maths(said),
+            (1.0, 0.0),
+            (6.0, 0.8),
+            bold,
+            "offset points",
+            fontsize=12,
+            fontstyle="italic",
+            va="bottom",
+            annotation_clip=False,
+        )
+    if style.conditions:
+        (right or axes).annotate(
+            maths(style.conditions), (1.0, 1.0), (0.0, lift), "axes fraction", "offset points", fontsize=12, ha="right"
+        )
+
+
+def maths(text: str) -> str:
+    """Raised "⁻¹" as a formula, because the fonts of HEP style have no raised minus."""
+    return text.replace("⁻¹", "$^{-1}$")
+
+
+def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write ``name.pdf`` and ``name.png`` to an existing folder; equal figures give equal bytes (no dates in them).
+
+    Returns the two paths.
+    """
+    pdf, png = folder / f"{name}.pdf", folder / f"{name}.png"
+    with drawing():
+        figure.savefig(pdf, metadata={"CreationDate": None})
+        figure.savefig(png, metadata={"Software": None})
+    return pdf, png

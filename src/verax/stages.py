@@ -1,0 +1,433 @@
+"""The stages of a measurement: what each reads, does and keeps. `pipeline.measure` runs them in order."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from verax import config, sources
+from verax.check import Reliability, ReliabilitySums, coverage, diagram, reliability_sums
+from verax.config import Analysis
+from verax.data import read_events, write_events
+from verax.epistemic import bootstrap_factors
+from verax.errors import InputError
+from verax.events import Events, concatenate
+from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, interval, profile, ranking, toys
+from verax.learn import CrossEntropy, CrossTrained, History, balance, blank, classifier, cross_train, score
+from verax.learn import load as load_networks
+from verax.learn import save as save_networks
+from verax.model import BinnedLikelihood, Data, Templates, binned_likelihood
+from verax.parameters import nuisance
+from verax.results import Coverage, Interval
+from verax.store import Run
+from verax.summarise import Varied, choose_edges, histogram, templates
+
+# ------------------------------------------------------------------------------------------------------------- simulate
+
+
+@dataclass(frozen=True)
+class Yield:
+    """Rows of one process and what their weights sum to; ``effective`` is (Σw)²/Σw², ``negative`` a share of Σ|w|."""
+
+    process: str
+    rows: int
+    total: float
+    negative: float
+    effective: float
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is in the table of events that the stage wrote; ``rows`` were read and ``dropped`` left out."""
+
+    yields: tuple[Yield, ...]
+    observed: int | None
+    rows: int
+    dropped: int
+
+
+def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
+    """Read every sample, check each value, and write one table of events (a file for each variation)."""
+    sources.check_recomputed(analysis)
+    count = sources.Read()
+    processes = sources.processes_of(analysis)
+    sums = [histogram(np.zeros(0, np.int64), np.zeros(0, np.float32), len(processes))] * 2
+
+    def tallied(chunks: Iterator[Events]) -> Iterator[Events]:
+        for events in chunks:
+            process, weight = np.asarray(events.process), np.asarray(events.weight)
+            sums[0] += histogram(process, weight, len(processes))
+            below = weight < 0
+            sums[1] += histogram(process[below], weight[below], len(processes))
+            rows.append(np.bincount(process, minlength=len(processes)))
+            run.progress.step("events read", count.rows, None)
+            yield events
+
+    rows: list[np.ndarray] = []
+    write_events(folder / "nominal.parquet", tallied(sources.simulated(analysis, analysis.samples, count)))
+    for s in _varied(analysis):
+        for side, samples in {"up": s.up, "down": s.down}.items():
+            if samples:
+                write_events(folder / f"{s.name}_{side}.parquet", sources.simulated(analysis, samples, count))
+    seen = sources.Read()
+    if sources.is_real(analysis):
+        write_events(folder / "observed.parquet", sources.observed(analysis, seen))
+    total, negative, squares = sums[0].weight.value(), -sums[1].weight.value(), sums[0].square.value()
+    yields = [
+        _yield(name, int(n), float(t), float(m), float(q))
+        for name, n, t, m, q in zip(processes, np.sum(rows, axis=0), total, negative, squares, strict=True)
+    ]
+    observed = seen.rows - seen.dropped if sources.is_real(analysis) else None
+    return Table(tuple(yields), observed, count.rows + seen.rows, count.dropped + seen.dropped)
+
+
+def _yield(process: str, rows: int, total: float, negative: float, squares: float) -> Yield:
+    if rows == 0:
+        raise InputError(f"process '{process}'", "no event", "at least one", "check its files and its selection")
+    if not total > 0:
+        seen = f"weights that sum to {total:g}"
+        raise InputError(f"process '{process}'", seen, "a positive sum", "check its weight expression")
+    return Yield(process, rows, total, negative / (total + 2 * negative), total**2 / squares)
+
+
+def _varied(analysis: Analysis) -> list[config.VariedSamples]:
+    return [s for s in analysis.systematics if isinstance(s, config.VariedSamples)]
+
+
+def _nominal(analysis: Analysis, run: Run) -> Iterator[Events]:
+    return read_events(run.path("simulate") / "nominal.parquet", analysis.chunk)
+
+
+def key_of(run: Run, stage: str) -> PRNGKeyArray:
+    """The random key of a stage: from the seed and the stage's name."""
+    return jax.random.fold_in(jax.random.key(run.seed), zlib.crc32(stage.encode()))
+
+
+# ---------------------------------------------------------------------------------------------------------------- learn
+
+
+@dataclass(frozen=True)
+class Learned:
+    """How the networks were trained; the networks themselves are in the stage's folder. Empty for a given summary."""
+
+    histories: tuple[tuple[History, ...], ...] = ()
+    rows: int = 0
+
+
+def learn(analysis: Analysis, run: Run, folder: Path, table: Table) -> Learned:
+    """Train an ensemble per fold, so that each event is scored by networks that never saw it."""
+    if analysis.summary.kind != "classifier":
+        return Learned()
+    options = analysis.learn
+    stride = -(-sum(y.rows for y in table.yields) // options.max_events)
+    events = concatenate(
+        [e.take(np.flatnonzero(np.asarray(e.number) // options.folds % stride == 0)) for e in _nominal(analysis, run)]
+    )
+    signal = tuple(analysis.poi.processes)
+    replica, start = jax.random.split(key_of(run, "learn"))
+    factors = None
+    if options.bootstrap:
+        factors = bootstrap_factors(replica, events.number, events.process, members=options.members)
+    trained = cross_train(
+        start,
+        partial(
+            classifier,
+            features=tuple(analysis.features),
+            width=options.width,
+            depth=options.depth,
+            missing=sources.missing_of(analysis),
+        ),
+        CrossEntropy(signal),
+        events,
+        folds=options.folds,
+        members=options.members,
+        factors=factors,
+        weigh=partial(balance, signal=signal),
+        epochs=options.epochs,
+        batch=options.batch,
+        patience=options.patience,
+        rate=options.learning_rate,
+        progress=lambda epoch, epochs, _: run.progress.step("epochs", epoch, epochs),
+    )
+    for history in (h for fold in trained.histories for h in fold):
+        history.check()
+    save_networks(folder / "networks.eqx", trained.network)
+    return Learned(trained.histories, len(events))
+
+
+def networks_of(analysis: Analysis, run: Run) -> CrossTrained:
+    """The networks that the stage `learn` kept."""
+    options = analysis.learn
+    like = blank(
+        tuple(analysis.features),
+        width=options.width,
+        depth=options.depth,
+        missing=sources.missing_of(analysis),
+        axes=(options.folds, options.members),
+    )
+    return CrossTrained(load_networks(run.path("learn") / "networks.eqx", like), options.folds, ())
+
+
+# ------------------------------------------------------------------------------------------------------------ summarise
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The summary of events: a score, and the channel that an event belongs to (−1: none)."""
+
+    score: Any
+    channel: sources.Channels
+
+    def __call__(self, events: Events) -> tuple[np.ndarray, np.ndarray]:
+        return np.asarray(self.score(events), np.float64), self.channel(events)
+
+
+@dataclass(frozen=True)
+class NetworkScore:
+    """Mean probability of the networks that never saw the event."""
+
+    networks: CrossTrained
+
+    def __call__(self, events: Events) -> np.ndarray:
+        return score(self.networks, events).mean
+
+
+@dataclass(frozen=True)
+class ColumnScore:
+    """One column."""
+
+    column: str
+
+    def __call__(self, events: Events) -> np.ndarray:
+        return np.asarray(events.column(self.column))
+
+
+@dataclass(frozen=True)
+class FunctionScore:
+    """A user's own callable on the features' array."""
+
+    function: Any
+    features: tuple[str, ...]
+
+    def __call__(self, events: Events) -> np.ndarray:
+        x = np.asarray(events.features(self.features))
+        found = np.asarray(self.function(x))
+        if found.shape != (len(x),):
+            raise InputError("summary.function", f"output of shape {found.shape}", f"({len(x)},), a score per event")
+        return found
+
+
+def summary_of(analysis: Analysis, run: Run) -> Summary:
+    """The summary that the analysis asks for."""
+    channels = sources.Channels(tuple(c.select for c in analysis.channels))
+    match analysis.summary.kind:
+        case "classifier":
+            return Summary(NetworkScore(networks_of(analysis, run)), channels)
+        case "column":
+            return Summary(ColumnScore(str(analysis.summary.column)), channels)
+        case _:
+            function = sources.function_of(analysis, analysis.summary.function)
+            return Summary(FunctionScore(function, tuple(analysis.features)), channels)
+
+
+@dataclass(frozen=True)
+class Summarised:
+    """Templates in the final bins, observed counts (when not blind), and what a careful analyst would want to know."""
+
+    templates: Templates
+    observed: np.ndarray | None
+    problems: tuple[str, ...]
+
+
+def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned: Learned) -> Summarised:
+    """Fill fine templates for nominal and each variation in one pass, choose bins, and merge into them."""
+    del folder, learned
+    summary = summary_of(analysis, run)
+    fine = np.linspace(*analysis.summary.range, analysis.binning.fine_bins + 1)
+    edges = [tuple(c.edges) if c.edges else tuple(map(float, fine)) for c in analysis.channels]
+    total = sum(y.rows for y in table.yields)
+    stage = run.path("simulate")
+
+    def told() -> Iterator[Events]:
+        done = 0
+        for events in _nominal(analysis, run):
+            yield events
+            done += len(events)
+            run.progress.step("events histogrammed", done, total)
+
+    varied = [
+        Varied(
+            nuisance(s.name, s.group),
+            tuple(dict.fromkeys(sample.process for sample in s.up)),
+            read_events(stage / f"{s.name}_up.parquet", analysis.chunk),
+            read_events(stage / f"{s.name}_down.parquet", analysis.chunk) if s.down else None,
+        )
+        for s in _varied(analysis)
+    ]
+    order = [s.name for s in analysis.systematics]
+    filled = templates(
+        summary,
+        told(),
+        sorted([*sources.systematics_of(analysis), *varied], key=lambda s: order.index(s.parameter.name)),
+        tuple(edges),
+        channels=tuple(c.name for c in analysis.channels),
+        processes=sources.processes_of(analysis),
+        executor=run.executor,
+    )
+    options = analysis.binning
+    chosen = choose_edges(
+        filled,
+        signal=tuple(analysis.poi.processes),
+        max_bins=options.max_bins,
+        min_effective=options.min_effective,
+        max_relative_error=options.max_relative_error,
+    )
+    final = tuple(given if c.edges else new for c, given, new in zip(analysis.channels, edges, chosen, strict=True))
+    merged = filled.rebin(final)
+    observed = None
+    if sources.is_real(analysis) and not analysis.blind:
+        seen = templates(
+            summary,
+            read_events(stage / "observed.parquet", analysis.chunk),
+            (),
+            final,
+            channels=merged.channels,
+            processes=("observed",),
+        )
+        observed = np.asarray(seen.nominal)[0]
+    return Summarised(merged, observed, merged.problems())
+
+
+# ---------------------------------------------------------------------------------------------------------------- model
+
+
+def model(analysis: Analysis, run: Run, folder: Path, summarised: Summarised) -> BinnedLikelihood:
+    """The binned likelihood of the templates."""
+    del run, folder
+    factors = (analysis.poi, *analysis.normalisations)
+    return binned_likelihood(
+        summarised.templates,
+        free={f.name: tuple(f.processes) for f in factors},
+        bounds={f.name: f.bounds for f in factors},
+        simulation_statistics=analysis.infer.simulation_statistics,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------- infer
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All answers for one data set: ``kind`` is expected, pseudo-experiment or observed."""
+
+    kind: str
+    truth: dict[str, float]
+    data: Data
+    fit: Fit
+    interval: Interval
+    scan: Scan
+    statistical: Scan
+    breakdowns: tuple[Breakdown, ...]
+    ranking: Ranking
+
+
+def infer(
+    analysis: Analysis, run: Run, folder: Path, summarised: Summarised, likelihood: BinnedLikelihood
+) -> tuple[Measured, ...]:
+    """Fit, interval, scans, breakdown by both definitions and ranking, for each data set that may be looked at."""
+    del folder
+    nominal = {p.name: p.init for p in likelihood.parameters}
+    data = {"expected": (nominal, likelihood.asimov(nominal))}
+    if analysis.pseudo_experiment:
+        truth = nominal | analysis.pseudo_experiment.truth
+        one = toys(key_of(run, "infer"), likelihood, truth, 1)
+        data["pseudo-experiment"] = (truth, Data(np.asarray(one.counts)[0], np.asarray(one.auxiliary)[0]))
+    if summarised.observed is not None:
+        data["observed"] = ({}, Data(summarised.observed, likelihood.asimov(nominal).auxiliary))
+    found = []
+    for i, (kind, (truth, one)) in enumerate(data.items()):
+        run.progress.step(kind, i, len(data))
+        found.append(_measure(analysis, likelihood, kind, truth, one))
+        run.progress.step(kind, i + 1, len(data))
+    return tuple(found)
+
+
+def _measure(
+    analysis: Analysis, likelihood: BinnedLikelihood, kind: str, truth: dict[str, float], data: Data
+) -> Measured:
+    poi, level = analysis.poi.name, analysis.infer.level
+    best = fit(likelihood, data)
+    found = interval(likelihood, data, poi, level=level)
+    reach = 2.4 * np.nanmax([found.up, found.down]) if np.isfinite(found.width) else 1.0
+    values = float(found.value) + np.linspace(-reach, reach, analysis.infer.scan_points)
+    values = np.clip(values, *analysis.poi.bounds)
+    others = {name: value for name, value in best.params.items() if name != poi}
+    return Measured(
+        kind,
+        truth,
+        data,
+        best,
+        found,
+        profile(likelihood, data, poi, values),
+        profile(likelihood, data, poi, values, fixed=others),
+        tuple(breakdown(likelihood, data, poi, method=m) for m in ("shifted-observables", "freeze")),
+        ranking(likelihood, data, poi),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------- check
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Coverage at each truth, and the reliability of the classifier (None for a given summary)."""
+
+    coverage: dict[str, Coverage]
+    reliability: Reliability | None = field(default=None)
+
+
+def check(analysis: Analysis, run: Run, folder: Path, likelihood: BinnedLikelihood, learned: Learned) -> Checked:
+    """Coverage of the interval from toys, at the nominal truth and at shifted ones; reliability of the classifier."""
+    del folder
+    truths = truths_of(analysis, likelihood)
+    found = {}
+    for i, (label, truth) in enumerate(truths.items()):
+        run.progress.step("coverage", i, len(truths))
+        data = toys(jax.random.fold_in(key_of(run, "check"), i), likelihood, truth, analysis.check.toys)
+        intervals = interval(likelihood, data, analysis.poi.name, level=analysis.infer.level)
+        found[label] = coverage(intervals, truth[analysis.poi.name])
+        run.progress.step("coverage", i + 1, len(truths))
+    return Checked(found, _reliability(analysis, run) if learned.histories else None)
+
+
+def truths_of(analysis: Analysis, likelihood: BinnedLikelihood) -> dict[str, dict[str, float]]:
+    """The truths of the coverage campaign by label: values of the parameter of interest, and each θ = ±1."""
+    poi, nominal = analysis.poi.name, {p.name: p.init for p in likelihood.parameters}
+    truths = {f"{poi} = {value:g}": nominal | {poi: value} for value in analysis.check.truths}
+    if analysis.check.shifts:
+        for p in likelihood.parameters:
+            if p.constraint is not None:
+                truths |= {f"{p.name} = {side:+d}": nominal | {p.name: float(side)} for side in (1, -1)}
+    return truths
+
+
+def _reliability(analysis: Analysis, run: Run) -> Reliability:
+    """Of the scores, with signal and background at equal total weight, as the networks were trained."""
+    networks, signal = networks_of(analysis, run), tuple(analysis.poi.processes)
+    yields = {y.process: y.total for y in run.results["simulate"].yields}
+    s = sum(yields[p] for p in signal)
+    b = sum(yields.values()) - s
+    sums: ReliabilitySums | None = None
+    for events in _nominal(analysis, run):
+        label = np.asarray(events.is_process(signal))
+        weight = np.asarray(events.weight, np.float64) / np.where(label, 2 * s, 2 * b)
+        part = reliability_sums(score(networks, events).mean, label, weight)
+        sums = part if sums is None else sums + part
+    assert sums is not None
+    return diagram(sums)

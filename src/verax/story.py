@@ -1,0 +1,403 @@
+"""What the report of a measurement says: figures, tables and words, section by section, and its results as JSON."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from verax.config import Analysis
+from verax.infer.yields import Yields, postfit_yields, prefit_yields
+from verax.model import BinnedLikelihood, to_pyhf
+from verax.report import plots, tables
+from verax.report.html import Section, render
+from verax.report.numbers import with_ends
+from verax.report.record import write_json
+from verax.report.style import Style
+from verax.results import Interval, Status, good
+from verax.stages import Checked, Learned, Measured, Summarised, Table
+from verax.store import Run
+
+SCHEMA = 1
+"""Version of the layout of ``results.json``."""
+
+TITLES = {
+    "expected": "Expected (Asimov)",
+    "pseudo-experiment": "Pseudo-experiment",
+    "observed": "Observed",
+}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The result of a run: for each data set, the interval of the parameter of interest, and the tables of the report."""
+
+    name: str
+    intervals: dict[str, Interval]
+    tables: tuple[tables.Table, ...]
+    warnings: tuple[str, ...]
+
+
+def report(
+    analysis: Analysis,
+    run: Run,
+    folder: Path,
+    table: Table,
+    learned: Learned,
+    summarised: Summarised,
+    likelihood: BinnedLikelihood,
+    measured: tuple[Measured, ...],
+    checked: Checked,
+) -> Measurement:
+    """Write report.html, results.json, workspace.json and figures/."""
+    figures = folder / "figures"
+    figures.mkdir()
+    told = Story(analysis, table, learned, summarised, likelihood, measured, checked)
+    sections = []
+    todo = list(told.sections())
+    for i, (title, text, drawn, shown) in enumerate(todo):
+        paths = []
+        for name, (caption, figure) in drawn.items():
+            plots.save(figure, figures, name)
+            paths.append((figures / f"{name}.png", caption))
+        sections.append(Section(title, text, tuple(paths), shown))
+        run.progress.step("sections", i + 1, len(todo))
+    (folder / "report.html").write_text(render(analysis.title, told.lead(), sections), encoding="utf-8")
+    final = measured[-1] if measured[-1].kind == "observed" else measured[0]
+    workspace = to_pyhf(likelihood, final.data, poi=analysis.poi.name, name=analysis.name)
+    write_json(folder / "workspace.json", workspace)
+    write_json(folder / "results.json", told.results())
+    brief = (told.headline(), tables.breakdown(*final.breakdowns), tables.coverage(checked.coverage))
+    return Measurement(analysis.name, {m.kind: m.interval for m in measured}, brief, tuple(told.warnings()))
+
+
+class Story:
+    """The report of one measurement; each section is a question that a referee would ask."""
+
+    def __init__(
+        self,
+        analysis: Analysis,
+        table: Table,
+        learned: Learned,
+        summarised: Summarised,
+        likelihood: BinnedLikelihood,
+        measured: tuple[Measured, ...],
+        checked: Checked,
+    ) -> None:
+        self.analysis, self.table, self.learned, self.summarised = analysis, table, learned, summarised
+        self.likelihood, self.measured, self.checked = likelihood, measured, checked
+        words = analysis.report
+        labels = {c.name: c.label for c in analysis.channels if c.label}
+        self.style = Style(words.experiment or "verax", "", words.luminosity, {**words.process_labels, **labels})
+
+    def drawn(self, text: str) -> Style:
+        """The style of a figure that shows ``text``."""
+        return Style(self.style.experiment, text, self.style.conditions, self.style.names)
+
+    # ------------------------------------------------------------------------------------------------ first lines
+
+    def lead(self) -> list[str]:
+        """What a reader must know before any number."""
+        a = self.analysis
+        poi = a.poi.name
+        lines = []
+        if self.table.observed is None:
+            lines.append(
+                "This is an expected measurement: there are no observed collisions in it. The result is that of the "
+                "Asimov data set, in which every count is at its expectation, as a blinded analysis would show it."
+            )
+        elif a.blind:
+            lines.append(
+                f"This analysis is blind: its {self.table.observed} observed events were read and checked, but neither "
+                "histogrammed nor fitted. All results are expected ones; set `blind: false` to look."
+            )
+        for m in self.measured:
+            lines.append(
+                f"{TITLES[m.kind]}: {poi} = {with_ends(m.interval)} at {m.interval.level:.2%} confidence level."
+            )
+            if m.kind == "pseudo-experiment":
+                lines[-1] += f" Its true value is {m.truth[poi]:g}; it is simulated, and shows the method, not nature."
+        if warnings := self.warnings():
+            lines.append(f"{len(warnings)} warnings are listed at the end; read them before using a number.")
+        return [*lines, *a.report.notes]
+
+    def headline(self) -> tables.Table:
+        """The interval of each data set."""
+        rows = tuple(
+            (TITLES[m.kind], with_ends(m.interval), Status(int(m.interval.status)).name.lower().replace("_", " "))
+            for m in self.measured
+        )
+        return tables.Table(self.analysis.title, ("Data", self.analysis.poi.name, "Status"), rows)
+
+    # ------------------------------------------------------------------------------------------------ sections
+
+    def sections(self) -> Iterator[tuple[str, str, dict[str, tuple[str, Figure]], tuple[tables.Table, ...]]]:
+        """Title, text, figures by file name with their captions, and tables of each section."""
+        yield self.result()
+        yield self.breakdown()
+        yield self.events()
+        yield self.distributions()
+        yield self.nuisances()
+        yield self.variations()
+        yield self.coverage()
+        yield self.networks()
+        yield self.concerns()
+
+    def result(self) -> Any:
+        """The interval and the profile likelihood."""
+        figures = {}
+        for m in self.measured:
+            curves = {"Total": m.scan, "Statistics only": m.statistical}
+            truth = m.truth[self.analysis.poi.name] if m.kind == "pseudo-experiment" else None
+            figure = plots.scan(curves, interval=m.interval, truth=truth, style=self.drawn(TITLES[m.kind]))
+            caption = (
+                f"{TITLES[m.kind]}: profile likelihood ratio t, all parameters profiled, and with all others fixed."
+            )
+            figures[f"scan_{m.kind}"] = (caption, figure)
+        text = "The interval holds all values with t below the χ² quantile for one degree of freedom."
+        return "Result", text, figures, (self.headline(),)
+
+    def breakdown(self) -> Any:
+        """Where the uncertainty comes from."""
+        figures, shown = {}, []
+        for m in self.measured:
+            title = f"Uncertainty on {self.analysis.poi.name}, {TITLES[m.kind].lower()}"
+            shown.append(tables.breakdown(*m.breakdowns, title=title))
+            figure = plots.breakdown(*m.breakdowns, style=self.drawn(TITLES[m.kind]))
+            figures[f"breakdown_{m.kind}"] = (f"{TITLES[m.kind]}: uncertainty by source, by both definitions.", figure)
+        text = (
+            "Two definitions are in use. Shifted observables: the spread of the estimate when the data, or one group's "
+            "global observables, fluctuate; parts add in quadrature to the total. Freezing: what the total loses when a "
+            "group is fixed at its best fit; parts need not add up."
+        )
+        return "Uncertainty breakdown", text, figures, tuple(shown)
+
+    def events(self) -> Any:
+        """What was read."""
+        rows = tuple(
+            (self.style.name(y.process), f"{y.rows}", f"{y.total:.6g}", f"{y.effective:.0f}", f"{y.negative:.2%}")
+            for y in self.table.yields
+        )
+        columns = ("Process", "Rows", "Expected events", "Effective events (Σw)²/Σw²", "Negative share of Σ|w|")
+        note = f"{self.table.rows} rows read, {self.table.dropped} dropped for values that are not finite."
+        return "Events", "", {}, (tables.Table("Simulated events", columns, rows, note), *self.yields())
+
+    def yields(self) -> tuple[tables.Table, ...]:
+        """Expected events before and after the fits."""
+        expected = {"Before the fit": prefit_yields(self.likelihood)}
+        expected |= {f"{TITLES[m.kind]}, fitted": self.fitted(m) for m in self.measured if m.kind != "expected"}
+        return (
+            tables.yields(
+                self.style.names_of(self.likelihood.processes),
+                {name: (y.by_process.sum(1), y.process_error) for name, y in expected.items()},
+                {name: (float(y.by_process.sum()), y.total_error) for name, y in expected.items()},
+                title="Expected events in the fitted bins",
+                note="Errors before the fit are those of the priors and of the simulation; free factors count as known.",
+            ),
+        )
+
+    def fitted(self, m: Measured) -> Yields:
+        """Expected events at the best fit."""
+        return postfit_yields(self.likelihood, m.data, m.fit)
+
+    def distributions(self) -> Any:
+        """The summary in each channel, before and after each fit."""
+        figures: dict[str, tuple[str, Figure]] = {}
+        templates = self.summarised.templates
+        before = prefit_yields(self.likelihood)
+        for channel in templates.channels:
+            name = self.style.name(channel)
+            for m in self.measured:
+                if m.kind == "expected":
+                    shown, stage, counts = before, "Pre-fit", None
+                else:
+                    shown, stage, counts = self.fitted(m), "Post-fit", np.asarray(m.data.counts)
+                figure = plots.score_distribution(
+                    templates,
+                    channel,
+                    expected=shown.by_process,
+                    error=shown.bin_error,
+                    data=counts,
+                    signal=tuple(self.analysis.poi.processes),
+                    stage=stage,
+                    data_label=TITLES[m.kind],
+                    xlabel=self.analysis.summary.label,
+                    style=self.drawn(TITLES[m.kind]),
+                )
+                figures[f"score_{channel}_{m.kind}"] = (f"{name}, {stage.lower()}, with its total uncertainty.", figure)
+        text = "Bins maximise the expected information on the signal, simulation statistics included."
+        return "Distributions", text, figures, ()
+
+    def nuisances(self) -> Any:
+        """Pulls, impacts and correlations."""
+        figures, shown = {}, []
+        for m in self.measured:
+            simulation = next((r.impact for r in m.breakdowns[0].rows if r.name == "simulation statistics"), None)
+            style = self.drawn(TITLES[m.kind])
+            figure = plots.pulls_and_impacts(m.ranking, simulation_statistics=simulation, style=style)
+            figures[f"ranking_{m.kind}"] = (f"{TITLES[m.kind]}: pulls and impacts from refits.", figure)
+            figure = plots.correlation(m.fit.names, m.fit.correlation, keep=(self.analysis.poi.name,), style=style)
+            figures[f"correlation_{m.kind}"] = (f"{TITLES[m.kind]}: correlations of the fit.", figure)
+            shown.append(tables.parameters(m.fit, title=f"Fitted parameters, {TITLES[m.kind].lower()}"))
+        return "Nuisance parameters", "", figures, tuple(shown)
+
+    def variations(self) -> Any:
+        """What each systematic does to the templates."""
+        figures: dict[str, tuple[str, Figure]] = {}
+        templates = self.summarised.templates
+        for k, parameter in enumerate(templates.systematics):
+            moved = [
+                p
+                for i, p in enumerate(templates.processes)
+                if not np.array_equal(templates.up[k, i], templates.nominal[i])
+                or not np.array_equal(templates.down[k, i], templates.nominal[i])
+            ]
+            for channel in templates.channels:
+                figure = plots.template_variation(
+                    templates,
+                    parameter.name,
+                    channel,
+                    processes=moved or templates.processes,
+                    xlabel=self.analysis.summary.label,
+                    style=self.drawn("Simulation"),
+                )
+                caption = (
+                    f"{parameter.name} in {self.style.name(channel)}, sum of {', '.join(self.style.names_of(moved))}."
+                )
+                figures[f"variation_{parameter.name}_{channel}"] = (caption, figure)
+        return "Template variations", "Up and down are one prior width.", figures, ()
+
+    def coverage(self) -> Any:
+        """Does the interval hold the truth as often as it says?"""
+        text = (
+            "Toys fluctuate the counts and the global observables at each truth; other parameters are at nominal. "
+            "An interval without its coverage, and coverage without its width, is half an answer."
+        )
+        figure = plots.coverage(self.checked.coverage, parameter=self.analysis.poi.name, style=self.drawn("Toys"))
+        caption = "Coverage at each truth, beside the median width."
+        return "Coverage", text, {"coverage": (caption, figure)}, (tables.coverage(self.checked.coverage),)
+
+    def networks(self) -> Any:
+        """Which networks were used, and what uncertainty enters because of them."""
+        figures: dict[str, tuple[str, Figure]] = {}
+        options, kind = self.analysis.learn, self.analysis.summary.kind
+        if kind != "classifier":
+            text = (
+                f"No network was trained here: the summary is a given {kind}. As a summary of events it can cost "
+                "precision, not correctness, so no uncertainty enters on its account, whatever it is."
+            )
+            return "Networks", text, figures, ()
+        histories = {f"fold {i + 1}": fold for i, fold in enumerate(self.learned.histories)}
+        figure = plots.training_history(histories, style=self.drawn("Simulation"))
+        figures["training"] = ("Training and validation loss of every network; a dot marks the epoch kept.", figure)
+        if self.checked.reliability is not None:
+            figure = plots.reliability(self.checked.reliability, style=self.drawn("Simulation"))
+            figures["reliability"] = ("Reliability of the score with both classes at equal weight.", figure)
+        replicas = "each on its own Poisson replica of the events" if options.bootstrap else "on the same events"
+        text = (
+            f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
+            f"trained {replicas}, on {self.learned.rows} events; each event is scored by the mean of networks that never "
+            "saw it. These networks make a summary of events (an optimality question): whether they are well or badly "
+            "trained moves the size of the uncertainty, not its correctness, because the same fixed function is applied "
+            "to every template and to the data. No nuisance parameter enters on their account. No network makes the "
+            "statistical model (a correctness question) in this analysis; one that did would bring its members' spread "
+            "into the fit."
+        )
+        return "Networks", text, figures, ()
+
+    def concerns(self) -> Any:
+        """All warnings."""
+        return "Warnings", "", {}, (tables.warnings({"": self.warnings()}),)
+
+    def warnings(self) -> list[str]:
+        """What a careful analyst would want to know."""
+        found = list(self.summarised.problems)
+        if self.table.dropped:
+            found.append(f"{self.table.dropped} of {self.table.rows} rows dropped for values that are not finite")
+        for m in self.measured:
+            for what, status in {"fit": m.fit.status, "interval": m.interval.status}.items():
+                if int(status) != Status.OK:
+                    found.append(f"{TITLES[m.kind]}: {what} ended with status {Status(int(status)).name}")
+            found += [
+                f"{TITLES[m.kind]}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note
+            ]
+        for label, c in self.checked.coverage.items():
+            if c.failed:
+                found.append(f"coverage at {label}: {c.failed} of {c.failed + c.n} intervals failed")
+            if c.n and abs(c.pull) > 3:
+                found.append(
+                    f"coverage at {label}: {c.fraction:.3f} ± {c.error:.3f} is {c.pull:+.1f} errors from nominal"
+                )
+        return found
+
+    # ------------------------------------------------------------------------------------------------ results
+
+    def results(self) -> dict[str, Any]:
+        """The content of results.json; equal inputs and seeds give equal bytes."""
+        templates = self.summarised.templates
+        return {
+            "schema": SCHEMA,
+            "name": self.analysis.name,
+            "parameter_of_interest": self.analysis.poi.name,
+            "blind": self.table.observed is not None and self.analysis.blind,
+            "results": {m.kind: _answers(m) for m in self.measured},
+            "coverage": self.checked.coverage,
+            "reliability": self.checked.reliability,
+            "templates": {
+                "channels": dict(zip(templates.channels, templates.edges, strict=True)),
+                "processes": list(templates.processes),
+                "nominal": templates.nominal,
+                "variance": templates.variance,
+                "systematics": {
+                    p.name: {"group": p.group, "up": templates.up[k], "down": templates.down[k]}
+                    for k, p in enumerate(templates.systematics)
+                },
+            },
+            "events": self.table,
+            "warnings": self.warnings(),
+        }
+
+
+def _answers(m: Measured) -> dict[str, Any]:
+    """One data set's answers, by name."""
+    return {
+        "truth": m.truth,
+        "interval": {
+            "level": m.interval.level,
+            "value": float(m.interval.value),
+            "low": float(m.interval.low),
+            "high": float(m.interval.high),
+            "status": Status(int(m.interval.status)).name,
+        },
+        "fit": {
+            "status": Status(int(m.fit.status)).name,
+            "nll": float(m.fit.nll),
+            "parameters": m.fit.params,
+            "errors": dict(zip(m.fit.names, m.fit.error.tolist(), strict=True)),
+            "covariance": m.fit.covariance,
+        },
+        "breakdown": {b.method: b.rows for b in m.breakdowns},
+        "ranking": {
+            name: {
+                "group": m.ranking.groups[i],
+                "pull": m.ranking.pull[i],
+                "pull_error": m.ranking.pull_error[i],
+                "impact": [m.ranking.up[i], m.ranking.down[i]],
+                "prefit_impact": [m.ranking.prefit_up[i], m.ranking.prefit_down[i]],
+            }
+            for i, name in enumerate(m.ranking.names)
+        },
+        "scan": {m.scan.name: m.scan.values, "t": m.scan.t, "statistical_t": m.statistical.t},
+        "counts": m.data.counts,
+        "auxiliary": m.data.auxiliary,
+    }
+
+
+def failures(measured: tuple[Measured, ...], checked: Checked) -> dict[str, int]:
+    """Number of failed fits and intervals per result, for the record."""
+    found = {f"{m.kind}: fit": int(not good(m.fit.status)) for m in measured}
+    found |= {f"{m.kind}: interval": int(not good(m.interval.status)) for m in measured}
+    found |= {f"{m.kind}: scan": int((~good(m.scan.status)).sum()) for m in measured}
+    return found | {f"coverage at {label}": c.failed for label, c in checked.coverage.items()}

@@ -1,0 +1,31 @@
+"""Systematic uncertainties as functions of events and nuisance parameters.
+
+``detector``: energy scales and the soft missing-E_T term; ``normalisation``: weights and plain columns; ``kinematics``:
+the columns of the H→ττ data sets, and derived quantities recomputed from them.
+"""
+
+from verax.systematics.detector import jet_energy_scale as jet_energy_scale
+from verax.systematics.detector import lepton_energy_scale as lepton_energy_scale
+from verax.systematics.detector import soft_met as soft_met
+from verax.systematics.detector import tau_energy_scale as tau_energy_scale
+from verax.systematics.effect import Effect as Effect
+from verax.systematics.effect import StagedEffect as StagedEffect
+from verax.systematics.effect import Systematic as Systematic
+from verax.systematics.effect import Theta as Theta
+from verax.systematics.effect import limited as limited
+from verax.systematics.effect import shift as shift
+from verax.systematics.kinematics import DERIVED as DERIVED
+from verax.systematics.kinematics import FAIR_UNIVERSE as FAIR_UNIVERSE
+from verax.systematics.kinematics import HIGGSML as HIGGSML
+from verax.systematics.kinematics import Derive as Derive
+from verax.systematics.kinematics import Layout as Layout
+from verax.systematics.kinematics import Particle as Particle
+from verax.systematics.kinematics import derive as derive
+from verax.systematics.kinematics import derive_compiled as derive_compiled
+from verax.systematics.kinematics import fill_missing as fill_missing
+from verax.systematics.kinematics import not_recomputed as not_recomputed
+from verax.systematics.normalisation import normalisation as normalisation
+from verax.systematics.normalisation import reweight as reweight
+from verax.systematics.normalisation import scale_columns as scale_columns
+from verax.systematics.post_selection import post_selection as post_selection
+from verax.systematics.post_selection import rounded as rounded

@@ -1,0 +1,148 @@
+"""A systematic is a function ``Events, θ → Events`` with a parameter; ``shift`` applies any set of them."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from verax.arrays import Array, Scalar
+from verax.errors import InputError, check_known
+from verax.events import Events
+from verax.parameters import Parameter, Params, by_name
+
+Theta: TypeAlias = Scalar | Float[Array, " event"]
+"""A nuisance parameter in units of its prior width: one value for all events, or one per event."""
+
+Effect: TypeAlias = Callable[[Events, Theta], Events]
+Recompute: TypeAlias = Callable[[Events], Events]
+
+
+class StagedEffect:
+    """An effect in two stages, so that several of them need the second once only: move columns, then recompute."""
+
+    @property
+    def recompute(self) -> Recompute:
+        """Brings the columns that depend on the moved ones up to date; equal ones are interchangeable."""
+        raise NotImplementedError
+
+    def move(self, events: Events, theta: Theta) -> Events:
+        """The events at ``theta``, dependent columns still the old ones."""
+        raise NotImplementedError
+
+    def __call__(self, events: Events, theta: Theta) -> Events:
+        """The events at ``theta``."""
+        return self.recompute(self.move(events, theta))
+
+
+class Systematic(eqx.Module):
+    """One source of systematic uncertainty: its parameter, and what it does to events.
+
+    Effects that are frozen dataclasses (all those of this package) compare by value: two equal systematics share one
+    compiled function, and they can be sent to other processes.
+
+    Parameters
+    ----------
+    parameter : θ in units of the prior width, nominal at 0 (see :func:`verax.parameters.nuisance`)
+    effect : ``Events, θ → Events``; at θ = 0 the same events; recomputes all that depends on what it changes
+    one_sided : θ and −θ have the same effect on average (a resolution, say): up and down lie on one side
+    traceable : made of JAX operations, so that it works under ``jit``, ``grad`` and ``vmap``
+    changes : columns that it changes before anything is recomputed; ``"weight"`` stands for the weights
+    needs : columns that it reads
+    """
+
+    parameter: Parameter = eqx.field(static=True)
+    effect: Effect
+    one_sided: bool = eqx.field(default=False, static=True)
+    traceable: bool = eqx.field(default=True, static=True)
+    changes: tuple[str, ...] = eqx.field(default=(), static=True)
+    needs: tuple[str, ...] = eqx.field(default=(), static=True)
+
+    @property
+    def name(self) -> str:
+        """The parameter's name."""
+        return self.parameter.name
+
+    def __call__(self, events: Events, theta: Theta) -> Events:
+        """The events at ``theta``.
+
+        Raises
+        ------
+        InputError : when the events lack a column that the effect reads; when an effect that JAX cannot trace is
+            called inside ``jit``, ``grad`` or ``vmap``
+        """
+        self.check(events, theta)
+        return self.effect(events, theta)
+
+    def check(self, events: Events, theta: Theta) -> None:
+        """Raise where :meth:`__call__` would."""
+        check_known(self.needs, events.columns, f"systematic '{self.name}'", "column")
+        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((events, theta)))
+        if traced and not self.traceable:
+            raise InputError(
+                f"systematic '{self.name}'",
+                "an effect that JAX cannot trace",
+                "a differentiable one inside jit, grad or vmap",
+                "write it with jax.numpy, or give up and down samples to interpolate between",
+            )
+
+
+def shift(events: Events, systematics: Sequence[Systematic], params: Params) -> Events:
+    """The events under the nuisance parameters' values, effects applied in the order of ``systematics``.
+
+    A parameter that is not given is at its nominal value, 0. A value may be one number or one per event. What
+    neighbouring effects recompute alike is recomputed once.
+
+    Raises
+    ------
+    InputError : for a name that no systematic has, with the nearest one that exists; and as the systematics themselves
+    """
+    by_name([s.parameter for s in systematics], params, "shift")
+    pending: Recompute | None = None
+    for systematic in systematics:
+        theta = params.get(systematic.name)
+        if theta is None or _is_nominal(theta):
+            continue
+        systematic.check(events, theta)
+        effect = systematic.effect
+        following = effect.recompute if isinstance(effect, StagedEffect) else None
+        if pending is not None and pending != following:  # this effect may read what is out of date
+            events = pending(events)
+        events = effect.move(events, theta) if isinstance(effect, StagedEffect) else effect(events, theta)
+        pending = following
+    return events if pending is None else pending(events)
+
+
+def _is_nominal(theta: Theta) -> bool:
+    """True for a plain 0, which no derivative is taken of: nothing to compute, and the rows stay as they are."""
+    return isinstance(theta, int | float) and theta == 0
+
+
+def limited(events: Events, varied: Events, processes: tuple[str, ...]) -> Events:
+    """The ``varied`` events where they belong to ``processes``, the given ones elsewhere; () stands for all."""
+    if not processes:
+        return varied
+    chosen = events.is_process(processes)
+    x = jnp.where(chosen[:, None], varied.x, events.x)
+    weight = jnp.where(chosen, varied.weight, events.weight)
+    return Events(x, weight, events.process, events.number, events.columns, events.processes)
+
+
+def aslike(theta: Theta, values: Array) -> jax.Array:
+    """θ in the precision of the ``values`` that it acts on, whatever the caller's."""
+    return jnp.asarray(theta, values.dtype)
+
+
+def checked_width(width: float, name: str) -> float:
+    """The prior width, after checking that it is one.
+
+    Raises
+    ------
+    InputError : when it is zero, negative or not finite
+    """
+    if not (math.isfinite(width) and width > 0):
+        raise InputError(f"systematic '{name}'", f"prior width {width}", "a finite width above zero", "drop it instead")
+    return float(width)
