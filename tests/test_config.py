@@ -33,7 +33,7 @@ def test_settings_change_keys():
         ("systematics=[{name: mu, effect: normalisation, width: 0.1}]", "'mu' twice"),
         ("channels=[{name: a, edges: [0, 1, 0.5]}]", "increasing"),
         ("channels=[{name: a}, {name: a}]", "a name twice"),
-        ("pseudo_experiment.truth={nu: 1}", "did you mean 'mu'"),
+        ("pseudo_experiment.truth={nu: 1}", r"parameter 'nu'.*known: tes"),
         ("summary.kind=function", "give summary.function"),
         ("summary.range=[1, 0]", "two increasing numbers"),
         ("dataset=null", "neither or both"),

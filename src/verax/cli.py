@@ -54,17 +54,16 @@ def _work(until: str) -> Any:
         from contextlib import nullcontext
         from multiprocessing import get_context
 
-        from verax import config, pipeline
-        from verax.report import progress
+        from verax import config, console, pipeline
 
         chosen = config.load(analysis, settings or [])
         folder = output or Path("runs") / chosen.name
         # A forked child would inherit JAX's threads in an undefined state.
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
-        with progress.console(quiet=quiet) as told, pool as executor:
+        with console.progress(quiet=quiet) as told, pool as executor:
             measurement = pipeline.measure(chosen, folder, until=until, progress=told, executor=executor)
         if measurement is not None:
-            measurement.show(folder)
+            console.show(measurement, folder)
         elif not quiet:
             print(f"{until}: done, in {folder / 'stages' / until}")
 

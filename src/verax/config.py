@@ -320,7 +320,8 @@ def parse(content: dict[str, Any], where: str, base: Path | None = None) -> Anal
 
 def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any]) -> InputError:
     """The first of pydantic's errors as one line; the others are counted."""
-    first, *others = error.errors(include_url=False)
+    # An unknown key comes first: often it is the misspelt one that another error says is missing.
+    first, *others = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     if isinstance(first.get("ctx", {}).get("error"), InputError):
         inner = first["ctx"]["error"]
         return InputError(f"{where}: {inner.where}", inner.seen, inner.expected, inner.action)
@@ -334,8 +335,9 @@ def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any])
         tag, tags = str(first.get("ctx", {}).get("tag", "none")), str(first.get("ctx", {}).get("expected_tags", ""))
         known = [t.strip(" '") for t in tags.split(",")] if tags else list(EFFECTS)
         return InputError(f"{where}: {key}", f"effect '{tag}'", "a known effect", nearest(tag, known))
-    seen = "nothing" if first["type"] == "missing" else json.dumps(first["input"], default=str)[:80]
-    return InputError(f"{where}: {key}", seen, first["msg"], action)
+    if first["type"] == "missing":
+        return InputError(f"{where}: {key}", "nothing", "a value", action)
+    return InputError(f"{where}: {key}", json.dumps(first["input"], default=str)[:80], first["msg"], action)
 
 
 EFFECTS = {

@@ -1,14 +1,14 @@
 """Parameters of a statistical model, and their values by name."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from verax.arrays import Scalar
 from verax.errors import InputError, check_known
 
-Params: TypeAlias = dict[str, Scalar]
+Params: TypeAlias = Mapping[str, Scalar]
 """Values by name, ``{"mu": 1.0, "jes": 0.3}``; an unknown name raises and lists the known ones."""
 
 

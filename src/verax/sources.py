@@ -274,7 +274,12 @@ def simulated(analysis: Analysis, samples: Sequence[Sample], count: Read) -> Ite
         yield from _dataset(analysis, count)
         return
     for sample in samples:
-        yield from _rows(analysis, sample, processes, processes.index(sample.process), _factor(analysis, sample), count)
+        index = processes.index(sample.process)
+        factor = 1.0
+        if sample.total is not None:
+            unscaled = _rows(analysis, sample, processes, index, 1.0, Read())
+            factor = sample.total / _sum(sample.process, unscaled)
+        yield from _rows(analysis, sample, processes, index, factor, count)
 
 
 def is_real(analysis: Analysis) -> bool:
@@ -314,14 +319,12 @@ def _dataset(analysis: Analysis, count: Read) -> Iterator[Events]:
         yield with_derived(events, tuple(analysis.derived.items()))
 
 
-def _factor(analysis: Analysis, sample: Sample) -> float:
-    """What the weights are multiplied by to reach the sample's ``total``; exact sums, whatever the chunks."""
-    if sample.total is None:
-        return 1.0
-    total = math.fsum(w for _, _, weight in _raw(analysis, sample, ()) for w in weight.tolist())
+def _sum(process: str, chunks: Iterator[Events]) -> float:
+    """Sum of weights, exact whatever the chunks."""
+    total = math.fsum(w for events in chunks for w in np.asarray(events.weight).tolist())
     if not total > 0:
-        raise InputError(f"sample '{sample.process}'", f"weights that sum to {total:g}", "a positive sum, to rescale")
-    return sample.total / total
+        raise InputError(f"process '{process}'", f"weights that sum to {total:g}", "a positive sum, to rescale")
+    return total
 
 
 def _raw(

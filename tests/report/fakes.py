@@ -77,7 +77,16 @@ def ranking() -> Ranking:
     prior = np.where(np.isnan(error), np.nan, size / np.nan_to_num(error, nan=1.0))
     sign = np.array([1, -1, 1, -1, 1, 1, -1.0])
     return Ranking(
-        "mu", names, (*GROUPS, ""), pull, error, sign * size, -sign * size * 0.9, sign * prior, -sign * prior * 0.9, status
+        "mu",
+        names,
+        (*GROUPS, ""),
+        pull,
+        error,
+        sign * size,
+        -sign * size * 0.9,
+        sign * prior,
+        -sign * prior * 0.9,
+        status,
     )
 
 

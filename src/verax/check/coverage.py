@@ -9,7 +9,7 @@ from verax.errors import InputError
 from verax.results import Coverage, FloatArray, Interval, good
 
 
-def coverage(intervals: Interval, truth: float | int | Float[np.ndarray, "..."]) -> Coverage:
+def coverage(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Coverage:
     """Coverage of a batch of intervals.
 
     The error is the binomial standard error √(c(1 − c)/n) at the nominal level c: the spread expected of a correct
@@ -37,8 +37,8 @@ def coverage(intervals: Interval, truth: float | int | Float[np.ndarray, "..."])
         raise InputError("coverage", f"truth {truth}", "finite values")
     try:
         target = np.broadcast_to(target, low.shape)
-    except ValueError as error:
-        raise InputError("coverage", f"truth of shape {target.shape}", f"a number or shape {low.shape}") from error
+    except ValueError as problem:
+        raise InputError("coverage", f"truth of shape {target.shape}", f"a number or shape {low.shape}") from problem
 
     used = good(np.asarray(intervals.status))
     n = int(used.sum())

@@ -117,7 +117,7 @@ def reliability_sums(
     index = np.minimum(np.searchsorted(edges, p, side="right") - 1, n_bins - 1)
 
     def total(values: FloatArray) -> FloatArray:
-        return np.bincount(index, weights=values, minlength=n_bins)
+        return np.asarray(np.bincount(index, weights=values, minlength=n_bins), np.float64)
 
     r = y - p
     return ReliabilitySums(

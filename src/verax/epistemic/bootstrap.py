@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array as JaxArray
-from jaxtyping import Int, PRNGKeyArray, UInt8, UInt32
+from jaxtyping import Int, Key, PRNGKeyArray, UInt8, UInt32
 
 from verax.arrays import Array
 
@@ -58,7 +58,9 @@ def bootstrap_factors(
 
 @eqx.filter_jit
 def _factors(
-    keys: PRNGKeyArray, number: UInt32[Array, " event"], process: Int[Array, " event"]
+    keys: Key[JaxArray, " member"] | UInt32[JaxArray, "member word"],
+    number: UInt32[Array, " event"],
+    process: Int[Array, " event"],
 ) -> UInt8[JaxArray, "member event"]:
     def one(key: PRNGKeyArray, number: Array, process: Array) -> JaxArray:
         bits = jax.random.bits(jax.random.fold_in(jax.random.fold_in(key, process), number))

@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import optax
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Int, PRNGKeyArray, Real
 
 from verax.arrays import Array
 from verax.errors import InputError
@@ -66,7 +66,7 @@ def cross_train(
     *,
     folds: int = 5,
     members: int = 1,
-    factors: Float[Array, "member event"] | Int[Array, "member event"] | None = None,
+    factors: Real[Array, "member event"] | None = None,
     weigh: Weigh = event_weight,
     held_out: float = 0.2,
     epochs: int = 50,
@@ -134,7 +134,7 @@ def make_runs(
     held_out: Int[np.ndarray, " part"],
     *,
     members: int,
-    factors: Float[Array, "member event"] | Int[Array, "member event"] | None,
+    factors: Real[Array, "member event"] | None,
     weigh: Weigh,
 ) -> list[Run]:
     """The trainings of several members on the same rows: each with its own start, order of events and weights."""

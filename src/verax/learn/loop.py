@@ -34,7 +34,7 @@ class Run:
     network: Any
     weight: Float[np.ndarray, " event"]
     rows: Int[np.ndarray, " row"]
-    held_out: Int[np.ndarray, " row"]
+    held_out: Int[np.ndarray, " part"]
 
 
 @dataclass(frozen=True)

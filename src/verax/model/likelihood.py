@@ -14,7 +14,6 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.arrays import Array, Scalar
 from verax.parameters import Parameter, Params, by_name
 
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -4,7 +4,6 @@ Figures are in :mod:`verax.report.plots`, tables in :mod:`verax.report.tables` (
 are imported when asked for, so that a table in the terminal needs no matplotlib. Nothing here imports JAX.
 """
 
-from verax.report.html import Picture as Picture
 from verax.report.html import Section as Section
 from verax.report.html import render as render
 from verax.report.record import record as record

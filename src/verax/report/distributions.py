@@ -1,18 +1,15 @@
 """Figures of histograms: the distribution that is fitted, and its systematic variations."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import StepPatch
-from matplotlib.ticker import FixedLocator, NullLocator
-from scipy.special import gammaincinv
 
 from verax.errors import check_known
-from verax.report.style import BAND, COLOURS, DOWN, PLAIN, SIGNAL, UP, Style, canvas, drawing, heading, main_and_ratio
+from verax.report.histograms import label_bins, limits, poisson_interval, positions, round_scale, shade
+from verax.report.style import COLOURS, DOWN, PLAIN, SIGNAL, UP, Style, canvas, drawing, heading, main_and_ratio
 from verax.results import FloatArray
 
 if TYPE_CHECKING:
@@ -28,7 +25,7 @@ def score_distribution(
     error: Float[np.ndarray, " bin"] | None = None,
     data: Float[np.ndarray, " bin"] | None = None,
     signal: Sequence[str] = (),
-    signal_scale: float | int | None = None,
+    signal_scale: float | None = None,
     stage: str = "Pre-fit",
     error_label: str = "Uncertainty",
     data_label: str = "Data",
@@ -72,7 +69,7 @@ def score_distribution(
     shades = iter(COLOURS * (1 + len(names) // len(COLOURS)))
     colour = {i: SIGNAL if names[i] in signal else next(shades) for i in reversed(order)}
     base = np.zeros_like(total)
-    handles = []
+    handles: list[Any] = []
     for i in order:
         handles.append(
             main.stairs(
@@ -99,7 +96,7 @@ def score_distribution(
         scale = 1.0 if logarithmic else round_scale(total.max() / max(wanted.max(initial=0.0), 1e-300))
     if signal and wanted.max() > 0 and scale > 0:
         text = " + ".join(style.names_of(signal)) + (f" × {scale:g}" if scale != 1 else " alone")
-        dashed = {"color": SIGNAL, "lw": 1.8, "ls": (0, (5, 2)), "baseline": None}
+        dashed: dict[str, Any] = {"color": SIGNAL, "lw": 1.8, "ls": (0, (5, 2)), "baseline": None}
         handles.append(main.stairs(wanted * scale, edges, label=text, **dashed))
         tops.append(wanted * scale)
         floors.append((wanted * scale)[wanted > 0])
@@ -108,12 +105,12 @@ def score_distribution(
         counts = np.asarray(data, np.float64)[cells]
         low, high = poisson_interval(counts)
         bars = np.stack([counts - low, high - counts])
-        points = {"fmt": "o", "color": "black", "ms": 4.5, "lw": 1.2, "capsize": 0}
-        handles.insert(0, main.errorbar(centres, counts, bars, label=data_label, **points))  # type: ignore[arg-type]
+        points: dict[str, Any] = {"fmt": "o", "color": "black", "ms": 4.5, "lw": 1.2, "capsize": 0}
+        handles.insert(0, main.errorbar(centres, counts, bars, label=data_label, **points))
         tops.append(high)
         with np.errstate(divide="ignore", invalid="ignore"):
             shown = np.where(total > 0, counts / total, np.nan)
-            lower.errorbar(centres, shown, bars / np.where(total > 0, total, np.nan), halves, **points)  # type: ignore[arg-type]
+            lower.errorbar(centres, shown, bars / np.where(total > 0, total, np.nan), halves, **points)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(total > 0, band / total, np.nan)
     shade(lower, edges, 1 - relative, 1 + relative)
@@ -127,7 +124,8 @@ def score_distribution(
     )
     span = min(max(1.25 * float(half), 0.08), 0.95)
     lower.set_ylim(1 - span, 1 + span)
-    lower.set_ylabel("Unc. / pred." if data is None else f"{data_label.split()[-1].capitalize()} / pred.", loc="center")
+    upper = "Unc." if data is None else data_label if len(data_label) <= 10 else "Data"
+    lower.set_ylabel(f"{upper} / pred.", loc="center")
     label_bins(lower, templates.edges[templates.channels.index(channel)], edges, xlabel)
     heading(main, style, channel=style.name(channel) if len(templates.channels) > 1 else "")
     figure.align_ylabels([main, lower])
@@ -203,65 +201,3 @@ def template_variation(
     heading(main, style, channel=style.name(channel) if len(templates.channels) > 1 else "")
     figure.align_ylabels([main, lower])
     return figure
-
-
-def poisson_interval(counts: Float[np.ndarray, " bin"]) -> tuple[Float[np.ndarray, " bin"], Float[np.ndarray, " bin"]]:
-    """Central 68.27 % intervals of Poisson means (Garwood, Biometrika 28 (1936) 437); counts need not be whole.
-
-    >>> low, high = poisson_interval(np.array([0.0, 9.0]))
-    >>> low.round(2).tolist(), high.round(2).tolist()
-    ([0.0, 6.06], [1.84, 12.11])
-    """
-    n, tail = np.maximum(np.asarray(counts, np.float64), 0.0), 0.158655
-    low = np.where(n > 0, gammaincinv(np.where(n > 0, n, 1.0), tail), 0.0)
-    return np.asarray(low), np.asarray(gammaincinv(n + 1.0, 1 - tail))
-
-
-def shade(axes: Axes, edges: FloatArray, low: FloatArray, high: FloatArray, *, label: str = "") -> StepPatch:
-    """A hatched band per bin."""
-    return axes.stairs(
-        high, edges, baseline=low, fill=True, fc="none", ec=BAND, hatch="//////", lw=0.0, label=label or None
-    )
-
-
-def positions(edges: Sequence[float]) -> FloatArray:
-    """Where edges are drawn: to scale, or at 0, 1, 2 … when the narrowest bin would be a sliver (3 % of the axis)."""
-    wide = np.asarray(edges, np.float64)
-    sliver = np.diff(wide).min() < 0.03 * (wide[-1] - wide[0])
-    return np.arange(wide.size, dtype=np.float64) if sliver else wide
-
-
-def label_bins(axes: Axes, edges: Sequence[float], drawn: FloatArray, xlabel: str) -> None:
-    """Horizontal axis of a histogram; bins not drawn to scale are labelled with their edges."""
-    axes.set_xlim(drawn[0], drawn[-1])
-    if not np.array_equal(np.asarray(edges, np.float64), drawn):
-        step = -(-drawn.size // 12)
-        axes.xaxis.set_major_locator(FixedLocator(drawn[::step].tolist()))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticks(drawn[::step], [f"{e:.3g}" for e in list(edges)[::step]])
-        xlabel = f"{xlabel} (bins not to scale)"
-    axes.set_xlabel(xlabel)
-
-
-def limits(axes: Axes, top: FloatArray, visible: FloatArray, logarithmic: bool, *, rows: int) -> None:
-    """Vertical limits that leave room for a legend of so many rows and a title."""
-    room = 0.072 * (rows + 1) + 0.04
-    peak = float(np.nanmax(top, initial=0.0)) or 1.0
-    if logarithmic:
-        floor = max(0.4 * float(visible.min()), 1e-7 * peak)
-        axes.set_yscale("log")
-        axes.set_ylim(floor, floor * (peak / floor) ** (1 / (1 - room)))
-    else:
-        axes.set_ylim(0.0, peak / (1 - room))
-
-
-def round_scale(ratio: float) -> float:
-    """The largest of 1, 2, 5, 10, 20 … not above ``ratio``, at least 1.
-
-    >>> round_scale(0.3), round_scale(38.0)
-    (1.0, 20.0)
-    """
-    if ratio < 2:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(ratio))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= ratio * (1 + 1e-12)))

@@ -15,14 +15,6 @@ from verax.report.tables import Table
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure on disk (PNG) and what stands below it."""
-
-    path: Path
-    caption: str = ""
-
-
-@dataclass(frozen=True)
 class Section:
     """A part of the report; it shows its text, warnings, tables and figures, in this order.
 
@@ -30,14 +22,14 @@ class Section:
     ----------
     title : also its line in the table of contents
     text : paragraphs, separated by empty lines; plain text, escaped
-    figures : PNG files, embedded
+    figures : PNG files, embedded, each with its caption
     tables : as built by :mod:`verax.report.tables`
     warnings : one line each, set off from the text
     """
 
     title: str
     text: str = ""
-    figures: Sequence[Picture] = ()
+    figures: Sequence[tuple[Path, str]] = ()
     tables: Sequence[Table] = ()
     warnings: Sequence[str] = ()
 
@@ -59,23 +51,27 @@ def render(title: str, lead: Sequence[str], sections: Sequence[Section]) -> str:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"embed": embed, "table": lambda table: markupsafe.Markup(to_html(table)), "paragraphs": paragraphs}
+    environment.filters |= {
+        "embed": embed,
+        "table": lambda table: markupsafe.Markup(to_html(table)),
+        "paragraphs": paragraphs,
+    }
     return environment.from_string(source).render(title=title, lead=list(lead), sections=list(sections))
 
 
-def embed(picture: Picture) -> str:
+def embed(path: Path) -> str:
     """The figure as a ``data:`` address."""
     try:
-        content = picture.path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        raise InputError(str(picture.path), error.strerror or "an unreadable file", "a PNG figure") from error
+        raise InputError(str(path), error.strerror or "an unreadable file", "a PNG figure") from error
     return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
 def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text.
+    r"""The paragraphs of a text.
 
-    >>> paragraphs("One line\\nand its end.\\n\\nAnother.")
-    ['One line\\nand its end.', 'Another.']
+    >>> paragraphs("One line\nand its end.\n\nAnother.")
+    ['One line\nand its end.', 'Another.']
     """
     return [part.strip() for part in text.split("\n\n") if part.strip()]

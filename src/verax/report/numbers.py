@@ -7,7 +7,7 @@ from verax.results import Interval
 MISSING = "–"
 
 
-def decimals(error: float | int, digits: int = 2) -> int:
+def decimals(error: float, digits: int = 2) -> int:
     """Decimals that show ``digits`` significant digits of ``error`` (never below zero).
 
     >>> decimals(0.254), decimals(0.0999), decimals(31.2), decimals(0.254, 3)
@@ -20,7 +20,7 @@ def decimals(error: float | int, digits: int = 2) -> int:
     return max(digits - 1 - math.floor(math.log10(rounded)), 0)
 
 
-def number(value: float | int, places: int, *, sign: bool = False) -> str:
+def number(value: float, places: int, *, sign: bool = False) -> str:
     """``value`` with fixed decimals, a true minus sign, and a dash for NaN.
 
     >>> number(-0.256, 2), number(0.004, 2, sign=True), number(float("nan"), 2)
@@ -36,11 +36,11 @@ def number(value: float | int, places: int, *, sign: bool = False) -> str:
     return text.replace("-", "−")
 
 
-def with_error(value: float | int, error: float | int) -> str:
-    """``value ± error`` with two significant digits of the error.
+def with_error(value: float, error: float) -> str:
+    r"""``value ± error`` with two significant digits of the error.
 
     >>> with_error(1.0042, 0.254), with_error(12345.6, 123.4)
-    ('1.00 ± 0.25', '12\\u2009346 ± 123')
+    ('1.00 ± 0.25', '12\u2009346 ± 123')
     """
     if not math.isfinite(error):
         return number(value, 3)

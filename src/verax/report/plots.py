@@ -20,9 +20,9 @@ from verax.report.diagnostics import reliability as reliability
 from verax.report.diagnostics import training_history as training_history
 from verax.report.distributions import score_distribution as score_distribution
 from verax.report.distributions import template_variation as template_variation
-from verax.report.measurement import breakdown as breakdown
-from verax.report.measurement import correlation as correlation
 from verax.report.measurement import pulls_and_impacts as pulls_and_impacts
 from verax.report.measurement import scan as scan
 from verax.report.style import Style as Style
 from verax.report.style import save as save
+from verax.report.uncertainty import breakdown as breakdown
+from verax.report.uncertainty import correlation as correlation

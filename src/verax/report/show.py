@@ -13,7 +13,11 @@ def to_rich(table: Table) -> rich.table.Table:
     """For the terminal."""
     shown = rich.table.Table(title=table.title or None, caption=table.note or None, caption_justify="left")
     for i, column in enumerate(table.columns):
-        shown.add_column(rich.text.Text(column), justify="left" if i == 0 or _wordy(table, i) else "right")
+        shown.add_column(
+            rich.text.Text(column),
+            justify="left" if i == 0 or _wordy(table, i) else "right",
+            no_wrap=bool(i == 0 and table.depth),
+        )
     for row, depth in zip(table.rows, table.indents, strict=True):
         shown.add_row(*(rich.text.Text("  " * depth * (i == 0) + cell) for i, cell in enumerate(row)))
     return shown

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 import mplhep
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 COLOURS = ("#5790fc", "#f89c20", "#964a8b", "#9c9ca1", "#7a21dd", "#92dadd", "#a96b59", "#e76300", "#b9ac70", "#717581")
@@ -20,6 +22,7 @@ SIGNAL = "#bd1f01"
 UP, DOWN = "#bd1f01", "#3f90da"
 ONE_SIGMA, TWO_SIGMA = "#85d1a5", "#ffe08a"
 BAND = "#4d4d4d"
+DPI = 150.0
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,7 @@ def rc() -> dict[str, Any]:
         "axes.unicode_minus": True,
         "lines.linewidth": 1.6,
         "hatch.linewidth": 0.6,
-        "savefig.dpi": 150.0,
-        "figure.dpi": 100.0,
+        "figure.dpi": DPI,
         "svg.hashsalt": "verax",
     }
     return {**mplhep.style.ROOT, **own}
@@ -84,7 +86,7 @@ def rc() -> dict[str, Any]:
 @contextmanager
 def drawing() -> Iterator[None]:
     """The settings while a figure is drawn or saved; they are put back afterwards."""
-    with matplotlib.rc_context(rc()):
+    with matplotlib.rc_context(cast(Any, rc())):  # recent stubs know every key by name, older ones do not
         yield
 
 
@@ -148,6 +150,9 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """
     pdf, png = folder / f"{name}.pdf", folder / f"{name}.png"
     with drawing():
-        figure.savefig(pdf, metadata={"CreationDate": None})
-        figure.savefig(png, metadata={"Software": None})
+        # Each canvas draws once; Figure.savefig would draw twice, and make the layout anew for each file.
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
+        figure.set_layout_engine("none")
+        FigureCanvasPdf(figure).print_pdf(pdf, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+        figure.set_dpi(DPI)
     return pdf, png

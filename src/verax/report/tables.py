@@ -50,11 +50,12 @@ class Table:
         return self.depth or (0,) * len(self.rows)
 
 
+METHODS = {"freeze": "Group frozen", "shifted-observables": "Shifted observables"}
 FREEZE = "Groups frozen one by one do not add in quadrature."
 SHIFTED = "Shifted global observables add in quadrature to the total (EPJC 84 (2024) 593)."
 
 
-def breakdown(*results: "verax.infer.results.Breakdown", title: str = "Uncertainty breakdown") -> Table:
+def breakdown(*results: "verax.infer.results.Breakdown", title: str = "") -> Table:
     """The uncertainty by source, nested; one column per definition, rows in the order of the first.
 
     Decimals are those of three significant digits of the total, the same in every row, so that columns add up by eye.
@@ -71,8 +72,7 @@ def breakdown(*results: "verax.infer.results.Breakdown", title: str = "Uncertain
     sided = [any(math.isfinite(row.up) and math.isfinite(row.down) for row in r.rows) for r in results]
     columns, notes = ["Source"], []
     for result, both in zip(results, sided, strict=True):
-        name = result.method.replace("-", " ")
-        columns += [f"σ({result.name}), {name}"] + (["up / down"] if both else [])
+        columns += [METHODS.get(result.method, result.method)] + (["Up / down"] if both else [])
         notes += [FREEZE if result.method == "freeze" else SHIFTED if result.method == "shifted-observables" else ""]
     rows, depth = [], []
     for key in order:
@@ -89,6 +89,7 @@ def breakdown(*results: "verax.infer.results.Breakdown", title: str = "Uncertain
                 notes.append(f"{row.name}: {row.note}.")
         rows.append(tuple(cells))
         depth.append(len(key) - 1)
+    title = title or f"Uncertainty of {results[0].name} by source"
     return Table(title, tuple(columns), tuple(rows), " ".join(dict.fromkeys(n for n in notes if n)), tuple(depth))
 
 
@@ -107,7 +108,7 @@ def yields(
     expected: Mapping[str, tuple[Float[np.ndarray, " process"], Float[np.ndarray, " process"]]],
     total: Mapping[str, tuple[float, float]],
     *,
-    data: float | int | None = None,
+    data: float | None = None,
     title: str = "Event yields",
     note: str = "",
 ) -> Table:
@@ -141,7 +142,7 @@ def parameters(result: "verax.infer.results.Fit", *, title: str = "Fitted parame
         raise InputError("parameter table", f"a batch of shape {np.shape(result.nll)}", "one fit")
     errors = np.asarray(result.error)
     rows = tuple(
-        (name, with_error(float(v), float(e)) if e > 0 else f"{number(float(v), 3)} (fixed)")
+        (name, with_error(float(v), float(e)) if e > 0 else f"{number(float(v), 3)} (fixed or at a bound)")
         for name, v, e in zip(result.names, np.asarray(result.value), errors, strict=True)
     )
     return Table(title, ("Parameter", "Value"), rows, note)
@@ -157,7 +158,7 @@ def coverage(results: Mapping[str, Coverage], *, title: str = "Coverage", note: 
             number(r.pull, 1, sign=True),
             with_error(r.width, r.width_error),
             str(r.n),
-            f"{r.failed} ({100 * r.failed / max(r.n + r.failed, 1):.1f} %)",
+            f"{r.failed} ({100 * r.failed / max(r.n + r.failed, 1):.2g} %)" if r.failed else "0",
         )
         for truth, r in results.items()
     )

@@ -126,12 +126,14 @@ def _gains(
 
     s, s_variance = between(nominal[~background].sum(0)), between(variance[~background].sum(0))
     total, total_variance = between(nominal.sum(0)), between(variance.sum(0))
+    # A hair's breadth: with equal weights n_eff is a whole number, and a demand met exactly must not fail by rounding.
+    hair = 1 + 1e-9
     allowed = np.triu(np.ones(total.shape, bool), 1) & (total > 0)
-    allowed &= total_variance <= (max_relative_error * total) ** 2
+    allowed &= total_variance <= hair * (max_relative_error * total) ** 2
     if background.any():
         largest = np.flatnonzero(background)[np.argmax(nominal[background].sum(axis=1))]
         for n, v in ((nominal[background].sum(0), variance[background].sum(0)), (nominal[largest], variance[largest])):
             count, spread = between(n), between(v)
-            allowed &= (count > 0) & (count**2 >= min_effective * spread)
+            allowed &= (count > 0) & (hair * count**2 >= min_effective * spread)
     gain = np.maximum(s**2 - s_variance, 0.0) / np.where(allowed, total + total_variance, 1.0)
     return np.where(allowed, gain, -np.inf)

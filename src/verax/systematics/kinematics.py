@@ -27,6 +27,10 @@ REGULARISER = 1e-4
 """What stands for a zero denominator (arXiv:2410.02867)."""
 
 
+MAX_GAP = 50.0
+"""Pseudorapidity gap beyond any detector, where a mass is cut off so that a missing value cannot overflow float32."""
+
+
 @dataclass(frozen=True)
 class Particle:
     """Names of one object's columns: transverse momentum (GeV), pseudorapidity, azimuth."""
@@ -128,6 +132,7 @@ def mass(pt_1: EventArray, pt_2: EventArray, deta: EventArray, dphi: EventArray)
     >>> float(mass(jnp.float32(45.6), jnp.float32(45.6), jnp.float32(0.0), jnp.float32(np.pi)))  # back to back
     91.2...
     """
+    deta = jnp.clip(deta, -MAX_GAP, MAX_GAP)
     return 2 * safe_sqrt(pt_1 * pt_2 * (jnp.sinh(deta / 2) ** 2 + jnp.sin(dphi / 2) ** 2))
 
 

@@ -1,0 +1,57 @@
+"""What a person sees in the terminal: progress while a run works, and its result in short."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import rich
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from verax.report.show import to_rich
+from verax.store import Progress
+from verax.story import Measurement
+
+
+class Told(Progress):
+    """Progress as bars, on standard error; without a terminal there, one line a stage."""
+
+    def __init__(self, bars: Bars) -> None:
+        self.bars, self.tasks = bars, dict[str, TaskID]()
+
+    def stage(self, name: str, *, reused: bool) -> None:
+        """One line for each stage."""
+        self._clear()
+        self.bars.console.print(f"{name}: {'unchanged, kept' if reused else 'working'}", highlight=False)
+
+    def step(self, task: str, done: int, total: int | None) -> None:
+        """A bar for each task of the stage."""
+        if task not in self.tasks:
+            self.tasks[task] = self.bars.add_task(task, total=total)
+        self.bars.update(self.tasks[task], completed=done, total=total)
+
+    def _clear(self) -> None:
+        for task in self.tasks.values():
+            self.bars.remove_task(task)
+        self.tasks.clear()
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Progress]:
+    """Progress to show, or a silent one."""
+    if quiet:
+        yield Progress()
+        return
+    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield Told(bars)
+
+
+def show(measurement: Measurement, folder: Path) -> None:
+    """The result in short, and where the rest is."""
+    for table in measurement.tables:
+        rich.print(to_rich(table))
+    if measurement.warnings:
+        rich.print(f"{len(measurement.warnings)} warnings, listed at the end of the report")
+    rich.print(f"report: {folder / 'report.html'}")

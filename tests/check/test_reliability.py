@@ -1,0 +1,129 @@
+"""Reliability of classifiers whose calibration is known, with weights of any sign."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.calibration import calibration_curve
+
+from verax.check import Reliability, diagram, reliability, reliability_sums
+from verax.errors import InputError
+
+TOYS, EVENTS, BINS = 200, 4000, 8
+WEIGHTS = ["unit", "negative", "by label"]
+
+
+def toy(rng: np.random.Generator, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Exactly calibrated probabilities, labels and weights."""
+    raw = rng.uniform(0.05, 0.95, EVENTS)
+    label = rng.random(EVENTS) < raw
+    if kind == "by label":  # a signal weighted down by 4: the calibrated probability is the weighted one
+        weight = np.where(label, 0.25, 1.0) * rng.uniform(0.5, 1.5, EVENTS)
+        return raw * 0.25 / (raw * 0.25 + 1 - raw), label, weight
+    weight = np.ones(EVENTS) if kind == "unit" else np.where(rng.random(EVENTS) < 0.2, -1.0, 1.0)
+    return raw, label, weight
+
+
+@pytest.fixture(scope="module", params=WEIGHTS)
+def campaign(request: pytest.FixtureRequest) -> list[Reliability]:
+    rng = np.random.default_rng(11)
+    raw = np.linspace(0.05, 0.95, BINS + 1)
+    edges = raw * 0.25 / (raw * 0.25 + 1 - raw) if request.param == "by label" else raw  # equally filled
+    return [reliability(*toy(rng, request.param), bins=edges) for _ in range(TOYS)]
+
+
+def test_pulls_of_a_calibrated_classifier_are_standard_normal(campaign: list[Reliability]) -> None:
+    pulls = np.concatenate([r.pull for r in campaign])
+    pulls = pulls[np.isfinite(pulls)]
+    assert pulls.size > 0.99 * TOYS * BINS
+    assert abs(pulls.mean()) < 4 / np.sqrt(pulls.size)
+    # χ² of n normal pulls: n ± √2n; 3 % for the error being itself estimated from some 100 effective events a bin
+    assert abs((pulls**2).mean() - 1) < 4 * np.sqrt(2 / pulls.size) + 0.03
+
+
+def test_chance_explains_the_measured_calibration_error(campaign: list[Reliability]) -> None:
+    measured, by_chance = (np.array([getattr(r, n) for r in campaign]) for n in ("ece", "ece_calibrated"))
+    assert measured.mean() == pytest.approx(by_chance.mean(), abs=4 * measured.std() / np.sqrt(TOYS) + 0.02 * by_chance.mean())
+    # by the plug-in correction 0.467/0.798 = 0.585 of it is left at exact calibration
+    assert np.mean([r.ece_corrected for r in campaign]) == pytest.approx(0.585 * measured.mean(), rel=0.2)
+
+
+def test_a_wrong_classifier_is_found() -> None:
+    p, label, weight = toy(np.random.default_rng(2), "negative")
+    result = reliability(p**1.3, label, weight)
+    assert result.chi2 > result.ndf + 10 * np.sqrt(2 * result.ndf)
+    assert result.ece > 3 * result.ece_calibrated
+
+
+def test_the_correction_removes_most_of_the_bias() -> None:
+    """Labels more frequent than predicted by 0.02 everywhere; 1,000 events per toy make the plain ECE too large."""
+    rng, shift = np.random.default_rng(3), 0.02
+    found = []
+    for _ in range(300):
+        p = rng.uniform(0.1, 0.8, 1000)
+        found.append(reliability(p, rng.random(1000) < p + shift, np.ones(1000), bins=10))
+    plain, corrected = (np.mean([getattr(r, n) for r in found]) for n in ("ece", "ece_corrected"))
+    assert plain > 1.5 * shift
+    assert abs(corrected - shift) < 0.6 * abs(plain - shift)
+
+
+def test_unit_weights_agree_with_scikit_learn() -> None:
+    p, label, weight = toy(np.random.default_rng(4), "unit")
+    result = reliability(p, label, weight, bins=10)
+    observed, predicted = calibration_curve(label, p, n_bins=10)
+    np.testing.assert_allclose(result.observed, observed, rtol=1e-12)
+    np.testing.assert_allclose(result.predicted, predicted, rtol=1e-12)
+    counts = np.histogram(p, 10, (0, 1))[0]
+    np.testing.assert_allclose(result.n_effective, counts, rtol=1e-12)
+    spread = np.sqrt(observed * (1 - observed) / counts)
+    np.testing.assert_allclose(result.error, spread, rtol=0.05)  # the binomial error, up to the width of the bins
+
+
+def test_effective_number_of_events_with_negative_weights() -> None:
+    weight = np.array([1.0, 1.0, 1.0, -1.0])
+    result = reliability(np.full(4, 0.5), np.array([1, 0, 1, 0]), weight, bins=1)
+    assert result.weight[0] == 2.0
+    assert result.n_effective[0] == 1.0
+    assert result.observed[0] == 1.0  # (1 + 1) / 2
+
+
+def test_chunks_add_up() -> None:
+    p, label, weight = toy(np.random.default_rng(5), "negative")
+    whole = reliability(p, label, weight)
+    parts = [reliability_sums(p[i : i + 999], label[i : i + 999], weight[i : i + 999]) for i in range(0, EVENTS, 999)]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    for field in dataclasses.fields(Reliability):
+        np.testing.assert_allclose(getattr(diagram(total), field.name), getattr(whole, field.name), rtol=1e-9)
+    with pytest.raises(InputError, match="edges"):
+        parts[0] + reliability_sums(p, label, weight, bins=4)
+
+
+def test_bins_without_weight_are_not_a_number() -> None:
+    weight = np.array([1.0, 1.0, -3.0, 1.0])
+    result = reliability(np.array([0.1, 0.2, 0.6, 0.65]), np.array([0, 1, 1, 0]), weight, bins=3)
+    assert np.isfinite(result.observed).tolist() == [True, False, False]
+    assert result.ndf == 1
+    assert np.isfinite([result.ece, result.ece_corrected, result.ece_calibrated]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"probability": np.array([0.2, 1.2])}, "probability 1.2"),
+        ({"probability": np.array([0.2, np.nan])}, "probability nan"),
+        ({"label": np.array([0, 2])}, "label 2"),
+        ({"weight": np.array([1.0, np.inf])}, "weight inf"),
+        ({"bins": np.array([0.0, 0.0, 1.0])}, "increasing"),
+    ],
+)
+def test_bad_input_is_named(change: dict, said: str) -> None:
+    given = {"probability": np.array([0.2, 0.8]), "label": np.array([0, 1]), "weight": np.ones(2), "bins": 2} | change
+    with pytest.raises(InputError, match=said):
+        reliability(given["probability"], given["label"], given["weight"], bins=given["bins"])
+
+
+def test_the_last_edge_belongs_to_the_last_bin() -> None:
+    result = reliability_sums(np.array([0.0, 0.5, 1.0]), np.array([0, 1, 1]), np.ones(3), bins=2)
+    assert result.weight.tolist() == [1.0, 2.0]

@@ -1,0 +1,133 @@
+"""The whole chain on a small analysis with files of every kind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from toy_analysis import write_analysis
+from verax import config, pipeline
+from verax.results import good
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """One run: its folder, the analysis and the measurement."""
+    folder = tmp_path_factory.mktemp("toy")
+    path = write_analysis(folder)
+    measurement = pipeline.measure(config.load(path), folder / "run")
+    return folder, path, measurement
+
+
+def results(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_every_product_is_there(done):
+    folder, _, measurement = done
+    names = {p.name for p in (folder / "run").iterdir()}
+    assert {"report.html", "results.json", "workspace.json", "record.json", "figures"} <= names
+    figures = {p.suffix for p in (folder / "run" / "figures").iterdir()}
+    assert figures == {".pdf", ".png"}
+    assert set(measurement.intervals) == {"expected", "pseudo-experiment"}
+
+
+def test_the_asimov_fit_finds_what_it_was_made_of(done):
+    found = results(done[0] / "run")["results"]["expected"]
+    assert found["fit"]["status"] == "OK"
+    assert found["interval"]["value"] == pytest.approx(1.0, abs=1e-4)
+    for name, value in found["fit"]["parameters"].items():
+        assert value == pytest.approx(1.0 if name in ("mu", "norm_top") else 0.0, abs=1e-3)
+
+
+def test_each_source_is_a_row_and_rows_add_up(done):
+    rows = results(done[0] / "run")["results"]["expected"]["breakdown"]["shifted-observables"]
+    assert {"detector", "luminosity", "theory", "simulation statistics"} <= {r["name"] for r in rows}
+    total, *parts = rows
+    top = [r["impact"] for r in parts if r["depth"] == 1]
+    assert np.hypot.reduce(top) == pytest.approx(total["impact"], rel=0.01)
+
+
+def test_the_pseudo_experiment_has_its_own_truth(done):
+    found = results(done[0] / "run")["results"]["pseudo-experiment"]
+    assert found["truth"]["mu"] == 1.5
+    counts = np.array(found["counts"])
+    assert np.array_equal(counts, counts.round())
+    pull = (found["interval"]["value"] - 1.5) / found["fit"]["errors"]["mu"]
+    assert abs(pull) < 4
+
+
+def test_the_mirrored_sample_is_mirrored(done):
+    templates = results(done[0] / "run")["templates"]
+    nominal, model = np.array(templates["nominal"]), templates["systematics"]["model"]
+    assert np.allclose(np.array(model["up"]) + np.array(model["down"]), 2 * nominal)
+    changed = ~np.isclose(model["up"], nominal).all(axis=1)
+    assert changed.tolist() == [False, False, True]
+
+
+def test_the_record_says_what_was_used(done):
+    record = json.loads((done[0] / "run" / "record.json").read_text())
+    assert set(record["timings"]) == {"simulate", "learn", "summarise", "model", "infer", "check", "report"}
+    assert record["seeds"] == {"analysis": 5}
+    assert sum(path.endswith("signal.root") for path in record["inputs"]) == 1
+    assert any("coverage" in name for name in record["failed"])
+
+
+def test_a_second_run_changes_only_what_it_must(done, monkeypatch):
+    folder, path, _ = done
+    before = results(folder / "run")
+    monkeypatch.setattr(pipeline, "learn", lambda *_: pytest.fail("networks were trained again"))
+    monkeypatch.setattr(pipeline, "infer", lambda *_: pytest.fail("fitted again"))
+    pipeline.measure(config.load(path, ["report.experiment=Another"]), folder / "run")
+    assert results(folder / "run") == before
+    assert "blinded" in (folder / "run" / "report.html").read_text()
+
+
+def test_chunks_and_a_fresh_folder_do_not_change_a_bit(done, tmp_path):
+    folder, path, _ = done
+    pipeline.measure(config.load(path, ["chunk=300"]), tmp_path / "again")
+    assert (tmp_path / "again" / "results.json").read_bytes() == (folder / "run" / "results.json").read_bytes()
+
+
+def test_a_killed_run_continues_to_the_same_bits(done, tmp_path):
+    folder, path, _ = done
+    command = [sys.executable, "-m", "verax", "run", str(path), "--output", str(tmp_path / "run"), "--quiet"]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONWARNINGS": "default"})
+    stages = tmp_path / "run" / "stages"
+    while process.poll() is None and not (stages / ".summarise").exists():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "run" / "results.json").exists()
+    assert (stages / "learn").exists()
+    assert subprocess.run(command).returncode == 0
+    assert (tmp_path / "run" / "results.json").read_bytes() == (folder / "run" / "results.json").read_bytes()
+
+
+def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
+    folder, path, _ = done
+    observed = "observed={files: [data.parquet]}"
+    pipeline.measure(config.load(path, [observed]), tmp_path / "run")
+    blind = results(tmp_path / "run")
+    assert blind["blind"]
+    assert "observed" not in blind["results"]
+    assert "This analysis is blind" in (tmp_path / "run" / "report.html").read_text()
+    pipeline.measure(config.load(path, [observed, "blind=false"]), tmp_path / "run")
+    found = results(tmp_path / "run")
+    assert not found["blind"]
+    assert sum(found["results"]["observed"]["counts"]) == 600
+    assert found["results"]["expected"] == blind["results"]["expected"]
+
+
+def test_a_users_own_score_stands_in_for_the_network(done, tmp_path):
+    folder, path, _ = done
+    (folder / "score.py").write_text("def score(x):\n    return 1 / (1 + (-(x[:, 0] - x[:, 1])).__pow__(2))\n")
+    analysis = config.load(path, ["summary={kind: function, function: score.py:score}"])
+    measurement = pipeline.measure(analysis, tmp_path / "run")
+    assert good(measurement.intervals["expected"].status)
+    assert "No network was trained" in (tmp_path / "run" / "report.html").read_text()
