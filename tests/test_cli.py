@@ -15,7 +15,9 @@ def run(capsys, *arguments):
 
 
 def test_help_does_not_import_jax():
-    code = "import sys, verax.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nassert 'jax' not in sys.modules"
+    code = (
+        "import sys, verax.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nassert 'jax' not in sys.modules"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
@@ -70,9 +72,7 @@ def test_a_full_disk_is_one_line(tmp_path, capsys, monkeypatch):
     path = write_analysis(tmp_path, 200)
     code, lines = run(capsys, "run", str(path), "--output", str(tmp_path / "run"), "--quiet")
     assert code == 3
-    assert lines == [
-        "verax: file.npz: No space left on device; finished stages are kept, the same command continues"
-    ]
+    assert lines == ["verax: file.npz: No space left on device; finished stages are kept, the same command continues"]
 
 
 def test_debug_shows_the_traceback(tmp_path):
@@ -83,7 +83,11 @@ def test_debug_shows_the_traceback(tmp_path):
 
 
 def test_config_prints_schema_and_examples(capsys):
-    for arguments, found in ((["schema"], '"samples"'), (["example"], "my_analysis"), (["example", "higgsml"], "higgsml")):
+    for arguments, found in (
+        (["schema"], '"samples"'),
+        (["example"], "my_analysis"),
+        (["example", "higgsml"], "higgsml"),
+    ):
         with pytest.raises(SystemExit) as stopped:
             cli.main(["config", *arguments])
         assert stopped.value.code == 0

@@ -110,7 +110,7 @@ def test_a_killed_run_continues_to_the_same_bits(done, tmp_path):
 
 
 def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
-    folder, path, _ = done
+    path = done[1]
     observed = "observed={files: [data.parquet]}"
     pipeline.measure(config.load(path, [observed]), tmp_path / "run")
     blind = results(tmp_path / "run")

@@ -6,14 +6,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from toy_analysis import write_analysis
-from verax import config, sources
+from verax import config, effects, sources
 from verax.errors import InputError
 from verax.events import concatenate
 
 
 def read(path, *settings):
     analysis = config.load(path, settings)
-    sources.check_recomputed(analysis)
+    effects.check_recomputed(analysis)
     count = sources.Read()
     return concatenate(list(sources.simulated(analysis, analysis.samples, count))), count
 
@@ -48,7 +48,7 @@ def test_selections_pick_rows_of_a_file(tmp_path):
 def test_derived_columns_follow_a_variation(tmp_path):
     analysis = config.load(write_analysis(tmp_path, 500))
     events, _ = read(tmp_path / "analysis.yaml")
-    scale = next(s for s in sources.systematics_of(analysis) if s.name == "scale")
+    scale = next(s for s in effects.systematics_of(analysis) if s.name == "scale")
     moved = scale(events, 1.0)
     assert np.allclose(moved.column("pt"), 1.02 * events.column("pt"), rtol=1e-6)
     assert np.allclose(moved.column("log_pt"), np.log(1.02 * events.column("pt")), rtol=1e-6)
@@ -57,7 +57,7 @@ def test_derived_columns_follow_a_variation(tmp_path):
 def test_a_weight_expression_is_exact_at_one_prior_width(tmp_path):
     analysis = config.load(write_analysis(tmp_path, 500))
     events, _ = read(tmp_path / "analysis.yaml")
-    shape = next(s for s in sources.systematics_of(analysis) if s.name == "shape")
+    shape = next(s for s in effects.systematics_of(analysis) if s.name == "shape")
     factor = np.where(events.process == 2, 1 + 0.1 * events.column("x"), 1)
     assert np.allclose(shape(events, 1.0).weight, events.weight * factor, rtol=1e-6)
     assert np.allclose(shape(events, -1.0).weight, events.weight / factor, rtol=1e-6)
@@ -74,8 +74,8 @@ def test_channels_take_the_first_that_fits(tmp_path):
 
 def test_a_callable_in_python_stands_for_a_name(tmp_path):
     analysis = config.load(write_analysis(tmp_path, 500))
-    assert sources.function_of(analysis, np.mean) is np.mean
-    assert sources.function_of(analysis, "numpy:mean")(np.array([1.0, 3.0])) == 2.0
+    assert effects.function_of(analysis, np.mean) is np.mean
+    assert effects.function_of(analysis, "numpy:mean")(np.array([1.0, 3.0])) == 2.0
 
 
 BAD = {
@@ -90,6 +90,13 @@ BAD = {
 }
 
 
+def vary_all(path):
+    """Read everything, and apply every systematic once."""
+    events, _ = read(path)
+    for s in effects.systematics_of(config.load(path)):
+        s(events, 1.0)
+
+
 @pytest.mark.parametrize(("key", "value", "message"), BAD.values(), ids=BAD)
 def test_bad_input_is_one_line(tmp_path, key, value, message):
     path = write_analysis(tmp_path, 500)
@@ -101,10 +108,7 @@ def test_bad_input_is_one_line(tmp_path, key, value, message):
     place[last] = value
     path.write_text(config.yaml.safe_dump(content))
     with pytest.raises(InputError, match=message) as caught:
-        analysis = config.load(path)
-        events, _ = read(path)
-        for s in sources.systematics_of(analysis):
-            s(events, 1.0)
+        vary_all(path)
     assert "\n" not in str(caught.value)
 
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
+from scipy.special import xlogy
 
-from verax import config, sources
+from verax import config, effects, sources
 from verax.check import Reliability, ReliabilitySums, coverage, diagram, reliability_sums
 from verax.config import Analysis
 from verax.data import read_events, write_events
@@ -19,12 +19,12 @@ from verax.epistemic import bootstrap_factors
 from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, interval, profile, ranking, toys
-from verax.learn import CrossEntropy, CrossTrained, History, balance, blank, classifier, cross_train, score
-from verax.learn import load as load_networks
+from verax.learn import CrossEntropy, History, balance, classifier, cross_train, score
 from verax.learn import save as save_networks
 from verax.model import BinnedLikelihood, Data, Templates, binned_likelihood
 from verax.parameters import nuisance
-from verax.results import Coverage, Interval
+from verax.results import Coverage, Interval, Status
+from verax.scores import networks_of, summary_of
 from verax.store import Run
 from verax.summarise import Varied, choose_edges, histogram, templates
 
@@ -54,7 +54,7 @@ class Table:
 
 def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
     """Read every sample, check each value, and write one table of events (a file for each variation)."""
-    sources.check_recomputed(analysis)
+    effects.check_recomputed(analysis)
     count = sources.Read()
     processes = sources.processes_of(analysis)
     sums = [histogram(np.zeros(0, np.int64), np.zeros(0, np.float32), len(processes))] * 2
@@ -141,7 +141,7 @@ def learn(analysis: Analysis, run: Run, folder: Path, table: Table) -> Learned:
             features=tuple(analysis.features),
             width=options.width,
             depth=options.depth,
-            missing=sources.missing_of(analysis),
+            missing=effects.missing_of(analysis),
         ),
         CrossEntropy(signal),
         events,
@@ -161,79 +161,7 @@ def learn(analysis: Analysis, run: Run, folder: Path, table: Table) -> Learned:
     return Learned(trained.histories, len(events))
 
 
-def networks_of(analysis: Analysis, run: Run) -> CrossTrained:
-    """The networks that the stage `learn` kept."""
-    options = analysis.learn
-    like = blank(
-        tuple(analysis.features),
-        width=options.width,
-        depth=options.depth,
-        missing=sources.missing_of(analysis),
-        axes=(options.folds, options.members),
-    )
-    return CrossTrained(load_networks(run.path("learn") / "networks.eqx", like), options.folds, ())
-
-
 # ------------------------------------------------------------------------------------------------------------ summarise
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The summary of events: a score, and the channel that an event belongs to (−1: none)."""
-
-    score: Any
-    channel: sources.Channels
-
-    def __call__(self, events: Events) -> tuple[np.ndarray, np.ndarray]:
-        return np.asarray(self.score(events), np.float64), self.channel(events)
-
-
-@dataclass(frozen=True)
-class NetworkScore:
-    """Mean probability of the networks that never saw the event."""
-
-    networks: CrossTrained
-
-    def __call__(self, events: Events) -> np.ndarray:
-        return score(self.networks, events).mean
-
-
-@dataclass(frozen=True)
-class ColumnScore:
-    """One column."""
-
-    column: str
-
-    def __call__(self, events: Events) -> np.ndarray:
-        return np.asarray(events.column(self.column))
-
-
-@dataclass(frozen=True)
-class FunctionScore:
-    """A user's own callable on the features' array."""
-
-    function: Any
-    features: tuple[str, ...]
-
-    def __call__(self, events: Events) -> np.ndarray:
-        x = np.asarray(events.features(self.features))
-        found = np.asarray(self.function(x))
-        if found.shape != (len(x),):
-            raise InputError("summary.function", f"output of shape {found.shape}", f"({len(x)},), a score per event")
-        return found
-
-
-def summary_of(analysis: Analysis, run: Run) -> Summary:
-    """The summary that the analysis asks for."""
-    channels = sources.Channels(tuple(c.select for c in analysis.channels))
-    match analysis.summary.kind:
-        case "classifier":
-            return Summary(NetworkScore(networks_of(analysis, run)), channels)
-        case "column":
-            return Summary(ColumnScore(str(analysis.summary.column)), channels)
-        case _:
-            function = sources.function_of(analysis, analysis.summary.function)
-            return Summary(FunctionScore(function, tuple(analysis.features)), channels)
 
 
 @dataclass(frozen=True)
@@ -274,7 +202,7 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
     filled = templates(
         summary,
         told(),
-        sorted([*sources.systematics_of(analysis), *varied], key=lambda s: order.index(s.parameter.name)),
+        sorted([*effects.systematics_of(analysis), *varied], key=lambda s: order.index(s.parameter.name)),
         tuple(edges),
         channels=tuple(c.name for c in analysis.channels),
         processes=sources.processes_of(analysis),
@@ -367,7 +295,6 @@ def _measure(
     reach = 2.4 * np.nanmax([found.up, found.down]) if np.isfinite(found.width) else 1.0
     values = float(found.value) + np.linspace(-reach, reach, analysis.infer.scan_points)
     values = np.clip(values, *analysis.poi.bounds)
-    others = {name: value for name, value in best.params.items() if name != poi}
     return Measured(
         kind,
         truth,
@@ -375,10 +302,20 @@ def _measure(
         best,
         found,
         profile(likelihood, data, poi, values),
-        profile(likelihood, data, poi, values, fixed=others),
+        statistical(likelihood, data, best, poi, values),
         tuple(breakdown(likelihood, data, poi, method=m) for m in ("shifted-observables", "freeze")),
         ranking(likelihood, data, poi),
     )
+
+
+def statistical(likelihood: BinnedLikelihood, data: Data, best: Fit, name: str, values: np.ndarray) -> Scan:
+    """T of one parameter with all else, γ included, held at the best fit: what the counts alone say."""
+    gamma, counts = likelihood.profiled(best.params, data), np.asarray(data.counts)
+    nu = np.stack([likelihood.expected(best.params | {name: float(v)}, gamma) for v in (best.params[name], *values)])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nll = np.where(nu > 0, nu - xlogy(counts, nu), np.inf).sum(axis=1)
+    t = np.maximum(2 * (nll[1:] - nll[0]), 0.0)
+    return Scan(name, values, t, np.where(np.isfinite(t), Status.OK, Status.NOT_FINITE))
 
 
 # ---------------------------------------------------------------------------------------------------------------- check
@@ -424,7 +361,8 @@ def _reliability(analysis: Analysis, run: Run) -> Reliability:
     s = sum(yields[p] for p in signal)
     b = sum(yields.values()) - s
     sums: ReliabilitySums | None = None
-    for events in _nominal(analysis, run):
+    # Chunks of a fixed size, not the analysis' own: these sums are rounded, and must not depend on it.
+    for events in read_events(run.path("simulate") / "nominal.parquet", 65536):
         label = np.asarray(events.is_process(signal))
         weight = np.asarray(events.weight, np.float64) / np.where(label, 2 * s, 2 * b)
         part = reliability_sums(score(networks, events).mean, label, weight)

@@ -12,7 +12,7 @@ from verax.config import Analysis
 from verax.infer.yields import Yields, postfit_yields, prefit_yields
 from verax.model import BinnedLikelihood, to_pyhf
 from verax.report import plots, tables
-from verax.report.html import Picture, Section, render
+from verax.report.html import Section, render
 from verax.report.numbers import with_ends
 from verax.report.record import write_json
 from verax.report.style import Style
@@ -61,7 +61,7 @@ def report(
         pictures = []
         for name, (caption, figure) in drawn.items():
             plots.save(figure, figures, name)
-            pictures.append(Picture(figures / f"{name}.png", caption))
+            pictures.append((figures / f"{name}.png", caption))
         sections.append(Section(title, text, pictures, shown))
         run.progress.step("sections", i + 1, len(todo))
     (folder / "report.html").write_text(render(analysis.title, told.lead(), sections), encoding="utf-8")

@@ -43,7 +43,9 @@ def test_pulls_of_a_calibrated_classifier_are_standard_normal(campaign: list[Rel
 
 def test_chance_explains_the_measured_calibration_error(campaign: list[Reliability]) -> None:
     measured, by_chance = (np.array([getattr(r, n) for r in campaign]) for n in ("ece", "ece_calibrated"))
-    assert measured.mean() == pytest.approx(by_chance.mean(), abs=4 * measured.std() / np.sqrt(TOYS) + 0.02 * by_chance.mean())
+    assert measured.mean() == pytest.approx(
+        by_chance.mean(), abs=4 * measured.std() / np.sqrt(TOYS) + 0.02 * by_chance.mean()
+    )
     # by the plug-in correction 0.467/0.798 = 0.585 of it is left at exact calibration
     assert np.mean([r.ece_corrected for r in campaign]) == pytest.approx(0.585 * measured.mean(), rel=0.2)
 

@@ -11,6 +11,8 @@ from sklearn.metrics import roc_auc_score
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn import CrossEntropy, inputs, train
+from verax.parameters import nuisance
+from verax.systematics.effect import Systematic, shift
 
 LOSS = CrossEntropy(("signal",))
 
@@ -158,3 +160,28 @@ def test_empty_sample_is_refused():
     events = sample(0, 16)
     with pytest.raises(InputError, match="no events"):
         train(jax.random.key(0), make(jax.random.key(0), events), LOSS, events.take(np.zeros(0, int)))
+
+
+class Augmented(eqx.Module):
+    """A loss transformer: each batch is shifted by its own θ ~ N(0, 1)."""
+
+    loss: CrossEntropy
+    systematics: tuple[Systematic, ...]
+
+    def __call__(self, network, events, key):
+        params = {s.name: jax.random.normal(jax.random.fold_in(key, i)) for i, s in enumerate(self.systematics)}
+        return self.loss(network, shift(events, self.systematics, params), key)
+
+
+def test_a_loss_may_shift_the_events_by_a_random_nuisance_parameter():
+    # Smearing x0 by N(0, 1) per batch makes a class N(m, 2) over batches: the slope of the exact logit halves.
+    move = Systematic(nuisance("move", "detector"), lambda e, t: e.replace({"x0": e.column("x0") + t}))
+    events = weighted(sample(0, 8000))
+    network = make(jax.random.key(1), events)
+    options = {"epochs": 8, "batch": 32, "rate": 3e-3}
+    plain = train(jax.random.key(2), network, LOSS, events, **options).network
+    blurred = train(jax.random.key(2), network, Augmented(LOSS, (move,)), events, **options).network
+    ends = jnp.asarray([[0.0, 0.0], [1.5, 0.0]])
+    slopes = [float(jnp.diff(jax.vmap(n)(ends))[0]) / 1.5 for n in (plain, blurred)]
+    assert slopes[0] == pytest.approx(1.5, abs=0.3)
+    assert slopes[1] == pytest.approx(0.75, abs=0.3)

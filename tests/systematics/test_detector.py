@@ -138,8 +138,8 @@ def test_soft_term_depends_on_the_event_number_only(events, at):
     order = np.random.default_rng(0).permutation(len(events))
     shuffled = np.asarray(at(events.take(order), unit("soft_met")).x)
     np.testing.assert_array_equal(shuffled, whole[order])
-    part = shift(events.take(np.arange(1000, 1100)), SYSTEMATICS, {"soft_met": 1.0})
-    np.testing.assert_allclose(part.x, whole[1000:1100], rtol=3e-6, atol=3e-4)
+    part = at(events.take(np.arange(1000, 1333)), unit("soft_met"))
+    np.testing.assert_array_equal(part.x, whole[1000:1333])
     other = shift(events.take(np.arange(100)), [soft_met(HIGGSML, 3.0, seed=1)], {"soft_met": 1.0})
     assert not np.allclose(other.column("PRI_met"), whole[:100, events.columns.index("PRI_met")])
 

@@ -134,7 +134,8 @@ def _plain(values: Any) -> np.ndarray[Any, np.dtype[Any]]:
 @contextmanager
 def _file(path: Path) -> Iterator[Any]:
     try:
-        with pq.ParquetFile(path) as file:
+        # pre_buffer would fetch all row groups ahead: memory would grow with the file
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             yield file
     except FileNotFoundError as error:
         raise InputError(str(path), "no such file", "a Parquet file", "check the path") from error

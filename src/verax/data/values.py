@@ -26,8 +26,6 @@ def check_values(
     ------
     InputError : under ``error``, with the counts of all columns
     """
-    if policy not in ("error", "drop"):
-        raise InputError("nonfinite", f"'{policy}'", "'error' or 'drop'")
     rows = max((len(values) for values in columns.values()), default=0)
     good = np.ones(rows, bool)
     counts: dict[str, int] = {}

@@ -3,19 +3,22 @@
 A *lane* is one fit: a data set, a starting point and a mask of free parameters. Fitting toys, profiling, finding
 interval ends and ranking differ only in their lanes, so all share the compiled derivatives of their model.
 
-Derivatives are compiled and batched by JAX; the small linear algebra is NumPy's. (jaxlib's batched LAPACK calls, as of
-0.10, can wait for each other forever when its thread pool is small.) A lane that is done makes room for the next one,
+JAX compiles and batches the derivatives; the small linear algebra is NumPy's. (jaxlib's batched LAPACK calls, as of
+0.10, can wait for each other forever when the thread pool is small.) A lane that is done makes room for the next one,
 so that a slow one never holds up a batch.
 """
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.results import Status
 
-BATCHES = (1, 16, 64, 256)
+BATCHES = (1, 16, 256)
 """Lanes per evaluation; a batch is padded to the next of these, so that few shapes are ever compiled."""
 
 EDM = 1e-8
@@ -27,9 +30,13 @@ DEGENERATE = 1e-9
 
 @dataclass(frozen=True)
 class Lanes:
-    """Where each lane ended; the leading axis of every array is ``lane``. ``covariance`` as in :class:`Fit`."""
+    """Where each lane ended; the leading axis of every array is ``lane``.
+
+    ``slope`` is the gradient of −log L in all parameters, the fixed ones too; the others are as in :class:`Fit`.
+    """
 
     theta: np.ndarray
+    slope: np.ndarray
     covariance: np.ndarray
     nll: np.ndarray
     edm: np.ndarray
@@ -37,9 +44,33 @@ class Lanes:
     steps: np.ndarray
 
 
-def minimise(
-    model: AbstractLikelihood, data: Data, start: np.ndarray, free: np.ndarray, *, steps: int = 300
-) -> Lanes:
+class Point(NamedTuple):
+    """−log L and its derivatives, each parameter in the unit that gives the positive matrix a diagonal of 1.
+
+    ``slope`` is the gradient in the parameters' own units. A parameter that is fixed, or pressed against a bound, has unit 0, gradient 0 and a row of the identity.
+    """
+
+    theta: Any
+    nll: Any
+    slope: Any
+    gradient: Any
+    hessian: Any
+    positive: Any
+    unit: Any
+
+
+class Pool(NamedTuple):
+    """The lanes at work: the best point so far, the next one to try, and the damping of the steps."""
+
+    lane: Any
+    best: Point
+    trial: Any
+    damping: Any
+    edm: Any
+    count: Any
+
+
+def minimise(model: AbstractLikelihood, data: Data, start: np.ndarray, free: np.ndarray, *, steps: int = 300) -> Lanes:
     """Minimise −log L in every lane over its free parameters, within the bounds; the others stay where they start.
 
     Parameters
@@ -55,18 +86,128 @@ def minimise(
     lower, upper = bounds(model)
     start = np.where(free, np.clip(start, lower, upper), start)
     done = Lanes(
-        np.array(start), np.full((lanes, size, size), np.nan), *np.full((2, lanes), np.nan),
+        start.copy(), np.full((lanes, size), np.nan), np.full((lanes, size, size), np.nan), np.full(lanes, np.inf), np.full(lanes, np.inf),
         np.full(lanes, int(Status.NOT_FINITE)), np.zeros(lanes, int),
     )  # fmt: skip
-    work = _Work(np.arange(0), *(np.zeros((0, size)) for _ in range(3)), *np.zeros((2, 0)), np.zeros(0, int), None)
-    waiting = 0
-    while waiting < lanes or len(work.lane):
-        enter = np.arange(waiting, min(lanes, waiting + BATCHES[-1] - len(work.lane)))
-        waiting += len(enter)
-        work = work.joined(enter, start[enter])
-        at = evaluate(model, counts[work.lane], auxiliary[work.lane], work.trial, free[work.lane])
-        work = work.moved(at)
-        work, finished = work.stepped(lower, upper, free, steps)
-        _record(done, work, finished)
-        work = work.rows(~finished)
+    pool, waiting = _enter(start, np.arange(0)), 0
+    while waiting < lanes or pool.lane.size:
+        fresh = np.arange(waiting, min(lanes, waiting + BATCHES[-1] - pool.lane.size))
+        waiting += fresh.size
+        pool = jax.tree.map(lambda a, b: np.concatenate([a, b]), pool, _enter(start, fresh))
+        at = evaluate(model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane])
+        pool = _step(pool, at, free[pool.lane], lower, upper)
+        finished = (pool.edm < EDM) | (pool.count >= steps) | (pool.damping > 1e9) | ~np.isfinite(pool.best.nll)
+        _record(done, _rows(pool, finished), free)
+        pool = _rows(pool, ~finished)
     return done
+
+
+def bounds(model: AbstractLikelihood) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper bounds of the parameters."""
+    both = np.array([p.bounds for p in model.parameters], np.float64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def better(one: Lanes, other: Lanes) -> Lanes:
+    """Per lane the lower minimum of two attempts; a converged one is preferred to one that failed."""
+    failed, other_failed = one.status > Status.AT_BOUND, other.status > Status.AT_BOUND
+    take = np.where(failed == other_failed, other.nll < one.nll - 1e-6, failed)
+    return Lanes(*(_where(take, getattr(other, k), getattr(one, k)) for k in Lanes.__dataclass_fields__))
+
+
+def evaluate(model: AbstractLikelihood, data: Data, theta: np.ndarray, free: np.ndarray) -> Point:
+    """−log L and its derivatives in a batch of lanes, at most ``BATCHES[-1]`` of them."""
+    lanes = len(theta)
+    size = next(b for b in BATCHES if b >= lanes)
+    row = np.minimum(np.arange(size), lanes - 1)
+    with jax.enable_x64(True):
+        point = _root(model, data.counts[row], data.auxiliary[row], theta[row], free[row])
+        return Point(*(np.asarray(x)[:lanes] for x in point))
+
+
+@jax.jit
+def _root(model: Any, counts: Any, auxiliary: Any, theta: Any, free: Any) -> Point:
+    lower, upper = bounds(model)
+    at = jax.vmap(lambda n, a, t: model.derivatives(t, Data(n, a)))(counts, auxiliary, theta)
+    held = ((theta <= lower) & (at.gradient > 0)) | ((theta >= upper) & (at.gradient < 0))
+    unit = jnp.where(free & ~held, jax.lax.rsqrt(jax.vmap(jnp.diagonal)(at.positive)), 0.0)
+    outer = unit[:, :, None] * unit[:, None, :]
+    rest = jnp.where(unit == 0, 1.0, 0.0)[:, :, None] * jnp.eye(theta.shape[1])
+    hessian, positive = outer * at.hessian + rest, outer * at.positive + rest
+    return Point(theta, at.nll, at.gradient, unit * at.gradient, hessian, positive, unit)
+
+
+def _enter(start: np.ndarray, lane: np.ndarray) -> Pool:
+    """Lanes that come to work: no point yet, so the first finite one is the best."""
+    n, p = len(lane), start.shape[1]
+    point = Point(start[lane], np.full(n, np.inf), *np.zeros((2, n, p)), *np.zeros((2, n, p, p)), np.zeros((n, p)))
+    return Pool(lane, point, start[lane], np.zeros(n), np.full(n, np.inf), np.zeros(n, int))
+
+
+def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Pool:
+    """Accept the trial points that go down, and propose the next ones.
+
+    Newton's step where the Hessian is positive definite, else damped Fisher scoring's; a refused step is damped more.
+    """
+    finite = np.isfinite(at.nll + at.gradient.sum(1) + at.hessian.sum((1, 2)))
+    with np.errstate(invalid="ignore"):
+        gain = pool.best.nll - at.nll
+        accept = finite & (gain >= -1e-13 * abs(at.nll))  # but for the rounding of the sum
+        as_foreseen = (gain > 0.5 * pool.edm) | (pool.edm < 1e-4) | np.isinf(pool.edm)
+    softer = np.where(as_foreseen, np.where(pool.damping > 0.1, 0.2 * pool.damping, 0.0), pool.damping)
+    damping = np.where(accept, softer, np.maximum(5 * pool.damping, 0.2))
+    best = at if accept.all() else Point(*(_where(accept, a, b) for a, b in zip(at, pool.best, strict=True)))
+
+    matrix, identity = best.hessian + damping[:, None, None] * np.eye(at.theta.shape[1]), np.eye(at.theta.shape[1])
+    fallback = ~definite(matrix)
+    damp = np.where(fallback, np.maximum(damping, 1e-3), damping)
+    if fallback.any():
+        matrix[fallback] = best.positive[fallback] + damp[fallback, None, None] * identity
+    step = np.linalg.solve(matrix + 1e-14 * identity, best.gradient[:, :, None])[:, :, 0]
+    edm = 0.5 * (1 + damp) * np.sum(step * best.gradient, axis=1)
+    trial = np.where(free, np.clip(best.theta - best.unit * step, lower, upper), best.theta)
+    return Pool(pool.lane, best, trial, damping, edm, pool.count + 1)
+
+
+def _record(done: Lanes, pool: Pool, free: np.ndarray) -> None:
+    """Write the lanes that finished into their rows of the answer."""
+    if not pool.lane.size:
+        return
+    at, identity = pool.best, np.eye(pool.trial.shape[1])
+    sound = definite(at.hessian - DEGENERATE * identity)
+    inverse = np.linalg.inv(np.where(sound[:, None, None], at.hessian, identity))
+    covariance = at.unit[:, :, None] * np.where(sound[:, None, None], inverse, np.nan) * at.unit[:, None, :]
+    moves = at.unit > 0
+    done.theta[pool.lane], done.slope[pool.lane] = at.theta, at.slope
+    done.nll[pool.lane], done.edm[pool.lane] = at.nll, pool.edm
+    done.covariance[pool.lane] = np.where(moves[:, :, None] & moves[:, None, :], covariance, 0.0)
+    done.steps[pool.lane] = pool.count
+    done.status[pool.lane] = np.select(
+        [~np.isfinite(at.nll), ~(pool.edm < EDM), ~sound, (free[pool.lane] & ~moves).any(1)],
+        [Status.NOT_FINITE, Status.MAX_STEPS, Status.NOT_POSITIVE_DEFINITE, Status.AT_BOUND],
+        Status.OK,
+    )
+
+
+def definite(matrix: np.ndarray) -> np.ndarray:
+    """Which of the symmetric matrices [lane, p, p] are positive definite: Cholesky's pivots are all above zero."""
+    try:
+        np.linalg.cholesky(matrix)
+        return np.ones(len(matrix), bool)
+    except np.linalg.LinAlgError:  # one of them is not: eliminate in all lanes at once to see which
+        rest, good = matrix.copy(), np.ones(len(matrix), bool)
+        for k in range(matrix.shape[1]):
+            good &= rest[:, k, k] > 0
+            pivot = np.where(good, rest[:, k, k], 1.0)
+            column = np.where(good[:, None], rest[:, k + 1 :, k], 0.0)
+            rest[:, k + 1 :, k + 1 :] -= (column / pivot[:, None])[:, :, None] * column[:, None, :]
+        return good
+
+
+def _rows(pool: Pool, choose: np.ndarray) -> Pool:
+    rows: Pool = jax.tree.map(lambda x: x[choose], pool)
+    return rows
+
+
+def _where(choose: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.where(choose.reshape(-1, *[1] * (a.ndim - 1)), a, b)

@@ -40,7 +40,11 @@ class CrossTrained:
 
 
 def fold_of(number: Array, folds: int) -> Int[np.ndarray, " event"]:
-    """The fold that holds each event: ``number % folds``."""
+    """The fold that holds each event: ``number % folds``.
+
+    >>> fold_of(np.array([7, 8, 9]), 3)
+    array([1, 2, 0])
+    """
     return (np.asarray(number, np.uint32) % np.uint32(folds)).astype(np.int64)
 
 

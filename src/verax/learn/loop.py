@@ -41,6 +41,9 @@ class Run:
 class History:
     """What happened in one training.
 
+    The training loss of an epoch is the mean over its steps, while the network moves and (for a bootstrap member) with
+    the replica's weights; the validation loss is that of the network at the end.
+
     Parameters
     ----------
     train, validation : loss in each epoch (``validation`` is NaN without a validation part)

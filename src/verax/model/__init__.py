@@ -5,3 +5,4 @@ from verax.model.binned import binned_likelihood as binned_likelihood
 from verax.model.likelihood import AbstractLikelihood as AbstractLikelihood
 from verax.model.likelihood import Data as Data
 from verax.model.templates import Templates as Templates
+from verax.model.workspace import to_pyhf as to_pyhf

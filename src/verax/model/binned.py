@@ -15,7 +15,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
 from verax.errors import InputError, check_known
-from verax.model.constraint import constraint_mean, constraint_sample, constraint_terms
+from verax.model.constraint import constraint_mean, constraint_sample, constraint_spread, constraint_terms
 from verax.model.interpolate import code4, code4_coefficients, code4p
 from verax.model.likelihood import AbstractLikelihood, Data, Derivatives, float64_on_host
 from verax.model.poisson import bin_terms, positive_rate, profiled_gamma
@@ -166,6 +166,36 @@ class BinnedLikelihood(AbstractLikelihood):
         auxiliary = constraint_sample(key_auxiliary, self.parameters, theta)
         gamma = 1.0 + self.width * jax.random.normal(key_gamma, self.width.shape, rate.dtype)
         return Data(counts, jnp.concatenate([auxiliary, gamma]) if self.simulation_statistics else auxiliary)
+
+    @float64_on_host
+    def spread(self, params: Params, data: Data) -> Data:
+        """√expected of each count (γ̂ included), and the width of each constraint term."""
+        theta = self.vector(params)
+        rate = positive_rate(self.rates(theta).sum(0), self.floor)[0]
+        gamma = profiled_gamma(rate, 0.0, data.counts, self._gamma_auxiliary(data), self.width)
+        auxiliary = constraint_spread(self.parameters, theta)
+        both = jnp.concatenate([auxiliary, self.width]) if self.simulation_statistics else auxiliary
+        return Data(jnp.sqrt(gamma * rate), both)
+
+    def freeze_simulation(self, params: Params, data: Data) -> "tuple[BinnedLikelihood, Data]":
+        """With zero width γ equals its auxiliary value, which is set to γ̂: same shapes, so nothing is compiled anew."""
+        if not self.simulation_statistics:
+            return self, data
+        n = data.auxiliary.shape[-1] - self.width.size
+        auxiliary = np.concatenate([data.auxiliary[:n], self.profiled(params, data)])
+        return eqx.tree_at(lambda m: m.width, self, np.zeros_like(self.width)), Data(data.counts, auxiliary)
+
+    def check(self, data: Data) -> None:
+        """Counts per bin, not negative; one global observable per constraint and γ; all finite."""
+        bins, n = self.width.size, sum(p.constraint is not None for p in self.parameters)
+        n += bins if self.simulation_statistics else 0
+        for what, values, size in (("counts", data.counts, bins), ("global observables", data.auxiliary, n)):
+            if values.shape[-1] != size:
+                raise InputError(f"data, {what}", f"{values.shape[-1]} per data set", f"{size}")
+            if not np.isfinite(values).all():
+                raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
+        if (np.asarray(data.counts) < 0).any():
+            raise InputError("data, counts", f"{np.min(data.counts):g}", "counts that are not negative")
 
     def _auxiliary_mean(self, theta: Array) -> Array:
         mean = constraint_mean(self.parameters, theta)

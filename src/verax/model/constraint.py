@@ -45,15 +45,21 @@ def constraint_mean(
     return theta[np.array(index, int)] * np.array(tau)
 
 
+def constraint_spread(
+    parameters: tuple[Parameter, ...], theta: Float[Array, " parameter"]
+) -> Float[Array, " constraint"]:
+    """Standard deviation of each global observable: the prior width, or √(τ θ)."""
+    width = [p.constraint.width if isinstance(p.constraint, Gaussian) else 0.0 for p in parameters if p.constraint]
+    return jnp.where(np.array(width) > 0, np.array(width), jnp.sqrt(abs(constraint_mean(parameters, theta))))
+
+
 def constraint_sample(
     key: PRNGKeyArray, parameters: tuple[Parameter, ...], theta: Float[Array, " parameter"]
 ) -> Float[Array, " constraint"]:
     """Global observables drawn from the constraint terms at ``theta``."""
-    kinds = [p.constraint for p in parameters if p.constraint is not None]
-    mean = constraint_mean(parameters, theta)
-    width = np.array([c.width if isinstance(c, Gaussian) else 0.0 for c in kinds])
-    draw = mean + width * jax.random.normal(key, mean.shape, mean.dtype)
-    if any(isinstance(c, Poisson) for c in kinds):
-        counts = jax.random.poisson(key, jnp.where(width > 0, 0.0, mean)).astype(mean.dtype)
-        draw = jnp.where(width > 0, draw, counts)
-    return draw
+    mean, spread = constraint_mean(parameters, theta), constraint_spread(parameters, theta)
+    draw = mean + spread * jax.random.normal(key, mean.shape, mean.dtype)
+    poisson = np.array([isinstance(p.constraint, Poisson) for p in parameters if p.constraint], bool)
+    if not poisson.any():
+        return draw
+    return jnp.where(poisson, jax.random.poisson(key, jnp.where(poisson, mean, 0.0)).astype(mean.dtype), draw)

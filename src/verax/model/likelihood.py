@@ -70,6 +70,17 @@ class AbstractLikelihood(eqx.Module):
     def asimov(self, params: Params) -> Data:
         """The data set without fluctuations: observations and global observables at their expectation."""
 
+    @abc.abstractmethod
+    def spread(self, params: Params, data: Data) -> Data:
+        """Standard deviation of each observation and global observable, expected at the parameters fitted to ``data``."""
+
+    def check(self, data: Data) -> None:
+        """Raise InputError where ``data`` does not fit the model; a subclass knows what to look for."""
+
+    def freeze_simulation(self, params: Params, data: Data) -> "tuple[AbstractLikelihood, Data]":
+        """The same likelihood and data with simulation statistics fixed at their best values; unchanged without any."""
+        return self, data
+
     def derivatives(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
         """Value, gradient and exact Hessian of −log L; a subclass may know a faster way than this autodiff."""
 

@@ -122,7 +122,7 @@ def reliability(
         )
         lowest = min(lowest, float(np.min((r.observed - r.error)[used], initial=0.0)))
         highest = max(highest, float(np.max((r.observed + r.error)[used], initial=1.0)))
-        share = r.weight / r.weight.sum()
+        share = r.weight / (r.weight.sum() or 1.0)
         style_of = {"fill": True, "fc": "0.8", "ec": "black"} if len(cases) == 1 else {"color": colour, "lw": 1.5}
         lower.stairs(share, r.edges, **style_of)  # type: ignore[arg-type]
     main.set_xlim(0.0, 1.0)

@@ -7,7 +7,6 @@ from importlib import resources
 from pathlib import Path
 
 import jinja2
-import markupsafe
 
 from verax.errors import InputError
 from verax.report.show import to_html
@@ -53,7 +52,7 @@ def render(title: str, lead: Sequence[str], sections: Sequence[Section]) -> str:
     )
     environment.filters |= {
         "embed": embed,
-        "table": lambda table: markupsafe.Markup(to_html(table)),
+        "table": to_html,
         "paragraphs": paragraphs,
     }
     return environment.from_string(source).render(title=title, lead=list(lead), sections=list(sections))

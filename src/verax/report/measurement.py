@@ -1,6 +1,5 @@
 """Figures of a measurement: profile likelihood, pulls and impacts."""
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -53,12 +52,12 @@ def scan(
     cap, ends, lines = min(max(cap, 4.5), 9.5), [], []
     for i, (label, curve) in enumerate(curves.items()):
         used = good(curve.status) & np.isfinite(curve.t)
-        ends += [curve.values[used].min(initial=math.inf), curve.values[used].max(initial=-math.inf)]
+        ends += [float(curve.values.min()), float(curve.values.max())]
         x, t = curve.values[used], curve.t[used]
         colour = "black" if i == 0 else COLOURS[(i - 1) % len(COLOURS)]
         lines.append(axes.plot(x, t, color=colour, ls=DASHES[i % len(DASHES)], label=label, zorder=3)[0])
     top = cap / (1 - 0.08 - 0.065 * max(len(curves) + (truth is not None), 2))
-    low, high = float(min(ends)), float(max(ends))
+    low, high = min(ends), max(ends)
     for line in lines:  # higher up they would run through the text
         line.set_clip_path(Rectangle((low, 0.0), high - low, cap, transform=axes.transData))
     for level, text in LEVELS.items():
@@ -75,7 +74,9 @@ def scan(
             fontsize=11,
         )
     if interval is not None:
-        axes.axvspan(float(interval.low), float(interval.high), color=COLOURS[0], alpha=0.18, lw=0, zorder=0)
+        shaded = np.clip([float(interval.low), float(interval.high)], low, high)  # an end may be infinite
+        if np.isfinite(shaded).all():
+            axes.axvspan(shaded[0], shaded[1], color=COLOURS[0], alpha=0.18, lw=0, zorder=0)
         axes.axvline(float(interval.value), color=COLOURS[0], lw=1.0, zorder=1)
         axes.text(0.03, 0.955, f"{name} = {with_ends(interval)}", transform=axes.transAxes, va="top", fontsize=13)
         stated = f"{100 * interval.level:.3g} % confidence level"
@@ -111,7 +112,8 @@ def pulls_and_impacts(
     """
     size = np.fmax(np.abs(ranking.up), np.abs(ranking.down))
     order = np.argsort(-np.where(np.isfinite(size), size, -1.0), kind="stable")[:top]
-    labels = [style.name(ranking.names[i]) + ("" if good(ranking.status[i]) else " (failed)") for i in order]
+    ended = good(ranking.status)
+    labels = [style.name(ranking.names[i]) + ("" if ended[i] else " (failed)") for i in order]
     rows = np.arange(len(order), dtype=np.float64)
     extra = simulation_statistics is not None
     if extra:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import enum
-import hashlib
 import json
 import math
 import os
@@ -25,7 +24,7 @@ VERSION = 1
 def record(
     *,
     seeds: Mapping[str, int],
-    inputs: Mapping[str, str | Path],
+    inputs: Mapping[str, str],
     timings: Mapping[str, float],
     failed: Mapping[str, int],
     notes: Sequence[str] = (),
@@ -35,14 +34,10 @@ def record(
     Parameters
     ----------
     seeds : by the stage that used it
-    inputs : name → file; the record holds the SHA-256 checksum and the size in bytes of each
+    inputs : file → SHA-256 checksum
     timings : wall-clock seconds per stage
     failed : number of failed fits, intervals or toys per result
     notes : anything else in words
-
-    Raises
-    ------
-    InputError : for an input that cannot be read
     """
     return {
         "version": VERSION,
@@ -50,7 +45,7 @@ def record(
         "python": platform.python_version(),
         "platform": {"system": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()},
         "seeds": dict(seeds),
-        "inputs": {name: file_identity(Path(path)) for name, path in inputs.items()},
+        "inputs": dict(inputs),
         "timings": {stage: round(float(seconds), 3) for stage, seconds in timings.items()},
         "failed": dict(failed),
         "notes": list(notes),
@@ -77,15 +72,6 @@ def packages(root: str = "verax") -> dict[str, str]:
             if match and (extras or "extra" not in marker):
                 todo.append((match[0], False))
     return dict(sorted(found.items()))
-
-
-def file_identity(path: Path) -> dict[str, Any]:
-    """SHA-256 checksum and size of a file, read in pieces."""
-    try:
-        with path.open("rb") as file:
-            return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
-    except OSError as error:
-        raise InputError(str(path), error.strerror or "an unreadable file", "a readable file") from error
 
 
 def write_json(path: Path, value: Any) -> None:

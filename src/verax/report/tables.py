@@ -158,13 +158,21 @@ def coverage(results: Mapping[str, Coverage], *, title: str = "Coverage", note: 
             number(r.pull, 1, sign=True),
             with_error(r.width, r.width_error),
             str(r.n),
-            f"{r.failed} ({100 * r.failed / max(r.n + r.failed, 1):.2g} %)" if r.failed else "0",
+            _share(r.failed, r.n + r.failed),
         )
         for truth, r in results.items()
     )
     columns = ("Truth", "Coverage", "Nominal", "Pull", "Median width", "Toys", "Failed")
     stated = "Failed toys are left out. Pull: (coverage − nominal) / binomial error at the nominal level."
     return Table(title, columns, rows, f"{stated} {note}".strip())
+
+
+def _share(part: int, total: int) -> str:
+    """A count and, if there is any, its share in percent."""
+    if not part:
+        return "0"
+    percent = 100 * part / total
+    return f"{part} ({number(percent, 2 if percent < 1 else 1)} %)"
 
 
 def warnings(messages: Mapping[str, Sequence[str]], *, title: str = "Warnings") -> Table:

@@ -37,7 +37,7 @@ def breakdown(*results: "verax.infer.results.Breakdown", style: Style = PLAIN) -
     figure = canvas(7.4, 1.3 + 0.34 * max(len(rows), 3) * (1 + 0.25 * (len(results) - 1)))
     axes = figure.add_subplot()
     height = 0.74 / len(results)
-    longest = max((r.impact for result in results for r in result.rows if math.isfinite(r.impact)), default=1.0)
+    longest = max((r.impact for result in results for r in result.rows if math.isfinite(r.impact)), default=0.0)
     for k, result in enumerate(results):
         found = {(row.depth, row.name): row.impact for row in result.rows}
         values = np.array([found.get((row.depth, row.name), math.nan) for row in first.rows])
@@ -58,7 +58,7 @@ def breakdown(*results: "verax.infer.results.Breakdown", style: Style = PLAIN) -
     labels = ["\N{EM SPACE}" * row.depth + style.name(row.name) for row in first.rows]
     axes.set_yticks(rows, labels, ha="left")
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0.0, 1.16 * longest)
+    axes.set_xlim(0.0, 1.16 * (longest or 1.0))
     axes.tick_params(axis="y", which="both", left=False, right=False)
     _flush_left(axes, labels)
     axes.set_xlabel(f"Uncertainty of {style.name(first.name)}")
@@ -99,6 +99,12 @@ def correlation(
     chosen = np.array(sorted([*kept, *others]), np.int64)
     values = 100 * matrix[np.ix_(chosen, chosen)]
     n = len(chosen)
+    if n == 0:  # a failed fit still gets its report
+        figure = canvas(5.0, 2.0)
+        axes = figure.add_subplot()
+        axes.text(0.5, 0.5, "The fit gave no correlations", transform=axes.transAxes, ha="center", va="center")
+        axes.set_axis_off()
+        return figure
     side = max(4.2, 0.42 * n)
     figure = canvas(side + 2.6, side + 1.8)
     axes = figure.add_subplot()

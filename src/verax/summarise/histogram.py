@@ -52,6 +52,9 @@ class ExactSum:
 def exact_sum(cell: Integer[np.ndarray, " event"], weight: Float[np.ndarray, " event"], cells: int) -> ExactSum:
     """Sum ``weight``, as float32, in each of ``cells`` cells; ``cell`` is in [0, cells).
 
+    >>> exact_sum(np.array([0, 1, 0, 0]), np.array([1e30, 2.0, 1.0, -1e30]), 2).value()
+    array([1., 2.])
+
     Raises
     ------
     InputError : for a weight that is not finite

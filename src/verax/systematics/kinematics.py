@@ -129,8 +129,9 @@ def angle(a: EventArray, b: EventArray) -> EventArray:
 def mass(pt_1: EventArray, pt_2: EventArray, deta: EventArray, dphi: EventArray) -> EventArray:
     """Invariant mass of two massless objects, m² = 4 p₁ p₂ (sinh²(Δη/2) + sin²(Δφ/2)).
 
-    >>> float(mass(jnp.float32(45.6), jnp.float32(45.6), jnp.float32(0.0), jnp.float32(np.pi)))  # back to back
-    91.2...
+    >>> pt, deta, dphi = np.array([45.6]), np.array([0.0]), np.array([np.pi])
+    >>> print(f"{mass(pt, pt, deta, dphi)[0]:.2f} GeV")  # back to back
+    91.20 GeV
     """
     deta = jnp.clip(deta, -MAX_GAP, MAX_GAP)
     return 2 * safe_sqrt(pt_1 * pt_2 * (jnp.sinh(deta / 2) ** 2 + jnp.sin(dphi / 2) ** 2))

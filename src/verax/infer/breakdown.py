@@ -1,0 +1,184 @@
+"""The uncertainty of one parameter by source, in two definitions that answer different questions.
+
+"shifted-observables" (Pinto et al., EPJC 84 (2024) 593, arXiv:2307.04007): how much would the estimate spread if only
+these data fluctuated? Counts are the statistical part, the global observables of a group its systematic part. The parts
+add in quadrature to the total (on Asimov data exactly). Of the statistical part, the floating normalisations' share is
+what their being unknown adds to the variance when all nuisances are known; the rest is "data only".
+
+"freeze" (TRExFitter, Combine): how much smaller would the uncertainty be if these parameters were known?
+impact = √(σ² − σ²_without). The parts do not add in quadrature, since correlated parameters share what they take away.
+"""
+
+import jax
+import numpy as np
+
+from verax.errors import InputError
+from verax.infer.fit import as_batch, best_fit, rows, take
+from verax.infer.interval import ends
+from verax.infer.minimise import Lanes, minimise
+from verax.infer.results import Breakdown, Row
+from verax.model.binned import FLOATING, SIMULATION
+from verax.model.likelihood import AbstractLikelihood, Data
+from verax.parameters import by_name, groups
+from verax.results import Status
+
+ONE_SIGMA = 0.6826894921370859
+
+
+def breakdown(model: AbstractLikelihood, data: Data, name: str, *, method: str = "shifted-observables") -> Breakdown:
+    """Uncertainty of one parameter by source, for one data set.
+
+    Rows: total; statistical (data only, floating normalisations); systematics (each group of parameters in their order,
+    then simulation statistics). A group named "theory/top" becomes a row "top" nested in a row "theory".
+    Sides differ for "freeze" (from the ends of the profile intervals); for "shifted-observables" they are symmetric.
+
+    Raises
+    ------
+    InputError : an unknown parameter or method, a batch of data sets, or data that do not fit the model
+    """
+    methods = {"shifted-observables": _shifted, "freeze": _frozen}
+    by_name(model.parameters, [name], "breakdown")
+    if method not in methods:
+        raise InputError("breakdown method", f"'{method}'", " or ".join(f"'{m}'" for m in methods))
+    if data.counts.ndim != 1:
+        raise InputError("breakdown", "a batch of data sets", "one data set", "choose one of them")
+    batch, index = as_batch(model, data), model.names.index(name)
+    best = best_fit(model, batch, {}, {})
+    return Breakdown(name, method, tuple(methods[method](model, batch, best, index)))
+
+
+def _floating(model: AbstractLikelihood, index: int) -> list[int]:
+    """Positions of the parameters without a constraint, but for the one in question."""
+    return [i for i, p in enumerate(model.parameters) if p.constraint is None and i != index]
+
+
+def _constrained(model: AbstractLikelihood) -> list[int]:
+    return [i for i, p in enumerate(model.parameters) if p.constraint is not None]
+
+
+def _groups(model: AbstractLikelihood) -> list[tuple[str, int, list[int]]]:
+    """Name, depth and parameter positions of the rows below "systematics", parents before their children."""
+    table = groups([model.parameters[i] for i in _constrained(model)])
+    rows: dict[str, list[tuple[str, int, list[int]]]] = {}
+    for group, names in table.items():
+        parent, _, child = (group or "other").partition("/")
+        members = [model.names.index(n) for n in names]
+        family = rows.setdefault(parent, [(parent, 2, [])])
+        family[0][2].extend(members)
+        if child:
+            family.append((child, 3, members))
+    return [row for family in rows.values() for row in family]
+
+
+def _shifted(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) -> list[Row]:
+    theta, covariance = best.theta[0], best.covariance[0]
+    params, data = dict(zip(model.names, theta, strict=True)), Data(batch.counts[0], batch.auxiliary[0])
+    order, spread = _constrained(model), model.spread(params, data)
+    response = _response(model, theta, data, -covariance[index])
+    counts, auxiliary = response.counts * spread.counts, response.auxiliary * spread.auxiliary
+    simulation = auxiliary[len(order) :]
+    statistical = _without(_known_simulation(model, batch, best)[2].covariance[0], [i for i in order if i != index])
+    alone = _without(statistical, _floating(model, index))
+    floating = np.sqrt(max(statistical[index, index] - alone[index, index], 0.0))
+
+    def row(name: str, depth: int, size: np.floating | float, note: str = "") -> Row:
+        return Row(name, depth, float(size), float(size), float(size), note)
+
+    norm = np.linalg.norm
+    total = float(np.sqrt(covariance[index, index]))
+    closure = float(np.hypot(norm(counts), norm(auxiliary)) / total) if total > 0 else 1.0
+    note = "" if abs(closure - 1) < 0.01 else f"parts add to {closure:.3f} of the total: data differ from expectation"
+    return [
+        row("total", 0, total, _status_note(best.status) or note),
+        row("statistical", 1, norm(counts)),
+        row("data only", 2, np.sqrt(max(norm(counts) ** 2 - floating**2, 0.0))),
+        row(FLOATING, 2, floating),
+        row("systematics", 1, norm(auxiliary)),
+        *(row(name, depth, norm(auxiliary[[order.index(i) for i in members]])) for name, depth, members in _groups(model)),
+        *([row(SIMULATION, 2, norm(simulation))] if simulation.size else []),
+    ]
+
+
+def _response(model: AbstractLikelihood, theta: np.ndarray, data: Data, direction: np.ndarray) -> Data:
+    """D θ̂_i / d data, by the implicit function theorem: direction · ∂²(−log L)/∂θ∂data, direction = −covariance[i]."""
+    with jax.enable_x64(True):
+        slope = _mixed(model, theta, data, direction)
+        return Data(np.asarray(slope.counts), np.asarray(slope.auxiliary))
+
+
+@jax.jit
+def _mixed(model: AbstractLikelihood, theta: jax.Array, data: Data, direction: jax.Array) -> Data:
+    def along(data: Data) -> jax.Array:
+        slope: jax.Array = jax.jvp(lambda t: -model.log_density(t, data), (theta,), (direction,))[1]
+        return slope
+
+    mixed: Data = jax.grad(along)(data)
+    return mixed
+
+
+def _without(covariance: np.ndarray, known: list[int]) -> np.ndarray:
+    """Covariance of the others when some parameters are known: rows of the Hessian removed (Schur complement)."""
+    known = [i for i in known if covariance[i, i] > 0]
+    cross = covariance[:, known]
+    return covariance - cross @ np.linalg.solve(covariance[np.ix_(known, known)], cross.T) if known else covariance
+
+
+def _frozen(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) -> list[Row]:
+    floating, parts = _floating(model, index), _groups(model)
+    constrained = [i for i in _constrained(model) if i != index]
+    with_all, without_floating, *without = _sides(
+        model, batch, best, index, [[], floating, *([i for i in members if i != index] for _, _, members in parts)]
+    )
+    known, same, here = _known_simulation(model, batch, best)
+    without_simulation, statistical, data_only = _sides(
+        known, same, here, index, [[], constrained, constrained + floating]
+    )
+
+    def direct(name: str, depth: int, sides: np.ndarray, note: str = "") -> Row:
+        return Row(name, depth, *map(float, sides), note)
+
+    def gain(name: str, depth: int, sides: np.ndarray) -> Row:
+        wider = sides > with_all * (1 + 1e-6)
+        raw = ", ".join(f"{w:.6g} against {t:.6g}" for w, t in zip(sides[wider], with_all[wider], strict=True))
+        impact = np.sqrt(np.maximum(with_all**2 - sides**2, 0.0))
+        return direct(name, depth, impact, f"wider when fixed: {raw}" if raw else "")
+
+    simulation = [gain(SIMULATION, 2, without_simulation)] if known is not model else []
+    return [
+        direct("total", 0, with_all, _status_note(best.status)),
+        direct("statistical", 1, statistical),
+        direct("data only", 2, data_only),
+        gain(FLOATING, 2, without_floating),
+        gain("systematics", 1, statistical),
+        *(gain(name, depth, sides) for (name, depth, _), sides in zip(parts, without, strict=True)),
+        *simulation,
+    ]
+
+
+def _known_simulation(
+    model: AbstractLikelihood, batch: Data, best: Lanes
+) -> tuple[AbstractLikelihood, Data, Lanes]:
+    """Model, data and best fit with each γ fixed at γ̂; the minimum has not moved, but the Hessian is another."""
+    params = dict(zip(model.names, best.theta[0], strict=True))
+    known, data = model.freeze_simulation(params, Data(batch.counts[0], batch.auxiliary[0]))
+    same = as_batch(known, data)
+    return known, same, minimise(known, same, best.theta, np.ones(best.theta.shape, bool))
+
+
+def _sides(
+    model: AbstractLikelihood, batch: Data, best: Lanes, index: int, questions: list[list[int]]
+) -> np.ndarray:
+    """σ from the Hessian, and the distances to the upper and lower end, when some parameters are known; [question, 3]."""
+    lane = np.zeros(len(questions), int)
+    lanes = take(best, lane)
+    free = np.ones(lanes.theta.shape, bool)
+    for k, known in enumerate(questions):
+        free[k, known] = False
+        lanes.covariance[k] = _without(best.covariance[0], known)
+    low, high, _ = ends(model, rows(batch, lane), lanes, index, free, level=ONE_SIGMA)
+    hat = lanes.theta[:, index]
+    return np.stack([np.sqrt(lanes.covariance[:, index, index]), high - hat, hat - low], axis=1)
+
+
+def _status_note(status: np.ndarray) -> str:
+    return "" if status[0] == Status.OK else f"fit ended with status {Status(int(status[0])).name}"

@@ -1,0 +1,63 @@
+"""The profile likelihood ratio t(μ) = −2 ln [L(μ, θ̂(μ)) / L(μ̂, θ̂)] (Cowan et al., arXiv:1007.1727, eq. 7–8)."""
+
+import numpy as np
+from jaxtyping import Float
+
+from verax.arrays import Array
+from verax.infer.fit import as_batch, best_fit, replace, rows, take
+from verax.infer.minimise import Lanes, better, minimise
+from verax.infer.results import Scan
+from verax.model.likelihood import AbstractLikelihood, Data
+from verax.parameters import by_name
+
+
+def profile(model: AbstractLikelihood, data: Data, name: str, values: Float[Array, " point"]) -> Scan:
+    """T of one parameter at the given values, all other parameters refitted at each.
+
+    Should a point lie below the best fit found, the best fit is sought again from there, so t is never negative.
+
+    Raises
+    ------
+    InputError : an unknown parameter (nearest name given), or data that do not fit the model
+    """
+    by_name(model.parameters, [name], "profile")
+    batch, index = as_batch(model, data), model.names.index(name)
+    values = np.asarray(values, np.float64)
+    toys, points = len(batch.counts), len(values)
+    best = best_fit(model, batch, {}, {})
+    toy = np.repeat(np.arange(toys), points)
+    there = conditional(model, rows(batch, toy), take(best, toy), index, np.tile(values, toys))
+    nll = there.nll.reshape(toys, points)
+    lower = np.flatnonzero(np.nanmin(nll, axis=1, initial=np.inf) < best.nll - 1e-6)
+    if lower.size:
+        lowest = lower * points + np.nanargmin(nll[lower], axis=1)
+        improve(model, batch, best, lower, there.theta[lowest])
+    t = np.maximum(2 * (nll - best.nll[:, None]), 0.0)
+    status = there.status.reshape(toys, points)
+    single = data.counts.ndim == 1
+    return Scan(name, values, t[0] if single else t, status[0] if single else status)
+
+
+def conditional(model: AbstractLikelihood, batch: Data, best: Lanes, index: int, values: np.ndarray) -> Lanes:
+    """Fits with one parameter held at ``values`` [lane], started where the covariance says the others will go."""
+    start = along(best, index, values)
+    free = np.ones(start.shape, bool)
+    free[:, index] = False
+    return minimise(model, batch, start, free)
+
+
+def along(best: Lanes, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Where all parameters go, to first order, when the one at ``index`` (of each lane) moves to ``values`` [lane]."""
+    lane = np.arange(len(values))
+    variance = best.covariance[lane, index, index]
+    known = np.isfinite(variance) & (variance > 0)
+    slope = np.where(known[:, None], best.covariance[lane, index] / np.where(known, variance, 1.0)[:, None], 0.0)
+    start = best.theta + slope * (values - best.theta[lane, index])[:, None]
+    start[lane, index] = values
+    return start
+
+
+def improve(model: AbstractLikelihood, batch: Data, best: Lanes, lanes: np.ndarray, start: np.ndarray) -> None:
+    """Seek the best fit of some lanes again from points found to be lower; ``best`` is updated in place."""
+    second = minimise(model, rows(batch, lanes), start, np.ones(start.shape, bool))
+    replace(best, lanes, better(take(best, lanes), second))

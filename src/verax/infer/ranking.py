@@ -1,0 +1,53 @@
+"""Pulls of the nuisance parameters, and their impacts on one parameter from refits."""
+
+import numpy as np
+
+from verax.errors import InputError
+from verax.infer.fit import as_batch, best_fit, rows, take
+from verax.infer.minimise import minimise
+from verax.infer.profile import along
+from verax.infer.results import Ranking
+from verax.model.likelihood import AbstractLikelihood, Data
+from verax.parameters import Gaussian, by_name
+
+
+def ranking(model: AbstractLikelihood, data: Data, name: str) -> Ranking:
+    """Impacts: each other parameter is fixed at θ̂ ± σ̂ (post-fit) and at θ̂ ± its prior width (pre-fit), all else refitted.
+
+    All refits are one batch. Fixed values may lie beyond the parameter's bounds.
+
+    Raises
+    ------
+    InputError : an unknown parameter (nearest name given), a batch of data sets, or data that do not fit the model
+    """
+    by_name(model.parameters, [name], "ranking")
+    if data.counts.ndim != 1:
+        raise InputError("ranking", "a batch of data sets", "one data set", "choose one of them")
+    batch, index = as_batch(model, data), model.names.index(name)
+    best = best_fit(model, batch, {}, {})
+    others = np.array([i for i in range(len(model.names)) if i != index], int)
+    constraints = [model.parameters[i].constraint for i in others]
+    width = np.array([c.width if isinstance(c, Gaussian) else np.nan for c in constraints])
+    nominal = np.array([model.parameters[i].init for i in others])
+    value, error = best.theta[0, others], np.sqrt(np.diagonal(best.covariance[0]))[others]
+
+    shift = np.stack([error, -error, width, -width])  # [question, other]
+    asked = np.isfinite(shift) & (shift != 0)
+    which = np.tile(others, (4, 1))[asked]
+    lane = np.zeros(len(which), int)
+    start = along(take(best, lane), which, best.theta[0, which] + shift[asked])
+    free = np.arange(len(model.names)) != which[:, None]
+    there = minimise(model, rows(batch, lane), start, free)
+    change = np.where(np.isnan(shift), np.nan, 0.0)
+    change[asked] = there.theta[:, index] - best.theta[0, index]
+    status = np.full(shift.shape, best.status[0])
+    status[asked] = np.maximum(status[asked], there.status)
+    return Ranking(
+        name,
+        tuple(model.names[i] for i in others),
+        tuple(model.parameters[i].group for i in others),
+        (value - nominal) / width,
+        error / width,
+        *change,
+        status.max(axis=0),
+    )

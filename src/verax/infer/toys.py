@@ -1,0 +1,41 @@
+"""Pseudo-experiments: observations and global observables drawn from the model."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from verax.model.likelihood import AbstractLikelihood, Data
+from verax.parameters import Params, by_name
+
+CHUNK = 4096
+
+
+def toys(
+    key: PRNGKeyArray, model: AbstractLikelihood, params: Params, n: int, *, fluctuate_auxiliary: bool = True
+) -> Data:
+    """``n`` pseudo-experiments at the given parameters (others at their initial values), with a leading ``toy`` axis.
+
+    Toy i depends on the key and on i alone, not on ``n``. ``fluctuate_auxiliary=False`` leaves the global observables
+    at their expectation, as is sometimes done by mistake: the intervals then cover too often.
+
+    Raises
+    ------
+    InputError : an unknown parameter (nearest name given)
+    """
+    by_name(model.parameters, params, "toys")
+    with jax.enable_x64(True):
+        values = {p.name: np.float64(params.get(p.name, p.init)) for p in model.parameters}
+        size = min(CHUNK, 1 << max(n - 1, 0).bit_length())
+        chunks = [_sample(key, model, values, first + np.arange(size)) for first in range(0, n, size)]
+        counts = np.concatenate([np.asarray(c.counts) for c in chunks])[:n]
+        auxiliary = np.concatenate([np.asarray(c.auxiliary) for c in chunks])[:n]
+    if not fluctuate_auxiliary:
+        auxiliary = np.tile(np.asarray(model.asimov(values).auxiliary), (n, 1))
+    return Data(counts, auxiliary)
+
+
+@jax.jit
+def _sample(key: PRNGKeyArray, model: AbstractLikelihood, params: Params, index: jax.Array) -> Data:
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.asarray(index, jnp.uint32))
+    return jax.vmap(lambda k: model.sample(k, params))(keys)
