@@ -18,8 +18,11 @@ import numpy as np
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.results import Status
 
-BATCHES = (1, 16, 256)
+BATCHES = (1, 16, 64, 256)
 """Lanes per evaluation; a batch is padded to the next of these, so that few shapes are ever compiled."""
+
+WORKING_SET = 250_000
+"""Lanes × parameters × observations to stay below: a batch that falls out of the processor's cache is slower."""
 
 EDM = 1e-8
 """Converged when the estimated distance to the minimum, in units of −log L, is below this: 1e-4 σ of a parameter."""
@@ -45,7 +48,7 @@ class Lanes:
 
 
 class Point(NamedTuple):
-    """−log L and its derivatives, each parameter in the unit that gives the positive matrix a diagonal of 1.
+    """−log L and its derivatives, each parameter in the unit in which its typical curvature is 1.
 
     ``slope`` is the gradient in the parameters' own units. A parameter that is fixed, or pressed against a bound, has unit 0, gradient 0 and a row of the identity.
     """
@@ -55,7 +58,6 @@ class Point(NamedTuple):
     slope: Any
     gradient: Any
     hessian: Any
-    positive: Any
     unit: Any
 
 
@@ -89,6 +91,8 @@ def minimise(model: AbstractLikelihood, data: Data, start: np.ndarray, free: np.
         start.copy(), np.full((lanes, size), np.nan), np.full((lanes, size, size), np.nan), np.full(lanes, np.inf), np.full(lanes, np.inf),
         np.full(lanes, int(Status.NOT_FINITE)), np.zeros(lanes, int),
     )  # fmt: skip
+    cells = size * max(counts.shape[1], 1)
+    sizes = [1, 16, *(b for b in BATCHES if b > 16 and b * cells <= WORKING_SET)][:3]
     pool, waiting = _enter(start, np.arange(0)), 0
     while waiting < lanes or pool.lane.size:
         fresh = np.arange(waiting, min(lanes, waiting + BATCHES[-1] - pool.lane.size))
@@ -130,24 +134,23 @@ def _root(model: Any, counts: Any, auxiliary: Any, theta: Any, free: Any) -> Poi
     lower, upper = bounds(model)
     at = jax.vmap(lambda n, a, t: model.derivatives(t, Data(n, a)))(counts, auxiliary, theta)
     held = ((theta <= lower) & (at.gradient > 0)) | ((theta >= upper) & (at.gradient < 0))
-    unit = jnp.where(free & ~held, jax.lax.rsqrt(jax.vmap(jnp.diagonal)(at.positive)), 0.0)
+    unit = jnp.where(free & ~held, jax.lax.rsqrt(at.scale), 0.0)
     outer = unit[:, :, None] * unit[:, None, :]
     rest = jnp.where(unit == 0, 1.0, 0.0)[:, :, None] * jnp.eye(theta.shape[1])
-    hessian, positive = outer * at.hessian + rest, outer * at.positive + rest
-    return Point(theta, at.nll, at.gradient, unit * at.gradient, hessian, positive, unit)
+    return Point(theta, at.nll, at.gradient, unit * at.gradient, outer * at.hessian + rest, unit)
 
 
 def _enter(start: np.ndarray, lane: np.ndarray) -> Pool:
     """Lanes that come to work: no point yet, so the first finite one is the best."""
     n, p = len(lane), start.shape[1]
-    point = Point(start[lane], np.full(n, np.inf), *np.zeros((2, n, p)), *np.zeros((2, n, p, p)), np.zeros((n, p)))
+    point = Point(start[lane], np.full(n, np.inf), *np.zeros((2, n, p)), np.zeros((n, p, p)), np.zeros((n, p)))
     return Pool(lane, point, start[lane], np.zeros(n), np.full(n, np.inf), np.zeros(n, int))
 
 
 def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Pool:
     """Accept the trial points that go down, and propose the next ones.
 
-    Newton's step where the Hessian is positive definite, else damped Fisher scoring's; a refused step is damped more.
+    Newton's step, along directions of negative curvature as if it were positive; a refused step is damped more.
     """
     finite = np.isfinite(at.nll + at.gradient.sum(1) + at.hessian.sum((1, 2)))
     with np.errstate(invalid="ignore"):
@@ -158,13 +161,13 @@ def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.
     damping = np.where(accept, softer, np.maximum(5 * pool.damping, 0.2))
     best = at if accept.all() else Point(*(_where(accept, a, b) for a, b in zip(at, pool.best, strict=True)))
 
-    matrix, identity = best.hessian + damping[:, None, None] * np.eye(at.theta.shape[1]), np.eye(at.theta.shape[1])
-    fallback = ~definite(matrix)
-    damp = np.where(fallback, np.maximum(damping, 1e-3), damping)
-    if fallback.any():
-        matrix[fallback] = best.positive[fallback] + damp[fallback, None, None] * identity
+    identity = np.eye(at.theta.shape[1])
+    matrix = best.hessian + damping[:, None, None] * identity
+    uphill = ~definite(matrix)
+    if uphill.any():
+        matrix[uphill] = rectified(matrix[uphill])
     step = np.linalg.solve(matrix + 1e-14 * identity, best.gradient[:, :, None])[:, :, 0]
-    edm = 0.5 * (1 + damp) * np.sum(step * best.gradient, axis=1)
+    edm = 0.5 * (1 + damping) * np.sum(step * best.gradient, axis=1)
     trial = np.where(free, np.clip(best.theta - best.unit * step, lower, upper), best.theta)
     return Pool(pool.lane, best, trial, damping, edm, pool.count + 1)
 
@@ -202,6 +205,12 @@ def definite(matrix: np.ndarray) -> np.ndarray:
             column = np.where(good[:, None], rest[:, k + 1 :, k], 0.0)
             rest[:, k + 1 :, k + 1 :] -= (column / pivot[:, None])[:, :, None] * column[:, None, :]
         return good
+
+
+def rectified(matrix: np.ndarray) -> np.ndarray:
+    """Symmetric matrices with each eigenvalue replaced by its size, at least 0.05 (saddle-free Newton, arXiv:1406.2572)."""
+    value, vector = np.linalg.eigh(matrix)
+    return (vector * np.maximum(abs(value), 0.05)[:, None, :]) @ vector.swapaxes(1, 2)
 
 
 def _rows(pool: Pool, choose: np.ndarray) -> Pool:

@@ -45,12 +45,12 @@ class Data(eqx.Module):
 
 
 class Derivatives(eqx.Module):
-    """−log L at a point, up to second order; ``positive`` is a positive definite stand-in for the Hessian."""
+    """−log L at a point, up to second order; ``scale`` is a positive curvature typical of each parameter."""
 
     nll: Float[Array, ""]
     gradient: Float[Array, " parameter"]
     hessian: Float[Array, "parameter parameter"]
-    positive: Float[Array, "parameter parameter"]
+    scale: Float[Array, " parameter"]
 
 
 class AbstractLikelihood(eqx.Module):
@@ -93,8 +93,7 @@ class AbstractLikelihood(eqx.Module):
             return slope, (slope, value)
 
         hessian, (slope, value) = jax.jacfwd(gradient, has_aux=True)(theta)
-        positive = jnp.diag(jnp.maximum(jnp.sum(jnp.abs(hessian), axis=0), 1e-12))  # dominates every eigenvalue
-        return Derivatives(value, slope, hessian, positive)
+        return Derivatives(value, slope, hessian, jnp.maximum(jnp.abs(jnp.diagonal(hessian)), 1e-12))
 
     @float64_on_host
     def log_prob(self, params: Params, data: Data) -> Float[Array, ""]:

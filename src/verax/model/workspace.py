@@ -24,7 +24,7 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
     InputError : an unknown parameter of interest
     """
     check_known([poi], model.names, "to_pyhf", "parameter")
-    where = {c: np.flatnonzero(row) for c, row in zip(model.channels, np.asarray(model.channel_of), strict=True)}
+    where = {c: np.flatnonzero(model.layout.channel == k) for k, c in enumerate(model.channels)}
     channels = [
         {"name": c, "samples": [_sample(model, i, k, c, bins) for i in range(len(model.processes))]}
         for k, (c, bins) in enumerate(where.items())
