@@ -39,6 +39,10 @@ class Part(enum.StrEnum):
     higgsml = "higgsml"
 
 
+class Interrupted(Exception):
+    """Ctrl-C."""
+
+
 def _work(until: str) -> Any:
     """The command that runs every stage up to ``until``."""
 
@@ -60,8 +64,11 @@ def _work(until: str) -> Any:
         folder = output or Path("runs") / chosen.name
         # A forked child would inherit JAX's threads in an undefined state.
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
-        with console.progress(quiet=quiet) as told, pool as executor:
-            measurement = pipeline.measure(chosen, folder, until=until, progress=told, executor=executor)
+        try:
+            with console.progress(quiet=quiet) as told, pool as executor:
+                measurement = pipeline.measure(chosen, folder, until=until, progress=told, executor=executor)
+        except KeyboardInterrupt:  # the command-line library would swallow it
+            raise Interrupted from None
         if measurement is not None:
             console.show(measurement, folder)
         elif not quiet:
@@ -125,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = [a for a in given if a != "--debug"]
     try:
         app(given)
-    except (Exception, KeyboardInterrupt) as error:
+    except Exception as error:
         if debug:
             raise
         code, line = _explain(error)
@@ -138,7 +145,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
     match error:
         case InputError():
             return 2, " ".join(str(error).split())
-        case KeyboardInterrupt():
+        case Interrupted():
             return 130, "stopped; finished stages are kept, the same command continues"
         case OSError():
             where = f"{error.filename}: " if error.filename else ""

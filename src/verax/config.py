@@ -109,6 +109,7 @@ class FunctionEffect(SystematicBase):
     function: Function
     changes: list[str] = Field(description="columns that it changes ('weight' counts)")
     one_sided: bool = False
+    jax: bool = Field(False, description="made of JAX operations, so that it can be compiled and differentiated")
 
 
 Systematics: TypeAlias = Annotated[

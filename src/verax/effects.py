@@ -122,7 +122,7 @@ def _systematic(analysis: Analysis, given: Any, layout: Layout | None) -> System
             return scale_columns(name, given.width, given.columns, group=group, processes=processes)
         case config.FunctionEffect():
             effect = Completed(function_of(analysis, given.function), (), processes)
-            return Systematic(nuisance(name, group), effect, given.one_sided, False, tuple(given.changes))
+            return Systematic(nuisance(name, group), effect, given.one_sided, given.jax, tuple(given.changes))
     raise InputError(f"systematic '{name}'", str(type(given)), "an effect of the analysis file")
 
 

@@ -292,9 +292,8 @@ def _measure(
     poi, level = analysis.poi.name, analysis.infer.level
     best = fit(likelihood, data)
     found = interval(likelihood, data, poi, level=level)
-    reach = 2.4 * np.nanmax([found.up, found.down]) if np.isfinite(found.width) else 1.0
-    values = float(found.value) + np.linspace(-reach, reach, analysis.infer.scan_points)
-    values = np.clip(values, *analysis.poi.bounds)
+    down, up = (2.4 * float(x) if np.isfinite(x) else 1.0 for x in (found.down, found.up))
+    values = np.clip(found.value + np.linspace(-down, up, analysis.infer.scan_points), *analysis.poi.bounds)
     return Measured(
         kind,
         truth,
@@ -302,19 +301,26 @@ def _measure(
         best,
         found,
         profile(likelihood, data, poi, values),
-        statistical(likelihood, data, best, poi, values),
+        statistical(likelihood, data, best, poi, 4 * analysis.infer.scan_points),
         tuple(breakdown(likelihood, data, poi, method=m) for m in ("shifted-observables", "freeze")),
         ranking(likelihood, data, poi),
     )
 
 
-def statistical(likelihood: BinnedLikelihood, data: Data, best: Fit, name: str, values: np.ndarray) -> Scan:
-    """T of one parameter with all else, γ included, held at the best fit: what the counts alone say."""
-    gamma, counts = likelihood.profiled(best.params, data), np.asarray(data.counts)
-    nu = np.stack([likelihood.expected(best.params | {name: float(v)}, gamma) for v in (best.params[name], *values)])
+def statistical(likelihood: BinnedLikelihood, data: Data, best: Fit, name: str, points: int) -> Scan:
+    """Profile of one parameter with all else, γ included, held at the best fit: what the counts alone say."""
+    gamma, counts, hat = likelihood.profiled(best.params, data), np.asarray(data.counts), best.params[name]
+
+    def events(values: np.ndarray) -> np.ndarray:
+        return np.stack([likelihood.expected({**best.params, name: float(v)}, gamma) for v in values])
+
+    there, slope = events(np.array([hat])), np.diff(events(np.array([hat, hat + 1])), axis=0)
+    sigma = 1 / np.sqrt((slope**2 / there).sum())
+    values = hat + np.linspace(-3.5, 3.5, points) * sigma
+    nu = there + slope * (values - hat)[:, None]  # expected events are linear in a normalisation factor
     with np.errstate(divide="ignore", invalid="ignore"):
         nll = np.where(nu > 0, nu - xlogy(counts, nu), np.inf).sum(axis=1)
-    t = np.maximum(2 * (nll[1:] - nll[0]), 0.0)
+    t = np.maximum(2 * (nll - (there - xlogy(counts, there)).sum()), 0.0)
     return Scan(name, values, t, np.where(np.isfinite(t), Status.OK, Status.NOT_FINITE))
 
 

@@ -69,7 +69,7 @@ def report(
     workspace = to_pyhf(likelihood, final.data, poi=analysis.poi.name, name=analysis.name)
     write_json(folder / "workspace.json", workspace)
     write_json(folder / "results.json", told.results())
-    brief = (told.headline(), tables.breakdown(*final.breakdowns), tables.coverage(checked.coverage))
+    brief = (told.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
     return Measurement(analysis.name, {m.kind: m.interval for m in measured}, brief, tuple(told.warnings()))
 
 
@@ -89,7 +89,7 @@ class Story:
         self.analysis, self.table, self.learned, self.summarised = analysis, table, learned, summarised
         self.likelihood, self.measured, self.checked = likelihood, measured, checked
         words = analysis.report
-        labels = {c.name: c.label for c in analysis.channels if c.label}
+        labels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in analysis.channels}
         self.style = Style(words.experiment or "verax", "", words.luminosity, {**words.process_labels, **labels})
 
     def drawn(self, text: str) -> Style:
@@ -100,25 +100,25 @@ class Story:
 
     def lead(self) -> list[str]:
         """What a reader must know before any number."""
-        a = self.analysis
-        poi = a.poi.name
-        lines = []
+        a, lines = self.analysis, []
+        poi = self.style.name(a.poi.name)
+        for m in self.measured:
+            line = f"{TITLES[m.kind]}: {poi} = {with_ends(m.interval)} at {m.interval.level:.2%} confidence level."
+            if m.kind == "pseudo-experiment":
+                line += f" The truth is {m.truth[a.poi.name]:g}: this is simulated, and shows the method, not nature."
+            lines.append(line)
         if self.table.observed is None:
-            lines.append(
-                "This is an expected measurement: there are no observed collisions in it. The result is that of the "
-                "Asimov data set, in which every count is at its expectation, as a blinded analysis would show it."
+            lines.insert(
+                1,
+                "There are no observed collisions in this measurement. The expected result is that of the Asimov data "
+                "set, in which every count is at its expectation, as a blinded analysis would show it.",
             )
         elif a.blind:
-            lines.append(
+            lines.insert(
+                1,
                 f"This analysis is blind: its {self.table.observed} observed events were read and checked, but neither "
-                "histogrammed nor fitted. All results are expected ones; set `blind: false` to look."
+                "histogrammed nor fitted. All results are expected ones; set `blind: false` to look.",
             )
-        for m in self.measured:
-            lines.append(
-                f"{TITLES[m.kind]}: {poi} = {with_ends(m.interval)} at {m.interval.level:.2%} confidence level."
-            )
-            if m.kind == "pseudo-experiment":
-                lines[-1] += f" Its true value is {m.truth[poi]:g}; it is simulated, and shows the method, not nature."
         if warnings := self.warnings():
             lines.append(f"{len(warnings)} warnings are listed at the end; read them before using a number.")
         return [*lines, *a.report.notes]
@@ -129,7 +129,7 @@ class Story:
             (TITLES[m.kind], with_ends(m.interval), Status(int(m.interval.status)).name.lower().replace("_", " "))
             for m in self.measured
         )
-        return tables.Table(self.analysis.title, ("Data", self.analysis.poi.name, "Status"), rows)
+        return tables.Table(self.analysis.title, ("Data", self.style.name(self.analysis.poi.name), "Status"), rows)
 
     # ------------------------------------------------------------------------------------------------ sections
 
@@ -163,7 +163,7 @@ class Story:
         """Where the uncertainty comes from."""
         figures, shown = {}, []
         for m in self.measured:
-            title = f"Uncertainty on {self.analysis.poi.name}, {TITLES[m.kind].lower()}"
+            title = f"Uncertainty on {self.style.name(self.analysis.poi.name)}: {TITLES[m.kind]}"
             shown.append(tables.breakdown(*m.breakdowns, title=title))
             figure = plots.breakdown(*m.breakdowns, style=self.drawn(TITLES[m.kind]))
             figures[f"breakdown_{m.kind}"] = (f"{TITLES[m.kind]}: uncertainty by source, by both definitions.", figure)
@@ -177,11 +177,14 @@ class Story:
     def events(self) -> Any:
         """What was read."""
         rows = tuple(
-            (self.style.name(y.process), f"{y.rows}", f"{y.total:.6g}", f"{y.effective:.0f}", f"{y.negative:.2%}")
+            (self.style.name(y.process), f"{y.rows}", f"{y.total:.6g}", f"{y.effective:.0f}", f"{abs(y.negative):.1%}")
             for y in self.table.yields
         )
-        columns = ("Process", "Rows", "Expected events", "Effective events (Σw)²/Σw²", "Negative share of Σ|w|")
-        note = f"{self.table.rows} rows read, {self.table.dropped} dropped for values that are not finite."
+        columns = ("Process", "Rows", "Expected events", "Effective rows", "Negative")
+        note = (
+            f"{self.table.rows} rows read, {self.table.dropped} dropped for values that are not finite. Effective rows: "
+            "(Σw)²/Σw²; negative: share of Σ|w|."
+        )
         return "Events", "", {}, (tables.Table("Simulated events", columns, rows, note), *self.yields())
 
     def yields(self) -> tuple[tables.Table, ...]:
@@ -240,7 +243,7 @@ class Story:
             figures[f"ranking_{m.kind}"] = (f"{TITLES[m.kind]}: pulls and impacts from refits.", figure)
             figure = plots.correlation(m.fit.names, m.fit.correlation, keep=(self.analysis.poi.name,), style=style)
             figures[f"correlation_{m.kind}"] = (f"{TITLES[m.kind]}: correlations of the fit.", figure)
-            shown.append(tables.parameters(m.fit, title=f"Fitted parameters, {TITLES[m.kind].lower()}"))
+            shown.append(tables.parameters(m.fit, title=f"Fitted parameters: {TITLES[m.kind]}"))
         return "Nuisance parameters", "", figures, tuple(shown)
 
     def variations(self) -> Any:

@@ -94,7 +94,10 @@ def _shifted(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) ->
         row("data only", 2, np.sqrt(max(norm(counts) ** 2 - floating**2, 0.0))),
         row(FLOATING, 2, floating),
         row("systematics", 1, norm(auxiliary)),
-        *(row(name, depth, norm(auxiliary[[order.index(i) for i in members]])) for name, depth, members in _groups(model)),
+        *(
+            row(name, depth, norm(auxiliary[[order.index(i) for i in members]]))
+            for name, depth, members in _groups(model)
+        ),
         *([row(SIMULATION, 2, norm(simulation))] if simulation.size else []),
     ]
 
@@ -155,9 +158,7 @@ def _frozen(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) -> 
     ]
 
 
-def _known_simulation(
-    model: AbstractLikelihood, batch: Data, best: Lanes
-) -> tuple[AbstractLikelihood, Data, Lanes]:
+def _known_simulation(model: AbstractLikelihood, batch: Data, best: Lanes) -> tuple[AbstractLikelihood, Data, Lanes]:
     """Model, data and best fit with each γ fixed at γ̂; the minimum has not moved, but the Hessian is another."""
     params = dict(zip(model.names, best.theta[0], strict=True))
     known, data = model.freeze_simulation(params, Data(batch.counts[0], batch.auxiliary[0]))
@@ -165,9 +166,7 @@ def _known_simulation(
     return known, same, minimise(known, same, best.theta, np.ones(best.theta.shape, bool))
 
 
-def _sides(
-    model: AbstractLikelihood, batch: Data, best: Lanes, index: int, questions: list[list[int]]
-) -> np.ndarray:
+def _sides(model: AbstractLikelihood, batch: Data, best: Lanes, index: int, questions: list[list[int]]) -> np.ndarray:
     """σ from the Hessian, and the distances to the upper and lower end, when some parameters are known; [question, 3]."""
     lane = np.zeros(len(questions), int)
     lanes = take(best, lane)

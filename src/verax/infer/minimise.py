@@ -18,9 +18,6 @@ import numpy as np
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.results import Status
 
-BATCHES = (1, 16, 64, 256)
-"""Lanes per evaluation; a batch is padded to the next of these, so that few shapes are ever compiled."""
-
 WORKING_SET = 250_000
 """Lanes × parameters × observations to stay below: a batch that falls out of the processor's cache is slower."""
 
@@ -58,6 +55,7 @@ class Point(NamedTuple):
     slope: Any
     gradient: Any
     hessian: Any
+    bending: Any
     unit: Any
 
 
@@ -91,14 +89,13 @@ def minimise(model: AbstractLikelihood, data: Data, start: np.ndarray, free: np.
         start.copy(), np.full((lanes, size), np.nan), np.full((lanes, size, size), np.nan), np.full(lanes, np.inf), np.full(lanes, np.inf),
         np.full(lanes, int(Status.NOT_FINITE)), np.zeros(lanes, int),
     )  # fmt: skip
-    cells = size * max(counts.shape[1], 1)
-    sizes = [1, 16, *(b for b in BATCHES if b > 16 and b * cells <= WORKING_SET)][:3]
+    sizes = batch_sizes(size * counts.shape[1])
     pool, waiting = _enter(start, np.arange(0)), 0
     while waiting < lanes or pool.lane.size:
-        fresh = np.arange(waiting, min(lanes, waiting + BATCHES[-1] - pool.lane.size))
+        fresh = np.arange(waiting, min(lanes, waiting + sizes[-1] - pool.lane.size))
         waiting += fresh.size
         pool = jax.tree.map(lambda a, b: np.concatenate([a, b]), pool, _enter(start, fresh))
-        at = evaluate(model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane])
+        at = evaluate(model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane], sizes)
         pool = _step(pool, at, free[pool.lane], lower, upper)
         finished = (pool.edm < EDM) | (pool.count >= steps) | (pool.damping > 1e9) | ~np.isfinite(pool.best.nll)
         _record(done, _rows(pool, finished), free)
@@ -119,10 +116,23 @@ def better(one: Lanes, other: Lanes) -> Lanes:
     return Lanes(*(_where(take, getattr(other, k), getattr(one, k)) for k in Lanes.__dataclass_fields__))
 
 
-def evaluate(model: AbstractLikelihood, data: Data, theta: np.ndarray, free: np.ndarray) -> Point:
-    """−log L and its derivatives in a batch of lanes, at most ``BATCHES[-1]`` of them."""
+def batch_sizes(cells: int) -> tuple[int, ...]:
+    """Lanes per evaluation, for parameters × observations = ``cells``; a batch is padded to the next of these sizes.
+
+    There are three, so that few shapes are ever compiled; the largest keeps a batch within the processor's cache.
+
+    >>> batch_sizes(10 * 15), batch_sizes(33 * 100), batch_sizes(103 * 1000)
+    ((1, 16, 256), (1, 16, 64), (1, 16))
+    """
+    return (1, 16, *[b for b in (256, 64) if b * cells <= WORKING_SET][:1])
+
+
+def evaluate(
+    model: AbstractLikelihood, data: Data, theta: np.ndarray, free: np.ndarray, sizes: tuple[int, ...]
+) -> Point:
+    """−log L and its derivatives in a batch of lanes, padded to one of the ``sizes``."""
     lanes = len(theta)
-    size = next(b for b in BATCHES if b >= lanes)
+    size = next(b for b in sizes if b >= lanes)
     row = np.minimum(np.arange(size), lanes - 1)
     with jax.enable_x64(True):
         point = _root(model, data.counts[row], data.auxiliary[row], theta[row], free[row])
@@ -137,20 +147,21 @@ def _root(model: Any, counts: Any, auxiliary: Any, theta: Any, free: Any) -> Poi
     unit = jnp.where(free & ~held, jax.lax.rsqrt(at.scale), 0.0)
     outer = unit[:, :, None] * unit[:, None, :]
     rest = jnp.where(unit == 0, 1.0, 0.0)[:, :, None] * jnp.eye(theta.shape[1])
-    return Point(theta, at.nll, at.gradient, unit * at.gradient, outer * at.hessian + rest, unit)
+    hessian, bending = outer * at.hessian + rest, outer * at.bending
+    return Point(theta, at.nll, at.gradient, unit * at.gradient, hessian, bending, unit)
 
 
 def _enter(start: np.ndarray, lane: np.ndarray) -> Pool:
     """Lanes that come to work: no point yet, so the first finite one is the best."""
     n, p = len(lane), start.shape[1]
-    point = Point(start[lane], np.full(n, np.inf), *np.zeros((2, n, p)), np.zeros((n, p, p)), np.zeros((n, p)))
+    point = Point(start[lane], np.full(n, np.inf), *np.zeros((2, n, p)), *np.zeros((2, n, p, p)), np.zeros((n, p)))
     return Pool(lane, point, start[lane], np.zeros(n), np.full(n, np.inf), np.zeros(n, int))
 
 
 def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Pool:
     """Accept the trial points that go down, and propose the next ones.
 
-    Newton's step, along directions of negative curvature as if it were positive; a refused step is damped more.
+    Newton's step where the Hessian is positive definite, else Gauss and Newton's; a refused step is damped more.
     """
     finite = np.isfinite(at.nll + at.gradient.sum(1) + at.hessian.sum((1, 2)))
     with np.errstate(invalid="ignore"):
@@ -163,9 +174,11 @@ def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.
 
     identity = np.eye(at.theta.shape[1])
     matrix = best.hessian + damping[:, None, None] * identity
-    uphill = ~definite(matrix)
-    if uphill.any():
-        matrix[uphill] = rectified(matrix[uphill])
+    for repair in (lambda row: matrix[row] - best.bending[row], lambda row: rectified(matrix[row])):
+        uphill = np.flatnonzero(~definite(matrix))
+        if not uphill.size:
+            break
+        matrix[uphill] = repair(uphill)
     step = np.linalg.solve(matrix + 1e-14 * identity, best.gradient[:, :, None])[:, :, 0]
     edm = 0.5 * (1 + damping) * np.sum(step * best.gradient, axis=1)
     trial = np.where(free, np.clip(best.theta - best.unit * step, lower, upper), best.theta)

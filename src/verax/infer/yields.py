@@ -43,7 +43,7 @@ def postfit_yields(model: BinnedLikelihood, data: Data, best: Fit) -> Yields:
         theta = jnp.asarray(best.value)
 
         def gammas(values: jax.Array) -> jax.Array:
-            return model.profiled(dict(zip(model.names, values, strict=True)), data)
+            return jnp.asarray(model.profiled(dict(zip(model.names, values, strict=True)), data))
 
         gamma, slope = np.asarray(gammas(theta)), np.asarray(jax.jacfwd(gammas)(theta))
     # Curvature of −log L in γ at fixed θ: what is left of γ's variance when θ is known.
@@ -71,7 +71,8 @@ def _propagate(
     simulated = np.square(rates) * conditional
 
     def error(lever: np.ndarray, extra: np.ndarray | float) -> np.ndarray:
-        return np.sqrt(np.maximum(np.einsum("...i,ij,...j", lever, covariance, lever) + extra, 0.0))
+        variance = np.einsum("...i,ij,...j", lever, covariance, lever) + extra
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
     whole = np.square(rates.sum(0)) * conditional
     return Yields(

@@ -45,11 +45,16 @@ class Data(eqx.Module):
 
 
 class Derivatives(eqx.Module):
-    """−log L at a point, up to second order; ``scale`` is a positive curvature typical of each parameter."""
+    """−log L at a point, up to second order.
+
+    ``bending`` is the part of the Hessian that may spoil its positive definiteness far from the minimum (curvature of
+    the rates, not of the likelihood in the rates); ``scale`` is a positive curvature typical of each parameter.
+    """
 
     nll: Float[Array, ""]
     gradient: Float[Array, " parameter"]
     hessian: Float[Array, "parameter parameter"]
+    bending: Float[Array, "parameter parameter"]
     scale: Float[Array, " parameter"]
 
 
@@ -93,7 +98,8 @@ class AbstractLikelihood(eqx.Module):
             return slope, (slope, value)
 
         hessian, (slope, value) = jax.jacfwd(gradient, has_aux=True)(theta)
-        return Derivatives(value, slope, hessian, jnp.maximum(jnp.abs(jnp.diagonal(hessian)), 1e-12))
+        scale = jnp.maximum(jnp.abs(jnp.diagonal(hessian)), 1e-12)
+        return Derivatives(value, slope, hessian, jnp.zeros_like(hessian), scale)
 
     @float64_on_host
     def log_prob(self, params: Params, data: Data) -> Float[Array, ""]:

@@ -72,6 +72,8 @@ def scan(
             ha="right",
             color="0.35",
             fontsize=11,
+            bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.8},
+            zorder=4,
         )
     if interval is not None:
         shaded = np.clip([float(interval.low), float(interval.high)], low, high)  # an end may be infinite
@@ -103,7 +105,7 @@ def pulls_and_impacts(
     """Nuisance parameters by their impact: pulls as points (lower axis), impacts as bars (upper axis).
 
     Filled bars are the change of the estimate when θ is fixed at θ̂ ± its post-fit error, outlines at θ̂ ± its prior
-    width. A parameter without a prior has no pull.
+    width; outlines far beyond the bars are cut at the axis. A parameter without a prior has no pull.
 
     Parameters
     ----------
@@ -130,12 +132,14 @@ def pulls_and_impacts(
         impacts.barh(rows, np.nan_to_num(values[order]), 0.62, color=colour, alpha=0.75, lw=0, label=f"θ̂ {text} Δθ̂")
     for values, colour in ((ranking.prefit_up, UP), (ranking.prefit_down, DOWN)):
         impacts.barh(rows, np.nan_to_num(values[order]), 0.84, fc="none", ec=colour, lw=1.0)
-    shown = [ranking.up, ranking.down, ranking.prefit_up, ranking.prefit_down]
-    reach = float(np.nanmax(np.abs([s[order] for s in shown]), initial=0.0)) if len(order) else 0.0
+    shown = [s[order] for s in (ranking.up, ranking.down, ranking.prefit_up, ranking.prefit_down)]
+    reach = 1.6 * float(np.nanmax(np.abs(shown[:2]), initial=0.0)) if len(order) else 0.0
     if extra:
         value = float(simulation_statistics or 0.0)
         impacts.barh([n - 1, n - 1], [value, -value], 0.62, color="0.72", lw=0)
         reach = max(reach, value)
+    # Outlines of parameters that the data constrain well may lie far outside: they are cut, so that the rest can be read.
+    reach = min(reach, float(np.nanmax(np.abs(shown), initial=0.0))) if len(order) and not extra else reach
     pulls.errorbar(
         ranking.pull[order], rows, xerr=ranking.pull_error[order], fmt="o", color="black", ms=5, lw=1.4, capsize=2.5
     )

@@ -111,13 +111,22 @@ def main_and_ratio(figure: Figure, *, ratio: float = 0.4) -> tuple[Axes, Axes]:
     return main, lower
 
 
-def heading(axes: Axes, style: Style, *, channel: str = "", right: Axes | None = None, lift: float = 5.0) -> None:
+def heading(
+    axes: Axes, style: Style, *, channel: str = "", right: Axes | None = None, lift: float = 5.0, wide: bool = False
+) -> None:
     """Experiment and text over the left end, conditions over the right end (of ``right``, if given).
 
-    ``lift`` is the distance from the axes in points, ``channel`` a last word of the text.
+    ``lift`` is the distance from the axes in points, ``channel`` a last word of the text; ``wide`` starts at the left end
+    of the figure, for axes that long labels make narrow.
     """
     bold = axes.annotate(
-        style.experiment, (0.0, 1.0), (0.0, lift), "axes fraction", "offset points", fontsize=15, fontweight="bold"
+        style.experiment,
+        (0.015 if wide else 0.0, 1.0),
+        (0.0, lift),
+        ("figure fraction" if wide else "axes fraction", "axes fraction"),
+        "offset points",
+        fontsize=15,
+        fontweight="bold",
     )
     said = " · ".join(part for part in (style.text, channel) if part)
     if said:

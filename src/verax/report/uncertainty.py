@@ -66,8 +66,9 @@ def breakdown(*results: "verax.infer.results.Breakdown", style: Style = PLAIN) -
         handles = [
             Patch(fc=COLOURS[k % len(COLOURS)], label=METHODS.get(r.method, r.method)) for k, r in enumerate(results)
         ]
+        axes.set_ylim(len(rows) + 0.3 + 0.7 * len(results), -0.6)  # room for the legend, below all bars
         axes.legend(handles=handles, loc="lower right")
-    heading(axes, style)
+    heading(axes, style, wide=True)
     return figure
 
 

@@ -1,0 +1,39 @@
+"""A variation split in two: how many events (a factor per process and channel), and where they are (a shape)."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from verax.arrays import Array
+
+
+def normalisation_part(
+    nominal: Float[Array, "process bin"],
+    up: Float[Array, "systematic process bin"],
+    down: Float[Array, "systematic process bin"],
+    channel: Int[np.ndarray, " bin"],
+) -> tuple[Float[Array, "systematic process channel"], Float[Array, "systematic process channel"]]:
+    """log(yield at ±1 / nominal yield) per systematic, process and channel.
+
+    Zero where a yield is not positive or changes more than 100-fold: no factor can describe that, so all of the change
+    is left to the shape.
+    """
+    xp = np if isinstance(nominal, np.ndarray) else jnp
+    member = np.eye(channel.max() + 1)[channel]
+    yields, high, low = nominal @ member, up @ member, down @ member
+    sane = (yields > 0) & (xp.minimum(high, low) > 0.01 * yields) & (xp.maximum(high, low) < 100.0 * yields)
+    safe = xp.where(sane, yields, 1.0)
+    return xp.log(xp.where(sane, high, 1.0) / safe), xp.log(xp.where(sane, low, 1.0) / safe)
+
+
+def shape_part(
+    nominal: Float[Array, "process bin"],
+    up: Float[Array, "systematic process bin"],
+    down: Float[Array, "systematic process bin"],
+) -> tuple[Float[Array, "systematic process bin"], Float[Array, "systematic process bin"]]:
+    """S = (up − down)/2 and A = (up + down)/2 − nominal, rounding errors of a pure normalisation set to zero."""
+    xp = np if isinstance(nominal, np.ndarray) else jnp
+    rounding = 1e-12 * abs(nominal)
+    rise = xp.where(abs(up - nominal) > rounding, up - nominal, 0.0)
+    fall = xp.where(abs(down - nominal) > rounding, down - nominal, 0.0)
+    return (rise - fall) / 2, (rise + fall) / 2

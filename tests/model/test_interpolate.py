@@ -1,0 +1,45 @@
+import jax
+import numpy as np
+import pytest
+
+from verax.model.interpolate import code4, code4_coefficients, code4p
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize("function", ["code4p", "code4"])
+@pytest.mark.parametrize("edge", [-1.0, 1.0])
+def test_continuous_up_to_the_second_derivative(function, edge):
+    up, down = np.log([[[1.3]]]), np.log([[[0.6]]])
+    step = np.array([edge - 1e-9, edge + 1e-9])
+    if function == "code4p":
+        parts = [np.asarray(v) for v in code4p(step)]
+    else:
+        parts = [np.ravel([code4(np.array([a]), up, down, code4_coefficients(up, down))[i] for a in step]) for i in range(3)]
+    for part in parts:
+        assert part[0] == pytest.approx(part[1], abs=1e-6)
+
+
+def test_code4_is_one_at_zero_and_the_given_factors_at_one():
+    up, down = np.log([[[1.3]]]), np.log([[[0.6]]])
+    coefficients = code4_coefficients(up, down)
+    values = [float(code4(np.array([a]), up, down, coefficients)[0][0, 0, 0]) for a in (0.0, 1.0, -1.0, 2.0, -3.0)]
+    np.testing.assert_allclose(values, [1.0, 1.3, 0.6, 1.3**2, 0.6**3], rtol=1e-12)
+
+
+def test_derivatives_are_those_of_the_value():
+    up, down = np.log([[[1.3]]]), np.log([[[0.6]]])
+    coefficients = code4_coefficients(up, down)
+    for alpha in (-1.7, -0.4, 0.0, 0.8, 2.2):
+        value = lambda a: code4(a[None], up, down, coefficients)[0][0, 0, 0]  # noqa: E731
+        _, slope, bend = code4(np.array([alpha]), up, down, coefficients)
+        assert float(slope[0, 0, 0]) == pytest.approx(float(jax.grad(value)(alpha * np.ones(()))), rel=1e-10)
+        assert float(bend[0, 0, 0]) == pytest.approx(float(jax.hessian(value)(alpha * np.ones(()))), rel=1e-9)
+        even = lambda a: code4p(a)[0]  # noqa: E731
+        _, slope, bend = code4p(np.asarray(alpha))
+        assert float(slope) == pytest.approx(float(jax.grad(even)(alpha)), abs=1e-12)
+        assert float(bend) == pytest.approx(float(jax.hessian(even)(alpha)), abs=1e-12)
