@@ -87,7 +87,7 @@ def numpy_side(path: Path) -> np.ndarray:
         (
             np.asarray(n.standardise.centre),
             np.asarray(n.standardise.scale),
-            [(np.asarray(layer.weight).T, np.asarray(layer.bias)) for layer in n.mlp.layers],
+            [(np.asarray(layer.weight).T, np.asarray(layer.bias)) for layer in n.layers],
         )
         for n in networks()
     ]

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -92,6 +94,16 @@ def test_chunks_and_a_fresh_folder_do_not_change_a_bit(done, tmp_path):
     folder, path, _ = done
     pipeline.measure(config.load(path, ["chunk=300"]), tmp_path / "again")
     assert (tmp_path / "again" / "results.json").read_bytes() == (folder / "run" / "results.json").read_bytes()
+
+
+def test_processes_fill_the_same_templates(done, tmp_path):
+    folder, path, _ = done
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        analysis = config.load(path, ["chunk=1500"])
+        assert pipeline.measure(analysis, tmp_path / "run", until="summarise", executor=pool) is None
+    stage = "stages/summarise/arrays.npz"
+    with np.load(folder / "run" / stage) as here, np.load(tmp_path / "run" / stage) as there:
+        assert all(np.array_equal(here[name], there[name]) for name in here)
 
 
 def test_a_killed_run_continues_to_the_same_bits(done, tmp_path):

@@ -67,7 +67,7 @@ def test_unknown_feature_names_the_nearest():
 def test_only_the_perceptron_is_trainable():
     marks = trainable(make(jax.random.key(0), sample(0, 16)))
     assert not any(jax.tree.leaves(marks.standardise))
-    assert all(layer.weight and layer.bias for layer in marks.mlp.layers)
+    assert all(layer.weight and layer.bias for layer in marks.layers)
 
 
 def test_saved_networks_come_back_with_the_same_bits(tmp_path):

@@ -102,7 +102,7 @@ def test_templates_can_be_traced():
     ("change", "message"),
     [
         ({"free": {"mu": ("signl",)}}, "did you mean 'signal'"),
-        ({"bounds": {"mew": (0.0, 1.0)}}, "did you mean 'mu'"),
+        ({"bounds": {"muu": (0.0, 1.0)}}, "did you mean 'mu'"),
         ({"free": {"jes": ("signal",)}}, "'jes' twice"),
     ],
 )

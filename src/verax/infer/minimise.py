@@ -60,11 +60,12 @@ class Point(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """The lanes at work: the best point so far, the next one to try, and the damping of the steps."""
+    """The lanes at work: best point so far, the next one to try and the gain foreseen there, damping of the steps."""
 
     lane: Any
     best: Point
     trial: Any
+    foreseen: Any
     damping: Any
     edm: Any
     count: Any
@@ -155,7 +156,7 @@ def _enter(start: np.ndarray, lane: np.ndarray) -> Pool:
     """Lanes that come to work: no point yet, so the first finite one is the best."""
     n, p = len(lane), start.shape[1]
     point = Point(start[lane], np.full(n, np.inf), *np.zeros((2, n, p)), *np.zeros((2, n, p, p)), np.zeros((n, p)))
-    return Pool(lane, point, start[lane], np.zeros(n), np.full(n, np.inf), np.zeros(n, int))
+    return Pool(lane, point, start[lane], *np.zeros((2, n)), np.full(n, np.inf), np.zeros(n, int))
 
 
 def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Pool:
@@ -167,8 +168,8 @@ def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.
     with np.errstate(invalid="ignore"):
         gain = pool.best.nll - at.nll
         accept = finite & (gain >= -1e-13 * abs(at.nll))  # but for the rounding of the sum
-        as_foreseen = (gain > 0.5 * pool.edm) | (pool.edm < 1e-4) | np.isinf(pool.edm)
-    softer = np.where(as_foreseen, np.where(pool.damping > 0.1, 0.2 * pool.damping, 0.0), pool.damping)
+        as_foreseen = gain > 0.25 * pool.foreseen
+    softer = np.where(as_foreseen, np.where(pool.damping > 0.05, 0.2 * pool.damping, 0.0), pool.damping)
     damping = np.where(accept, softer, np.maximum(5 * pool.damping, 0.2))
     best = at if accept.all() else Point(*(_where(accept, a, b) for a, b in zip(at, pool.best, strict=True)))
 
@@ -180,9 +181,12 @@ def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.
             break
         matrix[uphill] = repair(uphill)
     step = np.linalg.solve(matrix + 1e-14 * identity, best.gradient[:, :, None])[:, :, 0]
-    edm = 0.5 * (1 + damping) * np.sum(step * best.gradient, axis=1)
-    trial = np.where(free, np.clip(best.theta - best.unit * step, lower, upper), best.theta)
-    return Pool(pool.lane, best, trial, damping, edm, pool.count + 1)
+    descent = 0.5 * np.sum(step * best.gradient, axis=1)
+    foreseen = descent + 0.5 * damping * np.sum(step**2, axis=1)
+    moved = best.theta - best.unit * step
+    trial = np.where(free, np.clip(moved, lower, upper), best.theta)
+    foreseen = np.where((trial == moved).all(1), foreseen, 0.0)  # a step cut short at a bound gains less
+    return Pool(pool.lane, best, trial, foreseen, damping, (1 + damping) * descent, pool.count + 1)
 
 
 def _record(done: Lanes, pool: Pool, free: np.ndarray) -> None:

@@ -93,15 +93,18 @@ class Network(eqx.Module):
     ----------
     features : names of the columns that it reads, in the order of its input
     standardise : fixed transformation of the input
-    mlp : the trainable part
+    layers : the trainable part, with ReLU between layers
     """
 
     features: tuple[str, ...] = eqx.field(static=True)
     standardise: Standardise
-    mlp: eqx.nn.MLP
+    layers: tuple[eqx.nn.Linear, ...]
 
     def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, ""]:
-        return self.mlp(self.standardise(x))
+        hidden = self.standardise(x)
+        for layer in self.layers[:-1]:
+            hidden = jax.nn.relu(layer(hidden))
+        return self.layers[-1](hidden)
 
 
 def inputs(network: Any, events: Events) -> Float[Array, "event feature"]:
@@ -131,7 +134,7 @@ def classifier(
     InputError : for an unknown feature, or one with values that are not finite
     """
     first = standardise(events.features(features), events.weight, missing=missing)
-    return Network(tuple(features), first, _mlp(key, len(features), width, depth))
+    return Network(tuple(features), first, _layers(key, len(features), width, depth))
 
 
 def blank(
@@ -151,11 +154,14 @@ def blank(
     network = Network(
         tuple(features),
         Standardise(zero, zero, nan_is_one_object),
-        _mlp(jax.random.key(0), len(features), width, depth),
+        _layers(jax.random.key(0), len(features), width, depth),
     )
     return jax.tree.map(lambda a: jnp.zeros(axes + a.shape, a.dtype) if eqx.is_array(a) else a, network)
 
 
 @eqx.filter_jit
-def _mlp(key: PRNGKeyArray, features: int, width: int, depth: int) -> eqx.nn.MLP:
-    return eqx.nn.MLP(features, "scalar", width, depth, activation=jax.nn.relu, dtype=jnp.float32, key=key)
+def _layers(key: PRNGKeyArray, features: int, width: int, depth: int) -> tuple[eqx.nn.Linear, ...]:
+    sizes = [features, *[width] * depth]
+    keys = jax.random.split(key, depth + 1)
+    hidden = [eqx.nn.Linear(a, b, dtype=jnp.float32, key=k) for a, b, k in zip(sizes, sizes[1:], keys, strict=False)]
+    return (*hidden, eqx.nn.Linear(sizes[-1], "scalar", dtype=jnp.float32, key=keys[-1]))

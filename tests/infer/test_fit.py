@@ -1,0 +1,115 @@
+import jax
+import numpy as np
+import pytest
+from likelihoods import counting, make_templates, realistic
+
+from verax.errors import InputError
+from verax.infer import fit, toys
+from verax.infer.minimise import definite, rectified
+from verax.model import Data, binned_likelihood
+from verax.results import Status, good
+
+
+@pytest.mark.parametrize("n", [60.0, 100.0, 137.0, 4000.0])
+def test_counting_experiment_in_closed_form(n):
+    model = counting(20.0, 100.0)
+    best = fit(model, Data(np.array([n]), np.array([1.0])))
+    assert best.params["mu"] == pytest.approx((n - 100) / 20, rel=1e-6, abs=1e-4 * np.sqrt(n) / 20)
+    assert best.error[0] == pytest.approx(np.sqrt(n) / 20, rel=1e-4)
+    assert best.status == Status.OK
+
+
+def test_simulation_statistics_widen_the_error():
+    """One bin at its expectation: σ² = (ν + ν²δ²) / s²."""
+    model = counting(20.0, 100.0, relative_error=0.07)
+    best = fit(model, model.asimov({"mu": 1.0}))
+    assert best.error[0] == pytest.approx(np.sqrt(120 + (120 * 0.07) ** 2) / 20, rel=1e-6)
+
+
+def test_a_batch_is_its_data_sets_one_by_one():
+    model = realistic()
+    data = toys(jax.random.key(0), model, {"mu": 1.0}, 40)
+    together = fit(model, data)
+    assert good(together.status).all()
+    for i in (0, 17, 39):
+        alone = fit(model, Data(data.counts[i], data.auxiliary[i]))
+        np.testing.assert_allclose(alone.value, together.value[i], atol=1e-9)
+        np.testing.assert_allclose(alone.covariance, together.covariance[i], atol=1e-9)
+        assert alone.nll == pytest.approx(together.nll[i], abs=1e-9)
+
+
+def test_result_is_a_stationary_point_with_the_inverse_hessian():
+    model = realistic()
+    data = toys(jax.random.key(2), model, {"mu": 2.0}, 1)
+    data = Data(data.counts[0], data.auxiliary[0])
+    best = fit(model, data)
+    with jax.enable_x64(True):
+        gradient = jax.grad(model.log_density)(best.value, data)
+        hessian = -jax.hessian(model.log_density)(best.value, data)
+    assert 0.5 * gradient @ best.covariance @ gradient < 1e-8
+    np.testing.assert_allclose(best.covariance @ hessian, np.eye(6), atol=1e-8)
+    assert best.nll == pytest.approx(-float(model.log_prob(best.params, data)), rel=1e-12)
+    np.testing.assert_allclose(np.diagonal(best.correlation), 1.0)
+
+
+def test_fixed_parameters_stay_even_beyond_their_bounds():
+    model = realistic()
+    best = fit(model, model.asimov({}), fixed={"theta1": 7.0})
+    assert best.params["theta1"] == 7.0
+    assert not best.covariance[3].any()
+    assert best.error[0] > 0
+
+
+def test_a_parameter_at_its_bound_is_said():
+    model = counting(20.0, 100.0, bounds=(0.0, 10.0))
+    best = fit(model, Data(np.array([60.0]), np.array([1.0])))
+    assert best.params["mu"] == 0.0
+    assert best.status == Status.AT_BOUND
+
+
+def test_degenerate_parameters_end_with_an_honest_status():
+    templates = make_templates([[10.0, 12.0], [50.0, 40.0]])
+    model = binned_likelihood(templates, free={"mu": ("signal",), "twin": ("signal",)}, simulation_statistics=False)
+    best = fit(model, Data(np.array([70.0, 60.0]), np.zeros(0)))
+    assert best.status == Status.NOT_POSITIVE_DEFINITE
+    assert np.isnan(best.error).all()
+    expected = model.expected(best.params)
+    one = binned_likelihood(templates, free={"mu": ("signal",)}, simulation_statistics=False)
+    np.testing.assert_allclose(expected, one.expected(fit(one, Data(np.array([70.0, 60.0]), np.zeros(0))).params), rtol=1e-4)
+
+
+def test_empty_data_and_negative_expectations_do_not_escape_as_nan():
+    model = realistic()
+    data = Data(np.zeros(7), model.asimov({}).auxiliary)
+    best = fit(model, data)
+    assert np.isfinite(best.nll)
+    assert np.isfinite(best.value).all()
+
+
+def test_two_starting_points_find_the_better_minimum():
+    """A convex problem has one minimum: any start must find it."""
+    model = realistic()
+    data = model.asimov({"mu": 0.5, "theta0": 1.0})
+    far = fit(model, data, init={"mu": 12.0, "norm": 4.0, "theta0": -4.0, "theta1": 4.0})
+    np.testing.assert_allclose(far.value, fit(model, data).value, atol=2e-4)
+
+
+def test_unknown_parameters_are_named():
+    with pytest.raises(InputError, match="did you mean 'theta0'"):
+        fit(counting_with_theta(), counting_with_theta().asimov({}), fixed={"theta": 0.0})
+
+
+def counting_with_theta():
+    return binned_likelihood(
+        make_templates([[5.0], [9.0]], systematics=[("theta0", [[5.0], [10.0]], [[5.0], [8.0]])]), free={"mu": ("signal",)}
+    )
+
+
+def test_definite_agrees_with_eigenvalues():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(200, 5, 5))
+    a = a + a.swapaxes(1, 2) + 4 * np.eye(5)
+    expected = np.linalg.eigvalsh(a).min(1) > 0
+    assert 20 < expected.sum() < 180
+    np.testing.assert_array_equal(definite(a), expected)
+    assert definite(rectified(a)).all()
