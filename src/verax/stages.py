@@ -19,6 +19,7 @@ from verax.epistemic import bootstrap_factors
 from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, interval, profile, ranking, toys
+from verax.infer.yields import Yields, postfit_yields, prefit_yields
 from verax.learn import CrossEntropy, History, balance, classifier, cross_train, score
 from verax.learn import save as save_networks
 from verax.model import BinnedLikelihood, Data, Templates, binned_likelihood
@@ -263,6 +264,8 @@ class Measured:
     statistical: Scan
     breakdowns: tuple[Breakdown, ...]
     ranking: Ranking
+    prefit: Yields
+    postfit: Yields
 
 
 def infer(
@@ -304,6 +307,8 @@ def _measure(
         statistical(likelihood, data, best, poi, 4 * analysis.infer.scan_points),
         tuple(breakdown(likelihood, data, poi, method=m) for m in ("shifted-observables", "freeze")),
         ranking(likelihood, data, poi),
+        prefit_yields(likelihood),
+        postfit_yields(likelihood, data, best),
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from verax.config import Analysis
-from verax.infer.yields import Yields, postfit_yields, prefit_yields
 from verax.model import BinnedLikelihood, to_pyhf
 from verax.report import plots, tables
 from verax.report.html import Section, render
@@ -189,8 +188,8 @@ class Story:
 
     def yields(self) -> tuple[tables.Table, ...]:
         """Expected events before and after the fits."""
-        expected = {"Before the fit": prefit_yields(self.likelihood)}
-        expected |= {f"{TITLES[m.kind]}, fitted": self.fitted(m) for m in self.measured if m.kind != "expected"}
+        expected = {"Before the fit": self.measured[0].prefit}
+        expected |= {f"{TITLES[m.kind]}, fitted": m.postfit for m in self.measured if m.kind != "expected"}
         return (
             tables.yields(
                 self.style.names_of(self.likelihood.processes),
@@ -201,22 +200,17 @@ class Story:
             ),
         )
 
-    def fitted(self, m: Measured) -> Yields:
-        """Expected events at the best fit."""
-        return postfit_yields(self.likelihood, m.data, m.fit)
-
     def distributions(self) -> Any:
         """The summary in each channel, before and after each fit."""
         figures: dict[str, tuple[str, Figure]] = {}
         templates = self.summarised.templates
-        before = prefit_yields(self.likelihood)
         for channel in templates.channels:
             name = self.style.name(channel)
             for m in self.measured:
                 if m.kind == "expected":
-                    shown, stage, counts = before, "Pre-fit", None
+                    shown, stage, counts = m.prefit, "Pre-fit", None
                 else:
-                    shown, stage, counts = self.fitted(m), "Post-fit", np.asarray(m.data.counts)
+                    shown, stage, counts = m.postfit, "Post-fit", np.asarray(m.data.counts)
                 figure = plots.score_distribution(
                     templates,
                     channel,

@@ -1,8 +1,8 @@
 import jax
 import numpy as np
 import pytest
-from likelihoods import counting, make_templates, realistic
 
+from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
 from verax.infer import breakdown, fit, toys
 from verax.model import Data, binned_likelihood

@@ -1,16 +1,16 @@
 import jax
 import numpy as np
 import pytest
-from likelihoods import counting, make_templates, realistic
 
+from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
 from verax.infer import fit, toys
 from verax.infer.minimise import definite, rectified
-from verax.model import Data, binned_likelihood
+from verax.model import AbstractLikelihood, Data, binned_likelihood
 from verax.results import Status, good
 
 
-@pytest.mark.parametrize("n", [60.0, 100.0, 137.0, 4000.0])
+@pytest.mark.parametrize("n", [60.0, 100.0, 137.0, 800.0])
 def test_counting_experiment_in_closed_form(n):
     model = counting(20.0, 100.0)
     best = fit(model, Data(np.array([n]), np.array([1.0])))
@@ -44,8 +44,8 @@ def test_result_is_a_stationary_point_with_the_inverse_hessian():
     data = Data(data.counts[0], data.auxiliary[0])
     best = fit(model, data)
     with jax.enable_x64(True):
-        gradient = jax.grad(model.log_density)(best.value, data)
-        hessian = -jax.hessian(model.log_density)(best.value, data)
+        at = jax.jit(lambda theta: AbstractLikelihood.derivatives(model, theta, data))(best.value)
+        gradient, hessian = np.asarray(at.gradient), np.asarray(at.hessian)
     assert 0.5 * gradient @ best.covariance @ gradient < 1e-8
     np.testing.assert_allclose(best.covariance @ hessian, np.eye(6), atol=1e-8)
     assert best.nll == pytest.approx(-float(model.log_prob(best.params, data)), rel=1e-12)
@@ -75,7 +75,9 @@ def test_degenerate_parameters_end_with_an_honest_status():
     assert np.isnan(best.error).all()
     expected = model.expected(best.params)
     one = binned_likelihood(templates, free={"mu": ("signal",)}, simulation_statistics=False)
-    np.testing.assert_allclose(expected, one.expected(fit(one, Data(np.array([70.0, 60.0]), np.zeros(0))).params), rtol=1e-4)
+    np.testing.assert_allclose(
+        expected, one.expected(fit(one, Data(np.array([70.0, 60.0]), np.zeros(0))).params), rtol=1e-4
+    )
 
 
 def test_empty_data_and_negative_expectations_do_not_escape_as_nan():
@@ -86,11 +88,11 @@ def test_empty_data_and_negative_expectations_do_not_escape_as_nan():
     assert np.isfinite(best.value).all()
 
 
-def test_two_starting_points_find_the_better_minimum():
-    """A convex problem has one minimum: any start must find it."""
+def test_a_start_far_away_finds_the_same_minimum():
     model = realistic()
     data = model.asimov({"mu": 0.5, "theta0": 1.0})
     far = fit(model, data, init={"mu": 12.0, "norm": 4.0, "theta0": -4.0, "theta1": 4.0})
+    assert far.status == Status.OK
     np.testing.assert_allclose(far.value, fit(model, data).value, atol=2e-4)
 
 
@@ -101,7 +103,8 @@ def test_unknown_parameters_are_named():
 
 def counting_with_theta():
     return binned_likelihood(
-        make_templates([[5.0], [9.0]], systematics=[("theta0", [[5.0], [10.0]], [[5.0], [8.0]])]), free={"mu": ("signal",)}
+        make_templates([[5.0], [9.0]], systematics=[("theta0", [[5.0], [10.0]], [[5.0], [8.0]])]),
+        free={"mu": ("signal",)},
     )
 
 

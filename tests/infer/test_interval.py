@@ -1,9 +1,9 @@
 import jax
 import numpy as np
 import pytest
-from likelihoods import counting, realistic
 from scipy.optimize import brentq
 
+from likelihoods import counting, realistic
 from verax.errors import InputError
 from verax.infer import fit, interval, profile, toys
 from verax.model import Data
@@ -88,6 +88,9 @@ def coverage_of():
 
 def test_unknown_parameters_are_named():
     model = counting()
-    for verb in (lambda: interval(model, model.asimov({}), "muu"), lambda: profile(model, model.asimov({}), "muu", np.ones(1))):
+    for verb in (
+        lambda: interval(model, model.asimov({}), "muu"),
+        lambda: profile(model, model.asimov({}), "muu", np.ones(1)),
+    ):
         with pytest.raises(InputError, match="did you mean 'mu'"):
             verb()

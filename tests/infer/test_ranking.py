@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from likelihoods import realistic
 
+from likelihoods import realistic
 from verax.errors import InputError
 from verax.infer import fit, ranking
 from verax.model import Data
@@ -21,18 +21,18 @@ def test_impacts_are_refits(case):
         i = model.names.index(name)
         for sign, change in ((1, ranked.up[k]), (-1, ranked.down[k])):
             held = fit(model, data, fixed={name: best.value[i] + sign * best.error[i]})
-            assert change == pytest.approx(held.params["mu"] - best.params["mu"], abs=1e-5)
+            assert change == pytest.approx(held.params["mu"] - best.params["mu"], abs=3e-4 * best.error[0])
 
 
 def test_impacts_follow_the_correlation(case):
     """To first order the post-fit impact is the correlation times σ."""
-    model, _, ranked, best = case
+    _, _, ranked, best = case
     expected = best.correlation[0, 1:] * best.error[0]
     np.testing.assert_allclose(0.5 * (ranked.up - ranked.down), expected, atol=0.05 * best.error[0])
 
 
 def test_pulls(case):
-    model, _, ranked, best = case
+    _, _, ranked, best = case
     assert ranked.names == ("norm", "theta0", "theta1", "theta2", "theta3")
     assert ranked.groups[1] == "experiment/leptons"
     np.testing.assert_allclose(ranked.pull[1:], best.value[2:])

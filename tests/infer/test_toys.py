@@ -1,8 +1,8 @@
 import jax
 import numpy as np
 import pytest
-from likelihoods import realistic
 
+from likelihoods import realistic
 from verax.errors import InputError
 from verax.infer import toys
 

@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from likelihoods import make_templates, realistic
 
+from likelihoods import make_templates, realistic
 from verax.errors import InputError
 from verax.model import Data, Templates, binned_likelihood
 from verax.model.likelihood import AbstractLikelihood

@@ -19,7 +19,9 @@ def test_continuous_up_to_the_second_derivative(function, edge):
     if function == "code4p":
         parts = [np.asarray(v) for v in code4p(step)]
     else:
-        parts = [np.ravel([code4(np.array([a]), up, down, code4_coefficients(up, down))[i] for a in step]) for i in range(3)]
+        parts = [
+            np.ravel([code4(np.array([a]), up, down, code4_coefficients(up, down))[i] for a in step]) for i in range(3)
+        ]
     for part in parts:
         assert part[0] == pytest.approx(part[1], abs=1e-6)
 

@@ -42,7 +42,9 @@ def test_gamma_without_width_is_its_auxiliary_value():
 def test_gamma_keeps_its_digits_where_the_width_is_tiny():
     width, scaled, count = 1e-7, 100.0, 140.0
     first_order = 1 + (count - scaled) * width**2
-    assert profiled_gamma(one(scaled), 0.0, one(count), one(1), one(width)).item() == pytest.approx(first_order, rel=1e-15)
+    assert profiled_gamma(one(scaled), 0.0, one(count), one(1), one(width)).item() == pytest.approx(
+        first_order, rel=1e-15
+    )
 
 
 @pytest.mark.parametrize("count", [0.0, 3.0, 80.0])

@@ -1,8 +1,8 @@
 import jax
 import numpy as np
 import pytest
-from likelihoods import make_templates
 
+from likelihoods import make_templates
 from verax.errors import InputError
 
 

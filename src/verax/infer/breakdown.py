@@ -138,7 +138,8 @@ def _frozen(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) -> 
     )
 
     def direct(name: str, depth: int, sides: np.ndarray, note: str = "") -> Row:
-        return Row(name, depth, *map(float, sides), note)
+        impact, up, down = (float(side) for side in sides)
+        return Row(name, depth, impact, up, down, note)
 
     def gain(name: str, depth: int, sides: np.ndarray) -> Row:
         wider = sides > with_all * (1 + 1e-6)

@@ -31,7 +31,8 @@ def interval(model: AbstractLikelihood, data: Data, name: str, *, level: float =
         chunk = rows(batch, np.arange(first, min(first + CHUNK, len(batch.counts))))
         best = best_fit(model, chunk, {}, {})
         free = np.ones(best.theta.shape, bool)
-        parts.append((best.theta[:, index], *ends(model, chunk, best, index, free, level=level)))
+        low, high, status = ends(model, chunk, best, index, free, level=level)  # may improve the best fit
+        parts.append((best.theta[:, index], low, high, status))
     value, low, high, status = (np.concatenate(x) for x in zip(*parts, strict=True))
     single = data.counts.ndim == 1
     return Interval(name, level, *(np.asarray(x[0]) if single else x for x in (value, low, high, status)))
@@ -44,9 +45,8 @@ def ends(
 
     Should the search meet a point below the best fit, the best fit (updated in place) and the ends are sought again.
     """
-    lanes = len(best.theta)
-    low, high, status = np.full((2, lanes), np.nan).tolist() + [np.zeros(lanes, int)]
-    low, high, todo = np.array(low), np.array(high), np.arange(lanes)
+    low, high = np.full((2, len(best.theta)), np.nan)
+    status, todo = np.zeros(len(best.theta), int), np.arange(len(best.theta))
     for _ in range(3):
         if not todo.size:
             break
@@ -56,9 +56,9 @@ def ends(
         low[todo], high[todo] = end[: todo.size], end[todo.size :]
         status[todo] = np.maximum(best.status[todo], np.maximum(code[: todo.size], code[todo.size :]))
         better = {int(both[i]): theta for i, theta in lower.items()}
-        todo = np.array(sorted(better), int)
+        todo = np.array(list(better), int)
         if todo.size:
-            improve(model, batch, best, todo, np.stack([better[i] for i in todo]))
+            improve(model, batch, best, todo, np.stack(list(better.values())), free[todo])
     return low, high, status
 
 
@@ -85,7 +85,7 @@ def _search(
     end, status, lower = mu.copy(), np.full(hat.shape, int(Status.END_NOT_FOUND)), {}
     todo = np.arange(len(hat))
     for _ in range(ROUNDS):
-        there = minimise(model, rows(batch, todo), start[todo], moving[todo])
+        there = minimise(model, rows(batch, todo), start[todo], moving[todo], covariance=False)
         at, s, b = mu[todo], side[todo], bound[todo]
         t = 2 * (there.nll - best.nll[todo])
         lower.update({int(i): there.theta[k] for k, i in enumerate(todo) if t[k] < -1e-5})

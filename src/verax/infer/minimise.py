@@ -47,7 +47,8 @@ class Lanes:
 class Point(NamedTuple):
     """−log L and its derivatives, each parameter in the unit in which its typical curvature is 1.
 
-    ``slope`` is the gradient in the parameters' own units. A parameter that is fixed, or pressed against a bound, has unit 0, gradient 0 and a row of the identity.
+    ``slope`` is the gradient in the parameters' own units. A parameter that is fixed, or pressed against a
+    bound, has unit 0, gradient 0 and a row of the identity.
     """
 
     theta: Any
@@ -71,7 +72,15 @@ class Pool(NamedTuple):
     count: Any
 
 
-def minimise(model: AbstractLikelihood, data: Data, start: np.ndarray, free: np.ndarray, *, steps: int = 300) -> Lanes:
+def minimise(
+    model: AbstractLikelihood,
+    data: Data,
+    start: np.ndarray,
+    free: np.ndarray,
+    *,
+    covariance: bool = True,
+    steps: int = 300,
+) -> Lanes:
     """Minimise −log L in every lane over its free parameters, within the bounds; the others stay where they start.
 
     Parameters
@@ -79,6 +88,7 @@ def minimise(model: AbstractLikelihood, data: Data, start: np.ndarray, free: np.
     data : counts [bin] shared by all lanes, or [lane, bin]; likewise the global observables
     start : [lane, parameter]
     free : [lane, parameter], boolean
+    covariance : invert the Hessians, and say which are not positive definite; else they are left out (NaN)
     steps : evaluations of the likelihood after which a lane gives up
     """
     lanes, size = start.shape
@@ -87,9 +97,14 @@ def minimise(model: AbstractLikelihood, data: Data, start: np.ndarray, free: np.
     lower, upper = bounds(model)
     start = np.where(free, np.clip(start, lower, upper), start)
     done = Lanes(
-        start.copy(), np.full((lanes, size), np.nan), np.full((lanes, size, size), np.nan), np.full(lanes, np.inf), np.full(lanes, np.inf),
-        np.full(lanes, int(Status.NOT_FINITE)), np.zeros(lanes, int),
-    )  # fmt: skip
+        theta=start.copy(),
+        slope=np.full((lanes, size), np.nan),
+        covariance=np.full((lanes, size, size), np.nan),
+        nll=np.full(lanes, np.inf),
+        edm=np.full(lanes, np.inf),
+        status=np.full(lanes, int(Status.NOT_FINITE)),
+        steps=np.zeros(lanes, int),
+    )
     sizes = batch_sizes(size * counts.shape[1])
     pool, waiting = _enter(start, np.arange(0)), 0
     while waiting < lanes or pool.lane.size:
@@ -99,7 +114,7 @@ def minimise(model: AbstractLikelihood, data: Data, start: np.ndarray, free: np.
         at = evaluate(model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane], sizes)
         pool = _step(pool, at, free[pool.lane], lower, upper)
         finished = (pool.edm < EDM) | (pool.count >= steps) | (pool.damping > 1e9) | ~np.isfinite(pool.best.nll)
-        _record(done, _rows(pool, finished), free)
+        _record(done, _rows(pool, finished), free, covariance)
         pool = _rows(pool, ~finished)
     return done
 
@@ -155,8 +170,9 @@ def _root(model: Any, counts: Any, auxiliary: Any, theta: Any, free: Any) -> Poi
 def _enter(start: np.ndarray, lane: np.ndarray) -> Pool:
     """Lanes that come to work: no point yet, so the first finite one is the best."""
     n, p = len(lane), start.shape[1]
-    point = Point(start[lane], np.full(n, np.inf), *np.zeros((2, n, p)), *np.zeros((2, n, p, p)), np.zeros((n, p)))
-    return Pool(lane, point, start[lane], *np.zeros((2, n)), np.full(n, np.inf), np.zeros(n, int))
+    vector, matrix = np.zeros((n, p)), np.zeros((n, p, p))
+    point = Point(start[lane], np.full(n, np.inf), vector, vector, matrix, matrix, vector)
+    return Pool(lane, point, start[lane], np.zeros(n), np.zeros(n), np.full(n, np.inf), np.zeros(n, int))
 
 
 def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Pool:
@@ -189,18 +205,19 @@ def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.
     return Pool(pool.lane, best, trial, foreseen, damping, (1 + damping) * descent, pool.count + 1)
 
 
-def _record(done: Lanes, pool: Pool, free: np.ndarray) -> None:
+def _record(done: Lanes, pool: Pool, free: np.ndarray, covariance: bool) -> None:
     """Write the lanes that finished into their rows of the answer."""
     if not pool.lane.size:
         return
-    at, identity = pool.best, np.eye(pool.trial.shape[1])
-    sound = definite(at.hessian - DEGENERATE * identity)
-    inverse = np.linalg.inv(np.where(sound[:, None, None], at.hessian, identity))
-    covariance = at.unit[:, :, None] * np.where(sound[:, None, None], inverse, np.nan) * at.unit[:, None, :]
-    moves = at.unit > 0
+    at, moves, sound = pool.best, pool.best.unit > 0, np.ones(len(pool.lane), bool)
     done.theta[pool.lane], done.slope[pool.lane] = at.theta, at.slope
     done.nll[pool.lane], done.edm[pool.lane] = at.nll, pool.edm
-    done.covariance[pool.lane] = np.where(moves[:, :, None] & moves[:, None, :], covariance, 0.0)
+    if covariance:
+        identity = np.eye(pool.trial.shape[1])
+        sound = definite(at.hessian - DEGENERATE * identity)
+        inverse = np.linalg.inv(np.where(sound[:, None, None], at.hessian, identity))
+        inverse = np.where(sound[:, None, None], inverse * at.unit[:, :, None] * at.unit[:, None, :], np.nan)
+        done.covariance[pool.lane] = np.where(moves[:, :, None] & moves[:, None, :], inverse, 0.0)
     done.steps[pool.lane] = pool.count
     done.status[pool.lane] = np.select(
         [~np.isfinite(at.nll), ~(pool.edm < EDM), ~sound, (free[pool.lane] & ~moves).any(1)],

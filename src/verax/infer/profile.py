@@ -31,7 +31,8 @@ def profile(model: AbstractLikelihood, data: Data, name: str, values: Float[Arra
     lower = np.flatnonzero(np.nanmin(nll, axis=1, initial=np.inf) < best.nll - 1e-6)
     if lower.size:
         lowest = lower * points + np.nanargmin(nll[lower], axis=1)
-        improve(model, batch, best, lower, there.theta[lowest])
+        start = there.theta[lowest]
+        improve(model, batch, best, lower, start, np.ones(start.shape, bool))
     t = np.maximum(2 * (nll - best.nll[:, None]), 0.0)
     status = there.status.reshape(toys, points)
     single = data.counts.ndim == 1
@@ -43,7 +44,7 @@ def conditional(model: AbstractLikelihood, batch: Data, best: Lanes, index: int,
     start = along(best, index, values)
     free = np.ones(start.shape, bool)
     free[:, index] = False
-    return minimise(model, batch, start, free)
+    return minimise(model, batch, start, free, covariance=False)
 
 
 def along(best: Lanes, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -57,7 +58,9 @@ def along(best: Lanes, index: int | np.ndarray, values: np.ndarray) -> np.ndarra
     return start
 
 
-def improve(model: AbstractLikelihood, batch: Data, best: Lanes, lanes: np.ndarray, start: np.ndarray) -> None:
+def improve(
+    model: AbstractLikelihood, batch: Data, best: Lanes, lanes: np.ndarray, start: np.ndarray, free: np.ndarray
+) -> None:
     """Seek the best fit of some lanes again from points found to be lower; ``best`` is updated in place."""
-    second = minimise(model, rows(batch, lanes), start, np.ones(start.shape, bool))
+    second = minimise(model, rows(batch, lanes), start, free)
     replace(best, lanes, better(take(best, lanes), second))

@@ -37,7 +37,7 @@ def ranking(model: AbstractLikelihood, data: Data, name: str) -> Ranking:
     lane = np.zeros(len(which), int)
     start = along(take(best, lane), which, best.theta[0, which] + shift[asked])
     free = np.arange(len(model.names)) != which[:, None]
-    there = minimise(model, rows(batch, lane), start, free)
+    there = minimise(model, rows(batch, lane), start, free, covariance=False)
     change = np.where(np.isnan(shift), np.nan, 0.0)
     change[asked] = there.theta[:, index] - best.theta[0, index]
     status = np.full(shift.shape, best.status[0])
@@ -48,6 +48,9 @@ def ranking(model: AbstractLikelihood, data: Data, name: str) -> Ranking:
         tuple(model.parameters[i].group for i in others),
         (value - nominal) / width,
         error / width,
-        *change,
+        change[0],
+        change[1],
+        change[2],
+        change[3],
         status.max(axis=0),
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,49 +33,59 @@ class Yields:
 
 def prefit_yields(model: BinnedLikelihood) -> Yields:
     """Expected events at nominal, with the errors of the priors; free parameters count as known."""
-    width = [p.constraint.width if isinstance(p.constraint, Gaussian) else 0.0 for p in model.parameters]
-    theta = np.array([p.init for p in model.parameters])
-    return _propagate(model, theta, np.diag(np.square(width)), np.ones_like(model.width), np.square(model.width))
+    prior = [p.constraint.width if isinstance(p.constraint, Gaussian) else 0.0 for p in model.parameters]
+    nominal = {p.name: p.init for p in model.parameters}
+    rates, slopes, _, _ = _derivatives(model, nominal, model.asimov(nominal))
+    return _propagate(rates, slopes, np.diag(np.square(prior)), np.square(model.width))
 
 
 def postfit_yields(model: BinnedLikelihood, data: Data, best: Fit) -> Yields:
     """Expected events at the best fit of one data set, with the errors of its covariance."""
-    with jax.enable_x64(True):
-        theta = jnp.asarray(best.value)
-
-        def gammas(values: jax.Array) -> jax.Array:
-            return jnp.asarray(model.profiled(dict(zip(model.names, values, strict=True)), data))
-
-        gamma, slope = np.asarray(gammas(theta)), np.asarray(jax.jacfwd(gammas)(theta))
+    rates, slopes, gamma, gamma_slope = _derivatives(model, best.params, data)
     # Curvature of −log L in γ at fixed θ: what is left of γ's variance when θ is known.
     width = np.asarray(model.width)
     curvature = np.asarray(data.counts) / np.maximum(gamma, 1e-12) ** 2
     conditional = np.where(width > 0, 1 / (curvature + 1 / np.where(width > 0, width, 1.0) ** 2), 0.0)
-    return _propagate(model, np.asarray(best.value), np.nan_to_num(best.covariance), gamma, conditional, slope)
+    slopes = slopes * gamma[:, None] + rates[:, :, None] * gamma_slope
+    return _propagate(
+        rates * gamma, slopes, np.nan_to_num(best.covariance), conditional / np.maximum(gamma, 1e-12) ** 2
+    )
+
+
+def _derivatives(
+    model: BinnedLikelihood, params: dict[str, float], data: Data
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rates [process, bin] and γ̂ [bin], each followed by its derivative in the parameters (last axis)."""
+    with jax.enable_x64(True):
+        theta = jnp.asarray([params[name] for name in model.names])
+        rates, slopes, gamma, gamma_slopes = (np.asarray(a) for a in _derivatives_in_jax(model, theta, data))
+    return rates, slopes, gamma, gamma_slopes
+
+
+@eqx.filter_jit
+def _derivatives_in_jax(model: BinnedLikelihood, theta: jax.Array, data: Data) -> tuple[jax.Array, ...]:
+    def gamma(values: jax.Array) -> jax.Array:
+        return jnp.asarray(model.profiled(dict(zip(model.names, values, strict=True)), data))
+
+    return model.rates(theta), jax.jacfwd(model.rates)(theta), gamma(theta), jax.jacfwd(gamma)(theta)  # type: ignore[return-value]
 
 
 def _propagate(
-    model: BinnedLikelihood,
-    theta: Float[np.ndarray, " parameter"],
+    events: Float[np.ndarray, "process bin"],
+    slopes: Float[np.ndarray, "process bin parameter"],
     covariance: Float[np.ndarray, "parameter parameter"],
-    gamma: Float[np.ndarray, " bin"],
     conditional: Float[np.ndarray, " bin"],
-    slope: Float[np.ndarray, "bin parameter"] | None = None,
 ) -> Yields:
-    """Errors of γ(θ)·rates(θ): var = J C Jᵀ + rates² var(γ | θ), the two parts being independent."""
-    with jax.enable_x64(True):
-        rates = np.asarray(model.rates(jnp.asarray(theta)))
-        jacobian = np.asarray(jax.jacfwd(model.rates)(jnp.asarray(theta))) * gamma[:, None]
-    if slope is not None:
-        jacobian = jacobian + rates[:, :, None] * slope
-    in_bin, of_process, total = jacobian.sum(0), jacobian.sum(1), jacobian.sum((0, 1))
-    simulated = np.square(rates) * conditional
+    """Errors of the events: J C Jᵀ + events² · relative var(γ | θ); the two parts are independent."""
 
-    def error(lever: np.ndarray, extra: np.ndarray | float) -> np.ndarray:
-        variance = np.einsum("...i,ij,...j", lever, covariance, lever) + extra
-        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+    def error(lever: np.ndarray, events: np.ndarray) -> np.ndarray:
+        simulation = np.sum(np.square(events) * conditional, axis=-1)
+        return np.asarray(np.sqrt(np.einsum("...i,ij,...j", lever, covariance, lever) + simulation))
 
-    whole = np.square(rates.sum(0)) * conditional
+    total = events.sum(0)
     return Yields(
-        rates * gamma, error(in_bin, whole), error(of_process, simulated.sum(1)), float(error(total, whole.sum()))
+        events,
+        np.sqrt(np.einsum("bi,ij,bj->b", slopes.sum(0), covariance, slopes.sum(0)) + np.square(total) * conditional),
+        error(slopes.sum(1), events),
+        float(error(slopes.sum((0, 1)), total)),
     )

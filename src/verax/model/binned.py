@@ -81,16 +81,16 @@ class BinnedLikelihood(AbstractLikelihood):
         return shape * (self.normalisation(free)[:, None] * factor)[:, self.layout.channel]
 
     def log_density(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
-        """log L of one data set, γ profiled; every normalisation constant included, as in pyhf."""
+        """Log L of one data set, γ profiled; every normalisation constant included, as in pyhf."""
         return -self._bins(self.rates(theta).sum(0), data)[0].sum() - self._priors(theta, data)[0].sum()
 
     def derivatives(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
         """Value, gradient and exact Hessian of −log L, by the chain rule through the rates (5–20 × faster than autodiff).
 
         With T the rate of a bin and ℓ its −log L, the Hessian is Σ ℓ″ ∂T ∂T + Σ ℓ′ ∂∂T (the bending); the scale is the
-        diagonal of the Fisher matrix Σ E[ℓ″] ∂T ∂T. A rate is a shape times factors that are constant in a channel, so ∂∂T needs no
-        array with two parameter axes and a bin axis. Axes: i, j free factors; k, l systematics; p processes;
-        c channels; m bins of a channel.
+        diagonal of the Fisher matrix Σ E[ℓ″] ∂T ∂T. A rate is a shape times factors that are constant in a channel, so
+        ∂∂T needs no array with two parameter axes and a bin axis. Axes: i, j free factors; k, l systematics;
+        p processes; c channels; m bins of a channel.
         """
         free, alpha = theta[: self.n_free], theta[self.n_free :]
         grid = self.layout.grid

@@ -50,7 +50,7 @@ def constraint_spread(
 ) -> Float[Array, " constraint"]:
     """Standard deviation of each global observable: the prior width, or √(τ θ)."""
     width = [p.constraint.width if isinstance(p.constraint, Gaussian) else 0.0 for p in parameters if p.constraint]
-    return jnp.where(np.array(width) > 0, np.array(width), jnp.sqrt(abs(constraint_mean(parameters, theta))))
+    return jnp.where(np.array(width) > 0, np.array(width), jnp.sqrt(jnp.abs(constraint_mean(parameters, theta))))
 
 
 def constraint_sample(

@@ -18,8 +18,9 @@ def code4p(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, 
     >>> [float(v) for v in code4p(np.asarray(-2.0))]
     [2.0, -1.0, 0.0]
     """
-    square, inside = alpha**2, abs(alpha) <= 1
-    value = jnp.where(inside, square * (square * (3 * square - 10) + 15) / 8, abs(alpha))
+    size = jnp.abs(alpha)
+    square, inside = alpha**2, size <= 1
+    value = jnp.where(inside, square * (square * (3 * square - 10) + 15) / 8, size)
     slope = jnp.where(inside, alpha * (square * (18 * square - 40) + 30) / 8, jnp.sign(alpha))
     bend = jnp.where(inside, (square * (90 * square - 120) + 30) / 8, 0.0)
     return value, slope, bend
@@ -54,7 +55,8 @@ def code4(
 ]:
     """Code 4, a factor: polynomial inside [−1, 1], exponential up^α or down^−α outside."""
     a = alpha[:, None, None]
-    value, slope, bend = 0.0, 0.0, 0.0
+    value: Array = jnp.zeros(())
+    slope = bend = value
     for c in coefficients[::-1]:  # Horner's rule for the polynomial and both derivatives
         bend = bend * a + 2 * slope
         slope = slope * a + value
@@ -62,7 +64,7 @@ def code4(
     value, slope, bend = 1 + a * value, value + a * slope, 2 * slope + a * bend
     rate = jnp.where(a > 0, log_up, -log_down)
     outside = jnp.exp(a * rate)
-    inside = abs(a) <= 1
+    inside = jnp.abs(a) <= 1
     return (
         jnp.where(inside, value, outside),
         jnp.where(inside, slope, rate * outside),

@@ -33,7 +33,7 @@ def shape_part(
 ) -> tuple[Float[Array, "systematic process bin"], Float[Array, "systematic process bin"]]:
     """S = (up − down)/2 and A = (up + down)/2 − nominal, rounding errors of a pure normalisation set to zero."""
     xp = np if isinstance(nominal, np.ndarray) else jnp
-    rounding = 1e-12 * abs(nominal)
-    rise = xp.where(abs(up - nominal) > rounding, up - nominal, 0.0)
-    fall = xp.where(abs(down - nominal) > rounding, down - nominal, 0.0)
+    rounding = 1e-12 * xp.absolute(nominal)
+    rise = xp.where(xp.absolute(up - nominal) > rounding, up - nominal, 0.0)
+    fall = xp.where(xp.absolute(down - nominal) > rounding, down - nominal, 0.0)
     return (rise - fall) / 2, (rise + fall) / 2

@@ -64,8 +64,8 @@ class Templates(eqx.Module):
         def sums(cells: Array) -> Array:
             return (np.asarray(cells, np.float64) if isinstance(cells, np.ndarray) else cells) @ merge
 
-        parts = (sums(cells) for cells in (self.nominal, self.variance, self.up, self.down))
-        return Templates(*parts, self.channels, edges, self.processes, self.systematics)
+        nominal, variance, up, down = map(sums, (self.nominal, self.variance, self.up, self.down))
+        return Templates(nominal, variance, up, down, self.channels, edges, self.processes, self.systematics)
 
     def problems(self) -> tuple[str, ...]:
         """What a careful analyst would want to know, one line each; empty when all is well.

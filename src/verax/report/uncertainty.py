@@ -122,7 +122,7 @@ def correlation(
     bar.set_label("Correlation [%]")
     bar.ax.tick_params(which="both", length=3)
     note = f"{n} of {len(free)} parameters" if n < len(free) else ""
-    heading(axes, style, channel=note)
+    heading(axes, style, channel=note, wide=True)
     return figure
 
 

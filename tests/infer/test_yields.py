@@ -1,0 +1,41 @@
+"""Errors of expected events against what toys of the parameters say."""
+
+import numpy as np
+import pytest
+
+from likelihoods import realistic
+from verax.infer import fit
+from verax.infer.yields import postfit_yields, prefit_yields
+
+
+@pytest.fixture(scope="module")
+def model():
+    return realistic()
+
+
+def test_before_the_fit_errors_are_those_of_the_priors(model):
+    """The spread of expected events when every constrained θ and every γ is drawn from its prior, to first order."""
+    rng = np.random.default_rng(4)
+    small = 0.05  # prior widths are scaled down, so that interpolation is linear
+    nominal = {p.name: p.init for p in model.parameters}
+    draws = []
+    for _ in range(4000):
+        params = {p.name: p.init + (small * rng.normal() if p.constraint else 0.0) for p in model.parameters}
+        gamma = 1 + small * np.asarray(model.width) * rng.normal(size=len(model.width))
+        draws.append(np.asarray(model.expected(params, gamma)))
+    found = prefit_yields(model)
+    assert np.allclose(found.by_process.sum(0), model.expected(nominal))
+    spread = np.std(draws, axis=0) / small
+    assert np.allclose(found.bin_error, spread, rtol=4 / np.sqrt(2 * 4000) + 0.02)
+    assert found.total_error == pytest.approx(np.std(np.sum(draws, axis=1)) / small, rel=4 / np.sqrt(2 * 4000) + 0.02)
+
+
+def test_after_the_fit_the_total_is_as_well_known_as_the_data(model):
+    """With a free normalisation for it, the fitted total varies like the total count: by its square root."""
+    data = model.asimov({})
+    best = fit(model, data)
+    found = postfit_yields(model, data, best)
+    assert np.allclose(found.by_process.sum(0), data.counts, rtol=1e-6)
+    assert found.total_error <= 1.02 * np.sqrt(np.sum(data.counts))
+    assert np.all(found.bin_error <= 1.02 * np.sqrt(data.counts))
+    assert np.all(found.bin_error > 0)
