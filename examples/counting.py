@@ -5,7 +5,7 @@ import numpy as np
 
 from verax.check import coverage
 from verax.events import make_events
-from verax.infer import breakdown, fit, interval, toys
+from verax.infer import breakdown, interval, toys
 from verax.model import binned_likelihood
 from verax.summarise import templates
 from verax.systematics import normalisation, scale_columns
@@ -16,18 +16,17 @@ process = np.repeat([0, 1], [20_000, 50_000])
 weight = np.where(process == 0, 150 / 20_000, 2000 / 50_000)
 events = make_events({"mass": mass}, weight=weight, process=process, processes=("signal", "background"))
 
-systematics = (
-    scale_columns("energy_scale", 0.01, ["mass"], group="energy scale"),
-    normalisation("luminosity", 0.02, group="luminosity"),
-)
-filled = templates(
-    lambda e: (np.asarray(e.column("mass")), np.zeros(len(e), int)), [events], systematics, [np.linspace(100, 160, 13)]
-)
-model = binned_likelihood(filled, free={"mu": ["signal"], "norm_background": ["background"]})
-data = model.asimov({"mu": 1.0})
+scale = scale_columns("energy_scale", 0.01, ["mass"], group="energy scale")
+luminosity = normalisation("luminosity", 0.02, group="luminosity")
 
-print(fit(model, data).params)
-print(interval(model, data, "mu"))
-for row in breakdown(model, data, "mu").rows:
+
+def summary(e):  # what is histogrammed, and in which channel
+    return np.asarray(e.column("mass")), np.zeros(len(e), int)
+
+
+filled = templates(summary, [events], [scale, luminosity], [np.linspace(100, 160, 13)])
+model = binned_likelihood(filled, free={"mu": ["signal"], "norm_background": ["background"]})
+print(interval(model, model.asimov({"mu": 1.0}), "mu"))
+for row in breakdown(model, model.asimov({"mu": 1.0}), "mu").rows:
     print("  " * row.depth + f"{row.name}: {row.impact:.3f}")
 print(coverage(interval(model, toys(jax.random.key(2), model, {"mu": 1.0}, 1000), "mu"), 1.0))

@@ -38,21 +38,21 @@ class Source(Strict):
 class Sample(Source):
     """Simulated events of one process."""
 
-    process: str
+    process: str = Field(description="name; samples of one name are added")
     total: Width | None = Field(None, description="rescale the weights of this sample to this expected yield")
 
 
 class Dataset(Strict):
     """A data set that verax knows by name, with its processes, weights and layout."""
 
-    name: Literal["higgsml", "fair_universe"]
+    name: Literal["higgsml", "fair_universe"] = Field(description="which one")
     file: str | None = Field(None, description="a local copy; higgsml: the shipped sample unless given")
 
 
 class SystematicBase(Strict):
     """What all systematics share."""
 
-    name: str
+    name: str = Field(description="the nuisance parameter's name, unique")
     group: str = Field("experimental", description="row of the uncertainty breakdown")
     processes: list[str] | None = Field(None, description="processes it acts on (default: all)")
 
@@ -75,30 +75,30 @@ class Normalisation(SystematicBase):
     """Log-normal yield: weight × (1 + width)^θ."""
 
     effect: Literal["normalisation"]
-    width: Width
+    width: Width = Field(description="relative prior width")
 
 
 class WeightVariation(SystematicBase):
     """Weight factors from expressions of columns, at θ = +1 and −1 (default for down: 1/up)."""
 
     effect: Literal["weight"]
-    up: str
-    down: str | None = None
+    up: str = Field(description="factor at θ = +1")
+    down: str | None = Field(None, description="factor at θ = −1 (default: 1/up)")
 
 
 class ColumnScale(SystematicBase):
     """columns → (1 + width·θ) × columns; ``derived`` columns are recomputed."""
 
     effect: Literal["scale"]
-    columns: list[str] = Field(min_length=1)
-    width: Width
+    columns: list[str] = Field(min_length=1, description="columns that scale together")
+    width: Width = Field(description="relative prior width")
 
 
 class VariedSamples(SystematicBase):
     """Varied simulation in files of its own, with the weights, selection and number of the nominal samples."""
 
     effect: Literal["samples"]
-    up: list[Sample] = Field(min_length=1)
+    up: list[Sample] = Field(min_length=1, description="simulation at θ = +1")
     down: list[Sample] | None = Field(None, description="without it, the up variation is mirrored")
 
 
@@ -106,9 +106,9 @@ class FunctionEffect(SystematicBase):
     """A Python callable ``(Events, θ) → Events``."""
 
     effect: Literal["function"]
-    function: Function
+    function: Function = Field(description="module:name or path.py:name")
     changes: list[str] = Field(description="columns that it changes ('weight' counts)")
-    one_sided: bool = False
+    one_sided: bool = Field(False, description="θ and −θ do the same: down is the mirror image of up")
     jax: bool = Field(False, description="made of JAX operations, so that it can be compiled and differentiated")
 
 
@@ -121,16 +121,18 @@ Systematics: TypeAlias = Annotated[
 class Factor(Strict):
     """A normalisation that floats freely in the fit."""
 
-    name: str
-    processes: list[str] = Field(min_length=1)
-    bounds: tuple[Finite, Finite] = (-20.0, 20.0)
+    name: str = Field(description="the parameter's name; 1 is nominal")
+    processes: list[str] = Field(min_length=1, description="processes that it multiplies, in every channel")
+    bounds: tuple[Finite, Finite] = Field((-20.0, 20.0), description="allowed values in the fit")
 
 
 class Channel(Strict):
     """A category of events, fitted together with the others."""
 
-    name: str
-    select: str | None = None
+    name: str = Field(description="unique")
+    select: str | None = Field(
+        None, description="expression of columns, applied again after each variation (default: all events)"
+    )
     label: str | None = Field(None, description="name on figures")
     edges: list[Finite] | None = Field(None, description="bin edges of the summary; chosen by verax unless given")
 
@@ -138,7 +140,9 @@ class Channel(Strict):
 class Summary(Strict):
     """The number per event that is histogrammed."""
 
-    kind: Literal["classifier", "column", "function"] = "classifier"
+    kind: Literal["classifier", "column", "function"] = Field(
+        "classifier", description="a network trained here, a column, or a callable of yours"
+    )
     column: str | None = Field(None, description="kind: column — a feature or a derived column")
     function: Function | None = Field(None, description="kind: function — callable: x[event, feature] → score[event]")
     label: str = Field("Network score", description="name on figures, with its unit")
@@ -148,23 +152,25 @@ class Summary(Strict):
 class Learn(Strict):
     """The classifier: an ensemble per fold; each event is scored by networks that never saw it."""
 
-    folds: Annotated[int, Field(ge=2)] = 3
-    members: Count = 5
-    bootstrap: bool = True
-    width: Count = 64
-    depth: Count = 2
-    epochs: Count = 60
-    patience: Count = 8
-    batch: Count = 512
-    learning_rate: Width = 2e-3
+    folds: Annotated[int, Field(ge=2)] = Field(
+        3, description="an event of fold i is scored by networks trained on the others"
+    )
+    members: Count = Field(5, description="networks per fold")
+    bootstrap: bool = Field(True, description="train each member on its own Poisson replica of the events")
+    width: Count = Field(64, description="units of a hidden layer")
+    depth: Count = Field(2, description="hidden layers")
+    epochs: Count = Field(60, description="most epochs")
+    patience: Count = Field(8, description="epochs without improvement after which training stops")
+    batch: Count = Field(512, description="rows per step")
+    learning_rate: Width = Field(2e-3, description="of AdamW")
     max_events: Count = Field(2_000_000, description="rows used for training; a longer table is thinned evenly")
 
 
 class Binning(Strict):
     """How bin edges are chosen where a channel gives none."""
 
-    max_bins: Count = 10
-    fine_bins: Count = 400
+    max_bins: Count = Field(10, description="most bins of a channel")
+    fine_bins: Count = Field(400, description="equal bins of the summary's range whose edges may be chosen")
     min_effective: Width = Field(10.0, description="least effective number of simulated background events in a bin")
     max_relative_error: Width = Field(0.3, description="largest relative simulation error of the background in a bin")
 
@@ -172,9 +178,9 @@ class Binning(Strict):
 class Infer(Strict):
     """What is asked of the likelihood."""
 
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.6827
-    scan_points: Annotated[int, Field(ge=5)] = 41
-    simulation_statistics: bool = True
+    level: Annotated[float, Field(gt=0, lt=1)] = Field(0.6827, description="confidence level of intervals")
+    scan_points: Annotated[int, Field(ge=5)] = Field(41, description="points of the scan of t")
+    simulation_statistics: bool = Field(True, description="one γ per bin for the statistics of the simulation")
 
 
 class Check(Strict):
@@ -188,10 +194,10 @@ class Check(Strict):
 class Report(Strict):
     """Words on the report and the figures; changing them redoes only the report."""
 
-    experiment: str = ""
+    experiment: str = Field("", description="bold word above each figure")
     luminosity: str = Field("", description="e.g. 20.3 fb⁻¹ (8 TeV)")
-    process_labels: dict[str, str] = {}
-    notes: list[str] = []
+    process_labels: dict[str, str] = Field({}, description="how process names are written")
+    notes: list[str] = Field([], description="lines added to the head of the report")
 
 
 class PseudoExperiment(Strict):
@@ -203,26 +209,34 @@ class PseudoExperiment(Strict):
 class Analysis(Strict):
     """Everything that a measurement depends on."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    title: str
-    seed: int = 0
-    dataset: Dataset | None = None
-    samples: list[Sample] = []
-    observed: Source | Literal["asimov"] = "asimov"
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(
+        description="names the run folder, runs/NAME"
+    )
+    title: str = Field(description="heading of the report")
+    seed: int = Field(0, description="of all random numbers")
+    dataset: Dataset | None = Field(None, description="a data set that verax knows, instead of samples")
+    samples: list[Sample] = Field([], description="simulated events, in any number of files and processes")
+    observed: Source | Literal["asimov"] = Field("asimov", description="files of observed events, or asimov")
     blind: bool = Field(True, description="with observed files: show expected results only until this is false")
-    pseudo_experiment: PseudoExperiment | None = None
+    pseudo_experiment: PseudoExperiment | None = Field(None, description="also measure one drawn at a known truth")
     poi: Factor
-    normalisations: list[Factor] = []
+    normalisations: list[Factor] = Field([], description="further normalisations that float freely in the fit")
     layout: Literal["higgsml", "fair_universe"] | None = Field(None, description="names of four-vector columns")
     number: str | None = Field(None, description="event-number column (default: the row number)")
     derived: dict[str, str] = Field({}, description="columns computed from others, again after each variation")
-    features: list[str] = Field(min_length=1)
+    features: list[str] = Field(
+        min_length=1, description="columns that the classifier or your function reads, in this order"
+    )
     unaffected: list[str] = Field([], description="features that no systematic changes, on your word")
-    nonfinite: Literal["error", "drop"] = "error"
+    nonfinite: Literal["error", "drop"] = Field(
+        "error", description="rows with NaN or infinities: an error, or counted and dropped"
+    )
     missing: Finite | None = Field(None, description="value that stands for 'not there' in feature columns")
-    chunk: Count = 65536
-    channels: list[Channel] = [Channel(name="all")]
-    systematics: list[Systematics] = []
+    chunk: Count = Field(65536, description="rows read at once; results do not depend on it")
+    channels: list[Channel] = Field(
+        [Channel(name="all")], description="categories; an event belongs to the first whose selection it passes"
+    )
+    systematics: list[Systematics] = Field([], description="sources of systematic uncertainty")
     summary: Summary = Summary()
     learn: Learn = Learn()
     binning: Binning = Binning()
