@@ -52,6 +52,6 @@ def show(measurement: Measurement, folder: Path) -> None:
     """The result in short, and where the rest is."""
     for table in measurement.tables:
         rich.print(to_rich(table))
-    if measurement.warnings:
-        rich.print(f"{len(measurement.warnings)} warnings, listed at the end of the report")
+    if number := len(measurement.warnings):
+        rich.print(f"{number} warning{'s' * (number > 1)}, listed at the end of the report")
     rich.print(f"report: {folder / 'report.html'}")

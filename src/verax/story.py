@@ -118,8 +118,8 @@ class Story:
                 f"This analysis is blind: its {self.table.observed} observed events were read and checked, but neither "
                 "histogrammed nor fitted. All results are expected ones; set `blind: false` to look.",
             )
-        if warnings := self.warnings():
-            lines.append(f"{len(warnings)} warnings are listed at the end; read them before using a number.")
+        if number := len(self.warnings()):
+            lines.append(f"Warnings, listed at the end: {number}. Read them before using a number.")
         return [*lines, *a.report.notes]
 
     def headline(self) -> tables.Table:
