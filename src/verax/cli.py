@@ -77,6 +77,81 @@ def _work(until: str) -> Any:
     return command
 
 
+WORKSPACE_VERBS = {
+    "scan": "Profile likelihood ratio of the parameter of interest.",
+    "breakdown": "Uncertainty by source, by both definitions.",
+    "ranking": "Pulls, and impacts from refits.",
+    "limit": "CLs upper limit, observed and expected; by toys with --toys.",
+    "toys": "Coverage of the interval from pseudo-experiments.",
+    "gof": "Goodness of fit against the saturated model; by toys with --toys.",
+}
+"""Questions about a pyhf workspace; `fit` is one too, when it is given a workspace."""
+
+Workspace = Annotated[Path, typer.Argument(metavar="WORKSPACE.json", help="pyhf workspace; - reads standard input")]
+Poi = Annotated[
+    str | None, typer.Option("--poi", metavar="NAME", help="parameter of interest (default: the measurement's)")
+]
+Measurement = Annotated[str | None, typer.Option("--measurement", metavar="NAME", help="default: the first")]
+DataChoice = Annotated[
+    str, typer.Option("--data", metavar="observed|asimov|FILE", help="FILE: JSON, counts by channel")
+]
+Fixed = Annotated[list[str] | None, typer.Option("--fixed", metavar="NAME=VALUE", help="hold a parameter (fit only)")]
+Patch = Annotated[str | None, typer.Option("--patch", metavar="FILE", help="JSON patch, or a patch set")]
+PatchName = Annotated[str | None, typer.Option("--patchname", metavar="NAME", help="which patch of the set")]
+Level = Annotated[float | None, typer.Option("--level", help="confidence level (default: 0.6827; limit: 0.95)")]
+Toys = Annotated[int, typer.Option("--toys", min=0, help="number of pseudo-experiments")]
+Seed = Annotated[int, typer.Option("--seed", help="of the pseudo-experiments")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON instead of tables")]
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="draw a figure: PDF, PNG or SVG")]
+
+
+def _question(verb: str) -> Any:
+    """The command that answers one question about a workspace."""
+
+    def command(
+        workspace: Workspace,
+        poi: Poi = None,
+        data: DataChoice = "observed",
+        fixed: Fixed = None,
+        patch: Patch = None,
+        patchname: PatchName = None,
+        measurement: Measurement = None,
+        level: Level = None,
+        toys: Toys = 0,
+        seed: Seed = 0,
+        as_json: Json = False,
+        plot: Plot = None,
+    ) -> None:
+        _enable_compilation_cache()
+        from verax import console, questions
+
+        if fixed and verb != "fit":
+            raise InputError("--fixed", f"with `{verb}`", "only with `fit`", "leave it out")
+        found = questions.answer(
+            verb,
+            str(workspace),
+            measurement=measurement,
+            patch=patch,
+            patchname=patchname,
+            poi=poi,
+            data=data,
+            fixed=fixed or [],
+            level=level,
+            toys=toys,
+            seed=seed,
+        )
+        console.show_answer(found, as_json=as_json, plot=plot)
+
+    return command
+
+
+def _route(given: list[str]) -> list[str]:
+    """``fit`` is about a workspace where a JSON file or standard input is given, else about an analysis."""
+    if given[:1] == ["fit"] and any(a == "-" or a.endswith(".json") for a in given[1:2]):
+        return [FIT_WORKSPACE, *given[1:]]
+    return given
+
+
 for verb, stage, text in (
     ("run", "report", "All stages: from events to report.html, results.json, workspace.json and figures."),
     ("simulate", "simulate", "Read the events of every sample into one table."),
@@ -87,6 +162,12 @@ for verb, stage, text in (
     ("report", "report", "Write the report."),
 ):
     app.command(verb, help=text)(_work(stage))
+
+
+FIT_WORKSPACE = "fit WORKSPACE.json"
+app.command(FIT_WORKSPACE, help="Best fit, interval and significance of a pyhf workspace.")(_question("fit"))
+for verb, text in WORKSPACE_VERBS.items():
+    app.command(verb, help=text)(_question(verb))
 
 
 @config_app.command("schema")
@@ -131,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in given
     given = [a for a in given if a != "--debug"]
     try:
-        app(given)
+        app(_route(given))
     except Exception as error:
         if debug:
             raise

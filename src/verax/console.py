@@ -1,5 +1,6 @@
 """What a person sees in the terminal: progress while a run works, and its result in short."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from verax.errors import InputError
+from verax.questions import Answer
+from verax.report.record import plain
 from verax.report.show import to_rich
+from verax.report.style import drawing
 from verax.store import Progress
 from verax.story import Measurement
 
@@ -55,3 +60,25 @@ def show(measurement: Measurement, folder: Path) -> None:
     if number := len(measurement.warnings):
         rich.print(f"{number} warning{'s' * (number > 1)}, listed at the end of the report")
     rich.print(f"report: {folder / 'report.html'}")
+
+
+def show_answer(answer: Answer, *, as_json: bool, plot: Path | None) -> None:
+    """An answer about a workspace: tables or JSON on standard output, and its figure in a file.
+
+    Raises
+    ------
+    InputError : for a figure where there is none to draw, or of an unknown format
+    """
+    if as_json:
+        print(json.dumps(plain(answer.content), sort_keys=True, ensure_ascii=False))
+    else:
+        for table in answer.tables:
+            rich.print(to_rich(table))
+    if plot is None:
+        return
+    if answer.draw is None:
+        raise InputError("--plot", "an answer without a figure", "fit, scan, breakdown, ranking or limit")
+    if plot.suffix not in (".pdf", ".png", ".svg"):
+        raise InputError("--plot", f"the ending '{plot.suffix}'", ".pdf, .png or .svg")
+    with drawing():
+        answer.draw().savefig(plot)
