@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from verax.errors import InputError
 from verax.report.numbers import decimals, number
@@ -143,7 +144,8 @@ def limits(
             axes.plot(where, line, color=SIGNAL, lw=1.5, ls=(0, (1, 1)), zorder=3)
     if line is not None:
         handles.append(Line2D([], [], color=SIGNAL, lw=1.5, ls="-" if named else (0, (1, 1)), label=reference_label))
-    (axes.set_xscale if named else axes.set_yscale)("log" if logarithmic else "linear")
+    if logarithmic:
+        _log(axes.xaxis if named else axes.yaxis, named, high < 100 * low)
     start = 0.6 * low if logarithmic else 0.0
     curves = np.vstack([a for a in (bands, observed, line) if a is not None])
     if named:
@@ -186,6 +188,15 @@ def _band(axes: Axes, x: FloatArray, ordered: FloatArray) -> None:
     for k, colour in ((0, TWO_SIGMA), (1, ONE_SIGMA)):
         axes.fill_between(x, ordered[k], ordered[4 - k], color=colour, lw=0)
     axes.plot(x, ordered[2], color="black", lw=1.5, ls=DASH, zorder=3)
+
+
+def _log(axis: Axis, horizontal: bool, short: bool) -> None:
+    """A logarithmic axis; a short one has labels at 1, 2, 5 of each decade, in plain numbers."""
+    (axis.axes.set_xscale if horizontal else axis.axes.set_yscale)("log")
+    if short:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _top(x: FloatArray, curves: FloatArray, start: float, *, rows: int) -> float:
