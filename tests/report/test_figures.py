@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
+import fake_limits
 import fakes
 import matplotlib
 import matplotlib.pyplot as plt
@@ -50,6 +51,29 @@ def score(edges: tuple[float, ...] | None = None, **options) -> Figure:
     return plots.score_distribution(templates, "boosted", **given)
 
 
+MU = np.linspace(0.0, 3.0, 31)
+CHANNELS = ("boosted", "One lepton", "Two leptons", "Combined")
+
+
+def cls(values: np.ndarray = MU) -> Figure:
+    seen, expected = fake_limits.limits()
+    return plots.limit_bands(
+        values, *fake_limits.cls(values), observed_limit=seen, expected_limit=expected, style=STYLE
+    )
+
+
+def mass() -> Figure:
+    m, seen, expected = fake_limits.mass_scan()
+    labels = {"xlabel": "Resonance mass [GeV]", "ylabel": "Limit on σ × B [pb]", "reference_label": "Benchmark model"}
+    return plots.limits(m, seen, expected, reference=2 * np.exp(-m / 250), style=STYLE, **labels)
+
+
+def rows(**options) -> Figure:
+    expected = np.array([1.0, 2.0, 1.2, 0.65]) * np.array([0.54, 0.72, 1.0, 1.39, 1.86])[:, None]
+    seen = np.array([1.1, 2.4, 0.9, 0.7])
+    return plots.limits(CHANNELS, seen, expected, ylabel="Upper limit on μ", reference=1.0, style=STYLE, **options)
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
     "score": score,
     "score blinded": lambda: score(data=None, error=None, stage="Pre-fit"),
@@ -70,6 +94,15 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "reliability": lambda: plots.reliability(diagram(), style=STYLE),
     "reliabilities": lambda: plots.reliability({"Single network": diagram(1.3), "Ensemble": diagram()}, style=STYLE),
     "training": lambda: plots.training_history(fakes.histories(), style=STYLE),
+    "CLs": lambda: cls(),
+    "CLs blind": lambda: plots.limit_bands(MU, None, fake_limits.cls(MU)[1], style=STYLE),
+    "CLs of a short range": lambda: cls(MU[:8]),
+    "limits against mass": lambda: mass(),
+    "limits by channel": lambda: rows(),
+    "limits by channel, wide": lambda: rows(logy=True),
+    "scan in two": lambda: plots.scan2d(
+        *fake_limits.banana(), ("mu", "tes"), best=(1, 0.2), truth=(1.2, 0), style=STYLE
+    ),
 }
 
 
@@ -213,6 +246,57 @@ def test_correlations_keep_what_is_asked_and_leave_out_the_fixed() -> None:
     assert any("5 of 37 parameters" in t.get_text() for t in figure.findobj(Text))
 
 
+def test_bands_lie_where_the_expected_values_are() -> None:
+    seen, expected = fake_limits.cls(MU)
+    for given in (expected, expected[::-1]):  # −2σ first, or last
+        axes = plots.limit_bands(MU, seen, given).axes[0]
+        outer, inner = (c.get_paths()[0].vertices for c in axes.collections[:2])
+        for band, (low, high) in ((outer, (0, 4)), (inner, (1, 3))):
+            at_one = np.sort(np.unique(band[np.isclose(band[:, 0], 1.0), 1]))
+            np.testing.assert_allclose(at_one, expected[[low, high], 10])
+        curves = [line.get_ydata() for line in axes.lines]
+        assert any(np.array_equal(c, seen) for c in curves if len(c) == 31)
+        assert any(np.array_equal(c, expected[2]) for c in curves if len(c) == 31)
+
+
+def test_limits_are_written_with_their_spread() -> None:
+    title = cls().axes[0].get_legend().get_title().get_text()
+    seen, expected = fake_limits.limits()
+    np.testing.assert_allclose(expected[2], 0.55 * 1.959964, rtol=1e-6)  # CLs = 2 Φ(−μ/σ): the two-sided quantile
+    assert f"μ < {seen:.2f}" in title
+    assert "μ < 1.08 +0.42 −0.30" in title
+
+
+def test_rows_of_limits_are_boxes_from_2_to_2_sigma() -> None:
+    axes = rows().axes[0]
+    spans = [(p.get_x(), p.get_x() + p.get_width()) for p in axes.patches]
+    np.testing.assert_allclose(spans[0], (0.54, 1.86))
+    np.testing.assert_allclose(spans[4], (0.72, 1.39))
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["Boosted", *CHANNELS[1:]]
+
+
+def test_contours_lie_at_the_quantiles_of_two_degrees_of_freedom() -> None:
+    """t = a² + b²: circles of radius √2.30 and √5.99."""
+    x = np.linspace(-4.0, 4.0, 161)
+    axes = plots.scan2d(x, x, x[:, None] ** 2 + x[None, :] ** 2, ("a", "b")).axes[0]
+    lines = [c for c in axes.collections if len(c.get_edgecolor()) and len(c.levels) == 1]
+    assert len(lines) == 2
+    for line, level in zip(lines, (0.6827, 0.95), strict=True):
+        radius = np.hypot(*line.get_paths()[0].vertices.T)
+        np.testing.assert_allclose(radius, np.sqrt(-2 * np.log(1 - level)), rtol=1e-3)
+
+
+def test_the_first_parameter_is_on_the_horizontal_axis() -> None:
+    x, y = np.linspace(0.0, 1.0, 30), np.linspace(10.0, 20.0, 40)
+    t = 60.0 * (x[:, None] - 0.5) ** 2 + 0.0 * y[None, :]
+    axes = plots.scan2d(x, y, t, ("a", "b")).axes[0]
+    line = next(c for c in axes.collections if len(c.levels) == 1)
+    np.testing.assert_allclose(
+        abs(line.get_paths()[0].vertices[:, 0] - 0.5), np.sqrt(chi2.ppf(0.6827, 2) / 60), rtol=0.02
+    )
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("a", "b")
+
+
 def test_coverage_without_any_good_interval_says_so() -> None:
     nan = float("nan")
     figure = plots.coverage({"μ = 1": Coverage(0.6827, nan, nan, nan, nan, 0, 50)})
@@ -238,6 +322,12 @@ def test_a_dollar_in_a_name_is_no_formula() -> None:
         (lambda: plots.coverage({}), "one truth or more"),
         (lambda: plots.reliability({}), "one or more"),
         (lambda: plots.training_history({}), "one or more"),
+        (lambda: plots.limit_bands(MU[::-1], None, np.ones((5, 31))), "increasing points"),
+        (lambda: plots.scan2d(MU, MU[::-1], np.ones((31, 31)), ("a", "b")), "increasing values"),
+        (lambda: plots.scan2d(MU, MU, np.ones((31, 31)), ("a",)), "two names"),
+        (lambda: plots.scan2d(MU, MU, np.ones((31, 31)), ("a", "b"), levels=(0.95, 0.68)), "increasing levels"),
+        (lambda: plots.scan2d(MU[:1], MU, np.ones((1, 31)), ("a", "b")), "one t at each point"),
+        (lambda: plots.limits((), None, np.ones((5, 0))), "one or more"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(call: Callable[[], Figure], said: str) -> None:
@@ -267,6 +357,14 @@ FAILED = {
     "failed training": lambda: plots.training_history({"a": [History(NAN4, NAN4, -1, "not finite", "x")]}),
     "no validation": lambda: plots.training_history({"a": [History(np.arange(4.0), NAN4, 3, "epochs")]}),
     "no events": lambda: plots.reliability(reliability(np.zeros(0), np.zeros(0, bool), np.zeros(0))),
+    "failed limit": lambda: plots.limit_bands(
+        MU, np.full(31, np.nan), np.full((5, 31), np.nan), observed_limit=np.nan, expected_limit=np.full(5, np.nan)
+    ),
+    "one point": lambda: plots.limit_bands(MU[:1], MU[:1], np.ones((5, 1))),
+    "failed limits": lambda: plots.limits(("a", "b"), NAN4[:2], np.full((5, 2), np.nan)),
+    "one mass": lambda: plots.limits(MU[1:2], None, np.ones((5, 1))),
+    "failed 2D scan": lambda: plots.scan2d(MU, MU, np.full((31, 31), np.nan), ("a", "b")),
+    "flat 2D scan": lambda: plots.scan2d(MU, MU, np.zeros((31, 31)), ("a", "b"), best=(np.nan, 1.0)),
     "infinite width": lambda: plots.coverage({"μ = 1": Coverage(0.68, 1.0, 0.05, np.inf, np.nan, 80, 3)}),
 }
 
