@@ -4,6 +4,7 @@ import copy
 import gzip
 import json
 
+import jax
 import numpy as np
 import pyhf
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from verax.model import from_pyhf, to_pyhf
 from verax.model.interpolate import code0, code1, code2, code4, code4p
 from verax.model.likelihood import Data
+from workspaces import EXAMPLES
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")
 
@@ -61,164 +63,35 @@ def random_params(model, rng, *, reach=1.5):
     return params
 
 
+@jax.jit
+def _values(model, data, theta):
+    def one(vector):
+        params = dict(zip(model.names, vector, strict=True))
+        return model.log_density(vector, data), model.profiled(params, data)
+
+    return jax.vmap(one)(theta)
+
+
+def values(model, data, points):
+    """Log L and γ̂ at some points, in one compiled pass."""
+    with jax.enable_x64(True):
+        theta = np.array([[params[name] for name in model.names] for params in points])
+        return tuple(np.asarray(x) for x in _values(model, data, theta))
+
+
 def compare(spec, *, points=5, normsys="code4", histosys="code4p", reach=1.5, **which):
     model, data, _ = from_pyhf(spec, normsys=CODES[normsys], histosys=CODES[histosys], **which)
     referee = Referee(spec, normsys=normsys, histosys=histosys, **which)
     rng = np.random.default_rng(5)
-    ours, theirs = [], []
-    for _ in range(points):
-        params = random_params(model, rng, reach=reach)
-        gamma = model.profiled(params, data) if model.simulation_statistics else None
-        ours.append(float(model.log_prob(params, data)))
-        theirs.append(referee.log_prob(model, params, gamma))
+    points = [random_params(model, rng, reach=reach) for _ in range(points)]
+    ours, gammas = values(model, data, points)
+    theirs = [referee.log_prob(model, params, gamma) for params, gamma in zip(points, gammas, strict=True)]
     assert np.isfinite(theirs).all()
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
     free = {p.name for p in model.parameters}
     profiled = {m.name for m in model.modifiers if m.first < 0}
     assert {n for n in referee.names if n.split("[")[0] not in profiled} == free
     return model, data, referee
-
-
-def sample(name, data, *modifiers):
-    return {"name": name, "data": data, "modifiers": [{"name": n, "type": t, "data": d} for n, t, d in modifiers]}
-
-
-def workspace(channels, *, parameters=(), poi="mu", observations=None):
-    """A workspace from {channel: [samples]}; observed are the rounded nominal counts, and a few more."""
-    observations = observations or {
-        c: [round(sum(x) + 2.0) for x in zip(*(s["data"] for s in samples), strict=True)]
-        for c, samples in channels.items()
-    }
-    return {
-        "version": "1.0.0",
-        "channels": [{"name": c, "samples": list(samples)} for c, samples in channels.items()],
-        "observations": [{"name": c, "data": list(d)} for c, d in observations.items()],
-        "measurements": [{"name": "m", "config": {"poi": poi, "parameters": list(parameters)}}],
-    }
-
-
-MU = ("mu", "normfactor", None)
-LUMI = {"name": "lumi", "inits": [1.1], "bounds": [[0.5, 1.5]], "auxdata": [1.05], "sigmas": [0.03]}
-EXAMPLES = {
-    "normfactor": workspace({"a": [sample("s", [5.0, 6.0], MU), sample("b", [50.0, 60.0], ("k", "normfactor", None))]}),
-    "normfactor in one channel": workspace(
-        {
-            "a": [sample("s", [5.0, 6.0], MU), sample("b", [50.0, 60.0], ("k", "normfactor", None))],
-            "c": [sample("b", [70.0, 30.0, 20.0]), sample("s", [1.0, 2.0, 3.0], MU, ("k", "normfactor", None))],
-        }
-    ),
-    "lumi": workspace(
-        {"a": [sample("s", [5.0, 6.0], MU, ("lumi", "lumi", None)), sample("b", [50.0, 60.0])]}, parameters=[LUMI]
-    ),
-    "normsys and histosys": workspace(
-        {
-            "a": [
-                sample("s", [5.0, 6.0], MU, ("n", "normsys", {"hi": 1.2, "lo": 0.7})),
-                sample("b", [50.0, 60.0], ("n", "histosys", {"hi_data": [55.0, 57.0], "lo_data": [44.0, 61.0]})),
-            ],
-            "c": [
-                sample("b", [70.0], ("n", "normsys", {"hi": 0.9, "lo": 1.2}), ("o", "normsys", {"hi": 1.0, "lo": 1.0}))
-            ],
-        }
-    ),
-    "shapefactor": workspace(
-        {
-            "a": [sample("s", [5.0, 6.0], MU), sample("b", [50.0, 60.0], ("f", "shapefactor", None))],
-            "c": [sample("b", [70.0, 40.0], ("f", "shapefactor", None))],
-        }
-    ),
-    "shapesys": workspace(
-        {
-            "a": [
-                sample("s", [5.0, 6.0, 2.0, 1.0], MU),
-                sample("b", [50.0, 60.0, 20.0, 0.0], ("e", "shapesys", [5.0, 3.0, 0.0, 2.0])),
-            ],
-        }
-    ),
-    "two shapesys": workspace(
-        {
-            "a": [
-                sample("s", [5.0, 6.0], MU, ("d", "shapesys", [1.0, 0.5])),
-                sample("b", [50.0, 60.0], ("e", "shapesys", [5.0, 3.0])),
-            ],
-        }
-    ),
-    "staterror": workspace(
-        {
-            "a": [
-                sample("s", [5.0, 6.0, 1.0], MU, ("st", "staterror", [0.5, 0.4, 0.0])),
-                sample("b", [50.0, 60.0, 3.0], ("st", "staterror", [5.0, 3.0, 0.0])),
-            ],
-        }
-    ),
-    "staterror of some samples": workspace(
-        {
-            "a": [
-                sample("s", [5.0, 6.0, 4.0], MU),
-                sample("b", [50.0, 60.0, 0.0], ("st", "staterror", [5.0, 3.0, 1.0])),
-                sample(
-                    "o",
-                    [10.0, 9.0, 0.0],
-                    ("st", "staterror", [2.0, 1.0, 1.0]),
-                    ("x", "normsys", {"hi": 1.2, "lo": 0.7}),
-                ),
-            ],
-        }
-    ),
-    "staterror across channels": workspace(
-        {
-            "z": [sample("s", [5.0, 6.0], MU), sample("b", [50.0, 60.0], ("st", "staterror", [5.0, 3.0]))],
-            "a": [sample("b", [20.0], ("st", "staterror", [1.5]))],
-        }
-    ),
-    "staterror and shapesys": workspace(
-        {
-            "a": [
-                sample("s", [5.0, 6.0], MU, ("st", "staterror", [0.5, 0.4])),
-                sample("b", [50.0, 60.0], ("st", "staterror", [5.0, 3.0]), ("e", "shapesys", [4.0, 2.0])),
-            ],
-        }
-    ),
-    "staterror with settings": workspace(
-        {"a": [sample("s", [5.0, 6.0], MU), sample("b", [50.0, 60.0], ("st", "staterror", [5.0, 3.0]))]},
-        parameters=[{"name": "st", "auxdata": [0.9, 1.2], "sigmas": [0.2, 0.3]}],
-    ),
-    "staterror with bounds": workspace(
-        {"a": [sample("s", [5.0, 6.0], MU), sample("b", [50.0, 60.0], ("st", "staterror", [5.0, 0.0]))]},
-        parameters=[{"name": "st", "bounds": [[0.5, 1.5], [0.5, 1.5]], "inits": [0.9, 1.0]}],
-    ),
-    "fixed": workspace(
-        {
-            "a": [
-                sample("s", [5.0, 6.0], MU, ("n", "normsys", {"hi": 1.2, "lo": 0.7})),
-                sample("b", [50.0, 60.0], ("st", "staterror", [5.0, 3.0]), ("k", "normfactor", None)),
-            ]
-        },
-        parameters=[
-            {"name": "n", "inits": [0.5], "auxdata": [0.3], "fixed": True},
-            {"name": "st", "fixed": True},
-            {"name": "k", "inits": [1.3], "bounds": [[0.0, 5.0]]},
-        ],
-    ),
-    "everything": workspace(
-        {
-            "a": [
-                sample("s", [5.0, 6.0], MU, ("lumi", "lumi", None), ("n", "normsys", {"hi": 1.2, "lo": 0.7})),
-                sample(
-                    "b",
-                    [50.0, 60.0],
-                    ("n", "histosys", {"hi_data": [55.0, 57.0], "lo_data": [44.0, 61.0]}),
-                    ("f", "shapefactor", None),
-                    ("e", "shapesys", [4.0, 2.0]),
-                    ("st", "staterror", [5.0, 3.0]),
-                ),
-                sample("o", [9.0, 3.0], ("st", "staterror", [2.0, 1.0]), ("lumi", "lumi", None)),
-            ],
-            "Z": [sample("b", [20.0, 30.0, 40.0], ("f", "shapefactor", None), ("k", "normfactor", None))],
-        },
-        parameters=[LUMI],
-    ),
-}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -247,8 +120,8 @@ def test_there_and_back(name):
         assert ours[0] == pytest.approx(ours[1], rel=1e-12)
     assert before.model.config.poi_name == after.model.config.poi_name
     again, same, _ = from_pyhf(to_pyhf(model, data, poi=poi))
-    params = random_params(model, rng)
-    assert float(again.log_prob(params, same)) == pytest.approx(float(model.log_prob(params, data)), rel=1e-13)
+    points = [random_params(model, rng)]
+    assert values(again, same, points)[0] == pytest.approx(values(model, data, points)[0], rel=1e-13)
 
 
 def test_settings_of_the_measurement():

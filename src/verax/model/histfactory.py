@@ -52,7 +52,7 @@ def from_pyhf(
     *,
     measurement: str | None = None,
     poi: str | None = None,
-    patch: list[Json] | Json | None = None,
+    patch: Any = None,
     patchname: str | None = None,
     normsys: Codes = code4,
     histosys: Codes = code4p,

@@ -39,7 +39,7 @@ def read_json(source: str | Path) -> Any:
         raise InputError(where, seen, "JSON", "the file is cut short" if cut else "") from None
 
 
-def patched(workspace: Json, patch: Sequence[Json] | Json, *, name: str | None = None) -> Json:
+def patched(workspace: Json, patch: Any, *, name: str | None = None) -> Json:
     """The workspace with a JSON patch (a list of operations), or with one patch of a patch set, applied to a copy.
 
     Raises
@@ -49,7 +49,7 @@ def patched(workspace: Json, patch: Sequence[Json] | Json, *, name: str | None =
     """
     import jsonpatch
 
-    where = "patch"
+    where, operations = "patch", patch
     if isinstance(patch, Mapping):
         found = {}
         for entry in _items(patch, "patches", "patch set"):
@@ -61,14 +61,15 @@ def patched(workspace: Json, patch: Sequence[Json] | Json, *, name: str | None =
             raise InputError("patch set", f"{len(found)} patches", "the name of one", nearest("", found))
         check_known([name], found, "patch set", "patch")
         metadata = patch.get("metadata")
-        for kind, digest in (metadata.get("digests", {}) if isinstance(metadata, Mapping) else {}).items():
+        digests = metadata.get("digests") if isinstance(metadata, Mapping) else None
+        for kind, digest in digests.items() if isinstance(digests, Mapping) else ():
             if kind in ("md5", "sha256") and _digest(workspace, kind) != digest:
                 seen = f"{kind} {_digest(workspace, kind)} of the workspace"
                 raise InputError("patch set", seen, f"{digest}", "it was made for another workspace")
-        where, patch = f"patch '{name}'", found[str(name)]
+        where, operations = f"patch '{name}'", found[str(name)]
     try:
-        changed: Json = jsonpatch.apply_patch(copy.deepcopy(workspace), list(patch))
-    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, KeyError, TypeError) as error:
+        changed: Json = jsonpatch.apply_patch(copy.deepcopy(workspace), [*operations])
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, LookupError, TypeError, ValueError) as error:
         line = " ".join(str(error).split())
         raise InputError(where, line[:200], "operations that apply to this workspace") from None
     return changed
