@@ -96,6 +96,7 @@ def minimise(
     auxiliary = np.broadcast_to(data.auxiliary, (lanes, data.auxiliary.shape[-1]))
     lower, upper = bounds(model)
     start = np.where(free, np.clip(start, lower, upper), start)
+    free = free & (lower < upper)  # bounds without width fix a parameter
     done = Lanes(
         theta=start.copy(),
         slope=np.full((lanes, size), np.nan),

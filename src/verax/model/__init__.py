@@ -9,6 +9,8 @@ from verax.model.arrange import select as select
 from verax.model.binned import BinnedLikelihood as BinnedLikelihood
 from verax.model.binned import binned_likelihood as binned_likelihood
 from verax.model.combine import combine as combine
+from verax.model.histfactory import Imported as Imported
+from verax.model.histfactory import from_pyhf as from_pyhf
 from verax.model.likelihood import AbstractLikelihood as AbstractLikelihood
 from verax.model.likelihood import Data as Data
 from verax.model.prune import Pruned as Pruned

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from verax.errors import InputError, check_known
-from verax.model.cells import acts, cells, systematic
+from verax.model.treatment import acts, cells, systematic
 from verax.model.templates import Templates
 
 

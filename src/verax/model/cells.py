@@ -1,43 +1,79 @@
-"""What the treatments of templates share: their arrays on the host, and where a systematic acts."""
+"""Factors of single bins as explicit parameters: free shapes, and bin errors that have no closed form."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
-from verax.errors import check_known
-from verax.model.templates import Templates
-
-
-class Cells(NamedTuple):
-    """The arrays of templates as NumPy float64: nominal and variance [process, bin], up and down [systematic, …]."""
-
-    nominal: np.ndarray
-    variance: np.ndarray
-    up: np.ndarray
-    down: np.ndarray
+from verax.arrays import Array
 
 
-def cells(templates: Templates) -> Cells:
-    """Copies of the arrays, which the caller may change."""
-    t = templates
-    return Cells(*(np.array(x, np.float64) for x in (t.nominal, t.variance, t.up, t.down)))
+@dataclass(frozen=True)
+class CellModifier:
+    """A modifier that acts bin by bin on one process in one channel, as the workspace had it.
 
-
-def systematic(templates: Templates, name: str, where: str) -> int:
-    """The place of a systematic on its axis.
-
-    Raises
-    ------
-    InputError : for an unknown name, with its nearest neighbour
+    Parameters
+    ----------
+    kind : "shapefactor", "shapesys" or "staterror"
+    channel, process : their places in the model
+    data : absolute errors per bin; empty for ``shapefactor``
+    first : number of its first explicit cell parameter; −1 where its γ are profiled
     """
-    names = [p.name for p in templates.systematics]
-    check_known([name], names, where, "systematic")
-    return names.index(name)
+
+    kind: str
+    name: str
+    channel: int
+    process: int
+    data: tuple[float, ...]
+    first: int
 
 
-def acts(templates: Templates) -> np.ndarray:
-    """Whether a systematic changes a process in a channel at all: [systematic, process, channel]."""
-    nominal, _, up, down = cells(templates)
-    moved = (up != nominal) | (down != nominal)
-    found = [moved[:, :, where].any(axis=2) for where in templates.slices().values()]
-    return np.stack(found, axis=2) if found else np.zeros((*moved.shape[:2], 0), bool)
+def _padded(kappa: Float[Array, " cell"]) -> Array:
+    """With a last entry 1, the factor of a slot that is empty."""
+    return jnp.concatenate([kappa, jnp.ones(1, kappa.dtype)])
+
+
+def cell_factor(kappa: Float[Array, " cell"], slots: Int[Array, "slot process bin"]) -> Float[Array, "process bin"]:
+    """Product of the cell parameters that act on each process in each bin; ``slots`` holds their numbers."""
+    return jnp.prod(_padded(kappa)[slots], axis=0)
+
+
+def cell_slopes(
+    kappa: Float[Array, " cell"],
+    slots: Int[Array, "slot process bin"],
+    rate: Float[Array, "process bin"],
+    parts: list[Float[Array, "process bin"]],
+) -> list[Float[Array, "cell bin"]]:
+    """∂(Σ_process part · rate · factor)/∂κ in each bin, for each of the ``parts``; ``rate`` is without the factor."""
+    factors, n = _padded(kappa)[slots], kappa.shape[0]
+    bins = np.broadcast_to(np.arange(rate.shape[1]), rate.shape)
+    slopes = [jnp.zeros((n + 1, rate.shape[1]), rate.dtype) for _ in parts]
+    for s in range(slots.shape[0]):
+        change = rate * _product(factors, s)
+        slopes = [slope.at[slots[s], bins].add(change * part) for slope, part in zip(slopes, parts, strict=True)]
+    return [slope[:n] for slope in slopes]
+
+
+def cell_bending(
+    kappa: Float[Array, " cell"],
+    slots: Int[Array, "slot process bin"],
+    rate: Float[Array, "process bin"],
+    rate_slopes: Float[Array, "parameter process bin"],
+    weight: Float[Array, "process bin"],
+) -> tuple[Float[Array, "parameter cell"], Float[Array, "cell cell"]]:
+    """Σ weight · ∂∂(rate · factor): mixed with the other parameters, and among cell parameters."""
+    factors, n = _padded(kappa)[slots], kappa.shape[0]
+    mixed = jnp.zeros((rate_slopes.shape[0], n + 1), rate.dtype)
+    among = jnp.zeros((n + 1, n + 1), rate.dtype)
+    for s in range(slots.shape[0]):
+        mixed = mixed.at[:, slots[s]].add(rate_slopes * (weight * _product(factors, s)))
+        for r in range(slots.shape[0]):
+            if r != s:
+                among = among.at[slots[s], slots[r]].add(weight * rate * _product(factors, s, r))
+    return mixed[:, :n], among[:n, :n]
+
+
+def _product(factors: Float[Array, "slot process bin"], *without: int) -> Array:
+    keep = [k for k in range(factors.shape[0]) if k not in without]
+    return jnp.prod(factors[np.array(keep, int)], axis=0)

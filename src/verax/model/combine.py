@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from verax.errors import InputError
-from verax.model.cells import cells
+from verax.model.treatment import cells
 from verax.model.templates import Templates
 
 

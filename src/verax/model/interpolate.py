@@ -70,3 +70,42 @@ def code4(
         jnp.where(inside, slope, rate * outside),
         jnp.where(inside, bend, rate**2 * outside),
     )
+
+
+def code0(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "*a"], Float[Array, "*a"]]:
+    """The even part g(α) of code 0, piecewise linear: |α|; its slope jumps at 0."""
+    return jnp.abs(alpha), jnp.sign(alpha), jnp.zeros_like(alpha)
+
+
+def code2(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "*a"], Float[Array, "*a"]]:
+    """The even part g(α) of code 2: α² inside [−1, 1], 2|α| − 1 outside, as in ROOT.
+
+    (pyhf 0.7 leaves out the value at ±1 outside [−1, 1], which makes the template jump.)
+
+    >>> [float(v) for v in code2(np.asarray(-2.0))]
+    [3.0, -2.0, 0.0]
+    """
+    size = jnp.abs(alpha)
+    inside = size <= 1
+    return (
+        jnp.where(inside, alpha**2, 2 * size - 1),
+        jnp.where(inside, 2 * alpha, 2 * jnp.sign(alpha)),
+        jnp.where(inside, 2.0, 0.0) * jnp.ones_like(alpha),
+    )
+
+
+def code1(
+    alpha: Float[Array, " systematic"],
+    log_up: Float[Array, "systematic process channel"],
+    log_down: Float[Array, "systematic process channel"],
+    coefficients: Float[Array, "6 systematic process channel"],
+) -> tuple[
+    Float[Array, "systematic process channel"],
+    Float[Array, "systematic process channel"],
+    Float[Array, "systematic process channel"],
+]:
+    """Code 1, a factor: up^α for α > 0, down^−α otherwise; its slope jumps at 0. ``coefficients`` are not used."""
+    a = alpha[:, None, None]
+    rate = jnp.where(a > 0, log_up, -log_down)
+    value = jnp.exp(a * rate)
+    return value, rate * value, rate**2 * value

@@ -1,5 +1,6 @@
 """Poisson terms of bins with simulation statistics: one γ per bin, profiled in closed form (arXiv:1103.0354, §5)."""
 
+import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Float
@@ -77,3 +78,72 @@ def bin_terms(
         bend * rate1**2 + slope * rate2,
         rate1**2 / (rate * (1 + rate * variance)),
     )
+
+
+def subset_gamma(
+    scaled: Float[Array, " bin"],
+    other: Float[Array, " bin"],
+    count: Float[Array, " bin"],
+    auxiliary: Float[Array, " bin"],
+    width: Float[Array, " bin"],
+    tau: Float[Array, " bin"],
+) -> Float[Array, " bin"]:
+    """γ̂ ≥ 0 where it multiplies only some processes and its constraint is Gaussian (width > 0) or Poisson (τ > 0).
+
+    With P(auxiliary; τγ) the equation is (S + τ)S γ² + [(S + τ)T − (n + a)S] γ − aT = 0. Where both are 0, γ is its
+    auxiliary value. The larger root keeps γS + T ≥ 0 also for T < 0.
+    """
+    gaussian = profiled_gamma(scaled, other, count, auxiliary, width)
+    a, both = jnp.where(tau > 0, auxiliary, 1.0), scaled + tau
+    square = both * scaled
+    b = both * other - (count + a) * scaled
+    inside = b**2 + 4 * square * a * other
+    large = jnp.where(inside > 0, jnp.sqrt(jnp.where(inside > 0, inside, 1.0)), 0.0) + abs(b)
+    conjugate = 2 * a * other / jnp.where(large > 0, large, 1.0)
+    poisson = jnp.maximum(jnp.where(b <= 0, large / (2 * square), conjugate), 0.0)
+    return jnp.where(tau > 0, poisson, jnp.where(width > 0, gaussian, auxiliary))
+
+
+def subset_bin_terms(
+    scaled: Float[Array, " bin"],
+    other: Float[Array, " bin"],
+    count: Float[Array, " bin"],
+    auxiliary: Float[Array, " bin"],
+    width: Float[Array, " bin"],
+    tau: Float[Array, " bin"],
+    floor: Float[Array, " bin"],
+) -> tuple[Float[Array, " bin"], Float[Array, "2 bin"], Float[Array, "3 bin"], Float[Array, "3 bin"]]:
+    """As :func:`bin_terms` where γ multiplies a part S of the rate and leaves T: −log of count's and γ's terms per bin,
+    slopes in (S, T), curvatures and expected curvatures in (SS, ST, TT).
+    """
+    fluctuates = (width > 0) | (tau > 0)
+
+    def parts(s: Array, t: Array) -> tuple[Array, Array, Array]:
+        s = jnp.where(fluctuates, positive_rate(s, floor)[0], s)
+        gamma = subset_gamma(jnp.where(fluctuates, s, 1.0), t, count, auxiliary, width, tau)
+        return s, gamma, positive_rate(gamma * s + t, floor)[0]
+
+    def term(s: Array, t: Array) -> Array:
+        _, gamma, mean = parts(s, t)
+        safe_width, is_poisson = jnp.where(width > 0, width, 1.0), tau > 0
+        pull = 0.5 * ((gamma - auxiliary) / safe_width) ** 2 + HALF_LOG_2PI + jnp.log(safe_width)
+        truth = jnp.where(is_poisson, tau * jnp.maximum(gamma, 1e-300), 1.0)
+        observed = jnp.where(is_poisson, auxiliary, 1.0)
+        counted = truth - xlogy(observed, truth) + gammaln(observed + 1)
+        constraint = jnp.where(is_poisson, counted, jnp.where(width > 0, pull, 0.0))
+        return mean - xlogy(count, mean) + gammaln(count + 1) + constraint
+
+    one, zero = jnp.ones_like(scaled), jnp.zeros_like(scaled)
+
+    def both(s: Array, t: Array) -> tuple[Array, tuple[Array, Array]]:
+        value, by_s = jax.jvp(term, (s, t), (one, zero))
+        return value, (by_s, jax.jvp(term, (s, t), (zero, one))[1])
+
+    (value, slope), (_, by_s) = jax.jvp(both, (scaled, other), (one, zero))
+    _, (_, by_t) = jax.jvp(both, (scaled, other), (zero, one))
+    s, gamma, mean = parts(scaled, other)
+    stiffness = jnp.where(tau > 0, tau / jnp.maximum(gamma, 1e-3), 1 / jnp.where(width > 0, width, 1.0) ** 2)
+    mean = jnp.maximum(mean, floor)
+    information = jnp.where(fluctuates, stiffness / (s**2 / mean + stiffness), 1.0) / mean
+    fisher = information * jnp.stack([gamma**2, gamma, one])
+    return value, jnp.stack(slope), jnp.stack([by_s[0], by_s[1], by_t[1]]), fisher

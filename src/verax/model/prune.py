@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from verax.errors import InputError
-from verax.model.cells import acts, cells
+from verax.model.treatment import acts, cells
 from verax.model.layout import Layout
 from verax.model.split import normalisation_part
 from verax.model.templates import Templates

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError, check_known
-from verax.model.cells import acts, cells
+from verax.model.treatment import acts, cells
 from verax.model.templates import Templates
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from verax.errors import check_known
-from verax.model.cells import acts, cells, systematic
+from verax.model.treatment import acts, cells, systematic
 from verax.model.templates import Templates
 
 SHIFTS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
