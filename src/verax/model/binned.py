@@ -11,11 +11,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
 from verax.errors import InputError, check_known
-from verax.model.constraint import constraint_mean, constraint_sample, constraint_spread, constraint_terms
+from verax.model.constraint import (
+    HALF_LOG_2PI,
+    constraint_mean,
+    constraint_peak,
+    constraint_sample,
+    constraint_spread,
+    constraint_terms,
+)
 from verax.model.interpolate import code4, code4_coefficients, code4p
 from verax.model.layout import Layout
 from verax.model.likelihood import AbstractLikelihood, Data, Derivatives, float64_on_host
@@ -166,22 +174,26 @@ class BinnedLikelihood(AbstractLikelihood):
         return profiled_gamma(rate, 0.0, data.counts, self._gamma_auxiliary(data), self.width)
 
     @float64_on_host
-    def asimov(self, params: Params) -> Data:
-        """The data set that every estimator meets on average: counts and global observables without fluctuation."""
-        theta = self.vector(params)
+    def asimov(self, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
+        """The data set that every estimator meets on average: counts and global observables without fluctuation.
+
+        ``gamma`` is the true value of each γ, 1 by default.
+        """
+        theta, truth = self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma
         rate = positive_rate(self.rates(theta).sum(0), self.floor)[0]
-        return Data(rate, self._auxiliary_mean(theta))
+        mean = constraint_mean(self.parameters, theta)
+        return Data(rate * truth, jnp.concatenate([mean, truth]) if self.simulation_statistics else mean)
 
     @float64_on_host
-    def sample(self, key: PRNGKeyArray, params: Params) -> Data:
-        """One pseudo-experiment: Poisson counts, Gaussian global observables of nuisances and of γ (true value 1)."""
-        theta = self.vector(params)
-        rate = positive_rate(self.rates(theta).sum(0), self.floor)[0]
+    def sample(self, key: PRNGKeyArray, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
+        """One pseudo-experiment: Poisson counts, global observables of nuisances and of γ (true value 1 by default)."""
+        theta, truth = self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma
+        rate = truth * positive_rate(self.rates(theta).sum(0), self.floor)[0]
         key_counts, key_auxiliary, key_gamma = jax.random.split(key, 3)
         counts = jax.random.poisson(key_counts, rate).astype(rate.dtype)
         auxiliary = constraint_sample(key_auxiliary, self.parameters, theta)
-        gamma = 1.0 + self.width * jax.random.normal(key_gamma, self.width.shape, rate.dtype)
-        return Data(counts, jnp.concatenate([auxiliary, gamma]) if self.simulation_statistics else auxiliary)
+        measured = truth + self.width * jax.random.normal(key_gamma, self.width.shape, rate.dtype)
+        return Data(counts, jnp.concatenate([auxiliary, measured]) if self.simulation_statistics else auxiliary)
 
     @float64_on_host
     def spread(self, params: Params, data: Data) -> Data:
@@ -201,6 +213,16 @@ class BinnedLikelihood(AbstractLikelihood):
         auxiliary = np.concatenate([data.auxiliary[:n], self.profiled(params, data)])
         return eqx.tree_at(lambda m: m.width, self, np.zeros_like(self.width)), Data(data.counts, auxiliary)
 
+    @float64_on_host
+    def saturated(self, data: Data) -> Float[Array, "*toy"]:
+        """−log L where every bin expects what it counts, and every constrained parameter is at its global observable."""
+        n = sum(p.constraint is not None for p in self.parameters)
+        counts = data.counts - xlogy(data.counts, data.counts) + gammaln(data.counts + 1)
+        fluctuates = self.width > 0 if self.simulation_statistics else np.zeros(self.width.shape, bool)
+        gamma = jnp.where(fluctuates, jnp.log(jnp.where(fluctuates, self.width, 1.0)) + HALF_LOG_2PI, 0.0).sum()
+        peak = constraint_peak(self.parameters, jnp.asarray(data.auxiliary)[..., :n])
+        return counts.sum(-1) + peak.sum(-1) + gamma
+
     def check(self, data: Data) -> None:
         """Counts per bin, not negative; one global observable per constraint and γ; all finite."""
         bins, n = self.width.size, sum(p.constraint is not None for p in self.parameters)
@@ -212,10 +234,6 @@ class BinnedLikelihood(AbstractLikelihood):
                 raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
         if (np.asarray(data.counts) < 0).any():
             raise InputError("data, counts", f"{np.min(data.counts):g}", "counts that are not negative")
-
-    def _auxiliary_mean(self, theta: Array) -> Array:
-        mean = constraint_mean(self.parameters, theta)
-        return jnp.concatenate([mean, jnp.ones_like(self.width)]) if self.simulation_statistics else mean
 
 
 def binned_likelihood(
