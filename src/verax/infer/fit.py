@@ -64,20 +64,24 @@ def best_fit(
     toys, names = len(batch.counts), model.names
     free = np.tile([name not in fixed for name in names], (toys, 1))
     nominal = np.tile([float({**init, **fixed}.get(p.name, p.init)) for p in model.parameters], (toys, 1))
-    start = nominal.copy()
-    constrained = [i for i, p in enumerate(model.parameters) if p.constraint is not None]
-    for column, i in enumerate(constrained):
-        c = model.parameters[i].constraint
-        if names[i] not in fixed and names[i] not in init:
-            start[:, i] = batch.auxiliary[:, column] / (c.tau if isinstance(c, Poisson) else 1.0)
+    start, asked = measured(model, batch), [name in fixed or name in init for name in names]
+    start[:, asked] = nominal[:, asked]
     lanes = minimise(model, batch, start, free, covariance=covariance, limits=limits)
     again = np.flatnonzero(lanes.status != Status.OK)
     if again.size and not np.array_equal(start[again], nominal[again]):
-        second = minimise(
-            model, rows(batch, again), nominal[again], free[again], covariance=covariance, limits=limits
-        )
+        second = minimise(model, rows(batch, again), nominal[again], free[again], covariance=covariance, limits=limits)
         replace(lanes, again, better(take(lanes, again), second))
     return lanes
+
+
+def measured(model: AbstractLikelihood, batch: Data) -> np.ndarray:
+    """[toy, parameter]: constrained parameters where their global observables say, the others at their initial values."""
+    start = np.tile([float(p.init) for p in model.parameters], (len(batch.counts), 1))
+    constrained = [i for i, p in enumerate(model.parameters) if p.constraint is not None]
+    for column, i in enumerate(constrained):
+        c = model.parameters[i].constraint
+        start[:, i] = batch.auxiliary[:, column] / (c.tau if isinstance(c, Poisson) else 1.0)
+    return start
 
 
 def rows(batch: Data, index: np.ndarray) -> Data:

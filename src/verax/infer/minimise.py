@@ -113,7 +113,9 @@ def minimise(
         fresh = np.arange(waiting, min(lanes, waiting + sizes[-1] - pool.lane.size))
         waiting += fresh.size
         pool = jax.tree.map(lambda a, b: np.concatenate([a, b]), pool, _enter(start, fresh))
-        at = evaluate(model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane], (lower, upper), sizes)
+        at = evaluate(
+            model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane], (lower, upper), sizes
+        )
         pool = _step(pool, at, free[pool.lane], lower, upper)
         finished = (pool.edm < EDM) | (pool.count >= steps) | (pool.damping > 1e9) | ~np.isfinite(pool.best.nll)
         _record(done, _rows(pool, finished), free, covariance)

@@ -84,10 +84,10 @@ class AbstractLikelihood(eqx.Module):
         """Standard deviation of each observation and global observable, expected at the parameters fitted to ``data``."""
 
     def profiled(self, params: Params, data: Data) -> Float[Array, "..."] | None:
-        """Best values of what ``log_density`` profiles by itself, to be handed to ``sample`` and ``asimov``; None: nothing."""
+        """Best values of what ``log_density`` profiles by itself, for ``sample`` and ``asimov``; None where it does not."""
         return None
 
-    def saturated(self, data: Data) -> Float[np.ndarray, "*toy"]:
+    def saturated(self, data: Data) -> Float[Array, "*toy"]:
         """The least −log L of any model of the same data: each observation is its own expectation.
 
         Raises
