@@ -13,7 +13,7 @@ from verax.infer.statistic import said
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.results import Status
 
-POINTS = 12
+POINTS = 15
 """Values at which toys are thrown."""
 
 CLOSE = 1e-7
@@ -110,14 +110,15 @@ def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarra
 def _by_toys(key: PRNGKeyArray, question: Question, name: str, level: float, n: int, asymptotic: np.ndarray) -> Limit:
     """CLs on a grid around the asymptotic limits; the crossings are found between its points."""
     bound, alpha = question.limits[1][question.index], 1 - level
-    first, last = 0.4 * asymptotic.min(), 1.5 * asymptotic.max()
+    anchors = np.concatenate([[0.5 * asymptotic.min()], np.sort(asymptotic), [1.5 * asymptotic.max()]])
+    values = np.interp(np.linspace(0, 7, POINTS), np.arange(8), anchors)
     for _ in range(4):
-        values = np.linspace(first, min(last, bound), POINTS)
+        values = np.unique(np.minimum(values, bound))
         thrown = throw(key, question, values, n)
         tails = np.concatenate([thrown.tails()[0][None], thrown.tails()[1]])
-        if (tails[:, -1] < alpha).all() or last >= bound:
+        if (tails[:, -1] < alpha).all() or values[-1] >= bound:
             break
-        last = 1.6 * last
+        values = 1.6 * values
     limits, status = _crossings(values, tails, alpha)
     observed, expected = thrown.bootstrap(key)
     again = np.stack(

@@ -104,7 +104,17 @@ def neyman(
             p_value[k], p_error[k] = extreme / len(fine), binomial_error(extreme, len(fine))
             critical[k] = np.quantile(fine, level, method="higher")
     edges = tuple(float(b[index]) for b in bounds(model))
-    (low, low_error, low_found), (high, high_error, high_found) = _ends(values, p_value, p_error, 1 - level, edges)
+    middle, more, fewer = (_ends(values, p_value + shift, 1 - level) for shift in (0.0, p_error, -p_error))
+    low, high = (float(x) for x in middle)
+    edges = [float(b[index]) for b in bounds(model)]
+    low_found, high_found = (values[0] < low or low == edges[0]), (high < values[-1] or high == edges[1])
+    # How far the ends move when every p moves by its error; where that leaves no interval, one side says it twice.
+    moved = np.abs(np.where(np.isfinite(fewer), more - fewer, 2 * (more - middle))) / 2
+    spacing = [
+        np.diff(values)[max(np.searchsorted(values, x) - 1, 0)] if values[0] < x < values[-1] else 0.0
+        for x in (low, high)
+    ]
+    low_error, high_error = (float(x) for x in np.hypot(moved, np.array(spacing) / np.sqrt(12)))
     code = max(int(best.status[0]), int(there.status.max()))
     code = code if low_found and high_found else max(code, Status.END_NOT_FOUND)
     ends = (np.asarray(best.theta[0, index]), np.asarray(low), np.asarray(high), np.asarray(code))
@@ -125,23 +135,16 @@ def _statistic(model: AbstractLikelihood, toys: Data, index: int, value: float, 
     return np.where(sound, t, np.nan)[which]
 
 
-End = tuple[float, float, bool]
+def _ends(values: np.ndarray, p_value: np.ndarray, alpha: float) -> np.ndarray:
+    """First and last accepted value, each interpolated to where p is ``alpha``; NaN where none is accepted."""
+    accepted = np.flatnonzero(p_value > alpha).tolist()
+    if not accepted:
+        return np.full(2, np.nan)
 
-
-def _ends(
-    values: np.ndarray, p_value: np.ndarray, p_error: np.ndarray, alpha: float, edges: tuple[float, ...]
-) -> tuple[End, End]:
-    """Lower and upper end of the accepted values, each with its error and whether it was found."""
-    accepted = np.flatnonzero(p_value > alpha)
-    if not accepted.size:
-        return (np.nan, np.nan, False), (np.nan, np.nan, False)
-
-    def end(inside: int, outside: int, edge: float) -> End:
+    def end(inside: int, outside: int) -> float:
         if not 0 <= outside < len(values):
-            return float(values[inside]), 0.0, bool(values[inside] == edge)
-        fall, step = p_value[inside] - p_value[outside], values[outside] - values[inside]
-        share = (p_value[inside] - alpha) / fall
-        noise = max(p_error[inside], p_error[outside]) / fall
-        return float(values[inside] + share * step), float(abs(step) * np.hypot(noise, 12**-0.5)), True
+            return float(values[inside])
+        share = (p_value[inside] - alpha) / (p_value[inside] - p_value[outside])
+        return float(values[inside] + share * (values[outside] - values[inside]))
 
-    return end(accepted[0], accepted[0] - 1, edges[0]), end(accepted[-1], accepted[-1] + 1, edges[1])
+    return np.array([end(accepted[0], accepted[0] - 1), end(accepted[-1], accepted[-1] + 1)])

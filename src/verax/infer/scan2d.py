@@ -1,12 +1,12 @@
 """The profile likelihood ratio of two parameters on a grid."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import chi2
 
+from verax.arrays import Array
 from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit, rows, take
 from verax.infer.minimise import minimise
@@ -40,7 +40,7 @@ def scan2d(
     model: AbstractLikelihood,
     data: Data,
     names: tuple[str, str],
-    values: Sequence[Float[np.ndarray, " point"]],
+    values: tuple[Float[Array, " first"], Float[Array, " second"]],
 ) -> Scan2D:
     """T of two parameters at every pair of ``values`` (one array each), the others refitted at each; one data set.
 
