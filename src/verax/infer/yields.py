@@ -36,20 +36,23 @@ def prefit_yields(model: BinnedLikelihood) -> Yields:
     prior = [p.constraint.width if isinstance(p.constraint, Gaussian) else 0.0 for p in model.parameters]
     nominal = {p.name: p.init for p in model.parameters}
     rates, slopes, _, _ = _derivatives(model, nominal, model.asimov(nominal))
-    return _propagate(rates, slopes, np.diag(np.square(prior)), np.square(model.width))
+    tau = np.asarray(model.tau)
+    spread = np.where(tau > 0, 1 / np.where(tau > 0, tau, 1.0), np.square(model.width))
+    return _propagate(rates, slopes, np.diag(np.square(prior)), rates * np.asarray(model.dressed), spread)
 
 
 def postfit_yields(model: BinnedLikelihood, data: Data, best: Fit) -> Yields:
     """Expected events at the best fit of one data set, with the errors of its covariance."""
     rates, slopes, gamma, gamma_slope = _derivatives(model, best.params, data)
+    dressed, width, tau = (np.asarray(a) for a in (model.dressed, model.width, model.tau))
+    factor, lever = 1 + dressed * (gamma - 1), rates * dressed
     # Curvature of −log L in γ at fixed θ: what is left of γ's variance when θ is known.
-    width = np.asarray(model.width)
-    curvature = np.asarray(data.counts) / np.maximum(gamma, 1e-12) ** 2
-    conditional = np.where(width > 0, 1 / (curvature + 1 / np.where(width > 0, width, 1.0) ** 2), 0.0)
-    slopes = slopes * gamma[:, None] + rates[:, :, None] * gamma_slope
-    return _propagate(
-        rates * gamma, slopes, np.nan_to_num(best.covariance), conditional / np.maximum(gamma, 1e-12) ** 2
-    )
+    counts, mean = np.asarray(data.counts), np.maximum((rates * factor).sum(0), 1e-300)
+    own = np.where(tau > 0, tau, 1 / np.where(width > 0, width, 1.0) ** 2)
+    curvature = counts * np.square(lever.sum(0) / mean) + own / np.where(tau > 0, np.maximum(gamma, 1e-12), 1.0)
+    conditional = np.where((width > 0) | (tau > 0), 1 / curvature, 0.0)
+    slopes = slopes * factor[:, :, None] + lever[:, :, None] * gamma_slope
+    return _propagate(rates * factor, slopes, np.nan_to_num(best.covariance), lever, conditional)
 
 
 def _derivatives(
@@ -74,18 +77,16 @@ def _propagate(
     events: Float[np.ndarray, "process bin"],
     slopes: Float[np.ndarray, "process bin parameter"],
     covariance: Float[np.ndarray, "parameter parameter"],
+    lever: Float[np.ndarray, "process bin"],
     conditional: Float[np.ndarray, " bin"],
 ) -> Yields:
-    """Errors of the events: J C Jᵀ + events² · relative var(γ | θ); the two parts are independent."""
+    """Errors of the events: J C Jᵀ + lever² · var(γ | θ) with lever = ∂ events / ∂ γ; the two parts are independent."""
 
-    def error(lever: np.ndarray, events: np.ndarray) -> np.ndarray:
-        simulation = np.sum(np.square(events) * conditional, axis=-1)
-        return np.asarray(np.sqrt(np.einsum("...i,ij,...j", lever, covariance, lever) + simulation))
+    def error(slope: np.ndarray, lever: np.ndarray) -> np.ndarray:
+        simulation = np.sum(np.square(lever) * conditional, axis=-1)
+        return np.asarray(np.sqrt(np.einsum("...i,ij,...j", slope, covariance, slope) + simulation))
 
-    total = events.sum(0)
-    return Yields(
-        events,
-        np.sqrt(np.einsum("bi,ij,bj->b", slopes.sum(0), covariance, slopes.sum(0)) + np.square(total) * conditional),
-        error(slopes.sum(1), events),
-        float(error(slopes.sum((0, 1)), total)),
-    )
+    whole, by_bin = lever.sum(0), slopes.sum(0)
+    variance = np.einsum("bi,ij,bj->b", by_bin, covariance, by_bin) + np.square(whole) * conditional
+    total = float(error(by_bin.sum(0), whole))
+    return Yields(events, np.sqrt(variance), error(slopes.sum(1), lever), total)

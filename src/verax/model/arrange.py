@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from verax.errors import InputError, check_known
-from verax.model.treatment import acts, cells, systematic
 from verax.model.templates import Templates
+from verax.model.treatment import acts, cells, systematic
 
 
 def select(templates: Templates, channels: Sequence[str]) -> Templates:

@@ -13,12 +13,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from verax.arrays import Array
 from verax.errors import InputError, check_known
 from verax.model.cells import CellModifier, cell_bending, cell_factor, cell_slopes
-from verax.model.constraint import constraint_mean, constraint_sample, constraint_spread, constraint_terms
+from verax.model.constraint import (
+    HALF_LOG_2PI,
+    constraint_mean,
+    constraint_peak,
+    constraint_sample,
+    constraint_spread,
+    constraint_terms,
+)
 from verax.model.interpolate import code4, code4_coefficients, code4p
 from verax.model.layout import Layout
 from verax.model.likelihood import AbstractLikelihood, Data, Derivatives, float64_on_host
@@ -33,6 +41,11 @@ SIMULATION = "simulation statistics"
 
 def _by(per_systematic: Array, cells: Array) -> Array:
     return per_systematic[:, None, None] * cells
+
+
+def _least(count: Array) -> Array:
+    """−log of a Poisson probability where the count is its own expectation."""
+    return count - xlogy(count, count) + gammaln(count + 1)
 
 
 class BinnedLikelihood(AbstractLikelihood):
@@ -259,24 +272,30 @@ class BinnedLikelihood(AbstractLikelihood):
         return self._gamma(self.vector(params), data)
 
     @float64_on_host
-    def asimov(self, params: Params) -> Data:
-        """The data set that every estimator meets on average: counts and global observables without fluctuation."""
-        theta = self.vector(params)
-        return Data(self._mean(self.rates(theta)), self._auxiliary_mean(theta))
+    def asimov(self, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
+        """The data set that every estimator meets on average: counts and global observables without fluctuation.
+
+        ``gamma`` is the true value of each γ, 1 by default.
+        """
+        theta, truth = self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma
+        mean = constraint_mean(self.parameters, theta)
+        measured = truth * jnp.where(self.tau > 0, self.tau, 1.0)
+        auxiliary = jnp.concatenate([mean, measured]) if self.simulation_statistics else mean
+        return Data(self._mean(self.rates(theta), truth), auxiliary)
 
     @float64_on_host
-    def sample(self, key: PRNGKeyArray, params: Params) -> Data:
-        """One pseudo-experiment: Poisson counts, and global observables of nuisances and of γ (true value 1)."""
-        theta = self.vector(params)
-        rate = self._mean(self.rates(theta))
+    def sample(self, key: PRNGKeyArray, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
+        """One pseudo-experiment: Poisson counts, global observables of nuisances and of γ (true value 1 by default)."""
+        theta, truth = self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma
+        rate = self._mean(self.rates(theta), truth)
         key_counts, key_auxiliary, key_gamma = jax.random.split(key, 3)
         counts = jax.random.poisson(key_counts, rate).astype(rate.dtype)
         auxiliary = constraint_sample(key_auxiliary, self.parameters, theta)
-        gamma = 1.0 + self.width * jax.random.normal(key_gamma, self.width.shape, rate.dtype)
+        measured = truth + self.width * jax.random.normal(key_gamma, self.width.shape, rate.dtype)
         if self.subset:
-            counted = jax.random.poisson(key_gamma, self.tau).astype(rate.dtype)
-            gamma = jnp.where(self.tau > 0, counted, gamma)
-        return Data(counts, jnp.concatenate([auxiliary, gamma]) if self.simulation_statistics else auxiliary)
+            counted = jax.random.poisson(key_gamma, self.tau * truth).astype(rate.dtype)
+            measured = jnp.where(self.tau > 0, counted, measured)
+        return Data(counts, jnp.concatenate([auxiliary, measured]) if self.simulation_statistics else auxiliary)
 
     @float64_on_host
     def spread(self, params: Params, data: Data) -> Data:
@@ -297,6 +316,20 @@ class BinnedLikelihood(AbstractLikelihood):
         zero = np.zeros_like(self.width)
         return eqx.tree_at(lambda m: (m.width, m.tau), self, (zero, zero)), Data(data.counts, auxiliary)
 
+    @float64_on_host
+    def saturated(self, data: Data) -> Float[Array, "*toy"]:
+        """−log L where every bin expects what it counts, and every constrained parameter is at its global observable."""
+        n = sum(p.constraint is not None for p in self.parameters)
+        terms = _least(data.counts).sum(-1) + constraint_peak(
+            self.parameters, jnp.asarray(data.auxiliary)[..., :n]
+        ).sum(-1)
+        if self.simulation_statistics:
+            width = jnp.where(self.width > 0, self.width, 1.0)
+            terms += jnp.where(self.width > 0, jnp.log(width) + HALF_LOG_2PI, 0.0).sum()
+            counted = jnp.where(self.tau > 0, jnp.asarray(data.auxiliary)[..., n:], 1.0)
+            terms += jnp.where(self.tau > 0, _least(counted), 0.0).sum(-1)
+        return terms - self.offset
+
     def check(self, data: Data) -> None:
         """Counts per bin, not negative; one global observable per constraint and γ; all finite."""
         bins, n = self.width.size, sum(p.constraint is not None for p in self.parameters)
@@ -308,11 +341,6 @@ class BinnedLikelihood(AbstractLikelihood):
                 raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
         if (np.asarray(data.counts) < 0).any():
             raise InputError("data, counts", f"{np.min(data.counts):g}", "counts that are not negative")
-
-    def _auxiliary_mean(self, theta: Array) -> Array:
-        mean = constraint_mean(self.parameters, theta)
-        gamma = jnp.where(self.tau > 0, self.tau, 1.0)
-        return jnp.concatenate([mean, gamma]) if self.simulation_statistics else mean
 
 
 def binned_likelihood(

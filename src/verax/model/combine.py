@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from verax.errors import InputError
-from verax.model.treatment import cells
 from verax.model.templates import Templates
+from verax.model.treatment import cells
 
 
 def combine(first: Templates, second: Templates) -> Templates:

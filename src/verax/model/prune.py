@@ -6,10 +6,10 @@ from typing import Literal
 import numpy as np
 
 from verax.errors import InputError
-from verax.model.treatment import acts, cells
 from verax.model.layout import Layout
 from verax.model.split import normalisation_part
 from verax.model.templates import Templates
+from verax.model.treatment import acts, cells
 
 
 @dataclass(frozen=True)

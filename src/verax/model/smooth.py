@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError, check_known
-from verax.model.treatment import acts, cells
 from verax.model.templates import Templates
+from verax.model.treatment import acts, cells
 
 
 @dataclass(frozen=True)

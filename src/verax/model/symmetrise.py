@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from verax.errors import check_known
-from verax.model.treatment import acts, cells, systematic
 from verax.model.templates import Templates
+from verax.model.treatment import acts, cells, systematic
 
 SHIFTS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "average": lambda rise, fall: (rise - fall) / 2,
