@@ -16,8 +16,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
-from verax.report.quick import quick
-
 COLOURS = ("#5790fc", "#f89c20", "#964a8b", "#9c9ca1", "#7a21dd", "#92dadd", "#a96b59", "#e76300", "#b9ac70", "#717581")
 """Of the backgrounds: Petroff, arXiv:2107.02270, without the red, which is the signal's."""
 SIGNAL = "#bd1f01"
@@ -25,8 +23,6 @@ UP, DOWN = "#bd1f01", "#3f90da"
 ONE_SIGMA, TWO_SIGMA = "#85d1a5", "#ffe08a"
 BAND = "#4d4d4d"
 DPI = 150.0
-FORMULAS = FigureCanvasAgg(Figure((1.0, 1.0))).get_renderer().mathtext_parser  # type: ignore[no-untyped-call]
-"""Remembers formulas from one figure to the next; each renderer's own parser would read them anew."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +159,8 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """
     pdf, png = folder / f"{name}.pdf", folder / f"{name}.png"
     with drawing():
-        quick(figure)
         # Each canvas draws once; Figure.savefig would draw twice, and make the layout anew for each file.
-        canvas = FigureCanvasAgg(figure)
-        canvas.get_renderer().mathtext_parser = FORMULAS  # type: ignore[no-untyped-call]
-        canvas.print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
         figure.set_layout_engine("none")
         FigureCanvasPdf(figure).print_pdf(pdf, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
         figure.set_dpi(DPI)
