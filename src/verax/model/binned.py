@@ -17,7 +17,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from verax.arrays import Array
 from verax.errors import InputError, check_known
-from verax.model.cells import CellModifier, cell_bending, cell_factor, cell_slopes
+from verax.model.binwise import CellModifier, cell_bending, cell_factor, cell_slopes
 from verax.model.constraint import constraint_mean, constraint_sample, constraint_spread, constraint_terms
 from verax.model.interpolate import code4, code4_coefficients, code4p
 from verax.model.layout import Layout
