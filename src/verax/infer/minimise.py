@@ -79,6 +79,7 @@ def minimise(
     free: np.ndarray,
     *,
     covariance: bool = True,
+    limits: tuple[np.ndarray, np.ndarray] | None = None,
     steps: int = 300,
 ) -> Lanes:
     """Minimise −log L in every lane over its free parameters, within the bounds; the others stay where they start.
@@ -89,12 +90,13 @@ def minimise(
     start : [lane, parameter]
     free : [lane, parameter], boolean
     covariance : invert the Hessians, and say which are not positive definite; else they are left out (NaN)
+    limits : other bounds than the parameters' own, lower and upper [parameter]
     steps : evaluations of the likelihood after which a lane gives up
     """
     lanes, size = start.shape
     counts = np.broadcast_to(data.counts, (lanes, data.counts.shape[-1]))
     auxiliary = np.broadcast_to(data.auxiliary, (lanes, data.auxiliary.shape[-1]))
-    lower, upper = bounds(model)
+    lower, upper = bounds(model) if limits is None else limits
     start = np.where(free, np.clip(start, lower, upper), start)
     free = free & (lower < upper)  # bounds without width fix a parameter
     done = Lanes(
@@ -112,7 +114,9 @@ def minimise(
         fresh = np.arange(waiting, min(lanes, waiting + sizes[-1] - pool.lane.size))
         waiting += fresh.size
         pool = jax.tree.map(lambda a, b: np.concatenate([a, b]), pool, _enter(start, fresh))
-        at = evaluate(model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane], sizes)
+        at = evaluate(
+            model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane], (lower, upper), sizes
+        )
         pool = _step(pool, at, free[pool.lane], lower, upper)
         finished = (pool.edm < EDM) | (pool.count >= steps) | (pool.damping > 1e9) | ~np.isfinite(pool.best.nll)
         _record(done, _rows(pool, finished), free, covariance)
@@ -145,20 +149,24 @@ def batch_sizes(cells: int) -> tuple[int, ...]:
 
 
 def evaluate(
-    model: AbstractLikelihood, data: Data, theta: np.ndarray, free: np.ndarray, sizes: tuple[int, ...]
+    model: AbstractLikelihood,
+    data: Data,
+    theta: np.ndarray,
+    free: np.ndarray,
+    limits: tuple[np.ndarray, np.ndarray],
+    sizes: tuple[int, ...],
 ) -> Point:
     """−log L and its derivatives in a batch of lanes, padded to one of the ``sizes``."""
     lanes = len(theta)
     size = next(b for b in sizes if b >= lanes)
     row = np.minimum(np.arange(size), lanes - 1)
     with jax.enable_x64(True):
-        point = _root(model, data.counts[row], data.auxiliary[row], theta[row], free[row])
+        point = _root(model, data.counts[row], data.auxiliary[row], theta[row], free[row], *limits)
         return Point(*(np.asarray(x)[:lanes] for x in point))
 
 
 @jax.jit
-def _root(model: Any, counts: Any, auxiliary: Any, theta: Any, free: Any) -> Point:
-    lower, upper = bounds(model)
+def _root(model: Any, counts: Any, auxiliary: Any, theta: Any, free: Any, lower: Any, upper: Any) -> Point:
     at = jax.vmap(lambda n, a, t: model.derivatives(t, Data(n, a)))(counts, auxiliary, theta)
     held = ((theta <= lower) & (at.gradient > 0)) | ((theta >= upper) & (at.gradient < 0))
     unit = jnp.where(free & ~held, jax.lax.rsqrt(at.scale), 0.0)

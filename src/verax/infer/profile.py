@@ -4,11 +4,14 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.arrays import Array
-from verax.infer.fit import as_batch, best_fit, replace, rows, take
+from verax.infer.fit import as_batch, best_fit, measured, replace, rows, take
 from verax.infer.minimise import Lanes, better, minimise
 from verax.infer.results import Scan
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import by_name
+from verax.results import Status
+
+Limits = tuple[np.ndarray, np.ndarray] | None
 
 
 def profile(model: AbstractLikelihood, data: Data, name: str, values: Float[Array, " point"]) -> Scan:
@@ -26,25 +29,53 @@ def profile(model: AbstractLikelihood, data: Data, name: str, values: Float[Arra
     toys, points = len(batch.counts), len(values)
     best = best_fit(model, batch, {}, {})
     toy = np.repeat(np.arange(toys), points)
-    there = conditional(model, rows(batch, toy), take(best, toy), index, np.tile(values, toys))
-    nll = there.nll.reshape(toys, points)
-    lower = np.flatnonzero(np.nanmin(nll, axis=1, initial=np.inf) < best.nll - 1e-6)
-    if lower.size:
-        lowest = lower * points + np.nanargmin(nll[lower], axis=1)
-        start = there.theta[lowest]
-        improve(model, batch, best, lower, start, np.ones(start.shape, bool))
-    t = np.maximum(2 * (nll - best.nll[:, None]), 0.0)
-    status = there.status.reshape(toys, points)
+    t, there = ratio(model, batch, best, toy, index, np.tile(values, toys))
+    t, status = t.reshape(toys, points), there.status.reshape(toys, points)
     single = data.counts.ndim == 1
     return Scan(name, values, t[0] if single else t, status[0] if single else status)
 
 
-def conditional(model: AbstractLikelihood, batch: Data, best: Lanes, index: int, values: np.ndarray) -> Lanes:
-    """Fits with one parameter held at ``values`` [lane], started where the covariance says the others will go."""
+def ratio(
+    model: AbstractLikelihood,
+    batch: Data,
+    best: Lanes,
+    toy: np.ndarray,
+    index: int,
+    values: np.ndarray,
+    limits: Limits = None,
+) -> tuple[np.ndarray, Lanes]:
+    """T of data set ``toy`` [lane] with one parameter at ``values`` [lane], and the conditional fits.
+
+    Where a lane lies below the best fit of its data set, that fit (updated in place) is sought again from there.
+    """
+    there = conditional(model, rows(batch, toy), take(best, toy), index, values, limits)
+    lowest = np.full(len(best.nll), np.inf)
+    np.fmin.at(lowest, toy, there.nll)
+    lower = np.flatnonzero(lowest < best.nll - 1e-6)
+    if lower.size:
+        lane = [np.flatnonzero((toy == i) & (there.nll == lowest[i]))[0] for i in lower]
+        improve(model, batch, best, lower, there.theta[lane], np.ones((lower.size, len(model.names)), bool), limits)
+    return np.maximum(2 * (there.nll - best.nll[toy]), 0.0), there
+
+
+def conditional(
+    model: AbstractLikelihood, batch: Data, best: Lanes, index: int, values: np.ndarray, limits: Limits = None
+) -> Lanes:
+    """Fits with one parameter held at ``values`` [lane], started where the covariance says the others will go.
+
+    One that fails is tried again from the global observables.
+    """
     start = along(best, index, values)
     free = np.ones(start.shape, bool)
     free[:, index] = False
-    return minimise(model, batch, start, free, covariance=False)
+    there = minimise(model, batch, start, free, covariance=False, limits=limits)
+    again = np.flatnonzero(there.status > Status.AT_BOUND)
+    if again.size:
+        other = measured(model, rows(batch, again))
+        other[:, index] = values[again]
+        second = minimise(model, rows(batch, again), other, free[again], covariance=False, limits=limits)
+        replace(there, again, better(take(there, again), second))
+    return there
 
 
 def along(best: Lanes, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -59,8 +90,14 @@ def along(best: Lanes, index: int | np.ndarray, values: np.ndarray) -> np.ndarra
 
 
 def improve(
-    model: AbstractLikelihood, batch: Data, best: Lanes, lanes: np.ndarray, start: np.ndarray, free: np.ndarray
+    model: AbstractLikelihood,
+    batch: Data,
+    best: Lanes,
+    lanes: np.ndarray,
+    start: np.ndarray,
+    free: np.ndarray,
+    limits: Limits = None,
 ) -> None:
     """Seek the best fit of some lanes again from points found to be lower; ``best`` is updated in place."""
-    second = minimise(model, rows(batch, lanes), start, free)
+    second = minimise(model, rows(batch, lanes), start, free, limits=limits)
     replace(best, lanes, better(take(best, lanes), second))

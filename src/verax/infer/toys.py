@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
+from verax.arrays import Array
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import Params, by_name
 
@@ -12,12 +13,25 @@ CHUNK = 4096
 
 
 def toys(
-    key: PRNGKeyArray, model: AbstractLikelihood, params: Params, n: int, *, fluctuate_auxiliary: bool = True
+    key: PRNGKeyArray,
+    model: AbstractLikelihood,
+    params: Params,
+    n: int,
+    *,
+    first: int = 0,
+    gamma: Float[Array, "..."] | None = None,
+    fluctuate_auxiliary: bool = True,
 ) -> Data:
     """``n`` pseudo-experiments at the given parameters (others at their initial values), with a leading ``toy`` axis.
 
-    Toy i depends on the key and on i alone, not on ``n``. ``fluctuate_auxiliary=False`` leaves the global observables
-    at their expectation, as is sometimes done by mistake: the intervals then cover too often.
+    Toy i depends on the key and on i alone, not on ``n``: a campaign may be cut in pieces, each with its ``first`` toy.
+
+    Parameters
+    ----------
+    first : number of the first toy
+    gamma : true values of what the likelihood profiles by itself (``model.profiled``); nominal by default
+    fluctuate_auxiliary : False leaves the global observables at their expectation, as is sometimes done by mistake:
+        the intervals then cover too often
 
     Raises
     ------
@@ -27,15 +41,17 @@ def toys(
     with jax.enable_x64(True):
         values = {p.name: np.float64(params.get(p.name, p.init)) for p in model.parameters}
         size = min(CHUNK, 1 << max(n - 1, 0).bit_length())
-        chunks = [_sample(key, model, values, first + np.arange(size)) for first in range(0, n, size)]
+        chunks = [_sample(key, model, values, gamma, first + k + np.arange(size)) for k in range(0, n, size)]
         counts = np.concatenate([np.asarray(c.counts) for c in chunks])[:n]
         auxiliary = np.concatenate([np.asarray(c.auxiliary) for c in chunks])[:n]
     if not fluctuate_auxiliary:
-        auxiliary = np.tile(np.asarray(model.asimov(values).auxiliary), (n, 1))
+        auxiliary = np.tile(np.asarray(model.asimov(values, gamma).auxiliary), (n, 1))
     return Data(counts, auxiliary)
 
 
 @jax.jit
-def _sample(key: PRNGKeyArray, model: AbstractLikelihood, params: Params, index: jax.Array) -> Data:
+def _sample(
+    key: PRNGKeyArray, model: AbstractLikelihood, params: Params, gamma: Array | None, index: jax.Array
+) -> Data:
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.asarray(index, jnp.uint32))
-    return jax.vmap(lambda k: model.sample(k, params))(keys)
+    return jax.vmap(lambda k: model.sample(k, params, gamma))(keys)

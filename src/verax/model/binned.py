@@ -13,12 +13,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from verax.arrays import Array
 from verax.errors import InputError, check_known
 from verax.model.binwise import CellModifier, cell_bending, cell_factor, cell_slopes
-from verax.model.constraint import constraint_mean, constraint_sample, constraint_spread, constraint_terms
+from verax.model.constraint import (
+    HALF_LOG_2PI,
+    constraint_mean,
+    constraint_peak,
+    constraint_sample,
+    constraint_spread,
+    constraint_terms,
+)
 from verax.model.interpolate import code4, code4_coefficients, code4p
 from verax.model.layout import Layout
 from verax.model.likelihood import AbstractLikelihood, Data, Derivatives, float64_on_host
@@ -234,9 +242,11 @@ class BinnedLikelihood(AbstractLikelihood):
         scaled = jnp.where(fluctuates, scaled, 1.0)
         return subset_gamma(scaled, jnp.asarray(other), data.counts, auxiliary, self.width, self.tau)
 
-    def _mean(self, rates: Array, gamma: Array | None = None) -> Array:
+    def _mean(self, rates: Array, gamma: Array) -> Array:
         """Expected events per bin, positive; γ multiplies the cells that it should."""
-        return positive_rate(rates.sum(0) if gamma is None else self.dress(rates, gamma).sum(0), self.floor)[0]
+        if not self.subset:
+            return positive_rate(rates.sum(0), self.floor)[0] * gamma
+        return positive_rate(self.dress(rates, gamma).sum(0), self.floor)[0]
 
     def dress(self, rates: Float[Array, "process bin"], gamma: Float[Array, " bin"]) -> Float[Array, "process bin"]:
         """The rates with γ where it multiplies a process."""
@@ -259,24 +269,29 @@ class BinnedLikelihood(AbstractLikelihood):
         return self._gamma(self.vector(params), data)
 
     @float64_on_host
-    def asimov(self, params: Params) -> Data:
-        """The data set that every estimator meets on average: counts and global observables without fluctuation."""
-        theta = self.vector(params)
-        return Data(self._mean(self.rates(theta)), self._auxiliary_mean(theta))
+    def asimov(self, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
+        """The data set that every estimator meets on average: counts and global observables without fluctuation.
+
+        ``gamma`` is the true value of each γ, 1 by default.
+        """
+        theta, truth = self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma
+        mean, observed = constraint_mean(self.parameters, theta), jnp.where(self.tau > 0, self.tau, 1.0) * truth
+        counts = self._mean(self.rates(theta), truth)
+        return Data(counts, jnp.concatenate([mean, observed]) if self.simulation_statistics else mean)
 
     @float64_on_host
-    def sample(self, key: PRNGKeyArray, params: Params) -> Data:
-        """One pseudo-experiment: Poisson counts, and global observables of nuisances and of γ (true value 1)."""
-        theta = self.vector(params)
-        rate = self._mean(self.rates(theta))
+    def sample(self, key: PRNGKeyArray, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
+        """One pseudo-experiment: Poisson counts, global observables of nuisances and of γ (true value 1 by default)."""
+        theta, truth = self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma
+        rate = self._mean(self.rates(theta), truth)
         key_counts, key_auxiliary, key_gamma = jax.random.split(key, 3)
         counts = jax.random.poisson(key_counts, rate).astype(rate.dtype)
         auxiliary = constraint_sample(key_auxiliary, self.parameters, theta)
-        gamma = 1.0 + self.width * jax.random.normal(key_gamma, self.width.shape, rate.dtype)
+        measured = truth + self.width * jax.random.normal(key_gamma, self.width.shape, rate.dtype)
         if self.subset:
-            counted = jax.random.poisson(key_gamma, self.tau).astype(rate.dtype)
-            gamma = jnp.where(self.tau > 0, counted, gamma)
-        return Data(counts, jnp.concatenate([auxiliary, gamma]) if self.simulation_statistics else auxiliary)
+            counted = jax.random.poisson(key_gamma, self.tau * truth).astype(rate.dtype)
+            measured = jnp.where(self.tau > 0, counted, measured)
+        return Data(counts, jnp.concatenate([auxiliary, measured]) if self.simulation_statistics else auxiliary)
 
     @float64_on_host
     def spread(self, params: Params, data: Data) -> Data:
@@ -297,6 +312,19 @@ class BinnedLikelihood(AbstractLikelihood):
         zero = np.zeros_like(self.width)
         return eqx.tree_at(lambda m: (m.width, m.tau), self, (zero, zero)), Data(data.counts, auxiliary)
 
+    @float64_on_host
+    def saturated(self, data: Data) -> Float[Array, "*toy"]:
+        """−log L where every bin expects what it counts, and every constrained parameter is at its global observable."""
+        n = sum(p.constraint is not None for p in self.parameters)
+        counts = data.counts - xlogy(data.counts, data.counts) + gammaln(data.counts + 1)
+        fluctuates = self.width > 0 if self.simulation_statistics else np.zeros(self.width.shape, bool)
+        gamma = jnp.where(fluctuates, jnp.log(jnp.where(fluctuates, self.width, 1.0)) + HALF_LOG_2PI, 0.0)
+        if self.subset:
+            observed = jnp.where(self.tau > 0, data.auxiliary[..., n:], 1.0)
+            gamma = jnp.where(self.tau > 0, observed - xlogy(observed, observed) + gammaln(observed + 1), gamma)
+        peak = constraint_peak(self.parameters, jnp.asarray(data.auxiliary)[..., :n])
+        return counts.sum(-1) + peak.sum(-1) + gamma.sum(-1) - self.offset
+
     def check(self, data: Data) -> None:
         """Counts per bin, not negative; one global observable per constraint and γ; all finite."""
         bins, n = self.width.size, sum(p.constraint is not None for p in self.parameters)
@@ -308,11 +336,6 @@ class BinnedLikelihood(AbstractLikelihood):
                 raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
         if (np.asarray(data.counts) < 0).any():
             raise InputError("data, counts", f"{np.min(data.counts):g}", "counts that are not negative")
-
-    def _auxiliary_mean(self, theta: Array) -> Array:
-        mean = constraint_mean(self.parameters, theta)
-        gamma = jnp.where(self.tau > 0, self.tau, 1.0)
-        return jnp.concatenate([mean, gamma]) if self.simulation_statistics else mean
 
 
 def binned_likelihood(

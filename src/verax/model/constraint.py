@@ -36,6 +36,17 @@ def constraint_terms(
     return value, slope, bend
 
 
+def constraint_peak(
+    parameters: tuple[Parameter, ...], auxiliary: Float[Array, "*toy constraint"]
+) -> Float[Array, "*toy constraint"]:
+    """−log of each constraint where it is largest: at the global observable itself."""
+    constraints = [p.constraint for p in parameters if p.constraint is not None]
+    poisson = np.array([isinstance(c, Poisson) for c in constraints], bool)
+    width = np.array([c.width if isinstance(c, Gaussian) else 1.0 for c in constraints])
+    count = jnp.where(poisson, auxiliary, 0.0)
+    return jnp.where(poisson, count - xlogy(count, count) + gammaln(count + 1), HALF_LOG_2PI + np.log(width))
+
+
 def constraint_mean(
     parameters: tuple[Parameter, ...], theta: Float[Array, " parameter"]
 ) -> Float[Array, " constraint"]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array, Scalar
+from verax.errors import InputError
 from verax.parameters import Parameter, Params, by_name
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,16 +69,32 @@ class AbstractLikelihood(eqx.Module):
         """Log L of one data set at the vector of parameter values, in the order of ``parameters``."""
 
     @abc.abstractmethod
-    def sample(self, key: PRNGKeyArray, params: Params) -> Data:
-        """One pseudo-experiment: observations and global observables fluctuate."""
+    def sample(self, key: PRNGKeyArray, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
+        """One pseudo-experiment: observations and global observables fluctuate.
+
+        ``gamma`` is the true value of what ``log_density`` profiles by itself (see :meth:`profiled`); nominal by default.
+        """
 
     @abc.abstractmethod
-    def asimov(self, params: Params) -> Data:
+    def asimov(self, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
         """The data set without fluctuations: observations and global observables at their expectation."""
 
     @abc.abstractmethod
     def spread(self, params: Params, data: Data) -> Data:
         """Standard deviation of each observation and global observable, expected at the parameters fitted to ``data``."""
+
+    def profiled(self, params: Params, data: Data) -> Float[Array, "..."] | None:
+        """Best values of what ``log_density`` profiles by itself, for ``sample`` and ``asimov``; None where it does not."""
+        return None
+
+    def saturated(self, data: Data) -> Float[Array, "*toy"]:
+        """The least −log L of any model of the same data: each observation is its own expectation.
+
+        Raises
+        ------
+        InputError : where the likelihood is not one of bins
+        """
+        raise InputError("saturated model", type(self).__name__, "a likelihood of binned data")
 
     def check(self, data: Data) -> None:
         """Raise InputError where ``data`` does not fit the model; a subclass knows what to look for."""

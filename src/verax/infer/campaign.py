@@ -1,0 +1,111 @@
+"""A long campaign of pseudo-experiments: streamed in batches, memory bounded, counted, resumable."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray, Shaped
+
+from verax.arrays import Array
+from verax.errors import InputError
+from verax.infer.fit import fit
+from verax.infer.toys import toys
+from verax.model.likelihood import AbstractLikelihood, Data
+from verax.parameters import Params, by_name
+from verax.results import good
+
+Statistic = Callable[[AbstractLikelihood, Data], tuple[Shaped[np.ndarray, "toy ..."], Int[np.ndarray, " toy"]]]
+"""What is kept of each toy, and a status each."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The statistic of toys 0 … n − 1 of ``total``; ``status`` is a :class:`verax.results.Status` each."""
+
+    total: int
+    values: Shaped[np.ndarray, "toy ..."]
+    status: Int[np.ndarray, " toy"]
+
+    @property
+    def n(self) -> int:
+        """Toys that are done."""
+        return len(self.status)
+
+    @property
+    def failed(self) -> int:
+        """Toys whose status is a failure; they keep their place in ``values``."""
+        return int((~good(self.status)).sum())
+
+    @property
+    def good(self) -> Shaped[np.ndarray, "toy ..."]:
+        """The values of the toys that did not fail."""
+        return np.asarray(self.values[good(self.status)])
+
+
+def fitted(model: AbstractLikelihood, data: Data) -> tuple[Float[np.ndarray, "toy parameter"], Int[np.ndarray, " toy"]]:
+    """The simplest statistic: the best-fit values of all parameters, without covariances."""
+    best = fit(model, data, covariance=False)
+    return best.value, best.status
+
+
+def campaign(
+    key: PRNGKeyArray,
+    model: AbstractLikelihood,
+    params: Params,
+    n: int,
+    statistic: Statistic = fitted,
+    *,
+    batch: int = 8192,
+    gamma: Float[Array, "..."] | None = None,
+    done: Campaign | None = None,
+    progress: Callable[[Campaign], None] | None = None,
+) -> Campaign:
+    """The statistic of ``n`` toys at ``params``; only one batch of toys is in memory at a time.
+
+    Toy i depends on the key and i alone, so neither the size of the batches nor a stop in between changes the answer.
+
+    Parameters
+    ----------
+    gamma : as in :func:`verax.infer.toys`
+    done : what an earlier, shorter campaign with the same key returned, or its last progress: it is continued
+    progress : called with the campaign so far after each batch; may save it, print it, or raise to stop
+
+    Raises
+    ------
+    InputError : an unknown parameter (nearest name given), or less than one toy
+    """
+    by_name(model.parameters, params, "campaign")
+    if batch < 1 or n < 1:
+        raise InputError("campaign", f"{n} toys in batches of {batch}", "at least one of each")
+    parts = [] if done is None else [done]
+    if done is not None and done.n >= n:
+        return Campaign(n, done.values[:n], done.status[:n])
+    for part in _parts(key, model, params, n, statistic, batch, gamma, 0 if done is None else done.n):
+        parts.append(part)
+        if progress is not None:
+            parts = [_joined(parts, n)]
+            progress(parts[0])
+    return _joined(parts, n)
+
+
+def _parts(
+    key: PRNGKeyArray,
+    model: AbstractLikelihood,
+    params: Params,
+    n: int,
+    statistic: Statistic,
+    batch: int,
+    gamma: Array | None,
+    first: int,
+) -> Iterator[Campaign]:
+    while first < n:
+        size = min(batch, n - first)
+        values, status = statistic(model, toys(key, model, params, size, first=first, gamma=gamma))
+        yield Campaign(n, np.asarray(values), np.asarray(status))
+        first += size
+
+
+def _joined(parts: list[Campaign], total: int) -> Campaign:
+    if len(parts) == 1:
+        return replace(parts[0], total=total)
+    return Campaign(total, np.concatenate([p.values for p in parts]), np.concatenate([p.status for p in parts]))

@@ -1,0 +1,219 @@
+"""CLs of a signal (Read, J. Phys. G 28 (2002) 2693) with q̃_μ, asymptotic (Cowan et al., EPJC 71 (2011) 1554) and by toys.
+
+CLs(μ) = P(q ≥ q_obs | μ) / P(q ≥ q_obs | 0). Asymptotically all follows from q_obs and q_A, the statistic of the Asimov
+data set without signal at the nuisance parameters' conditional fit to the data.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray
+from scipy.stats import norm
+
+from verax.arrays import Array
+from verax.errors import InputError
+from verax.infer.fit import as_batch, best_fit
+from verax.infer.minimise import Lanes, minimise
+from verax.infer.profile import conditional, ratio
+from verax.infer.statistic import distinct, expectation, physical, q_tilde, said
+from verax.infer.toys import toys as draw
+from verax.model.likelihood import AbstractLikelihood, Data
+from verax.parameters import by_name
+from verax.results import Status, good
+
+BANDS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+"""The five expected values: fluctuations of the background, in σ, in the order of growing limits."""
+
+BOOTSTRAPS = 100
+
+
+@dataclass(frozen=True)
+class CLs:
+    """CLs of one parameter at given values.
+
+    Parameters
+    ----------
+    toys, failed : toys at each value, of each hypothesis, and the largest number that was left out at any value; 0
+        for the asymptotic method
+    q : q̃ of the data
+    observed : CLs of the data
+    expected : without signal: −2σ, −1σ, median, +1σ, +2σ
+    observed_error, expected_error : Monte Carlo errors; zero for the asymptotic method
+    status : worst :class:`verax.results.Status` of the fits to the data
+    """
+
+    name: str
+    method: str
+    toys: int
+    failed: int
+    values: Float[np.ndarray, " point"]
+    q: Float[np.ndarray, "*toy point"]
+    observed: Float[np.ndarray, "*toy point"]
+    expected: Float[np.ndarray, "*toy 5 point"]
+    observed_error: Float[np.ndarray, "*toy point"]
+    expected_error: Float[np.ndarray, "*toy 5 point"]
+    status: Int[np.ndarray, "*toy point"]
+
+
+def cls(
+    model: AbstractLikelihood,
+    data: Data,
+    name: str,
+    values: Float[Array, " point"],
+    *,
+    method: str = "asymptotic",
+    key: PRNGKeyArray | None = None,
+    toys: int = 1000,
+) -> CLs:
+    """CLs at the given values; batched over data sets if asymptotic, of one data set with ``method="toys"``.
+
+    Toys are drawn at the nuisance parameters' conditional fits to the data. The same random numbers serve all values.
+
+    Raises
+    ------
+    InputError : an unknown parameter or method, toys without a key or for a batch, or data that do not fit the model
+    """
+    index = checked(model, data, name, method, key, "cls")
+    values = np.asarray(values, np.float64)
+    question = ask(model, data, index)
+    n, points = len(question.batch.counts), len(values)
+    toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
+    if method == "toys" and key is not None:
+        thrown = throw(key, question, values, toys)
+        observed, expected = thrown.tails()
+        error, expected_error = (e.std(axis=0) for e in thrown.bootstrap(key))
+        counted = (thrown.q, observed, expected, error, expected_error, thrown.status)
+        return CLs(name, method, toys, thrown.failed, values, *counted)
+    q, status = question.observed(toy, where)
+    q_asimov = question.asimov(toy, where)
+    shape = (n, points)
+    expected = np.moveaxis(expected_cls(q_asimov).reshape(*shape, 5), -1, 1)
+    observed = observed_cls(q, q_asimov).reshape(shape)
+    arrays = (q.reshape(shape), observed, expected, np.zeros(shape), np.zeros(expected.shape), status.reshape(shape))
+    single = data.counts.ndim == 1
+    return CLs(name, method, 0, 0, values, *(x[0] if single else x for x in arrays))
+
+
+def checked(model: AbstractLikelihood, data: Data, name: str, method: str, key: PRNGKeyArray | None, where: str) -> int:
+    """The position of the parameter, once the arguments make sense."""
+    by_name(model.parameters, [name], where)
+    if method not in ("asymptotic", "toys"):
+        raise InputError(f"{where} method", f"'{method}'", "'asymptotic' or 'toys'")
+    if method == "toys" and (key is None or data.counts.ndim != 1):
+        raise InputError(where, "toys without a key, or for a batch", "key=..., and one data set")
+    return model.names.index(name)
+
+
+def observed_cls(q: np.ndarray, q_asimov: np.ndarray) -> np.ndarray:
+    """CLs from q̃ of the data and of the Asimov data (eq. 64–66 of the paper, for p_s+b and p_b).
+
+    >>> float(observed_cls(np.array(3.0), np.array(3.0)).round(4))  # the median: Φ(−√3) / Φ(0)
+    0.0833
+    """
+    root, width = np.sqrt(q), np.maximum(np.sqrt(q_asimov), 1e-9)
+    shift = np.where(root <= width, root - width, (q - width**2) / (2 * width))
+    return np.asarray(np.exp(norm.logsf(shift + width) - norm.logsf(shift)))
+
+
+def expected_cls(q_asimov: np.ndarray) -> np.ndarray:
+    """The five expected CLs, on a new last axis."""
+    width = np.sqrt(q_asimov)[..., None]
+    return np.asarray(np.exp(norm.logsf(width - BANDS) - norm.logsf(-BANDS)))
+
+
+@dataclass(frozen=True)
+class Question:
+    """Data sets with their best fits (μ ≥ 0), the fits without signal, and the Asimov data without signal."""
+
+    model: AbstractLikelihood
+    index: int
+    limits: tuple[np.ndarray, np.ndarray]
+    batch: Data
+    best: Lanes
+    background: Lanes
+    expectation: Data
+    expectation_best: Lanes
+
+    def observed(self, toy: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """q̃ of data set ``toy`` [lane] at ``values`` [lane], and a status."""
+        return q_tilde(self.model, self.batch, self.best, toy, self.index, values, self.limits)
+
+    def asimov(self, toy: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """q̃ of the Asimov data belonging to data set ``toy``."""
+        return ratio(self.model, self.expectation, self.expectation_best, toy, self.index, values, self.limits)[0]
+
+
+def ask(model: AbstractLikelihood, data: Data, index: int) -> Question:
+    """Fit the data with and without signal, and prepare the Asimov data."""
+    batch, limits = as_batch(model, data), physical(model, index)
+    best = best_fit(model, batch, {}, {}, limits=limits)
+    background = conditional(model, batch, best, index, np.zeros(len(batch.counts)), limits)
+    expected = expectation(model, batch, background.theta)
+    # Its best fit is known. With μ's own bound away the covariance there is that of an ordinary minimum.
+    limits_off = limits[0].copy(), limits[1]
+    limits_off[0][index] = -np.inf
+    free = np.ones(background.theta.shape, bool)
+    at_minimum = minimise(model, expected, background.theta, free, limits=limits_off)
+    return Question(model, index, limits, batch, best, background, expected, at_minimum)
+
+
+@dataclass(frozen=True)
+class Thrown:
+    """q̃ of one data set and of its toys, at each value; failed toys are NaN."""
+
+    q: np.ndarray
+    signal: np.ndarray
+    background: np.ndarray
+    status: np.ndarray
+
+    @property
+    def failed(self) -> int:
+        """Toys that were left out, at the value where most were."""
+        return int((np.isnan(self.signal).sum(1) + np.isnan(self.background).sum(1)).max())
+
+    def tails(self) -> tuple[np.ndarray, np.ndarray]:
+        """CLs observed [point] and expected [5, point]."""
+        return _tails(self.q, self.signal, self.background)
+
+    def bootstrap(self, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
+        """The same with toys drawn anew from the toys, on a new first axis: their spread is the Monte Carlo error."""
+        rng, n = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel()), self.signal.shape[1]
+        draws = [rng.integers(0, n, (2, n)) for _ in range(BOOTSTRAPS)]
+        parts = [_tails(self.q, self.signal[:, one], self.background[:, two]) for one, two in draws]
+        observed, expected = (np.stack(x) for x in zip(*parts, strict=True))
+        return observed, expected
+
+
+def throw(key: PRNGKeyArray, question: Question, values: np.ndarray, n: int) -> Thrown:
+    """``n`` toys with signal and ``n`` without, tested at each value."""
+    q, status = question.observed(np.zeros(len(values), int), values)
+    key_signal, key_background = jax.random.split(key)
+    background = _tested(key_background, question, question.background.theta[0], values, n)
+    one = np.zeros(len(values), int)
+    _, there = ratio(question.model, question.batch, question.best, one, question.index, values, question.limits)
+    signal = [_tested(key_signal, question, theta, values[k : k + 1], n)[0] for k, theta in enumerate(there.theta)]
+    return Thrown(q, np.stack(signal), background, np.maximum(status, said(question.best, question.index)[0]))
+
+
+def _tested(key: PRNGKeyArray, question: Question, theta: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+    """q̃ of toys drawn at ``theta``; [point, toy]."""
+    model, data = question.model, Data(question.batch.counts[0], question.batch.auxiliary[0])
+    params = dict(zip(model.names, theta, strict=True))
+    batch, which = distinct(as_batch(model, draw(key, model, params, n, gamma=model.profiled(params, data))))
+    best = best_fit(model, batch, {}, {}, limits=question.limits)
+    lanes = np.tile(np.arange(len(batch.counts)), len(values))
+    where = np.repeat(values, len(batch.counts))
+    q, status = q_tilde(model, batch, best, lanes, question.index, where, question.limits)
+    status = np.where(status == Status.NOT_POSITIVE_DEFINITE, Status.OK, status)  # q̃ needs no covariance
+    return np.where(good(status), q, np.nan).reshape(len(values), -1)[:, which]
+
+
+def _tails(q: np.ndarray, signal: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    band = np.nanquantile(background, norm.cdf(-BANDS), axis=1, method="higher")  # 5 point
+    threshold = np.concatenate([q[None], band])[:, :, None] - 1e-6  # equal up to the precision of the fits is equal
+    with np.errstate(invalid="ignore"):
+        above_signal = np.sum(signal >= threshold, axis=2) / np.sum(np.isfinite(signal), axis=1)
+        above_background = np.sum(background >= threshold, axis=2) / np.sum(np.isfinite(background), axis=1)
+        ratio_of_tails = above_signal / above_background
+    return ratio_of_tails[0], ratio_of_tails[1:]

@@ -1,0 +1,143 @@
+"""Upper limits: where CLs falls to 1 − level, observed and expected, asymptotic and by toys."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray
+from scipy.stats import norm
+
+from verax.errors import InputError
+from verax.infer.cls import BANDS, Question, ask, checked, observed_cls, throw
+from verax.infer.roots import roots
+from verax.infer.statistic import said
+from verax.model.likelihood import AbstractLikelihood, Data
+from verax.results import Status
+
+POINTS = 15
+"""Values at which toys are thrown."""
+
+CLOSE = 1e-7
+"""Of a standard normal's quantile: the precision to which CLs = 1 − level is solved."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Upper limit on one parameter.
+
+    Parameters
+    ----------
+    toys, failed : as in :class:`verax.infer.CLs`
+    observed : where CLs of the data is 1 − level
+    expected : without signal: −2σ, −1σ, median, +1σ, +2σ
+    observed_error, expected_error : Monte Carlo errors; zero for the asymptotic method
+    status, expected_status : a :class:`verax.results.Status` each; END_NOT_FOUND where the limit lies beyond the
+        parameter's bound, which is then given
+    """
+
+    name: str
+    level: float
+    method: str
+    toys: int
+    failed: int
+    observed: Float[np.ndarray, "*toy"]
+    expected: Float[np.ndarray, "*toy 5"]
+    observed_error: Float[np.ndarray, "*toy"]
+    expected_error: Float[np.ndarray, "*toy 5"]
+    status: Int[np.ndarray, "*toy"]
+    expected_status: Int[np.ndarray, "*toy 5"]
+
+
+def limit(
+    model: AbstractLikelihood,
+    data: Data,
+    name: str,
+    *,
+    level: float = 0.95,
+    method: str = "asymptotic",
+    key: PRNGKeyArray | None = None,
+    toys: int = 1000,
+) -> Limit:
+    """CLs upper limit with q̃; batched over data sets if asymptotic, of one data set with ``method="toys"``.
+
+    Raises
+    ------
+    InputError : an unknown parameter or method, a level outside (0.5, 1), toys without a key or for a batch, or data
+        that do not fit the model
+    """
+    index = checked(model, data, name, method, key, "limit")
+    if not 0.5 < level < 1:
+        raise InputError("limit, level", f"{level}", "a number between 0.5 and 1")
+    question = ask(model, data, index)
+    values, status = _asymptotic(question, 1 - level)
+    if method == "toys" and key is not None:
+        return _by_toys(key, question, name, level, toys, values[0])
+    single = data.counts.ndim == 1
+    status[:, 0] = np.maximum(status[:, 0], said(question.best, index))
+    none = np.zeros(values.shape)
+    arrays = (values[:, 0], values[:, 1:], none[:, 0], none[:, 1:], status[:, 0], status[:, 1:])
+    return Limit(name, level, method, 0, 0, *(np.asarray(x[0]) if single else x for x in arrays))
+
+
+def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Limits [toy, 6] (observed, then the five expected) and a status each."""
+    toys = len(question.batch.counts)
+    toy, kind = (x.ravel() for x in np.meshgrid(np.arange(toys), np.arange(6), indexing="ij"))
+    # Φ(−√q_A + n) = α Φ(n) says where √q_A has to be for each expected limit.
+    goal = np.concatenate([[-norm.ppf(alpha)], BANDS - norm.ppf(alpha * norm.cdf(BANDS))])[kind]
+
+    def residual(lane: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Above zero beyond the limit, and nearly linear in the value."""
+        q_asimov = question.asimov(toy[lane], values)
+        answer = np.sqrt(q_asimov) - goal[lane]
+        data = np.flatnonzero(kind[lane] == 0)
+        if data.size:
+            q, _ = question.observed(toy[lane[data]], values[data])
+            answer[data] = norm.isf(np.clip(observed_cls(q, q_asimov[data]), 1e-300, 1.0)) + norm.ppf(alpha)
+        return answer
+
+    variance = question.expectation_best.covariance[toy, question.index, question.index]
+    low = np.where(kind == 0, np.maximum(question.best.theta[toy, question.index], 0.0), 0.0)
+    sigma = np.sqrt(np.where(variance > 0, variance, np.maximum(0.1, low) ** 2))
+    bound = question.limits[1][question.index]
+    for _ in range(3):  # a search may come across a better best fit, and is then made again
+        before = question.best.nll.copy(), question.expectation_best.nll.copy()
+        found, status = roots(residual, low, -goal, low + goal * sigma, bound, CLOSE)
+        if np.array_equal(before[0], question.best.nll) and np.array_equal(before[1], question.expectation_best.nll):
+            break
+    return found.reshape(toys, 6), status.reshape(toys, 6)
+
+
+def _by_toys(key: PRNGKeyArray, question: Question, name: str, level: float, n: int, asymptotic: np.ndarray) -> Limit:
+    """CLs on a grid around the asymptotic limits; the crossings are found between its points."""
+    bound, alpha = question.limits[1][question.index], 1 - level
+    anchors = np.concatenate([[0.5 * asymptotic.min()], np.sort(asymptotic), [1.5 * asymptotic.max()]])
+    values = np.interp(np.linspace(0, 7, POINTS), np.arange(8), anchors)
+    for _ in range(4):
+        values = np.unique(np.minimum(values, bound))
+        thrown = throw(key, question, values, n)
+        tails = np.concatenate([thrown.tails()[0][None], thrown.tails()[1]])
+        if (tails[:, -1] < alpha).all() or values[-1] >= bound:
+            break
+        values = 1.6 * values
+    limits, status = _crossings(values, tails, alpha)
+    observed, expected = thrown.bootstrap(key)
+    again = np.stack(
+        [_crossings(values, np.concatenate([o[None], e]), alpha)[0] for o, e in zip(observed, expected, strict=True)]
+    )
+    error = again.std(axis=0)
+    data = np.asarray(max(status[0], thrown.status.max()))
+    arrays = (np.asarray(limits[0]), limits[1:], np.asarray(error[0]), error[1:], data, status[1:])
+    return Limit(name, level, "toys", n, thrown.failed, *arrays)
+
+
+def _crossings(values: np.ndarray, tails: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where each row of CLs [kind, point] first falls below ``alpha``, linear in the normal quantile; and a status."""
+    quantile = norm.isf(np.clip(np.nan_to_num(tails, nan=0.0), 1e-4, 1 - 1e-4))
+    x = np.concatenate([[0.0], values])
+    y = np.concatenate([np.full((len(tails), 1), norm.isf(1 - 1e-4)), quantile], axis=1) + norm.ppf(alpha)
+    crossed = (y >= 0).any(axis=1)
+    k = np.where(crossed, np.argmax(y >= 0, axis=1), len(x) - 1)
+    row = np.arange(len(tails))
+    share = np.where(crossed, -y[row, k - 1] / np.where(crossed, y[row, k] - y[row, k - 1], 1.0), 1.0)
+    status = np.where(crossed, int(Status.OK), int(Status.END_NOT_FOUND))
+    return x[k - 1] + share * (x[k] - x[k - 1]), status

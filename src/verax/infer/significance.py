@@ -1,0 +1,53 @@
+"""Significance of a signal: the discovery test q₀ (Cowan et al., EPJC 71 (2011) 1554, eq. 12 and 52–53)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.stats import norm
+
+from verax.infer.fit import as_batch, best_fit
+from verax.infer.profile import ratio
+from verax.model.likelihood import AbstractLikelihood, Data
+from verax.parameters import by_name
+
+
+@dataclass(frozen=True)
+class Significance:
+    """How far data are from ``name`` = ``null``, in favour of larger values.
+
+    Parameters
+    ----------
+    value : best fit
+    q0 : t(null) where the best fit lies above it, else 0
+    z : √t(null) with the sign of (best fit − null); in units of a normal distribution's σ
+    p_value : 1 − Φ(z); above one half for a deficit
+    status : worst :class:`verax.results.Status` of the two fits
+    """
+
+    name: str
+    null: float
+    value: Float[np.ndarray, "*toy"]
+    q0: Float[np.ndarray, "*toy"]
+    z: Float[np.ndarray, "*toy"]
+    p_value: Float[np.ndarray, "*toy"]
+    status: Int[np.ndarray, "*toy"]
+
+
+def significance(model: AbstractLikelihood, data: Data, name: str, *, null: float = 0.0) -> Significance:
+    """Asymptotic significance against ``null``, batched over data sets; of Asimov data, the median expected one.
+
+    Raises
+    ------
+    InputError : an unknown parameter (nearest name given), or data that do not fit the model
+    """
+    by_name(model.parameters, [name], "significance")
+    batch, index = as_batch(model, data), model.names.index(name)
+    best = best_fit(model, batch, {}, {})
+    toys = len(batch.counts)
+    t, there = ratio(model, batch, best, np.arange(toys), index, np.full(toys, float(null)))
+    value = best.theta[:, index]
+    z = np.sign(value - null) * np.sqrt(t)
+    arrays = (value, np.where(z > 0, t, 0.0), z, norm.sf(z), np.maximum(best.status, there.status))
+    single = data.counts.ndim == 1
+    return Significance(name, float(null), *(np.asarray(x[0]) if single else x for x in arrays))

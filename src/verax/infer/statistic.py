@@ -1,0 +1,70 @@
+"""The test statistic of upper limits, and what the likelihood expects at a fit: shared by the verbs that test values.
+
+q̃_μ (Cowan, Cranmer, Gross, Vitells, EPJC 71 (2011) 1554, eq. 16) is t_μ with the estimate kept at or above zero, and 0
+where the estimate lies above μ: an excess says nothing against a smaller signal.
+"""
+
+import jax
+import numpy as np
+
+from verax.infer.minimise import Lanes, bounds
+from verax.infer.profile import Limits, ratio
+from verax.model.likelihood import AbstractLikelihood, Data
+from verax.results import Status
+
+
+def physical(model: AbstractLikelihood, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """The bounds of the parameters, with the one at ``index`` not below zero."""
+    lower, upper = bounds(model)
+    lower[index] = max(lower[index], 0.0)
+    return lower, upper
+
+
+def q_tilde(
+    model: AbstractLikelihood,
+    batch: Data,
+    best: Lanes,
+    toy: np.ndarray,
+    index: int,
+    values: np.ndarray,
+    limits: Limits,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One-sided t of data set ``toy`` [lane] at ``values`` [lane], and a status; ``best`` holds the fits in ``limits``."""
+    q, status = np.zeros(len(toy)), np.zeros(len(toy), int)
+    below = np.flatnonzero(best.theta[toy, index] < values)
+    if below.size:
+        q[below], there = ratio(model, batch, best, toy[below], index, values[below], limits)
+        status[below] = np.where(there.status > Status.AT_BOUND, there.status, Status.OK)
+    return q, np.maximum(status, said(best, index)[toy])
+
+
+def said(best: Lanes, index: int) -> np.ndarray:
+    """Status of best fits, where the parameter of interest pressed against its bound is no remark."""
+    others = np.delete(np.diagonal(best.covariance, axis1=1, axis2=2), index, axis=1)
+    alone = (best.status == Status.AT_BOUND) & ~(others == 0).any(axis=1)
+    return np.where(alone, int(Status.OK), best.status)
+
+
+def expectation(model: AbstractLikelihood, batch: Data, theta: np.ndarray) -> Data:
+    """The Asimov data of each data set at ``theta`` [toy, parameter]; what the likelihood profiles is at its fit too."""
+    n = len(theta)
+    row = np.minimum(np.arange(1 << max(n - 1, 0).bit_length()), n - 1)
+    with jax.enable_x64(True):
+        data = _expectation(model, Data(batch.counts[row], batch.auxiliary[row]), theta[row])
+        return Data(np.asarray(data.counts)[:n], np.asarray(data.auxiliary)[:n])
+
+
+@jax.jit
+def _expectation(model: AbstractLikelihood, batch: Data, theta: jax.Array) -> Data:
+    def one(data: Data, values: jax.Array) -> Data:
+        params = dict(zip(model.names, values, strict=True))
+        return model.asimov(params, model.profiled(params, data))
+
+    return jax.vmap(one)(batch, theta)
+
+
+def distinct(batch: Data) -> tuple[Data, np.ndarray]:
+    """The different data sets of a batch, and which of them each is: toys of a few counts are often the same."""
+    both = np.concatenate([batch.counts, batch.auxiliary], axis=1)
+    _, first, which = np.unique(both, axis=0, return_index=True, return_inverse=True)
+    return Data(batch.counts[first], batch.auxiliary[first]), which.reshape(-1)
