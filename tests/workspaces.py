@@ -1,5 +1,7 @@
 """Small pyhf workspaces, one for each modifier and more, shared by the tests."""
 
+import json
+
 
 def sample(name, data, *modifiers):
     return {"name": name, "data": data, "modifiers": [{"name": n, "type": t, "data": d} for n, t, d in modifiers]}
@@ -141,3 +143,49 @@ EXAMPLES = {
         parameters=[LUMI],
     ),
 }
+
+
+def validation(folder):
+    """The set-ups of pyhf's validation tests, by the name of their file, whole workspaces; ``folder`` holds the files.
+
+    Most files have yields only; which modifier uses them is told in pyhf's tests/test_validation.py.
+    """
+    found = {}
+    for path in sorted(folder.glob("*bin*.json")):
+        source, name = json.loads(path.read_text()), path.stem
+        if "measurements" in source:
+            found[name] = source
+            continue
+        if name == "1bin_lumi":
+            y = source["bindata"]
+            lumi = ("lumi", "lumi", None)
+            samples = [sample("signal", y["sig"], MU), sample("bkg1", y["bkg1"], lumi), sample("bkg2", y["bkg2"], lumi)]
+            settings = {"name": "lumi", "inits": [1.0], "bounds": [[0.0, 10.0]], "auxdata": [1.0], "sigmas": [0.1]}
+            found[name] = workspace({"a": samples}, parameters=[settings], observations={"a": y["data"]})
+            continue
+        parts = source.get("channels", {"single": source})
+        channels, observations = {}, {}
+        for channel, part in parts.items():
+            y = part["bindata"]
+            samples = [sample("signal", y["sig"], MU)] if "sig" in y else []
+            for b in ("bkg", "bkg1", "bkg2", "bkg3"):
+                if b in y:
+                    samples.append(sample(b, y[b], *_background(name, channel, b, y)))
+            channels[channel], observations[channel] = samples, y["data"]
+        found[name] = workspace(channels, observations=observations)
+    return found
+
+
+def _background(name, channel, b, y):
+    """The modifiers of one background in a validation set-up."""
+    if "statex" in name:
+        return [("st", "staterror", y[f"{b}err"])] if f"{b}err" in y else []
+    if "normsys" in name or "couplednorm" in name:
+        wide = b == "bkg2"
+        return [("norm", "normsys", {"lo": 0.5 if wide else 0.9, "hi": 1.5 if wide else 1.1})]
+    if "histo" in name:
+        prefix = "bkgsys" if b == "bkg" else b
+        return [("histo", "histosys", {"lo_data": y[f"{prefix}_dn"], "hi_data": y[f"{prefix}_up"]})]
+    if "shapefactor" in name:
+        return [("coupled", "shapefactor", None)]
+    return [(f"error_{channel}", "shapesys", y[f"{b}err"])]

@@ -4,15 +4,19 @@ import copy
 import gzip
 import json
 
+import iminuit
 import jax
 import numpy as np
 import pyhf
 import pytest
 
+from verax.errors import InputError
+from verax.infer import fit
 from verax.model import from_pyhf, to_pyhf
 from verax.model.interpolate import code0, code1, code2, code4, code4p
 from verax.model.likelihood import Data
-from workspaces import EXAMPLES
+from verax.model.schema import patched
+from workspaces import EXAMPLES, validation
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")
 
@@ -136,14 +140,67 @@ def test_settings_of_the_measurement():
     np.testing.assert_array_equal(data.auxiliary, [0.3, 1.0, 1.0])
 
 
-FILES = ["2-bin_1-channel", "example_bkgonly", "xmlimport_input_bkg"]
-
-
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ["example_bkgonly", "xmlimport_input_bkg"])
 def test_validation_workspaces(shared, name):
     spec = json.loads((shared / "workspaces/pyhf_validation" / f"{name}.json").read_text())
     for measurement in spec["measurements"]:
         compare(spec, measurement=measurement["name"])
+
+
+def test_validation_setups(shared):
+    setups = validation(shared / "workspaces/pyhf_validation")
+    assert len(setups) == 14
+    for spec in setups.values():
+        compare(spec)
+
+
+def test_a_patch_set_as_pyhf_applies_it(shared):
+    folder = shared / "workspaces/pyhf_validation"
+    spec, patchset = (json.loads((folder / f"example_{x}.json").read_text()) for x in ("bkgonly", "patchset"))
+    theirs = dict(pyhf.PatchSet(patchset).apply(spec, "patch_channel1_signal_syst1"))
+    assert patched(spec, patchset, name="patch_channel1_signal_syst1") == theirs != spec
+    other = json.loads((folder / "xmlimport_input_bkg.json").read_text())
+    with pytest.raises(InputError, match="another workspace"):
+        patched(other, patchset)
+
+
+FITTED = ["staterror of some samples", "staterror and shapesys", "lumi", "normfactor in one channel"]
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_fits_against_minuit(name):
+    against_minuit(EXAMPLES[name])
+
+
+@pytest.mark.parametrize("name", ["2bin_2channel_example1", "2bin_2channel_coupledshapefactor", "2bin_statex"])
+def test_validation_fits_against_minuit(shared, name):
+    against_minuit(validation(shared / "workspaces/pyhf_validation")[name])
+
+
+def against_minuit(spec):
+    """The same minimum, or a lower one, and the same error of the signal strength."""
+    model, data, poi = from_pyhf(spec)
+    referee = Referee(spec)
+    best = fit(model, data)
+    config = referee.model.config
+    fitter = iminuit.Minuit(
+        lambda x: -float(referee.model.logpdf(x, referee.data)[0]), np.array(config.suggested_init())
+    )
+    fitter.limits, fitter.fixed = config.suggested_bounds(), config.suggested_fixed()
+    fitter.errordef, fitter.tol, fitter.strategy = 0.5, 1e-3, 2
+    fitter.migrad()
+    assert fitter.valid
+    fitter.limits = [
+        (None, None)
+    ] * fitter.npar  # Minuit's errors of parameters with limits are not those of the Hessian
+    fitter.hesse()
+    i, k = model.names.index(poi), config.poi_index
+    assert float(best.nll) <= fitter.fval + 1e-5
+    if best.status != 0:
+        assert min(abs(best.value[i] - np.array(model.parameters[i].bounds))) < 1e-6
+        return
+    assert abs(best.value[i] - fitter.values[k]) < 0.01 * best.error[i]
+    assert best.error[i] == pytest.approx(fitter.errors[k], rel=0.01)
 
 
 @pytest.mark.parametrize("name", ["med_5x20_30np", "med_5x20_30np_staterror"])

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from verax.arrays import Array
 from verax.errors import InputError, check_known
-from verax.model.cells import CellModifier, cell_bending, cell_factor, cell_slopes
+from verax.model.binwise import CellModifier, cell_bending, cell_factor, cell_slopes
 from verax.model.constraint import (
     HALF_LOG_2PI,
     constraint_mean,
@@ -41,11 +41,6 @@ SIMULATION = "simulation statistics"
 
 def _by(per_systematic: Array, cells: Array) -> Array:
     return per_systematic[:, None, None] * cells
-
-
-def _least(count: Array) -> Array:
-    """−log of a Poisson probability where the count is its own expectation."""
-    return count - xlogy(count, count) + gammaln(count + 1)
 
 
 class BinnedLikelihood(AbstractLikelihood):
@@ -247,9 +242,11 @@ class BinnedLikelihood(AbstractLikelihood):
         scaled = jnp.where(fluctuates, scaled, 1.0)
         return subset_gamma(scaled, jnp.asarray(other), data.counts, auxiliary, self.width, self.tau)
 
-    def _mean(self, rates: Array, gamma: Array | None = None) -> Array:
+    def _mean(self, rates: Array, gamma: Array) -> Array:
         """Expected events per bin, positive; γ multiplies the cells that it should."""
-        return positive_rate(rates.sum(0) if gamma is None else self.dress(rates, gamma).sum(0), self.floor)[0]
+        if not self.subset:
+            return positive_rate(rates.sum(0), self.floor)[0] * gamma
+        return positive_rate(self.dress(rates, gamma).sum(0), self.floor)[0]
 
     def dress(self, rates: Float[Array, "process bin"], gamma: Float[Array, " bin"]) -> Float[Array, "process bin"]:
         """The rates with γ where it multiplies a process."""
@@ -278,10 +275,9 @@ class BinnedLikelihood(AbstractLikelihood):
         ``gamma`` is the true value of each γ, 1 by default.
         """
         theta, truth = self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma
-        mean = constraint_mean(self.parameters, theta)
-        measured = truth * jnp.where(self.tau > 0, self.tau, 1.0)
-        auxiliary = jnp.concatenate([mean, measured]) if self.simulation_statistics else mean
-        return Data(self._mean(self.rates(theta), truth), auxiliary)
+        mean, observed = constraint_mean(self.parameters, theta), jnp.where(self.tau > 0, self.tau, 1.0) * truth
+        counts = self._mean(self.rates(theta), truth)
+        return Data(counts, jnp.concatenate([mean, observed]) if self.simulation_statistics else mean)
 
     @float64_on_host
     def sample(self, key: PRNGKeyArray, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
@@ -320,15 +316,14 @@ class BinnedLikelihood(AbstractLikelihood):
     def saturated(self, data: Data) -> Float[Array, "*toy"]:
         """−log L where every bin expects what it counts, and every constrained parameter is at its global observable."""
         n = sum(p.constraint is not None for p in self.parameters)
-        terms = _least(data.counts).sum(-1) + constraint_peak(
-            self.parameters, jnp.asarray(data.auxiliary)[..., :n]
-        ).sum(-1)
-        if self.simulation_statistics:
-            width = jnp.where(self.width > 0, self.width, 1.0)
-            terms += jnp.where(self.width > 0, jnp.log(width) + HALF_LOG_2PI, 0.0).sum()
-            counted = jnp.where(self.tau > 0, jnp.asarray(data.auxiliary)[..., n:], 1.0)
-            terms += jnp.where(self.tau > 0, _least(counted), 0.0).sum(-1)
-        return terms - self.offset
+        counts = data.counts - xlogy(data.counts, data.counts) + gammaln(data.counts + 1)
+        fluctuates = self.width > 0 if self.simulation_statistics else np.zeros(self.width.shape, bool)
+        gamma = jnp.where(fluctuates, jnp.log(jnp.where(fluctuates, self.width, 1.0)) + HALF_LOG_2PI, 0.0)
+        if self.subset:
+            observed = jnp.where(self.tau > 0, data.auxiliary[..., n:], 1.0)
+            gamma = jnp.where(self.tau > 0, observed - xlogy(observed, observed) + gammaln(observed + 1), gamma)
+        peak = constraint_peak(self.parameters, jnp.asarray(data.auxiliary)[..., :n])
+        return counts.sum(-1) + peak.sum(-1) + gamma.sum(-1) - self.offset
 
     def check(self, data: Data) -> None:
         """Counts per bin, not negative; one global observable per constraint and γ; all finite."""

@@ -15,7 +15,7 @@ import numpy as np
 from verax.arrays import Array
 from verax.errors import InputError, check_known
 from verax.model.binned import FLOATING, SIMULATION, BinnedLikelihood
-from verax.model.cells import CellModifier
+from verax.model.binwise import CellModifier
 from verax.model.constraint import HALF_LOG_2PI
 from verax.model.interpolate import code4, code4_coefficients, code4p
 from verax.model.layout import Layout

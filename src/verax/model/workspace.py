@@ -6,7 +6,7 @@ import numpy as np
 
 from verax.errors import check_known
 from verax.model.binned import BinnedLikelihood
-from verax.model.cells import CellModifier
+from verax.model.binwise import CellModifier
 from verax.model.likelihood import Data
 from verax.parameters import Gaussian, Parameter, Poisson
 
