@@ -175,6 +175,23 @@ class Binning(Strict):
     max_relative_error: Width = Field(0.3, description="largest relative simulation error of the background in a bin")
 
 
+class Prune(Strict):
+    """Negligible effects of systematics are left out, per process and channel."""
+
+    shape: Annotated[float, Field(ge=0)] = Field(0.0, description="largest relative change of a bin at equal yield")
+    normalisation: Annotated[float, Field(ge=0)] = Field(0.0, description="largest relative change of the yield")
+
+
+class Treatment(Strict):
+    """What is done to template variations before the fit; the report says what changed."""
+
+    symmetrise: dict[
+        str, Literal["average", "mirror-up", "mirror-down", "absolute-mean", "maximum", "maximum-signed"]
+    ] = Field({}, description="systematic → how its up and down are made symmetric")
+    smooth: list[str] = Field([], description="systematics to smooth: those whose variations have samples of their own")
+    prune: Prune = Prune()
+
+
 class Infer(Strict):
     """What is asked of the likelihood."""
 
@@ -240,6 +257,7 @@ class Analysis(Strict):
     summary: Summary = Summary()
     learn: Learn = Learn()
     binning: Binning = Binning()
+    templates: Treatment = Treatment()
     infer: Infer = Infer()
     check: Check = Check()
     report: Report = Report()
@@ -263,6 +281,8 @@ class Analysis(Strict):
                 *((f"systematic '{s.name}'", s.processes or []) for s in self.systematics),
             ):
                 check_known(processes, known, where, "process")
+        moved = [s.name for s in self.systematics]
+        check_known([*self.templates.symmetrise, *self.templates.smooth], moved, "templates", "systematic")
         if self.pseudo_experiment:
             check_known(self.pseudo_experiment.truth, names, "pseudo_experiment.truth", "parameter")
         for channel in self.channels:

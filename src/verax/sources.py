@@ -204,7 +204,7 @@ def inputs(analysis: Analysis, stage: str) -> Any:
         return [{k: a[k] for k in (*keys, "missing", "systematics", "channels", "summary")}, files(analysis)]
     sections = {
         "learn": ("learn", "seed", "poi"),
-        "summarise": ("summary", "binning", "channels", "systematics", "blind", "poi"),
+        "summarise": ("summary", "binning", "templates", "channels", "systematics", "blind", "poi"),
         "model": ("poi", "normalisations", "infer"),
         "infer": ("infer", "pseudo_experiment", "seed"),
         "check": ("check", "seed"),

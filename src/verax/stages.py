@@ -22,7 +22,7 @@ from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, interval,
 from verax.infer.yields import Yields, postfit_yields, prefit_yields
 from verax.learn import CrossEntropy, History, balance, classifier, cross_train, score
 from verax.learn import save as save_networks
-from verax.model import BinnedLikelihood, Data, Templates, binned_likelihood
+from verax.model import BinnedLikelihood, Data, Pruned, Templates, binned_likelihood, prune, smooth, symmetrise
 from verax.parameters import nuisance
 from verax.results import Coverage, Interval, Status
 from verax.scores import networks_of, summary_of
@@ -172,6 +172,7 @@ class Summarised:
     templates: Templates
     observed: np.ndarray | None
     problems: tuple[str, ...]
+    treated: tuple[str, ...] = ()
 
 
 def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned: Learned) -> Summarised:
@@ -230,7 +231,30 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
             processes=("observed",),
         )
         observed = np.asarray(seen.nominal)[0]
-    return Summarised(merged, observed, merged.problems())
+    final_templates, changes = treat(analysis, merged)
+    return Summarised(final_templates, observed, final_templates.problems(), changes)
+
+
+def treat(analysis: Analysis, given: Templates) -> tuple[Templates, tuple[str, ...]]:
+    """Variations symmetrised, smoothed and pruned as the analysis says, in this order, and a line on each change."""
+    options, said = analysis.templates, []
+    for name, method in options.symmetrise.items():
+        given, halves = symmetrise(given, name, method)
+        largest = max((h.size for h in halves), default=0.0)
+        said.append(f"{name}: symmetrised ({method}); bins move by up to {largest:.2%}")
+    if options.smooth:
+        given, sides = smooth(given, options.smooth)
+        for name in options.smooth:
+            moved = [s for s in sides if s.systematic == name]
+            most = max((s.size for s in moved), default=0.0)
+            said.append(f"{name}: {len(moved)} variations smoothed; bins move by up to {most:.2%}")
+    gone: tuple[Pruned, ...] = ()
+    if options.prune.shape or options.prune.normalisation:
+        given, gone = prune(given, shape=options.prune.shape, normalisation=options.prune.normalisation)
+    for p in gone:
+        where = f", {p.process} in {p.channel}" if p.process else ""
+        said.append(f"{p.systematic}{where}: {p.effect} pruned ({p.size:.2%})")
+    return given, tuple(said)
 
 
 # ---------------------------------------------------------------------------------------------------------------- model

@@ -264,7 +264,10 @@ class Story:
                     f"{parameter.name} in {self.style.name(channel)}, sum of {', '.join(self.style.names_of(moved))}."
                 )
                 figures[f"variation_{parameter.name}_{channel}"] = (caption, figure)
-        return "Template variations", "Up and down are one prior width.", figures, ()
+        treated = self.summarised.treated
+        rows = tuple((line,) for line in treated)
+        shown = (tables.Table("Treated before the fit", ("Change",), rows),) if treated else ()
+        return "Template variations", "Up and down are one prior width.", figures, shown
 
     def coverage(self) -> Any:
         """Does the interval hold the truth as often as it says?"""
