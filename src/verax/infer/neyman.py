@@ -103,7 +103,6 @@ def neyman(
             extreme = int((fine >= t[k] - SAME).sum())
             p_value[k], p_error[k] = extreme / len(fine), binomial_error(extreme, len(fine))
             critical[k] = np.quantile(fine, level, method="higher")
-    edges = tuple(float(b[index]) for b in bounds(model))
     middle, more, fewer = (_ends(values, p_value + shift, 1 - level) for shift in (0.0, p_error, -p_error))
     low, high = (float(x) for x in middle)
     edges = [float(b[index]) for b in bounds(model)]
@@ -111,7 +110,7 @@ def neyman(
     # How far the ends move when every p moves by its error; where that leaves no interval, one side says it twice.
     moved = np.abs(np.where(np.isfinite(fewer), more - fewer, 2 * (more - middle))) / 2
     spacing = [
-        np.diff(values)[max(np.searchsorted(values, x) - 1, 0)] if values[0] < x < values[-1] else 0.0
+        np.diff(values)[max(int(np.searchsorted(values, x)) - 1, 0)] if values[0] < x < values[-1] else 0.0
         for x in (low, high)
     ]
     low_error, high_error = (float(x) for x in np.hypot(moved, np.array(spacing) / np.sqrt(12)))
