@@ -36,20 +36,24 @@ def prefit_yields(model: BinnedLikelihood) -> Yields:
     prior = [p.constraint.width if isinstance(p.constraint, Gaussian) else 0.0 for p in model.parameters]
     nominal = {p.name: p.init for p in model.parameters}
     rates, slopes, _, _ = _derivatives(model, nominal, model.asimov(nominal))
-    return _propagate(rates, slopes, np.diag(np.square(prior)), np.square(model.width))
+    tau = np.asarray(model.tau)
+    spread = np.where(tau > 0, 1 / np.where(tau > 0, tau, 1.0), np.square(model.width))
+    return _propagate(rates, slopes, np.diag(np.square(prior)), rates * np.asarray(model.dressed), spread)
 
 
 def postfit_yields(model: BinnedLikelihood, data: Data, best: Fit) -> Yields:
     """Expected events at the best fit of one data set, with the errors of its covariance."""
     rates, slopes, gamma, gamma_slope = _derivatives(model, best.params, data)
     # Curvature of −log L in γ at fixed θ: what is left of γ's variance when θ is known.
-    width = np.asarray(model.width)
-    curvature = np.asarray(data.counts) / np.maximum(gamma, 1e-12) ** 2
-    conditional = np.where(width > 0, 1 / (curvature + 1 / np.where(width > 0, width, 1.0) ** 2), 0.0)
-    slopes = slopes * gamma[:, None] + rates[:, :, None] * gamma_slope
-    return _propagate(
-        rates * gamma, slopes, np.nan_to_num(best.covariance), conditional / np.maximum(gamma, 1e-12) ** 2
-    )
+    width, tau = np.asarray(model.width), np.asarray(model.tau)
+    dressed = rates * np.asarray(model.dressed)
+    events = rates + dressed * (gamma - 1)
+    observed = np.asarray(data.auxiliary)[-width.size :] if model.simulation_statistics else gamma
+    prior = np.where(tau > 0, observed / np.maximum(gamma, 1e-12) ** 2, 1 / np.where(width > 0, width, 1.0) ** 2)
+    curvature = np.asarray(data.counts) * np.square(dressed.sum(0) / np.maximum(events.sum(0), 1e-12)) + prior
+    conditional = np.where((width > 0) | (tau > 0), 1 / curvature, 0.0)
+    slopes = slopes * (1 + np.asarray(model.dressed) * (gamma - 1))[:, :, None] + dressed[:, :, None] * gamma_slope
+    return _propagate(events, slopes, np.nan_to_num(best.covariance), dressed, conditional)
 
 
 def _derivatives(
@@ -74,18 +78,19 @@ def _propagate(
     events: Float[np.ndarray, "process bin"],
     slopes: Float[np.ndarray, "process bin parameter"],
     covariance: Float[np.ndarray, "parameter parameter"],
+    dressed: Float[np.ndarray, "process bin"],
     conditional: Float[np.ndarray, " bin"],
 ) -> Yields:
-    """Errors of the events: J C Jᵀ + events² · relative var(γ | θ); the two parts are independent."""
+    """Errors of the events: J C Jᵀ + (∂events/∂γ)² · var(γ | θ); the two parts are independent."""
 
-    def error(lever: np.ndarray, events: np.ndarray) -> np.ndarray:
-        simulation = np.sum(np.square(events) * conditional, axis=-1)
+    def error(lever: np.ndarray, by_gamma: np.ndarray) -> np.ndarray:
+        simulation = np.sum(np.square(by_gamma) * conditional, axis=-1)
         return np.asarray(np.sqrt(np.einsum("...i,ij,...j", lever, covariance, lever) + simulation))
 
-    total = events.sum(0)
+    by_bin = np.einsum("bi,ij,bj->b", slopes.sum(0), covariance, slopes.sum(0))
     return Yields(
         events,
-        np.sqrt(np.einsum("bi,ij,bj->b", slopes.sum(0), covariance, slopes.sum(0)) + np.square(total) * conditional),
-        error(slopes.sum(1), events),
-        float(error(slopes.sum((0, 1)), total)),
+        np.sqrt(by_bin + np.square(dressed.sum(0)) * conditional),
+        error(slopes.sum(1), dressed),
+        float(error(slopes.sum((0, 1)), dressed.sum(0))),
     )
