@@ -6,6 +6,8 @@ import pytest
 from likelihoods import realistic
 from verax.infer import fit
 from verax.infer.yields import postfit_yields, prefit_yields
+from verax.model import from_pyhf
+from workspaces import MU, sample, workspace
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +41,23 @@ def test_after_the_fit_the_total_is_as_well_known_as_the_data(model):
     assert found.total_error <= 1.02 * np.sqrt(np.sum(data.counts))
     assert np.all(found.bin_error <= 1.02 * np.sqrt(data.counts))
     assert np.all(found.bin_error > 0)
+
+
+@pytest.mark.parametrize("kind", ["staterror", "shapesys"])
+def test_profiled_errors_count_like_explicit_ones(kind):
+    """The same workspace with each γ profiled, or a parameter of the fit because its bounds are narrower."""
+    samples = [sample("s", [5.0, 9.0], MU), sample("b", [50.0, 40.0], ("e", kind, [5.0, 3.0]))]
+    narrow = {"name": "e", "bounds": [[0.2, 5.0], [0.2, 5.0]]}
+    found = []
+    for settings in ([], [narrow]):
+        model, data, _ = from_pyhf(workspace({"a": samples}, parameters=settings))
+        best = fit(model, data)
+        assert best.status == 0
+        found.append((best.params["mu"], best.error[0], prefit_yields(model), postfit_yields(model, data, best)))
+    assert len(model.parameters) == 3
+    profiled, explicit = found
+    assert profiled[:2] == pytest.approx(explicit[:2], rel=1e-4)
+    first = 3 if kind == "shapesys" else 2  # before the fit, explicit Poisson constraints count as known
+    for one, other in zip(profiled[first:], explicit[first:], strict=True):
+        for field in ("by_process", "bin_error", "process_error", "total_error"):
+            np.testing.assert_allclose(getattr(one, field), getattr(other, field), rtol=2e-3)

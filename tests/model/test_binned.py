@@ -2,10 +2,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import optimize, stats
 
 from likelihoods import make_templates, realistic
 from verax.errors import InputError
-from verax.model import Data, Templates, binned_likelihood
+from verax.infer import fit, toys
+from verax.model import Data, Templates, binned_likelihood, to_pyhf
 from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import nuisance
 
@@ -137,3 +139,59 @@ def test_bad_data(counts, auxiliary, message):
     model = binned_likelihood(templates, free={"mu": ("signal",)})
     with pytest.raises(InputError, match=message):
         model.check(Data(np.array(counts), np.array(auxiliary)))
+
+
+class TestErrorsThatFollowTheNormalisations:
+    """One bin, n ~ Poisson(r s + b + x e(r)), x ~ N(0, 1): e(r) = √((r e_s)² + e_b²), as CMS Combine has it."""
+
+    signal, background, errors, observed = 30.0, 20.0, (6.0, 4.0), 70.0
+
+    def model(self, convention):
+        templates = make_templates([[self.signal], [self.background]], variance=np.square(self.errors)[:, None])
+        return binned_likelihood(templates, free={"r": ("signal",)}, convention=convention)
+
+    def nll(self, r, *, follows):
+        """Minimised over x on its own; the total's error, or the nominal relative one."""
+        total = r * self.signal + self.background
+        if follows:
+            error = np.hypot(r * self.errors[0], self.errors[1])
+        else:
+            error = total * np.hypot(*self.errors) / (self.signal + self.background)
+
+        def of(x):
+            return -stats.norm.logpdf(x) + total + x * error - self.observed * np.log(max(total + x * error, 1e-9))
+
+        return optimize.minimize_scalar(of, bounds=(-8, 8), method="bounded", options={"xatol": 1e-10}).fun
+
+    @pytest.mark.parametrize("convention", ["histfactory", "combine"])
+    def test_twice_the_difference(self, convention):
+        model = self.model(convention)
+        data = Data(np.array([self.observed]), np.ones(1))
+        value = {r: -float(model.log_prob({"r": r}, data)) for r in (0.0, 0.5, 1.0, 2.0)}
+        for r in (0.0, 0.5, 2.0):
+            expected = [self.nll(x, follows=convention == "combine") for x in (r, 1.0)]
+            assert value[r] - value[1.0] == pytest.approx(expected[0] - expected[1], abs=1e-7)
+
+    def test_at_nominal_both_are_the_same(self):
+        data = Data(np.array([self.observed]), np.array([1.1]))
+        same = [float(self.model(c).log_prob({"r": 1.0}, data)) for c in ("histfactory", "combine")]
+        assert same[0] == pytest.approx(same[1], rel=1e-13)
+
+    def test_pseudo_experiments_are_those_of_the_pull(self):
+        """At r = 2 a true pull of 1 moves the count by e(2), and the global observable by its own width."""
+        model = self.model("combine")
+        error = np.hypot(2 * self.errors[0], self.errors[1])
+        mean = model.asimov({"r": 2.0}, np.array([1 + error / 80]))
+        assert mean.counts == pytest.approx(80 + error)
+        assert mean.auxiliary == pytest.approx(1 + model.width)
+        best = fit(model, mean)
+        assert best.status == 0
+        assert best.params["r"] == pytest.approx(2.0, abs=1e-3)
+        draws = toys(jax.random.key(4), model, {"r": 2.0}, 2000)
+        assert draws.auxiliary.std() == pytest.approx(float(model.width[0]), rel=5 / np.sqrt(4000))
+
+    def test_unknown_convention(self):
+        with pytest.raises(InputError, match="did you mean 'combine'"):
+            self.model("combin")
+        with pytest.raises(InputError, match="'histfactory'"):
+            to_pyhf(self.model("combine"), Data(np.ones(1), np.ones(1)), poi="r")

@@ -129,6 +129,17 @@ def test_asimov_data_of_every_kind_are_fitted_back():
     assert best.params["mu"] == pytest.approx(1.4, abs=1e-3 * best.error[0])
 
 
+@pytest.mark.parametrize("name", ["staterror and shapesys", "staterror of some samples", "fixed"])
+def test_no_model_is_better_than_the_saturated_one(name):
+    """Asimov data, with γ moved, are its own expectation: nothing is left to gain."""
+    model, data, _ = from_pyhf(EXAMPLES[name])
+    gamma = np.where((model.width > 0) | (model.tau > 0), 1.1, 1.0)
+    params = {p.name: p.init for p in model.parameters} | {"mu": 0.7}
+    mean = model.asimov(params, gamma)
+    assert float(model.saturated(mean)) == pytest.approx(-float(model.log_prob(params, mean)), rel=1e-12)
+    assert float(model.saturated(data)) < float(fit(model, data).nll)
+
+
 def test_a_fixed_parameter_stays_and_spoils_no_status():
     model, data, _ = from_pyhf(EXAMPLES["fixed"])
     best = fit(model, data)

@@ -44,15 +44,16 @@ def prefit_yields(model: BinnedLikelihood) -> Yields:
 def postfit_yields(model: BinnedLikelihood, data: Data, best: Fit) -> Yields:
     """Expected events at the best fit of one data set, with the errors of its covariance."""
     rates, slopes, gamma, gamma_slope = _derivatives(model, best.params, data)
-    dressed, width, tau = (np.asarray(a) for a in (model.dressed, model.width, model.tau))
-    factor, lever = 1 + dressed * (gamma - 1), rates * dressed
     # Curvature of −log L in γ at fixed θ: what is left of γ's variance when θ is known.
-    counts, mean = np.asarray(data.counts), np.maximum((rates * factor).sum(0), 1e-300)
-    own = np.where(tau > 0, tau, 1 / np.where(width > 0, width, 1.0) ** 2)
-    curvature = counts * np.square(lever.sum(0) / mean) + own / np.where(tau > 0, np.maximum(gamma, 1e-12), 1.0)
+    width, tau = np.asarray(model.width), np.asarray(model.tau)
+    dressed = rates * np.asarray(model.dressed)
+    events = rates + dressed * (gamma - 1)
+    observed = np.asarray(data.auxiliary)[-width.size :] if model.simulation_statistics else gamma
+    prior = np.where(tau > 0, observed / np.maximum(gamma, 1e-12) ** 2, 1 / np.where(width > 0, width, 1.0) ** 2)
+    curvature = np.asarray(data.counts) * np.square(dressed.sum(0) / np.maximum(events.sum(0), 1e-12)) + prior
     conditional = np.where((width > 0) | (tau > 0), 1 / curvature, 0.0)
-    slopes = slopes * factor[:, :, None] + lever[:, :, None] * gamma_slope
-    return _propagate(rates * factor, slopes, np.nan_to_num(best.covariance), lever, conditional)
+    slopes = slopes * (1 + np.asarray(model.dressed) * (gamma - 1))[:, :, None] + dressed[:, :, None] * gamma_slope
+    return _propagate(events, slopes, np.nan_to_num(best.covariance), dressed, conditional)
 
 
 def _derivatives(
@@ -77,16 +78,19 @@ def _propagate(
     events: Float[np.ndarray, "process bin"],
     slopes: Float[np.ndarray, "process bin parameter"],
     covariance: Float[np.ndarray, "parameter parameter"],
-    lever: Float[np.ndarray, "process bin"],
+    dressed: Float[np.ndarray, "process bin"],
     conditional: Float[np.ndarray, " bin"],
 ) -> Yields:
-    """Errors of the events: J C Jᵀ + lever² · var(γ | θ) with lever = ∂ events / ∂ γ; the two parts are independent."""
+    """Errors of the events: J C Jᵀ + (∂events/∂γ)² · var(γ | θ); the two parts are independent."""
 
-    def error(slope: np.ndarray, lever: np.ndarray) -> np.ndarray:
-        simulation = np.sum(np.square(lever) * conditional, axis=-1)
-        return np.asarray(np.sqrt(np.einsum("...i,ij,...j", slope, covariance, slope) + simulation))
+    def error(lever: np.ndarray, by_gamma: np.ndarray) -> np.ndarray:
+        simulation = np.sum(np.square(by_gamma) * conditional, axis=-1)
+        return np.asarray(np.sqrt(np.einsum("...i,ij,...j", lever, covariance, lever) + simulation))
 
-    whole, by_bin = lever.sum(0), slopes.sum(0)
-    variance = np.einsum("bi,ij,bj->b", by_bin, covariance, by_bin) + np.square(whole) * conditional
-    total = float(error(by_bin.sum(0), whole))
-    return Yields(events, np.sqrt(variance), error(slopes.sum(1), lever), total)
+    by_bin = np.einsum("bi,ij,bj->b", slopes.sum(0), covariance, slopes.sum(0))
+    return Yields(
+        events,
+        np.sqrt(by_bin + np.square(dressed.sum(0)) * conditional),
+        error(slopes.sum(1), dressed),
+        float(error(slopes.sum((0, 1)), dressed.sum(0))),
+    )

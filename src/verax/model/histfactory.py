@@ -14,7 +14,7 @@ import numpy as np
 
 from verax.arrays import Array
 from verax.errors import InputError, check_known
-from verax.model.binned import FLOATING, SIMULATION, BinnedLikelihood
+from verax.model.binned import FLOATING, SIMULATION, BinnedLikelihood, scaled_errors
 from verax.model.binwise import CellModifier
 from verax.model.constraint import HALF_LOG_2PI
 from verax.model.interpolate import code4, code4_coefficients, code4p
@@ -56,6 +56,7 @@ def from_pyhf(
     patchname: str | None = None,
     normsys: Codes = code4,
     histosys: Codes = code4p,
+    convention: str = "histfactory",
     group: Mapping[str, str] | None = None,
 ) -> Imported:
     """The likelihood, data and parameter of interest of a pyhf workspace.
@@ -68,6 +69,7 @@ def from_pyhf(
     patch, patchname : a JSON patch, or a patch set and the name of one of its patches
     normsys : interpolation of factors, ``code4`` or ``code1`` of :mod:`verax.model.interpolate`
     histosys : interpolation of templates, ``code4p``, ``code2`` or ``code0``
+    convention : of profiled ``staterror``, "histfactory" or "combine" (see :func:`verax.model.binned_likelihood`)
     group : row of the uncertainty breakdown for each named parameter, in place of its kind
 
     Raises
@@ -84,7 +86,8 @@ def from_pyhf(
     config = table[measurement] if measurement is not None else spec["measurements"][0]["config"]
     interest = poi if poi is not None else config["poi"] or None
     settings = {p["name"]: p for p in config["parameters"]}
-    return _Import(spec, settings, interest, normsys, histosys, group or {}).result()
+    scaled = scaled_errors(convention)
+    return _Import(spec, settings, interest, normsys, histosys, group or {}).result(scaled)
 
 
 class _Import:
@@ -345,7 +348,7 @@ class _Import:
         data = tuple(float(x) for x in use.data or ())
         self.modifiers.append(CellModifier(use.kind, use.name, use.channel, use.process, data, first))
 
-    def result(self) -> Imported:
+    def result(self, scaled: bool) -> Imported:
         """The finished likelihood and its data."""
         factors, factor_auxiliary, member = self._factors()
         systematics, systematic_auxiliary, arrays = self._systematics()
@@ -381,6 +384,7 @@ class _Import:
             floor=1e-7 * np.where(fluctuates, abs((self.nominal * dressed).sum(0)), total) + 1e-12,
             offset=np.asarray(self.offset),
             subset=not whole,
+            scaled=scaled,
             shape_code=self.histosys,
             factor_code=self.normsys,
             modifiers=tuple(self.modifiers),

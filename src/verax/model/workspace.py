@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from verax.errors import check_known
+from verax.errors import InputError, check_known
 from verax.model.binned import BinnedLikelihood
 from verax.model.binwise import CellModifier
 from verax.model.likelihood import Data
@@ -23,8 +23,11 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
 
     Raises
     ------
-    InputError : an unknown parameter of interest
+    InputError : an unknown parameter of interest; simulation statistics after Combine's convention, which a workspace
+        cannot say
     """
+    if model.scaled:
+        raise InputError("to_pyhf", "simulation statistics by the convention 'combine'", "'histfactory'")
     check_known([poi] if poi else [], model.names, "to_pyhf", "parameter")
     where = {c: np.flatnonzero(model.layout.channel == k) for k, c in enumerate(model.channels)}
     cells = model.modifiers or _simulation(model, where)
