@@ -4,11 +4,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from verax.infer.minimise import Lanes, better, minimise
+from verax.infer.minimise import Lanes, better, bounds, minimise
 from verax.infer.results import Fit
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import Poisson, by_name
 from verax.results import Status
+
+SLOW = 25
+"""Evaluations after which a fit is tried from elsewhere too: an ordinary one takes 4 to 15."""
+
+LOOSE = 3
+"""Unconstrained parameters from whose bounds a suspected fit is tried again."""
 
 
 def fit(
@@ -22,7 +28,8 @@ def fit(
     """Maximise the likelihood of each data set; float64 whatever the caller's JAX flags.
 
     Starts from the global observables; a fit that fails, or ends at a bound, is tried again from the parameters'
-    initial values and the better of the two is kept.
+    initial values; one that fails or takes long also from near the bounds of the unconstrained parameters, where other
+    minima hide. The lowest is kept.
 
     Parameters
     ----------
@@ -60,18 +67,37 @@ def best_fit(
     covariance: bool = True,
     limits: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Lanes:
-    """One lane per data set, over two starting points; ``limits`` as in :func:`minimise`."""
+    """One lane per data set, over two starting points, or more where the going is hard; ``limits`` as in `minimise`."""
     toys, names = len(batch.counts), model.names
     free = np.tile([name not in fixed for name in names], (toys, 1))
     nominal = np.tile([float({**init, **fixed}.get(p.name, p.init)) for p in model.parameters], (toys, 1))
     start, asked = measured(model, batch), [name in fixed or name in init for name in names]
     start[:, asked] = nominal[:, asked]
     lanes = minimise(model, batch, start, free, covariance=covariance, limits=limits)
-    again = np.flatnonzero(lanes.status != Status.OK)
-    if again.size and not np.array_equal(start[again], nominal[again]):
-        second = minimise(model, rows(batch, again), nominal[again], free[again], covariance=covariance, limits=limits)
+
+    def attempt(again: np.ndarray, start: np.ndarray) -> None:
+        second = minimise(model, rows(batch, again), start, free[again], covariance=covariance, limits=limits)
         replace(lanes, again, better(take(lanes, again), second))
+
+    again = np.flatnonzero(lanes.status != Status.OK)
+    hard = np.flatnonzero((lanes.steps > SLOW) | (lanes.status > Status.NOT_POSITIVE_DEFINITE))
+    if again.size and not np.array_equal(start[again], nominal[again]):
+        attempt(again, nominal[again])
+    for i, far in _far_starts(model, fixed, limits) if hard.size else []:
+        aside = start[hard]
+        aside[:, i] = far
+        attempt(hard, aside)
     return lanes
+
+
+def _far_starts(
+    model: AbstractLikelihood, fixed: Mapping[str, float], limits: tuple[np.ndarray, np.ndarray] | None
+) -> list[tuple[int, float]]:
+    """Positions of the first few unconstrained parameters, with values near either bound: where other minima hide."""
+    lower, upper = bounds(model) if limits is None else limits
+    loose = [i for i, p in enumerate(model.parameters) if p.constraint is None and p.name not in fixed][:LOOSE]
+    ends = [(i, 0.8 * edge[i] + 0.2 * model.parameters[i].init) for i in loose for edge in (lower, upper)]
+    return [(i, float(value)) for i, value in ends if np.isfinite(value)]
 
 
 def measured(model: AbstractLikelihood, batch: Data) -> np.ndarray:

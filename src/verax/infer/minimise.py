@@ -24,6 +24,9 @@ WORKING_SET = 250_000
 EDM = 1e-8
 """Converged when the estimated distance to the minimum, in units of −log L, is below this: 1e-4 σ of a parameter."""
 
+FIRST, HARDER, SOFTER, LEAST = 0.5, 4.0, 0.2, 0.2
+"""Damping: after the first refusal, factor at each further one, factor after a success, below this none."""
+
 DEGENERATE = 1e-9
 """A Hessian whose smallest eigenvalue, in units of the parameters' own scales, is below this has no useful inverse."""
 
@@ -118,7 +121,12 @@ def minimise(
             model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane], (lower, upper), sizes
         )
         pool = _step(pool, at, free[pool.lane], lower, upper)
-        finished = (pool.edm < EDM) | (pool.count >= steps) | (pool.damping > 1e9) | ~np.isfinite(pool.best.nll)
+        finished = (
+            ((pool.edm < EDM) & ~_worth_polishing(pool))
+            | (pool.count >= steps)
+            | (pool.damping > 1e9)
+            | ~np.isfinite(pool.best.nll)
+        )
         _record(done, _rows(pool, finished), free, covariance)
         pool = _rows(pool, ~finished)
     return done
@@ -187,31 +195,82 @@ def _enter(start: np.ndarray, lane: np.ndarray) -> Pool:
 def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Pool:
     """Accept the trial points that go down, and propose the next ones.
 
-    Newton's step where the Hessian is positive definite, else Gauss and Newton's; a refused step is damped more.
+    Newton's step where the Hessian is positive definite, shortened when refused; else Gauss and Newton's, damped.
     """
     finite = np.isfinite(at.nll + at.gradient.sum(1) + at.hessian.sum((1, 2)))
     with np.errstate(invalid="ignore"):
         gain = pool.best.nll - at.nll
         accept = finite & (gain >= -1e-13 * abs(at.nll))  # but for the rounding of the sum
         as_foreseen = gain > 0.25 * pool.foreseen
-    softer = np.where(as_foreseen, np.where(pool.damping > 0.05, 0.2 * pool.damping, 0.0), pool.damping)
-    damping = np.where(accept, softer, np.maximum(5 * pool.damping, 0.2))
+    softer = np.where(as_foreseen, SOFTER * pool.damping, pool.damping)
+    softer = np.where(softer < LEAST, 0.0, softer)
+    damping = np.where(accept, softer, np.maximum(HARDER * pool.damping, FIRST))
     best = at if accept.all() else Point(*(_where(accept, a, b) for a, b in zip(at, pool.best, strict=True)))
 
     identity = np.eye(at.theta.shape[1])
-    matrix = best.hessian + damping[:, None, None] * identity
-    for repair in (lambda row: matrix[row] - best.bending[row], lambda row: rectified(matrix[row])):
+    stretch = 1 + damping[:, None, None]  # Newton's step, shorter each time it is refused
+    matrix, changed = best.hessian * stretch, np.zeros(len(damping), bool)
+    extra = damping[:, None, None] * identity
+    for repair in (
+        lambda row: best.hessian[row] - best.bending[row] + extra[row],
+        lambda row: rectified(best.hessian[row]) + extra[row],
+    ):
         uphill = np.flatnonzero(~definite(matrix))
         if not uphill.size:
             break
-        matrix[uphill] = repair(uphill)
-    step = np.linalg.solve(matrix + 1e-14 * identity, best.gradient[:, :, None])[:, :, 0]
-    descent = 0.5 * np.sum(step * best.gradient, axis=1)
-    foreseen = descent + 0.5 * damping * np.sum(step**2, axis=1)
-    moved = best.theta - best.unit * step
-    trial = np.where(free, np.clip(moved, lower, upper), best.theta)
-    foreseen = np.where((trial == moved).all(1), foreseen, 0.0)  # a step cut short at a bound gains less
-    return Pool(pool.lane, best, trial, foreseen, damping, (1 + damping) * descent, pool.count + 1)
+        matrix[uphill], changed[uphill] = repair(uphill), True
+    step = solve(matrix, best.gradient)
+    slope = np.sum(step * best.gradient, axis=1)
+    edm = 0.5 * slope * np.where(changed, 1.0, 1 + damping)
+    # A matrix that was changed may hide a long way to go along a flat valley: the Hessian itself says whether all is done.
+    doubtful = np.flatnonzero((edm < EDM) & changed)
+    if doubtful.size:
+        matrix[doubtful] = rectified(best.hessian[doubtful], DEGENERATE) * stretch[doubtful]
+        step[doubtful] = solve(matrix[doubtful], best.gradient[doubtful])
+        slope[doubtful] = np.sum(step[doubtful] * best.gradient[doubtful], axis=1)
+        edm[doubtful] = 0.5 * slope[doubtful] * (1 + damping[doubtful])
+    foreseen = slope * np.where(changed, 0.5, 1 - 0.5 / (1 + damping))
+    trial = best.theta - best.unit * step
+    cut = np.flatnonzero((free & ((trial < lower) | (trial > upper))).any(1))
+    if cut.size:
+        at_cut = Point(*(x[cut] for x in best))
+        trial[cut], foreseen[cut] = _within(matrix[cut], at_cut, trial[cut], lower, upper)
+    trial = np.where(free, np.clip(trial, lower, upper), best.theta)
+    return Pool(pool.lane, best, trial, foreseen, damping, edm, pool.count + 1)
+
+
+def _within(
+    matrix: np.ndarray, best: Point, trial: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The step of lanes that would leave the bounds: who meets one first stays on it, the others are solved for again.
+
+    A step that is merely cut off leaves the valley that it runs along. Returns the points and the gain foreseen there.
+    """
+    inverse = np.divide(1.0, best.unit, out=np.zeros_like(best.unit), where=best.unit > 0)
+    on_edge, size = np.zeros(trial.shape, bool), trial.shape[1]
+    for _ in range(size):
+        crossing = (best.unit > 0) & ~on_edge & ((trial < lower) | (trial > upper))
+        if not crossing.any():
+            break
+        with np.errstate(all="ignore"):
+            share = (np.clip(trial, lower, upper) - best.theta) / (trial - best.theta)
+        share = np.where(crossing, share, np.inf)
+        on_edge |= crossing & (share <= share.min(axis=1, keepdims=True))
+        step = np.where(on_edge, (best.theta - np.clip(trial, lower, upper)) * inverse, 0.0)
+        pushed = best.gradient - (matrix @ step[:, :, None])[:, :, 0]
+        rest = np.where(on_edge[:, :, None] | on_edge[:, None, :], np.eye(size), matrix)
+        step += solve(rest, np.where(on_edge, 0.0, pushed))
+        trial = best.theta - best.unit * step
+    step = (best.theta - np.clip(trial, lower, upper)) * inverse
+    gain = np.sum(step * (best.gradient - 0.5 * (best.hessian @ step[:, :, None])[:, :, 0]), axis=1)
+    return trial, np.maximum(gain, 0.0)
+
+
+def _worth_polishing(pool: Pool) -> np.ndarray:
+    """Converged lanes with a nearly flat direction: what is left of the gradient feigns a curvature there."""
+    answer = (pool.edm < EDM) & (pool.edm > EDM**2) & (pool.damping == 0)
+    answer[answer] = ~definite(pool.best.hessian[answer] - 1e-5 * np.eye(pool.trial.shape[1]))
+    return answer
 
 
 def _record(done: Lanes, pool: Pool, free: np.ndarray, covariance: bool) -> None:
@@ -235,6 +294,15 @@ def _record(done: Lanes, pool: Pool, free: np.ndarray, covariance: bool) -> None
     )
 
 
+def solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Solutions of matrix · x = vector in every lane; where a matrix is singular to rounding, of its rectified one."""
+    try:
+        return np.asarray(np.linalg.solve(matrix, vector[:, :, None])[:, :, 0])
+    except np.linalg.LinAlgError:
+        size = np.maximum(abs(matrix).max((1, 2)), 1e-300)[:, None, None]
+        return np.asarray(np.linalg.solve(rectified(matrix / size, 1e-12), (vector[:, :, None] / size))[:, :, 0])
+
+
 def definite(matrix: np.ndarray) -> np.ndarray:
     """Which of the symmetric matrices [lane, p, p] are positive definite: Cholesky's pivots are all above zero."""
     try:
@@ -250,10 +318,10 @@ def definite(matrix: np.ndarray) -> np.ndarray:
         return good
 
 
-def rectified(matrix: np.ndarray) -> np.ndarray:
-    """Symmetric matrices with each eigenvalue replaced by its size, at least 0.05 (saddle-free Newton, arXiv:1406.2572)."""
+def rectified(matrix: np.ndarray, least: float = 0.05) -> np.ndarray:
+    """Symmetric matrices with each eigenvalue replaced by its size, at least ``least`` (saddle-free, arXiv:1406.2572)."""
     value, vector = np.linalg.eigh(matrix)
-    return (vector * np.maximum(abs(value), 0.05)[:, None, :]) @ vector.swapaxes(1, 2)
+    return (vector * np.maximum(abs(value), least)[:, None, :]) @ vector.swapaxes(1, 2)
 
 
 def _rows(pool: Pool, choose: np.ndarray) -> Pool:

@@ -109,11 +109,8 @@ def neyman(
     low_found, high_found = (values[0] < low or low == edges[0]), (high < values[-1] or high == edges[1])
     # How far the ends move when every p moves by its error; where that leaves no interval, one side says it twice.
     moved = np.abs(np.where(np.isfinite(fewer), more - fewer, 2 * (more - middle))) / 2
-    spacing = [
-        np.diff(values)[max(int(np.searchsorted(values, x)) - 1, 0)] if values[0] < x < values[-1] else 0.0
-        for x in (low, high)
-    ]
-    low_error, high_error = (float(x) for x in np.hypot(moved, np.array(spacing) / np.sqrt(12)))
+    spacing = np.array([_spacing(values, x) for x in (low, high)])
+    low_error, high_error = (float(x) for x in np.hypot(moved, spacing / np.sqrt(12)))
     code = max(int(best.status[0]), int(there.status.max()))
     code = code if low_found and high_found else max(code, Status.END_NOT_FOUND)
     ends = (np.asarray(best.theta[0, index]), np.asarray(low), np.asarray(high), np.asarray(code))
@@ -147,3 +144,11 @@ def _ends(values: np.ndarray, p_value: np.ndarray, alpha: float) -> np.ndarray:
         return float(values[inside] + share * (values[outside] - values[inside]))
 
     return np.array([end(accepted[0], accepted[0] - 1), end(accepted[-1], accepted[-1] + 1)])
+
+
+def _spacing(values: np.ndarray, at: float) -> float:
+    """Distance of the two values that enclose a point; 0 at and beyond the first and the last."""
+    if not values[0] < at < values[-1]:
+        return 0.0
+    k = int(np.searchsorted(values, at))
+    return float(values[k] - values[k - 1])
