@@ -11,7 +11,7 @@ import pytest
 from scipy import special, stats
 
 from verax.errors import InputError
-from verax.infer import fit
+from verax.infer import fit, ranking
 from verax.model import Data, from_pyhf, to_pyhf
 from verax.model.interpolate import code0, code1, code2, code4, code4p
 from verax.model.likelihood import AbstractLikelihood
@@ -146,6 +146,9 @@ def test_a_fixed_parameter_stays_and_spoils_no_status():
     assert best.status == 0
     assert best.params["n"] == 0.5
     assert best.error[model.names.index("n")] == 0
+    found = ranking(model, data, "mu")
+    assert found.prefit_up[found.names.index("n")] == 0
+    assert found.up[found.names.index("k")] != 0
 
 
 def test_groups_can_be_given():

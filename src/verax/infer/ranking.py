@@ -32,7 +32,8 @@ def ranking(model: AbstractLikelihood, data: Data, name: str) -> Ranking:
     value, error = best.theta[0, others], np.sqrt(np.diagonal(best.covariance[0]))[others]
 
     shift = np.stack([error, -error, width, -width])  # [question, other]
-    asked = np.isfinite(shift) & (shift != 0)
+    movable = [model.parameters[i].bounds[0] < model.parameters[i].bounds[1] for i in others]
+    asked = np.isfinite(shift) & (shift != 0) & np.array(movable, bool)  # a fixed parameter has no impact
     which = np.tile(others, (4, 1))[asked]
     lane = np.zeros(len(which), int)
     start = along(take(best, lane), which, best.theta[0, which] + shift[asked])

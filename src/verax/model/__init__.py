@@ -7,7 +7,7 @@ from verax.model.arrange import merge as merge
 from verax.model.arrange import rename as rename
 from verax.model.arrange import select as select
 from verax.model.binned import BinnedLikelihood as BinnedLikelihood
-from verax.model.binned import binned_likelihood as binned_likelihood
+from verax.model.build import binned_likelihood as binned_likelihood
 from verax.model.combine import combine as combine
 from verax.model.histfactory import Imported as Imported
 from verax.model.histfactory import from_pyhf as from_pyhf

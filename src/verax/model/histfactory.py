@@ -14,8 +14,9 @@ import numpy as np
 
 from verax.arrays import Array
 from verax.errors import InputError, check_known
-from verax.model.binned import FLOATING, SIMULATION, BinnedLikelihood, scaled_errors
+from verax.model.binned import FLOATING, SIMULATION, BinnedLikelihood
 from verax.model.binwise import CellModifier
+from verax.model.build import scaled_errors
 from verax.model.constraint import HALF_LOG_2PI
 from verax.model.interpolate import code4, code4_coefficients, code4p
 from verax.model.layout import Layout
