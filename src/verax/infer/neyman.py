@@ -103,7 +103,6 @@ def neyman(
             extreme = int((fine >= t[k] - SAME).sum())
             p_value[k], p_error[k] = extreme / len(fine), binomial_error(extreme, len(fine))
             critical[k] = np.quantile(fine, level, method="higher")
-    edges = tuple(float(b[index]) for b in bounds(model))
     middle, more, fewer = (_ends(values, p_value + shift, 1 - level) for shift in (0.0, p_error, -p_error))
     low, high = (float(x) for x in middle)
     edges = [float(b[index]) for b in bounds(model)]
