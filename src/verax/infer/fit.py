@@ -75,18 +75,19 @@ def best_fit(
     start[:, asked] = nominal[:, asked]
     lanes = minimise(model, batch, start, free, covariance=covariance, limits=limits)
 
-    def attempt(again: np.ndarray, start: np.ndarray) -> None:
-        second = minimise(model, rows(batch, again), start, free[again], covariance=covariance, limits=limits)
-        replace(lanes, again, better(take(lanes, again), second))
-
     again = np.flatnonzero(lanes.status != Status.OK)
     hard = np.flatnonzero((lanes.steps > SLOW) | (lanes.status > Status.NOT_POSITIVE_DEFINITE))
-    if again.size and not np.array_equal(start[again], nominal[again]):
-        attempt(again, nominal[again])
+    other = [] if np.array_equal(start[again], nominal[again]) else [(again, nominal[again])]
     for i, far in _far_starts(model, fixed, limits) if hard.size else []:
         aside = start[hard]
         aside[:, i] = far
-        attempt(hard, aside)
+        other.append((hard, aside))
+    if other:
+        lane, where = np.concatenate([a for a, _ in other]), np.concatenate([b for _, b in other])
+        second = minimise(model, rows(batch, lane), where, free[lane], covariance=covariance, limits=limits)
+        ends = np.cumsum([len(a) for a, _ in other])
+        for (a, _), end in zip(other, ends, strict=True):
+            replace(lanes, a, better(take(lanes, a), take(second, np.arange(end - len(a), end))))
     return lanes
 
 

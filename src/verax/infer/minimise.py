@@ -269,7 +269,7 @@ def _within(
 def _worth_polishing(pool: Pool) -> np.ndarray:
     """Converged lanes with a nearly flat direction: what is left of the gradient feigns a curvature there."""
     answer = (pool.edm < EDM) & (pool.edm > EDM**2) & (pool.damping == 0)
-    answer[answer] = ~definite(pool.best.hessian[answer] - 1e-5 * np.eye(pool.trial.shape[1]))
+    answer[answer] = ~definite(pool.best.hessian[answer] - 1e-3 * np.eye(pool.trial.shape[1]))
     return answer
 
 
