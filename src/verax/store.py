@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -202,6 +202,8 @@ def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return {"tuple": [_pack(item, arrays) for item in value]}
     if isinstance(value, list):
         return [_pack(item, arrays) for item in value]
+    if isinstance(value, FunctionType):
+        return {"function": f"{value.__module__}:{value.__qualname__}"}
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int | float) and not isinstance(value, np.generic | IntEnum):
@@ -217,11 +219,9 @@ def _unpack(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     if not isinstance(value, dict):
         return value
     if "type" in value:
-        module, name = value["type"].split(":")
-        if not module.startswith("verax."):
-            raise InputError("stage result", value["type"], "a type of verax", "delete the run folder and start again")
-        kind = getattr(importlib.import_module(module), name)
-        return kind(**{key: _unpack(item, arrays) for key, item in value["fields"].items()})
+        return _named(value["type"])(**{key: _unpack(item, arrays) for key, item in value["fields"].items()})
+    if "function" in value:
+        return _named(value["function"])
     if "items" in value:
         return {key: _unpack(item, arrays) for key, item in value["items"]}
     if "tuple" in value:
@@ -229,3 +229,11 @@ def _unpack(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     if "number" in value:
         return float(value["number"])
     return arrays[value["array"]]
+
+
+def _named(place: str) -> Any:
+    """A type or function of this package, by ``module:name``."""
+    module, name = place.split(":")
+    if not module.startswith("verax."):
+        raise InputError("stage result", place, "a type of verax", "delete the run folder and start again")
+    return getattr(importlib.import_module(module), name)
