@@ -17,6 +17,7 @@ from verax.model.interpolate import code0, code1, code2, code4, code4p
 from verax.model.likelihood import AbstractLikelihood
 from verax.model.poisson import bin_terms, subset_bin_terms
 from verax.model.schema import MODIFIERS, check_workspace, patched, read_json
+from verax.results import Status
 from workspaces import EXAMPLES, MU, sample, workspace
 
 
@@ -122,10 +123,15 @@ def test_frozen_errors_stay_where_they_are():
 
 
 def test_asimov_data_of_every_kind_are_fitted_back():
+    """The free factors mu, k and f leave one direction undetermined, which the status says; with k known, all is found."""
     model, _, _ = from_pyhf(EXAMPLES["everything"])
     truth = {p.name: p.init for p in model.parameters} | {"mu": 1.4}
-    best = fit(model, model.asimov(truth))
-    assert best.status == 0
+    data = model.asimov(truth)
+    flat = fit(model, data)
+    assert flat.status == Status.NOT_POSITIVE_DEFINITE
+    assert float(flat.nll) == pytest.approx(-float(model.log_prob(truth, data)), rel=1e-12)
+    best = fit(model, data, fixed={"k": 1.0})
+    assert best.status == Status.OK
     assert best.params["mu"] == pytest.approx(1.4, abs=1e-3 * best.error[0])
 
 
