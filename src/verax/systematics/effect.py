@@ -1,5 +1,6 @@
 """A systematic is a function ``Events, θ → Events`` with a parameter; ``shift`` applies any set of them."""
 
+import abc
 import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -21,17 +22,17 @@ Effect: TypeAlias = Callable[[Events, Theta], Events]
 Recompute: TypeAlias = Callable[[Events], Events]
 
 
-class StagedEffect:
+class StagedEffect(abc.ABC):
     """An effect in two stages, so that several of them need the second once only: move columns, then recompute."""
 
     @property
+    @abc.abstractmethod
     def recompute(self) -> Recompute:
         """Brings the columns that depend on the moved ones up to date; equal ones are interchangeable."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def move(self, events: Events, theta: Theta) -> Events:
         """The events at ``theta``, dependent columns still the old ones."""
-        raise NotImplementedError
 
     def __call__(self, events: Events, theta: Theta) -> Events:
         """The events at ``theta``."""
