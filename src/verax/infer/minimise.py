@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.linalg.lapack import dposv, dpotrf
 
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.results import Status
@@ -111,7 +112,7 @@ def minimise(
         status=np.full(lanes, int(Status.NOT_FINITE)),
         steps=np.zeros(lanes, int),
     )
-    sizes = batch_sizes(size * counts.shape[1])
+    sizes = batch_sizes(size * max(size, counts.shape[1]))
     pool, waiting = _enter(start, np.arange(0)), 0
     while waiting < lanes or pool.lane.size:
         fresh = np.arange(waiting, min(lanes, waiting + sizes[-1] - pool.lane.size))
@@ -211,15 +212,18 @@ def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.
     stretch = 1 + damping[:, None, None]  # Newton's step, shorter each time it is refused
     matrix, changed = best.hessian * stretch, np.zeros(len(damping), bool)
     extra = damping[:, None, None] * identity
+    step, downhill = solve_definite(matrix, best.gradient)
     for repair in (
         lambda row: best.hessian[row] - best.bending[row] + extra[row],
         lambda row: rectified(best.hessian[row]) + extra[row],
     ):
-        uphill = np.flatnonzero(~definite(matrix))
+        uphill = np.flatnonzero(~downhill)
         if not uphill.size:
             break
         matrix[uphill], changed[uphill] = repair(uphill), True
-    step = solve(matrix, best.gradient)
+        step[uphill], downhill[uphill] = solve_definite(matrix[uphill], best.gradient[uphill])
+    if not downhill.all():
+        step[~downhill] = solve(matrix[~downhill], best.gradient[~downhill])
     slope = np.sum(step * best.gradient, axis=1)
     edm = 0.5 * slope * np.where(changed, 1.0, 1 + damping)
     # A matrix that was changed may hide a long way to go along a flat valley: the Hessian itself says whether all is done.
@@ -281,10 +285,10 @@ def _record(done: Lanes, pool: Pool, free: np.ndarray, covariance: bool) -> None
     done.theta[pool.lane], done.slope[pool.lane] = at.theta, at.slope
     done.nll[pool.lane], done.edm[pool.lane] = at.nll, pool.edm
     if covariance:
-        identity = np.eye(pool.trial.shape[1])
-        sound = definite(at.hessian - DEGENERATE * identity)
-        inverse = np.linalg.inv(np.where(sound[:, None, None], at.hessian, identity))
-        inverse = np.where(sound[:, None, None], inverse * at.unit[:, :, None] * at.unit[:, None, :], np.nan)
+        sound = definite(at.hessian - DEGENERATE * np.eye(pool.trial.shape[1]))
+        inverse = np.full_like(at.hessian, np.nan)
+        inverse[sound] = np.linalg.inv(at.hessian[sound])
+        inverse *= at.unit[:, :, None] * at.unit[:, None, :]
         done.covariance[pool.lane] = np.where(moves[:, :, None] & moves[:, None, :], inverse, 0.0)
     done.steps[pool.lane] = pool.count
     done.status[pool.lane] = np.select(
@@ -303,14 +307,21 @@ def solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
         return np.asarray(np.linalg.solve(rectified(matrix / size, 1e-12), (vector[:, :, None] / size))[:, :, 0])
 
 
+def solve_definite(matrix: np.ndarray, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Solutions of matrix · x = vector in every lane, and which matrices are positive definite; only theirs are right.
+
+    One call of LAPACK a lane: NumPy's batched Cholesky decomposition raises for all where it fails for one.
+    """
+    solution, found = np.empty_like(vector), np.empty(len(vector), bool)
+    for i, (a, b) in enumerate(zip(matrix, vector, strict=True)):
+        _, solution[i], info = dposv(a.T, b)  # the transpose of a symmetric matrix: no copy to LAPACK's order
+        found[i] = info == 0
+    return solution, found
+
+
 def definite(matrix: np.ndarray) -> np.ndarray:
     """Which of the symmetric matrices [lane, p, p] are positive definite: Cholesky's pivots are all above zero."""
-    try:
-        np.linalg.cholesky(matrix)
-        return np.ones(len(matrix), bool)
-    except np.linalg.LinAlgError:  # one of them is not: look for it in either half
-        half = len(matrix) // 2
-        return np.concatenate([definite(matrix[:half]), definite(matrix[half:])]) if half else np.zeros(1, bool)
+    return np.array([dpotrf(a.T)[1] == 0 for a in matrix], bool)
 
 
 def rectified(matrix: np.ndarray, least: float = 0.05) -> np.ndarray:
