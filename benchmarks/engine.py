@@ -63,22 +63,20 @@ def theirs(path: Path, model: BinnedLikelihood, drawn: Data, n: int, each: float
     import pyhf
 
     best = fit(model, Data(drawn.counts[: n + 1], drawn.auxiliary[: n + 1]))
-    # pyhf's JAX backend takes each number of a list (which `Workspace.data` returns) for an argument of its own.
-    for backend, optimizer, form in (("jax", "scipy", "array"), ("jax", "scipy", "list"), ("numpy", "minuit", "array")):
+    for backend, optimizer in (("jax", "scipy"), ("numpy", "minuit")):
         pyhf.set_backend(backend, pyhf.optimize.minuit_optimizer() if optimizer == "minuit" else optimizer)
         workspace = pyhf.Workspace(read_json(path))
         their_model = workspace.model()
         seconds = []
         for k in range(n + 1):  # the first compiles
             data = in_their_order(model, their_model, drawn, k)
-            data = data.tolist() if form == "list" else data
             try:
                 (_, twice), _, cpu = clock(partial(pyhf.infer.mle.fit, data, their_model, return_fitted_val=True))
             except pyhf.exceptions.FailedMinimization as error:
                 print(f"pyhf {backend} {optimizer}: {str(error)[:60]}")
                 continue
             excess = f"NLL above ours by {0.5 * float(twice) - float(best.nll[k]):+.2e}"
-            say(f"pyhf {backend} {optimizer} {form}, fit {k}{' (first)' if k == 0 else ''}", cpu, cpu, excess)
+            say(f"pyhf {backend} {optimizer}, fit {k}{' (first)' if k == 0 else ''}", cpu, cpu, excess)
             if k:
                 seconds.append(cpu)
         if seconds:
