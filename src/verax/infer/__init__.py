@@ -20,6 +20,8 @@ from verax.infer.cls import cls as cls
 from verax.infer.fit import fit as fit
 from verax.infer.goodness import GoodnessOfFit as GoodnessOfFit
 from verax.infer.goodness import goodness_of_fit as goodness_of_fit
+from verax.infer.information import expected_error as expected_error
+from verax.infer.information import fisher_information as fisher_information
 from verax.infer.interval import interval as interval
 from verax.infer.limit import Limit as Limit
 from verax.infer.limit import limit as limit

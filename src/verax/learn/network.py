@@ -89,6 +89,8 @@ def standardise(
 class Network(eqx.Module):
     """Multilayer perceptron on standardised features: ``x[feature] → logit``; use ``jax.vmap`` for many points.
 
+    Made with a number of ``outputs``, it gives that many instead of one logit.
+
     Parameters
     ----------
     features : names of the columns that it reads, in the order of its input
@@ -100,7 +102,9 @@ class Network(eqx.Module):
     standardise: Standardise
     layers: tuple[eqx.nn.Linear, ...]
 
-    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, ""]:
+    def __call__(
+        self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None
+    ) -> Float[JaxArray, "*output"]:
         hidden = self.standardise(x)
         for layer in self.layers[:-1]:
             hidden = jax.nn.relu(layer(hidden))
@@ -120,6 +124,7 @@ def classifier(
     width: int = 64,
     depth: int = 2,
     missing: float | None = None,
+    outputs: int | None = None,
 ) -> Network:
     """A fresh network for two classes, standardised to ``events`` (pass the training part only, training weights on).
 
@@ -128,13 +133,14 @@ def classifier(
     key : random key of the initial weights
     width, depth : units of a hidden layer, number of hidden layers (ReLU)
     missing : value that stands for "not measured" (see :class:`Standardise`)
+    outputs : numbers that it gives for each event; a single logit by default
 
     Raises
     ------
     InputError : for an unknown feature, or one with values that are not finite
     """
     first = standardise(events.features(features), events.weight, missing=missing)
-    return Network(tuple(features), first, _layers(key, len(features), width, depth))
+    return Network(tuple(features), first, _layers(key, len(features), width, depth, outputs))
 
 
 def blank(
@@ -144,6 +150,7 @@ def blank(
     depth: int = 2,
     missing: float | None = None,
     axes: tuple[int, ...] = (),
+    outputs: int | None = None,
 ) -> Network:
     """A classifier of the given shape with all numbers zero, to :func:`verax.learn.load` into.
 
@@ -154,14 +161,14 @@ def blank(
     network = Network(
         tuple(features),
         Standardise(zero, zero, nan_is_one_object),
-        _layers(jax.random.key(0), len(features), width, depth),
+        _layers(jax.random.key(0), len(features), width, depth, outputs),
     )
     return jax.tree.map(lambda a: jnp.zeros(axes + a.shape, a.dtype) if eqx.is_array(a) else a, network)
 
 
 @eqx.filter_jit
-def _layers(key: PRNGKeyArray, features: int, width: int, depth: int) -> tuple[eqx.nn.Linear, ...]:
+def _layers(key: PRNGKeyArray, features: int, width: int, depth: int, outputs: int | None) -> tuple[eqx.nn.Linear, ...]:
     sizes = [features, *[width] * depth]
     keys = jax.random.split(key, depth + 1)
     hidden = [eqx.nn.Linear(a, b, dtype=jnp.float32, key=k) for a, b, k in zip(sizes, sizes[1:], keys, strict=False)]
-    return (*hidden, eqx.nn.Linear(sizes[-1], "scalar", dtype=jnp.float32, key=keys[-1]))
+    return (*hidden, eqx.nn.Linear(sizes[-1], outputs or "scalar", dtype=jnp.float32, key=keys[-1]))

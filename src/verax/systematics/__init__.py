@@ -27,5 +27,8 @@ from verax.systematics.kinematics import not_recomputed as not_recomputed
 from verax.systematics.normalisation import normalisation as normalisation
 from verax.systematics.normalisation import reweight as reweight
 from verax.systematics.normalisation import scale_columns as scale_columns
+from verax.systematics.paired import interpolable as interpolable
+from verax.systematics.paired import interpolate as interpolate
+from verax.systematics.paired import pair as pair
 from verax.systematics.post_selection import post_selection as post_selection
 from verax.systematics.post_selection import rounded as rounded

@@ -1,0 +1,16 @@
+"""Networks that live with systematics: augmentation, adversaries, parameterised networks, INFERNO.
+
+Each is a transformer of a loss, a network or both, for any systematic that JAX can trace.
+"""
+
+from verax.aware.augment import Augmented as Augmented
+from verax.aware.augment import augment as augment
+from verax.aware.augment import draw as draw
+from verax.aware.augment import given as given
+from verax.aware.inferno import Inferno as Inferno
+from verax.aware.inferno import align as align
+from verax.aware.inferno import inferno as inferno
+from verax.aware.inferno import softmax as softmax
+from verax.aware.parameterised import at as at
+from verax.aware.parameterised import parameterise as parameterise
+from verax.aware.parameterised import parameterised as parameterised
