@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from pathlib import Path
 from types import FunctionType, TracebackType
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from verax.errors import InputError
 
@@ -94,6 +97,10 @@ class Run:
     ) -> bool:
         self._lock.close()
         return kind is Reached
+
+    def key(self, stage: str) -> PRNGKeyArray:
+        """The random key of a stage: from the seed and the stage's name."""
+        return jax.random.fold_in(jax.random.key(self.seed), zlib.crc32(stage.encode()))
 
     def path(self, stage: str) -> Path:
         """Folder of a finished stage."""

@@ -3,6 +3,8 @@
 Each is a transformer of a loss, a network or both, for any systematic that JAX can trace.
 """
 
+from verax.aware.approach import APPROACHES as APPROACHES
+from verax.aware.approach import Approach as Approach
 from verax.aware.augment import Augmented as Augmented
 from verax.aware.augment import augment as augment
 from verax.aware.augment import draw as draw

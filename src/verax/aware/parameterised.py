@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
@@ -53,7 +54,7 @@ def at(network: Any, params: Params | None = None) -> Any:
     value = jnp.asarray([params.get(name, 0.0) for name in names], jnp.float32)
     constant = (value - inner.centre[..., n:]) / inner.scale[..., n:]
     bias = first.bias + jnp.einsum("...of,...f->...o", first.weight[..., n:], constant)
-    layer = eqx.tree_at(lambda m: (m.weight, m.bias), first, (first.weight[..., :n], bias))
-    layer = eqx.tree_at(lambda m: m.in_features, layer, n)
+    narrower = eqx.nn.Linear(n, first.out_features, key=jax.random.key(0))
+    layer = eqx.tree_at(lambda m: (m.weight, m.bias), narrower, (first.weight[..., :n], bias))
     standardise = Standardise(inner.centre[..., :n], inner.scale[..., :n], inner.missing)
     return Network(network.features[:n], standardise, (layer, *network.layers[1:]))
