@@ -8,6 +8,7 @@ from verax.simulate.information import information as information
 from verax.simulate.information import summary_information as summary_information
 from verax.simulate.information import uncertainty as uncertainty
 from verax.simulate.mixture import Mixture as Mixture
+from verax.simulate.on_off import OnOff as OnOff
 from verax.simulate.pivot import Pivot as Pivot
 from verax.simulate.problem import AbstractProblem as AbstractProblem
 from verax.simulate.rotating import Rotating as Rotating

@@ -48,15 +48,18 @@ class Mixture(AbstractDensityProblem):
 
     benchmark: int = eqx.field(static=True)
     systematics: tuple[Systematic, ...] = eqx.field(static=True)
-    features: tuple[str, ...] = eqx.field(static=True, default=("x0", "x1", "x2"))
-    processes: tuple[str, ...] = eqx.field(static=True, default=("signal", "background"))
-    signal: tuple[str, ...] = eqx.field(static=True, default=("signal",))
-    yields: tuple[float, ...] = eqx.field(static=True, default=(50.0, 1000.0))
+    features: tuple[str, ...] = eqx.field(static=True)
+    processes: tuple[str, ...] = eqx.field(static=True)
+    signal: tuple[str, ...] = eqx.field(static=True)
+    yields: tuple[float, ...] = eqx.field(static=True)
 
     def __init__(self, benchmark: int = 0) -> None:
         if benchmark not in range(5):
             raise InputError("Mixture", f"benchmark {benchmark}", "0, 1, 2, 3 or 4")
         self.benchmark, self.systematics = benchmark, _systematics(benchmark)
+        self.features = ("x0", "x1", "x2")
+        self.processes, self.signal = ("signal", "background"), ("signal",)
+        self.yields = (50.0, 1000.0)
 
     @property
     def poi_unit(self) -> float:
