@@ -1,0 +1,1 @@
+"""Methods side by side, with the published figures beside ours."""
