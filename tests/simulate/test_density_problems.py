@@ -9,7 +9,7 @@ from verax.errors import InputError
 from verax.simulate import Mixture, Pivot, Rotating, ThreeJets
 from verax.systematics import shift
 
-N = 40_000
+N = 30_000
 CASES = [
     (Mixture(4), {"mu": 1.5, "r": 1.2, "lambda": -0.8, "b": 0.7}),
     (Pivot(), {"mu": 0.5, "z": 1.3}),
