@@ -123,3 +123,5 @@ def test_bad_input():
         Pivot().sample(jax.random.key(0), {}, 0)
     with pytest.raises(InputError, match="benchmark 5"):
         Mixture(5)
+    with pytest.raises(InputError, match="ThreeJets: seen no background"):
+        ThreeJets().classifier(np.full((1, 2), 0.6, np.float32))
