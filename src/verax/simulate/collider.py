@@ -1,0 +1,78 @@
+"""Collider events: pp → H→ττ, Z→ττ, top pairs and dibosons with a lepton and a hadronic tau, at 13 TeV.
+
+A parametric simulation with the columns, thresholds, yields and nuisance parameters of the FAIR Universe HiggsML
+Uncertainty Challenge (arXiv:2410.02867), made for studies of coverage: fast, and complete in what the six systematics
+act on. Its numbers were set by summary statistics of the published sample; no event of that sample is in it.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from verax.events import Events
+from verax.simulate.collider_detector import Activity, measured
+from verax.simulate.collider_processes import Resonance, WPair, accepted
+from verax.simulate.problem import AbstractProblem
+from verax.systematics.effect import Systematic
+from verax.systematics.fair_universe import PROCESSES, systematics
+from verax.systematics.kinematics import FAIR_UNIVERSE, derive
+
+LAYOUT = FAIR_UNIVERSE
+
+FEATURES = (*LAYOUT.measured, *LAYOUT.recomputed)
+
+YIELDS = (1_038.6, 1_003_219.0, 40_906.0, 6_269.0)
+"""Expected events at 10 fb⁻¹ of H→ττ, Z→ττ, top pairs and dibosons (arXiv:2410.02867), thresholds as published."""
+
+HARD = {
+    "htautau": Resonance(125.1, 0.004, 125.0, 125.2, 25.0, 2.0, 1.2),
+    "ztautau": Resonance(91.19, 2.495, 60.0, 120.0, 11.0, 1.9, 1.8),
+    "ttbar": WPair(True, 110.0, 3.0, 30.0, 0.8, 0.8),
+    "diboson": WPair(False, 50.0, 2.0, 20.0, 1.3, 0.8),
+}
+"""How each process starts: masses and widths from the Particle Data Group, spectra in GeV."""
+
+SOFT = {
+    "htautau": Activity((0.35, 0.15), forward=0.15),
+    "ztautau": Activity((0.15, 0.05)),
+    "ttbar": Activity((0.4, 0.2)),
+    "diboson": Activity((0.3, 0.1)),
+}
+"""What comes with it."""
+
+
+class Collider(AbstractProblem):
+    """Signal strength of H→ττ beside Z→ττ, top pairs and dibosons."""
+
+    features: tuple[str, ...] = eqx.field(default=FEATURES, static=True)
+    processes: tuple[str, ...] = eqx.field(default=PROCESSES, static=True)
+    signal: tuple[str, ...] = eqx.field(default=PROCESSES[:1], static=True)
+    yields: tuple[float, ...] = eqx.field(default=YIELDS, static=True)
+    systematics: tuple[Systematic, ...] = eqx.field(default_factory=systematics)
+
+    def nominal(self, key: PRNGKeyArray, n: int) -> Events:
+        """``n`` events of each process at the nominal parameters, weighted to its expected yield. Works under ``jit``."""
+        return _nominal(key, n)
+
+
+@eqx.filter_jit
+def _nominal(key: PRNGKeyArray, n: int) -> Events:
+    columns: list[dict[str, jax.Array]] = []
+    for i, name in enumerate(PROCESSES):
+        first, second = jax.random.split(jax.random.fold_in(key, i))
+        columns.append(measured(second, accepted(first, HARD[name], n), SOFT[name], LAYOUT))
+    together = {name: jnp.concatenate([part[name] for part in columns]) for name in LAYOUT.measured}
+    zero = jnp.zeros(len(PROCESSES) * n, jnp.float32)
+    x = jnp.stack([together.get(name, zero) for name in FEATURES], axis=1)
+    start = jax.random.bits(jax.random.fold_in(key, len(PROCESSES)), (), jnp.uint32)
+    events = Events(
+        x,
+        jnp.repeat(jnp.asarray(np.asarray(YIELDS) / n, jnp.float32), n),
+        jnp.repeat(jnp.arange(len(PROCESSES), dtype=jnp.int32), n),
+        start + jnp.arange(len(PROCESSES) * n, dtype=jnp.uint32),
+        FEATURES,
+        PROCESSES,
+    )
+    return derive(events, LAYOUT)

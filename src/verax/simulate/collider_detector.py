@@ -1,0 +1,131 @@
+"""Jets, missing transverse momentum and the table's columns, around the hard process."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import ndtri
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.arrays import Array
+from verax.simulate.collider_decays import EventArray
+from verax.simulate.collider_processes import JET, Hard
+from verax.systematics.kinematics import Layout
+
+JET_ETA = 4.7
+NUMBERS = 19
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Jets and soft activity beside the hard process.
+
+    Parameters
+    ----------
+    extra : probabilities of a first and a second jet of initial-state radiation, beside the one that balances all
+    steepness : dN/dp_T ∝ p_T^−(steepness + 1) of these jets
+    forward : probability that the first one and the balancing one are the tagging jets of vector-boson fusion
+    spread : standard deviation of the jets' η around half the system's rapidity
+    unclustered : transverse momentum of what is in no jet, per component (GeV)
+    noise : resolution of the missing transverse momentum's soft term, per component (GeV)
+    """
+
+    extra: tuple[float, float]
+    steepness: float = 1.7
+    forward: float = 0.0
+    spread: float = 1.9
+    unclustered: float = 6.0
+    noise: float = 8.0
+
+
+HARDEST = 2000.0  # GeV; the recoil beside a jet at the kinematic limit is no event that anyone looks at
+SOFTEST = 18.0  # GeV, of the radiated jets: below the threshold by more than the resolution
+TAGGING = (2.3, 0.9)  # mean and spread of |η| of tagging jets
+
+
+def measured(key: PRNGKeyArray, hard: Hard, activity: Activity, layout: Layout) -> dict[str, EventArray]:
+    """The measured columns of the layout: jets above their threshold, missing E_T, all turned by a random azimuth."""
+    u = jax.random.uniform(key, (NUMBERS, hard.lepton_pt.shape[0]), jnp.float32, 1e-7)
+    jets, (unseen_x, unseen_y) = _jets(u[:16], hard, activity)
+    turn = 2 * np.pi * u[16]
+    z1, z2 = ndtri(u[17]), ndtri(u[18])
+    met_x = hard.met_x - unseen_x + activity.noise * z1
+    met_y = hard.met_y - unseen_y + activity.noise * z2
+
+    pt = jnp.stack([jet[0] for jet in jets])
+    count = (pt > 0).sum(0)
+    lead = jnp.argmax(pt, axis=0)
+    rest = jnp.where(jnp.arange(len(jets))[:, None] == lead, 0, pt)
+    second = jnp.argmax(rest, axis=0)
+
+    def listed(which: EventArray, rank: int) -> list[EventArray]:
+        at = jnp.arange(len(jets))[:, None] == which
+        values = [jnp.where(at, jnp.stack([jet[i] for jet in jets]), 0).sum(0) for i in range(3)]
+        values[2] = wrapped(values[2] + turn)
+        return [jnp.where(count > rank, value, layout.missing) for value in values]
+
+    values = (
+        *(hard.lepton_pt, hard.lepton_eta, wrapped(hard.lepton_phi + turn)),
+        *(hard.tau_pt, hard.tau_eta, wrapped(hard.tau_phi + turn)),
+        *listed(lead, 0),
+        *listed(second, 1),
+        jnp.hypot(met_x, met_y),
+        wrapped(jnp.arctan2(met_y, met_x) + turn),
+        count.astype(jnp.float32),
+        pt.sum(0),
+    )
+    return dict(zip(layout.measured, values, strict=True))
+
+
+def wrapped(phi: EventArray) -> EventArray:
+    """The angle in [−π, π]."""
+    return phi - 2 * np.pi * jnp.round(phi / (2 * np.pi))
+
+
+Jet = tuple[EventArray, EventArray, EventArray]
+
+
+def _jets(
+    u: Float[Array, "number event"], hard: Hard, activity: Activity
+) -> tuple[list[Jet], tuple[EventArray, EventArray]]:
+    """Jets as measured (p_T, η, φ), p_T = 0 for those that are not seen; and the sum of measured − true momenta.
+
+    The radiated jets and the one that balances them and the hard process add up to nothing but what is unclustered.
+    """
+    tag = u[0] < activity.forward
+    side = jnp.where(u[0] < activity.forward / 2, 1.0, -1.0)
+    centre = hard.rapidity / 2
+    x, y = hard.recoil_x + activity.unclustered * ndtri(u[1]), hard.recoil_y + activity.unclustered * ndtri(u[2])
+    jets: list[Jet] = [
+        (hard.first_pt, hard.first_eta, hard.first_phi),
+        (hard.second_pt, hard.second_eta, hard.second_phi),
+    ]
+    for slot, probability in enumerate(activity.extra):
+        v = u[3 + 3 * slot]
+        exists = v < probability
+        v = v / probability
+        if slot == 0:
+            exists, v = exists | tag, jnp.where(tag, u[9], v)
+        pt = jnp.minimum(SOFTEST * jnp.maximum(v, 1e-6) ** (-1 / activity.steepness), HARDEST)
+        pt = jnp.where(exists, pt, 0)
+        z = ndtri(u[4 + 3 * slot])
+        eta = centre + activity.spread * z
+        if slot == 0:
+            eta = jnp.where(tag, side * (TAGGING[0] + TAGGING[1] * z), eta)
+        phi = 2 * np.pi * u[5 + 3 * slot]
+        x, y = x + pt * jnp.cos(phi), y + pt * jnp.sin(phi)
+        jets.append((pt, eta, phi))
+    z = ndtri(u[10])
+    eta = jnp.where(tag, -side * (TAGGING[0] + TAGGING[1] * z), centre + activity.spread * z)
+    jets.append((jnp.hypot(x, y), eta, jnp.arctan2(-y, -x)))
+
+    seen, dx, dy = [], 0 * x, 0 * x
+    for i, (pt, eta, phi) in enumerate(jets):
+        resolution = jnp.sqrt(0.6 / jnp.maximum(pt, 1.0) + 0.05**2)  # 0.8/√p_T and 5 %, of a typical calorimeter
+        smeared = pt * jnp.maximum(1 + resolution * ndtri(u[11 + i]), 0.2)
+        visible = (smeared > JET) & (jnp.abs(eta) < JET_ETA)
+        change = jnp.where(visible, smeared - pt, 0)
+        dx, dy = dx + change * jnp.cos(phi), dy + change * jnp.sin(phi)
+        seen.append((jnp.where(visible, smeared, 0), eta, phi))
+    return seen, (dx, dy)

@@ -1,0 +1,307 @@
+"""The hard processes: a lepton and a hadronic tau from Z or H → ττ, top pairs, and pairs of W bosons.
+
+Momenta are drawn with the two thresholds in mind (only what can pass them is proposed), then accepted or rejected, so
+that all events of a process have one weight. Proposals come in blocks of a fixed size until there are enough.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy.special import ndtri
+from jaxtyping import Bool, Float, PRNGKeyArray
+
+from verax.arrays import Array
+from verax.simulate.collider_decays import (
+    TOP_MASS,
+    W_MASS,
+    EventArray,
+    Momentum,
+    fractions,
+    hadronic_cdf,
+    leptonic_cdf,
+    lookup,
+    two_body,
+)
+
+LEPTON, TAU, JET = 20.0, 23.0, 22.5
+"""Thresholds in p_T (GeV) of the published sample: below those of the selection, so that scales can move events over them."""
+
+ETA, CLOSEST = 2.5, 0.5
+"""Largest |η| of lepton and tau, and smallest distance ΔR between them."""
+
+LEPTON_RESOLUTION, TAU_RESOLUTION, TAILS = 0.015, 0.06, 3.0
+"""Relative resolutions of p_T; Gaussian, cut off at so many widths."""
+
+BLOCK = 1 << 15  # proposals at a time: they stay in the cache
+
+
+class Hard(NamedTuple):
+    """What the hard process leaves: measured lepton and tau, the rest of the transverse momentum, and partons.
+
+    Parameters
+    ----------
+    lepton_*, tau_* : smeared p_T (GeV), η, φ
+    met_x, met_y : neutrinos, and what the smearing of lepton and tau took from them (GeV)
+    recoil_x, recoil_y : what jets have to balance (GeV)
+    rapidity : of the whole system
+    first_*, second_* : p_T (GeV), η, φ of the b quarks; p_T is 0 where there are none
+    """
+
+    lepton_pt: EventArray
+    lepton_eta: EventArray
+    lepton_phi: EventArray
+    tau_pt: EventArray
+    tau_eta: EventArray
+    tau_phi: EventArray
+    met_x: EventArray
+    met_y: EventArray
+    recoil_x: EventArray
+    recoil_y: EventArray
+    rapidity: EventArray
+    first_pt: EventArray
+    first_eta: EventArray
+    first_phi: EventArray
+    second_pt: EventArray
+    second_eta: EventArray
+    second_phi: EventArray
+
+
+Proposal = Callable[[Float[Array, "number event"]], tuple[Hard, Bool[Array, " event"]]]
+
+
+@dataclass(frozen=True)
+class Resonance:
+    """A boson X → ττ → lepton + hadrons + neutrinos, with a Breit–Wigner mass and a falling p_T spectrum.
+
+    Parameters
+    ----------
+    mass, width, lowest, highest : of the boson, and the limits of its mass (GeV)
+    hardness, power : dN/dp_T ∝ p_T / (1 + (p_T/hardness)²)^power
+    spread : standard deviation of the rapidity
+    """
+
+    mass: float
+    width: float
+    lowest: float
+    highest: float
+    hardness: float
+    power: float
+    spread: float
+
+    numbers = 10
+
+    def __call__(self, u: Float[Array, "number event"]) -> tuple[Hard, Bool[Array, " event"]]:
+        """Proposals from uniform numbers, and which of them to accept."""
+        low, high = (float(np.arctan((m - self.mass) / (self.width / 2))) for m in (self.lowest, self.highest))
+        mass = self.mass + self.width / 2 * jnp.tan(low + (high - low) * u[0])
+        pt = lookup(reachable_pt(self), u[1])
+        rapidity = self.spread * _normal(u[2])
+        # No tau has more than this; at the highest mass it is the bound that the spectrum of p_T was made with.
+        most, bound = largest_pt(pt, mass), largest_pt(pt, self.highest)
+        x_lepton, p_lepton = _above(leptonic_cdf, "leptonic", _least(LEPTON, LEPTON_RESOLUTION) / most, u[3])
+        x_tau, p_tau = _above(hadronic_cdf, "hadronic", _least(TAU, TAU_RESOLUTION) / most, u[4])
+        possible = p_lepton * p_tau / chance(bound)
+
+        gamma, boosted = jnp.sqrt(mass**2 + pt**2) / mass, pt / mass
+        half = mass / 2
+        needed = jnp.maximum(
+            _least(LEPTON, LEPTON_RESOLUTION) / x_lepton, _least(TAU, TAU_RESOLUTION) / x_tau
+        ) / (gamma * half) - boosted / gamma
+        widest = jnp.sqrt(1 - jnp.clip(needed, 0, 1) ** 2)
+        cos, phi = widest * (2 * u[5] - 1), 2 * np.pi * u[6]
+        sin = jnp.sqrt(1 - cos**2)
+        along, side, z = gamma * sin * jnp.cos(phi), sin * jnp.sin(phi), half * cos
+
+        x1, y1 = half * (boosted + along), half * side
+        x2, y2 = half * (boosted - along), -half * side
+        hard = _measured(
+            (x_lepton * x1, x_lepton * y1, rapidity + jnp.arcsinh(z / jnp.hypot(x1, y1))),
+            (x_tau * x2, x_tau * y2, rapidity - jnp.arcsinh(z / jnp.hypot(x2, y2))),
+            (2 * half * boosted, 0 * pt),
+            (u[7], u[8]),
+            (pt, 0 * pt, rapidity),
+        )
+        return hard, passes(hard) & (u[9] < possible * widest)
+
+
+@dataclass(frozen=True)
+class WPair:
+    """Two W bosons, from top pairs (``top``) or produced directly; one gives the lepton, the other the hadronic tau.
+
+    The lepton is direct, or comes from another tau with ``cascade``: the share of W → τν → ℓ3ν among the leptons.
+
+    Parameters
+    ----------
+    top : whether they come from top quarks, with a b quark each
+    hardness, power : of the p_T that the pair's members have against each other, as in :class:`Resonance`
+    recoil : scale of the p_T of the whole pair (GeV), of the same form with power 2
+    spread, gap : standard deviations of the pair's rapidity and of each member's around it
+    cascade : share of leptons that are products of a tau
+    """
+
+    top: bool
+    hardness: float
+    power: float
+    recoil: float
+    spread: float
+    gap: float
+    cascade: float = 0.15
+
+    numbers = 20
+
+    def __call__(self, u: Float[Array, "number event"]) -> tuple[Hard, Bool[Array, " event"]]:
+        """Proposals from uniform numbers, and which of them to accept."""
+        mass = TOP_MASS if self.top else W_MASS
+        back = falling(u[0], self.hardness, self.power)
+        recoil = falling(u[1], self.recoil, 2.0)
+        angle = 2 * np.pi * u[2]
+        rapidity = self.spread * _normal(u[3])
+        x, y = back * jnp.cos(angle), back * jnp.sin(angle)
+        one = _on_shell(recoil / 2 + x, y, rapidity + self.gap * _normal(u[4]), mass)
+        two = _on_shell(recoil / 2 - x, -y, rapidity + self.gap * _normal(u[5]), mass)
+        zero = 0 * back
+        first = second = (zero, zero, zero)
+        if self.top:
+            one, b1 = two_body(u[6], u[7], one, TOP_MASS, W_MASS, 0.0)
+            two, b2 = two_body(u[8], u[9], two, TOP_MASS, W_MASS, 0.0)
+            first, second = _polar(b1), _polar(b2)
+        lepton, _ = two_body(u[10], u[11], one, W_MASS, 0.0, 0.0)
+        tau, _ = two_body(u[12], u[13], two, W_MASS, 0.0, 0.0)
+        part = lookup(fractions("leptonic"), u[15])
+        x_lepton = jnp.where(u[14] < self.cascade, part, 1)
+        pt, eta, _ = _polar(tau)
+        x_tau, possible = _above(hadronic_cdf, "hadronic", _least(TAU, TAU_RESOLUTION) / pt, u[16])
+        hard = _measured(
+            (x_lepton * lepton.x, x_lepton * lepton.y, _polar(lepton)[1]),
+            (x_tau * tau.x, x_tau * tau.y, eta),
+            (one.x + two.x, one.y + two.y),
+            (u[17], u[18]),
+            (recoil, zero, rapidity),
+            first,
+            second,
+        )
+        return hard, passes(hard) & (u[19] < possible)
+
+
+def passes(hard: Hard) -> Bool[Array, " event"]:
+    """True where lepton and tau are above their thresholds, inside the detector, and apart."""
+    phi = hard.lepton_phi - hard.tau_phi
+    phi = phi - 2 * np.pi * jnp.round(phi / (2 * np.pi))
+    apart = (hard.lepton_eta - hard.tau_eta) ** 2 + phi**2 > CLOSEST**2
+    inside = (jnp.abs(hard.lepton_eta) < ETA) & (jnp.abs(hard.tau_eta) < ETA)
+    return (hard.lepton_pt > LEPTON) & (hard.tau_pt > TAU) & inside & apart
+
+
+def accepted(key: PRNGKeyArray, process: Resonance | WPair, n: int) -> Hard:
+    """``n`` accepted events of one process; works under ``jit`` for a static ``n``."""
+    block = min(BLOCK, max(1024, n))
+    rows = len(Hard._fields)
+
+    def step(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+        turn, count, found = state
+        u = jax.random.uniform(jax.random.fold_in(key, turn), (process.numbers, block), jnp.float32, 1e-7)
+        hard, good = process(u)
+        position = jnp.cumsum(good) - 1
+        order = jnp.zeros(block, jnp.int32)
+        order = order.at[jnp.where(good, position, block)].set(jnp.arange(block, dtype=jnp.int32), mode="drop")
+        # The rest of the block is refuse that the next block overwrites.
+        found = lax.dynamic_update_slice(found, jnp.stack(hard).astype(jnp.float32)[:, order], (0, count))
+        return turn + 1, jnp.minimum(count + good.sum(dtype=jnp.int32), n), found
+
+    start = (jnp.int32(0), jnp.int32(0), jnp.zeros((rows, n + block), jnp.float32))
+    _, _, found = lax.while_loop(lambda state: state[1] < n, step, start)
+    return Hard(*found[:, :n])
+
+
+def falling(u: EventArray, hardness: float, power: float) -> EventArray:
+    """A transverse momentum with dN/dp ∝ p / (1 + (p/hardness)²)^power (power above 1) from a uniform number."""
+    return hardness * jnp.sqrt(jnp.maximum((1 - u) ** (-1 / (power - 1)) - 1, 0))
+
+
+def largest_pt(pt: EventArray, mass: EventArray | float) -> EventArray:
+    """Largest p_T that a product of a boson of p_T ``pt`` can have."""
+    return (pt + jnp.sqrt(pt**2 + mass**2)) / 2
+
+
+def chance(most: EventArray) -> EventArray:
+    """Probability that both taus could pass the thresholds if each had the transverse momentum ``most``."""
+    lepton = 1 - leptonic_cdf(jnp.minimum(_least(LEPTON, LEPTON_RESOLUTION) / most, 1))
+    return lepton * (1 - hadronic_cdf(jnp.minimum(_least(TAU, TAU_RESOLUTION) / most, 1)))
+
+
+@cache
+def reachable_pt(resonance: Resonance, points: int = 2049) -> np.ndarray:
+    """The boson's p_T spectrum times :func:`chance` at its highest mass, as a table of quantiles."""
+    with jax.ensure_compile_time_eval():
+        probability = 1 - np.concatenate([np.linspace(1, 1e-2, 4000), np.geomspace(1e-2, 1e-6, 4000)[1:]])
+        pt = np.asarray(falling(probability, resonance.hardness, resonance.power), np.float64)
+        weight = np.asarray(chance(largest_pt(pt, resonance.highest)), np.float64)
+    cdf = np.concatenate([[0], np.cumsum(np.diff(probability) * (weight[1:] + weight[:-1]) / 2)])
+    return np.interp(np.linspace(0, cdf[-1], points), cdf, pt).astype(np.float32)
+
+
+def _least(threshold: float, resolution: float) -> float:
+    """The true p_T below which nothing can be measured above the threshold."""
+    return threshold / (1 + TAILS * resolution)
+
+
+def _above(
+    cdf: Callable[[EventArray], EventArray], decay: str, least: EventArray, u: EventArray
+) -> tuple[EventArray, EventArray]:
+    """A visible fraction above ``least``, and the probability of that."""
+    below = cdf(jnp.minimum(least, 1))
+    return lookup(fractions(decay), below + (1 - below) * u), 1 - below
+
+
+def _normal(u: EventArray) -> EventArray:
+    return ndtri(u)
+
+
+def _resolution(u: EventArray, width: float) -> EventArray:
+    """1 + a Gaussian of that width, cut off at ``TAILS``."""
+    inside = 0.0013498980316301  # of a Gaussian below −3 widths
+    return 1 + width * jnp.clip(ndtri(inside + (1 - 2 * inside) * u), -TAILS, TAILS)
+
+
+def _on_shell(x: EventArray, y: EventArray, rapidity: EventArray, mass: float) -> Momentum:
+    transverse = jnp.sqrt(mass**2 + x**2 + y**2)
+    return Momentum(transverse * jnp.cosh(rapidity), x, y, transverse * jnp.sinh(rapidity))
+
+
+def _polar(p: Momentum) -> tuple[EventArray, EventArray, EventArray]:
+    pt = jnp.hypot(p.x, p.y)
+    return pt, jnp.arcsinh(p.z / jnp.maximum(pt, 1e-3)), jnp.arctan2(p.y, p.x)
+
+
+def _measured(
+    lepton: tuple[EventArray, EventArray, EventArray],
+    tau: tuple[EventArray, EventArray, EventArray],
+    system: tuple[EventArray, EventArray],
+    u: tuple[EventArray, EventArray],
+    recoil: tuple[EventArray, EventArray, EventArray],
+    first: tuple[EventArray, EventArray, EventArray] | None = None,
+    second: tuple[EventArray, EventArray, EventArray] | None = None,
+) -> Hard:
+    """Smear lepton and tau (x, y, η); what is missing of the ``system`` that they come from is missing E_T."""
+    zero = 0 * recoil[0]
+    lx, ly = (_resolution(u[0], LEPTON_RESOLUTION) * p for p in lepton[:2])
+    tx, ty = (_resolution(u[1], TAU_RESOLUTION) * p for p in tau[:2])
+    return Hard(
+        jnp.hypot(lx, ly),
+        lepton[2],
+        jnp.arctan2(ly, lx),
+        jnp.hypot(tx, ty),
+        tau[2],
+        jnp.arctan2(ty, tx),
+        system[0] - lx - tx,
+        system[1] - ly - ty,
+        *recoil,
+        *(first or (zero, zero, zero)),
+        *(second or (zero, zero, zero)),
+    )
