@@ -1,20 +1,19 @@
 """Jets, missing transverse momentum and the table's columns, around the hard process."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtri
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
-from verax.arrays import Array
 from verax.simulate.collider_decays import EventArray
-from verax.simulate.collider_processes import JET, Hard
+from verax.simulate.collider_processes import JET, Hard, falling
 from verax.systematics.kinematics import Layout
 
 JET_ETA = 4.7
-NUMBERS = 19
 
 
 @dataclass(frozen=True)
@@ -23,20 +22,26 @@ class Activity:
 
     Parameters
     ----------
-    extra : probabilities of a first and a second jet of initial-state radiation, beside the one that balances all
-    steepness : dN/dp_T ∝ p_T^−(steepness + 1) of these jets
+    extra : probability of a jet of initial-state radiation beside the one that balances all, and of each further one
+        if there is the one before
+    hardness, power : their p_T beyond ``SOFTEST`` falls as ``falling`` (GeV)
     forward : probability that the first one and the balancing one are the tagging jets of vector-boson fusion
     spread : standard deviation of the jets' η around half the system's rapidity
+    share : part of what is left to balance that the balancing jet has
     unclustered : transverse momentum of what is in no jet, per component (GeV)
     noise : resolution of the missing transverse momentum's soft term, per component (GeV)
+    tail : its length goes as (−2 ln u)^tail; 0.5 is a Gaussian, more has longer tails
     """
 
-    extra: tuple[float, float]
-    steepness: float = 1.7
+    extra: tuple[float, ...]
+    hardness: float = 22.0
+    power: float = 2.0
     forward: float = 0.0
     spread: float = 1.9
+    share: float = 0.8
     unclustered: float = 6.0
-    noise: float = 8.0
+    noise: float = 7.0
+    tail: float = 0.6
 
 
 HARDEST = 2000.0  # GeV; the recoil beside a jet at the kinematic limit is no event that anyone looks at
@@ -46,12 +51,14 @@ TAGGING = (2.3, 0.9)  # mean and spread of |η| of tagging jets
 
 def measured(key: PRNGKeyArray, hard: Hard, activity: Activity, layout: Layout) -> dict[str, EventArray]:
     """The measured columns of the layout: jets above their threshold, missing E_T, all turned by a random azimuth."""
-    u = jax.random.uniform(key, (NUMBERS, hard.lepton_pt.shape[0]), jnp.float32, 1e-7)
-    jets, (unseen_x, unseen_y) = _jets(u[:16], hard, activity)
-    turn = 2 * np.pi * u[16]
-    z1, z2 = ndtri(u[17]), ndtri(u[18])
-    met_x = hard.met_x - unseen_x + activity.noise * z1
-    met_y = hard.met_y - unseen_y + activity.noise * z2
+    numbers = 11 + 4 * len(activity.extra)
+    u = iter(jax.random.uniform(key, (numbers, hard.lepton_pt.shape[0]), jnp.float32, 1e-7))
+    turn = 2 * np.pi * next(u)
+    noise = activity.noise * (-2 * jnp.log(next(u))) ** activity.tail
+    angle = 2 * np.pi * next(u)
+    jets, (unseen_x, unseen_y) = _jets(u, hard, activity)
+    met_x = hard.met_x - unseen_x + noise * jnp.cos(angle)
+    met_y = hard.met_y - unseen_y + noise * jnp.sin(angle)
 
     pt = jnp.stack([jet[0] for jet in jets])
     count = (pt > 0).sum(0)
@@ -87,43 +94,46 @@ Jet = tuple[EventArray, EventArray, EventArray]
 
 
 def _jets(
-    u: Float[Array, "number event"], hard: Hard, activity: Activity
+    u: Iterator[EventArray], hard: Hard, activity: Activity
 ) -> tuple[list[Jet], tuple[EventArray, EventArray]]:
     """Jets as measured (p_T, η, φ), p_T = 0 for those that are not seen; and the sum of measured − true momenta.
 
     The radiated jets and the one that balances them and the hard process add up to nothing but what is unclustered.
     """
-    tag = u[0] < activity.forward
-    side = jnp.where(u[0] < activity.forward / 2, 1.0, -1.0)
+    kind = next(u)
+    tag = kind < activity.forward
+    side = jnp.where(kind < activity.forward / 2, 1.0, -1.0)
     centre = hard.rapidity / 2
-    x, y = hard.recoil_x + activity.unclustered * ndtri(u[1]), hard.recoil_y + activity.unclustered * ndtri(u[2])
+    x, y = hard.recoil_x + activity.unclustered * ndtri(next(u)), hard.recoil_y + activity.unclustered * ndtri(next(u))
     jets: list[Jet] = [
         (hard.first_pt, hard.first_eta, hard.first_phi),
         (hard.second_pt, hard.second_eta, hard.second_phi),
     ]
+    before = tag | True
     for slot, probability in enumerate(activity.extra):
-        v = u[3 + 3 * slot]
-        exists = v < probability
+        v = next(u)
+        exists = before & (v < probability)
         v = v / probability
         if slot == 0:
-            exists, v = exists | tag, jnp.where(tag, u[9], v)
-        pt = jnp.minimum(SOFTEST * jnp.maximum(v, 1e-6) ** (-1 / activity.steepness), HARDEST)
+            exists, v = exists | tag, jnp.where(tag, kind / max(activity.forward, 1e-6), v)
+        pt = SOFTEST + jnp.minimum(falling(1 - v, activity.hardness, activity.power), HARDEST)
+        before = exists
         pt = jnp.where(exists, pt, 0)
-        z = ndtri(u[4 + 3 * slot])
+        z = ndtri(next(u))
         eta = centre + activity.spread * z
         if slot == 0:
             eta = jnp.where(tag, side * (TAGGING[0] + TAGGING[1] * z), eta)
-        phi = 2 * np.pi * u[5 + 3 * slot]
+        phi = 2 * np.pi * next(u)
         x, y = x + pt * jnp.cos(phi), y + pt * jnp.sin(phi)
         jets.append((pt, eta, phi))
-    z = ndtri(u[10])
+    z = ndtri(next(u))
     eta = jnp.where(tag, -side * (TAGGING[0] + TAGGING[1] * z), centre + activity.spread * z)
-    jets.append((jnp.hypot(x, y), eta, jnp.arctan2(-y, -x)))
+    jets.append((activity.share * jnp.hypot(x, y), eta, jnp.arctan2(-y, -x)))
 
     seen, dx, dy = [], 0 * x, 0 * x
-    for i, (pt, eta, phi) in enumerate(jets):
+    for pt, eta, phi in jets:
         resolution = jnp.sqrt(0.6 / jnp.maximum(pt, 1.0) + 0.05**2)  # 0.8/√p_T and 5 %, of a typical calorimeter
-        smeared = pt * jnp.maximum(1 + resolution * ndtri(u[11 + i]), 0.2)
+        smeared = pt * jnp.maximum(1 + resolution * ndtri(next(u)), 0.2)
         visible = (smeared > JET) & (jnp.abs(eta) < JET_ETA)
         change = jnp.where(visible, smeared - pt, 0)
         dx, dy = dx + change * jnp.cos(phi), dy + change * jnp.sin(phi)

@@ -38,6 +38,16 @@ ETA, CLOSEST = 2.5, 0.5
 LEPTON_RESOLUTION, TAU_RESOLUTION, TAILS = 0.015, 0.06, 3.0
 """Relative resolutions of p_T; Gaussian, cut off at so many widths."""
 
+TAU_SCALE = 1.1
+"""Mean of measured over true p_T of the hadronic tau, whose jet gathers some of what is around it."""
+
+TURN_ON = (20.0, 6.0)
+"""Identification of the hadronic tau: efficiency 1 − exp(−(p_T − first)/second), relative to that at high p_T (GeV)."""
+
+LEAST_LEPTON = LEPTON / (1 + TAILS * LEPTON_RESOLUTION)
+LEAST_TAU = TAU / TAU_SCALE / (1 + TAILS * TAU_RESOLUTION)
+"""True p_T (GeV) below which nothing can be measured above the thresholds."""
+
 BLOCK = 1 << 15  # proposals at a time: they stay in the cache
 
 
@@ -104,14 +114,14 @@ class Resonance:
         rapidity = self.spread * _normal(u[2])
         # No tau has more than this; at the highest mass it is the bound that the spectrum of p_T was made with.
         most, bound = largest_pt(pt, mass), largest_pt(pt, self.highest)
-        x_lepton, p_lepton = _above(leptonic_cdf, "leptonic", _least(LEPTON, LEPTON_RESOLUTION) / most, u[3])
-        x_tau, p_tau = _above(hadronic_cdf, "hadronic", _least(TAU, TAU_RESOLUTION) / most, u[4])
+        x_lepton, p_lepton = _above(leptonic_cdf, "leptonic", LEAST_LEPTON / most, u[3])
+        x_tau, p_tau = _above(hadronic_cdf, "hadronic", LEAST_TAU / most, u[4])
         possible = p_lepton * p_tau / chance(bound)
 
         gamma, boosted = jnp.sqrt(mass**2 + pt**2) / mass, pt / mass
         half = mass / 2
         needed = jnp.maximum(
-            _least(LEPTON, LEPTON_RESOLUTION) / x_lepton, _least(TAU, TAU_RESOLUTION) / x_tau
+            LEAST_LEPTON / x_lepton, LEAST_TAU / x_tau
         ) / (gamma * half) - boosted / gamma
         widest = jnp.sqrt(1 - jnp.clip(needed, 0, 1) ** 2)
         cos, phi = widest * (2 * u[5] - 1), 2 * np.pi * u[6]
@@ -127,7 +137,7 @@ class Resonance:
             (u[7], u[8]),
             (pt, 0 * pt, rapidity),
         )
-        return hard, passes(hard) & (u[9] < possible * widest)
+        return hard, passes(hard) & (u[9] < possible * widest * identified(hard.tau_pt))
 
 
 @dataclass(frozen=True)
@@ -176,7 +186,7 @@ class WPair:
         part = lookup(fractions("leptonic"), u[15])
         x_lepton = jnp.where(u[14] < self.cascade, part, 1)
         pt, eta, _ = _polar(tau)
-        x_tau, possible = _above(hadronic_cdf, "hadronic", _least(TAU, TAU_RESOLUTION) / pt, u[16])
+        x_tau, possible = _above(hadronic_cdf, "hadronic", LEAST_TAU / pt, u[16])
         hard = _measured(
             (x_lepton * lepton.x, x_lepton * lepton.y, _polar(lepton)[1]),
             (x_tau * tau.x, x_tau * tau.y, eta),
@@ -186,7 +196,7 @@ class WPair:
             first,
             second,
         )
-        return hard, passes(hard) & (u[19] < possible)
+        return hard, passes(hard) & (u[19] < possible * identified(hard.tau_pt))
 
 
 def passes(hard: Hard) -> Bool[Array, " event"]:
@@ -196,6 +206,11 @@ def passes(hard: Hard) -> Bool[Array, " event"]:
     apart = (hard.lepton_eta - hard.tau_eta) ** 2 + phi**2 > CLOSEST**2
     inside = (jnp.abs(hard.lepton_eta) < ETA) & (jnp.abs(hard.tau_eta) < ETA)
     return (hard.lepton_pt > LEPTON) & (hard.tau_pt > TAU) & inside & apart
+
+
+def identified(pt: EventArray) -> EventArray:
+    """Relative efficiency for a hadronic tau of that measured p_T."""
+    return 1 - jnp.exp(-jnp.maximum(pt - TURN_ON[0], 0) / TURN_ON[1])
 
 
 def accepted(key: PRNGKeyArray, process: Resonance | WPair, n: int) -> Hard:
@@ -231,8 +246,8 @@ def largest_pt(pt: EventArray, mass: EventArray | float) -> EventArray:
 
 def chance(most: EventArray) -> EventArray:
     """Probability that both taus could pass the thresholds if each had the transverse momentum ``most``."""
-    lepton = 1 - leptonic_cdf(jnp.minimum(_least(LEPTON, LEPTON_RESOLUTION) / most, 1))
-    return lepton * (1 - hadronic_cdf(jnp.minimum(_least(TAU, TAU_RESOLUTION) / most, 1)))
+    lepton = 1 - leptonic_cdf(jnp.minimum(LEAST_LEPTON / most, 1))
+    return lepton * (1 - hadronic_cdf(jnp.minimum(LEAST_TAU / most, 1)))
 
 
 @cache
@@ -244,11 +259,6 @@ def reachable_pt(resonance: Resonance, points: int = 2049) -> np.ndarray:
         weight = np.asarray(chance(largest_pt(pt, resonance.highest)), np.float64)
     cdf = np.concatenate([[0], np.cumsum(np.diff(probability) * (weight[1:] + weight[:-1]) / 2)])
     return np.interp(np.linspace(0, cdf[-1], points), cdf, pt).astype(np.float32)
-
-
-def _least(threshold: float, resolution: float) -> float:
-    """The true p_T below which nothing can be measured above the threshold."""
-    return threshold / (1 + TAILS * resolution)
 
 
 def _above(
@@ -291,7 +301,7 @@ def _measured(
     """Smear lepton and tau (x, y, η); what is missing of the ``system`` that they come from is missing E_T."""
     zero = 0 * recoil[0]
     lx, ly = (_resolution(u[0], LEPTON_RESOLUTION) * p for p in lepton[:2])
-    tx, ty = (_resolution(u[1], TAU_RESOLUTION) * p for p in tau[:2])
+    tx, ty = (TAU_SCALE * _resolution(u[1], TAU_RESOLUTION) * p for p in tau[:2])
     return Hard(
         jnp.hypot(lx, ly),
         lepton[2],
