@@ -9,11 +9,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jax import lax
+from jaxtyping import Float, PRNGKeyArray
 
+from verax.arrays import Array
 from verax.events import Events
 from verax.simulate.collider_detector import Activity, measured
-from verax.simulate.collider_processes import Resonance, WPair, accepted
+from verax.simulate.collider_processes import Resonance, WPair, accepted, made
+from verax.simulate.collider_random import words_of
 from verax.simulate.problem import AbstractProblem
 from verax.systematics.effect import Systematic
 from verax.systematics.fair_universe import PROCESSES, systematics
@@ -28,19 +31,22 @@ YIELDS = (1_038.6, 1_003_219.0, 40_906.0, 6_269.0)
 
 HARD = {
     "htautau": Resonance(125.1, 0.004, 125.0, 125.2, 36.0, 1.95, 1.2),
-    "ztautau": Resonance(91.19, 2.495, 60.0, 120.0, 12.0, 1.95, 1.9),
-    "ttbar": WPair(True, 130.0, 3.0, 30.0, 0.9, 0.8),
+    "ztautau": Resonance(91.19, 2.495, 60.0, 120.0, 10.0, 1.8, 1.9),
+    "ttbar": WPair(True, 150.0, 3.0, 30.0, 0.9, 0.8),
     "diboson": WPair(False, 50.0, 2.0, 20.0, 1.3, 0.8),
 }
 """How each process starts: masses and widths from the Particle Data Group, spectra in GeV."""
 
 SOFT = {
-    "htautau": Activity((0.25, 0.5, 0.35), forward=0.1, noise=8.0),
-    "ztautau": Activity((0.1, 0.4, 0.3), noise=6.5),
+    "htautau": Activity((0.25, 0.5, 0.35), forward=0.15, share=0.9, unclustered=5.0, noise=7.0),
+    "ztautau": Activity((0.13, 0.4, 0.3), noise=7.0),
     "ttbar": Activity((0.35, 0.5, 0.4), unclustered=8.0, noise=8.0),
     "diboson": Activity((0.2, 0.4, 0.3)),
 }
 """What comes with it."""
+
+
+BLOCK = 1 << 13  # events at a time
 
 
 class Collider(AbstractProblem):
@@ -59,20 +65,29 @@ class Collider(AbstractProblem):
 
 @eqx.filter_jit
 def _nominal(key: PRNGKeyArray, n: int) -> Events:
-    columns: list[dict[str, jax.Array]] = []
-    for i, name in enumerate(PROCESSES):
-        first, second = jax.random.split(jax.random.fold_in(key, i))
-        columns.append(measured(second, accepted(first, HARD[name], n), SOFT[name], LAYOUT))
-    together = {name: jnp.concatenate([part[name] for part in columns]) for name in LAYOUT.measured}
-    zero = jnp.zeros(len(PROCESSES) * n, jnp.float32)
-    x = jnp.stack([together.get(name, zero) for name in FEATURES], axis=1)
-    start = jax.random.bits(jax.random.fold_in(key, len(PROCESSES)), (), jnp.uint32)
-    events = Events(
-        x,
+    keys = jax.random.split(key, len(PROCESSES) + 1)
+    total = len(PROCESSES) * n
+    return Events(
+        jnp.concatenate([_table(k, name, n) for k, name in zip(keys[1:], PROCESSES, strict=True)]),
         jnp.repeat(jnp.asarray(np.asarray(YIELDS) / n, jnp.float32), n),
         jnp.repeat(jnp.arange(len(PROCESSES), dtype=jnp.int32), n),
-        start + jnp.arange(len(PROCESSES) * n, dtype=jnp.uint32),
+        jax.random.bits(keys[0], (), jnp.uint32) + jnp.arange(total, dtype=jnp.uint32),
         FEATURES,
         PROCESSES,
     )
-    return derive(events, LAYOUT)
+
+
+def _table(key: PRNGKeyArray, process: str, n: int) -> Float[Array, "event column"]:
+    """All columns of ``n`` events of one process, made in blocks that stay in the cache."""
+    first, second = (words_of(k) for k in jax.random.split(key))
+    block = min(BLOCK, n)
+    blocks = -(-n // block)
+    index = jnp.pad(accepted(first, HARD[process], n), (0, blocks * block - n))
+
+    def rows(index: jax.Array) -> jax.Array:
+        values = measured(second, index, made(first, HARD[process], index), SOFT[process], LAYOUT)
+        zero = jnp.zeros(block, jnp.float32)
+        x = jnp.stack([values.get(name, zero) for name in FEATURES], axis=1)
+        return derive(Events(x, zero, zero.astype(jnp.int32), index, FEATURES, PROCESSES), LAYOUT).x
+
+    return lax.map(rows, index.reshape(blocks, block)).reshape(blocks * block, len(FEATURES))[:n]

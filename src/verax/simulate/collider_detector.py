@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtri
-from jaxtyping import PRNGKeyArray
+from jaxtyping import UInt32
 
+from verax.arrays import Array
 from verax.simulate.collider_decays import EventArray
 from verax.simulate.collider_processes import JET, Hard, falling
+from verax.simulate.collider_random import uniform
 from verax.systematics.kinematics import Layout
 
 JET_ETA = 4.7
@@ -49,10 +50,12 @@ SOFTEST = 18.0  # GeV, of the radiated jets: below the threshold by more than th
 TAGGING = (2.3, 0.9)  # mean and spread of |η| of tagging jets
 
 
-def measured(key: PRNGKeyArray, hard: Hard, activity: Activity, layout: Layout) -> dict[str, EventArray]:
+def measured(
+    words: UInt32[Array, "2"], index: UInt32[Array, " event"], hard: Hard, activity: Activity, layout: Layout
+) -> dict[str, EventArray]:
     """The measured columns of the layout: jets above their threshold, missing E_T, all turned by a random azimuth."""
     numbers = 11 + 4 * len(activity.extra)
-    u = iter(jax.random.uniform(key, (numbers, hard.lepton_pt.shape[0]), jnp.float32, 1e-7))
+    u = iter(uniform(words, index, numbers))
     turn = 2 * np.pi * next(u)
     noise = activity.noise * (-2 * jnp.log(next(u))) ** activity.tail
     angle = 2 * np.pi * next(u)
@@ -109,7 +112,7 @@ def _jets(
         (hard.first_pt, hard.first_eta, hard.first_phi),
         (hard.second_pt, hard.second_eta, hard.second_phi),
     ]
-    before = tag | True
+    before = jnp.ones_like(tag)
     for slot, probability in enumerate(activity.extra):
         v = next(u)
         exists = before & (v < probability)

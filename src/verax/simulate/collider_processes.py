@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.scipy.special import ndtri
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float, UInt32
 
 from verax.arrays import Array
 from verax.simulate.collider_decays import (
@@ -28,6 +28,7 @@ from verax.simulate.collider_decays import (
     lookup,
     two_body,
 )
+from verax.simulate.collider_random import uniform
 
 LEPTON, TAU, JET = 20.0, 23.0, 22.5
 """Thresholds in p_T (GeV) of the published sample: below those of the selection, so that scales can move events over them."""
@@ -39,7 +40,7 @@ LEPTON_RESOLUTION, TAU_RESOLUTION, TAILS = 0.015, 0.06, 3.0
 """Relative resolutions of p_T; Gaussian, cut off at so many widths."""
 
 TAU_SCALE = 1.1
-"""Mean of measured over true p_T of the hadronic tau, whose jet gathers some of what is around it."""
+"""Mean of measured over true p_T of the hadronic tau; its jet gathers some of what is around it, no missing E_T."""
 
 TURN_ON = (20.0, 6.0)
 """Identification of the hadronic tau: efficiency 1 − exp(−(p_T − first)/second), relative to that at high p_T (GeV)."""
@@ -48,7 +49,7 @@ LEAST_LEPTON = LEPTON / (1 + TAILS * LEPTON_RESOLUTION)
 LEAST_TAU = TAU / TAU_SCALE / (1 + TAILS * TAU_RESOLUTION)
 """True p_T (GeV) below which nothing can be measured above the thresholds."""
 
-BLOCK = 1 << 15  # proposals at a time: they stay in the cache
+BLOCK = 1 << 14  # proposals at a time: they stay in the cache
 
 
 class Hard(NamedTuple):
@@ -213,25 +214,32 @@ def identified(pt: EventArray) -> EventArray:
     return 1 - jnp.exp(-jnp.maximum(pt - TURN_ON[0], 0) / TURN_ON[1])
 
 
-def accepted(key: PRNGKeyArray, process: Resonance | WPair, n: int) -> Hard:
-    """``n`` accepted events of one process; works under ``jit`` for a static ``n``."""
+def accepted(words: UInt32[Array, "2"], process: Resonance | WPair, n: int) -> UInt32[Array, " event"]:
+    """Indices of the first ``n`` accepted proposals; works under ``jit`` for a static ``n``."""
     block = min(BLOCK, max(1024, n))
-    rows = len(Hard._fields)
 
     def step(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
         turn, count, found = state
-        u = jax.random.uniform(jax.random.fold_in(key, turn), (process.numbers, block), jnp.float32, 1e-7)
-        hard, good = process(u)
-        position = jnp.cumsum(good) - 1
-        order = jnp.zeros(block, jnp.int32)
-        order = order.at[jnp.where(good, position, block)].set(jnp.arange(block, dtype=jnp.int32), mode="drop")
-        # The rest of the block is refuse that the next block overwrites.
-        found = lax.dynamic_update_slice(found, jnp.stack(hard).astype(jnp.float32)[:, order], (0, count))
-        return turn + 1, jnp.minimum(count + good.sum(dtype=jnp.int32), n), found
+        index = turn * block + jnp.arange(block, dtype=jnp.uint32)
+        _, good = process(uniform(words, index, process.numbers))
+        position = jnp.where(good, jnp.cumsum(good, dtype=jnp.int32) - 1, block)
+        # What follows the accepted ones in the block is refuse that the next block overwrites.
+        kept = jnp.zeros(block, jnp.uint32).at[position].set(index, mode="drop")
+        found = lax.dynamic_update_slice(found, kept, (count,))
+        return turn + jnp.uint32(1), jnp.minimum(count + good.sum(dtype=jnp.int32), n), found
 
-    start = (jnp.int32(0), jnp.int32(0), jnp.zeros((rows, n + block), jnp.float32))
+    start = (jnp.uint32(0), jnp.int32(0), jnp.zeros(n + block, jnp.uint32))
     _, _, found = lax.while_loop(lambda state: state[1] < n, step, start)
-    return Hard(*found[:, :n])
+    return found[:n]
+
+
+def made(words: UInt32[Array, "2"], process: Resonance | WPair, index: UInt32[Array, " event"]) -> Hard:
+    """The proposals of these indices once more, now with all that was not needed to decide on them.
+
+    In another compiled function a momentum may differ in its last bit: none is let below its threshold.
+    """
+    hard, _ = process(uniform(words, index, process.numbers))
+    return hard._replace(lepton_pt=jnp.maximum(hard.lepton_pt, LEPTON), tau_pt=jnp.maximum(hard.tau_pt, TAU))
 
 
 def falling(u: EventArray, hardness: float, power: float) -> EventArray:
@@ -309,8 +317,8 @@ def _measured(
         jnp.hypot(tx, ty),
         tau[2],
         jnp.arctan2(ty, tx),
-        system[0] - lx - tx,
-        system[1] - ly - ty,
+        system[0] - lx - tx / TAU_SCALE,
+        system[1] - ly - ty / TAU_SCALE,
         *recoil,
         *(first or (zero, zero, zero)),
         *(second or (zero, zero, zero)),
