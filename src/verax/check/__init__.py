@@ -12,6 +12,7 @@ reliability    of the events with predicted probability p, is the fraction p sig
 """
 
 from verax.check.coverage import coverage as coverage
+from verax.check.distance import kolmogorov_smirnov as kolmogorov_smirnov
 from verax.check.reliability import Reliability as Reliability
 from verax.check.reliability import ReliabilitySums as ReliabilitySums
 from verax.check.reliability import diagram as diagram

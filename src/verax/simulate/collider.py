@@ -5,17 +5,19 @@ Uncertainty Challenge (arXiv:2410.02867), made for studies of coverage: fast, an
 act on. Its numbers were set by summary statistics of the published sample; no event of that sample is in it.
 """
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray, UInt32
 
 from verax.arrays import Array
 from verax.events import Events
 from verax.simulate.collider_detector import Activity, measured
-from verax.simulate.collider_processes import Resonance, WPair, accepted, made
+from verax.simulate.collider_processes import Hard, Resonance, WPair, accepted, made
 from verax.simulate.collider_random import words_of
 from verax.simulate.problem import AbstractProblem
 from verax.systematics.effect import Systematic
@@ -65,29 +67,33 @@ class Collider(AbstractProblem):
 
 @eqx.filter_jit
 def _nominal(key: PRNGKeyArray, n: int) -> Events:
-    keys = jax.random.split(key, len(PROCESSES) + 1)
-    total = len(PROCESSES) * n
+    block = min(BLOCK, n)
+    blocks = -(-n // block)
+    keys = jax.random.split(key, len(PROCESSES) + 2)
+    parts = []
+    for k, name in zip(keys[2:], PROCESSES, strict=True):
+        words, hard = words_of(k), HARD[name]
+        index = jnp.pad(accepted(words, hard, n), (0, blocks * block - n)).reshape(blocks, block)
+        parts.append(lax.map(partial(made, words, hard), index))
+    together = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
+    soft = jax.tree.map(lambda *a: jnp.repeat(jnp.asarray(a, jnp.float32), blocks), *(SOFT[p] for p in PROCESSES))
+    index = jnp.arange(len(together.rapidity) * block, dtype=jnp.uint32).reshape(-1, block)
+    x = lax.map(partial(_table, words_of(keys[0])), (index, together, soft))
+    x = x.reshape(len(PROCESSES), blocks * block, len(FEATURES))[:, :n].reshape(-1, len(FEATURES))
     return Events(
-        jnp.concatenate([_table(k, name, n) for k, name in zip(keys[1:], PROCESSES, strict=True)]),
+        x,
         jnp.repeat(jnp.asarray(np.asarray(YIELDS) / n, jnp.float32), n),
         jnp.repeat(jnp.arange(len(PROCESSES), dtype=jnp.int32), n),
-        jax.random.bits(keys[0], (), jnp.uint32) + jnp.arange(total, dtype=jnp.uint32),
+        jax.random.bits(keys[1], (), jnp.uint32) + jnp.arange(len(x), dtype=jnp.uint32),
         FEATURES,
         PROCESSES,
     )
 
 
-def _table(key: PRNGKeyArray, process: str, n: int) -> Float[Array, "event column"]:
-    """All columns of ``n`` events of one process, made in blocks that stay in the cache."""
-    first, second = (words_of(k) for k in jax.random.split(key))
-    block = min(BLOCK, n)
-    blocks = -(-n // block)
-    index = jnp.pad(accepted(first, HARD[process], n), (0, blocks * block - n))
-
-    def rows(index: jax.Array) -> jax.Array:
-        values = measured(second, index, made(first, HARD[process], index), SOFT[process], LAYOUT)
-        zero = jnp.zeros(block, jnp.float32)
-        x = jnp.stack([values.get(name, zero) for name in FEATURES], axis=1)
-        return derive(Events(x, zero, zero.astype(jnp.int32), index, FEATURES, PROCESSES), LAYOUT).x
-
-    return lax.map(rows, index.reshape(blocks, block)).reshape(blocks * block, len(FEATURES))[:n]
+def _table(words: UInt32[Array, "2"], block: tuple[jax.Array, Hard, Activity]) -> Float[Array, "event column"]:
+    """All columns of one block of events: so many that they stay in the cache."""
+    index, hard, activity = block
+    values = measured(words, index, hard, activity, LAYOUT)
+    zero = jnp.zeros(index.shape, jnp.float32)
+    x = jnp.stack([values.get(name, zero) for name in FEATURES], axis=1)
+    return derive(Events(x, zero, zero.astype(jnp.int32), index, FEATURES, PROCESSES), LAYOUT).x

@@ -1,24 +1,22 @@
 """Jets, missing transverse momentum and the table's columns, around the hard process."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import ndtri
 from jaxtyping import UInt32
 
-from verax.arrays import Array
+from verax.arrays import Array, Scalar
 from verax.simulate.collider_decays import EventArray
 from verax.simulate.collider_processes import JET, Hard, falling
-from verax.simulate.collider_random import uniform
+from verax.simulate.collider_random import normal, uniform
 from verax.systematics.kinematics import Layout
 
 JET_ETA = 4.7
 
 
-@dataclass(frozen=True)
-class Activity:
+class Activity(NamedTuple):
     """Jets and soft activity beside the hard process.
 
     Parameters
@@ -34,15 +32,15 @@ class Activity:
     tail : its length goes as (−2 ln u)^tail; 0.5 is a Gaussian, more has longer tails
     """
 
-    extra: tuple[float, ...]
-    hardness: float = 22.0
-    power: float = 2.0
-    forward: float = 0.0
-    spread: float = 1.9
-    share: float = 0.8
-    unclustered: float = 6.0
-    noise: float = 7.0
-    tail: float = 0.6
+    extra: tuple[Scalar, ...]
+    hardness: Scalar = 22.0
+    power: Scalar = 2.0
+    forward: Scalar = 0.0
+    spread: Scalar = 1.9
+    share: Scalar = 0.8
+    unclustered: Scalar = 6.0
+    noise: Scalar = 7.0
+    tail: Scalar = 0.6
 
 
 HARDEST = 2000.0  # GeV; the recoil beside a jet at the kinematic limit is no event that anyone looks at
@@ -80,7 +78,7 @@ def measured(
         *(hard.tau_pt, hard.tau_eta, wrapped(hard.tau_phi + turn)),
         *listed(lead, 0),
         *listed(second, 1),
-        jnp.hypot(met_x, met_y),
+        jnp.sqrt(met_x**2 + met_y**2),
         wrapped(jnp.arctan2(met_y, met_x) + turn),
         count.astype(jnp.float32),
         pt.sum(0),
@@ -96,9 +94,7 @@ def wrapped(phi: EventArray) -> EventArray:
 Jet = tuple[EventArray, EventArray, EventArray]
 
 
-def _jets(
-    u: Iterator[EventArray], hard: Hard, activity: Activity
-) -> tuple[list[Jet], tuple[EventArray, EventArray]]:
+def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list[Jet], tuple[EventArray, EventArray]]:
     """Jets as measured (p_T, η, φ), p_T = 0 for those that are not seen; and the sum of measured − true momenta.
 
     The radiated jets and the one that balances them and the hard process add up to nothing but what is unclustered.
@@ -107,7 +103,10 @@ def _jets(
     tag = kind < activity.forward
     side = jnp.where(kind < activity.forward / 2, 1.0, -1.0)
     centre = hard.rapidity / 2
-    x, y = hard.recoil_x + activity.unclustered * ndtri(next(u)), hard.recoil_y + activity.unclustered * ndtri(next(u))
+    x, y = (
+        hard.recoil_x + activity.unclustered * normal(next(u)),
+        hard.recoil_y + activity.unclustered * normal(next(u)),
+    )
     jets: list[Jet] = [
         (hard.first_pt, hard.first_eta, hard.first_phi),
         (hard.second_pt, hard.second_eta, hard.second_phi),
@@ -118,25 +117,25 @@ def _jets(
         exists = before & (v < probability)
         v = v / probability
         if slot == 0:
-            exists, v = exists | tag, jnp.where(tag, kind / max(activity.forward, 1e-6), v)
+            exists, v = exists | tag, jnp.where(tag, kind / jnp.maximum(activity.forward, 1e-6), v)
         pt = SOFTEST + jnp.minimum(falling(1 - v, activity.hardness, activity.power), HARDEST)
         before = exists
         pt = jnp.where(exists, pt, 0)
-        z = ndtri(next(u))
+        z = normal(next(u))
         eta = centre + activity.spread * z
         if slot == 0:
             eta = jnp.where(tag, side * (TAGGING[0] + TAGGING[1] * z), eta)
         phi = 2 * np.pi * next(u)
         x, y = x + pt * jnp.cos(phi), y + pt * jnp.sin(phi)
         jets.append((pt, eta, phi))
-    z = ndtri(next(u))
+    z = normal(next(u))
     eta = jnp.where(tag, -side * (TAGGING[0] + TAGGING[1] * z), centre + activity.spread * z)
-    jets.append((activity.share * jnp.hypot(x, y), eta, jnp.arctan2(-y, -x)))
+    jets.append((activity.share * jnp.sqrt(x**2 + y**2), eta, jnp.arctan2(-y, -x)))
 
     seen, dx, dy = [], 0 * x, 0 * x
     for pt, eta, phi in jets:
         resolution = jnp.sqrt(0.6 / jnp.maximum(pt, 1.0) + 0.05**2)  # 0.8/√p_T and 5 %, of a typical calorimeter
-        smeared = pt * jnp.maximum(1 + resolution * ndtri(next(u)), 0.2)
+        smeared = pt * jnp.maximum(1 + resolution * normal(next(u)), 0.2)
         visible = (smeared > JET) & (jnp.abs(eta) < JET_ETA)
         change = jnp.where(visible, smeared - pt, 0)
         dx, dy = dx + change * jnp.cos(phi), dy + change * jnp.sin(phi)

@@ -13,10 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.special import ndtri
 from jaxtyping import Bool, Float, UInt32
 
-from verax.arrays import Array
+from verax.arrays import Array, Scalar
 from verax.simulate.collider_decays import (
     TOP_MASS,
     W_MASS,
@@ -28,10 +27,10 @@ from verax.simulate.collider_decays import (
     lookup,
     two_body,
 )
-from verax.simulate.collider_random import uniform
+from verax.simulate.collider_random import normal, uniform
 
 LEPTON, TAU, JET = 20.0, 23.0, 22.5
-"""Thresholds in p_T (GeV) of the published sample: below those of the selection, so that scales can move events over them."""
+"""Thresholds in p_T (GeV) of the published sample: looser than the selection's, so that scales move events over those."""
 
 ETA, CLOSEST = 2.5, 0.5
 """Largest |η| of lepton and tau, and smallest distance ΔR between them."""
@@ -112,7 +111,7 @@ class Resonance:
         low, high = (float(np.arctan((m - self.mass) / (self.width / 2))) for m in (self.lowest, self.highest))
         mass = self.mass + self.width / 2 * jnp.tan(low + (high - low) * u[0])
         pt = lookup(reachable_pt(self), u[1])
-        rapidity = self.spread * _normal(u[2])
+        rapidity = self.spread * normal(u[2])
         # No tau has more than this; at the highest mass it is the bound that the spectrum of p_T was made with.
         most, bound = largest_pt(pt, mass), largest_pt(pt, self.highest)
         x_lepton, p_lepton = _above(leptonic_cdf, "leptonic", LEAST_LEPTON / most, u[3])
@@ -121,9 +120,7 @@ class Resonance:
 
         gamma, boosted = jnp.sqrt(mass**2 + pt**2) / mass, pt / mass
         half = mass / 2
-        needed = jnp.maximum(
-            LEAST_LEPTON / x_lepton, LEAST_TAU / x_tau
-        ) / (gamma * half) - boosted / gamma
+        needed = jnp.maximum(LEAST_LEPTON / x_lepton, LEAST_TAU / x_tau) / (gamma * half) - boosted / gamma
         widest = jnp.sqrt(1 - jnp.clip(needed, 0, 1) ** 2)
         cos, phi = widest * (2 * u[5] - 1), 2 * np.pi * u[6]
         sin = jnp.sqrt(1 - cos**2)
@@ -131,14 +128,14 @@ class Resonance:
 
         x1, y1 = half * (boosted + along), half * side
         x2, y2 = half * (boosted - along), -half * side
-        hard = _measured(
-            (x_lepton * x1, x_lepton * y1, rapidity + jnp.arcsinh(z / jnp.hypot(x1, y1))),
-            (x_tau * x2, x_tau * y2, rapidity - jnp.arcsinh(z / jnp.hypot(x2, y2))),
+        hard, passes = _measured(
+            (x_lepton * x1, x_lepton * y1, rapidity + arsinh(z / jnp.sqrt(x1**2 + y1**2))),
+            (x_tau * x2, x_tau * y2, rapidity - arsinh(z / jnp.sqrt(x2**2 + y2**2))),
             (2 * half * boosted, 0 * pt),
             (u[7], u[8]),
             (pt, 0 * pt, rapidity),
         )
-        return hard, passes(hard) & (u[9] < possible * widest * identified(hard.tau_pt))
+        return hard, passes & (u[9] < possible * widest * identified(hard.tau_pt))
 
 
 @dataclass(frozen=True)
@@ -172,10 +169,10 @@ class WPair:
         back = falling(u[0], self.hardness, self.power)
         recoil = falling(u[1], self.recoil, 2.0)
         angle = 2 * np.pi * u[2]
-        rapidity = self.spread * _normal(u[3])
+        rapidity = self.spread * normal(u[3])
         x, y = back * jnp.cos(angle), back * jnp.sin(angle)
-        one = _on_shell(recoil / 2 + x, y, rapidity + self.gap * _normal(u[4]), mass)
-        two = _on_shell(recoil / 2 - x, -y, rapidity + self.gap * _normal(u[5]), mass)
+        one = _on_shell(recoil / 2 + x, y, rapidity + self.gap * normal(u[4]), mass)
+        two = _on_shell(recoil / 2 - x, -y, rapidity + self.gap * normal(u[5]), mass)
         zero = 0 * back
         first = second = (zero, zero, zero)
         if self.top:
@@ -188,7 +185,7 @@ class WPair:
         x_lepton = jnp.where(u[14] < self.cascade, part, 1)
         pt, eta, _ = _polar(tau)
         x_tau, possible = _above(hadronic_cdf, "hadronic", LEAST_TAU / pt, u[16])
-        hard = _measured(
+        hard, passes = _measured(
             (x_lepton * lepton.x, x_lepton * lepton.y, _polar(lepton)[1]),
             (x_tau * tau.x, x_tau * tau.y, eta),
             (one.x + two.x, one.y + two.y),
@@ -197,16 +194,7 @@ class WPair:
             first,
             second,
         )
-        return hard, passes(hard) & (u[19] < possible * identified(hard.tau_pt))
-
-
-def passes(hard: Hard) -> Bool[Array, " event"]:
-    """True where lepton and tau are above their thresholds, inside the detector, and apart."""
-    phi = hard.lepton_phi - hard.tau_phi
-    phi = phi - 2 * np.pi * jnp.round(phi / (2 * np.pi))
-    apart = (hard.lepton_eta - hard.tau_eta) ** 2 + phi**2 > CLOSEST**2
-    inside = (jnp.abs(hard.lepton_eta) < ETA) & (jnp.abs(hard.tau_eta) < ETA)
-    return (hard.lepton_pt > LEPTON) & (hard.tau_pt > TAU) & inside & apart
+        return hard, passes & (u[19] < possible * identified(hard.tau_pt))
 
 
 def identified(pt: EventArray) -> EventArray:
@@ -242,7 +230,7 @@ def made(words: UInt32[Array, "2"], process: Resonance | WPair, index: UInt32[Ar
     return hard._replace(lepton_pt=jnp.maximum(hard.lepton_pt, LEPTON), tau_pt=jnp.maximum(hard.tau_pt, TAU))
 
 
-def falling(u: EventArray, hardness: float, power: float) -> EventArray:
+def falling(u: EventArray, hardness: Scalar, power: Scalar) -> EventArray:
     """A transverse momentum with dN/dp ∝ p / (1 + (p/hardness)²)^power (power above 1) from a uniform number."""
     return hardness * jnp.sqrt(jnp.maximum((1 - u) ** (-1 / (power - 1)) - 1, 0))
 
@@ -277,14 +265,10 @@ def _above(
     return lookup(fractions(decay), below + (1 - below) * u), 1 - below
 
 
-def _normal(u: EventArray) -> EventArray:
-    return ndtri(u)
-
-
 def _resolution(u: EventArray, width: float) -> EventArray:
     """1 + a Gaussian of that width, cut off at ``TAILS``."""
     inside = 0.0013498980316301  # of a Gaussian below −3 widths
-    return 1 + width * jnp.clip(ndtri(inside + (1 - 2 * inside) * u), -TAILS, TAILS)
+    return 1 + width * jnp.clip(normal(inside + (1 - 2 * inside) * u), -TAILS, TAILS)
 
 
 def _on_shell(x: EventArray, y: EventArray, rapidity: EventArray, mass: float) -> Momentum:
@@ -292,9 +276,14 @@ def _on_shell(x: EventArray, y: EventArray, rapidity: EventArray, mass: float) -
     return Momentum(transverse * jnp.cosh(rapidity), x, y, transverse * jnp.sinh(rapidity))
 
 
+def arsinh(t: EventArray) -> EventArray:
+    """Inverse hyperbolic sine, as precise as an η needs it."""
+    return jnp.sign(t) * jnp.log(jnp.abs(t) + jnp.sqrt(1 + t**2))
+
+
 def _polar(p: Momentum) -> tuple[EventArray, EventArray, EventArray]:
-    pt = jnp.hypot(p.x, p.y)
-    return pt, jnp.arcsinh(p.z / jnp.maximum(pt, 1e-3)), jnp.arctan2(p.y, p.x)
+    pt = jnp.sqrt(p.x**2 + p.y**2)
+    return pt, arsinh(p.z / jnp.maximum(pt, 1e-3)), jnp.arctan2(p.y, p.x)
 
 
 def _measured(
@@ -305,16 +294,24 @@ def _measured(
     recoil: tuple[EventArray, EventArray, EventArray],
     first: tuple[EventArray, EventArray, EventArray] | None = None,
     second: tuple[EventArray, EventArray, EventArray] | None = None,
-) -> Hard:
-    """Smear lepton and tau (x, y, η); what is missing of the ``system`` that they come from is missing E_T."""
+) -> tuple[Hard, Bool[Array, " event"]]:
+    """Smear lepton and tau (x, y, η); what is missing of the ``system`` that they come from is missing E_T.
+
+    Also where lepton and tau are above their thresholds, inside the detector, and apart.
+    """
     zero = 0 * recoil[0]
     lx, ly = (_resolution(u[0], LEPTON_RESOLUTION) * p for p in lepton[:2])
     tx, ty = (TAU_SCALE * _resolution(u[1], TAU_RESOLUTION) * p for p in tau[:2])
-    return Hard(
-        jnp.hypot(lx, ly),
+    lepton_pt, tau_pt = jnp.sqrt(lx**2 + ly**2), jnp.sqrt(tx**2 + ty**2)
+    # 2 cosh Δη − 2 cos Δφ is ΔR² where it is small, and needs no azimuth.
+    apart = jnp.cosh(lepton[2] - tau[2]) - (lx * tx + ly * ty) / (lepton_pt * tau_pt) > CLOSEST**2 / 2
+    inside = (jnp.abs(lepton[2]) < ETA) & (jnp.abs(tau[2]) < ETA)
+    passes = (lepton_pt > LEPTON) & (tau_pt > TAU) & inside & apart
+    hard = Hard(
+        lepton_pt,
         lepton[2],
         jnp.arctan2(ly, lx),
-        jnp.hypot(tx, ty),
+        tau_pt,
         tau[2],
         jnp.arctan2(ty, tx),
         system[0] - lx - tx / TAU_SCALE,
@@ -323,3 +320,4 @@ def _measured(
         *(first or (zero, zero, zero)),
         *(second or (zero, zero, zero)),
     )
+    return hard, passes

@@ -1,5 +1,7 @@
 """Uniform random numbers that a counter fixes, so that an accepted proposal can be made again from its index alone."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -20,7 +22,8 @@ def uniform(words: UInt32[Array, "2"], index: UInt32[Array, " event"], numbers: 
     pairs = jnp.arange((numbers + 1) // 2, dtype=jnp.uint32)[:, None]
     bits = jnp.concatenate(threefry(words, jnp.broadcast_to(index, (len(pairs), len(index))), pairs + 0 * index))
     # Without the barrier the compiler makes the numbers anew wherever they are used.
-    return lax.optimization_barrier((bits[:numbers] >> 9).astype(jnp.float32) * 2.0**-23 + 2.0**-24)
+    barrier: Callable[[jax.Array], jax.Array] = lax.optimization_barrier
+    return barrier((bits[:numbers] >> 9).astype(jnp.float32) * 2.0**-23 + 2.0**-24)
 
 
 def threefry(
@@ -41,3 +44,8 @@ def threefry(
 def words_of(key: PRNGKeyArray) -> UInt32[Array, "2"]:
     """Two words from a key of any kind."""
     return jax.random.bits(key, (2,), jnp.uint32)
+
+
+def normal(u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The standard normal number at probability ``u``."""
+    return 2**0.5 * lax.erf_inv(2 * u - 1)
