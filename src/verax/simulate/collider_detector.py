@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import UInt32
+from jaxtyping import Int, UInt32
 
 from verax.arrays import Array, Scalar
 from verax.simulate.collider_decays import EventArray
@@ -67,7 +67,7 @@ def measured(
     rest = jnp.where(jnp.arange(len(jets))[:, None] == lead, 0, pt)
     second = jnp.argmax(rest, axis=0)
 
-    def listed(which: EventArray, rank: int) -> list[EventArray]:
+    def listed(which: Int[Array, " event"], rank: int) -> list[EventArray]:
         at = jnp.arange(len(jets))[:, None] == which
         values = [jnp.where(at, jnp.stack([jet[i] for jet in jets]), 0).sum(0) for i in range(3)]
         values[2] = wrapped(values[2] + turn)
