@@ -31,7 +31,7 @@ FEATURES = (*LAYOUT.measured, *LAYOUT.recomputed)
 YIELDS = (1_038.6, 1_003_219.0, 40_906.0, 6_269.0)
 """Expected events at 10 fb⁻¹ of H→ττ, Z→ττ, top pairs and dibosons (arXiv:2410.02867), thresholds as published."""
 
-HARD = {
+HARD: dict[str, Resonance | WPair] = {
     "htautau": Resonance(125.1, 0.004, 125.0, 125.2, 36.0, 1.95, 1.2),
     "ztautau": Resonance(91.19, 2.495, 60.0, 120.0, 10.0, 1.8, 1.9),
     "ttbar": WPair(True, 150.0, 3.0, 30.0, 0.9, 0.8),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, UInt32
@@ -67,9 +68,9 @@ def measured(
     rest = jnp.where(jnp.arange(len(jets))[:, None] == lead, 0, pt)
     second = jnp.argmax(rest, axis=0)
 
-    def listed(which: Int[Array, " event"], rank: int) -> list[EventArray]:
+    def listed(which: Int[Array, " event"], rank: int) -> list[jax.Array]:
         at = jnp.arange(len(jets))[:, None] == which
-        values = [jnp.where(at, jnp.stack([jet[i] for jet in jets]), 0).sum(0) for i in range(3)]
+        values: list[EventArray] = [jnp.where(at, jnp.stack([jet[i] for jet in jets]), 0).sum(0) for i in range(3)]
         values[2] = wrapped(values[2] + turn)
         return [jnp.where(count > rank, value, layout.missing) for value in values]
 
@@ -132,12 +133,14 @@ def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list
     eta = jnp.where(tag, -side * (TAGGING[0] + TAGGING[1] * z), centre + activity.spread * z)
     jets.append((activity.share * jnp.sqrt(x**2 + y**2), eta, jnp.arctan2(-y, -x)))
 
-    seen, dx, dy = [], 0 * x, 0 * x
-    for pt, eta, phi in jets:
-        resolution = jnp.sqrt(0.6 / jnp.maximum(pt, 1.0) + 0.05**2)  # 0.8/√p_T and 5 %, of a typical calorimeter
-        smeared = pt * jnp.maximum(1 + resolution * normal(next(u)), 0.2)
-        visible = (smeared > JET) & (jnp.abs(eta) < JET_ETA)
-        change = jnp.where(visible, smeared - pt, 0)
-        dx, dy = dx + change * jnp.cos(phi), dy + change * jnp.sin(phi)
-        seen.append((jnp.where(visible, smeared, 0), eta, phi))
+    seen: list[Jet] = []
+    dx: EventArray = 0 * x
+    dy: EventArray = 0 * x
+    for true, eta_jet, phi_jet in jets:
+        resolution = jnp.sqrt(0.6 / jnp.maximum(true, 1.0) + 0.05**2)  # 0.8/√p_T and 5 %, of a typical calorimeter
+        smeared = true * jnp.maximum(1 + resolution * normal(next(u)), 0.2)
+        visible = (smeared > JET) & (jnp.abs(eta_jet) < JET_ETA)
+        change = jnp.where(visible, smeared - true, 0)
+        dx, dy = dx + change * jnp.cos(phi_jet), dy + change * jnp.sin(phi_jet)
+        seen.append((jnp.where(visible, smeared, 0), eta_jet, phi_jet))
     return seen, (dx, dy)
