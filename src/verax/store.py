@@ -106,9 +106,10 @@ class Run:
         """Folder of a finished stage."""
         return self.folder / "stages" / stage
 
-    def __call__(self, name: str, function: Callable[..., T], *results: Any) -> T:
-        """Result of a stage, made now or read back."""
-        fingerprint = digest([name, self.inputs(name), list(self.fingerprints.values()), code_version()])
+    def __call__(self, name: str, function: Callable[..., T], *results: Any, alone: bool = False) -> T:
+        """Result of a stage, made now or read back; one that stands ``alone`` does not depend on those before it."""
+        earlier = [] if alone else list(self.fingerprints.values())
+        fingerprint = digest([name, self.inputs(name), earlier, code_version()])
         self.fingerprints[name] = fingerprint
         done = self._read(name, fingerprint)
         self.progress.stage(name, reused=done is not None)

@@ -3,10 +3,13 @@
 Every approach learns from the same events, gives a summary, and is measured by the same likelihood on other events.
 """
 
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,15 +22,14 @@ from verax.check import coverage
 from verax.compare.cases import Case
 from verax.compare.response import Response
 from verax.epistemic.ensemble import ensemble
-from verax.errors import check_known
+from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.infer import expected_error, interval
 from verax.learn import classifier
 from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
 from verax.results import Coverage, FloatArray, Interval
-
-Progress = Callable[[str, int, int], None]
+from verax.store import Progress, Run
 
 
 @dataclass(frozen=True)
@@ -85,33 +87,54 @@ class Trial:
     histograms: Mapping[str, FloatArray]
     seconds: float
     problem: str = ""
-    params: Mapping[str, Params] = field(default_factory=dict)
 
 
 def compare(
-    key: PRNGKeyArray,
+    folder: Path | None,
     cases: Sequence[Case],
     *,
     approaches: Sequence[str] = APPROACHES,
     seeds: int = 5,
+    seed: int = 1,
     effort: Effort | None = None,
     progress: Progress | None = None,
 ) -> tuple[Trial, ...]:
     """Every approach on every case, ``seeds`` times with other events and other networks.
 
+    Parameters
+    ----------
+    folder : keeps each finished trial, so that a stopped comparison continues (None: a temporary one)
+    seed : of the first trial; the others follow
+
     Raises
     ------
-    InputError : for an unknown approach (nearest one given)
+    InputError : for an unknown approach (nearest one given), or no seed
     """
     check_known(approaches, APPROACHES, "compare", "approach")
+    if seeds < 1:
+        raise InputError("seeds", str(seeds), "at least 1")
     effort = effort or Effort()
-    todo = [(case, name, seed) for case in cases for name in approaches for seed in range(seeds)]
+    todo = [(case, name, seed + i) for i in range(seeds) for case in cases for name in approaches]
+    told = progress or Progress()
+    keys = partial(_inputs, asdict(effort))
     done = []
-    for i, (case, name, seed) in enumerate(todo):
-        if progress is not None:
-            progress(f"{case.name}, {name}", i, len(todo))
-        done.append(trial(jax.random.fold_in(key, seed), case, name, seed, effort))
+    with (
+        nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place,
+        Run(place, keys, seed=seed, progress=progress) as run,
+    ):
+        for i, (case, name, number) in enumerate(todo):
+            stage = f"{case.name} {name} {number}".replace(" ", "-")
+            done.append(run(stage, partial(_kept, case, name, number, effort), alone=True))
+            told.step("trials", i + 1, len(todo))
     return tuple(done)
+
+
+def _inputs(effort: dict[str, float], stage: str) -> list[Any]:
+    return [stage, effort]
+
+
+def _kept(case: Case, name: str, seed: int, effort: Effort, run: Run, folder: Path) -> Trial:
+    return trial(jax.random.key(seed), case, name, seed, effort)
 
 
 def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -> Trial:
@@ -123,7 +146,7 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         for k, n in ((learn_key, effort.events), (stop_key, effort.events // 5), (sample_key, effort.evaluation))
     )
     free = {"mu": problem.signal}
-    make = partial(classifier, width=effort.width, depth=effort.depth)
+    make = partial(classifier, width=effort.width, depth=effort.depth, missing=case.missing)
     chosen = approach(name, make, events, problem.features, free, problem.systematics)
     started = time.perf_counter()
     trained = ensemble(
@@ -148,7 +171,7 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
     names = nominal.names[1:]
     total = float(expected_error(nominal, "mu"))
     known = {n: float(expected_error(nominal, "mu", fixed=(n,))) for n in names}
-    random, truth = _random(jax.random.fold_in(toy_key, 1), response, model, effort.experiments)
+    random, truth = _random(jax.random.fold_in(toy_key, 1), case, response, model, effort.experiments)
     return Trial(
         case.name,
         name,
@@ -165,7 +188,6 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         {k: response(v) for k, v in case.truths.items()},
         seconds,
         trained.history.problem,
-        case.truths,
     )
 
 
@@ -195,7 +217,7 @@ def covered(
 
 
 def _random(
-    key: PRNGKeyArray, response: Response, model: BinnedLikelihood, n: int, level: float = 0.6827
+    key: PRNGKeyArray, case: Case, response: Response, model: BinnedLikelihood, n: int, level: float = 0.6827
 ) -> tuple[Interval | None, FloatArray]:
     """Intervals of experiments whose μ ~ U(0.1, 3) and constrained parameters are drawn; global observables at nominal."""
     if n == 0:
@@ -203,7 +225,8 @@ def _random(
     mu_key, theta_key, count_key = jax.random.split(key, 3)
     mu = np.asarray(jax.random.uniform(mu_key, (n,), minval=0.1, maxval=3.0), np.float64)
     constrained = [p for p in model.parameters if isinstance(p.constraint, Gaussian)]
-    theta = {k: np.asarray(v, np.float64) for k, v in draw(theta_key, constrained, (n,)).items()}
+    drawn = case.draw(theta_key, n) if case.draw else draw(theta_key, constrained, (n,))
+    theta = {k: np.asarray(v, np.float64) for k, v in drawn.items()}
     counts = [
         response({"mu": m, **{k: float(v[i]) for k, v in theta.items()}}).sum(axis=0) for i, m in enumerate(mu.tolist())
     ]

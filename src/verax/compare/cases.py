@@ -3,15 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import pi
+from typing import Any
 
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from verax.errors import check_known
 from verax.parameters import Gaussian, Params
-from verax.simulate import AbstractDensityProblem, AbstractProblem, Mixture, Pivot, Rotating
+from verax.simulate import AbstractDensityProblem, AbstractProblem, Collider, Mixture, Pivot, Rotating
+from verax.simulate.challenge import draw_nuisances
+from verax.simulate.collider import LAYOUT
 from verax.simulate.rotating import theta_of
 
-PROBLEMS = ("mixture", "pivot", "rotating")
+PROBLEMS = ("mixture", "pivot", "rotating", "collider")
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Case:
     bins : equal bins of a score, the same for each approach that gives one
     truths : where σ and coverage are evaluated, by label; the first is nominal
     unit : what σ is counted in
+    draw : ``(key, n) → θ`` of experiments at random truths; by default from the priors
+    missing : value of features that stands for "not there"
     """
 
     name: str
@@ -32,6 +38,8 @@ class Case:
     bins: int
     truths: Mapping[str, Params] = field(default_factory=dict)
     unit: str = "μ"
+    draw: Callable[[PRNGKeyArray, int], Mapping[str, Any]] | None = None
+    missing: float | None = None
 
     @property
     def scale(self) -> float:
@@ -79,5 +87,8 @@ def cases(name: str) -> tuple[Case, ...]:
             problem = Rotating()
             truths = {"z = π/4": {}, "z = π/2": {"z": theta_of(pi / 2)}, "z = 0": {"z": theta_of(0.0)}}
             return (Case("rotating", problem, 100, truths),)
-        case _:
+        case "pivot":
             return (Case("pivot", Pivot(), 20, shifted(Pivot(), 0.25)),)
+        case _:
+            events = Collider()
+            return (Case("collider", events, 25, shifted(events, 0.25), draw=draw_nuisances, missing=LAYOUT.missing),)

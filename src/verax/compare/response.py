@@ -57,10 +57,10 @@ class Response:
         """Expected events [process, bin] at ``params`` in the bins of ``edges``, and Σw²; μ multiplies the signal."""
         thetas = {s.name: float(params.get(s.name, 0.0)) for s in self.problem.systematics}
         sums, squares = _histogram(
+            self.problem,
             self.networks,
             jnp.asarray(self.edges, jnp.float32),
             self._chunks,
-            self.problem.systematics,
             thetas,
             self.moments,
         )
@@ -140,17 +140,17 @@ class Response:
 
 @eqx.filter_jit
 def _histogram(
+    problem: AbstractProblem,
     networks: Any,
     edges: Float[JaxArray, " edge"],
     chunks: Events,
-    systematics: Any,
     thetas: dict[str, Any],
     moments: Moments,
 ) -> tuple[Float[JaxArray, "process bin"], Float[JaxArray, "process bin"]]:
     bins, processes = edges.shape[0] - 1, len(chunks.processes)
 
     def one(chunk: Events) -> tuple[JaxArray, JaxArray]:
-        moved = shift(chunk, systematics, thetas)
+        moved = problem.select(shift(chunk, problem.systematics, thetas))
         x = inputs(networks, moved)
         arrays, rest = eqx.partition(networks, eqx.is_array)
 

@@ -23,6 +23,7 @@ from verax.simulate.problem import AbstractProblem
 from verax.systematics.effect import Systematic
 from verax.systematics.fair_universe import PROCESSES, systematics
 from verax.systematics.kinematics import FAIR_UNIVERSE, derive
+from verax.systematics.post_selection import post_selection
 
 LAYOUT = FAIR_UNIVERSE
 
@@ -63,6 +64,11 @@ class Collider(AbstractProblem):
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
         """``n`` events of each process at the nominal parameters, weighted to its expected yield. Works under ``jit``."""
         return _nominal(key, n)
+
+    def select(self, events: Events) -> Events:
+        """The challenge's thresholds, again after a shift: tau 26, lepton 20, jets 26 GeV."""
+        kept, passed = post_selection(events, LAYOUT)
+        return kept.reweight(passed.astype(jnp.float32))
 
 
 @eqx.filter_jit
