@@ -18,8 +18,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-
 from engine import clock, say, search
+
 from verax.infer import fit, ranking
 from verax.infer.results import Ranking
 from verax.model import from_pyhf
@@ -32,12 +32,14 @@ def ours(path: Path, times: int) -> tuple[Ranking, float]:
     for k in range(times):
         found, wall, cpu = clock(lambda: ranking(model, data, poi))
         worst = int(found.status.max())
-        say(f"verax, ranking {k}{' (first)' if k == 0 else ''}", wall, cpu, f"{len(found.names)} others, status {worst}")
+        say(
+            f"verax, ranking {k}{' (first)' if k == 0 else ''}", wall, cpu, f"{len(found.names)} others, status {worst}"
+        )
     return found, float(fit(model, data).error[model.names.index(poi)])
 
 
 def theirs(path: Path, tolerance: float) -> tuple[dict[str, np.ndarray], float]:
-    """cabinetry's four impacts by parameter: post-fit up and down, pre-fit up and down; and its σ."""
+    """Cabinetry's four impacts by parameter: post-fit up and down, pre-fit up and down; and its σ."""
     import cabinetry
     import pyhf
 
