@@ -4,7 +4,7 @@ CLs(μ) = P(q ≥ q_obs | μ) / P(q ≥ q_obs | 0). Asymptotically all follows f
 data set without signal at the nuisance parameters' conditional fit to the data.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -16,7 +16,7 @@ from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit
 from verax.infer.minimise import Lanes, minimise
 from verax.infer.profile import conditional, ratio
-from verax.infer.statistic import distinct, expectation, physical, q_tilde, said
+from verax.infer.statistic import distinct, expectation, physical, polished, q_tilde, said
 from verax.infer.toys import toys as draw
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import by_name
@@ -149,6 +149,9 @@ def ask(model: AbstractLikelihood, data: Data, index: int) -> Question:
     batch, limits = as_batch(model, data), physical(model, index)
     best = best_fit(model, batch, {}, {}, limits=limits)
     background = conditional(model, batch, best, index, np.zeros(len(batch.counts)), limits)
+    held = np.ones(background.theta.shape, bool)
+    held[:, index] = False
+    background = replace(background, theta=polished(model, batch, background.theta, held, limits))
     expected = expectation(model, batch, background.theta)
     # Its best fit is known. With μ's own bound away the covariance there is that of an ordinary minimum.
     limits_off = limits[0].copy(), limits[1]
