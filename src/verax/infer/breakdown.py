@@ -17,7 +17,7 @@ from verax.infer.fit import as_batch, best_fit, rows, take
 from verax.infer.interval import ends
 from verax.infer.minimise import Lanes, minimise
 from verax.infer.results import Breakdown, Row
-from verax.model.binned import FLOATING, SIMULATION
+from verax.model.conventions import FLOATING, SIMULATION
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import by_name, groups
 from verax.results import Status
