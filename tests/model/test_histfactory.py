@@ -117,7 +117,7 @@ def test_pseudo_experiments_scatter_as_the_model_says(name):
 def test_frozen_errors_stay_where_they_are():
     model, data, _ = from_pyhf(EXAMPLES["staterror and shapesys"])
     gamma = model.profiled({}, data)
-    frozen, same = model.freeze_simulation({}, data)
+    frozen, same = model.freeze_profiled({}, data)
     np.testing.assert_allclose(frozen.profiled({"mu": 2.0}, same), gamma, rtol=1e-12)
     assert (frozen.expected({}, gamma) != frozen.expected({})).all()
 

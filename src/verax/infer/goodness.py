@@ -53,7 +53,7 @@ def goodness_of_fit(
     batch = as_batch(model, data)
     best = best_fit(model, batch, {}, {})
     statistic = _statistic(model, batch, best.nll)
-    ndf = batch.counts.shape[1] - sum(p.constraint is None and p.bounds[0] < p.bounds[1] for p in model.parameters)
+    ndf = batch.counts.shape[1] - sum(p.constraint is None and not p.fixed for p in model.parameters)
     p_value = np.asarray(chi2.sf(statistic, ndf)) if ndf > 0 else np.full(statistic.shape, np.nan)
     fraction, error, failed = np.nan, np.nan, 0
     if toys and key is not None:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from verax.infer.results import Fit
 from verax.model import BinnedLikelihood, Data
-from verax.parameters import Gaussian
+from verax.parameters import Gaussian, Parameter, Poisson
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,23 @@ class Yields:
 
 def prefit_yields(model: BinnedLikelihood) -> Yields:
     """Expected events at nominal, with the errors of the priors; free parameters count as known."""
-    prior = [p.constraint.width if isinstance(p.constraint, Gaussian) else 0.0 for p in model.parameters]
+    prior = [0.0 if p.fixed else _width(p) for p in model.parameters]
     nominal = {p.name: p.init for p in model.parameters}
     rates, slopes, _, _ = _derivatives(model, nominal, model.asimov(nominal))
     tau = np.asarray(model.tau)
     spread = np.where(tau > 0, 1 / np.where(tau > 0, tau, 1.0), np.square(model.width))
     return _propagate(rates, slopes, np.diag(np.square(prior)), rates * np.asarray(model.dressed), spread)
+
+
+def _width(p: Parameter) -> float:
+    """Standard deviation of a parameter's prior; 0 without one."""
+    match p.constraint:
+        case Gaussian(width):
+            return width
+        case Poisson(tau):
+            return float(tau**-0.5)
+        case _:
+            return 0.0
 
 
 def postfit_yields(model: BinnedLikelihood, data: Data, best: Fit) -> Yields:

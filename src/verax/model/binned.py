@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln, xlogy
-from jaxtyping import Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from verax.arrays import Array
 from verax.errors import InputError
@@ -27,6 +27,7 @@ from verax.model.constraint import (
     constraint_spread,
     constraint_terms,
 )
+from verax.model.conventions import SIMULATION, UNCORRELATED
 from verax.model.interpolate import code4, code4p
 from verax.model.layout import Layout
 from verax.model.likelihood import AbstractLikelihood, Data, Derivatives, float64_on_host
@@ -350,14 +351,25 @@ class BinnedLikelihood(AbstractLikelihood):
         both = jnp.concatenate([auxiliary, width]) if self.simulation_statistics else auxiliary
         return Data(jnp.sqrt(self._mean(self.rates(theta), gamma)), both)
 
-    def freeze_simulation(self, params: Params, data: Data) -> "tuple[BinnedLikelihood, Data]":
+    def profiled_groups(self) -> dict[str, Bool[np.ndarray, " bin"]]:
+        """γ of the simulation (``staterror``), and of a process's own uncorrelated errors (``shapesys``)."""
+        if not self.simulation_statistics:
+            return {}
+        groups = {UNCORRELATED: np.asarray(self.tau) > 0, SIMULATION: np.asarray(self.width) > 0}
+        return {name: mask for name, mask in groups.items() if mask.any()}
+
+    def freeze_profiled(
+        self, params: Params, data: Data, which: Bool[np.ndarray, " bin"] | None = None
+    ) -> "tuple[BinnedLikelihood, Data]":
         """With zero width and τ, γ equals its auxiliary value, which is set to γ̂; shapes stay, nothing is compiled anew."""
         if not self.simulation_statistics:
             return self, data
+        frozen = np.ones(self.width.shape, bool) if which is None else which
         n = data.auxiliary.shape[-1] - self.width.size
-        auxiliary = np.concatenate([data.auxiliary[:n], self.profiled(params, data)])
-        zero = np.zeros_like(self.width)
-        return eqx.tree_at(lambda m: (m.width, m.tau), self, (zero, zero)), Data(data.counts, auxiliary)
+        gamma = np.where(frozen, self.profiled(params, data), data.auxiliary[n:])
+        zero = tuple(np.where(frozen, 0.0, x) for x in (self.width, self.tau))
+        known = eqx.tree_at(lambda m: (m.width, m.tau), self, zero)
+        return known, Data(data.counts, np.concatenate([data.auxiliary[:n], gamma]))
 
     @float64_on_host
     def saturated(self, data: Data) -> Float[Array, "*toy"]:
