@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from verax import __version__
+from verax import __version__, tools
 from verax.commands import VERBS, Interrupted, enable_compilation_cache, question
 from verax.errors import InputError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The analysis file: its schema, and examples.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(tools.app, name="workspace")
 
 File = Annotated[Path | None, typer.Argument(metavar="[ANALYSIS.yaml]", help="default: the embedded HiggsML analysis")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="run folder (default: runs/NAME)")]

@@ -18,6 +18,7 @@ from verax.questions import Answer
 from verax.report.record import plain
 from verax.report.show import to_rich
 from verax.report.style import drawing
+from verax.report.tables import Table
 from verax.store import Progress
 from verax.story import Measurement
 
@@ -63,6 +64,11 @@ def show(measurement: Measurement, folder: Path) -> None:
     if number := len(measurement.warnings):
         rich.print(f"{number} warning{'s' * (number > 1)}, listed at the end of the report")
     rich.print(f"report: {folder / 'report.html'}")
+
+
+def tell(table: Table) -> None:
+    """A table on standard error, beside what standard output is for."""
+    Console(stderr=True).print(to_rich(table))
 
 
 def show_answer(answer: Answer, *, as_json: bool, plot: Path | None) -> None:

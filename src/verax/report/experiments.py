@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from scipy.stats import chi2, norm
 
-from verax.report.numbers import number, with_ends, with_error
+from verax.report.numbers import decimals, number, with_ends, with_error
 from verax.report.style import COLOURS, PLAIN, SIGNAL, Style, canvas, drawing, heading
 from verax.results import Coverage, FloatArray
 
@@ -44,7 +45,8 @@ def estimates(
         return figure
     mean, width = float(values.mean()), float(values.std(ddof=1)) or 1.0
     _histogram(left, values, mean, width, _edges(values, mean, width))
-    left.axvline(truth, color=SIGNAL, lw=1.4, ls=(0, (5, 2)), label=f"Truth {truth:g}", zorder=3)
+    label = f"Truth {number(truth, decimals(width, 3))}"
+    left.axvline(truth, 0.0, 0.6, color=SIGNAL, lw=1.4, ls=(0, (5, 2)), label=label, zorder=3)
     left.set_xlabel(f"Estimate of {written}")
     stated = f"Mean {with_error(mean, width / np.sqrt(len(values)))}\nWidth {number(width, 3)}"
     left.legend(loc="upper right", title=stated, alignment="left")
@@ -84,7 +86,7 @@ def _histogram(axes: Axes, values: FloatArray, mean: float, width: float, edges:
     label = "Standard normal" if (mean, width) == (0.0, 1.0) else "Normal, same moments"
     axes.plot(x, curve, color=COLOURS[0], lw=1.8, label=label, zorder=2)
     axes.set_xlim(edges[0], edges[-1])
-    axes.set_ylim(0.0, 1.75 * max(float(curve.max()), float((counts + np.sqrt(counts)).max())))
+    axes.set_ylim(0.0, 1.8 * max(float(curve.max()), float((counts + np.sqrt(counts)).max())))
     axes.set_ylabel("Toys / bin")
 
 
@@ -97,18 +99,21 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
     top = max(seen * 1.15, float(chi2.ppf(0.9995, ndf)) if ndf > 0 else 1.0, 1e-3)
     if n:
         top = max(top, float(np.quantile(found.thrown, 0.998)))
-    edges = np.linspace(0.0, top, _bins(max(n, 400)) + 1)
-    width, peak = float(edges[1]), 0.0
+    least = min(seen, *(chi2.ppf([1e-4], ndf) if ndf > 0 else [0.0]), *found.thrown[:1])
+    low = 0.85 * float(min(least, np.min(found.thrown, initial=least)))
+    edges = np.linspace(low, top, _bins(max(n, 400)) + 1)
+    width, peak = float(edges[1] - edges[0]), 0.0
     if n:
         counts, _ = np.histogram(found.thrown, edges)
         density = counts / (n * width)
         centres = (edges[1:] + edges[:-1]) / 2
         label = f"{n} toys: p = {with_error(found.p_toys, found.p_toys_error)}"
         bars = np.sqrt(counts) / (n * width)
+        density = np.where(counts > 0, density, np.nan)
         axes.errorbar(centres, density, bars, fmt="o", color="black", ms=3.5, lw=1.1, label=label, zorder=4)
-        peak = float((density + bars).max())
+        peak = float(np.nanmax(density + bars))
     if ndf > 0:
-        x = np.linspace(top / 400, top, 400)
+        x = np.linspace(max(low, top / 400), top, 400)
         curve = chi2.pdf(x, ndf)
         text = f"χ², {ndf} degree{'s' * (ndf > 1)} of freedom: p = {number(float(found.p_value), 3)}"
         axes.plot(x, curve, color=COLOURS[0], lw=1.8, label=text, zorder=3)
@@ -116,7 +121,7 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
         axes.fill_between(x[beyond], curve[beyond], color=COLOURS[0], alpha=0.25, lw=0, zorder=1)
         peak = max(peak, float(np.minimum(curve, 3 * peak if peak else curve.max()).max()))
     axes.axvline(seen, color=SIGNAL, lw=1.6, ls=(0, (5, 2)), label=f"Data: {number(seen, 2)}", zorder=5)
-    axes.set_xlim(0.0, top)
+    axes.set_xlim(low, top)
     axes.set_ylim(0.0, 1.4 * peak or 1.0)
     axes.set_xlabel(r"$2\,[\mathrm{nll(best)} - \mathrm{nll(saturated)}]$")
     axes.set_ylabel("Probability density")
@@ -135,17 +140,21 @@ def belt(found: "verax.infer.Belt", *, style: Style = PLAIN) -> Figure:
     axes = figure.add_subplot()
     name = style.name(found.name)
     usual = float(chi2.ppf(found.level, 1))
-    axes.plot(found.values, found.critical, "o-", color=COLOURS[0], ms=4, lw=1.4, label="Toys' quantile", zorder=3)
+    (quantile,) = axes.plot(
+        found.values, found.critical, "o-", color=COLOURS[0], ms=4, lw=1.4, label="Toys' quantile", zorder=3
+    )
     axes.axhline(usual, color="0.45", lw=1.0, ls=(0, (4, 3)), label="χ² quantile", zorder=2)
-    axes.plot(found.values, found.t, color="black", lw=1.8, label="Data", zorder=4)
+    (data,) = axes.plot(found.values, found.t, color="black", lw=1.8, label="Data", zorder=4)
     ends = found.interval
     low, high = float(ends.low), float(ends.high)
     if np.isfinite([low, high]).all():
         axes.axvspan(low, high, color=COLOURS[0], alpha=0.18, lw=0, zorder=0)
-    cap = 1.6 * max(usual, float(np.nanmax(found.critical, initial=0.0)))
+    cap = 1.5 * max(usual, float(np.nanmax(found.critical, initial=0.0)))
+    span = float(found.values[-1] - found.values[0])
+    for line in (quantile, data):  # higher up they would run through the text
+        line.set_clip_path(Rectangle((float(found.values[0]), 0.0), span, cap, transform=axes.transData))
     axes.set_xlim(float(found.values[0]), float(found.values[-1]))
-    axes.set_ylim(0.0, 1.7 * cap)
-    axes.lines[-1].set_clip_on(True)
+    axes.set_ylim(0.0, cap / 0.74)
     said = f"{name} = {with_ends(ends)}" if np.isfinite([low, high]).all() else "No value accepted"
     axes.text(0.03, 0.955, said, transform=axes.transAxes, va="top", fontsize=13)
     stated = f"{100 * found.level:.3g} % confidence level\n{found.toys} toys at each value"
