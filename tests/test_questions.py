@@ -222,10 +222,12 @@ def test_variations_are_those_of_the_templates(model, workspace, capsys):
             np.testing.assert_allclose(v[side], varied[model.processes.index(v["process"]), here], rtol=1e-9)
 
 
-def test_goodness_of_fit(workspace, capsys):
+def test_goodness_of_fit(workspace, capsys, tmp_path):
     fitted = ask(capsys, "gof", workspace)["goodness_of_fit"]
     assert fitted["p_value"] > 0.5  # Asimov data fit well
-    thrown = ask(capsys, "gof", workspace, "--toys", "64")["goodness_of_fit"]
+    plot = tmp_path / "gof.png"
+    thrown = ask(capsys, "gof", workspace, "--toys", "64", "--plot", plot)["goodness_of_fit"]
+    assert plot.exists()
     assert len(thrown["thrown"]) + thrown["failed"] == 64
 
 

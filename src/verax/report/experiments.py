@@ -99,8 +99,8 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
     top = max(seen * 1.15, float(chi2.ppf(0.9995, ndf)) if ndf > 0 else 1.0, 1e-3)
     if n:
         top = max(top, float(np.quantile(found.thrown, 0.998)))
-    least = min(seen, *(chi2.ppf([1e-4], ndf) if ndf > 0 else [0.0]), *found.thrown[:1])
-    low = 0.85 * float(min(least, np.min(found.thrown, initial=least)))
+    least = min(seen, float(chi2.ppf(1e-4, ndf))) if ndf > 0 else seen
+    low = 0.85 * float(np.min(found.thrown, initial=least))
     edges = np.linspace(low, top, _bins(max(n, 400)) + 1)
     width, peak = float(edges[1] - edges[0]), 0.0
     if n:
