@@ -146,7 +146,7 @@ OTHER_INTEREST = edit.rename(FIRST, {"channel": {"a": "c"}, "modifier": {"mu": "
         (lambda: edit.drop(BOTH, channels=["a", "z"]), "a channel and a measurement that are left"),
         (lambda: edit.drop(BOTH, modifiers=["mu"]), "parameter of interest 'mu' would be gone"),
         (lambda: edit.drop(BOTH, kinds=["statteror"]), "did you mean 'staterror'"),
-        (lambda: edit.rename(BOTH, {"sample": {"c": "x"}}), "unknown|sample 'c'"),
+        (lambda: edit.rename(BOTH, {"sample": {"c": "x"}}), "sample 'c'"),
         (lambda: edit.rename(BOTH, {"modifier": {"n": "e"}}), "correlate makes one"),
         (lambda: edit.rename(BOTH, {"channel": {"a": "z"}}), "'z' more than once"),
         (lambda: edit.decorrelate(BOTH, "lumi"), "'lumi'"),

@@ -112,7 +112,11 @@ def _shifted(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) ->
         row(FLOATING, 2, floating),
         row("systematics", 1, norm(auxiliary)),
         *(
-            row(g.name, g.depth, np.hypot(norm(own[[order.index(i) for i in g.members]]), norm(profiled[g.gamma])))
+            row(
+                g.name,
+                g.depth,
+                np.hypot(norm(own[[order.index(i) for i in g.members]]), norm(profiled[np.flatnonzero(g.gamma)])),
+            )
             for g in _groups(model)
         ),
     ]
