@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The analysis file: its schema, and examples.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+compare_app = typer.Typer(help="Methods side by side, with published figures beside ours.", no_args_is_help=True)
+app.add_typer(compare_app, name="compare")
 app.add_typer(tools.app, name="workspace")
 
 File = Annotated[Path | None, typer.Argument(metavar="[ANALYSIS.yaml]", help="default: the embedded HiggsML analysis")]
@@ -114,6 +116,40 @@ def config_example(which: Annotated[Part, typer.Argument()] = Part.template) -> 
     from verax import config
 
     print(config.embedded("example.yaml" if which is Part.template else "higgsml.yaml"), end="")
+
+
+@compare_app.command("approaches")
+def compare_approaches(
+    problem: Annotated[
+        str,
+        typer.Option("--problem", metavar="NAME|ANALYSIS.yaml", help="mixture, pivot, rotating, collider, or yours"),
+    ] = "mixture",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="repetitions, with other events and networks")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,
+    approaches: Annotated[
+        list[str] | None, typer.Option("--approach", metavar="NAME", help="only this one (may be repeated)")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="one seed, few events: minutes instead of hours")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="default: runs/compare-NAME")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Ways to live with systematics: uncertainty, its parts, coverage and cost, beside exact limits and papers."""
+    enable_compilation_cache()
+    from verax import compare, console
+
+    folder = output or Path("runs") / f"compare-{Path(problem).stem}"
+    try:
+        with console.progress(quiet=quiet) as told:
+            tables = compare.approaches(
+                problem, folder, seeds=seeds, seed=seed, names=approaches, quick=quick, progress=told
+            )
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; finished trials are kept, the same command continues") from None
+    for table in tables:
+        console.tell(table)
+    print(f"page: {folder / 'comparison.html'}")
 
 
 @app.callback(invoke_without_command=True)

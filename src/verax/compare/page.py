@@ -14,6 +14,7 @@ from verax.check.score import score
 from verax.compare.approaches import Effort, Trial
 from verax.compare.cases import Case
 from verax.compare.published import PUBLISHED
+from verax.compare.spread import spread
 from verax.report import plots
 from verax.report.html import Section, render
 from verax.report.numbers import MISSING, number, with_error
@@ -36,13 +37,6 @@ class Limits:
 def limits(case: Case) -> Limits:
     """The exact limit at each truth, and the exact classifier's in the case's bins."""
     return Limits({label: case.exact(params) for label, params in case.truths.items()}, case.optimal())
-
-
-def spread(values: Iterable[float]) -> tuple[float, float]:
-    """Median over seeds, and half the distance of their 16 and 84 % quantiles."""
-    found = np.asarray(list(values), np.float64)
-    low, high = np.quantile(found, [0.16, 0.84])
-    return float(np.median(found)), float((high - low) / 2)
 
 
 def pooled(results: Iterable[Coverage]) -> Coverage:
