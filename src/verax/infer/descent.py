@@ -26,7 +26,7 @@ LANES = 128
 REST = 0.3
 """Share of the lanes still on their way when those that arrived are replaced by new ones."""
 
-STEPS = 30
+STEPS = 25
 """Evaluations after which a lane is left to the exact way."""
 
 ACTIVE, ARRIVED, LEFT = 0, 1, 2
@@ -94,13 +94,12 @@ def _advance(
 
     theta = jnp.where(accept, trial, lane.theta)
     direction = jnp.where(accept, -way, lane.direction)
-    share = jnp.where(accept, 1.0, 0.3 * lane.share)
+    room = jnp.where(direction > 0, upper - theta, theta - lower) / jnp.maximum(abs(direction), 1e-300)
+    share = jnp.where(accept, jnp.minimum(1.0, 0.9 * room.min(0)), 0.3 * lane.share)
     distance = jnp.where(accept, 0.5 * (slope * way).sum(0), lane.edm)
     count = lane.count + active
-    following = theta + direction
-    out = ((following < lower) | (following > upper)).any(0)
     arrived = accept & (distance < edm) & (distance >= 0)
-    lost = active & ~arrived & (out | (share < 0.02) | (count >= STEPS) | (distance < 0) | ~jnp.isfinite(distance))
+    lost = active & ~arrived & ((share < 0.02) | (count >= STEPS) | (distance < 0) | ~jnp.isfinite(distance))
     return Lane(
         lane.counts,
         lane.auxiliary,

@@ -156,7 +156,7 @@ def lane_likelihood(model: BinnedLikelihood) -> tuple[LaneLikelihood, np.ndarray
 
     moved = systematics[shapes[0] - model.n_free : shapes[1] - model.n_free]
     both = np.concatenate([np.asarray(model.odd)[moved], np.asarray(model.even)[moved]])
-    additive = grid(both).reshape(len(both), -1)
+    additive = grid(both).reshape(len(both), processes * channels * slots)
     order = np.concatenate([np.arange(model.n_free), model.n_free + systematics])
     width = [p.constraint.width if isinstance(p.constraint, Gaussian) else np.inf for p in model.parameters]
     basis = logarithms.reshape(-1, processes * channels)
