@@ -6,7 +6,7 @@ products. Lanes are on the last axis. One that does not get on is left to :func:
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ from verax.model.likelihood import Data
 MEMORY = 5
 """Steps from which a lane improves its inverse Hessian."""
 
-LANES = 128
+LANES = 64
 """Lanes that go down together."""
 
 REST = 0.3
@@ -47,30 +47,30 @@ class Descent:
 class Lane(NamedTuple):
     """The lanes on their way [..., lane]: data, best point, direction and share of it to try, last steps and yields."""
 
-    counts: Array
-    auxiliary: Array
-    observed: Array
-    theta: Array
-    value: Array
-    slope: Array
-    direction: Array
-    share: Array
-    edm: Array
-    taken: Array
-    change: Array
-    weight: Array
-    count: Array
-    state: Array
+    counts: Any
+    auxiliary: Any
+    observed: Any
+    theta: Any
+    value: Any
+    slope: Any
+    direction: Any
+    share: Any
+    edm: Any
+    taken: Any
+    change: Any
+    weight: Any
+    count: Any
+    state: Any
 
 
 def _advance(
-    terms: LaneLikelihood, inverse: Array, lower: Array, upper: Array, edm: float, turn: Array, lane: Lane
+    terms: LaneLikelihood, inverse: Array, lower: Array, upper: Array, edm: Array, turn: Array, lane: Lane
 ) -> Lane:
     """One evaluation of every lane, and where to go next. ``turn`` counts the calls."""
     trial = lane.theta + lane.share * lane.direction
     value, slope = terms.value_and_slope(trial, lane.counts, lane.auxiliary, lane.observed)
     active = lane.state == ACTIVE
-    accept = active & (value <= lane.value + 1e-13 * abs(value))
+    accept = active & (value <= lane.value + 1e-13 * jnp.abs(value))
     first = jnp.isinf(lane.value)
     step, change = lane.share * lane.direction, slope - lane.slope
     product = (step * change).sum(0)
@@ -124,17 +124,23 @@ def _round(
     inverse: Array,
     lower: Array,
     upper: Array,
-    edm: Array,
-    least: Array,
+    edm: Array | float,
+    least: Array | int,
     lane: Lane,
     fresh: Array,
-    entering: tuple[Array, Array, Array, Array],
+    entering: Array,
     turn: Array,
-) -> tuple[Lane, Array]:
-    """New lanes take the places ``fresh``; then all go on until no more than ``least`` are on their way."""
+) -> tuple[Lane, Array, Array]:
+    """New lanes, rows of ``entering``, take the places ``fresh``; then all go on until ``least`` are on their way.
+
+    The last array says of each lane where it is: the columns of :class:`Descent`, parameters in order.
+    """
+    bins, size = lane.counts.shape[:2], len(lane.theta)
+    cells = bins[0] * bins[1]
+    new = jnp.split(entering.T, np.cumsum([cells, cells, size]))
     counts, auxiliary, observed, start = (
-        jnp.where(fresh, new, old)
-        for new, old in zip(entering, (lane.counts, lane.auxiliary, lane.observed, lane.theta), strict=True)
+        jnp.where(fresh, x.reshape(old.shape), old)
+        for x, old in zip(new, (lane.counts, lane.auxiliary, lane.observed, lane.theta), strict=True)
     )
     lane = Lane(
         counts,
@@ -157,10 +163,11 @@ def _round(
         return jnp.sum(at[1].state == ACTIVE) > least
 
     def body(at: tuple[Array, Lane]) -> tuple[Array, Lane]:
-        return at[0] + 1, _advance(terms, inverse, lower, upper, edm, at[0], at[1])
+        return at[0] + 1, _advance(terms, inverse, lower, upper, jnp.asarray(edm), at[0], at[1])
 
     turn, lane = jax.lax.while_loop(on, body, (turn, lane))
-    return lane, turn
+    report = [lane.theta, lane.slope, jnp.stack([lane.value, lane.edm, lane.count * 1.0, lane.state * 1.0])]
+    return lane, turn, jnp.concatenate(report).T
 
 
 def descend(
@@ -183,26 +190,21 @@ def descend(
     lanes, size = start.shape
     layout = model.layout
     channels, slots = len(layout.bins), max(layout.bins)
+    cells = layout.channel * slots + layout.slot
     constrained = [i for i, p in enumerate(model.parameters) if p.constraint is not None]
+    counts, auxiliary = np.asarray(data.counts), np.asarray(data.auxiliary)
+    gamma = auxiliary[:, len(constrained) :] if model.simulation_statistics else 1.0
     observed = np.zeros((lanes, size))
-    observed[:, constrained] = data.auxiliary[:, : len(constrained)]
-    gamma = data.auxiliary[:, len(constrained) :] if model.simulation_statistics else np.ones_like(data.counts)
-
-    def grid(values: np.ndarray, fill: float) -> np.ndarray:
-        padded = np.full((channels, slots, len(values)), fill)
-        padded[layout.channel, layout.slot] = values.T
-        return padded
-
+    observed[:, constrained] = auxiliary[:, : len(constrained)]
+    entering = np.zeros((lanes, 2 * (channels * slots + size)))
+    entering[:, cells], entering[:, channels * slots + cells] = counts, gamma
+    entering[:, -2 * size :] = np.concatenate([observed[:, order], start[:, order]], axis=1)
     moves = np.diagonal(inverse) > 0
     lower, upper = (np.where(moves, x, s * np.inf)[order][:, None] for x, s in zip(limits, (-1, 1), strict=True))
-    inverse = inverse[np.ix_(order, order)]
-    done = Descent(
-        np.array(start), np.full((lanes, size), np.nan), np.full(lanes, np.inf), np.full(lanes, np.inf),
-        np.zeros(lanes, int), np.zeros(lanes, bool),
-    )  # fmt: skip
+    found = np.zeros((lanes, 2 * size + 4))
     index, waiting = np.full(LANES, -1), 0
     with jax.enable_x64(True):
-        terms, inverse, lower, upper = jax.device_put((terms, inverse, lower, upper))
+        fixed = jax.device_put((terms, inverse[np.ix_(order, order)], lower, upper, edm))
         at, turn = _empty(channels, slots, size), jnp.zeros((), int)
         while True:
             places = np.flatnonzero(index < 0)[: lanes - waiting]
@@ -212,22 +214,17 @@ def descend(
                 break
             fresh = np.zeros(LANES, bool)
             fresh[places] = True
-            row = np.maximum(index, 0)
-            entering = (
-                grid(data.counts[row], 0.0), grid(gamma[row], 1.0), observed[row].T[order], start[row].T[order]
-            )  # fmt: skip
             least = int(REST * LANES) if waiting < lanes else 0
-            at, turn = _round(terms, inverse, lower, upper, edm, least, at, fresh, entering, turn)
-            state = np.asarray(at.state)
-            out = np.flatnonzero((index >= 0) & (state != ACTIVE))
-            at_lane = index[out]
-            done.theta[np.ix_(at_lane, order)] = np.asarray(at.theta)[:, out].T
-            done.slope[np.ix_(at_lane, order)] = np.asarray(at.slope)[:, out].T
-            done.nll[at_lane], done.edm[at_lane] = np.asarray(at.value)[out], np.asarray(at.edm)[out]
-            done.steps[at_lane], done.arrived[at_lane] = np.asarray(at.count)[out], state[out] == ARRIVED
-            index[out] = -1
-    done.nll[:] += lane_constant(model, data.counts)
-    return done
+            at, turn, report = _round(*fixed, least, at, fresh, entering[np.maximum(index, 0)], turn)
+            where = np.asarray(report)
+            out = np.flatnonzero((index >= 0) & (where[:, -1] != ACTIVE))
+            found[index[out]], index[out] = where[out], -1
+    back = np.argsort(order)
+    nll, distance, count, state = found[:, 2 * size :].T
+    return Descent(
+        found[:, back], found[:, size + back], nll + lane_constant(model, counts), distance, count.astype(int),
+        state == ARRIVED,
+    )  # fmt: skip
 
 
 def _empty(channels: int, slots: int, size: int) -> Lane:

@@ -166,10 +166,14 @@ def _descend(
     centre = np.where(free[0], np.clip(centre, *limits), start[:1])
     at = evaluate(model, Data(expected.counts[None], expected.auxiliary[None]), centre, free[:1], limits, sizes)
     # Parameters that are pressed against a bound here may be free in a lane, so there must be none.
-    if not np.isfinite(at.hessian).all() or ((at.unit[0] > 0) != free[0]).any() or not definite(at.hessian - FLAT * np.eye(start.shape[1])).all():
+    if (
+        not np.isfinite(at.hessian).all()
+        or ((at.unit[0] > 0) != free[0]).any()
+        or not definite(at.hessian - FLAT * np.eye(start.shape[1])).all()
+    ):
         return None
     inverse = np.linalg.inv(at.hessian[0]) * at.unit[0][:, None] * at.unit[0]
-    return descend(model, data, start, inverse, limits, EDM / 10)
+    return descend(model, data, start, inverse, limits, 0.3 * EDM)  # its matrices are less exact
 
 
 def bounds(model: AbstractLikelihood) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,8 @@ factor is a sum over systematics once each is written in a basis of functions of
 [−1, 1] and |α| outside. So the rates of all lanes, and the way back to the gradient, take three matrix products each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -23,7 +24,7 @@ from verax.parameters import Gaussian
 PRECISION = 1e-12
 """Chebyshev coefficients of the logarithm of a factor are left out below this."""
 
-DEGREE = 30
+DEGREE = 24
 """No polynomial has a higher degree."""
 
 
@@ -94,7 +95,8 @@ class LaneLikelihood(eqx.Module):
         to_shape = back[:half] + even1 * back[half:]
         sums = (shape * slope).sum(2).reshape(-1, lanes)
         to_factor = (self.logarithms_back @ (sums * full)).reshape(basis1.shape)
-        gradient = tension.at[slice(*self.shapes)].add(to_shape)
+        gradient: Any = jnp.asarray(tension)
+        gradient = gradient.at[slice(*self.shapes)].add(to_shape)
         gradient = gradient.at[slice(*self.factors)].add((to_factor * basis1).sum(0))
         if free:
             others = [_product(each[:i] + each[i + 1 :], factor) for i in range(free)]
@@ -103,7 +105,7 @@ class LaneLikelihood(eqx.Module):
         return value, gradient
 
 
-def _product(each: list[Array], start: Array) -> Array:
+def _product(each: Sequence[Array], start: Array) -> Array:
     for x in each:
         start = start * x
     return start
@@ -187,12 +189,13 @@ def _coefficients(model: BinnedLikelihood, chosen: np.ndarray) -> np.ndarray | N
     if model.factor_code is code1:
         return np.concatenate([-log_down[None], outside])
     powers = np.asarray(model.coefficients)[:, chosen]
-    node = np.cos(np.pi * (np.arange(4 * DEGREE) + 0.5) / (4 * DEGREE))
-    factor = 1 + np.tensordot(node[:, None] ** np.arange(1, 7), powers, 1)
+    node = np.cos(np.pi * (np.arange(2 * DEGREE) + 0.5) / (2 * DEGREE))
+    # einsum and not a product of matrices: threads of BLAS that wait for work cost more than these few numbers.
+    factor = 1 + np.einsum("nk,k...->n...", node[:, None] ** np.arange(1, 7), powers)
     if (factor <= 0).any():
         return None
     polynomials = np.polynomial.chebyshev.chebvander(node, DEGREE)[:, 1:]
-    found = np.tensordot(polynomials.T, np.log(factor), 1) / (2 * DEGREE)  # orthogonal over these nodes
+    found = np.einsum("nd,n...->d...", polynomials, np.log(factor)) / DEGREE  # orthogonal over these nodes
     size = abs(found).reshape(DEGREE, -1).max(axis=1, initial=0.0)
     if size[-1] > PRECISION:
         return None
