@@ -148,5 +148,5 @@ def test_the_gradient_of_many_lanes_is_that_of_each():
         value, slope = jax.jit(lambda t, *x: t.value_and_slope(*x))(terms, theta.T[order], counts, gamma, rest[order])
         both = jax.jit(jax.vmap(jax.value_and_grad(lambda t, n, a: -model.log_density(t, Data(n, a)))))
         expected, gradient = both(theta, drawn.counts, drawn.auxiliary)
-    np.testing.assert_allclose(value + lane_constant(model, drawn.counts), expected, rtol=1e-11)
-    np.testing.assert_allclose(slope, np.asarray(gradient).T[order], rtol=1e-9, atol=1e-8)
+    np.testing.assert_allclose(np.asarray(value) + lane_constant(model, drawn.counts), np.asarray(expected), rtol=1e-11)
+    np.testing.assert_allclose(np.asarray(slope), np.asarray(gradient).T[order], rtol=1e-9, atol=1e-8)
