@@ -132,10 +132,18 @@ def lane_likelihood(model: BinnedLikelihood) -> tuple[LaneLikelihood, np.ndarray
     """The likelihood over lanes and the order of its parameters (positions in ``model.parameters``).
 
     None where the derivation does not hold: Combine's convention, a γ for some processes only, factors of single cells,
-    constraints that are not Gaussian, factors that touch zero or are not smooth enough.
+    constraints that are not Gaussian, factors that touch zero or are not smooth enough. Nor without any systematics:
+    there is nothing to gain then.
     """
     plain = all(p.constraint is None or isinstance(p.constraint, Gaussian) for p in model.parameters)
-    if model.scaled or model.subset or model.n_cells or not plain or model.factor_code not in (code1, code4):
+    if (
+        not len(model.odd)
+        or model.scaled
+        or model.subset
+        or model.n_cells
+        or not plain
+        or model.factor_code not in (code1, code4)
+    ):
         return None
     log_up, log_down = np.asarray(model.log_up), np.asarray(model.log_down)
     acts = [(np.asarray(model.odd) != 0) | (np.asarray(model.even) != 0), (log_up != 0) | (log_down != 0)]
