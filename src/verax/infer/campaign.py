@@ -10,7 +10,7 @@ from verax.arrays import Array
 from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit, fit
 from verax.infer.interval import ends
-from verax.infer.minimise import bounds
+from verax.infer.minimise import MANY, bounds
 from verax.infer.toys import toys
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import Params, by_name
@@ -126,8 +126,10 @@ def _parts(
 ) -> Iterator[Campaign]:
     while first < n:
         size = min(batch, n - first)
-        values, status = statistic(model, toys(key, model, params, size, first=first, gamma=gamma))
-        yield Campaign(n, np.asarray(values), np.asarray(status))
+        # Few data sets and many are fitted in different ways: a short rest is made longer, to be fitted like the others.
+        drawn = toys(key, model, params, max(size, MANY), first=first, gamma=gamma)
+        values, status = statistic(model, drawn)
+        yield Campaign(n, np.asarray(values)[:size], np.asarray(status)[:size])
         first += size
 
 
