@@ -89,7 +89,7 @@ class AdversarialLoss(eqx.Module):
 
     comparable: ClassVar[bool] = False
 
-    def __call__(self, network: Adversarial, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
         _check_pair(network, self.systematics)
         first, second = jax.random.split(key)
         moved, theta = drawn(first, events, self.systematics)
