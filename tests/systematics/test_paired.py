@@ -130,7 +130,9 @@ def test_samples_of_other_events(events: Events) -> None:
     )
     swapped = events.take(np.array([1, 0, 2, 3, 4]))
     for other in (events.take(np.arange(4)), renumbered, swapped):
-        with pytest.raises(InputError, match="systematic 'jes': .*'up'.* not the 5 nominal ones.*interpolate templates"):
+        with pytest.raises(
+            InputError, match="systematic 'jes': .*'up'.* not the 5 nominal ones.*interpolate templates"
+        ):
             interpolate(PARAMETER, events, other, events)
         with pytest.raises(InputError, match="'down'"):
             interpolate(PARAMETER, events, events, other)
