@@ -99,7 +99,7 @@ def in_their_order(model: BinnedLikelihood, their_model: Any, drawn: Data, k: in
     return np.concatenate([*counts, *(observed[name] for name in their_model.config.auxdata_order)])
 
 
-def search() -> dict[str, Any]:
+def search(*, systematics: int = 58) -> dict[str, Any]:
     """A workspace with many parameters and few bins."""
     rng = np.random.default_rng(12)
     channels = []
@@ -112,7 +112,7 @@ def search() -> dict[str, Any]:
             ]
             if i < 2:
                 modifiers.append({"name": ("mu", "norm")[i], "type": "normfactor", "data": None})
-            for k in np.flatnonzero(rng.uniform(size=58) < 0.7):
+            for k in np.flatnonzero(rng.uniform(size=systematics) < 0.7):
                 size = rng.normal(0, 0.03, 2)
                 if k % 2:
                     up, down = data * (1 + size), data * (1 - size * rng.uniform(0.7, 1.0))

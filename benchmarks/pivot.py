@@ -75,9 +75,8 @@ def pivot(seeds: list[int], strengths: list[float], figure: str | None) -> None:
     print("| --: | --: | --: | --: | --: |")
     points = []
     for strength in strengths:
-        start, rows = time.perf_counter(), []
-        for seed in seeds:
-            rows.append(judge(problem, fit(problem, seed, strength), seed))
+        start = time.perf_counter()
+        rows = [judge(problem, fit(problem, seed, strength), seed) for seed in seeds]
         own, other = np.array(rows).T
         passed = int(((other >= 1.41) & (own >= 0.449) & (own <= 0.60)).sum())
         print(

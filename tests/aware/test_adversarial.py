@@ -130,7 +130,7 @@ def judge(network: eqx.Module) -> tuple[float, float, float]:
 
 
 def test_pivots(pivoted: tuple[eqx.Module, eqx.Module]) -> None:
-    """The published target. Over eight other seeds the adversary's loss was 1.4173 … 1.4187, the classifier's 0.55 … 0.57."""
+    """The published target, adversary ≥ 1.41 and classifier in [0.449, 0.60], beyond the spread of eight other seeds (REDUCED)."""
     own, other, error = judge(pivoted[0])
     assert other >= 1.41 + 4 * error
     assert 0.449 <= own <= 0.60
@@ -183,4 +183,4 @@ def test_bad_input() -> None:
         adversarial(lambda *_: jnp.zeros(()), PIVOT.systematics)(many, events, key)
     closed = Systematic(nuisance("z", "host"), OnTheHost(), traceable=False)
     with pytest.raises(InputError, match=r"'z'.*cannot trace.*interpolate"):
-        train(key, pair, adversarial(LOSS, [closed]), events, epochs=1)
+        adversarial(LOSS, [closed])

@@ -109,5 +109,5 @@ class OnTheHost:
 
 def test_an_effect_that_cannot_be_traced(events: Events) -> None:
     closed = Systematic(nuisance("smear", "g"), OnTheHost(), traceable=False)
-    with pytest.raises(InputError, match="systematic 'smear': .*cannot trace.*interpolate"):
+    with pytest.raises(InputError, match=r"systematic 'smear'.*cannot trace.*interpolate"):
         eqx.filter_jit(augment(mean_x, [closed]))(None, events, jax.random.key(0))

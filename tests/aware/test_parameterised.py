@@ -1,4 +1,4 @@
-"""Parameterised networks against the exact classifiers of the rotating Gaussians, and fixed at one value against themselves."""
+"""Parameterised networks against the exact classifiers of the rotating Gaussians, and against themselves at a fixed value."""
 
 from functools import partial
 
@@ -93,9 +93,9 @@ def test_parameters_enter_in_units_of_their_priors() -> None:
 
 def test_bad_values() -> None:
     network = MAKE(jax.random.key(4), sample(3, 30))
-    with pytest.raises(InputError, match="parameter 'zz'.*did you mean 'z'"):
+    with pytest.raises(InputError, match=r"parameter 'zz'.*did you mean 'z'"):
         at(network, {"zz": 1.0})
     with pytest.raises(InputError, match="parameter 'z': seen nan"):
         at(network, {"z": float("nan")})
-    with pytest.raises(InputError, match=r"parameter 'z': seen 40; expected values in \[-5, 5\]"):
+    with pytest.raises(InputError, match=r"parameter 'z': seen 40; expected a finite value in \[-5, 5\]"):
         at(network, {"z": 40.0}, systematics=PROBLEM.systematics)

@@ -9,7 +9,7 @@ from verax.errors import InputError
 from verax.simulate import Mixture, Pivot, Rotating, ThreeJets
 from verax.systematics import shift
 
-N = 40_000
+N = 30_000
 CASES = [
     (Mixture(4), {"mu": 1.5, "r": 1.2, "lambda": -0.8, "b": 0.7}),
     (Pivot(), {"mu": 0.5, "z": 1.3}),
@@ -123,3 +123,5 @@ def test_bad_input():
         Pivot().sample(jax.random.key(0), {}, 0)
     with pytest.raises(InputError, match="benchmark 5"):
         Mixture(5)
+    with pytest.raises(InputError, match="ThreeJets: seen no background"):
+        ThreeJets().classifier(np.full((1, 2), 0.6, np.float32))

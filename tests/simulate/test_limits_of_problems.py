@@ -54,9 +54,9 @@ def test_mixture(benchmark, own_information):
 
 def test_mixture_by_points_is_mixture_by_intervals():
     problem = Mixture(4)
-    points = problem.uncertainty(problem.summary_information(problem.classifier, TEN))
+    points = problem.uncertainty(problem.summary_information(problem.classifier, TEN, resolution=1))
     counts = problem.uncertainty(problem.counts_information(lambda p: problem.classifier_counts(TEN, p)))
-    assert points == pytest.approx(counts, rel=0.002)
+    assert points == pytest.approx(counts, rel=0.005)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from verax.aware.adversarial import adversarial as adversarial
 from verax.aware.adversarial import minimax as minimax
 from verax.aware.adversarial import with_adversary as with_adversary
 from verax.aware.adversarial import without_adversary as without_adversary
+from verax.aware.approach import APPROACHES as APPROACHES
+from verax.aware.approach import Approach as Approach
 from verax.aware.augment import Augmented as Augmented
 from verax.aware.augment import augment as augment
 from verax.aware.augment import draw as draw

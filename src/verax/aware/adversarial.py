@@ -119,10 +119,12 @@ def adversarial(
 
     Raises
     ------
-    InputError : without systematics, or for a strength below zero
+    InputError : without systematics, for one that JAX cannot trace (it says which), or for a strength below zero
     """
     if not systematics:
         raise InputError("adversary", "no systematics", "at least one", "train without an adversary")
+    for systematic in systematics:
+        systematic.check_traceable("an adversarial loss")
     if not (np.isfinite(strength) and strength >= 0):
         raise InputError("adversary's strength", f"{strength:g}", "a finite value, zero or above")
     return AdversarialLoss(loss, tuple(systematics), jnp.asarray(strength, jnp.float32), tuple(processes))

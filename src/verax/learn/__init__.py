@@ -3,6 +3,7 @@
 from verax.learn.folds import CrossTrained as CrossTrained
 from verax.learn.folds import Make as Make
 from verax.learn.folds import cross_train as cross_train
+from verax.learn.folds import event_weight as event_weight
 from verax.learn.folds import fold_of as fold_of
 from verax.learn.loop import History as History
 from verax.learn.loop import Optimizer as Optimizer

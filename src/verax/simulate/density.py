@@ -11,6 +11,7 @@ from jaxtyping import Array as JaxArray
 from jaxtyping import Float
 
 from verax.arrays import Array
+from verax.errors import InputError
 from verax.parameters import Gaussian, Params
 from verax.simulate.information import information, summary_information, uncertainty
 from verax.simulate.problem import POI, AbstractProblem
@@ -46,7 +47,13 @@ class AbstractDensityProblem(AbstractProblem):
 
         Both classes are normalised to one, as the balanced cross-entropy sees them. By Neyman and Pearson's lemma no
         other function separates better; within the classes processes count by their nominal yields.
+
+        Raises
+        ------
+        InputError : for a problem without background
         """
+        if set(self.processes) <= set(self.signal):
+            raise InputError(type(self).__name__, "no background", "a problem of two classes", "use log_density")
         log_density = self.log_density(x, params or {})
         both = []
         for chosen in (True, False):

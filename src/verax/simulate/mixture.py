@@ -29,7 +29,7 @@ class Mixture(AbstractDensityProblem):
     θ_r = r / 0.4, θ_λ = λ − 3 and θ_b = (b − 1000) / 100, also where they are free. Benchmarks: 0 none; 1 r free; 2 r and
     λ free; 3 both constrained by unit Gaussians; 4 as 3, with b constrained.
 
-    Expected σ_s at the nominal parameters, computed here from the density (quadrature error below 10⁻⁵), and what the
+    Expected σ_s at the nominal parameters, computed here from the density (quadrature error below 10⁻⁴), and what the
     paper prints:
 
     ============================  =====  =====  =====  =====  =====
@@ -48,15 +48,18 @@ class Mixture(AbstractDensityProblem):
 
     benchmark: int = eqx.field(static=True)
     systematics: tuple[Systematic, ...] = eqx.field(static=True)
-    features: tuple[str, ...] = eqx.field(static=True, default=("x0", "x1", "x2"))
-    processes: tuple[str, ...] = eqx.field(static=True, default=("signal", "background"))
-    signal: tuple[str, ...] = eqx.field(static=True, default=("signal",))
-    yields: tuple[float, ...] = eqx.field(static=True, default=(50.0, 1000.0))
+    features: tuple[str, ...] = eqx.field(static=True)
+    processes: tuple[str, ...] = eqx.field(static=True)
+    signal: tuple[str, ...] = eqx.field(static=True)
+    yields: tuple[float, ...] = eqx.field(static=True)
 
     def __init__(self, benchmark: int = 0) -> None:
         if benchmark not in range(5):
             raise InputError("Mixture", f"benchmark {benchmark}", "0, 1, 2, 3 or 4")
         self.benchmark, self.systematics = benchmark, _systematics(benchmark)
+        self.features = ("x0", "x1", "x2")
+        self.processes, self.signal = ("signal", "background"), ("signal",)
+        self.yields = (50.0, 1000.0)
 
     @property
     def poi_unit(self) -> float:
@@ -93,14 +96,14 @@ class Mixture(AbstractDensityProblem):
         return product(x0, x1, gauss_legendre(0.0, 30 / rate, 36 * resolution))
 
     def classifier_counts(self, edges: Float[np.ndarray, " edge"], params: Params) -> Float[JaxArray, " bin"]:
-        """Expected events in bins of the exact nominal classifier, up to ~10⁻⁶: differentiable in the parameters.
+        """Expected events in bins of the exact nominal classifier: differentiable, and σ_s from them is right to 10⁻⁴.
 
         Its logit rises with x2 at unit slope (the difference of the rates), so that at each (x0, x1) a bin is an
         interval of x2 and its content a difference of exponentials. Use in float64.
         """
         r, rate = SHIFT_UNIT * params.get("r", 0.0), RATE + RATE_UNIT * params.get("lambda", 0.0)
-        x1, half = midpoints(0.0, 21.0, 400)
-        plane, weight = product(midpoints(-14.0, 18.0, 600), (x1, 2 * half))
+        x1, half = midpoints(0.0, 19.0, 400)
+        plane, weight = product(midpoints(-12.0, 16.0, 600), (x1, 2 * half))
         at_zero = self.log_ratio(np.column_stack([plane, np.zeros(len(plane))]))
         with np.errstate(divide="ignore"):
             logit = np.log(edges) - np.log1p(-edges)

@@ -40,6 +40,10 @@ class AbstractProblem(eqx.Module):
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
         """``n`` events of each process at the nominal parameters, weighted to its expected yield. Works under ``jit``."""
 
+    def select(self, events: Events) -> Events:
+        """What a measurement keeps: applied after every shift; events that are not selected have weight zero."""
+        return events
+
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """μ, then the parameters of the systematics."""
@@ -51,7 +55,7 @@ class AbstractProblem(eqx.Module):
         return 1.0
 
     def sample(self, key: PRNGKeyArray, params: Params, n: int) -> Events:
-        """``n`` simulated events of each process; the weights of a process sum to its expected yield at ``params``.
+        """``n`` simulated events of each process, selected; a process's weights sum to its expected yield at ``params``.
 
         A systematic's value may be one number or one per event. Values that are being traced are not checked.
 
@@ -63,7 +67,7 @@ class AbstractProblem(eqx.Module):
             raise InputError("sample", f"{n} events of each process", "at least one")
         self.check(params)
         thetas = {name: value for name, value in params.items() if name != POI.name}
-        events = shift(self.nominal(key, n), self.systematics, thetas)
+        events = self.select(shift(self.nominal(key, n), self.systematics, thetas))
         strength = jnp.where(events.is_process(self.signal), params.get(POI.name, POI.init), 1.0)
         return events.reweight(jnp.asarray(strength, events.weight.dtype))
 

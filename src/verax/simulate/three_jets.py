@@ -41,13 +41,17 @@ class ThreeJets(AbstractDensityProblem):
     cut: float = eqx.field(static=True)
     alpha_s: float = eqx.field(static=True)
     yields: tuple[float, ...] = eqx.field(static=True)
-    features: tuple[str, ...] = eqx.field(static=True, default=("x1", "x2"))
-    processes: tuple[str, ...] = eqx.field(static=True, default=("three_jets",))
-    signal: tuple[str, ...] = eqx.field(static=True, default=("three_jets",))
-    systematics: tuple[Systematic, ...] = eqx.field(static=True, default=())
+    features: tuple[str, ...] = eqx.field(static=True)
+    processes: tuple[str, ...] = eqx.field(static=True)
+    signal: tuple[str, ...] = eqx.field(static=True)
+    systematics: tuple[Systematic, ...] = eqx.field(static=True)
 
     def __init__(self, cut: float = 0.05, *, alpha_s: float = 0.118, hadronic: float = 10_000.0) -> None:
         self.cut, self.alpha_s = cut, alpha_s
+        self.features = ("x1", "x2")
+        self.processes = ("three_jets",)
+        self.signal = ("three_jets",)
+        self.systematics = ()
         self.yields = (hadronic * 2 * alpha_s / (3 * np.pi) * integral(cut),)
 
     @property
