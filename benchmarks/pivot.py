@@ -129,9 +129,11 @@ def rotating(seeds: list[int], strengths: list[float]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[201, 202, 203, 204, 205, 206, 207])
-    parser.add_argument("--strengths", type=float, nargs="+", default=[0, 1, 2, 5, 10, 20, 50, 100])
+    parser.add_argument("--strengths", type=float, nargs="*", default=[0, 1, 2, 5, 10, 20, 50, 100])
     parser.add_argument("--rotating-strengths", type=float, nargs="*", default=[0, 1, 5, 20])
     parser.add_argument("--figure")
     options = parser.parse_args()
-    pivot(options.seeds, options.strengths, options.figure)
-    rotating(options.seeds, options.rotating_strengths)
+    if options.strengths:
+        pivot(options.seeds, options.strengths, options.figure)
+    if options.rotating_strengths:
+        rotating(options.seeds, options.rotating_strengths)

@@ -1,4 +1,4 @@
-"""Parameterised networks against the exact classifiers of the rotating Gaussians, and against themselves at a fixed value."""
+"""Parameterised networks against exact classifiers (rotating Gaussians), and against themselves at a fixed value."""
 
 from functools import partial
 
