@@ -152,13 +152,14 @@ class Summary(Strict):
 class Learn(Strict):
     """The classifier: an ensemble per fold; each event is scored by networks that never saw it."""
 
-    approach: Literal["propagate", "augment", "parameterised", "inferno"] = Field(
+    approach: Literal["propagate", "augment", "adversarial", "parameterised", "inferno"] = Field(
         "propagate",
-        description="how it lives with systematics: not at all, trained on events at θ drawn from the priors, told θ as "
-        "well, or trained to make the expected uncertainty of the measurement small",
+        description="how it lives with systematics: not at all, trained on events at θ drawn from the priors, against "
+        "an adversary that guesses θ, told θ as well, or trained to make the expected uncertainty of the measurement small",
     )
     systematics: list[str] | None = Field(None, description="those that the approach acts on (default: all)")
     per: Literal["event", "batch"] = Field("event", description="augment: one θ for each event, or for each batch")
+    strength: Annotated[float, Field(ge=0)] = Field(1.0, description="adversarial: of the adversary")
     at: dict[str, Finite] = Field({}, description="parameterised: θ at which the summary is made (default: 0)")
     bins: Annotated[int, Field(ge=2)] = Field(10, description="inferno: bins of the summary")
     temperature: Width = Field(0.1, description="inferno: of the softmax over bins")

@@ -54,6 +54,7 @@ def learn(analysis: Analysis, run: Run, folder: Path, table: Any) -> Learned:
         batch=options.batch,
         patience=options.patience,
         rate=options.learning_rate,
+        optimizer=chosen.optimizer,
         progress=lambda epoch, epochs, _: run.progress.step("epochs", epoch, epochs),
     )
     for history in (h for fold in trained.histories for h in fold):
@@ -87,6 +88,7 @@ def _approach(analysis: Analysis, events: Events, systematics: tuple[Systematic,
         {f.name: tuple(f.processes) for f in (analysis.poi, *analysis.normalisations)},
         systematics,
         per=options.per,
+        strength=options.strength,
         params=options.at,
         bins=options.bins,
         temperature=options.temperature,
@@ -98,7 +100,7 @@ def _material(analysis: Analysis, run: Run, stride: int) -> tuple[Events, tuple[
 
     Those that are no function that JAX can trace, or samples of their own, are interpolated event by event.
     """
-    folds, stage = analysis.learn.folds, run.path("simulate")
+    folds, stage, missing = analysis.learn.folds, run.path("simulate"), effects.missing_of(analysis)
 
     def thinned(name: str) -> Events:
         chunks: Iterator[Events] = read_events(stage / f"{name}.parquet", analysis.chunk)
@@ -116,10 +118,12 @@ def _material(analysis: Analysis, run: Run, stride: int) -> tuple[Events, tuple[
         if isinstance(given, config.VariedSamples):
             sides = [_replaced(events, thinned(f"{given.name}_{side}"), given.name) for side in _sides(given)]
             parameter = nuisance(given.name, given.group)
-            events, made = interpolate(parameter, events, sides[0], sides[1] if len(sides) > 1 else None)
+            events, made = interpolate(
+                parameter, events, sides[0], sides[1] if len(sides) > 1 else None, missing=missing
+            )
             found.append(made)
         else:
-            events, (made,) = interpolable(events, [functions[given.name]])
+            events, (made,) = interpolable(events, [functions[given.name]], missing=missing)
             found.append(made)
     return events, tuple(found)
 

@@ -76,6 +76,7 @@ def report(
 LIVING = {
     "propagate": "They know nothing of the systematics, which move the templates only.",
     "augment": "They learnt on events at nuisance parameters drawn from the priors (data augmentation).",
+    "adversarial": "They learnt against an adversary that guesses the nuisance parameters from their scores.",
     "parameterised": "They were told the nuisance parameters that their events were drawn at, and are fixed at one value of "
     "them here, the same for every template and the data.",
     "inferno": "They sort events into bins, so as to make the expected uncertainty of this measurement small (INFERNO).",

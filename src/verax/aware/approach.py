@@ -2,6 +2,7 @@
 
 propagate : the plain classifier; systematics only move the templates
 augment : the classifier sees its events at nuisance parameters drawn from their priors
+adversarial : an adversary that guesses θ from the score takes away what tells of it (for what shapes, not for yields)
 parameterised : f(x; θ), fixed at one θ when the summary is made
 inferno : bins that make the expected uncertainty of the measurement small
 """
@@ -11,16 +12,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from verax.aware.adversarial import adversarial, minimax, with_adversary, without_adversary
 from verax.aware.augment import Per, augment
 from verax.aware.inferno import align, inferno, softmax
 from verax.aware.parameterised import at, parameterise, parameterised
-from verax.errors import check_known
+from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import CrossEntropy, Loss, Make, Moments, Weigh, balance, bernoulli
+from verax.learn import CrossEntropy, Loss, Make, Moments, Optimizer, Weigh, balance, bernoulli
 from verax.learn.folds import event_weight
 from verax.systematics import Systematic
 
-APPROACHES = ("propagate", "augment", "parameterised", "inferno")
+APPROACHES = ("propagate", "augment", "adversarial", "parameterised", "inferno")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Approach:
     finish : ``(networks, training events) → networks`` that read the events' columns only; any leading axes
     moments : the score and its variance from a network's output
     bins : number of bins that the network sorts events into; 0: the score is a probability, still to be binned
+    optimizer : the one that it needs, or None for the usual one
     """
 
     make: Make
@@ -41,6 +44,7 @@ class Approach:
     finish: Callable[[Any, Events], Any]
     moments: Moments
     bins: int = 0
+    optimizer: Optimizer | None = None
 
 
 def approach(
@@ -52,6 +56,7 @@ def approach(
     systematics: Sequence[Systematic],
     *,
     per: Per = "event",
+    strength: float = 20.0,
     params: Mapping[str, float] | None = None,
     bins: int = 10,
     temperature: float = 0.1,
@@ -66,6 +71,7 @@ def approach(
     free : normalisation factors and the processes that they multiply; the first is the parameter of interest
     systematics : those that the network is to be aware of
     per : augment: one value of θ per event, or per batch
+    strength : adversarial: of the adversary's share in the loss
     params : parameterised: θ at which the summary is made (default 0)
     bins, temperature : inferno: bins of the summary, and of its softmax
 
@@ -83,6 +89,18 @@ def approach(
     match name:
         case "augment":
             return Approach(plain, augment(loss, systematics, per=per), weigh, _as_it_is, bernoulli)
+        case "adversarial":
+            shapes = [s for s in systematics if set(s.changes) != {"weight"}]
+            if not shapes:
+                raise InputError("approach 'adversarial'", "systematics of weights only", "one that moves columns")
+            return Approach(
+                with_adversary(plain, shapes),
+                adversarial(loss, shapes, strength=strength),
+                weigh,
+                _network,
+                bernoulli,
+                optimizer=minimax(),
+            )
         case "parameterised":
             given = parameterised(make, features, systematics)
             return Approach(given, parameterise(loss, systematics), weigh, partial(_fixed, params or {}), bernoulli)
@@ -96,6 +114,10 @@ def approach(
 
 def _as_it_is(networks: Any, events: Events) -> Any:
     return networks
+
+
+def _network(networks: Any, events: Events) -> Any:
+    return without_adversary(networks)
 
 
 def _fixed(params: Mapping[str, float], networks: Any, events: Events) -> Any:

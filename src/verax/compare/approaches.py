@@ -114,7 +114,7 @@ def compare(
     if seeds < 1:
         raise InputError("seeds", str(seeds), "at least 1")
     effort = effort or Effort()
-    todo = [(case, name, seed + i) for i in range(seeds) for case in cases for name in approaches]
+    todo = [(case, n, seed + i) for i in range(seeds) for case in cases for n in approaches if n in meaningful(case)]
     told = progress or Progress()
     keys = partial(_inputs, asdict(effort))
     done = []
@@ -127,6 +127,11 @@ def compare(
             done.append(run(stage, partial(_kept, case, name, number, effort), alone=True))
             told.step("trials", i + 1, len(todo))
     return tuple(done)
+
+
+def meaningful(case: Case) -> tuple[str, ...]:
+    """The approaches that differ on a case: without systematics there is nothing to augment, or to be told."""
+    return APPROACHES if case.problem.systematics else ("propagate", "inferno")
 
 
 def _inputs(effort: dict[str, float], stage: str) -> list[Any]:
@@ -147,7 +152,7 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
     )
     free = {"mu": problem.signal}
     make = partial(classifier, width=effort.width, depth=effort.depth, missing=case.missing)
-    chosen = approach(name, make, events, problem.features, free, problem.systematics)
+    chosen = approach(name, make, events, problem.features, free, problem.systematics, strength=case.strength)
     started = time.perf_counter()
     trained = ensemble(
         start,
@@ -162,6 +167,7 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         batch=effort.batch,
         rate=effort.rate,
         patience=effort.patience,
+        optimizer=chosen.optimizer,
     )
     seconds = time.perf_counter() - started
     summary = partial(_response, case, chosen, trained.network, events, sample)
@@ -213,7 +219,9 @@ def covered(
     observed = np.asarray(jax.random.poisson(count_key, counts, (toys, len(counts))), np.float64)
     centre = [float(params.get(p.name, 0.0)) for p in model.parameters if isinstance(p.constraint, Gaussian)]
     auxiliary = np.asarray(centre) + np.asarray(jax.random.normal(prior_key, (toys, len(centre))), np.float64)
-    return coverage(interval(model, Data(observed, auxiliary), "mu", level=level), float(params.get("mu", 1.0)))
+    return coverage(
+        interval(model, Data(response.observed(observed), auxiliary), "mu", level=level), float(params.get("mu", 1.0))
+    )
 
 
 def _random(
@@ -231,5 +239,5 @@ def _random(
         response({"mu": m, **{k: float(v[i]) for k, v in theta.items()}}).sum(axis=0) for i, m in enumerate(mu.tolist())
     ]
     observed = np.asarray(jax.random.poisson(count_key, np.maximum(np.stack(counts), 0.0)), np.float64)
-    data = Data(observed, np.zeros((n, len(constrained))))
+    data = Data(response.observed(observed), np.zeros((n, len(constrained))))
     return interval(model, data, "mu", level=level), mu

@@ -30,6 +30,7 @@ class Case:
     truths : where σ and coverage are evaluated, by label; the first is nominal
     unit : what σ is counted in
     draw : ``(key, n) → θ`` of experiments at random truths; by default from the priors
+    strength : of an adversary
     missing : value of features that stands for "not there"
     """
 
@@ -39,6 +40,7 @@ class Case:
     truths: Mapping[str, Params] = field(default_factory=dict)
     unit: str = "μ"
     draw: Callable[[PRNGKeyArray, int], Mapping[str, Any]] | None = None
+    strength: float = 1.0
     missing: float | None = None
 
     @property
@@ -88,7 +90,7 @@ def cases(name: str) -> tuple[Case, ...]:
             truths = {"z = π/4": {}, "z = π/2": {"z": theta_of(pi / 2)}, "z = 0": {"z": theta_of(0.0)}}
             return (Case("rotating", problem, 100, truths),)
         case "pivot":
-            return (Case("pivot", Pivot(), 20, shifted(Pivot(), 0.25)),)
+            return (Case("pivot", Pivot(), 20, shifted(Pivot(), 0.25), strength=20.0),)
         case _:
             events = Collider()
             return (Case("collider", events, 25, shifted(events, 0.25), draw=draw_nuisances, missing=LAYOUT.missing),)

@@ -125,16 +125,31 @@ class Response:
         up, down = (self({**params, name: centre + side * step}) for side in (1, -1))
         return up, down
 
+    def observed(self, counts: Float[np.ndarray, "*toy bin"]) -> FloatArray:
+        """Counts of the merged bins as data of the likelihood: each bin that merging left over counts one event."""
+        rest = np.ones((*counts.shape[:-1], len(self.edges) - 1 - self.bins))
+        return np.concatenate([counts, rest], axis=-1)
+
     def _build(self, centre: FloatArray, sides: Sequence[tuple[FloatArray, FloatArray]]) -> BinnedLikelihood:
-        up, down = (np.reshape([side[i] for side in sides], (len(sides), *centre.shape)) for i in (0, 1))
-        edges = tuple(float(i) for i in range(self.bins + 1))
+        # Merging leaves bins over. They hold one event of a process of their own, which tells nothing about anything:
+        # the likelihoods of all approaches then have one shape, and share what is compiled for it.
+        left = len(self.edges) - 1 - self.bins
+        rest = np.block(
+            [[np.zeros((len(centre), self.bins)), np.zeros((len(centre), left))], [np.zeros(self.bins), np.ones(left)]]
+        )
+
+        def padded(cells: FloatArray) -> FloatArray:
+            return np.pad(cells, ((0, 1), (0, left))) + rest
+
+        shape = (len(sides), rest.shape[0], rest.shape[1])
+        up, down = (np.reshape([padded(side[i]) for side in sides], shape) for i in (0, 1))
+        edges = tuple(float(i) for i in range(len(self.edges)))
         parameters = tuple(
             s.parameter if s.parameter.constraint else replace(s.parameter, bounds=(-20.0, 20.0))
             for s in self.problem.systematics
         )
-        templates = Templates(
-            centre, np.zeros_like(centre), up, down, ("all",), (edges,), self.problem.processes, parameters
-        )
+        nominal, processes = padded(centre), (*self.problem.processes, "left over")
+        templates = Templates(nominal, np.zeros_like(nominal), up, down, ("all",), (edges,), processes, parameters)
         return binned_likelihood(templates, free={"mu": self.problem.signal}, simulation_statistics=False)
 
 

@@ -8,6 +8,7 @@ JAX compiles and batches the derivatives; the small linear algebra is NumPy's. (
 so that a slow one never holds up a batch.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.linalg.lapack import dposv, dpotrf
+from threadpoolctl import ThreadpoolController
 
 from verax.infer.descent import Descent, descend
 from verax.model.binned import BinnedLikelihood
@@ -129,24 +131,25 @@ def minimise(
             for name in ("theta", "slope", "nll", "edm", "steps"):
                 getattr(done, name)[found] = getattr(ahead, name)[found]
             done.status[found] = int(Status.OK)
-    queue = np.flatnonzero(done.status != Status.OK)
-    pool, waiting = _enter(start, queue[:0]), 0
-    while waiting < queue.size or pool.lane.size:
-        fresh = queue[waiting : waiting + sizes[-1] - pool.lane.size]
-        waiting += fresh.size
-        pool = jax.tree.map(lambda a, b: np.concatenate([a, b]), pool, _enter(start, fresh))
-        at = evaluate(
-            model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane], (lower, upper), sizes
-        )
-        pool = _step(pool, at, free[pool.lane], lower, upper)
-        finished = (
-            ((pool.edm < EDM) & ~_worth_polishing(pool))
-            | (pool.count >= steps)
-            | (pool.damping > 1e9)
-            | ~np.isfinite(pool.best.nll)
-        )
-        _record(done, _rows(pool, finished), free, covariance)
-        pool = _rows(pool, ~finished)
+    with blas_threads(1):
+        queue = np.flatnonzero(done.status != Status.OK)
+        pool, waiting = _enter(start, queue[:0]), 0
+        while waiting < queue.size or pool.lane.size:
+            fresh = queue[waiting : waiting + sizes[-1] - pool.lane.size]
+            waiting += fresh.size
+            pool = jax.tree.map(lambda a, b: np.concatenate([a, b]), pool, _enter(start, fresh))
+            at = evaluate(
+                model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane], (lower, upper), sizes
+            )
+            pool = _step(pool, at, free[pool.lane], lower, upper)
+            finished = (
+                ((pool.edm < EDM) & ~_worth_polishing(pool))
+                | (pool.count >= steps)
+                | (pool.damping > 1e9)
+                | ~np.isfinite(pool.best.nll)
+            )
+            _record(done, _rows(pool, finished), free, covariance)
+            pool = _rows(pool, ~finished)
     return done
 
 
@@ -174,6 +177,16 @@ def _descend(
         return None
     inverse = np.linalg.inv(at.hessian[0]) * at.unit[0][:, None] * at.unit[0]
     return descend(model, data, start, inverse, limits, 0.3 * EDM)  # its matrices are less exact
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def blas_threads(limit: int) -> Any:
+    """A context in which BLAS uses ``limit`` threads: in small matrices its threads wait for each other on busy cores."""
+    return _blas().limit(limits=limit, user_api="blas")
 
 
 def bounds(model: AbstractLikelihood) -> tuple[np.ndarray, np.ndarray]:
