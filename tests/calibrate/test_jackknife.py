@@ -17,7 +17,7 @@ def test_plus_is_its_definition(level):
     result = jackknife(RESIDUAL, PREDICTION, level=level)
     k = math.ceil(round(41 * level, 9))
     np.testing.assert_array_equal(result.high, np.sort(PREDICTION + RESIDUAL, axis=1)[:, k - 1])
-    np.testing.assert_array_equal(result.low, np.sort(PREDICTION - RESIDUAL, axis=1)[:, math.floor(41 - k + 1e-9)])
+    np.testing.assert_array_equal(result.low, np.sort(PREDICTION - RESIDUAL, axis=1)[:, 40 - k])
 
 
 def test_folds_are_the_models_of_their_points():

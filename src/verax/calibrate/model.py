@@ -13,13 +13,16 @@ from verax.results import FloatArray
 
 def rows(x: Any) -> int:
     """Number of points in X: an array, a data frame, a sparse matrix or a list."""
-    return int(x.shape[0]) if hasattr(x, "shape") and len(x.shape) else len(x)
+    shape = x.shape if hasattr(x, "shape") else np.asarray(x).shape
+    return int(shape[0]) if len(shape) else 0
 
 
 def take(x: Any, index: Any) -> Any:
     """Points of X by position or mask."""
     if hasattr(x, "iloc"):
         return x.iloc[index]
+    if hasattr(x, "tocsr"):
+        return x.tocsr()[index]
     return x[index] if hasattr(x, "shape") else np.asarray(x)[index]
 
 
