@@ -14,9 +14,18 @@ from verax.calibrate.conformal import rank as rank
 from verax.calibrate.cqr import cqr as cqr
 from verax.calibrate.cqr import cqr_band as cqr_band
 from verax.calibrate.cross import CrossConformalRegressor as CrossConformalRegressor
+from verax.calibrate.isotonic import Isotonic as Isotonic
+from verax.calibrate.isotonic import isotonic as isotonic
 from verax.calibrate.jackknife import jackknife as jackknife
 from verax.calibrate.mondrian import Mondrian as Mondrian
 from verax.calibrate.mondrian import mondrian as mondrian
+from verax.calibrate.pit import QuantileCalibration as QuantileCalibration
+from verax.calibrate.pit import pit_normal as pit_normal
+from verax.calibrate.pit import quantile_calibration as quantile_calibration
+from verax.calibrate.pit import recalibration as recalibration
+from verax.calibrate.pit import uniformity as uniformity
+from verax.calibrate.platt import Platt as Platt
+from verax.calibrate.platt import platt as platt
 from verax.calibrate.regressors import ConformalizedQuantileRegressor as ConformalizedQuantileRegressor
 from verax.calibrate.regressors import SplitConformalRegressor as SplitConformalRegressor
 from verax.calibrate.shift import Shifted as Shifted
@@ -26,3 +35,7 @@ from verax.calibrate.shift import shifted as shifted
 from verax.calibrate.split import absolute as absolute
 from verax.calibrate.split import band as band
 from verax.calibrate.split import normalised as normalised
+from verax.calibrate.temperature import Temperature as Temperature
+from verax.calibrate.temperature import temperature as temperature
+from verax.calibrate.venn_abers import VennAbers as VennAbers
+from verax.calibrate.venn_abers import venn_abers as venn_abers
