@@ -130,6 +130,9 @@ def test_integer_weights_are_repeated_points():
     repeated = conformalize(np.repeat(scores, count), level=0.9)
     weighted = conformalize(scores, level=0.9, weight=count, own=1.0)
     assert (weighted.value, weighted.accept) == (repeated.value, pytest.approx(repeated.accept))
+    plain, equal = conformalize(scores, level=0.9), conformalize(scores, level=0.9, weight=np.full(200, 0.3))
+    assert plain.accept == pytest.approx(equal.accept)
+    assert (plain.value, plain.tied, plain.n_effective) == (equal.value, equal.tied, pytest.approx(equal.n_effective))
     new = rng.normal(size=50).round(1)
     both = [p_value(np.repeat(scores, count), new), p_value(scores, new, weight=count, own=np.ones(50))]
     np.testing.assert_allclose(*both, rtol=1e-12)

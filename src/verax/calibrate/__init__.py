@@ -9,7 +9,6 @@ from verax.calibrate.classifiers import PredictionSets as PredictionSets
 from verax.calibrate.classifiers import SplitConformalClassifier as SplitConformalClassifier
 from verax.calibrate.conformal import Quantile as Quantile
 from verax.calibrate.conformal import conformalize as conformalize
-from verax.calibrate.conformal import p_value as p_value
 from verax.calibrate.conformal import rank as rank
 from verax.calibrate.cqr import cqr as cqr
 from verax.calibrate.cqr import cqr_band as cqr_band
@@ -19,6 +18,7 @@ from verax.calibrate.isotonic import isotonic as isotonic
 from verax.calibrate.jackknife import jackknife as jackknife
 from verax.calibrate.mondrian import Mondrian as Mondrian
 from verax.calibrate.mondrian import mondrian as mondrian
+from verax.calibrate.p_value import p_value as p_value
 from verax.calibrate.pit import QuantileCalibration as QuantileCalibration
 from verax.calibrate.pit import pit_normal as pit_normal
 from verax.calibrate.pit import quantile_calibration as quantile_calibration

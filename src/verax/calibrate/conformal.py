@@ -13,8 +13,8 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from verax.calibrate.weights import checked_weight, effective
-from verax.errors import InputError
+from verax.calibrate.weights import NEGATIVE, checked_weight, effective
+from verax.errors import InputError, check_known
 from verax.results import FloatArray
 
 # Products of integers below 2^53 are exact in float64; levels with larger denominators are taken as floats.
@@ -159,22 +159,44 @@ def ordered(
     ------
     InputError : for scores that are not numbers, or weights of no use
     """
-    s = np.asarray(scores, np.float64)
-    if s.ndim != 1:
-        raise InputError(where, f"scores of shape {s.shape}", "one score a calibration point")
-    if np.isnan(s).any():
-        raise InputError(where, f"{int(np.isnan(s).sum())} scores that are not numbers", "numbers")
+    s = checked_scores(scores, where)
     w = checked_weight(weight, s.size, negative=negative, where=where)
     if scale and w.size and (w == w[0]).all():
         w = np.ones_like(w)
     own = float(np.sum(w**2) / np.sum(w)) if w.size else 1.0
-    order = np.argsort(s, kind="stable")
+    order = np.argsort(s)
     s, mass = s[order], np.cumsum(w[order])
     last = np.flatnonzero(np.append(s[1:] != s[:-1], True)) if s.size else np.zeros(0, np.int64)
     passed = mass[last]
     if (w < 0).any():
         passed = np.minimum.accumulate(passed[::-1])[::-1]
     return Ordered(s[last], mass[last], passed, np.diff(last, prepend=-1), s.size, effective(w), own)
+
+
+def checked_scores(scores: Float[np.ndarray, " point"], where: str) -> FloatArray:
+    """Scores as float64.
+
+    Raises
+    ------
+    InputError : for scores that are not numbers, or another shape
+    """
+    s = np.asarray(scores, np.float64)
+    if s.ndim != 1:
+        raise InputError(where, f"scores of shape {s.shape}", "one score a calibration point")
+    if np.isnan(s).any():
+        raise InputError(where, f"{int(np.isnan(s).sum())} scores that are not numbers", "numbers")
+    return s
+
+
+def unweighted(scores: FloatArray, level: Fraction) -> Quantile:
+    """The quantile without weights: the same as with equal ones, without sorting all scores."""
+    n, k = scores.size, rank(scores.size, level)
+    if k > n:
+        return Quantile(float(level), math.inf, n, float(n), 0, 1.0, n / (n + 1))
+    value = float(np.partition(scores, k - 1)[k - 1])
+    before, tied = int(np.count_nonzero(scores < value)), int(np.count_nonzero(scores == value))
+    accept = float(min((level * (n + 1) - before) / (tied + 1), Fraction(1)))
+    return Quantile(float(level), value, n, float(n), tied, accept, n / (n + 1))
 
 
 def conformalize(
@@ -211,35 +233,7 @@ def conformalize(
     exact = exact_level(level)
     if own is not None and not own >= 0:
         raise InputError("conformal", f"weight {own} of the new point", "zero or more")
+    if weight is None and own is None:
+        check_known([negative], NEGATIVE, "conformal", "treatment of negative weights")
+        return unweighted(checked_scores(scores, "conformal"), exact)
     return ordered(scores, weight=weight, negative=negative, scale=own is None).quantile(exact, own)
-
-
-def p_value(
-    scores: Float[np.ndarray, " point"],
-    new: Float[np.ndarray, " test"],
-    *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    own: Float[np.ndarray, " test"] | None = None,
-    negative: str = "error",
-    rng: np.random.Generator | None = None,
-) -> FloatArray:
-    """Conformal p-values: the share of weight as strange as the new point, itself included.
-
-    p = (Σ_{s_i ≥ s} w_i + w) / (Σw_i + w), with P(p ≤ a) ≤ a for a point like the calibration points; with ``rng`` its
-    ties count a random share and P(p ≤ a) = a (Vovk et al. 2005, smoothed p-values).
-
-    Parameters
-    ----------
-    scores, weight, negative : as in :func:`conformalize`
-    new : scores of new points
-    own : their weights; by default Σw²/Σw
-    """
-    table = ordered(scores, weight=weight, negative=negative, scale=own is None)
-    s = np.asarray(new, np.float64)
-    mine = np.full(s.shape, table.own) if own is None else np.asarray(own, np.float64)
-    below = np.append(0.0, table.mass)
-    less = below[np.searchsorted(table.score, s, side="left")]
-    upto = below[np.searchsorted(table.score, s, side="right")]
-    share = 1.0 if rng is None else rng.random(s.shape)
-    p = (table.total - upto + share * (upto - less + mine)) / (table.total + mine)
-    return np.asarray(np.clip(p, 0.0, 1.0))
