@@ -6,6 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from scipy.stats import beta, betabinom, kstest, norm
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from verax.calibrate import (
     absolute,
@@ -267,9 +269,17 @@ def test_supports_that_do_not_overlap_are_told():
     assert not hidden.overlaps  # finite everywhere, but the mean weight gives it away
 
 
-def test_covariate_shift_with_a_learnt_ratio():
-    from sklearn.linear_model import LogisticRegression
+def test_a_learnt_ratio_tells_that_supports_do_not_overlap():
+    rng = np.random.default_rng(15)
+    x, new = rng.random(3000), 0.5 + rng.random(3000)
+    weight, own = ratio_from_classifier(rng, DecisionTreeClassifier(min_samples_leaf=100), x[:, None], new[:, None])
+    result = shifted(np.abs(rng.normal(size=3000)), weight=weight, own=own, level=0.9)
+    assert result.infinite == pytest.approx(0.5, abs=0.07)
+    assert result.reached == pytest.approx(0.5, abs=0.1)
+    assert not result.overlaps
 
+
+def test_covariate_shift_with_a_learnt_ratio():
     rng = np.random.default_rng(12)
     covered, errors = [], []
     for _ in range(8):

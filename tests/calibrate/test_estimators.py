@@ -186,6 +186,15 @@ Y = X[:, 0]
         ),
         (lambda: SplitConformalClassifier(LogisticRegression(), conformity_score="asp").fit(X, Y > 0.5), "mean 'aps'"),
         (lambda: SplitConformalRegressor(LinearRegression()).set_params(level=3), "parameter 'level'"),
+        (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, -Y), "19 negative weights of 20"),
+        (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, 0 * Y), "total weight 0"),
+        (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, Y[:3]), r"weights of shape \(3,\)"),
+        (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, group=Y[:3]), r"groups of shape \(3,\)"),
+        (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y[:3]), r"y of shape \(3,\)"),
+        (
+            lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, group=Y > 2).predict_interval(X, group=Y > -1),
+            "group True, unseen in calibration",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line(call, line):
@@ -193,6 +202,15 @@ def test_bad_input_is_one_clear_line(call, line):
         warnings.simplefilter("ignore", RuntimeWarning)
         with pytest.raises(InputError, match=line):
             call()
+
+
+def test_constant_targets_and_small_calibration_sets_are_told():
+    model = SplitConformalRegressor(LinearRegression()).fit(X, 1 + 0 * Y).conformalize(X, 1 + 0 * Y)
+    assert model.predict_interval(X).width == pytest.approx(0, abs=1e-12)
+    assert "tied" in SplitConformalRegressor(lambda x: 0 * Y).conformalize(X, 1 + 0 * Y).quantile()[0].note
+    small = SplitConformalRegressor(np.ravel).conformalize(X[:5], Y[:5])
+    assert np.isinf(small.predict_interval(X).high).all()
+    assert small.quantile_.note.startswith("infinite: 5 calibration points reach levels up to 0.8333")
 
 
 def test_verbs_in_the_wrong_order():

@@ -1,4 +1,32 @@
-"""Conformal prediction and calibration on plain arrays, with event weights of any sign."""
+"""Conformal prediction and calibration on plain arrays, with event weights of any sign.
+
+=====================================  ===================================================================
+verb                                   question
+=====================================  ===================================================================
+conformalize                           up to which score does a set cover? (exact ranks, weights, ties)
+mondrian, shifted, label_shift         the same by group, under covariate shift, under label shift
+p_value                                how strange is a new point among calibration points?
+absolute, normalised, cqr              scores of regression; band and cqr_band make intervals of a quantile
+jackknife                              intervals from models that left out points (jackknife+, CV+, minmax)
+lac, aps, raps                         scores of classes; sets makes prediction sets of a quantile
+temperature, platt, isotonic           one calibrated probability; isotonic keeps closure exactly
+venn_abers                             two probabilities, of which one is calibrated
+quantile_calibration, pit_normal,      are predicted distributions calibrated, and what to ask of them so
+uniformity, recalibration              that they are
+=====================================  ===================================================================
+
+``SplitConformalRegressor``, ``ConformalizedQuantileRegressor``, ``CrossConformalRegressor`` and
+``SplitConformalClassifier`` do this around any model with ``fit`` and ``predict``, or any callable on arrays.
+Negative weights are refused until ``negative="signed"`` or ``"abs"`` says what they mean.
+
+>>> import numpy as np
+>>> rng = np.random.default_rng(1)
+>>> mean, y = rng.normal(size=(2, 999))
+>>> quantile = conformalize(absolute(y, mean), level=0.9, weight=np.ones(999))
+>>> interval = band(np.array([0.0]), quantile.value, level=0.9)
+>>> round(float(interval.high[0]), 2), quantile.n_effective
+(2.3, 999.0)
+"""
 
 from verax.calibrate.classification import aps as aps
 from verax.calibrate.classification import at_label as at_label

@@ -9,6 +9,7 @@ from verax.calibrate.estimator import Estimator
 from verax.calibrate.model import fitted
 from verax.calibrate.mondrian import Mondrian, mondrian
 from verax.calibrate.shift import Shifted, shifted
+from verax.calibrate.weights import checked_weight
 from verax.errors import InputError
 from verax.results import FloatArray
 
@@ -40,9 +41,13 @@ class Conformal(Estimator):
         return self._fitted("model_")
 
     def _keep(self, scores: FloatArray, sample_weight: Any, group: Any) -> None:
-        self.scores_ = scores
-        self.weight_ = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-        self.group_ = None if group is None else np.asarray(group)
+        where, n = type(self).__name__, scores.size
+        given = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+        checked_weight(given, n, negative=self.negative, where=where)
+        labels = None if group is None else np.asarray(group)
+        if labels is not None and labels.shape != (n,):
+            raise InputError(where, f"groups of shape {labels.shape}", f"one for each of {n} points")
+        self.scores_, self.weight_, self.group_ = scores, given, labels
 
     def quantile(
         self, level: float | None = None, *, group: Any = None, shift: tuple[FloatArray, FloatArray] | None = None

@@ -1,4 +1,7 @@
-"""Conformal p-values: how strange a new point is among calibration points (Vovk et al. 2005; Bates et al. arXiv:2104.08279)."""
+"""Conformal p-values: how strange a new point is among calibration points.
+
+Vovk, Gammerman, Shafer 2005; as a test for outliers: Bates, Candès, Lei, Romano, Sesia, arXiv:2104.08279.
+"""
 
 import numpy as np
 from jaxtyping import Float, Shaped

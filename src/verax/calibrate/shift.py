@@ -148,7 +148,8 @@ def ratio_from_classifier(
 
     Returns
     -------
-    ratios at calibration points and at new points; +∞ where a new point has probability 1
+    ratios at calibration points and at new points; +∞ where a new point has probability 1. A calibration point shows by
+    itself that its ratio is finite, and gets the largest finite one instead
     """
     n, m = rows(calibration), rows(new)
     if folds < 2 or min(n, m) < folds:
@@ -165,4 +166,8 @@ def ratio_from_classifier(
         prior = w[seen & (label == 0)].sum() / w[seen & (label == 1)].sum()
         with np.errstate(divide="ignore"):
             ratio[~seen] = prior * p / (1 - p)
-    return ratio[:n], ratio[n:]
+    old = ratio[:n]
+    finite = old[np.isfinite(old)]
+    if not finite.size:
+        raise InputError("shift", "a classifier that tells both samples apart", "samples that overlap")
+    return np.minimum(old, finite.max()), ratio[n:]
