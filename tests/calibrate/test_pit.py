@@ -40,13 +40,14 @@ def test_uniformity_is_kolmogorov_smirnov_and_holds_its_level():
 
 def test_recalibration_makes_the_asked_fractions_true():
     rng = np.random.default_rng(3)
-    y, new = rng.normal(size=20_000), rng.normal(size=50_000)
+    y, signs = rng.normal(size=20_000), np.where(rng.random(20_000) < 0.2, -1.0, 1.0)
     u = pit_normal(y, np.zeros(20_000), np.full(20_000, 2.0))
     assert uniformity(u)[1] < 1e-6
-    ask = recalibration(u)
-    for wanted in LEVELS:
-        below = np.mean(new <= 2 * norm.ppf(ask(np.array([wanted]))[0]))
-        assert below == pytest.approx(wanted, abs=4 * np.sqrt(wanted * (1 - wanted) * (1 / 2e4 + 1 / 5e4)))
+    for weight, n in ((None, 20_000), (signs, 0.36 * 20_000)):
+        ask = recalibration(u, weight=weight, negative="signed")
+        below = norm.cdf(2 * norm.ppf(ask(LEVELS)))
+        assert (np.abs(below - LEVELS) < 4 * np.sqrt(LEVELS * (1 - LEVELS) / n)).all()
+    assert (np.diff(ask(np.linspace(0, 1, 1001))) >= 0).all()
 
 
 @pytest.mark.parametrize(

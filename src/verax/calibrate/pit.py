@@ -119,7 +119,7 @@ def recalibration(
     array([0.32, 0.5 , 0.68])
     """
     table = distribution(pit, weight, negative)
-    fraction = table.passed / (table.total + table.own)
+    fraction = np.maximum(table.passed, 0.0) / (table.total + table.own)  # signed sums can begin below zero
     return Recalibration(np.append(np.append(0.0, fraction), 1.0), np.append(np.append(0.0, table.score), 1.0))
 
 
