@@ -21,9 +21,9 @@ def sample(n, centre):
 
 (x, y), (xc, yc), (xt, yt) = sample(4000, 0), sample(4000, 0), sample(4000, 0.8)
 network = torch.nn.Sequential(torch.nn.Linear(1, 64), torch.nn.Tanh(), torch.nn.Linear(64, 2))  # mean and log σ
-optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
 inputs, targets = (torch.tensor(a, dtype=torch.float32) for a in (x, y))
-for _ in range(500):
+for _ in range(200):
     mean, log_sigma = network(inputs).T
     loss = (log_sigma + 0.5 * ((targets - mean) / log_sigma.exp()) ** 2).mean()
     optimizer.zero_grad()
