@@ -329,6 +329,10 @@ ONES = np.ones(4)
         (lambda: conformalize(ONES, level=0.5, weight=ONES[:3]), r"weights of shape \(3,\)"),
         (lambda: conformalize(ONES, level=0.5, weight=ONES, negative="sign"), "did you mean 'signed'"),
         (lambda: mondrian(ONES, np.arange(4), level=0.5).values(np.array([3, 9])), "group 9, unseen in calibration"),
+        (
+            lambda: mondrian(ONES, np.arange(4), level=0.5, weight=np.array([3, 1, 1, -1.0]), negative="signed"),
+            "total weight -1 of group 3",
+        ),
         (lambda: cqr_band(ONES, ONES, 0.1, level=0.9) and normalised(ONES, ONES, 0 * ONES), "seen spread 0"),
         (lambda: shifted(ONES, weight=-ONES, own=ONES, level=0.5), "ratio -1 at calibration points"),
         (lambda: label_shift(ONES, np.arange(4), ONES[:2], level=0.5), "seen label 3"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, norm
 
-from verax.calibrate import pit_normal, quantile_calibration, recalibration, uniformity
+from verax.calibrate import pit_normal, pit_samples, quantile_calibration, recalibration, uniformity
 from verax.errors import InputError
 
 LEVELS = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
@@ -50,6 +50,13 @@ def test_recalibration_makes_the_asked_fractions_true():
     assert (np.diff(ask(np.linspace(0, 1, 1001))) >= 0).all()
 
 
+def test_ranks_among_samples_are_uniform_with_ties_too():
+    rng = np.random.default_rng(4)
+    for draws in (rng.normal(size=(4000, 8)), rng.integers(0, 4, (4000, 8)).astype(float)):
+        assert uniformity(pit_samples(rng, draws[:, 0], draws[:, 1:]))[1] > 0.001
+        assert uniformity(pit_samples(rng, draws[:, 0] * 2, draws[:, 1:]))[1] < 1e-6
+
+
 @pytest.mark.parametrize(
     ("call", "line"),
     [
@@ -59,6 +66,7 @@ def test_recalibration_makes_the_asked_fractions_true():
         ),
         (lambda: uniformity(np.array([0.5, 1.5])), r"value 1.5; expected values in \[0, 1\]"),
         (lambda: uniformity(np.zeros(0)), "no events"),
+        (lambda: pit_samples(np.random.default_rng(1), np.ones(1), np.array([[np.nan]])), "some not numbers"),
         (lambda: pit_normal(np.ones(1), np.ones(1), np.zeros(1)), "spread 0"),
     ],
 )

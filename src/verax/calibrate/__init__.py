@@ -12,7 +12,8 @@ lac, aps, raps                         scores of classes; sets makes prediction 
 temperature, platt, isotonic           one calibrated probability; isotonic keeps closure exactly
 venn_abers                             two probabilities, of which one is calibrated
 quantile_calibration, pit_normal,      are predicted distributions calibrated, and what to ask of them so
-uniformity, recalibration              that they are
+pit_samples, uniformity,               that they are
+recalibration
 =====================================  ===================================================================
 
 ``SplitConformalRegressor``, ``ConformalizedQuantileRegressor``, ``CrossConformalRegressor`` and
@@ -49,6 +50,7 @@ from verax.calibrate.mondrian import mondrian as mondrian
 from verax.calibrate.p_value import p_value as p_value
 from verax.calibrate.pit import QuantileCalibration as QuantileCalibration
 from verax.calibrate.pit import pit_normal as pit_normal
+from verax.calibrate.pit import pit_samples as pit_samples
 from verax.calibrate.pit import quantile_calibration as quantile_calibration
 from verax.calibrate.pit import recalibration as recalibration
 from verax.calibrate.pit import uniformity as uniformity

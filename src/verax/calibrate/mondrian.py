@@ -64,7 +64,7 @@ def mondrian(
 
     Raises
     ------
-    InputError : as there, for each group by itself
+    InputError : as there, and for a group whose total weight is not positive
 
     >>> result = mondrian(np.arange(6.0), np.array([0, 0, 0, 1, 1, 1]), level=0.5)
     >>> result.values(np.array([1, 0]))
@@ -78,5 +78,8 @@ def mondrian(
     names, inverse = np.unique(group, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
+    for name, i in zip(names, parts, strict=True):
+        if not (total := float(w[i].sum())) > 0:
+            raise InputError("mondrian", f"total weight {total:g} of group {name}", "a positive total weight of each")
     quantiles = [conformalize(scores[i], level=level, weight=w[i], negative=negative) for i in parts]
     return Mondrian(tuple(names.tolist()), tuple(quantiles))

@@ -76,6 +76,24 @@ def pit_normal(
     return np.asarray(norm.cdf((y - mean) / spread))
 
 
+def pit_samples(
+    rng: np.random.Generator, y: Float[np.ndarray, " event"], samples: Float[np.ndarray, "event draw"]
+) -> Float[np.ndarray, " event"]:
+    """U of predictions given as samples (a flow, a posterior predictive): the rank of y among them, ties at random.
+
+    u = (number below + U·(number equal + 1)) / (draws + 1) is exactly uniform if y is one more draw.
+
+    Raises
+    ------
+    InputError : for samples that are not one row an event, or not numbers
+    """
+    if samples.ndim != 2 or len(samples) != len(y) or np.isnan(samples).any():
+        seen = f"samples of shape {samples.shape}" + (", some not numbers" if np.isnan(samples).any() else "")
+        raise InputError("PIT", seen, f"numbers of shape ({len(y)}, draws)")
+    below, equal = (samples < y[:, None]).sum(1), (samples == y[:, None]).sum(1)
+    return np.asarray((below + rng.random(len(y)) * (equal + 1)) / (samples.shape[1] + 1))
+
+
 def uniformity(
     pit: Float[np.ndarray, " event"],
     *,

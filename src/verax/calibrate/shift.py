@@ -56,7 +56,7 @@ class Shifted:
         notes = []
         if self.infinite:
             notes.append(
-                f"{100 * self.infinite:.1f} % of the new points have infinite sets: too few calibration points"
+                f"{100 * self.infinite:.1f} % of the new points have infinite sets: too few calibration points there"
             )
         if self.reached <= 1 - 4 * self.reached_error - 1e-9:
             share = f"{100 * self.reached:.1f} ± {100 * self.reached_error:.1f} %"
