@@ -1,7 +1,6 @@
 """The command line: one verb a stage, each reading the former one's files. Imports JAX only when work begins."""
 
 import enum
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from verax import __version__
+from verax import __version__, tools
+from verax.commands import VERBS, Interrupted, enable_compilation_cache, question
 from verax.errors import InputError
 
 app = typer.Typer(
@@ -22,6 +22,9 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The analysis file: its schema, and examples.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+compare_app = typer.Typer(help="Methods side by side, with published figures beside ours.", no_args_is_help=True)
+app.add_typer(compare_app, name="compare")
+app.add_typer(tools.app, name="workspace")
 
 File = Annotated[Path | None, typer.Argument(metavar="[ANALYSIS.yaml]", help="default: the embedded HiggsML analysis")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="run folder (default: runs/NAME)")]
@@ -39,10 +42,6 @@ class Part(enum.StrEnum):
     higgsml = "higgsml"
 
 
-class Interrupted(Exception):
-    """Ctrl-C."""
-
-
 def _work(until: str) -> Any:
     """The command that runs every stage up to ``until``."""
 
@@ -53,7 +52,7 @@ def _work(until: str) -> Any:
         workers: Workers = 1,
         quiet: Quiet = False,
     ) -> None:
-        _enable_compilation_cache()
+        enable_compilation_cache()
         from concurrent.futures import ProcessPoolExecutor
         from contextlib import nullcontext
         from multiprocessing import get_context
@@ -68,7 +67,7 @@ def _work(until: str) -> Any:
             with console.progress(quiet=quiet) as told, pool as executor:
                 measurement = pipeline.measure(chosen, folder, until=until, progress=told, executor=executor)
         except KeyboardInterrupt:  # the command-line library would swallow it
-            raise Interrupted from None
+            raise Interrupted("stopped; finished stages are kept, the same command continues") from None
         if measurement is not None:
             console.show(measurement, folder)
         elif not quiet:
@@ -77,77 +76,9 @@ def _work(until: str) -> Any:
     return command
 
 
-WORKSPACE_VERBS = {
-    "scan": "Profile likelihood ratio of the parameter of interest.",
-    "breakdown": "Uncertainty by source, by both definitions.",
-    "ranking": "Pulls, and impacts from refits.",
-    "limit": "CLs upper limit, observed and expected; by toys with --toys.",
-    "toys": "Coverage of the interval from pseudo-experiments.",
-    "gof": "Goodness of fit against the saturated model; by toys with --toys.",
-}
-"""Questions about a pyhf workspace; `fit` is one too, when it is given a workspace."""
-
-Workspace = Annotated[Path, typer.Argument(metavar="WORKSPACE.json", help="pyhf workspace; - reads standard input")]
-Poi = Annotated[
-    str | None, typer.Option("--poi", metavar="NAME", help="parameter of interest (default: the measurement's)")
-]
-Measurement = Annotated[str | None, typer.Option("--measurement", metavar="NAME", help="default: the first")]
-DataChoice = Annotated[
-    str, typer.Option("--data", metavar="observed|asimov|FILE", help="FILE: JSON, counts by channel")
-]
-Fixed = Annotated[list[str] | None, typer.Option("--fixed", metavar="NAME=VALUE", help="hold a parameter (fit only)")]
-Patch = Annotated[str | None, typer.Option("--patch", metavar="FILE", help="JSON patch, or a patch set")]
-PatchName = Annotated[str | None, typer.Option("--patchname", metavar="NAME", help="which patch of the set")]
-Level = Annotated[float | None, typer.Option("--level", help="confidence level (default: 0.6827; limit: 0.95)")]
-Toys = Annotated[int, typer.Option("--toys", min=0, help="number of pseudo-experiments")]
-Seed = Annotated[int, typer.Option("--seed", help="of the pseudo-experiments")]
-Json = Annotated[bool, typer.Option("--json", help="print JSON instead of tables")]
-Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="draw a figure: PDF, PNG or SVG")]
-
-
-def _question(verb: str) -> Any:
-    """The command that answers one question about a workspace."""
-
-    def command(
-        workspace: Workspace,
-        poi: Poi = None,
-        data: DataChoice = "observed",
-        fixed: Fixed = None,
-        patch: Patch = None,
-        patchname: PatchName = None,
-        measurement: Measurement = None,
-        level: Level = None,
-        toys: Toys = 0,
-        seed: Seed = 0,
-        as_json: Json = False,
-        plot: Plot = None,
-    ) -> None:
-        _enable_compilation_cache()
-        from verax import console, questions
-
-        if fixed and verb != "fit":
-            raise InputError("--fixed", f"with `{verb}`", "only with `fit`", "leave it out")
-        found = questions.answer(
-            verb,
-            str(workspace),
-            measurement=measurement,
-            patch=patch,
-            patchname=patchname,
-            poi=poi,
-            data=data,
-            fixed=fixed or [],
-            level=level,
-            toys=toys,
-            seed=seed,
-        )
-        console.show_answer(found, as_json=as_json, plot=plot)
-
-    return command
-
-
 def _route(given: list[str]) -> list[str]:
     """``fit`` is about a workspace where a JSON file or standard input is given, else about an analysis."""
-    if given[:1] == ["fit"] and any(a == "-" or a.endswith(".json") for a in given[1:2]):
+    if given[:1] == ["fit"] and any(a == "-" or a.endswith((".json", ".json.gz")) for a in given[1:]):
         return [FIT_WORKSPACE, *given[1:]]
     return given
 
@@ -165,9 +96,8 @@ for verb, stage, text in (
 
 
 FIT_WORKSPACE = "fit WORKSPACE.json"
-app.command(FIT_WORKSPACE, help="Best fit, interval and significance of a pyhf workspace.")(_question("fit"))
-for verb, text in WORKSPACE_VERBS.items():
-    app.command(verb, help=text)(_question(verb))
+for verb, (text, _) in VERBS.items():
+    app.command(FIT_WORKSPACE if verb == "fit" else verb, help=text)(question(verb))
 
 
 @config_app.command("schema")
@@ -188,6 +118,40 @@ def config_example(which: Annotated[Part, typer.Argument()] = Part.template) -> 
     print(config.embedded("example.yaml" if which is Part.template else "higgsml.yaml"), end="")
 
 
+@compare_app.command("approaches")
+def compare_approaches(
+    problem: Annotated[
+        str,
+        typer.Option("--problem", metavar="NAME|ANALYSIS.yaml", help="mixture, pivot, rotating, collider, or yours"),
+    ] = "mixture",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="repetitions, with other events and networks")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,
+    approaches: Annotated[
+        list[str] | None, typer.Option("--approach", metavar="NAME", help="only this one (may be repeated)")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="one seed, few events: minutes instead of hours")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="default: runs/compare-NAME")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Ways to live with systematics: uncertainty, its parts, coverage and cost, beside exact limits and papers."""
+    enable_compilation_cache()
+    from verax import compare, console
+
+    folder = output or Path("runs") / f"compare-{Path(problem).stem}"
+    try:
+        with console.progress(quiet=quiet) as told:
+            tables = compare.approaches(
+                problem, folder, seeds=seeds, seed=seed, names=approaches, quick=quick, progress=told
+            )
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; finished trials are kept, the same command continues") from None
+    for table in tables:
+        console.tell(table)
+    print(f"page: {folder / 'comparison.html'}")
+
+
 @app.callback(invoke_without_command=True)
 def _common(
     version: Annotated[bool, typer.Option("--version", help="print the version and stop")] = False,
@@ -197,13 +161,6 @@ def _common(
     if version:
         print(f"verax {__version__}")
         raise typer.Exit
-
-
-def _enable_compilation_cache() -> None:
-    """Keep compiled programs between runs, unless the user chose a place or switched it off."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "verax" / "jax"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -227,7 +184,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
         case InputError():
             return 2, " ".join(str(error).split())
         case Interrupted():
-            return 130, "stopped; finished stages are kept, the same command continues"
+            return 130, str(error)
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             return 3, f"{where}{error.strerror or error}; finished stages are kept, the same command continues"

@@ -152,6 +152,16 @@ class Summary(Strict):
 class Learn(Strict):
     """The classifier: an ensemble per fold; each event is scored by networks that never saw it."""
 
+    approach: Literal["propagate", "augment", "parameterised", "inferno"] = Field(
+        "propagate",
+        description="how it lives with systematics: not at all, trained on events at θ drawn from the priors, told θ as "
+        "well, or trained to make the expected uncertainty of the measurement small",
+    )
+    systematics: list[str] | None = Field(None, description="those that the approach acts on (default: all)")
+    per: Literal["event", "batch"] = Field("event", description="augment: one θ for each event, or for each batch")
+    at: dict[str, Finite] = Field({}, description="parameterised: θ at which the summary is made (default: 0)")
+    bins: Annotated[int, Field(ge=2)] = Field(10, description="inferno: bins of the summary")
+    temperature: Width = Field(0.1, description="inferno: of the softmax over bins")
     folds: Annotated[int, Field(ge=2)] = Field(
         3, description="an event of fold i is scored by networks trained on the others"
     )
@@ -283,6 +293,7 @@ class Analysis(Strict):
                 check_known(processes, known, where, "process")
         moved = [s.name for s in self.systematics]
         check_known([*self.templates.symmetrise, *self.templates.smooth], moved, "templates", "systematic")
+        check_known([*(self.learn.systematics or ()), *self.learn.at], moved, "learn", "systematic")
         if self.pseudo_experiment:
             check_known(self.pseudo_experiment.truth, names, "pseudo_experiment.truth", "parameter")
         for channel in self.channels:
@@ -300,6 +311,11 @@ class Analysis(Strict):
                     f"systematic '{s.name}'", f"effect {s.effect} without layout", "layout: higgsml or fair_universe"
                 )
         return self
+
+    @property
+    def sorts(self) -> bool:
+        """Whether the network sorts events into bins itself, instead of giving a score that is binned afterwards."""
+        return self.summary.kind == "classifier" and self.learn.approach == "inferno"
 
     def path(self, name: str) -> Path:
         """A path of the analysis file, relative to it."""

@@ -1,11 +1,14 @@
 """What a person sees in the terminal: progress while a run works, and its result in short."""
 
 import json
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import rich
+from matplotlib.backends.backend_pdf import PdfPages
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -15,6 +18,7 @@ from verax.questions import Answer
 from verax.report.record import plain
 from verax.report.show import to_rich
 from verax.report.style import drawing
+from verax.report.tables import Table
 from verax.store import Progress
 from verax.story import Measurement
 
@@ -62,23 +66,47 @@ def show(measurement: Measurement, folder: Path) -> None:
     rich.print(f"report: {folder / 'report.html'}")
 
 
-def show_answer(answer: Answer, *, as_json: bool, plot: Path | None) -> None:
-    """An answer about a workspace: tables or JSON on standard output, and its figure in a file.
+def tell(table: Table) -> None:
+    """A table on standard error, beside what standard output is for."""
+    Console(stderr=True).print(to_rich(table))
 
-    Raises
-    ------
-    InputError : for a figure where there is none to draw, or of an unknown format
-    """
+
+def show_answer(answer: Answer, *, as_json: bool, plot: Path | None) -> None:
+    """An answer about a workspace: tables or JSON on standard output, and its figures in files."""
     if as_json:
         print(json.dumps(plain(answer.content), sort_keys=True, ensure_ascii=False))
     else:
         for table in answer.tables:
             rich.print(to_rich(table))
-    if plot is None:
-        return
-    if answer.draw is None:
-        raise InputError("--plot", "an answer without a figure", "fit, scan, breakdown, ranking or limit")
+    if plot is not None:
+        for path in save_figures(answer, plot):
+            print(f"figure: {path}", file=sys.stderr)
+
+
+def save_figures(answer: Answer, plot: Path) -> list[Path]:
+    """Several figures are the pages of one PDF, or files "plot_NAME.png".
+
+    Raises
+    ------
+    InputError : for a figure where there is none to draw, an unknown format, or a place that cannot be written
+    """
     if plot.suffix not in (".pdf", ".png", ".svg"):
         raise InputError("--plot", f"the ending '{plot.suffix}'", ".pdf, .png or .svg")
-    with drawing():
-        answer.draw().savefig(plot)
+    if not answer.figures:
+        raise InputError("--plot", "an answer without a figure", "something to draw", "ask for more, or leave it out")
+    try:
+        with drawing():
+            if plot.suffix == ".pdf":
+                with PdfPages(plot) as pages:
+                    for draw in answer.figures.values():
+                        pages.savefig(draw())
+                return [plot]
+            written = []
+            for name, draw in answer.figures.items():
+                several = len(answer.figures) > 1
+                label = re.sub(r"[^\w.-]+", "-", name)
+                written.append(plot.with_name(f"{plot.stem}_{label}{plot.suffix}") if several else plot)
+                draw().savefig(written[-1])
+            return written
+    except OSError as error:
+        raise InputError("--plot", f"{error.strerror or error}", "a file that can be written") from error

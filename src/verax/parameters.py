@@ -60,6 +60,11 @@ class Parameter:
         if not low <= self.init <= high:
             raise InputError(f"parameter '{self.name}'", f"init {self.init}", f"a value in [{low}, {high}]")
 
+    @property
+    def fixed(self) -> bool:
+        """Whether its bounds have no width: no fit moves it."""
+        return self.bounds[0] == self.bounds[1]
+
 
 def nuisance(name: str, group: str) -> Parameter:
     """A systematic's parameter: θ in units of its prior width, constraint G(θ_obs; θ; 1)."""

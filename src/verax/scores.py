@@ -6,24 +6,14 @@ from typing import Any
 import numpy as np
 
 from verax import effects, sources
+from verax.aware import softmax
 from verax.config import Analysis
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import CrossTrained, blank, load, score
+from verax.learn import CrossTrained, score
+from verax.learning import networks_of
 from verax.store import Run
-
-
-def networks_of(analysis: Analysis, run: Run) -> CrossTrained:
-    """The networks that the stage `learn` kept."""
-    options = analysis.learn
-    like = blank(
-        tuple(analysis.features),
-        width=options.width,
-        depth=options.depth,
-        missing=effects.missing_of(analysis),
-        axes=(options.folds, options.members),
-    )
-    return CrossTrained(load(run.path("learn") / "networks.eqx", like), options.folds, ())
+from verax.summarise import fine_edges
 
 
 @dataclass(frozen=True)
@@ -45,6 +35,18 @@ class NetworkScore:
 
     def __call__(self, events: Events) -> np.ndarray:
         return score(self.networks, events).mean
+
+
+@dataclass(frozen=True)
+class BinScore:
+    """The bin that the networks that never saw the event sort it into, on average: its number and a half."""
+
+    networks: CrossTrained
+    temperature: float
+
+    def __call__(self, events: Events) -> np.ndarray:
+        shares = score(self.networks, events, moments=softmax(self.temperature)).mean
+        return np.asarray(shares.argmax(axis=1) + 0.5)
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,19 @@ def summary_of(analysis: Analysis, run: Run) -> Summary:
     channels = sources.Channels(tuple(c.select for c in analysis.channels))
     match analysis.summary.kind:
         case "classifier":
-            return Summary(NetworkScore(networks_of(analysis, run)), channels)
+            networks = networks_of(analysis, run)
+            return Summary(
+                BinScore(networks, analysis.learn.temperature) if analysis.sorts else NetworkScore(networks), channels
+            )
         case "column":
             return Summary(ColumnScore(str(analysis.summary.column)), channels)
         case _:
             function = effects.function_of(analysis, analysis.summary.function)
             return Summary(FunctionScore(function, tuple(analysis.features)), channels)
+
+
+def fine_edges_of(analysis: Analysis) -> tuple[float, ...]:
+    """Fine bins of the summary, whose edges may be chosen: equal ones of its range, or those that events are sorted into."""
+    if analysis.sorts:
+        return fine_edges(analysis.learn.bins, 0.0, float(analysis.learn.bins))
+    return fine_edges(analysis.binning.fine_bins, *analysis.summary.range)

@@ -203,7 +203,7 @@ def inputs(analysis: Analysis, stage: str) -> Any:
         keys = ("dataset", "samples", "observed", "number", "layout", "derived", "features", "unaffected", "nonfinite")
         return [{k: a[k] for k in (*keys, "missing", "systematics", "channels", "summary")}, files(analysis)]
     sections = {
-        "learn": ("learn", "seed", "poi"),
+        "learn": ("learn", "seed", "poi", "normalisations", "systematics"),
         "summarise": ("summary", "binning", "templates", "channels", "systematics", "blind", "poi"),
         "model": ("poi", "normalisations", "infer"),
         "infer": ("infer", "pseudo_experiment", "seed"),

@@ -1,31 +1,27 @@
 """The stages of a measurement: what each reads, does and keeps. `pipeline.measure` runs them in order."""
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
-from jaxtyping import PRNGKeyArray
 from scipy.special import xlogy
 
 from verax import config, effects, sources
 from verax.check import Reliability, ReliabilitySums, coverage, diagram, reliability_sums
 from verax.config import Analysis
 from verax.data import read_events, write_events
-from verax.epistemic import bootstrap_factors
 from verax.errors import InputError
-from verax.events import Events, concatenate
+from verax.events import Events
 from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, interval, profile, ranking, toys
 from verax.infer.yields import Yields, postfit_yields, prefit_yields
-from verax.learn import CrossEntropy, History, balance, classifier, cross_train, score
-from verax.learn import save as save_networks
+from verax.learn import score
+from verax.learning import Learned, networks_of
 from verax.model import BinnedLikelihood, Data, Pruned, Templates, binned_likelihood, prune, smooth, symmetrise
 from verax.parameters import nuisance
 from verax.results import Coverage, Interval, Status
-from verax.scores import networks_of, summary_of
+from verax.scores import fine_edges_of, summary_of
 from verax.store import Run
 from verax.summarise import Varied, choose_edges, histogram, templates
 
@@ -105,63 +101,6 @@ def _nominal(analysis: Analysis, run: Run) -> Iterator[Events]:
     return read_events(run.path("simulate") / "nominal.parquet", analysis.chunk)
 
 
-def key_of(run: Run, stage: str) -> PRNGKeyArray:
-    """The random key of a stage: from the seed and the stage's name."""
-    return jax.random.fold_in(jax.random.key(run.seed), zlib.crc32(stage.encode()))
-
-
-# ---------------------------------------------------------------------------------------------------------------- learn
-
-
-@dataclass(frozen=True)
-class Learned:
-    """How the networks were trained; the networks themselves are in the stage's folder. Empty for a given summary."""
-
-    histories: tuple[tuple[History, ...], ...] = ()
-    rows: int = 0
-
-
-def learn(analysis: Analysis, run: Run, folder: Path, table: Table) -> Learned:
-    """Train an ensemble per fold, so that each event is scored by networks that never saw it."""
-    if analysis.summary.kind != "classifier":
-        return Learned()
-    options = analysis.learn
-    stride = -(-sum(y.rows for y in table.yields) // options.max_events)
-    events = concatenate(
-        [e.take(np.flatnonzero(np.asarray(e.number) // options.folds % stride == 0)) for e in _nominal(analysis, run)]
-    )
-    signal = tuple(analysis.poi.processes)
-    replica, start = jax.random.split(key_of(run, "learn"))
-    factors = None
-    if options.bootstrap:
-        factors = bootstrap_factors(replica, events.number, events.process, members=options.members)
-    trained = cross_train(
-        start,
-        partial(
-            classifier,
-            features=tuple(analysis.features),
-            width=options.width,
-            depth=options.depth,
-            missing=effects.missing_of(analysis),
-        ),
-        CrossEntropy(signal),
-        events,
-        folds=options.folds,
-        members=options.members,
-        factors=factors,
-        weigh=partial(balance, signal=signal),
-        epochs=options.epochs,
-        batch=options.batch,
-        patience=options.patience,
-        rate=options.learning_rate,
-        progress=lambda epoch, epochs, _: run.progress.step("epochs", epoch, epochs),
-    )
-    for history in (h for fold in trained.histories for h in fold):
-        history.check()
-    save_networks(folder / "networks.eqx", trained.network)
-    return Learned(trained.histories, len(events))
-
-
 # ------------------------------------------------------------------------------------------------------------ summarise
 
 
@@ -179,8 +118,8 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
     """Fill fine templates for nominal and each variation in one pass, choose bins, and merge into them."""
     del folder, learned
     summary = summary_of(analysis, run)
-    fine = np.linspace(*analysis.summary.range, analysis.binning.fine_bins + 1)
-    edges = [tuple(c.edges) if c.edges else tuple(map(float, fine)) for c in analysis.channels]
+    fine, sorts = fine_edges_of(analysis), analysis.sorts
+    edges = [tuple(c.edges) if c.edges else fine for c in analysis.channels]
     total = sum(y.rows for y in table.yields)
     stage = run.path("simulate")
 
@@ -214,9 +153,10 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
     chosen = choose_edges(
         filled,
         signal=tuple(analysis.poi.processes),
-        max_bins=options.max_bins,
+        max_bins=len(fine) if sorts else options.max_bins,
         min_effective=options.min_effective,
         max_relative_error=options.max_relative_error,
+        most=sorts,
     )
     final = tuple(given if c.edges else new for c, given, new in zip(analysis.channels, edges, chosen, strict=True))
     merged = filled.rebin(final)
@@ -301,7 +241,7 @@ def infer(
     data = {"expected": (nominal, likelihood.asimov(nominal))}
     if analysis.pseudo_experiment:
         truth = nominal | analysis.pseudo_experiment.truth
-        one = toys(key_of(run, "infer"), likelihood, truth, 1)
+        one = toys(run.key("infer"), likelihood, truth, 1)
         data["pseudo-experiment"] = (truth, Data(np.asarray(one.counts)[0], np.asarray(one.auxiliary)[0]))
     if summarised.observed is not None:
         data["observed"] = ({}, Data(summarised.observed, likelihood.asimov(nominal).auxiliary))
@@ -358,7 +298,7 @@ def statistical(likelihood: BinnedLikelihood, data: Data, best: Fit, name: str, 
 
 @dataclass(frozen=True)
 class Checked:
-    """Coverage at each truth, and the reliability of the classifier (None for a given summary)."""
+    """Coverage at each truth, and the reliability of the classifier (None where the summary is no probability)."""
 
     coverage: dict[str, Coverage]
     reliability: Reliability | None = field(default=None)
@@ -371,11 +311,11 @@ def check(analysis: Analysis, run: Run, folder: Path, likelihood: BinnedLikeliho
     found = {}
     for i, (label, truth) in enumerate(truths.items()):
         run.progress.step("coverage", i, len(truths))
-        data = toys(jax.random.fold_in(key_of(run, "check"), i), likelihood, truth, analysis.check.toys)
+        data = toys(jax.random.fold_in(run.key("check"), i), likelihood, truth, analysis.check.toys)
         intervals = interval(likelihood, data, analysis.poi.name, level=analysis.infer.level)
         found[label] = coverage(intervals, truth[analysis.poi.name])
         run.progress.step("coverage", i + 1, len(truths))
-    return Checked(found, _reliability(analysis, run) if learned.histories else None)
+    return Checked(found, _reliability(analysis, run) if learned.histories and not analysis.sorts else None)
 
 
 def truths_of(analysis: Analysis, likelihood: BinnedLikelihood) -> dict[str, dict[str, float]]:

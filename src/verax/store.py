@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from pathlib import Path
 from types import FunctionType, TracebackType
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from verax.errors import InputError
 
@@ -95,13 +98,18 @@ class Run:
         self._lock.close()
         return kind is Reached
 
+    def key(self, stage: str) -> PRNGKeyArray:
+        """The random key of a stage: from the seed and the stage's name."""
+        return jax.random.fold_in(jax.random.key(self.seed), zlib.crc32(stage.encode()))
+
     def path(self, stage: str) -> Path:
         """Folder of a finished stage."""
         return self.folder / "stages" / stage
 
-    def __call__(self, name: str, function: Callable[..., T], *results: Any) -> T:
-        """Result of a stage, made now or read back."""
-        fingerprint = digest([name, self.inputs(name), list(self.fingerprints.values()), code_version()])
+    def __call__(self, name: str, function: Callable[..., T], *results: Any, alone: bool = False) -> T:
+        """Result of a stage, made now or read back; one that stands ``alone`` does not depend on those before it."""
+        earlier = [] if alone else list(self.fingerprints.values())
+        fingerprint = digest([name, self.inputs(name), earlier, code_version()])
         self.fingerprints[name] = fingerprint
         done = self._read(name, fingerprint)
         self.progress.stage(name, reused=done is not None)

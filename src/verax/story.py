@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from verax.config import Analysis
+from verax.learning import Learned
 from verax.model import BinnedLikelihood, to_pyhf
 from verax.report import plots, tables
 from verax.report.html import Section, render
@@ -16,7 +17,7 @@ from verax.report.numbers import with_ends
 from verax.report.record import write_json
 from verax.report.style import Style
 from verax.results import Interval, Status, good
-from verax.stages import Checked, Learned, Measured, Summarised, Table
+from verax.stages import Checked, Measured, Summarised, Table
 from verax.store import Run
 
 SCHEMA = 1
@@ -70,6 +71,16 @@ def report(
     write_json(folder / "results.json", told.results())
     brief = (told.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
     return Measurement(analysis.name, {m.kind: m.interval for m in measured}, brief, tuple(told.warnings()))
+
+
+LIVING = {
+    "propagate": "They know nothing of the systematics, which move the templates only.",
+    "augment": "They learnt on events at nuisance parameters drawn from the priors (data augmentation).",
+    "parameterised": "They were told the nuisance parameters that their events were drawn at, and are fixed at one value of "
+    "them here, the same for every template and the data.",
+    "inferno": "They sort events into bins, so as to make the expected uncertainty of this measurement small (INFERNO).",
+}
+"""How networks of each approach live with systematics."""
 
 
 class Story:
@@ -299,11 +310,11 @@ class Story:
         text = (
             f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
             f"trained {replicas}, on {self.learned.rows} events; each event is scored by the mean of networks that never "
-            "saw it. These networks make a summary of events (an optimality question): whether they are well or badly "
-            "trained moves the size of the uncertainty, not its correctness, because the same fixed function is applied "
-            "to every template and to the data. No nuisance parameter enters on their account. No network makes the "
-            "statistical model (a correctness question) in this analysis; one that did would bring its members' spread "
-            "into the fit."
+            f"saw it. {LIVING[options.approach]} These networks make a summary of events (an optimality question): "
+            "whether they are well or badly trained moves the size of the uncertainty, not its correctness, because the "
+            "same fixed function is applied to every template and to the data. No nuisance parameter enters on their "
+            "account. No network makes the statistical model (a correctness question) in this analysis; one that did "
+            "would bring its members' spread into the fit."
         )
         return "Networks", text, figures, ()
 

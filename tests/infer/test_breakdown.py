@@ -5,8 +5,9 @@ import pytest
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
 from verax.infer import breakdown, fit, toys
-from verax.model import Data, binned_likelihood
+from verax.model import Data, binned_likelihood, from_pyhf
 from verax.parameters import nuisance
+from workspaces import MU, sample, workspace
 
 METHODS = ["shifted-observables", "freeze"]
 SIGNAL, BACKGROUND, MOVED = np.array([30.0, 5.0]), np.array([100.0, 60.0]), np.array([8.0, -8.0])
@@ -118,3 +119,27 @@ def test_bad_requests(moving):
         breakdown(moving, data, "mu", method="frieze")
     with pytest.raises(InputError, match="one data set"):
         breakdown(moving, Data(data.counts[None], data.auxiliary[None]), "mu")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_errors_of_one_process_and_of_the_simulation_have_rows_of_their_own(method):
+    """Two channels, one with ``shapesys``, one with ``staterror``: one measures μ, and each adds what it does alone."""
+    signal, background, error = 20.0, 100.0, 9.0
+    alone = {"shapesys": "uncorrelated shapes", "staterror": "simulation statistics"}
+    both = {}
+    for kind, row in alone.items():
+        spec = workspace({kind: [sample("s", [signal], MU), sample("b", [background], ("e", kind, [error]))]})
+        model = from_pyhf(spec).model
+        rows = impacts(breakdown(model, model.asimov({}), "mu", method=method))
+        assert rows[row] == pytest.approx(error / signal, rel=2e-3)
+        assert not ({*alone.values()} - {row}) & {*rows}
+        both |= {kind: rows[row]}
+    channels = [spec_channel(k, signal, background, error) for k in alone]
+    model = from_pyhf(workspace(dict(channels))).model
+    rows = impacts(breakdown(model, model.asimov({}), "mu"))
+    for kind, row in alone.items():  # two equally good measurements: each counts half
+        assert rows[row] == pytest.approx(both[kind] / 2, rel=2e-2)
+
+
+def spec_channel(kind, signal, background, error):
+    return kind, [sample("s", [signal], MU), sample("b", [background], (f"e_{kind}", kind, [error]))]

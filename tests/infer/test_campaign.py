@@ -1,10 +1,11 @@
 import jax
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from likelihoods import counting, realistic
 from verax.errors import InputError
-from verax.infer import campaign, fit, toys
+from verax.infer import Estimate, campaign, fit, interval, toys
 from verax.results import Status
 
 KEY = jax.random.key(30)
@@ -52,6 +53,21 @@ def test_toys_at_fitted_gamma_scatter_around_it():
     drawn = toys(KEY, model, {"mu": 1.0}, 4000, gamma=np.array([1.2]))
     assert drawn.counts.mean() == pytest.approx(144, abs=4 * 12 / np.sqrt(4000))
     assert drawn.auxiliary.mean() == pytest.approx(1.2, abs=4 * 0.05 / np.sqrt(4000))
+
+
+def test_estimates_are_the_intervals_and_a_bound_is_an_end():
+    """With the truth at the bound, an interval {t ≤ 1} covers unless the estimate is more than 1 σ above: Φ(1)."""
+    model = counting(40.0, 4000.0, bounds=(0.0, 20.0))
+    drawn = toys(KEY, model, {"mu": 0.0}, 2000)
+    values, status = Estimate("mu")(model, drawn)
+    ends = interval(model, drawn, "mu")
+    np.testing.assert_allclose(values[:, [0, 2, 3]], np.stack([ends.value, ends.low, ends.high], axis=1), atol=1e-9)
+    assert (status[ends.status == Status.END_NOT_FOUND] == Status.AT_BOUND).all()
+    assert (ends.status == Status.END_NOT_FOUND).mean() > 0.5
+    found = campaign(KEY, model, {"mu": 0.0}, 2000, Estimate("mu"))
+    assert found.failed == 0
+    covered = (found.values[:, 2] <= 0.0).mean()
+    assert covered == pytest.approx(norm.cdf(1.0), abs=4 * np.sqrt(0.16 * 0.84 / 2000) + 0.005)  # counts make steps
 
 
 def test_bad_questions():

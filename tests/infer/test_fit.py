@@ -7,6 +7,7 @@ from verax.errors import InputError
 from verax.infer import fit, toys
 from verax.infer.minimise import definite, rectified
 from verax.model import AbstractLikelihood, Data, binned_likelihood
+from verax.model.lanes import lane_constant, lane_likelihood
 from verax.results import Status, good
 
 
@@ -116,3 +117,36 @@ def test_definite_agrees_with_eigenvalues():
     assert 20 < expected.sum() < 180
     np.testing.assert_array_equal(definite(a), expected)
     assert definite(rectified(a)).all()
+
+
+def test_many_data_sets_take_a_faster_way_to_the_same_minima(monkeypatch):
+    model = realistic()
+    drawn = toys(jax.random.key(3), model, {"mu": 1.5, "theta1": 0.8}, 300)
+    fast, exact_at_the_end = fit(model, drawn, covariance=False), fit(model, drawn)
+    monkeypatch.setattr("verax.infer.minimise.MANY", 10**9)
+    exact = fit(model, drawn)
+    for quick in (fast, exact_at_the_end):
+        np.testing.assert_array_equal(quick.status, exact.status)
+        assert abs(quick.nll - exact.nll).max() < 3e-8  # both stop within 1e-8 of the minimum
+        assert (abs(quick.value - exact.value) / exact.error).max() < 4e-4  # √(2 · 1e-8) from it, each
+    np.testing.assert_allclose(exact_at_the_end.error, exact.error, rtol=1e-3)
+    assert fast.edm.max() < 1e-8
+
+
+def test_the_gradient_of_many_lanes_is_that_of_each():
+    model = realistic(bins=(4, 3))
+    terms, order = lane_likelihood(model)
+    drawn = toys(jax.random.key(4), model, {}, 5)
+    rng = np.random.default_rng(4)
+    theta = rng.normal(0, 1.2, (5, 6)) + [1.0, 1.0, 0, 0, 0, 0]  # interpolated, extrapolated, and negative rates
+    shape, rest = (2, 4, 5), np.zeros((6, 5))
+    counts, gamma = np.zeros(shape), np.ones(shape)
+    counts[model.layout.channel, model.layout.slot] = drawn.counts.T
+    gamma[model.layout.channel, model.layout.slot] = drawn.auxiliary[:, 4:].T
+    rest[2:] = drawn.auxiliary[:, :4].T
+    with jax.enable_x64(True):
+        value, slope = jax.jit(lambda t, *x: t.value_and_slope(*x))(terms, theta.T[order], counts, gamma, rest[order])
+        both = jax.jit(jax.vmap(jax.value_and_grad(lambda t, n, a: -model.log_density(t, Data(n, a)))))
+        expected, gradient = both(theta, drawn.counts, drawn.auxiliary)
+    np.testing.assert_allclose(np.asarray(value) + lane_constant(model, drawn.counts), np.asarray(expected), rtol=1e-11)
+    np.testing.assert_allclose(np.asarray(slope), np.asarray(gradient).T[order], rtol=1e-9, atol=1e-8)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from likelihoods import make_templates
-from verax.infer import fit, interval, limit, profile, toys
+from verax.infer import cls, fit, interval, limit, profile, ranking, toys
 from verax.infer.minimise import bounds
-from verax.model import Data, binned_likelihood
+from verax.model import Data, binned_likelihood, from_pyhf
 from verax.parameters import nuisance
 from verax.results import Status
+from workspaces import MU, sample, workspace
 
 X = np.linspace(0.1, 0.9, 4)
 SIGNAL, BACKGROUND = 30 * np.exp(X), 200 * np.exp(-X)
@@ -231,3 +232,127 @@ def test_a_limit_on_a_weak_signal_has_an_honest_status():
     assert np.isfinite(found.observed).all()
     at_bound = found.observed >= 50
     assert (found.status[at_bound] == Status.END_NOT_FOUND).all()
+
+
+def reported(channels, *, settings=(), observations=None, **options):
+    """A workspace as its reporter wrote it; μ's bounds and initial value are settings."""
+    return from_pyhf(workspace(channels, parameters=settings, observations=observations), **options)
+
+
+def lowest(model, data, *starts):
+    nominal = np.array([p.init for p in model.parameters])
+    return Referee(model)(data, [nominal, *(np.asarray(s, float) for s in starts)])
+
+
+def test_one_bin_with_a_wide_background_systematic():
+    """scikit-hep/pyhf #1591: n = 50 = b, so μ = 0 and α = 0 in closed form; pyhf with Minuit ended at μ = 0.75."""
+    shape = ("bkguncrt", "histosys", {"hi_data": [40.0], "lo_data": [60.0]})
+    samples = {"c": [sample("signal", [7.0], MU), sample("background", [50.0], shape)]}
+    model, data, _ = reported(samples, observations={"c": [50.0]})
+    best = fit(model, data)
+    np.testing.assert_allclose(best.value, 0.0, atol=1e-6)
+    assert best.status in (Status.OK, Status.AT_BOUND)
+    assert best.nll <= lowest(model, data, [0.7, 0.4]) + 1e-9
+
+
+def test_large_backgrounds_with_large_errors():
+    """scikit-hep/pyhf #2232: bins of 5e6 and 1.6e6 events known to 20 %: CLs was NaN or not by the ninth digit of μ.
+
+    The data are the background, so μ̂ = 0 and each γ̂ = 1. CLs must be smooth in μ.
+    """
+    errors = ("errors", "shapesys", [1000000.1, 322590.16])
+    background = [5000000.0, 1612950.8]
+    samples = {"c": [sample("s", [4000.0, 9386.207], MU), sample("b", background, errors)]}
+    bounds = {"name": "mu", "bounds": [[0.0, 100.0]]}
+    model, data, poi = reported(samples, settings=[bounds], observations={"c": background})
+    best = fit(model, data)
+    assert best.nll <= lowest(model, data, [20.0]) + 1e-6
+    assert abs(best.value[0]) < 0.02 * interval(model, data, poi).high
+    found = cls(model, data, poi, np.array([11.843640, 11.843640283180768, 11.85]))
+    assert np.isfinite(found.observed).all()
+    assert np.ptp(found.observed[:2]) < 1e-6
+    assert np.isfinite(limit(model, data, poi).observed)
+
+
+def test_toys_of_one_bin_each_have_a_status():
+    """scikit-hep/pyhf #2529 (and #1427): some toys of this model end with "estimated distance to minimum too large".
+
+    One of them stops the campaign there. The rate that the bound of α leaves positive may be zero at μ's lower bound.
+    """
+    shape = ("totalError", "histosys", {"hi_data": [17.87039285108563], "lo_data": [15.514643568862834]})
+    samples = {"c": [sample("signal", [1.0], MU), sample("background", [16.69251820997423], shape)]}
+    bounds = {"name": "mu", "bounds": [[-10.0, 100.0]]}
+    model, _, _ = reported(samples, settings=[bounds], observations={"c": [17.0]})
+    drawn = toys(jax.random.key(21), model, {"mu": 2.0}, 2000)
+    best = fit(model, drawn)
+    assert np.isin(best.status, [Status.OK, Status.AT_BOUND]).all()
+    with jax.enable_x64(True):
+        rates = np.asarray(jax.vmap(lambda a: model.expected({"mu": 0.0, "totalError": a})[0])(drawn.auxiliary[:, 0]))
+    # One bin: wherever μ may move, μ + b(α) = n and α is where it was measured.
+    mu = drawn.counts[:, 0] - rates
+    inside = mu > -10
+    np.testing.assert_allclose(best.value[inside, 0], mu[inside], atol=2e-3)
+
+
+def test_a_count_below_one_with_small_backgrounds():
+    """scikit-hep/pyhf #892: one event of signal on 0.43 ± 0.16 of background; expected CLs by toys was 1 throughout."""
+    size = ("size", "normsys", {"hi": 1.228925751097454, "lo": 0.7710742489025461})
+    samples = {
+        "c": [sample("s", [1.364790054231882], MU, size), sample("b", [0.43], ("staterror_c", "staterror", [0.16]))]
+    }
+    model, data, poi = reported(samples, observations={"c": [0.0]})
+    found = cls(model, data, poi, np.array([1.0, 2.0]), method="toys", key=jax.random.key(22), toys=2000)
+    assert found.failed == 0
+    assert (found.expected[:, 1] < 1).all()
+    assert (np.diff(found.expected, axis=1) < 0).all()
+    # No event: CLs = e^{−μ s} averaged over nothing else, since n = 0 is the smallest of all
+    assert float(found.observed[0]) == pytest.approx(np.exp(-1.364790054231882), abs=0.1)
+
+
+def test_a_ranking_beyond_a_bound_is_finite():
+    """scikit-hep/cabinetry #490, #512: θ̂ − σ̂ of a badly known ``shapesys`` lies below zero, where its fits broke."""
+    errors = ("errors", "shapesys", [3.0, 9.0])
+    samples = {"c": [sample("s", [5.0, 6.0], MU), sample("b", [4.0, 10.0], errors)]}
+    # An initial value of its own makes γ an explicit parameter, with an impact.
+    settings = [{"name": "errors", "inits": [1.01, 1.01]}]
+    model, data, poi = reported(samples, settings=settings, observations={"c": [2.0, 9.0]})
+    found = ranking(model, data, poi)
+    assert found.names == ("errors[0]", "errors[1]")
+    assert (found.status <= Status.AT_BOUND).all()
+    assert np.isfinite([found.up, found.down]).all()
+
+
+def test_the_limit_of_a_strong_signal_lies_below_the_first_guess():
+    """scikit-hep/cabinetry #495: a limit below the scan's first value left its bracket empty. On/off in closed form."""
+    samples = {"c": [sample("s", [400.0], MU), sample("b", [2.0])]}
+    model, data, poi = reported(samples, observations={"c": [2.0]})
+    found = limit(model, data, poi)
+    assert found.status == Status.OK
+    assert (found.expected > 0).all()
+    assert (np.diff(found.expected) > 0).all()
+    again = cls(model, data, poi, np.array([float(found.observed)]))
+    assert float(again.observed[0]) == pytest.approx(0.05, abs=1e-5)
+
+
+def test_empty_channels_say_nothing():
+    """Channels without data, without signal or without any events: the answer is that without them."""
+    size = ("size", "normsys", {"hi": 1.1, "lo": 0.9})
+    full = [sample("s", [5.0, 6.0], MU), sample("b", [50.0, 30.0], size)]
+    empty = [sample("s", [0.0, 0.0, 0.0], MU), sample("b", [0.0, 0.0, 0.0], size)]
+    counts = {"full": [58.0, 37.0], "empty": [0.0, 0.0, 0.0]}
+    alone = reported({"full": full}, observations={"full": counts["full"]})
+    both = reported({"full": full, "empty": empty}, observations=counts)
+    one, two = (fit(model, data) for model, data, _ in (alone, both))
+    assert two.status == Status.OK
+    np.testing.assert_allclose(two.value, one.value, atol=1e-4)
+    np.testing.assert_allclose(two.covariance, one.covariance, rtol=1e-4, atol=1e-8)
+    assert interval(both[0], both[1], "mu").up == pytest.approx(interval(alone[0], alone[1], "mu").up, rel=1e-4)
+
+
+def test_an_event_where_none_is_expected_is_not_hidden():
+    """A count in a bin without any expectation: log L is −∞ for all parameters, so no fit can be good."""
+    samples = {"c": [sample("s", [5.0, 0.0], MU), sample("b", [50.0, 0.0])]}
+    model, data, _ = reported(samples, observations={"c": [58.0, 1.0]})
+    best = fit(model, data)
+    assert best.status != Status.OK or best.nll > 10  # a floor of the rate makes it finite, and far from any other fit
+    assert best.value[0] == pytest.approx(8 / 5, abs=0.05)

@@ -30,6 +30,8 @@ def test_before_the_fit_errors_are_those_of_the_priors(model):
     spread = np.std(draws, axis=0) / small
     assert np.allclose(found.bin_error, spread, rtol=4 / np.sqrt(2 * 4000) + 0.02)
     assert found.total_error == pytest.approx(np.std(np.sum(draws, axis=1)) / small, rel=4 / np.sqrt(2 * 4000) + 0.02)
+    by_channel = [np.std(np.sum(np.asarray(draws)[:, model.layout.channel == c], axis=1)) / small for c in (0, 1)]
+    assert np.allclose(found.channel_error, by_channel, rtol=4 / np.sqrt(2 * 4000) + 0.02)
 
 
 def test_after_the_fit_the_total_is_as_well_known_as_the_data(model):
@@ -57,7 +59,8 @@ def test_profiled_errors_count_like_explicit_ones(kind):
     assert len(model.parameters) == 3
     profiled, explicit = found
     assert profiled[:2] == pytest.approx(explicit[:2], rel=1e-4)
-    first = 3 if kind == "shapesys" else 2  # before the fit, explicit Poisson constraints count as known
-    for one, other in zip(profiled[first:], explicit[first:], strict=True):
+    for one, other in zip(profiled[2:], explicit[2:], strict=True):
         for field in ("by_process", "bin_error", "process_error", "total_error"):
             np.testing.assert_allclose(getattr(one, field), getattr(other, field), rtol=2e-3)
+        np.testing.assert_allclose(one.process_channel_error[:, 0], one.process_error, rtol=1e-12)
+        np.testing.assert_allclose(one.channel_error, [one.total_error], rtol=1e-12)

@@ -74,7 +74,7 @@ def test_simulation_statistics_can_be_frozen():
     model = realistic()
     data = model.asimov({})
     data = Data(data.counts + 20, data.auxiliary)
-    frozen, same = model.freeze_simulation({}, data)
+    frozen, same = model.freeze_profiled({}, data)
     gamma = model.profiled({}, data)
     assert (gamma > 1).all()
     np.testing.assert_allclose(frozen.profiled({}, same), gamma, rtol=1e-12)

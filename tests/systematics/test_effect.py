@@ -107,7 +107,9 @@ def test_an_effect_that_cannot_be_traced_says_so_inside_grad(events):
 
     plain = reweight("plain", sort, traceable=False)
     np.testing.assert_allclose(shift(events, [plain], {"plain": 1.0}).weight, 2 * events.weight)
-    with pytest.raises(InputError, match=r"systematic 'plain': seen an effect that JAX cannot trace.*interpolate"):
+    with pytest.raises(
+        InputError, match=r"systematic 'plain' in jit, grad or vmap: seen an effect that JAX cannot trace.*interpolate"
+    ):
         jax.grad(lambda t: shift(events, [plain], {"plain": t}).weight.sum())(1.0)
     with pytest.raises(InputError, match="systematic 'plain'"):
         jax.jit(lambda e: shift(e, [plain], {"plain": 1.0}))(events)

@@ -90,13 +90,7 @@ def inferno(
         whose weights do not sum to a positive number
     """
     for systematic in systematics:
-        if not systematic.traceable:
-            raise InputError(
-                f"systematic '{systematic.name}' in INFERNO",
-                "an effect that JAX cannot differentiate",
-                "a differentiable one",
-                "write it with jax.numpy, or interpolate it event by event between θ = ±1",
-            )
+        systematic.check_traceable("INFERNO")
     for name, processes in free.items():
         check_known(processes, events.processes, f"normalisation factor '{name}'", "process")
     if not temperature > 0:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.aware.augment import Augmented, column_of, given
-from verax.errors import check_known
+from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.learn import Loss, Make, Network, Standardise
 from verax.parameters import Params
@@ -36,24 +38,31 @@ def parameterised(make: Callable[..., Any], features: Sequence[str], systematics
     return made
 
 
-def at(network: Any, params: Params | None = None) -> Any:
+def at(network: Any, params: Params | None = None, *, systematics: Sequence[Systematic] = ()) -> Any:
     """The network at fixed values of its parameters (0 unless given): one that reads its events' columns only.
 
     Works on networks stacked along any leading axes. A constant input is a bias of the first layer.
 
     Raises
     ------
-    InputError : for a value of a parameter that the network does not have
+    InputError : for a parameter that the network does not have, a value that is not finite, or one outside the bounds
+        that ``systematics`` give
     """
     names = [f.removeprefix(column_of("")) for f in network.features if f.startswith(column_of(""))]
     params = params or {}
     check_known(params, names, "parameterised network", "parameter")
+    bounds = {s.name: s.parameter.bounds for s in systematics}
+    for name, number in params.items():
+        low, high = bounds.get(name, (-np.inf, np.inf))
+        if not (np.isfinite(number) and low <= number <= high):
+            seen, expected = f"{float(number):g}", f"a finite value in [{low:g}, {high:g}]"
+            raise InputError(f"parameterised network, parameter '{name}'", seen, expected)
     n = len(network.features) - len(names)
     first, inner = network.layers[0], network.standardise
     value = jnp.asarray([params.get(name, 0.0) for name in names], jnp.float32)
     constant = (value - inner.centre[..., n:]) / inner.scale[..., n:]
     bias = first.bias + jnp.einsum("...of,...f->...o", first.weight[..., n:], constant)
-    layer = eqx.tree_at(lambda m: (m.weight, m.bias), first, (first.weight[..., :n], bias))
-    layer = eqx.tree_at(lambda m: m.in_features, layer, n)
+    narrower = eqx.nn.Linear(n, first.out_features, key=jax.random.key(0))
+    layer = eqx.tree_at(lambda m: (m.weight, m.bias), narrower, (first.weight[..., :n], bias))
     standardise = Standardise(inner.centre[..., :n], inner.scale[..., :n], inner.missing)
     return Network(network.features[:n], standardise, (layer, *network.layers[1:]))

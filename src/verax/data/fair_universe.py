@@ -11,14 +11,11 @@ import numpy as np
 from verax.data.table import open_table
 from verax.errors import check_known
 from verax.events import Events, concatenate, make_events
-from verax.systematics.detector import jet_energy_scale, soft_met, tau_energy_scale
-from verax.systematics.effect import Systematic
+from verax.systematics.fair_universe import PROCESSES as PROCESSES
+from verax.systematics.fair_universe import systematics as systematics
 from verax.systematics.kinematics import FAIR_UNIVERSE, derive_compiled
-from verax.systematics.normalisation import normalisation
 
 LAYOUT = FAIR_UNIVERSE
-
-PROCESSES = ("htautau", "ztautau", "ttbar", "diboson")
 
 COLUMNS = (*LAYOUT.measured, *LAYOUT.recomputed)
 
@@ -52,20 +49,3 @@ def chunks(file: str | Path, *, rows: int) -> Iterator[Events]:
         )
         start += len(inverse)
         yield derive_compiled(events, LAYOUT)
-
-
-def systematics() -> tuple[Systematic, ...]:
-    """The challenge's six nuisance parameters with their priors, in the approximation of one Gaussian θ each.
-
-    The challenge draws all scales from Gaussians, clipped far out; normalisations are log-normal here. Its soft term is
-    σ ~ LogNormal(0, 1) GeV: here θ·1 GeV, so that |θ| stands for σ and θ = 1 is the median.
-    """
-    backgrounds = PROCESSES[1:]
-    return (
-        tau_energy_scale(LAYOUT, 0.01),
-        jet_energy_scale(LAYOUT, 0.01),
-        soft_met(LAYOUT, 1.0),
-        normalisation("ttbar_scale", 0.02, ("ttbar",)),
-        normalisation("diboson_scale", 0.25, ("diboson",)),
-        normalisation("bkg_scale", 0.001, backgrounds),
-    )

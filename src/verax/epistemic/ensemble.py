@@ -2,14 +2,13 @@
 
 import jax
 import numpy as np
-import optax
 from jaxtyping import PRNGKeyArray
 
 from verax.epistemic.bootstrap import bootstrap_factors
 from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.learn.folds import Make, event_weight, make_runs
-from verax.learn.loop import Progress, train_runs
+from verax.learn.loop import Optimizer, Progress, train_runs
 from verax.learn.loss import Loss, Weigh
 from verax.learn.train import Trained
 
@@ -28,7 +27,7 @@ def ensemble(
     batch: int = 512,
     patience: int = 8,
     rate: float = 1e-3,
-    optimizer: optax.GradientTransformation | None = None,
+    optimizer: Optimizer | None = None,
     vmapped: bool | None = None,
     progress: Progress | None = None,
 ) -> Trained:

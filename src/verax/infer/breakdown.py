@@ -9,6 +9,8 @@ what their being unknown adds to the variance when all nuisances are known; the 
 impact = √(σ² − σ²_without). The parts do not add in quadrature, since correlated parameters share what they take away.
 """
 
+from typing import NamedTuple
+
 import jax
 import numpy as np
 
@@ -17,7 +19,7 @@ from verax.infer.fit import as_batch, best_fit, rows, take
 from verax.infer.interval import ends
 from verax.infer.minimise import Lanes, minimise
 from verax.infer.results import Breakdown, Row
-from verax.model.binned import FLOATING, SIMULATION
+from verax.model.conventions import FLOATING
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import by_name, groups
 from verax.results import Status
@@ -29,7 +31,8 @@ def breakdown(model: AbstractLikelihood, data: Data, name: str, *, method: str =
     """Uncertainty of one parameter by source, for one data set.
 
     Rows: total; statistical (data only, floating normalisations); systematics (each group of parameters in their order,
-    then simulation statistics). A group named "theory/top" becomes a row "top" nested in a row "theory".
+    then what the likelihood profiles by itself: uncorrelated shapes, simulation statistics). A group named "theory/top"
+    becomes a row "top" nested in a row "theory". Fixed parameters are in no row.
     Sides differ for "freeze" (from the ends of the profile intervals); for "shifted-observables" they are symmetric.
 
     Raises
@@ -56,17 +59,31 @@ def _constrained(model: AbstractLikelihood) -> list[int]:
     return [i for i, p in enumerate(model.parameters) if p.constraint is not None]
 
 
-def _groups(model: AbstractLikelihood) -> list[tuple[str, int, list[int]]]:
-    """Name, depth and parameter positions of the rows below "systematics", parents before their children."""
-    table = groups([model.parameters[i] for i in _constrained(model)])
-    rows: dict[str, list[tuple[str, int, list[int]]]] = {}
-    for group, names in table.items():
-        parent, _, child = (group or "other").partition("/")
-        members = [model.names.index(n) for n in names]
-        family = rows.setdefault(parent, [(parent, 2, [])])
-        family[0][2].extend(members)
+class Group(NamedTuple):
+    """One row below "systematics": its parameters, and which of the profiled γ belong to it."""
+
+    name: str
+    depth: int
+    members: list[int]
+    gamma: np.ndarray
+
+
+def _groups(model: AbstractLikelihood) -> list[Group]:
+    """Rows below "systematics", parents before their children."""
+    table = groups([p for p in model.parameters if p.constraint is not None and not p.fixed])
+    profiled = model.profiled_groups()
+    none = np.zeros(next((len(mask) for mask in profiled.values()), 0), bool)
+    rows: dict[str, list[Group]] = {}
+    for group in dict.fromkeys([*(g or "other" for g in table), *profiled]):
+        parent, _, child = group.partition("/")
+        members = [
+            model.names.index(n) for n in [*table.get(group, ()), *(table.get("", ()) if group == "other" else ())]
+        ]
+        gamma = profiled.get(group, none)
+        family = rows.setdefault(parent, [Group(parent, 2, [], none)])
+        family[0] = Group(parent, 2, family[0].members + members, family[0].gamma | gamma)
         if child:
-            family.append((child, 3, members))
+            family.append(Group(child, 3, members, gamma))
     return [row for family in rows.values() for row in family]
 
 
@@ -76,8 +93,8 @@ def _shifted(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) ->
     order, spread = _constrained(model), model.spread(params, data)
     response = _response(model, theta, data, -covariance[index])
     counts, auxiliary = response.counts * spread.counts, response.auxiliary * spread.auxiliary
-    simulation = auxiliary[len(order) :]
-    statistical = _without(_known_simulation(model, batch, best)[2].covariance[0], [i for i in order if i != index])
+    own, profiled = auxiliary[: len(order)], auxiliary[len(order) :]
+    statistical = _without(_known(model, batch, best)[2].covariance[0], [i for i in order if i != index])
     alone = _without(statistical, _floating(model, index))
     floating = np.sqrt(max(statistical[index, index] - alone[index, index], 0.0))
 
@@ -95,10 +112,13 @@ def _shifted(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) ->
         row(FLOATING, 2, floating),
         row("systematics", 1, norm(auxiliary)),
         *(
-            row(name, depth, norm(auxiliary[[order.index(i) for i in members]]))
-            for name, depth, members in _groups(model)
+            row(
+                g.name,
+                g.depth,
+                np.hypot(norm(own[[order.index(i) for i in g.members]]), norm(profiled[np.flatnonzero(g.gamma)])),
+            )
+            for g in _groups(model)
         ),
-        *([row(SIMULATION, 2, norm(simulation))] if simulation.size else []),
     ]
 
 
@@ -129,13 +149,13 @@ def _without(covariance: np.ndarray, known: list[int]) -> np.ndarray:
 def _frozen(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) -> list[Row]:
     floating, parts = _floating(model, index), _groups(model)
     constrained = [i for i in _constrained(model) if i != index]
-    with_all, without_floating, *without = _sides(
-        model, batch, best, index, [[], floating, *([i for i in members if i != index] for _, _, members in parts)]
-    )
-    known, same, here = _known_simulation(model, batch, best)
-    without_simulation, statistical, data_only = _sides(
-        known, same, here, index, [[], constrained, constrained + floating]
-    )
+    plain = [[i for i in g.members if i != index] for g in parts]
+    with_all, without_floating, *rest = _sides(model, batch, best, index, [[], floating, *plain])
+    without = [
+        _sides(*_known(model, batch, best, g.gamma), index, [members])[0] if g.gamma.any() else sides
+        for g, members, sides in zip(parts, plain, rest, strict=True)
+    ]
+    statistical, data_only = _sides(*_known(model, batch, best), index, [constrained, constrained + floating])
 
     def direct(name: str, depth: int, sides: np.ndarray, note: str = "") -> Row:
         impact, up, down = (float(side) for side in sides)
@@ -147,22 +167,22 @@ def _frozen(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) -> 
         impact = np.sqrt(np.maximum(with_all**2 - sides**2, 0.0))
         return direct(name, depth, impact, f"wider when fixed: {raw}" if raw else "")
 
-    simulation = [gain(SIMULATION, 2, without_simulation)] if known is not model else []
     return [
         direct("total", 0, with_all, _status_note(best.status)),
         direct("statistical", 1, statistical),
         direct("data only", 2, data_only),
         gain(FLOATING, 2, without_floating),
         gain("systematics", 1, statistical),
-        *(gain(name, depth, sides) for (name, depth, _), sides in zip(parts, without, strict=True)),
-        *simulation,
+        *(gain(g.name, g.depth, sides) for g, sides in zip(parts, without, strict=True)),
     ]
 
 
-def _known_simulation(model: AbstractLikelihood, batch: Data, best: Lanes) -> tuple[AbstractLikelihood, Data, Lanes]:
-    """Model, data and best fit with each γ fixed at γ̂; the minimum has not moved, but the Hessian is another."""
+def _known(
+    model: AbstractLikelihood, batch: Data, best: Lanes, which: np.ndarray | None = None
+) -> tuple[AbstractLikelihood, Data, Lanes]:
+    """Model, data and best fit with each γ, or ``which``, fixed at γ̂: the minimum stays, the Hessian is another."""
     params = dict(zip(model.names, best.theta[0], strict=True))
-    known, data = model.freeze_simulation(params, Data(batch.counts[0], batch.auxiliary[0]))
+    known, data = model.freeze_profiled(params, Data(batch.counts[0], batch.auxiliary[0]), which)
     same = as_batch(known, data)
     return known, same, minimise(known, same, best.theta, np.ones(best.theta.shape, bool))
 

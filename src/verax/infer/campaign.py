@@ -8,11 +8,13 @@ from jaxtyping import Float, Int, PRNGKeyArray, Shaped
 
 from verax.arrays import Array
 from verax.errors import InputError
-from verax.infer.fit import fit
+from verax.infer.fit import as_batch, best_fit, fit
+from verax.infer.interval import ends
+from verax.infer.minimise import MANY, bounds
 from verax.infer.toys import toys
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import Params, by_name
-from verax.results import good
+from verax.results import Status, good
 
 Statistic = Callable[[AbstractLikelihood, Data], tuple[Shaped[np.ndarray, "toy ..."], Int[np.ndarray, " toy"]]]
 """What is kept of each toy, and a status each."""
@@ -46,6 +48,30 @@ def fitted(model: AbstractLikelihood, data: Data) -> tuple[Float[np.ndarray, "to
     """The simplest statistic: the best-fit values of all parameters, without covariances."""
     best = fit(model, data, covariance=False)
     return best.value, best.status
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Statistic: estimate of one parameter, its σ, and the ends of its interval at ``level``: [toy, 4].
+
+    An end at a bound is the end of the allowed values inside the interval; the toy's status is then AT_BOUND.
+    """
+
+    name: str
+    level: float = 0.6827
+
+    def __call__(
+        self, model: AbstractLikelihood, data: Data
+    ) -> tuple[Float[np.ndarray, "toy 4"], Int[np.ndarray, " toy"]]:
+        batch, index = as_batch(model, data), model.names.index(self.name)
+        best = best_fit(model, batch, {}, {})
+        low, high, status = ends(model, batch, best, index, np.ones(best.theta.shape, bool), level=self.level)
+        lower, upper = bounds(model)
+        at_bound = (status == Status.END_NOT_FOUND) & ((low == lower[index]) | (high == upper[index]))
+        with np.errstate(invalid="ignore"):
+            sigma = np.sqrt(best.covariance[:, index, index])
+        values = np.stack([best.theta[:, index], sigma, low, high], axis=1)
+        return values, np.where(at_bound, int(Status.AT_BOUND), status)
 
 
 def campaign(
@@ -100,8 +126,10 @@ def _parts(
 ) -> Iterator[Campaign]:
     while first < n:
         size = min(batch, n - first)
-        values, status = statistic(model, toys(key, model, params, size, first=first, gamma=gamma))
-        yield Campaign(n, np.asarray(values), np.asarray(status))
+        # Few data sets and many are fitted in different ways: a short rest is made longer, to be fitted like the others.
+        drawn = toys(key, model, params, max(size, MANY), first=first, gamma=gamma)
+        values, status = statistic(model, drawn)
+        yield Campaign(n, np.asarray(values)[:size], np.asarray(status)[:size])
         first += size
 
 

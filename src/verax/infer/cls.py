@@ -4,11 +4,11 @@ CLs(μ) = P(q ≥ q_obs | μ) / P(q ≥ q_obs | 0). Asymptotically all follows f
 data set without signal at the nuisance parameters' conditional fit to the data.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 from scipy.stats import norm
 
 from verax.arrays import Array
@@ -16,7 +16,8 @@ from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit
 from verax.infer.minimise import Lanes, minimise
 from verax.infer.profile import conditional, ratio
-from verax.infer.statistic import distinct, expectation, physical, q_tilde, said
+from verax.infer.results import CLs
+from verax.infer.statistic import distinct, expectation, physical, polished, q_tilde, said
 from verax.infer.toys import toys as draw
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import by_name
@@ -26,34 +27,6 @@ BANDS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
 """The five expected values: fluctuations of the background, in σ, in the order of growing limits."""
 
 BOOTSTRAPS = 100
-
-
-@dataclass(frozen=True)
-class CLs:
-    """CLs of one parameter at given values.
-
-    Parameters
-    ----------
-    toys, failed : toys at each value, of each hypothesis, and the largest number that was left out at any value; 0
-        for the asymptotic method
-    q : q̃ of the data
-    observed : CLs of the data
-    expected : without signal: −2σ, −1σ, median, +1σ, +2σ
-    observed_error, expected_error : Monte Carlo errors; zero for the asymptotic method
-    status : worst :class:`verax.results.Status` of the fits to the data
-    """
-
-    name: str
-    method: str
-    toys: int
-    failed: int
-    values: Float[np.ndarray, " point"]
-    q: Float[np.ndarray, "*toy point"]
-    observed: Float[np.ndarray, "*toy point"]
-    expected: Float[np.ndarray, "*toy 5 point"]
-    observed_error: Float[np.ndarray, "*toy point"]
-    expected_error: Float[np.ndarray, "*toy 5 point"]
-    status: Int[np.ndarray, "*toy point"]
 
 
 def cls(
@@ -80,19 +53,29 @@ def cls(
     n, points = len(question.batch.counts), len(values)
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:
-        thrown = throw(key, question, values, toys)
-        observed, expected = thrown.tails()
-        error, expected_error = (e.std(axis=0) for e in thrown.bootstrap(key))
-        counted = (thrown.q, observed, expected, error, expected_error, thrown.status)
-        return CLs(name, method, toys, thrown.failed, values, *counted)
+        return throw(key, question, values, toys).curve(key, name)
     q, status = question.observed(toy, where)
     q_asimov = question.asimov(toy, where)
-    shape = (n, points)
+    shape, single = (n, points), data.counts.ndim == 1
     expected = np.moveaxis(expected_cls(q_asimov).reshape(*shape, 5), -1, 1)
-    observed = observed_cls(q, q_asimov).reshape(shape)
-    arrays = (q.reshape(shape), observed, expected, np.zeros(shape), np.zeros(expected.shape), status.reshape(shape))
-    single = data.counts.ndim == 1
-    return CLs(name, method, 0, 0, values, *(x[0] if single else x for x in arrays))
+
+    def each(array: np.ndarray) -> np.ndarray:
+        return np.asarray(array[0] if single else array)
+
+    none = np.zeros(shape), np.zeros(expected.shape)
+    return CLs(
+        name=name,
+        method=method,
+        toys=0,
+        failed=0,
+        observed=each(observed_cls(q, q_asimov).reshape(shape)),
+        expected=each(expected),
+        observed_error=each(none[0]),
+        expected_error=each(none[1]),
+        status=each(status.reshape(shape)),
+        values=values,
+        q=each(q.reshape(shape)),
+    )
 
 
 def checked(model: AbstractLikelihood, data: Data, name: str, method: str, key: PRNGKeyArray | None, where: str) -> int:
@@ -149,6 +132,9 @@ def ask(model: AbstractLikelihood, data: Data, index: int) -> Question:
     batch, limits = as_batch(model, data), physical(model, index)
     best = best_fit(model, batch, {}, {}, limits=limits)
     background = conditional(model, batch, best, index, np.zeros(len(batch.counts)), limits)
+    held = np.ones(background.theta.shape, bool)
+    held[:, index] = False
+    background = replace(background, theta=polished(model, batch, background.theta, held, limits))
     expected = expectation(model, batch, background.theta)
     # Its best fit is known. With μ's own bound away the covariance there is that of an ordinary minimum.
     limits_off = limits[0].copy(), limits[1]
@@ -160,8 +146,9 @@ def ask(model: AbstractLikelihood, data: Data, index: int) -> Question:
 
 @dataclass(frozen=True)
 class Thrown:
-    """q̃ of one data set and of its toys, at each value; failed toys are NaN."""
+    """q̃ of one data set and of its toys, at each of the ``values``; failed toys are NaN."""
 
+    values: np.ndarray
     q: np.ndarray
     signal: np.ndarray
     background: np.ndarray
@@ -175,6 +162,24 @@ class Thrown:
     def tails(self) -> tuple[np.ndarray, np.ndarray]:
         """CLs observed [point] and expected [5, point]."""
         return _tails(self.q, self.signal, self.background)
+
+    def curve(self, key: PRNGKeyArray, name: str) -> CLs:
+        """CLs with its Monte Carlo errors."""
+        observed, expected = self.tails()
+        error, expected_error = (e.std(axis=0) for e in self.bootstrap(key))
+        return CLs(
+            name=name,
+            method="toys",
+            toys=self.signal.shape[1],
+            failed=self.failed,
+            observed=observed,
+            expected=expected,
+            observed_error=error,
+            expected_error=expected_error,
+            status=self.status,
+            values=self.values,
+            q=self.q,
+        )
 
     def bootstrap(self, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
         """The same with toys drawn anew from the toys, on a new first axis: their spread is the Monte Carlo error."""
@@ -193,7 +198,7 @@ def throw(key: PRNGKeyArray, question: Question, values: np.ndarray, n: int) -> 
     one = np.zeros(len(values), int)
     _, there = ratio(question.model, question.batch, question.best, one, question.index, values, question.limits)
     signal = [_tested(key_signal, question, theta, values[k : k + 1], n)[0] for k, theta in enumerate(there.theta)]
-    return Thrown(q, np.stack(signal), background, np.maximum(status, said(question.best, question.index)[0]))
+    return Thrown(values, q, np.stack(signal), background, np.maximum(status, said(question.best, question.index)[0]))
 
 
 def _tested(key: PRNGKeyArray, question: Question, theta: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:

@@ -25,6 +25,7 @@ class GoodnessOfFit:
     p_toys, p_toys_error : fraction of toys at the best fit with a larger statistic, binomial error; NaN without toys
     toys, failed : toys drawn, and those left out because their fit failed
     status : of the fit
+    thrown : the toys' statistic, without those that failed
     """
 
     statistic: Float[np.ndarray, "*toy"]
@@ -35,6 +36,7 @@ class GoodnessOfFit:
     toys: int
     failed: int
     status: Int[np.ndarray, "*toy"]
+    thrown: Float[np.ndarray, " thrown"]
 
 
 def goodness_of_fit(
@@ -53,9 +55,9 @@ def goodness_of_fit(
     batch = as_batch(model, data)
     best = best_fit(model, batch, {}, {})
     statistic = _statistic(model, batch, best.nll)
-    ndf = batch.counts.shape[1] - sum(p.constraint is None and p.bounds[0] < p.bounds[1] for p in model.parameters)
+    ndf = batch.counts.shape[1] - sum(p.constraint is None and not p.fixed for p in model.parameters)
     p_value = np.asarray(chi2.sf(statistic, ndf)) if ndf > 0 else np.full(statistic.shape, np.nan)
-    fraction, error, failed = np.nan, np.nan, 0
+    fraction, error, failed, thrown = np.nan, np.nan, 0, np.zeros(0)
     if toys and key is not None:
         params = dict(zip(model.names, best.theta[0], strict=True))
         drawn = as_batch(model, draw(key, model, params, toys, gamma=model.profiled(params, data)))
@@ -63,11 +65,12 @@ def goodness_of_fit(
         fine = good(fits.status)
         failed = int((~fine).sum())
         if fine.any():
-            larger = _statistic(model, drawn, fits.nll)[fine] >= statistic[0] * (1 - 1e-9)
+            thrown = _statistic(model, drawn, fits.nll)[fine]
+            larger = thrown >= statistic[0] * (1 - 1e-9)
             fraction, error = float(larger.mean()), binomial_error(int(larger.sum()), int(fine.sum()))
     single = data.counts.ndim == 1
     statistic, p_value, status = (np.asarray(x[0]) if single else x for x in (statistic, p_value, best.status))
-    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, toys, failed, status)
+    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, toys, failed, status, thrown)
 
 
 def _statistic(model: AbstractLikelihood, batch: Data, nll: np.ndarray) -> np.ndarray:

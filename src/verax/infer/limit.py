@@ -1,13 +1,12 @@
 """Upper limits: where CLs falls to 1 − level, observed and expected, asymptotic and by toys."""
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Float, Int, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 from scipy.stats import norm
 
 from verax.errors import InputError
 from verax.infer.cls import BANDS, Question, ask, checked, observed_cls, throw
+from verax.infer.results import CLs, Limit
 from verax.infer.roots import roots
 from verax.infer.statistic import said
 from verax.model.likelihood import AbstractLikelihood, Data
@@ -18,33 +17,6 @@ POINTS = 15
 
 CLOSE = 1e-7
 """Of a standard normal's quantile: the precision to which CLs = 1 − level is solved."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """Upper limit on one parameter.
-
-    Parameters
-    ----------
-    toys, failed : as in :class:`verax.infer.CLs`
-    observed : where CLs of the data is 1 − level
-    expected : without signal: −2σ, −1σ, median, +1σ, +2σ
-    observed_error, expected_error : Monte Carlo errors; zero for the asymptotic method
-    status, expected_status : a :class:`verax.results.Status` each; END_NOT_FOUND where the limit lies beyond the
-        parameter's bound, which is then given
-    """
-
-    name: str
-    level: float
-    method: str
-    toys: int
-    failed: int
-    observed: Float[np.ndarray, "*toy"]
-    expected: Float[np.ndarray, "*toy 5"]
-    observed_error: Float[np.ndarray, "*toy"]
-    expected_error: Float[np.ndarray, "*toy 5"]
-    status: Int[np.ndarray, "*toy"]
-    expected_status: Int[np.ndarray, "*toy 5"]
 
 
 def limit(
@@ -73,9 +45,28 @@ def limit(
         return _by_toys(key, question, name, level, toys, values[0])
     single = data.counts.ndim == 1
     status[:, 0] = np.maximum(status[:, 0], said(question.best, index))
-    none = np.zeros(values.shape)
-    arrays = (values[:, 0], values[:, 1:], none[:, 0], none[:, 1:], status[:, 0], status[:, 1:])
-    return Limit(name, level, method, 0, 0, *(np.asarray(x[0]) if single else x for x in arrays))
+    values, status = (x[0] if single else x for x in (values, status))
+    return _limit(name, level, values, np.zeros(values.shape), status)
+
+
+def _limit(
+    name: str, level: float, values: np.ndarray, error: np.ndarray, status: np.ndarray, curve: CLs | None = None
+) -> Limit:
+    """From arrays whose last axis is: observed, then the five expected."""
+    return Limit(
+        name=name,
+        method="asymptotic" if curve is None else "toys",
+        toys=0 if curve is None else curve.toys,
+        failed=0 if curve is None else curve.failed,
+        observed=np.asarray(values[..., 0]),
+        expected=values[..., 1:],
+        observed_error=np.asarray(error[..., 0]),
+        expected_error=error[..., 1:],
+        status=np.asarray(status[..., 0]),
+        level=level,
+        expected_status=status[..., 1:],
+        curve=curve,
+    )
 
 
 def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarray]:
@@ -124,10 +115,8 @@ def _by_toys(key: PRNGKeyArray, question: Question, name: str, level: float, n: 
     again = np.stack(
         [_crossings(values, np.concatenate([o[None], e]), alpha)[0] for o, e in zip(observed, expected, strict=True)]
     )
-    error = again.std(axis=0)
-    data = np.asarray(max(status[0], thrown.status.max()))
-    arrays = (np.asarray(limits[0]), limits[1:], np.asarray(error[0]), error[1:], data, status[1:])
-    return Limit(name, level, "toys", n, thrown.failed, *arrays)
+    status[0] = max(status[0], thrown.status.max())
+    return _limit(name, level, limits, again.std(axis=0), status, thrown.curve(key, name))
 
 
 def _crossings(values: np.ndarray, tails: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:

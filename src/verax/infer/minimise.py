@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg.lapack import dposv, dpotrf
 
+from verax.infer.descent import Descent, descend
+from verax.model.binned import BinnedLikelihood
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.results import Status
 
@@ -27,6 +29,12 @@ EDM = 1e-8
 
 FIRST, HARDER, SOFTER, LEAST = 0.5, 4.0, 0.2, 0.2
 """Damping: after the first refusal, factor at each further one, factor after a success, below this none."""
+
+FLAT = 1e-6
+"""Below this the expected data leave a direction so flat that only exact Hessians tell where its minimum is."""
+
+MANY = 64
+"""Lanes from which on the fast way is worth its compilation."""
 
 DEGENERATE = 1e-9
 """A Hessian whose smallest eigenvalue, in units of the parameters' own scales, is below this has no useful inverse."""
@@ -113,9 +121,18 @@ def minimise(
         steps=np.zeros(lanes, int),
     )
     sizes = batch_sizes(size * max(size, counts.shape[1]))
-    pool, waiting = _enter(start, np.arange(0)), 0
-    while waiting < lanes or pool.lane.size:
-        fresh = np.arange(waiting, min(lanes, waiting + sizes[-1] - pool.lane.size))
+    ahead = _descend(model, Data(counts, auxiliary), start, free, (lower, upper), sizes) if lanes >= MANY else None
+    if ahead is not None:
+        found = np.flatnonzero(ahead.arrived)
+        start[found] = ahead.theta[found]
+        if not covariance:
+            for name in ("theta", "slope", "nll", "edm", "steps"):
+                getattr(done, name)[found] = getattr(ahead, name)[found]
+            done.status[found] = int(Status.OK)
+    queue = np.flatnonzero(done.status != Status.OK)
+    pool, waiting = _enter(start, queue[:0]), 0
+    while waiting < queue.size or pool.lane.size:
+        fresh = queue[waiting : waiting + sizes[-1] - pool.lane.size]
         waiting += fresh.size
         pool = jax.tree.map(lambda a, b: np.concatenate([a, b]), pool, _enter(start, fresh))
         at = evaluate(
@@ -131,6 +148,32 @@ def minimise(
         _record(done, _rows(pool, finished), free, covariance)
         pool = _rows(pool, ~finished)
     return done
+
+
+def _descend(
+    model: AbstractLikelihood,
+    data: Data,
+    start: np.ndarray,
+    free: np.ndarray,
+    limits: tuple[np.ndarray, np.ndarray],
+    sizes: tuple[int, ...],
+) -> Descent | None:
+    """The fast way for many lanes with the same free parameters; None where it is not known, or has no curvature."""
+    if not isinstance(model, BinnedLikelihood) or not free[0].any() or (free != free[0]).any():
+        return None
+    expected = model.asimov({})
+    centre = np.array([[p.init for p in model.parameters]])
+    centre = np.where(free[0], np.clip(centre, *limits), start[:1])
+    at = evaluate(model, Data(expected.counts[None], expected.auxiliary[None]), centre, free[:1], limits, sizes)
+    # Parameters that are pressed against a bound here may be free in a lane, so there must be none.
+    if (
+        not np.isfinite(at.hessian).all()
+        or ((at.unit[0] > 0) != free[0]).any()
+        or not definite(at.hessian - FLAT * np.eye(start.shape[1])).all()
+    ):
+        return None
+    inverse = np.linalg.inv(at.hessian[0]) * at.unit[0][:, None] * at.unit[0]
+    return descend(model, data, start, inverse, limits, 0.3 * EDM)  # its matrices are less exact
 
 
 def bounds(model: AbstractLikelihood) -> tuple[np.ndarray, np.ndarray]:

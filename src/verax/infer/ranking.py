@@ -14,7 +14,7 @@ from verax.parameters import Gaussian, by_name
 def ranking(model: AbstractLikelihood, data: Data, name: str) -> Ranking:
     """Impacts: each other parameter is fixed at θ̂ ± σ̂ (post-fit) and at θ̂ ± its prior width (pre-fit), all else refitted.
 
-    All refits are one batch. Fixed values may lie beyond the parameter's bounds.
+    All refits are one batch. Values may lie beyond the parameter's bounds. Parameters that are fixed are left out.
 
     Raises
     ------
@@ -25,15 +25,14 @@ def ranking(model: AbstractLikelihood, data: Data, name: str) -> Ranking:
         raise InputError("ranking", "a batch of data sets", "one data set", "choose one of them")
     batch, index = as_batch(model, data), model.names.index(name)
     best = best_fit(model, batch, {}, {})
-    others = np.array([i for i in range(len(model.names)) if i != index], int)
+    others = np.array([i for i, p in enumerate(model.parameters) if i != index and not p.fixed], int)
     constraints = [model.parameters[i].constraint for i in others]
     width = np.array([c.width if isinstance(c, Gaussian) else np.nan for c in constraints])
     nominal = np.array([model.parameters[i].init for i in others])
     value, error = best.theta[0, others], np.sqrt(np.diagonal(best.covariance[0]))[others]
 
     shift = np.stack([error, -error, width, -width])  # [question, other]
-    movable = [model.parameters[i].bounds[0] < model.parameters[i].bounds[1] for i in others]
-    asked = np.isfinite(shift) & (shift != 0) & np.array(movable, bool)  # a fixed parameter has no impact
+    asked = np.isfinite(shift) & (shift != 0)
     which = np.tile(others, (4, 1))[asked]
     lane = np.zeros(len(which), int)
     start = along(take(best, lane), which, best.theta[0, which] + shift[asked])

@@ -103,3 +103,58 @@ class Ranking:
     prefit_up: Float[np.ndarray, " other"]
     prefit_down: Float[np.ndarray, " other"]
     status: Int[np.ndarray, " other"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What data say, beside what is expected without signal; shared by :class:`CLs` and :class:`Limit`.
+
+    Parameters
+    ----------
+    name : the parameter of interest
+    method : "asymptotic" or "toys"
+    toys, failed : toys at each value, of each hypothesis, and the largest number that was left out at any value; 0
+        for the asymptotic method
+    observed : of the data
+    expected : without signal: −2σ, −1σ, median, +1σ, +2σ
+    observed_error, expected_error : Monte Carlo errors; zero for the asymptotic method
+    status : a :class:`verax.results.Status` each
+    """
+
+    name: str
+    method: str
+    toys: int
+    failed: int
+    observed: Float[np.ndarray, "*data"]
+    expected: Float[np.ndarray, "*bands"]
+    observed_error: Float[np.ndarray, "*data"]
+    expected_error: Float[np.ndarray, "*bands"]
+    status: Int[np.ndarray, "*data"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CLs(Observed):
+    """CLs of one parameter at given values: observed [*toy point], expected [*toy 5 point].
+
+    Parameters
+    ----------
+    q : q̃ of the data
+    """
+
+    values: Float[np.ndarray, " point"]
+    q: Float[np.ndarray, "*data"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit(Observed):
+    """Upper limit on one parameter, where CLs is 1 − level: observed [*toy], expected [*toy 5].
+
+    Parameters
+    ----------
+    expected_status : as ``status``; END_NOT_FOUND where the limit lies beyond the parameter's bound, which is then given
+    curve : CLs by toys at the values where they were thrown; None for the asymptotic method
+    """
+
+    level: float
+    expected_status: Int[np.ndarray, "*bands"]
+    curve: CLs | None = None

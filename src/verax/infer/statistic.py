@@ -7,7 +7,7 @@ where the estimate lies above μ: an excess says nothing against a smaller signa
 import jax
 import numpy as np
 
-from verax.infer.minimise import Lanes, bounds
+from verax.infer.minimise import Lanes, batch_sizes, bounds, definite, evaluate, solve
 from verax.infer.profile import Limits, ratio
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.results import Status
@@ -61,6 +61,31 @@ def _expectation(model: AbstractLikelihood, batch: Data, theta: jax.Array) -> Da
         return model.asimov(params, model.profiled(params, data))
 
     return jax.vmap(one)(batch, theta)
+
+
+def polished(
+    model: AbstractLikelihood, batch: Data, theta: np.ndarray, free: np.ndarray, limits: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Minima [toy, parameter] after one more step of Newton's, which doubles their digits; kept where it does not rise.
+
+    Asimov data depend on the fit that they are made from to first order, −log L at its minimum only to second.
+    """
+    answer, sizes = theta.copy(), batch_sizes(theta.shape[1] * batch.counts.shape[1])
+    for first in range(0, len(theta), sizes[-1]):
+        part = np.arange(first, min(first + sizes[-1], len(theta)))
+        data = Data(batch.counts[part], batch.auxiliary[part])
+        at = evaluate(model, data, theta[part], free[part], limits, sizes)
+        sound = np.isfinite(at.nll) & np.isfinite(at.hessian).all((1, 2))
+        hessian = np.where(sound[:, None, None], at.hessian, np.eye(theta.shape[1]))
+        step = at.unit * solve(hessian, at.gradient)
+        trial = np.where(free[part], np.clip(theta[part] - step, *limits), theta[part])
+        there = evaluate(model, data, trial, free[part], limits, sizes)
+        with np.errstate(invalid="ignore"):
+            better = (
+                sound & (there.nll <= at.nll + 1e-13 * abs(at.nll)) & np.array([definite(h[None])[0] for h in hessian])
+            )
+        answer[part] = np.where(better[:, None], trial, theta[part])
+    return answer
 
 
 def distinct(batch: Data) -> tuple[Data, np.ndarray]:

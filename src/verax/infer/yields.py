@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from verax.infer.results import Fit
 from verax.model import BinnedLikelihood, Data
-from verax.parameters import Gaussian
+from verax.parameters import Gaussian, Parameter, Poisson
 
 
 @dataclass(frozen=True)
@@ -22,23 +22,38 @@ class Yields:
     by_process : expected events of each process in each bin
     bin_error : of the sum of processes, per bin
     process_error : of each process, summed over bins
+    process_channel_error : of each process, summed over the bins of a channel
+    channel_error : of the sum of processes in each channel
     total_error : of everything
     """
 
     by_process: Float[np.ndarray, "process bin"]
     bin_error: Float[np.ndarray, " bin"]
     process_error: Float[np.ndarray, " process"]
+    process_channel_error: Float[np.ndarray, "process channel"]
+    channel_error: Float[np.ndarray, " channel"]
     total_error: float
 
 
 def prefit_yields(model: BinnedLikelihood) -> Yields:
     """Expected events at nominal, with the errors of the priors; free parameters count as known."""
-    prior = [p.constraint.width if isinstance(p.constraint, Gaussian) else 0.0 for p in model.parameters]
+    prior = [0.0 if p.fixed else _width(p) for p in model.parameters]
     nominal = {p.name: p.init for p in model.parameters}
     rates, slopes, _, _ = _derivatives(model, nominal, model.asimov(nominal))
     tau = np.asarray(model.tau)
     spread = np.where(tau > 0, 1 / np.where(tau > 0, tau, 1.0), np.square(model.width))
-    return _propagate(rates, slopes, np.diag(np.square(prior)), rates * np.asarray(model.dressed), spread)
+    return _propagate(model, rates, slopes, np.diag(np.square(prior)), rates * np.asarray(model.dressed), spread)
+
+
+def _width(p: Parameter) -> float:
+    """Standard deviation of a parameter's prior; 0 without one."""
+    match p.constraint:
+        case Gaussian(width):
+            return width
+        case Poisson(tau):
+            return float(tau**-0.5)
+        case _:
+            return 0.0
 
 
 def postfit_yields(model: BinnedLikelihood, data: Data, best: Fit) -> Yields:
@@ -53,7 +68,7 @@ def postfit_yields(model: BinnedLikelihood, data: Data, best: Fit) -> Yields:
     curvature = np.asarray(data.counts) * np.square(dressed.sum(0) / np.maximum(events.sum(0), 1e-12)) + prior
     conditional = np.where((width > 0) | (tau > 0), 1 / curvature, 0.0)
     slopes = slopes * (1 + np.asarray(model.dressed) * (gamma - 1))[:, :, None] + dressed[:, :, None] * gamma_slope
-    return _propagate(events, slopes, np.nan_to_num(best.covariance), dressed, conditional)
+    return _propagate(model, events, slopes, np.nan_to_num(best.covariance), dressed, conditional)
 
 
 def _derivatives(
@@ -75,6 +90,7 @@ def _derivatives_in_jax(model: BinnedLikelihood, theta: jax.Array, data: Data) -
 
 
 def _propagate(
+    model: BinnedLikelihood,
     events: Float[np.ndarray, "process bin"],
     slopes: Float[np.ndarray, "process bin parameter"],
     covariance: Float[np.ndarray, "parameter parameter"],
@@ -87,10 +103,15 @@ def _propagate(
         simulation = np.sum(np.square(by_gamma) * conditional, axis=-1)
         return np.asarray(np.sqrt(np.einsum("...i,ij,...j", lever, covariance, lever) + simulation))
 
+    places = [model.layout.channel == c for c in range(len(model.channels))]
+    part = [error(slopes[:, here].sum(1), np.where(here, dressed, 0.0)) for here in places]
+    whole = [error(slopes[:, here].sum((0, 1)), np.where(here, dressed.sum(0), 0.0)) for here in places]
     by_bin = np.einsum("bi,ij,bj->b", slopes.sum(0), covariance, slopes.sum(0))
     return Yields(
         events,
         np.sqrt(by_bin + np.square(dressed.sum(0)) * conditional),
         error(slopes.sum(1), dressed),
+        np.stack(part, axis=1),
+        np.stack(whole),
         float(error(slopes.sum((0, 1)), dressed.sum(0))),
     )

@@ -3,14 +3,17 @@
 from verax.learn.folds import CrossTrained as CrossTrained
 from verax.learn.folds import Make as Make
 from verax.learn.folds import cross_train as cross_train
+from verax.learn.folds import event_weight as event_weight
 from verax.learn.folds import fold_of as fold_of
 from verax.learn.loop import History as History
+from verax.learn.loop import Optimizer as Optimizer
 from verax.learn.loop import Progress as Progress
 from verax.learn.loop import adamw as adamw
 from verax.learn.loss import CrossEntropy as CrossEntropy
 from verax.learn.loss import Loss as Loss
 from verax.learn.loss import Weigh as Weigh
 from verax.learn.loss import balance as balance
+from verax.learn.loss import is_comparable as is_comparable
 from verax.learn.network import Frozen as Frozen
 from verax.learn.network import Network as Network
 from verax.learn.network import Standardise as Standardise

@@ -11,7 +11,7 @@ from jaxtyping import Array as JaxArray
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from verax.events import Events
-from verax.learn.loss import Loss
+from verax.learn.loss import Loss, is_comparable
 from verax.learn.network import trainable
 
 
@@ -72,7 +72,8 @@ def _epoch(
         # The same key in each epoch: random parts of a loss then do not shake the comparison between epochs.
         part = lambda index: loss(network, table.take(index), held_key)  # noqa: E731
         validation = jnp.mean(jax.lax.map(part, held_out))
-        improved = active & finite & (validation < state.best_loss)
+        better = validation < state.best_loss if is_comparable(loss) else jnp.isfinite(validation)
+        improved = active & finite & better
     else:
         validation = jnp.full((), jnp.nan)
         improved = active & finite

@@ -12,13 +12,12 @@ from typing import Any, TypeAlias
 import equinox as eqx
 import jax
 import numpy as np
-import optax
 from jaxtyping import Bool, Int, PRNGKeyArray, Real
 
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn.loop import History, Progress, Run, train_runs
+from verax.learn.loop import History, Optimizer, Progress, Run, train_runs
 from verax.learn.loss import Loss, Weigh
 
 Make: TypeAlias = Callable[[PRNGKeyArray, Events], Any]
@@ -77,7 +76,7 @@ def cross_train(
     batch: int = 512,
     patience: int = 8,
     rate: float = 1e-3,
-    optimizer: optax.GradientTransformation | None = None,
+    optimizer: Optimizer | None = None,
     vmapped: bool | None = None,
     progress: Progress | None = None,
 ) -> CrossTrained:

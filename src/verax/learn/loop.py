@@ -20,10 +20,13 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn.epoch import epoch_of_all, epoch_of_one, first_state, stack
-from verax.learn.loss import Loss
+from verax.learn.loss import Loss, is_comparable
 
 Progress: TypeAlias = Callable[[int, int, float], None]
 """Called as ``progress(epoch, epochs, loss)`` after each epoch; epochs are counted over all runs."""
+
+Optimizer: TypeAlias = optax.GradientTransformation | Callable[[int], optax.GradientTransformation]
+"""An optimizer, or a function that makes one for a number of steps (equal numbers must give the same object)."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def train_runs(
     batch: int,
     patience: int,
     rate: float,
-    optimizer: optax.GradientTransformation | None = None,
+    optimizer: Optimizer | None = None,
     vmapped: bool | None = None,
     progress: Progress | None = None,
 ) -> tuple[Any, tuple[History, ...]]:
@@ -105,7 +108,10 @@ def train_runs(
         events.columns,
         events.processes,
     )
-    shared = (table, loss, optimizer or adamw(rate))
+    chosen = adamw(rate) if optimizer is None else optimizer
+    if not isinstance(chosen, optax.GradientTransformation):
+        chosen = chosen(epochs * plan.train[0])
+    shared = (table, loss, chosen)
     together = jax.default_backend() != "cpu" if vmapped is None else vmapped
     groups = [list(runs)] if together else [[run] for run in runs]
     networks, histories = [], []
@@ -166,7 +172,7 @@ def _train_group(
         improved.append(np.asarray(outcome.improved))
         monitored = validation[-1] if plan.held_out[0] else train[-1].mean(axis=1)
         broken = ~(np.isfinite(train[-1]).all(axis=1) & np.isfinite(monitored))
-        tired = plan.held_out[0] > 0 and len(improved) > plan.patience
+        tired = plan.held_out[0] > 0 and is_comparable(shared[1]) and len(improved) > plan.patience
         for i in np.flatnonzero([end < 0 for end in ended]):
             if broken[i] or (tired and not any(good[i] for good in improved[-plan.patience :])):
                 ended[i] = epoch

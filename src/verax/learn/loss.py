@@ -22,6 +22,17 @@ from verax.events import Events
 from verax.learn.network import inputs
 
 Loss: TypeAlias = Callable[[Any, Events, PRNGKeyArray], JaxArray]
+
+
+def is_comparable(loss: Loss) -> bool:
+    """Whether a smaller loss is a better network: True, unless the loss has an attribute ``comparable = False``.
+
+    A minimax (an adversary's gain is the network's loss) is not: then no epoch is the best, all are run, and the last
+    network with finite numbers is kept. A validation part is watched only.
+    """
+    return bool(getattr(loss, "comparable", True))
+
+
 Weigh: TypeAlias = Callable[[Events], np.ndarray]
 """Training weights of a sample of events, from the events themselves: see :func:`balance`."""
 

@@ -19,7 +19,7 @@ from verax.learn.network import inputs
 from verax.results import Predictive
 
 Moments: TypeAlias = Callable[[Any], tuple[JaxArray, JaxArray]]
-"""Mean and variance of the target, from a network's output at one point."""
+"""Mean and variance of the target, from a network's output at one point: numbers, or arrays of one shape."""
 
 
 def bernoulli(logit: Float[JaxArray, ""]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
@@ -56,7 +56,7 @@ def _stream(
     """Batches of one shape, each with events of one fold; the last one of a fold is filled up with zeros."""
     if batch < 1:
         raise InputError("batch", str(batch), "at least 1")
-    out = np.empty((3, len(x)))
+    out: list[np.ndarray] = []  # made when the first batch says what shape a target has
     pending = []
     for f in np.unique(fold):
         rows = np.flatnonzero(fold == f)
@@ -66,20 +66,24 @@ def _stream(
             full[: len(part)] = x[part]
             pending.append((part, _moments_of_batch(networks, jnp.int32(f), full, moments)))
             if len(pending) > 4:
-                _collect(out, *pending.pop(0))
+                _collect(out, len(x), *pending.pop(0))
     for part, values in pending:
-        _collect(out, part, values)
-    return Predictive(out[0], out[1], out[2])
+        _collect(out, len(x), part, values)
+    return Predictive(*out) if out else Predictive(*np.zeros((3, 0)))
 
 
-def _collect(out: np.ndarray, rows: np.ndarray, values: JaxArray) -> None:
-    out[:, rows] = np.asarray(values, np.float64)[:, : len(rows)]
+def _collect(out: list[np.ndarray], n: int, rows: np.ndarray, values: JaxArray) -> None:
+    found = np.asarray(values, np.float64)
+    if not out:
+        out += list(np.empty((3, n, *found.shape[2:])))
+    for whole, part in zip(out, found, strict=True):
+        whole[rows] = part[: len(rows)]
 
 
 @eqx.filter_jit
 def _moments_of_batch(
     networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
-) -> Float[JaxArray, "part row"]:
+) -> Float[JaxArray, "part row *target"]:
     """Mean, aleatoric and epistemic variance of a batch by the networks of one fold."""
     arrays, rest = eqx.partition(networks, eqx.is_array)
     arrays = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, fold, keepdims=False), arrays)

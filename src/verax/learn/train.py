@@ -6,12 +6,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-import optax
 from jaxtyping import PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events, concatenate
-from verax.learn.loop import History, Progress, Run, train_runs
+from verax.learn.loop import History, Optimizer, Progress, Run, train_runs
 from verax.learn.loss import Loss
 
 
@@ -43,7 +42,7 @@ def train(
     batch: int = 512,
     patience: int = 8,
     rate: float = 1e-3,
-    optimizer: optax.GradientTransformation | None = None,
+    optimizer: Optimizer | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Train ``network`` to make ``loss`` small on ``events``; the same key gives the same bits.
@@ -58,7 +57,8 @@ def train(
         the last network is kept
     epochs, patience : most epochs, and epochs without improvement after which to stop
     batch : most rows of a batch
-    rate, optimizer : learning rate of AdamW, or any optax optimizer instead
+    rate, optimizer : learning rate of AdamW; or any optax optimizer instead, or a function that makes one for a number
+        of steps
     progress : called as ``progress(epoch, epochs, loss)``
 
     Returns

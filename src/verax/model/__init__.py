@@ -11,6 +11,8 @@ from verax.model.build import binned_likelihood as binned_likelihood
 from verax.model.combine import combine as combine
 from verax.model.histfactory import Imported as Imported
 from verax.model.histfactory import from_pyhf as from_pyhf
+from verax.model.hold import hold as hold
+from verax.model.hs3 import from_hs3 as from_hs3
 from verax.model.likelihood import AbstractLikelihood as AbstractLikelihood
 from verax.model.likelihood import Data as Data
 from verax.model.prune import Pruned as Pruned

@@ -6,6 +6,7 @@ Models of HistFactory workspaces may have γ for some of the processes only, or 
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -13,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln, xlogy
-from jaxtyping import Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from verax.arrays import Array
 from verax.errors import InputError
@@ -26,15 +27,13 @@ from verax.model.constraint import (
     constraint_spread,
     constraint_terms,
 )
+from verax.model.conventions import SIMULATION, UNCORRELATED
 from verax.model.interpolate import code4, code4p
 from verax.model.layout import Layout
 from verax.model.likelihood import AbstractLikelihood, Data, Derivatives, float64_on_host
+from verax.model.modifiers import contents
 from verax.model.poisson import bin_terms, positive_rate, profiled_gamma, subset_bin_terms, subset_gamma
 from verax.parameters import Parameter, Params
-
-FLOATING = "floating normalisations"
-SIMULATION = "simulation statistics"
-CONVENTIONS = ("histfactory", "combine")
 
 
 def _by(per_systematic: Array, cells: Array) -> Array:
@@ -64,6 +63,7 @@ class BinnedLikelihood(AbstractLikelihood):
     subset : whether ``dressed`` or ``tau`` say more than "one Gaussian γ for all processes", static
     shape_code, factor_code : the interpolations, functions of :mod:`verax.model.interpolate`, static
     modifiers : cell modifiers of the workspace that it came from, static
+    observed : the data of the workspace that it came from
     """
 
     parameters: tuple[Parameter, ...] = eqx.field(static=True)
@@ -90,6 +90,23 @@ class BinnedLikelihood(AbstractLikelihood):
     shape_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True, default=code4p)
     factor_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True, default=code4)
     modifiers: tuple[CellModifier, ...] = eqx.field(static=True, default=())
+    observed: Data | None = None
+
+    @classmethod
+    def from_pyhf(
+        cls,
+        workspace: dict[str, Any] | str | Path,
+        *,
+        measurement: str | None = None,
+        patch: Any = None,
+        patchname: str | None = None,
+    ) -> "BinnedLikelihood":
+        """The likelihood of a pyhf workspace, its data in ``observed``: ``fit(model, model.observed)``.
+
+        :func:`verax.model.from_pyhf` has more options, and says what the parameter of interest is.
+        """
+        found = contents(workspace, measurement=measurement, patch=patch, patchname=patchname)
+        return cls(**found.fields)
 
     @property
     def n_free(self) -> int:
@@ -334,14 +351,25 @@ class BinnedLikelihood(AbstractLikelihood):
         both = jnp.concatenate([auxiliary, width]) if self.simulation_statistics else auxiliary
         return Data(jnp.sqrt(self._mean(self.rates(theta), gamma)), both)
 
-    def freeze_simulation(self, params: Params, data: Data) -> "tuple[BinnedLikelihood, Data]":
+    def profiled_groups(self) -> dict[str, Bool[np.ndarray, " bin"]]:
+        """γ of the simulation (``staterror``), and of a process's own uncorrelated errors (``shapesys``)."""
+        if not self.simulation_statistics:
+            return {}
+        groups = {UNCORRELATED: np.asarray(self.tau) > 0, SIMULATION: np.asarray(self.width) > 0}
+        return {name: mask for name, mask in groups.items() if mask.any()}
+
+    def freeze_profiled(
+        self, params: Params, data: Data, which: Bool[np.ndarray, " bin"] | None = None
+    ) -> "tuple[BinnedLikelihood, Data]":
         """With zero width and τ, γ equals its auxiliary value, which is set to γ̂; shapes stay, nothing is compiled anew."""
         if not self.simulation_statistics:
             return self, data
+        frozen = np.ones(self.width.shape, bool) if which is None else which
         n = data.auxiliary.shape[-1] - self.width.size
-        auxiliary = np.concatenate([data.auxiliary[:n], self.profiled(params, data)])
-        zero = np.zeros_like(self.width)
-        return eqx.tree_at(lambda m: (m.width, m.tau), self, (zero, zero)), Data(data.counts, auxiliary)
+        gamma = np.where(frozen, self.profiled(params, data), data.auxiliary[n:])
+        zero = tuple(np.where(frozen, 0.0, x) for x in (self.width, self.tau))
+        known = eqx.tree_at(lambda m: (m.width, m.tau), self, zero)
+        return known, Data(data.counts, np.concatenate([data.auxiliary[:n], gamma]))
 
     @float64_on_host
     def saturated(self, data: Data) -> Float[Array, "*toy"]:

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from verax.errors import InputError, check_known
-from verax.model.binned import CONVENTIONS, FLOATING, BinnedLikelihood
+from verax.model.binned import BinnedLikelihood
+from verax.model.conventions import FLOATING, scaled_errors
 from verax.model.interpolate import code4_coefficients
 from verax.model.layout import Layout
 from verax.model.split import normalisation_part, shape_part
@@ -87,17 +88,6 @@ def binned_likelihood(
         offset=np.zeros(()),
         scaled=scaled_errors(convention),
     )
-
-
-def scaled_errors(convention: str) -> bool:
-    """Whether the simulation's errors follow the processes' normalisations, by the convention's name.
-
-    Raises
-    ------
-    InputError : an unknown convention
-    """
-    check_known([convention], CONVENTIONS, "simulation statistics", "convention")
-    return convention == "combine"
 
 
 def _check(

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Bool, Float, PRNGKeyArray
 
 from verax.arrays import Array, Scalar
 from verax.errors import InputError
@@ -99,8 +99,14 @@ class AbstractLikelihood(eqx.Module):
     def check(self, data: Data) -> None:
         """Raise InputError where ``data`` does not fit the model; a subclass knows what to look for."""
 
-    def freeze_simulation(self, params: Params, data: Data) -> "tuple[AbstractLikelihood, Data]":
-        """The same likelihood and data with simulation statistics fixed at their best values; unchanged without any."""
+    def profiled_groups(self) -> dict[str, Bool[np.ndarray, " gamma"]]:
+        """Rows of the uncertainty breakdown for what ``log_density`` profiles by itself: a mask over it each."""
+        return {}
+
+    def freeze_profiled(
+        self, params: Params, data: Data, which: Bool[np.ndarray, " gamma"] | None = None
+    ) -> "tuple[AbstractLikelihood, Data]":
+        """The same likelihood and data with all that is profiled, or ``which``, fixed at its best values."""
         return self, data
 
     def derivatives(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:

@@ -10,12 +10,12 @@ from verax.model.constraint import HALF_LOG_2PI
 
 
 def profiled_gamma(
-    scaled: Float[Array, " bin"],
-    other: Float[Array, " bin"] | float,
-    count: Float[Array, " bin"],
-    auxiliary: Float[Array, " bin"],
-    width: Float[Array, " bin"],
-) -> Float[Array, " bin"]:
+    scaled: Float[Array, "*#bin"],
+    other: Float[Array, "*#bin"] | float,
+    count: Float[Array, "*#bin"],
+    auxiliary: Float[Array, "*#bin"],
+    width: Float[Array, "*#bin"],
+) -> Float[Array, "*#bin"]:
     """γ̂ ≥ 0 that maximises Poisson(count; γ·scaled + other)·G(auxiliary; γ; width), per bin (arXiv:1103.0354, §5).
 
     The non-negative root of γ²S + γ[T + S(Sδ² − a)] + T(Sδ² − a) − nSδ² = 0, written without cancellation. Where the
@@ -34,8 +34,8 @@ def profiled_gamma(
 
 
 def positive_rate(
-    total: Float[Array, " bin"], floor: Float[Array, " bin"]
-) -> tuple[Float[Array, " bin"], Float[Array, " bin"], Float[Array, " bin"]]:
+    total: Float[Array, "*#bin"], floor: Float[Array, "*#bin"]
+) -> tuple[Float[Array, "*#bin"], Float[Array, "*#bin"], Float[Array, "*#bin"]]:
     """The rate, continued below the floor by floor² / (2·floor − rate) > 0, with first and second derivative.
 
     The continuation is smooth in value and slope, so a fit that strays into negative rates finds its way back.

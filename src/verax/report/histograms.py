@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from scipy.special import gammaincinv
 
 from verax.report.style import BAND
@@ -48,6 +48,8 @@ def label_bins(axes: Axes, edges: Sequence[float], drawn: FloatArray, xlabel: st
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticks(drawn[::step], [f"{e:.3g}" for e in list(edges)[::step]])
         xlabel = f"{xlabel} (bins not to scale)"
+    elif np.array_equal(drawn, np.arange(drawn.size)):  # numbered bins
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(xlabel)
 
 

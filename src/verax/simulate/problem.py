@@ -1,10 +1,14 @@
 """What a problem is: events of any number at any parameter values, whose truth is known."""
 
 import abc
+from collections.abc import Sequence
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
-from jaxtyping import PRNGKeyArray
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events
@@ -36,22 +40,65 @@ class AbstractProblem(eqx.Module):
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
         """``n`` events of each process at the nominal parameters, weighted to its expected yield. Works under ``jit``."""
 
+    def select(self, events: Events) -> Events:
+        """What a measurement keeps: applied after every shift; events that are not selected have weight zero."""
+        return events
+
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """μ, then the parameters of the systematics."""
         return (POI, *(s.parameter for s in self.systematics))
 
+    @property
+    def poi_unit(self) -> float:
+        """What μ = 1 stands for in the literature's unit of the problem (50 signal events, say): σ there is this × σ_μ."""
+        return 1.0
+
     def sample(self, key: PRNGKeyArray, params: Params, n: int) -> Events:
-        """``n`` simulated events of each process; the weights of a process sum to its expected yield at ``params``.
+        """``n`` simulated events of each process, selected; a process's weights sum to its expected yield at ``params``.
+
+        A systematic's value may be one number or one per event. Values that are being traced are not checked.
 
         Raises
         ------
-        InputError : for an unknown parameter (nearest name given), or fewer than one event
+        InputError : for an unknown parameter (nearest name given), one outside its bounds, or fewer than one event
         """
         if n < 1:
             raise InputError("sample", f"{n} events of each process", "at least one")
-        by_name(self.parameters, params, type(self).__name__)
+        self.check(params)
         thetas = {name: value for name, value in params.items() if name != POI.name}
-        events = shift(self.nominal(key, n), self.systematics, thetas)
+        events = self.select(shift(self.nominal(key, n), self.systematics, thetas))
         strength = jnp.where(events.is_process(self.signal), params.get(POI.name, POI.init), 1.0)
         return events.reweight(jnp.asarray(strength, events.weight.dtype))
+
+    def check(self, params: Params) -> None:
+        """Raise where :meth:`sample` would for these values."""
+        known = by_name(self.parameters, params, type(self).__name__)
+        for name, value in params.items():
+            low, high = known[name].bounds
+            if isinstance(value, jax.core.Tracer):
+                continue
+            values = np.asarray(value)
+            outside = values[~((values >= low) & (values <= high))]  # also what is not a number
+            if outside.size:
+                where = f"{type(self).__name__}, parameter '{name}'"
+                raise InputError(where, f"{float(outside.flat[0]):g}", f"values in [{low:g}, {high:g}]")
+
+
+def assemble(
+    key: PRNGKeyArray,
+    x: Sequence[Float[JaxArray, "n column"]],
+    *,
+    columns: tuple[str, ...],
+    processes: tuple[str, ...],
+    yields: Sequence[float],
+) -> Events:
+    """Events from the same number ``n`` of each process, with equal weights that sum to the process's yield.
+
+    The numbers are random, so that samples from different keys can be joined without sharing identities.
+    """
+    n = len(x[0])
+    weight = jnp.repeat(jnp.asarray(yields, jnp.float32) / n, n)
+    process = jnp.repeat(jnp.arange(len(x), dtype=jnp.int32), n)
+    number = jax.random.bits(key, (n * len(x),), jnp.uint32)
+    return Events(jnp.concatenate(x).astype(jnp.float32), weight, process, number, columns, processes)

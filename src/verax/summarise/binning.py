@@ -42,6 +42,7 @@ def choose_edges(
     min_effective: float = 10.0,
     max_relative_error: float = 0.3,
     tolerance: float = 0.005,
+    most: bool = False,
 ) -> tuple[tuple[float, ...], ...]:
     """The edges of each channel that carry the most information on the signal strength, some of the fine ones.
 
@@ -54,6 +55,7 @@ def choose_edges(
         channel's largest background process by itself
     max_relative_error : largest simulation error of a bin's total, sqrt(Σw²)/ν
     tolerance : of two numbers of bins the smaller is taken if it loses no more than this fraction of the information
+    most : as many bins as meet the demands instead, for a summary whose bins are more than slices of a score
 
     Returns
     -------
@@ -79,6 +81,7 @@ def choose_edges(
         if not np.asarray(fine.nominal)[:, where].sum() > 0:
             raise InputError(f"channel '{channel}'", "no expected events", "some", "check selection and weights")
         gain = _gains(fine, where, signal, min_effective, max_relative_error)
+        gain = np.where(np.isfinite(gain), 1.0, gain) if most else gain
         cuts = best_cuts(gain, max_bins, tolerance)
         chosen.append(tuple(edges[c] for c in cuts))
     return tuple(chosen)

@@ -81,13 +81,17 @@ class Systematic(eqx.Module):
     def check(self, events: Events, theta: Theta) -> None:
         """Raise where :meth:`__call__` would."""
         check_known(self.needs, events.columns, f"systematic '{self.name}'", "column")
-        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((events, theta)))
-        if traced and not self.traceable:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((events, theta))):
+            self.check_traceable("jit, grad or vmap")
+
+    def check_traceable(self, where: str) -> None:
+        """Raise InputError where the effect is not made of JAX operations, naming it and ``where`` that is needed."""
+        if not self.traceable:
             raise InputError(
-                f"systematic '{self.name}'",
+                f"systematic '{self.name}' in {where}",
                 "an effect that JAX cannot trace",
-                "a differentiable one inside jit, grad or vmap",
-                "write it with jax.numpy, or give up and down samples to interpolate between",
+                "one that can be compiled and differentiated",
+                "write it with jax.numpy, or interpolate it between what it does at θ = +1 and −1",
             )
 
 

@@ -18,15 +18,18 @@ from verax.systematics.effect import Systematic, Theta, aslike
 WEIGHT = "weight"
 
 
-def pair(events: Events, systematic: Systematic) -> tuple[Events, Systematic]:
+def pair(events: Events, systematic: Systematic, *, missing: float | None = None) -> tuple[Events, Systematic]:
     """The same events and systematic, the systematic interpolated between what it does to each event at θ = ±1.
 
     For effects that JAX cannot trace. As :func:`interpolate`, of the events that ``systematic`` makes.
     """
-    return interpolate(systematic.parameter, events, systematic(events, 1.0), systematic(events, -1.0))
+    up, down = systematic(events, 1.0), systematic(events, -1.0)
+    return interpolate(systematic.parameter, events, up, down, missing=missing)
 
 
-def interpolate(parameter: Parameter, events: Events, up: Events, down: Events | None) -> tuple[Events, Systematic]:
+def interpolate(
+    parameter: Parameter, events: Events, up: Events, down: Events | None, *, missing: float | None = None
+) -> tuple[Events, Systematic]:
     """The events with what ``up`` and ``down`` say of them as further columns, and the systematic that reads these.
 
     A column goes through its three values as a parabola between θ = ±1 and straight on beyond; a weight as the
@@ -35,6 +38,8 @@ def interpolate(parameter: Parameter, events: Events, up: Events, down: Events |
     Parameters
     ----------
     up, down : the events at θ = +1 and −1; without ``down``, up is mirrored
+    missing : the value that stands for "not measured" (NaN is allowed); an event's column that is missing in any of the
+        three stays as it is nominally, since nothing lies between a momentum and none
 
     Raises
     ------
@@ -51,8 +56,11 @@ def interpolate(parameter: Parameter, events: Events, up: Events, down: Events |
     nominal, moved = np.asarray(events.x), list[str]()
     more: dict[str, np.ndarray] = {}
     for i, column in enumerate(events.columns):
-        rise = np.asarray(up.x)[:, up.index([column])[0]] - nominal[:, i]
-        fall = -rise if down is None else np.asarray(down.x)[:, down.index([column])[0]] - nominal[:, i]
+        rise = _difference(np.asarray(up.column(column)), nominal[:, i], missing)
+        fall = -rise if down is None else _difference(np.asarray(down.column(column)), nominal[:, i], missing)
+        if missing is not None:
+            whole = np.isfinite(rise) & np.isfinite(fall)
+            rise, fall = np.where(whole, rise, 0), np.where(whole, fall, 0)
         if rise.any() or fall.any():
             moved.append(column)
             more |= {_column(column, parameter, side): x for side, x in {"up": rise, "down": fall}.items()}
@@ -75,6 +83,13 @@ def interpolate(parameter: Parameter, events: Events, up: Events, down: Events |
 
 def _column(column: str, parameter: Parameter | str, side: str) -> str:
     return f"{column}|{parameter if isinstance(parameter, str) else parameter.name}|{side}"
+
+
+def _difference(varied: np.ndarray, nominal: np.ndarray, missing: float | None) -> np.ndarray:
+    """What is added to the nominal values; NaN where one of the two is missing."""
+    if missing is None or np.isnan(missing):
+        return varied - nominal
+    return np.where((varied == missing) | (nominal == missing), np.nan, varied - nominal)
 
 
 def _log_ratio(varied: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -104,11 +119,13 @@ class Interpolated:
         return moved if factor is None else moved.reweight(factor)
 
 
-def interpolable(events: Events, systematics: Sequence[Systematic]) -> tuple[Events, tuple[Systematic, ...]]:
+def interpolable(
+    events: Events, systematics: Sequence[Systematic], *, missing: float | None = None
+) -> tuple[Events, tuple[Systematic, ...]]:
     """The events and systematics with those that JAX cannot trace replaced by their interpolation, event by event."""
     found = []
     for systematic in systematics:
         if not systematic.traceable:
-            events, systematic = pair(events, systematic)
+            events, systematic = pair(events, systematic, missing=missing)
         found.append(systematic)
     return events, tuple(found)

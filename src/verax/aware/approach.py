@@ -1,0 +1,106 @@
+"""Ways to make a network live with systematics, behind one face: what is trained, on what loss, and the score it gives.
+
+propagate : the plain classifier; systematics only move the templates
+augment : the classifier sees its events at nuisance parameters drawn from their priors
+parameterised : f(x; θ), fixed at one θ when the summary is made
+inferno : bins that make the expected uncertainty of the measurement small
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from verax.aware.augment import Per, augment
+from verax.aware.inferno import align, inferno, softmax
+from verax.aware.parameterised import at, parameterise, parameterised
+from verax.errors import check_known
+from verax.events import Events
+from verax.learn import CrossEntropy, Loss, Make, Moments, Weigh, balance, bernoulli
+from verax.learn.folds import event_weight
+from verax.systematics import Systematic
+
+APPROACHES = ("propagate", "augment", "parameterised", "inferno")
+
+
+@dataclass(frozen=True)
+class Approach:
+    """How a summary is learnt; for :func:`verax.learn.train`, ``cross_train`` and ``ensemble``.
+
+    Parameters
+    ----------
+    make, loss, weigh : what is trained, on what, with which training weights
+    finish : ``(networks, training events) → networks`` that read the events' columns only; any leading axes
+    moments : the score and its variance from a network's output
+    bins : number of bins that the network sorts events into; 0: the score is a probability, still to be binned
+    """
+
+    make: Make
+    loss: Loss
+    weigh: Weigh
+    finish: Callable[[Any, Events], Any]
+    moments: Moments
+    bins: int = 0
+
+
+def approach(
+    name: str,
+    make: Callable[..., Any],
+    events: Events,
+    features: Sequence[str],
+    free: Mapping[str, Sequence[str]],
+    systematics: Sequence[Systematic],
+    *,
+    per: Per = "event",
+    params: Mapping[str, float] | None = None,
+    bins: int = 10,
+    temperature: float = 0.1,
+) -> Approach:
+    """The approach of that name, for a measurement.
+
+    Parameters
+    ----------
+    make : ``(key, events, features=…, outputs=…) → network``, for example ``partial(classifier, width=64)``
+    events : the table that training draws from, with its expected weights
+    features : columns that the network reads
+    free : normalisation factors and the processes that they multiply; the first is the parameter of interest
+    systematics : those that the network is to be aware of
+    per : augment: one value of θ per event, or per batch
+    params : parameterised: θ at which the summary is made (default 0)
+    bins, temperature : inferno: bins of the summary, and of its softmax
+
+    Raises
+    ------
+    InputError : an unknown name (nearest one given), or a systematic that JAX cannot trace (it says which)
+    """
+    check_known([name], APPROACHES, "learn", "approach")
+    signal = next(iter(free.values()))
+    plain = partial(make, features=tuple(features))
+    loss, weigh = CrossEntropy(tuple(signal)), partial(balance, signal=tuple(signal))
+    if name != "propagate":
+        for systematic in systematics:
+            systematic.check_traceable(f"approach '{name}'")
+    match name:
+        case "augment":
+            return Approach(plain, augment(loss, systematics, per=per), weigh, _as_it_is, bernoulli)
+        case "parameterised":
+            given = parameterised(make, features, systematics)
+            return Approach(given, parameterise(loss, systematics), weigh, partial(_fixed, params or {}), bernoulli)
+        case "inferno":
+            expected = inferno(events, systematics, free, temperature=temperature)
+            sorts = partial(plain, outputs=bins)
+            return Approach(sorts, expected, event_weight, partial(_aligned, tuple(signal)), softmax(temperature), bins)
+        case _:
+            return Approach(plain, loss, weigh, _as_it_is, bernoulli)
+
+
+def _as_it_is(networks: Any, events: Events) -> Any:
+    return networks
+
+
+def _fixed(params: Mapping[str, float], networks: Any, events: Events) -> Any:
+    return at(networks, params)
+
+
+def _aligned(signal: tuple[str, ...], networks: Any, events: Events) -> Any:
+    return align(networks, events, signal)

@@ -1,0 +1,3 @@
+"""Methods side by side, with the published figures beside ours."""
+
+from verax.compare.run import approaches as approaches

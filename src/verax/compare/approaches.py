@@ -1,0 +1,235 @@
+"""Ways to live with systematics, on one figure of merit: the total uncertainty, its parts, and whether intervals cover.
+
+Every approach learns from the same events, gives a summary, and is measured by the same likelihood on other events.
+"""
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from verax.aware import APPROACHES, Approach, at, draw
+from verax.aware.approach import approach
+from verax.check import coverage
+from verax.compare.cases import Case
+from verax.compare.response import Response
+from verax.epistemic.ensemble import ensemble
+from verax.errors import InputError, check_known
+from verax.events import Events
+from verax.infer import expected_error, interval
+from verax.learn import classifier
+from verax.model import BinnedLikelihood, Data
+from verax.parameters import Gaussian, Params
+from verax.results import Coverage, FloatArray, Interval
+from verax.store import Progress, Run
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work goes into a comparison; chosen on other seeds than those that are reported.
+
+    Parameters
+    ----------
+    events, evaluation : simulated events of each process to learn from (a fifth of them decides when to stop), and to
+        fill histograms with
+    width, depth, epochs, batch, rate, patience : of the training
+    toys, experiments : pseudo-experiments at each truth, and at truths drawn from the priors
+    """
+
+    events: int = 100_000
+    evaluation: int = 500_000
+    width: int = 100
+    depth: int = 2
+    epochs: int = 60
+    batch: int = 2000
+    rate: float = 1e-3
+    patience: int = 15
+    toys: int = 1000
+    experiments: int = 200
+
+
+QUICK = Effort(events=20_000, evaluation=100_000, width=32, epochs=12, patience=12, toys=300, experiments=50)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One approach with one seed on one case; uncertainties are in the case's unit.
+
+    Parameters
+    ----------
+    total : expected uncertainty at each truth, by label
+    statistical : at nominal, all nuisance parameters known
+    shares : at nominal, of each nuisance parameter: √(total² − that with it known)²
+    coverage : of the 68.27 % interval at each truth
+    random : the same at truths drawn from the priors, global observables at nominal
+    histograms : of the summary at each truth, [process, bin] by label
+    seconds : of training, compilation included
+    problem : what went wrong in training, empty when nothing did
+    """
+
+    case: str
+    approach: str
+    seed: int
+    total: Mapping[str, float]
+    statistical: float
+    shares: Mapping[str, float]
+    coverage: Mapping[str, Coverage]
+    random: Interval | None
+    random_truth: FloatArray
+    histograms: Mapping[str, FloatArray]
+    seconds: float
+    problem: str = ""
+
+
+def compare(
+    folder: Path | None,
+    cases: Sequence[Case],
+    *,
+    approaches: Sequence[str] = APPROACHES,
+    seeds: int = 5,
+    seed: int = 1,
+    effort: Effort | None = None,
+    progress: Progress | None = None,
+) -> tuple[Trial, ...]:
+    """Every approach on every case, ``seeds`` times with other events and other networks.
+
+    Parameters
+    ----------
+    folder : keeps each finished trial, so that a stopped comparison continues (None: a temporary one)
+    seed : of the first trial; the others follow
+
+    Raises
+    ------
+    InputError : for an unknown approach (nearest one given), or no seed
+    """
+    check_known(approaches, APPROACHES, "compare", "approach")
+    if seeds < 1:
+        raise InputError("seeds", str(seeds), "at least 1")
+    effort = effort or Effort()
+    todo = [(case, name, seed + i) for i in range(seeds) for case in cases for name in approaches]
+    told = progress or Progress()
+    keys = partial(_inputs, asdict(effort))
+    done = []
+    with (
+        nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place,
+        Run(place, keys, seed=seed, progress=progress) as run,
+    ):
+        for i, (case, name, number) in enumerate(todo):
+            stage = f"{case.name} {name} {number}".replace(" ", "-")
+            done.append(run(stage, partial(_kept, case, name, number, effort), alone=True))
+            told.step("trials", i + 1, len(todo))
+    return tuple(done)
+
+
+def _inputs(effort: dict[str, float], stage: str) -> list[Any]:
+    return [stage, effort]
+
+
+def _kept(case: Case, name: str, seed: int, effort: Effort, run: Run, folder: Path) -> Trial:
+    return trial(jax.random.key(seed), case, name, seed, effort)
+
+
+def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -> Trial:
+    """Train one approach with one key, and measure what it is worth."""
+    problem = case.problem
+    learn_key, stop_key, sample_key, start, toy_key = jax.random.split(key, 5)
+    events, held_out, sample = (
+        jax.tree.map(np.asarray, problem.sample(k, {}, n))
+        for k, n in ((learn_key, effort.events), (stop_key, effort.events // 5), (sample_key, effort.evaluation))
+    )
+    free = {"mu": problem.signal}
+    make = partial(classifier, width=effort.width, depth=effort.depth, missing=case.missing)
+    chosen = approach(name, make, events, problem.features, free, problem.systematics)
+    started = time.perf_counter()
+    trained = ensemble(
+        start,
+        chosen.make,
+        chosen.loss,
+        events,
+        members=1,
+        bootstrap=False,
+        validation=held_out,
+        weigh=chosen.weigh,
+        epochs=effort.epochs,
+        batch=effort.batch,
+        rate=effort.rate,
+        patience=effort.patience,
+    )
+    seconds = time.perf_counter() - started
+    summary = partial(_response, case, chosen, trained.network, events, sample)
+    response = summary({})
+    model = response.likelihood()
+    nominal = response.local({})
+    names = nominal.names[1:]
+    total = float(expected_error(nominal, "mu"))
+    known = {n: float(expected_error(nominal, "mu", fixed=(n,))) for n in names}
+    random, truth = _random(jax.random.fold_in(toy_key, 1), case, response, model, effort.experiments)
+    return Trial(
+        case.name,
+        name,
+        seed,
+        {k: case.scale * float(expected_error(summary(v).local(v), "mu")) for k, v in case.truths.items()},
+        case.scale * float(expected_error(nominal, "mu", fixed=names)),
+        {n: case.scale * float(np.sqrt(max(total**2 - sigma**2, 0.0))) for n, sigma in known.items()},
+        {
+            k: covered(jax.random.fold_in(toy_key, 2 + i), response, model, v, effort.toys)
+            for i, (k, v) in enumerate(case.truths.items())
+        },
+        random,
+        truth,
+        {k: response(v) for k, v in case.truths.items()},
+        seconds,
+        trained.history.problem,
+    )
+
+
+def _response(case: Case, chosen: Approach, networks: Any, events: Events, sample: Events, params: Params) -> Response:
+    """The summary, fixed at ``params`` where it is one of many."""
+    told = {f.removeprefix("θ|") for f in getattr(networks, "features", ()) if f.startswith("θ|")}
+    thetas = {name: float(value) for name, value in params.items() if name in told}
+    finished = at(networks, thetas) if told else chosen.finish(networks, events)
+    bins = chosen.bins or case.bins
+    edges = np.linspace(0.0, float(chosen.bins or 1), bins + 1)
+    return Response(case.problem, finished, chosen.moments, tuple(edges.tolist()), sample)
+
+
+def covered(
+    key: PRNGKeyArray, response: Response, model: BinnedLikelihood, params: Params, toys: int, level: float = 0.6827
+) -> Coverage:
+    """Coverage of the interval on μ where events come from the simulation at ``params``, not from the model's templates.
+
+    Counts fluctuate, and so do the global observables of constrained parameters.
+    """
+    counts = np.maximum(response(params).sum(axis=0), 0.0)
+    count_key, prior_key = jax.random.split(key)
+    observed = np.asarray(jax.random.poisson(count_key, counts, (toys, len(counts))), np.float64)
+    centre = [float(params.get(p.name, 0.0)) for p in model.parameters if isinstance(p.constraint, Gaussian)]
+    auxiliary = np.asarray(centre) + np.asarray(jax.random.normal(prior_key, (toys, len(centre))), np.float64)
+    return coverage(interval(model, Data(observed, auxiliary), "mu", level=level), float(params.get("mu", 1.0)))
+
+
+def _random(
+    key: PRNGKeyArray, case: Case, response: Response, model: BinnedLikelihood, n: int, level: float = 0.6827
+) -> tuple[Interval | None, FloatArray]:
+    """Intervals of experiments whose μ ~ U(0.1, 3) and constrained parameters are drawn; global observables at nominal."""
+    if n == 0:
+        return None, np.zeros(0)
+    mu_key, theta_key, count_key = jax.random.split(key, 3)
+    mu = np.asarray(jax.random.uniform(mu_key, (n,), minval=0.1, maxval=3.0), np.float64)
+    constrained = [p for p in model.parameters if isinstance(p.constraint, Gaussian)]
+    drawn = case.draw(theta_key, n) if case.draw else draw(theta_key, constrained, (n,))
+    theta = {k: np.asarray(v, np.float64) for k, v in drawn.items()}
+    counts = [
+        response({"mu": m, **{k: float(v[i]) for k, v in theta.items()}}).sum(axis=0) for i, m in enumerate(mu.tolist())
+    ]
+    observed = np.asarray(jax.random.poisson(count_key, np.maximum(np.stack(counts), 0.0)), np.float64)
+    data = Data(observed, np.zeros((n, len(constrained))))
+    return interval(model, data, "mu", level=level), mu

@@ -1,0 +1,94 @@
+"""What approaches are compared on: problems with a known answer, their binning, the truths, the exact limits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import pi
+from typing import Any
+
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from verax.errors import check_known
+from verax.parameters import Gaussian, Params
+from verax.simulate import AbstractDensityProblem, AbstractProblem, Collider, Mixture, Pivot, Rotating
+from verax.simulate.challenge import draw_nuisances
+from verax.simulate.collider import LAYOUT
+from verax.simulate.rotating import theta_of
+
+PROBLEMS = ("mixture", "pivot", "rotating", "collider")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem as it is compared.
+
+    Parameters
+    ----------
+    name : also the key of the published figures
+    problem : events and systematics
+    bins : equal bins of a score, the same for each approach that gives one
+    truths : where σ and coverage are evaluated, by label; the first is nominal
+    unit : what σ is counted in
+    draw : ``(key, n) → θ`` of experiments at random truths; by default from the priors
+    missing : value of features that stands for "not there"
+    """
+
+    name: str
+    problem: AbstractProblem
+    bins: int
+    truths: Mapping[str, Params] = field(default_factory=dict)
+    unit: str = "μ"
+    draw: Callable[[PRNGKeyArray, int], Mapping[str, Any]] | None = None
+    missing: float | None = None
+
+    @property
+    def scale(self) -> float:
+        """σ in ``unit`` for σ_μ = 1."""
+        return self.problem.poi_unit
+
+    def exact(self, params: Params) -> float | None:
+        """The exact limit on σ at ``params``, from the density; None where it is not known."""
+        problem = self.problem
+        return problem.uncertainty(problem.information(params)) if isinstance(problem, AbstractDensityProblem) else None
+
+    def optimal(self) -> float | None:
+        """σ at nominal of the exact classifier of the nominal densities in the case's bins; None where not known."""
+        counts: Callable[..., object] | None = getattr(self.problem, "classifier_counts", None)
+        if not isinstance(self.problem, AbstractDensityProblem) or counts is None:
+            return None
+        edges = np.linspace(0, 1, self.bins + 1)
+        matrix = self.problem.counts_information(lambda params: counts(edges, params))  # type: ignore[arg-type, return-value]
+        return self.problem.uncertainty(matrix)
+
+
+def shifted(problem: AbstractProblem, free: float) -> dict[str, Params]:
+    """Nominal, and each parameter shifted to either side: by its prior width, or by ``free`` where it has none."""
+    truths: dict[str, Params] = {"nominal": {}}
+    for s in problem.systematics:
+        size = 1.0 if isinstance(s.parameter.constraint, Gaussian) else free
+        truths |= {f"{s.name} = {side * size:+g}": {s.name: side * size} for side in (1, -1)}
+    return truths
+
+
+def cases(name: str) -> tuple[Case, ...]:
+    """The cases of a problem, by its name.
+
+    Raises
+    ------
+    InputError : for an unknown problem, with the nearest name
+    """
+    check_known([name], PROBLEMS, "compare", "problem")
+    match name:
+        case "mixture":
+            problems = [Mixture(benchmark=b) for b in range(5)]
+            unit = "signal events"
+            return tuple(Case(f"mixture {p.benchmark}", p, 10, shifted(p, 0.25), unit) for p in problems)
+        case "rotating":
+            problem = Rotating()
+            truths = {"z = π/4": {}, "z = π/2": {"z": theta_of(pi / 2)}, "z = 0": {"z": theta_of(0.0)}}
+            return (Case("rotating", problem, 100, truths),)
+        case "pivot":
+            return (Case("pivot", Pivot(), 20, shifted(Pivot(), 0.25)),)
+        case _:
+            events = Collider()
+            return (Case("collider", events, 25, shifted(events, 0.25), draw=draw_nuisances, missing=LAYOUT.missing),)

@@ -1,0 +1,291 @@
+"""The comparison told: one table and one page per problem, with the exact limits and the published figures beside ours."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from verax.check.score import score
+from verax.compare.approaches import Effort, Trial
+from verax.compare.cases import Case
+from verax.compare.published import PUBLISHED
+from verax.compare.spread import spread
+from verax.report import plots
+from verax.report.html import Section, render
+from verax.report.numbers import MISSING, number, with_error
+from verax.report.record import write_json
+from verax.report.style import COLOURS, SIGNAL, Style, canvas, drawing, heading, save
+from verax.report.tables import Table
+from verax.results import Coverage, Interval
+
+LEVEL = 0.6827
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is exactly known of a case, in its unit; None where it is not."""
+
+    exact: Mapping[str, float | None]
+    optimal: float | None
+
+
+def limits(case: Case) -> Limits:
+    """The exact limit at each truth, and the exact classifier's in the case's bins."""
+    return Limits({label: case.exact(params) for label, params in case.truths.items()}, case.optimal())
+
+
+def pooled(results: Iterable[Coverage]) -> Coverage:
+    """One coverage of several campaigns at the same level; width: mean of the medians."""
+    found = [c for c in results if c.n > 0]
+    n = sum(c.n for c in found)
+    failed = sum(c.failed for c in found)
+    if n == 0:
+        return Coverage(LEVEL, math.nan, math.nan, math.nan, math.nan, 0, failed)
+    level = found[0].level
+    fraction = sum(c.fraction * c.n for c in found) / n
+    error = math.sqrt(level * (1 - level) / n)
+    width = float(np.mean([c.width for c in found]))
+    width_error = math.sqrt(sum(c.width_error**2 for c in found)) / len(found)
+    return Coverage(level, fraction, error, width, width_error, n, failed)
+
+
+def of(trials: Sequence[Trial], case: Case, approach: str) -> list[Trial]:
+    """The trials of one approach on one case."""
+    return [t for t in trials if (t.case, t.approach) == (case.name, approach)]
+
+
+def names(trials: Sequence[Trial]) -> list[str]:
+    """The approaches that were tried, in order."""
+    return list(dict.fromkeys(t.approach for t in trials))
+
+
+def table(trials: Sequence[Trial], case: Case, known: Limits) -> Table:
+    """Uncertainty, its parts, coverage, width and cost of each approach; median over seeds and its spread."""
+    exact, published = (
+        known.exact["nominal" if "nominal" in known.exact else next(iter(known.exact))],
+        PUBLISHED.get(case.name, {}),
+    )
+    nuisances = [s.name for s in case.problem.systematics]
+    columns = ("Approach", f"σ, {case.unit}", "published", "σ / exact", "statistical", *nuisances)
+    columns += ("coverage, nominal", "coverage, worst truth", "width, nominal", "training, s")
+    rows = []
+
+    def paper(name: str) -> str:
+        return number(published[name][0], 2) if name in published else MISSING
+
+    for title, value, key in (
+        ("exact likelihood", exact, ""),
+        ("exact classifier, same bins", known.optimal, "optimal classifier"),
+    ):
+        if value is not None:
+            ratio = number(value / exact, 3) if exact else MISSING
+            rows.append((title, number(value, _places(value)), paper(key), ratio, *[MISSING] * (len(columns) - 4)))
+    for name in names(trials):
+        found = of(trials, case, name)
+        if not found:
+            continue
+        first = next(iter(case.truths))
+        middle, half = spread(t.total[first] for t in found)
+        covers = {label: pooled(t.coverage[label] for t in found) for label in case.truths}
+        worst = max(covers.values(), key=lambda c: abs(c.pull) if math.isfinite(c.pull) else -1)
+        rows.append(
+            (
+                name,
+                f"{number(middle, _places(middle))} ± {number(half, _places(middle))}",
+                paper(name),
+                number(middle / exact, 3) if exact else MISSING,
+                number(spread(t.statistical for t in found)[0], _places(middle)),
+                *(number(spread(t.shares[n] for t in found)[0], _places(middle)) for n in nuisances),
+                with_error(covers[first].fraction, covers[first].error),
+                with_error(worst.fraction, worst.error),
+                number(covers[first].width * case.scale, _places(middle)),
+                number(spread(t.seconds for t in found)[0], 1),
+            )
+        )
+    seeds = len({t.seed for t in trials})
+    source = "; ".join(sorted({source for _, source in published.values()}))
+    note = f"Median over {seeds} seed{'s' * (seeds > 1)} ± half the central 68 %. Interval at {LEVEL:.2%}."
+    return Table(case.name, columns, tuple(rows), note + (f" Published: {source}." if source else ""))
+
+
+def random_table(trials: Sequence[Trial], case: Case) -> Table:
+    """Coverage, width and the FAIR Universe score over experiments at truths drawn from the priors."""
+    rows = []
+    for name in names(trials):
+        found = [t for t in of(trials, case, name) if t.random is not None]
+        if not found:
+            continue
+        result = score(_joined([t.random for t in found if t.random]), np.concatenate([t.random_truth for t in found]))
+        rows.append(
+            (
+                name,
+                str(result.n),
+                str(result.failed),
+                with_error(result.coverage, result.error),
+                number(result.width, 3),
+                number(result.score, 3),
+            )
+        )
+    columns = ("Approach", "experiments", "failed", "coverage", "mean width, μ", "score")
+    note = "μ ~ U(0.1, 3), constrained parameters from their priors, global observables at nominal; score: arXiv:2410.02867."
+    return Table(f"{case.name}: truths drawn at random", columns, tuple(rows), note)
+
+
+def _joined(intervals: Sequence[Interval]) -> Interval:
+    first = intervals[0]
+    arrays = (np.concatenate([getattr(i, k) for i in intervals]) for k in ("value", "low", "high", "status"))
+    return Interval(first.name, first.level, *arrays)
+
+
+def concerns(trials: Sequence[Trial], case: Case) -> tuple[str, ...]:
+    """What must be said of an approach: intervals that do not cover, failed intervals, training that went wrong."""
+    said = []
+    for name in names(trials):
+        found = of(trials, case, name)
+        for label in case.truths:
+            c = pooled(t.coverage[label] for t in found)
+            if c.n and abs(c.pull) > 3:
+                how = "under" if c.fraction < c.level else "over"
+                said.append(
+                    f"{case.name}, {name}: {how}-covers at {label}: {with_error(c.fraction, c.error)} for {c.level:.4g}"
+                )
+            if c.failed:
+                said.append(f"{case.name}, {name}: {c.failed} of {c.failed + c.n} intervals failed at {label}")
+        said += [f"{case.name}, {name}, seed {t.seed}: {t.problem}" for t in found if t.problem]
+    return tuple(said)
+
+
+def _places(value: float) -> int:
+    """Decimals of four significant digits."""
+    return max(0, 3 - math.floor(math.log10(abs(value)))) if value and math.isfinite(value) else 2
+
+
+# -------------------------------------------------------------------------------------------------------------- figures
+
+
+@drawing()
+def uncertainty(trials: Sequence[Trial], case: Case, known: Limits, *, style: Style) -> Figure:
+    """σ of each approach at each truth: a point a seed, a bar at the median, the exact limit, published figures."""
+    labels, tried = list(case.truths), names(trials)
+    figure = canvas(max(6.4, 2.2 + 1.35 * len(labels)), 5.0)
+    axes = figure.subplots()
+    offsets = np.linspace(-0.3, 0.3, len(tried)) if len(tried) > 1 else np.zeros(1)
+    top = 0.0
+    for k, name in enumerate(tried):
+        for x, label in enumerate(labels):
+            values = [t.total[label] for t in of(trials, case, name)]
+            if not values:
+                continue
+            top = max(top, *values)
+            axes.plot([x + offsets[k]] * len(values), values, "o", ms=3.5, color=COLOURS[k], alpha=0.6, mew=0)
+            axes.hlines(np.median(values), x + offsets[k] - 0.07, x + offsets[k] + 0.07, color=COLOURS[k], lw=2.5)
+            paper = PUBLISHED.get(case.name, {}).get(name)
+            if paper and x == 0:
+                axes.plot(x + offsets[k], paper[0], "D", ms=6, mfc="none", mec=COLOURS[k], mew=1.3)
+                top = max(top, paper[0])
+    for x, label in enumerate(labels):
+        if (value := known.exact.get(label)) is not None:
+            axes.hlines(value, x - 0.45, x + 0.45, color="black", lw=1.2, ls=(0, (4, 2)))
+    handles = [Line2D([], [], color=COLOURS[k], lw=2.5, marker="o", ms=4, label=n) for k, n in enumerate(tried)]
+    if any(v is not None for v in known.exact.values()):
+        handles.append(Line2D([], [], color="black", lw=1.2, ls=(0, (4, 2)), label="exact limit"))
+    if set(PUBLISHED.get(case.name, {})) & set(tried):
+        handles.append(Line2D([], [], ls="", marker="D", mfc="none", mec="0.2", label="published"))
+    axes.legend(handles=handles, ncols=3, loc="upper left")
+    axes.set_xlim(-0.6, len(labels) - 0.4)
+    axes.set_ylim(0, 1.38 * top)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.tick_params(axis="x", which="minor", bottom=False, top=False)
+    axes.set_xlabel("Truth")
+    axes.set_ylabel(f"Expected σ [{case.unit}]")
+    heading(axes, style, channel=case.name)
+    return figure
+
+
+@drawing()
+def distributions(trials: Sequence[Trial], case: Case, *, style: Style) -> Figure:
+    """Distributions of the summary, signal and background, at nominal and at the shifted truths; first seed of each."""
+    tried = names(trials)
+    figure = canvas(3.1 * len(tried) + 0.8, 4.4)
+    grid = np.atleast_1d(figure.subplots(1, len(tried), sharey=True))
+    signal = np.isin(case.problem.processes, case.problem.signal)
+    dashes = ("-", (0, (4, 2)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (6, 2)))
+    shown = list(case.truths)[:3]
+    for axes, name in zip(grid, tried, strict=True):
+        for i, label in enumerate(shown):
+            histogram = np.asarray(of(trials, case, name)[0].histograms[label])
+            edges = np.arange(histogram.shape[1] + 1)
+            for mask, colour in ((signal, SIGNAL), (~signal, COLOURS[0])):
+                share = histogram[mask].sum(axis=0) / histogram[mask].sum()
+                axes.stairs(share, edges, color=colour, ls=dashes[i], lw=1.5)
+        axes.set_title(name, fontsize=12, loc="right")
+        axes.set_xlabel("Bin of the summary")
+        axes.set_xlim(0, len(edges) - 1)
+        axes.set_yscale("log")
+    low, high = grid[0].get_ylim()
+    grid[0].set_ylim(max(low, 1e-4), high * 30)
+    grid[0].set_ylabel("Share of events")
+    handles = [Line2D([], [], color=c, lw=1.5, label=n) for n, c in (("signal", SIGNAL), ("background", COLOURS[0]))]
+    handles += [Line2D([], [], color="0.3", ls=dashes[i], lw=1.5, label=label) for i, label in enumerate(shown)]
+    grid[0].legend(handles=handles, loc="upper left", fontsize=9.5)
+    heading(grid[0], style, channel=case.name)
+    return figure
+
+
+# ----------------------------------------------------------------------------------------------------------------- page
+
+
+def write(
+    folder: Path, cases: Sequence[Case], trials: Sequence[Trial], effort: Effort, note: str = ""
+) -> tuple[Table, ...]:
+    """comparison.html, comparison.json and figures/ of a finished comparison; returns its tables."""
+    figures = folder / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    style = Style(text="Simulation")
+    sections, shown, content = [], [], {}
+    for case in cases:
+        mine, known = [t for t in trials if t.case == case.name], limits(case)
+        one = [table(mine, case, known)]
+        if any(t.random is not None for t in mine):
+            one.append(random_table(mine, case))
+        drawn: dict[str, tuple[str, Callable[[], Figure]]] = {
+            "uncertainty": (
+                "Expected uncertainty at each truth, around which the templates are made; points are seeds.",
+                lambda mine=mine, case=case, known=known: uncertainty(mine, case, known, style=style),  # type: ignore[misc]
+            ),
+            "distributions": (
+                "The summary at nominal and shifted truths, each distribution normalised to one.",
+                lambda mine=mine, case=case: distributions(mine, case, style=style),  # type: ignore[misc]
+            ),
+        }
+        for name in names(mine):
+            covers = {k: pooled(t.coverage[k] for t in of(mine, case, name)) for k in case.truths}
+            drawn[f"coverage {name}"] = (
+                f"Coverage of {name} where events come from the simulation at each truth.",
+                lambda covers=covers, name=name: plots.coverage(covers, style=Style(text=name)),  # type: ignore[misc]
+            )
+        pictures = []
+        for key, (caption, draw) in drawn.items():
+            file = f"{case.name} {key}".replace(" ", "_")
+            save(draw(), figures, file)
+            pictures.append((figures / f"{file}.png", caption))
+        sections.append(
+            Section(case.name, (type(case.problem).__doc__ or "").split("\n")[0], pictures, one, concerns(mine, case))
+        )
+        shown += one
+        content[case.name] = {"limits": known, "trials": mine, "concerns": concerns(mine, case)}
+    lead = [
+        f"{len(names(trials))} approaches, {len({t.seed for t in trials})} seeds, {effort.events} events of each process."
+    ]
+    lead += [note] if note else []
+    (folder / "comparison.html").write_text(
+        render("Networks that live with systematics", lead, sections), encoding="utf-8"
+    )
+    results: dict[str, Any] = {"effort": effort, "cases": content}
+    write_json(folder / "comparison.json", results)
+    return tuple(shown)

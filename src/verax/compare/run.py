@@ -1,0 +1,58 @@
+"""A comparison from a problem's name, or an analysis file, to its page."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from verax.compare import analysis, page
+from verax.compare.approaches import QUICK, Effort, compare
+from verax.compare.cases import PROBLEMS, cases
+from verax.errors import check_known
+from verax.report.tables import Table
+from verax.store import Progress
+
+EFFORTS = {
+    "mixture": Effort(),
+    "pivot": Effort(),
+    "rotating": Effort(),
+    "collider": Effort(events=50_000, evaluation=50_000, epochs=30, experiments=350),
+}
+"""Work on each problem, such that the table of all approaches and seeds takes less than half an hour on two cores."""
+
+
+def approaches(
+    problem: str,
+    folder: Path,
+    *,
+    seeds: int = 5,
+    seed: int = 1,
+    names: Sequence[str] | None = None,
+    quick: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Table, ...]:
+    """Compare approaches on a problem of :mod:`verax.simulate`, or on an analysis file; writes the page to ``folder``.
+
+    Parameters
+    ----------
+    names : of the approaches (default: all)
+    quick : one seed and few events: to see how it looks, not to judge
+
+    Raises
+    ------
+    InputError : for an unknown problem or approach (nearest name given)
+    """
+    if quick:
+        seeds = 1
+    if problem.endswith((".yaml", ".yml")):
+        return analysis.compare(
+            Path(problem), folder, seeds=seeds, seed=seed, names=names, quick=quick, progress=progress
+        )
+    check_known([problem], PROBLEMS, "compare approaches", "problem")
+    effort = EFFORTS[problem]
+    if quick:
+        effort = replace(QUICK, experiments=min(QUICK.experiments, effort.experiments))
+    chosen = cases(problem)
+    options = {"approaches": names} if names else {}
+    trials = compare(folder, chosen, seeds=seeds, seed=seed, effort=effort, progress=progress, **options)
+    note = "A quick look: one seed, few events; not to judge by." if quick else ""
+    return page.write(folder, chosen, trials, effort, note)

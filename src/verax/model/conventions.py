@@ -1,0 +1,19 @@
+"""Names of the groups that a likelihood forms by itself, and of the conventions for simulation statistics."""
+
+from verax.errors import check_known
+
+FLOATING = "floating normalisations"
+SIMULATION = "simulation statistics"
+UNCORRELATED = "uncorrelated shapes"
+CONVENTIONS = ("histfactory", "combine")
+
+
+def scaled_errors(convention: str) -> bool:
+    """Whether the simulation's errors follow the processes' normalisations, by the convention's name.
+
+    Raises
+    ------
+    InputError : an unknown convention
+    """
+    check_known([convention], CONVENTIONS, "simulation statistics", "convention")
+    return convention == "combine"

@@ -1,0 +1,220 @@
+"""Value and gradient of a binned likelihood for many data sets at once, as matrix products.
+
+The last axis of every array is the *lane*: a data set with parameter values of its own. The logarithm of an interpolated
+factor is a sum over systematics once each is written in a basis of functions of its α: Chebyshev polynomials inside
+[−1, 1] and |α| outside. So the rates of all lanes, and the way back to the gradient, take three matrix products each.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy.special import gammaln
+
+from verax.arrays import Array
+from verax.model.binned import BinnedLikelihood
+from verax.model.constraint import HALF_LOG_2PI
+from verax.model.interpolate import code1, code4
+from verax.model.poisson import positive_rate, profiled_gamma
+from verax.parameters import Gaussian
+
+PRECISION = 1e-12
+"""Chebyshev coefficients of the logarithm of a factor are left out below this."""
+
+DEGREE = 24
+"""No polynomial has a higher degree."""
+
+
+class LaneLikelihood(eqx.Module):
+    """−log L and its gradient over lanes, but for terms that depend on the data alone.
+
+    Parameters are in the order ``order``: normalisation factors, systematics that only change shapes, those that do
+    both, those that are only factors, those without any effect; so that each kind is a slice. Bins are padded to a
+    grid of channels and slots; processes p, channels c, slots m.
+
+    Parameters
+    ----------
+    additive : [p·c·m, 2·systematic], odd parts and then even parts
+    logarithms : [p·c, basis·systematic], of the factors
+    centre, stiffness : [parameter], Gaussian constraints: column of the observed value, 1/width² (0 without one)
+    """
+
+    nominal: Float[Array, "cell 1"]
+    additive: Float[Array, "cell shapes"]
+    additive_back: Float[Array, "shapes cell"]
+    logarithms: Float[Array, "group basis"]
+    logarithms_back: Float[Array, "basis group"]
+    member: Float[Array, "free group 1"]
+    stiffness: Float[Array, "parameter 1"]
+    width: Float[Array, "channel slot 1"]
+    floor: Float[Array, "channel slot 1"]
+    edge: float = eqx.field(static=True)
+    degree: int = eqx.field(static=True)
+    shapes: tuple[int, int] = eqx.field(static=True)
+    factors: tuple[int, int] = eqx.field(static=True)
+    grid: tuple[int, int, int] = eqx.field(static=True)
+    shape_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True)
+
+    def value_and_slope(
+        self,
+        theta: Float[Array, "parameter lane"],
+        counts: Float[Array, "channel slot lane"],
+        auxiliary: Float[Array, "channel slot lane"],
+        observed: Float[Array, "parameter lane"],
+    ) -> tuple[Float[Array, " lane"], Float[Array, "parameter lane"]]:
+        """−log L up to a constant of each data set, and its gradient; ``observed`` is where each constraint peaks."""
+        processes, channels, slots = self.grid
+        free, lanes = self.member.shape[0], theta.shape[1]
+        by_shape, by_factor = theta[slice(*self.shapes)], theta[slice(*self.factors)]
+        even, even1, _ = self.shape_code(by_shape)
+        shape = self.nominal + self.additive @ jnp.concatenate([by_shape, even])
+        basis, basis1 = _basis(by_factor, self.edge, self.degree)
+        factor = jnp.exp(self.logarithms @ basis.reshape(-1, lanes))
+        each = [jnp.where(self.member[i] > 0, theta[i], 1.0) for i in range(free)]
+        full = _product(each, factor)
+        shape = shape.reshape(processes, channels, slots, lanes)
+        wide = full.reshape(processes, channels, 1, lanes)
+        rate, rate1, _ = positive_rate((shape * wide).sum(0), self.floor)
+        fluctuates = self.width > 0
+        gamma = profiled_gamma(rate, 0.0, counts, auxiliary, self.width)
+        mean = gamma * rate
+        log_mean = jnp.log(jnp.where(mean > 0, mean, 1.0))
+        value = (mean - jnp.where(counts > 0, counts * log_mean, 0.0)).sum((0, 1))
+        pull = (gamma - auxiliary) / jnp.where(fluctuates, self.width, 1.0)
+        value += jnp.where(fluctuates, 0.5 * pull**2, 0.0).sum((0, 1))
+        gap = theta - observed
+        tension = self.stiffness * gap
+        value += 0.5 * (tension * gap).sum(0)
+
+        slope = (gamma - counts / rate) * rate1
+        back = self.additive_back @ (wide * slope).reshape(-1, lanes)
+        half = len(by_shape)
+        to_shape = back[:half] + even1 * back[half:]
+        sums = (shape * slope).sum(2).reshape(-1, lanes)
+        to_factor = (self.logarithms_back @ (sums * full)).reshape(basis1.shape)
+        gradient: Any = jnp.asarray(tension)
+        gradient = gradient.at[slice(*self.shapes)].add(to_shape)
+        gradient = gradient.at[slice(*self.factors)].add((to_factor * basis1).sum(0))
+        if free:
+            others = [_product(each[:i] + each[i + 1 :], factor) for i in range(free)]
+            to_free = jnp.stack([(self.member[i] * sums * others[i]).sum(0) for i in range(free)])
+            gradient = gradient.at[:free].add(to_free)
+        return value, gradient
+
+
+def _product(each: Sequence[Array], start: Array) -> Array:
+    for x in each:
+        start = start * x
+    return start
+
+
+def _basis(alpha: Array, edge: float, degree: int) -> tuple[Array, Array]:
+    """[function, systematic, lane]: T₁ … T_degree inside [−edge, edge], less their value at 0, and α, −α beyond; slopes."""
+    inside = jnp.abs(alpha) <= edge
+    x = jnp.where(inside, alpha, 0.0)
+    one = jnp.where(inside, 1.0, 0.0)
+    value, slope = [one, x], [jnp.zeros_like(x), one]
+    for _ in range(2, degree + 1):
+        slope.append(2 * x * slope[-1] + 2 * value[-1] - slope[-2])
+        value.append(2 * x * value[-1] - value[-2])
+    at_zero = [0.0, -1.0, 0.0, 1.0]
+    value = [v - at_zero[(n - 1) % 4] * one if n % 2 == 0 else v for n, v in enumerate(value)]
+    above, below = alpha > edge, alpha < -edge
+    value += [jnp.where(above, alpha, 0.0), jnp.where(below, -alpha, 0.0)]
+    slope += [jnp.where(above, 1.0, 0.0), jnp.where(below, -1.0, 0.0)]
+    return jnp.stack(value[1:]), jnp.stack(slope[1:])
+
+
+def lane_likelihood(model: BinnedLikelihood) -> tuple[LaneLikelihood, np.ndarray] | None:
+    """The likelihood over lanes and the order of its parameters (positions in ``model.parameters``).
+
+    None where the derivation does not hold: Combine's convention, a γ for some processes only, factors of single cells,
+    constraints that are not Gaussian, factors that touch zero or are not smooth enough. Nor without any systematics:
+    there is nothing to gain then.
+    """
+    plain = all(p.constraint is None or isinstance(p.constraint, Gaussian) for p in model.parameters)
+    if (
+        not len(model.odd)
+        or model.scaled
+        or model.subset
+        or model.n_cells
+        or not plain
+        or model.factor_code not in (code1, code4)
+    ):
+        return None
+    log_up, log_down = np.asarray(model.log_up), np.asarray(model.log_down)
+    acts = [(np.asarray(model.odd) != 0) | (np.asarray(model.even) != 0), (log_up != 0) | (log_down != 0)]
+    shaped, scaled = (a.any(axis=(1, 2)) for a in acts)
+    kind = np.select([shaped & ~scaled, shaped, scaled], [0, 1, 2], 3)
+    systematics = np.argsort(kind, kind="stable")
+    first = model.n_free + np.concatenate([[0], np.cumsum(np.bincount(kind, minlength=4))])
+    shapes, factors = (int(first[0]), int(first[2])), (int(first[1]), int(first[3]))
+    chosen = systematics[factors[0] - model.n_free : factors[1] - model.n_free]
+    logarithms = _coefficients(model, chosen)
+    if logarithms is None:
+        return None
+    layout = model.layout
+    slots, channels, processes = max(layout.bins), len(layout.bins), len(model.processes)
+
+    def grid(values: Array, fill: float = 0.0) -> np.ndarray:
+        padded = np.full((*np.shape(values)[:-1], channels, slots), fill)
+        padded[..., layout.channel, layout.slot] = values
+        return padded
+
+    moved = systematics[shapes[0] - model.n_free : shapes[1] - model.n_free]
+    both = np.concatenate([np.asarray(model.odd)[moved], np.asarray(model.even)[moved]])
+    additive = grid(both).reshape(len(both), processes * channels * slots)
+    order = np.concatenate([np.arange(model.n_free), model.n_free + systematics])
+    width = [p.constraint.width if isinstance(p.constraint, Gaussian) else np.inf for p in model.parameters]
+    basis = logarithms.reshape(-1, processes * channels)
+    terms = LaneLikelihood(
+        nominal=grid(np.asarray(model.nominal)).reshape(-1, 1),
+        additive=np.ascontiguousarray(additive.T),
+        additive_back=additive,
+        logarithms=np.ascontiguousarray(basis.T),
+        logarithms_back=basis,
+        member=np.asarray(model.member).reshape(model.n_free, -1, 1),
+        stiffness=(1 / np.array(width)[order] ** 2)[:, None],
+        width=grid(np.asarray(model.width))[:, :, None],
+        floor=grid(np.asarray(model.floor), 1e-100)[:, :, None],
+        edge=1.0 if model.factor_code is code4 else 0.0,
+        degree=len(logarithms) - 2,
+        shapes=shapes,
+        factors=factors,
+        grid=(processes, channels, slots),
+        shape_code=model.shape_code,
+    )
+    return terms, order
+
+
+def _coefficients(model: BinnedLikelihood, chosen: np.ndarray) -> np.ndarray | None:
+    """[function, systematic, process, channel]: the logarithm of each factor in the functions of the basis."""
+    log_up, log_down = np.asarray(model.log_up)[chosen], np.asarray(model.log_down)[chosen]
+    outside = np.stack([log_up, log_down])
+    if model.factor_code is code1:
+        return np.concatenate([-log_down[None], outside])
+    powers = np.asarray(model.coefficients)[:, chosen]
+    node = np.cos(np.pi * (np.arange(2 * DEGREE) + 0.5) / (2 * DEGREE))
+    # einsum and not a product of matrices: threads of BLAS that wait for work cost more than these few numbers.
+    factor = 1 + np.einsum("nk,k...->n...", node[:, None] ** np.arange(1, 7), powers)
+    if (factor <= 0).any():
+        return None
+    polynomials = np.polynomial.chebyshev.chebvander(node, DEGREE)[:, 1:]
+    found = np.einsum("nd,n...->d...", polynomials, np.log(factor)) / DEGREE  # orthogonal over these nodes
+    size = abs(found).reshape(DEGREE, -1).max(axis=1, initial=0.0)
+    if size[-1] > PRECISION:
+        return None
+    degree = max(int(np.flatnonzero(size > PRECISION)[-1:].sum()) + 1, 2)
+    return np.concatenate([found[:degree], outside])
+
+
+def lane_constant(model: BinnedLikelihood, counts: Float[np.ndarray, "lane bin"]) -> Float[np.ndarray, " lane"]:
+    """What :meth:`LaneLikelihood.value_and_slope` leaves out of −log L."""
+    gaussian = [np.log(p.constraint.width) for p in model.parameters if isinstance(p.constraint, Gaussian)]
+    width = np.asarray(model.width)
+    gaussian += list(np.log(width[width > 0]))
+    rest = float(np.sum(gaussian)) + HALF_LOG_2PI * len(gaussian) - float(model.offset)
+    return np.asarray(gammaln(counts + 1).sum(1) + rest)

@@ -1,0 +1,105 @@
+"""Collider events: pp → H→ττ, Z→ττ, top pairs and dibosons with a lepton and a hadronic tau, at 13 TeV.
+
+A parametric simulation with the columns, thresholds, yields and nuisance parameters of the FAIR Universe HiggsML
+Uncertainty Challenge (arXiv:2410.02867), made for studies of coverage: fast, and complete in what the six systematics
+act on. Its numbers were set by summary statistics of the published sample; no event of that sample is in it.
+"""
+
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Float, PRNGKeyArray, UInt32
+
+from verax.arrays import Array
+from verax.events import Events
+from verax.simulate.collider_detector import Activity, measured
+from verax.simulate.collider_processes import Hard, Resonance, WPair, accepted, made
+from verax.simulate.collider_random import words_of
+from verax.simulate.problem import AbstractProblem
+from verax.systematics.effect import Systematic
+from verax.systematics.fair_universe import PROCESSES, systematics
+from verax.systematics.kinematics import FAIR_UNIVERSE, derive
+from verax.systematics.post_selection import post_selection
+
+LAYOUT = FAIR_UNIVERSE
+
+FEATURES = (*LAYOUT.measured, *LAYOUT.recomputed)
+
+YIELDS = (1_038.6, 1_003_219.0, 40_906.0, 6_269.0)
+"""Expected events at 10 fb⁻¹ of H→ττ, Z→ττ, top pairs and dibosons (arXiv:2410.02867), thresholds as published."""
+
+HARD: dict[str, Resonance | WPair] = {
+    "htautau": Resonance(125.1, 0.004, 125.0, 125.2, 36.0, 1.95, 1.2),
+    "ztautau": Resonance(91.19, 2.495, 60.0, 120.0, 10.0, 1.8, 1.9),
+    "ttbar": WPair(True, 150.0, 3.0, 30.0, 0.9, 0.8),
+    "diboson": WPair(False, 50.0, 2.0, 20.0, 1.3, 0.8),
+}
+"""How each process starts: masses and widths from the Particle Data Group, spectra in GeV."""
+
+SOFT = {
+    "htautau": Activity((0.25, 0.5, 0.35), forward=0.15, share=0.9, unclustered=5.0, noise=7.0),
+    "ztautau": Activity((0.13, 0.4, 0.3), noise=7.0),
+    "ttbar": Activity((0.35, 0.5, 0.4), unclustered=8.0, noise=8.0),
+    "diboson": Activity((0.2, 0.4, 0.3)),
+}
+"""What comes with it."""
+
+
+BLOCK = 1 << 13  # events at a time
+
+
+class Collider(AbstractProblem):
+    """Signal strength of H→ττ beside Z→ττ, top pairs and dibosons."""
+
+    features: tuple[str, ...] = eqx.field(default=FEATURES, static=True)
+    processes: tuple[str, ...] = eqx.field(default=PROCESSES, static=True)
+    signal: tuple[str, ...] = eqx.field(default=PROCESSES[:1], static=True)
+    yields: tuple[float, ...] = eqx.field(default=YIELDS, static=True)
+    systematics: tuple[Systematic, ...] = eqx.field(default_factory=systematics)
+
+    def nominal(self, key: PRNGKeyArray, n: int) -> Events:
+        """``n`` events of each process at the nominal parameters, weighted to its expected yield. Works under ``jit``."""
+        return _nominal(key, n)
+
+    def select(self, events: Events) -> Events:
+        """The challenge's thresholds, again after a shift: tau 26, lepton 20, jets 26 GeV."""
+        kept, passed = post_selection(events, LAYOUT)
+        return kept.reweight(passed.astype(jnp.float32))
+
+
+@eqx.filter_jit
+def _nominal(key: PRNGKeyArray, n: int) -> Events:
+    block = min(BLOCK, n)
+    blocks = -(-n // block)
+    keys = jax.random.split(key, len(PROCESSES) + 2)
+    parts = []
+    for k, name in zip(keys[2:], PROCESSES, strict=True):
+        words, hard = words_of(k), HARD[name]
+        index = jnp.pad(accepted(words, hard, n), (0, blocks * block - n)).reshape(blocks, block)
+        parts.append(lax.map(partial(made, words, hard), index))
+    together = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
+    soft = jax.tree.map(lambda *a: jnp.repeat(jnp.asarray(a, jnp.float32), blocks), *(SOFT[p] for p in PROCESSES))
+    index = jnp.arange(len(together.rapidity) * block, dtype=jnp.uint32).reshape(-1, block)
+    x = lax.map(partial(_table, words_of(keys[0])), (index, together, soft))
+    x = x.reshape(len(PROCESSES), blocks * block, len(FEATURES))[:, :n].reshape(-1, len(FEATURES))
+    return Events(
+        x,
+        jnp.repeat(jnp.asarray(np.asarray(YIELDS) / n, jnp.float32), n),
+        jnp.repeat(jnp.arange(len(PROCESSES), dtype=jnp.int32), n),
+        jax.random.bits(keys[1], (), jnp.uint32) + jnp.arange(len(x), dtype=jnp.uint32),
+        FEATURES,
+        PROCESSES,
+    )
+
+
+def _table(words: UInt32[Array, "2"], block: tuple[jax.Array, Hard, Activity]) -> Float[Array, "event column"]:
+    """All columns of one block of events: so many that they stay in the cache."""
+    index, hard, activity = block
+    values = measured(words, index, hard, activity, LAYOUT)
+    zero = jnp.zeros(index.shape, jnp.float32)
+    x = jnp.stack([values.get(name, zero) for name in FEATURES], axis=1)
+    return derive(Events(x, zero, zero.astype(jnp.int32), index, FEATURES, PROCESSES), LAYOUT).x

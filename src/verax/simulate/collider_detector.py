@@ -1,0 +1,146 @@
+"""Jets, missing transverse momentum and the table's columns, around the hard process."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Int, UInt32
+
+from verax.arrays import Array, Scalar
+from verax.simulate.collider_decays import EventArray
+from verax.simulate.collider_processes import JET, Hard, falling
+from verax.simulate.collider_random import normal, uniform
+from verax.systematics.kinematics import Layout
+
+JET_ETA = 4.7
+
+
+class Activity(NamedTuple):
+    """Jets and soft activity beside the hard process.
+
+    Parameters
+    ----------
+    extra : probability of a jet of initial-state radiation beside the one that balances all, and of each further one
+        if there is the one before
+    hardness, power : their p_T beyond ``SOFTEST`` falls as ``falling`` (GeV)
+    forward : probability that the first one and the balancing one are the tagging jets of vector-boson fusion
+    spread : standard deviation of the jets' η around half the system's rapidity
+    share : part of what is left to balance that the balancing jet has
+    unclustered : transverse momentum of what is in no jet, per component (GeV)
+    noise : resolution of the missing transverse momentum's soft term, per component (GeV)
+    tail : its length goes as (−2 ln u)^tail; 0.5 is a Gaussian, more has longer tails
+    """
+
+    extra: tuple[Scalar, ...]
+    hardness: Scalar = 22.0
+    power: Scalar = 2.0
+    forward: Scalar = 0.0
+    spread: Scalar = 1.9
+    share: Scalar = 0.8
+    unclustered: Scalar = 6.0
+    noise: Scalar = 7.0
+    tail: Scalar = 0.6
+
+
+HARDEST = 2000.0  # GeV; the recoil beside a jet at the kinematic limit is no event that anyone looks at
+SOFTEST = 18.0  # GeV, of the radiated jets: below the threshold by more than the resolution
+TAGGING = (2.3, 0.9)  # mean and spread of |η| of tagging jets
+
+
+def measured(
+    words: UInt32[Array, "2"], index: UInt32[Array, " event"], hard: Hard, activity: Activity, layout: Layout
+) -> dict[str, EventArray]:
+    """The measured columns of the layout: jets above their threshold, missing E_T, all turned by a random azimuth."""
+    numbers = 11 + 4 * len(activity.extra)
+    u = iter(uniform(words, index, numbers))
+    turn = 2 * np.pi * next(u)
+    noise = activity.noise * (-2 * jnp.log(next(u))) ** activity.tail
+    angle = 2 * np.pi * next(u)
+    jets, (unseen_x, unseen_y) = _jets(u, hard, activity)
+    met_x = hard.met_x - unseen_x + noise * jnp.cos(angle)
+    met_y = hard.met_y - unseen_y + noise * jnp.sin(angle)
+
+    pt = jnp.stack([jet[0] for jet in jets])
+    count = (pt > 0).sum(0)
+    lead = jnp.argmax(pt, axis=0)
+    rest = jnp.where(jnp.arange(len(jets))[:, None] == lead, 0, pt)
+    second = jnp.argmax(rest, axis=0)
+
+    def listed(which: Int[Array, " event"], rank: int) -> list[jax.Array]:
+        at = jnp.arange(len(jets))[:, None] == which
+        values: list[EventArray] = [jnp.where(at, jnp.stack([jet[i] for jet in jets]), 0).sum(0) for i in range(3)]
+        values[2] = wrapped(values[2] + turn)
+        return [jnp.where(count > rank, value, layout.missing) for value in values]
+
+    values = (
+        *(hard.lepton_pt, hard.lepton_eta, wrapped(hard.lepton_phi + turn)),
+        *(hard.tau_pt, hard.tau_eta, wrapped(hard.tau_phi + turn)),
+        *listed(lead, 0),
+        *listed(second, 1),
+        jnp.sqrt(met_x**2 + met_y**2),
+        wrapped(jnp.arctan2(met_y, met_x) + turn),
+        count.astype(jnp.float32),
+        pt.sum(0),
+    )
+    return dict(zip(layout.measured, values, strict=True))
+
+
+def wrapped(phi: EventArray) -> EventArray:
+    """The angle in [−π, π]."""
+    return phi - 2 * np.pi * jnp.round(phi / (2 * np.pi))
+
+
+Jet = tuple[EventArray, EventArray, EventArray]
+
+
+def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list[Jet], tuple[EventArray, EventArray]]:
+    """Jets as measured (p_T, η, φ), p_T = 0 for those that are not seen; and the sum of measured − true momenta.
+
+    The radiated jets and the one that balances them and the hard process add up to nothing but what is unclustered.
+    """
+    kind = next(u)
+    tag = kind < activity.forward
+    side = jnp.where(kind < activity.forward / 2, 1.0, -1.0)
+    centre = hard.rapidity / 2
+    x, y = (
+        hard.recoil_x + activity.unclustered * normal(next(u)),
+        hard.recoil_y + activity.unclustered * normal(next(u)),
+    )
+    jets: list[Jet] = [
+        (hard.first_pt, hard.first_eta, hard.first_phi),
+        (hard.second_pt, hard.second_eta, hard.second_phi),
+    ]
+    before = jnp.ones_like(tag)
+    for slot, probability in enumerate(activity.extra):
+        v = next(u)
+        exists = before & (v < probability)
+        v = v / probability
+        if slot == 0:
+            exists, v = exists | tag, jnp.where(tag, kind / jnp.maximum(activity.forward, 1e-6), v)
+        pt = SOFTEST + jnp.minimum(falling(1 - v, activity.hardness, activity.power), HARDEST)
+        before = exists
+        pt = jnp.where(exists, pt, 0)
+        z = normal(next(u))
+        eta = centre + activity.spread * z
+        if slot == 0:
+            eta = jnp.where(tag, side * (TAGGING[0] + TAGGING[1] * z), eta)
+        phi = 2 * np.pi * next(u)
+        x, y = x + pt * jnp.cos(phi), y + pt * jnp.sin(phi)
+        jets.append((pt, eta, phi))
+    z = normal(next(u))
+    eta = jnp.where(tag, -side * (TAGGING[0] + TAGGING[1] * z), centre + activity.spread * z)
+    jets.append((activity.share * jnp.sqrt(x**2 + y**2), eta, jnp.arctan2(-y, -x)))
+
+    seen: list[Jet] = []
+    dx: EventArray = 0 * x
+    dy: EventArray = 0 * x
+    for true, eta_jet, phi_jet in jets:
+        resolution = jnp.sqrt(0.6 / jnp.maximum(true, 1.0) + 0.05**2)  # 0.8/√p_T and 5 %, of a typical calorimeter
+        smeared = true * jnp.maximum(1 + resolution * normal(next(u)), 0.2)
+        visible = (smeared > JET) & (jnp.abs(eta_jet) < JET_ETA)
+        change = jnp.where(visible, smeared - true, 0)
+        dx, dy = dx + change * jnp.cos(phi_jet), dy + change * jnp.sin(phi_jet)
+        seen.append((jnp.where(visible, smeared, 0), eta_jet, phi_jet))
+    return seen, (dx, dy)
