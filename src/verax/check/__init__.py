@@ -11,6 +11,8 @@ reliability    of the events with predicted probability p, is the fraction p sig
 ``reliability_sums`` of each chunk add up, and ``diagram`` of their sum is the ``Reliability`` of all events.
 """
 
+from verax.check.classwise import Classwise as Classwise
+from verax.check.classwise import classwise as classwise
 from verax.check.coverage import coverage as coverage
 from verax.check.distance import kolmogorov_smirnov as kolmogorov_smirnov
 from verax.check.reliability import Reliability as Reliability

@@ -1,0 +1,182 @@
+"""Conformal classifiers around any model, with the verbs fit, conformalize and predict_set."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from verax.calibrate.classification import aps, at_label, lac, raps, sets
+from verax.calibrate.conformal import Quantile
+from verax.calibrate.keeper import Conformal
+from verax.calibrate.model import probabilities
+from verax.calibrate.mondrian import Mondrian
+from verax.calibrate.shift import Shifted, label_shift
+from verax.errors import InputError, check_known
+from verax.results import FloatArray
+
+SCORES = ("lac", "aps", "raps")
+
+
+@dataclass(frozen=True)
+class PredictionSets:
+    """Sets of classes at a level: ``member[event, class]`` is true for the classes of each set."""
+
+    level: float
+    classes: tuple[Any, ...]
+    member: Bool[np.ndarray, "event class"]
+
+    @property
+    def size(self) -> Int[np.ndarray, " event"]:
+        """Number of classes of each set; a set may be empty."""
+        return np.asarray(self.member.sum(1))
+
+    def holds(self, label: Shaped[np.ndarray, " event"]) -> Bool[np.ndarray, " event"]:
+        """Whether each set holds the true class."""
+        return self.member[np.arange(len(label)), position(label, np.asarray(self.classes))]
+
+
+class SplitConformalClassifier(Conformal):
+    """Prediction sets by split conformal classification.
+
+    Parameters
+    ----------
+    estimator : model with ``fit`` and ``predict_proba``, or a callable that returns probabilities of each class
+    confidence_level : asked coverage
+    conformity_score : "lac", "aps" or "raps"
+    randomised : draw the uniform numbers of APS and RAPS, with which they cover exactly; without, they cover more
+    penalty, free : of RAPS: cost of each class beyond the ``free`` likeliest
+    prefit : the model is trained already
+    negative : what negative weights mean in ``conformalize``: "error", "signed" or "abs"
+    classes : names of a callable's columns; 0, 1, … when not given
+    random_state : seed of the uniform numbers; each verb starts it anew
+    """
+
+    kind = "classifier"
+
+    def __init__(
+        self,
+        estimator: Any,
+        confidence_level: float = 0.9,
+        *,
+        conformity_score: str = "lac",
+        randomised: bool = True,
+        penalty: float = 0.01,
+        free: int = 1,
+        prefit: bool = False,
+        negative: str = "error",
+        classes: Any = None,
+        random_state: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.confidence_level = confidence_level
+        self.conformity_score = conformity_score
+        self.randomised = randomised
+        self.penalty = penalty
+        self.free = free
+        self.prefit = prefit
+        self.negative = negative
+        self.classes = classes
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplitConformalClassifier":
+        """Train a copy of the model; not with the points of ``conformalize``."""
+        check_known([self.conformity_score], SCORES, "SplitConformalClassifier", "conformity score")
+        self.model_ = self._fit_model(X, y, sample_weight)
+        return self
+
+    @property
+    def classes_(self) -> Shaped[np.ndarray, " class"]:
+        """Classes in the order of the model's columns."""
+        model = self._trained()
+        if hasattr(model, "classes_"):
+            return np.asarray(model.classes_)
+        if self.classes is None:
+            raise InputError("SplitConformalClassifier", "a callable without classes", "classes of its columns")
+        return np.asarray(self.classes)
+
+    def conformalize(
+        self, X: Any, y: Any, sample_weight: Any = None, *, group: Any = None
+    ) -> "SplitConformalClassifier":
+        """Keep the scores of calibration points; with ``group="class"`` each class is covered by itself."""
+        self.label_ = position(np.asarray(y), self.classes_)
+        by_class = isinstance(group, str) and group == "class"
+        scores = at_label(self._scores(X, 0), self.label_)
+        self._keep(scores, sample_weight, self.label_ if by_class else group)
+        self.by_class_ = by_class
+        return self
+
+    def predict(self, X: Any) -> Shaped[np.ndarray, " event"]:
+        """The likeliest class."""
+        model = self._trained()
+        return (
+            np.asarray(model.predict(X))
+            if hasattr(model, "predict")
+            else self.classes_[self.predict_proba(X).argmax(1)]
+        )
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "event class"]:
+        """The model's probabilities."""
+        return probabilities(self._trained(), X, self.classes_.size)
+
+    def predict_set(
+        self,
+        X: Any,
+        confidence_level: float | None = None,
+        *,
+        group: Any = None,
+        shift: tuple[FloatArray, FloatArray] | None = None,
+        class_ratio: Any = None,
+    ) -> PredictionSets:
+        """Sets of classes.
+
+        Parameters
+        ----------
+        confidence_level, group, shift : as in :meth:`quantile`
+        class_ratio : p_test(y)/p_cal(y) of each class: label shift
+        """
+        level = self.confidence_level if confidence_level is None else confidence_level
+        scores = self._scores(X, 1)
+        value: float | FloatArray
+        if class_ratio is not None:
+            self.quantile_, value = self._label_shift(np.asarray(class_ratio, np.float64), level)
+        elif "scores_" in self.__dict__ and self.by_class_:
+            self.quantile_, value = self.quantile(level, group=np.arange(self.classes_.size))
+        else:
+            self.quantile_, value = self.quantile(level, group=group, shift=shift)
+            value = value[:, None] if isinstance(value, np.ndarray) else value
+        return PredictionSets(level, tuple(self.classes_.tolist()), sets(scores, value))
+
+    def _label_shift(self, ratio: FloatArray, level: float) -> tuple[Quantile | Mondrian | Shifted, FloatArray]:
+        if ratio.shape != self.classes_.shape:
+            raise InputError("label shift", f"ratios of shape {ratio.shape}", f"one for each of {self.classes_.size}")
+        scores = self._fitted("scores_")
+        moved = label_shift(scores, self.label_, ratio, level=level, event_weight=self.weight_, negative=self.negative)
+        return moved, moved.value
+
+    def _scores(self, x: Any, stream: int) -> Float[np.ndarray, "event class"]:
+        p = self.predict_proba(x)
+        if self.conformity_score == "lac":
+            return lac(p)
+        # calibration and prediction draw from different streams of one seed
+        rng = np.random.default_rng(None if self.random_state is None else [self.random_state, stream])
+        source = rng if self.randomised else None
+        return (
+            aps(source, p) if self.conformity_score == "aps" else raps(source, p, penalty=self.penalty, free=self.free)
+        )
+
+
+def position(label: Shaped[np.ndarray, " point"], classes: Shaped[np.ndarray, " class"]) -> Int[np.ndarray, " point"]:
+    """Column of each label.
+
+    Raises
+    ------
+    InputError : for a label that the model does not know
+    """
+    order = np.argsort(classes)
+    index = np.minimum(np.searchsorted(classes, label, sorter=order), classes.size - 1)
+    column = order[index]
+    unknown = classes[column] != label
+    if unknown.any():
+        raise InputError("prediction sets", f"class {label[unknown][0]}", ", ".join(str(c) for c in classes[:20]))
+    return np.asarray(column)

@@ -1,0 +1,77 @@
+"""What the split conformal estimators share: kept calibration scores, and quantiles of them at any level."""
+
+from typing import Any
+
+import numpy as np
+
+from verax.calibrate.conformal import Quantile, conformalize, exact_level
+from verax.calibrate.estimator import Estimator
+from verax.calibrate.model import fitted
+from verax.calibrate.mondrian import Mondrian, mondrian
+from verax.calibrate.shift import Shifted, shifted
+from verax.calibrate.weights import checked_weight
+from verax.errors import InputError
+from verax.results import FloatArray
+
+
+class Conformal(Estimator):
+    """What the split estimators share: kept calibration scores, and quantiles of them at any level.
+
+    Attributes
+    ----------
+    model_ : the trained model
+    scores_, weight_, group_ : of the calibration points
+    quantile_ : of the last ``predict_interval`` or ``predict_set``, with its ``note``
+    """
+
+    confidence_level: float
+    negative: str
+    prefit: bool
+    estimator: Any
+
+    def _fit_model(self, x: Any, y: Any, sample_weight: Any) -> Any:
+        exact_level(self.confidence_level, type(self).__name__)
+        if self.prefit:
+            return self.estimator
+        return fitted(self.estimator, x, y, sample_weight)
+
+    def _trained(self) -> Any:
+        if "model_" not in self.__dict__ and (self.prefit or not hasattr(self.estimator, "fit")):
+            return self.estimator
+        return self._fitted("model_")
+
+    def _keep(self, scores: FloatArray, sample_weight: Any, group: Any) -> None:
+        where, n = type(self).__name__, scores.size
+        given = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+        checked_weight(given, n, negative=self.negative, where=where)
+        labels = None if group is None else np.asarray(group)
+        if labels is not None and labels.shape != (n,):
+            raise InputError(where, f"groups of shape {labels.shape}", f"one for each of {n} points")
+        self.scores_, self.weight_, self.group_ = scores, given, labels
+
+    def quantile(
+        self, level: float | None = None, *, group: Any = None, shift: tuple[FloatArray, FloatArray] | None = None
+    ) -> tuple[Quantile | Mondrian | Shifted, float | FloatArray]:
+        """The quantile of the calibration scores, and its value for each new point.
+
+        Parameters
+        ----------
+        level : instead of ``confidence_level``
+        group : of each new point, when ``conformalize`` was given groups
+        shift : p_test/p_cal at calibration points and at new points
+        """
+        scores, level = self._fitted("scores_"), self.confidence_level if level is None else level
+        if shift is not None:
+            weight, own = (np.asarray(values, np.float64) for values in shift)
+            moved = shifted(
+                scores, weight=weight, own=own, level=level, event_weight=self.weight_, negative=self.negative
+            )
+            return moved, moved.value
+        if (group is None) != (self.group_ is None):
+            seen = "no groups" if group is None else "groups"
+            raise InputError(type(self).__name__, seen, "groups in conformalize and in prediction, or in neither")
+        if group is not None and self.group_ is not None:
+            grouped = mondrian(scores, self.group_, level=level, weight=self.weight_, negative=self.negative)
+            return grouped, grouped.values(np.asarray(group))
+        one = conformalize(scores, level=level, weight=self.weight_, negative=self.negative)
+        return one, one.value

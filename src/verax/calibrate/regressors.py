@@ -1,0 +1,161 @@
+"""Split conformal regressors around any model, with the verbs fit, conformalize and predict_interval.
+
+A model is an object with ``fit`` and ``predict``, or a callable on arrays, which is taken as trained. They are thin: all
+statistics are in the functions of :mod:`verax.calibrate` for plain arrays.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from verax.calibrate.conformal import exact_level
+from verax.calibrate.cqr import check_levels, cqr, cqr_band
+from verax.calibrate.estimator import checked_target
+from verax.calibrate.keeper import Conformal
+from verax.calibrate.model import fitted, predicted
+from verax.calibrate.split import absolute, band, normalised
+from verax.errors import InputError
+from verax.results import FloatArray, Interval
+
+
+class SplitConformalRegressor(Conformal):
+    """Split conformal intervals μ(x) ± q, or μ(x) ± qσ(x) with a model of the spread.
+
+    Parameters
+    ----------
+    estimator : model of the mean
+    confidence_level : asked coverage
+    spread : model of the spread σ(x) > 0: trained on |y − μ(x)| of the training points, or a callable; None for one width
+    prefit : the models are trained already, ``fit`` does nothing
+    negative : what negative weights mean in ``conformalize``: "error", "signed" or "abs"
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        confidence_level: float = 0.9,
+        *,
+        spread: Any = None,
+        prefit: bool = False,
+        negative: str = "error",
+    ) -> None:
+        self.estimator = estimator
+        self.confidence_level = confidence_level
+        self.spread = spread
+        self.prefit = prefit
+        self.negative = negative
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplitConformalRegressor":
+        """Train copies of the models; not with the points of ``conformalize``."""
+        target = checked_target(y, X, "SplitConformalRegressor")
+        self.model_ = self._fit_model(X, target, sample_weight)
+        if self.spread is not None:
+            residual = np.abs(target - predicted(self.model_, X))
+            self.spread_ = self.spread if self.prefit else fitted(self.spread, X, residual, sample_weight)
+        return self
+
+    def conformalize(
+        self, X: Any, y: Any, sample_weight: Any = None, *, group: Any = None
+    ) -> "SplitConformalRegressor":
+        """Keep the scores of calibration points, with their event weights and groups."""
+        y, mean, spread = checked_target(y, X, "SplitConformalRegressor"), self.predict(X), self._spread(X)
+        self._keep(absolute(y, mean) if spread is None else normalised(y, mean, spread), sample_weight, group)
+        return self
+
+    def predict(self, X: Any) -> FloatArray:
+        """The model's prediction."""
+        return predicted(self._trained(), X)
+
+    def predict_interval(
+        self,
+        X: Any,
+        confidence_level: float | None = None,
+        *,
+        group: Any = None,
+        shift: tuple[FloatArray, FloatArray] | None = None,
+    ) -> Interval:
+        """Intervals of y; options as in :meth:`quantile`."""
+        self.quantile_, value = self.quantile(confidence_level, group=group, shift=shift)
+        level = self.confidence_level if confidence_level is None else confidence_level
+        return band(self.predict(X), value, level=level, spread=self._spread(X))
+
+    def _spread(self, x: Any) -> FloatArray | None:
+        if self.spread is None:
+            return None
+        return predicted(self.__dict__.get("spread_", self.spread), x, what="spread")
+
+
+class ConformalizedQuantileRegressor(Conformal):
+    """Conformalised quantile regression around two models of quantiles, and one of the median if there are three.
+
+    Parameters
+    ----------
+    estimator : two or three models, in the order of increasing quantile levels, or one callable that returns two columns
+    confidence_level : asked coverage
+    prefit, negative : as in :class:`SplitConformalRegressor`
+    levels : the models' quantile levels, to be checked: they must increase
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        confidence_level: float = 0.9,
+        *,
+        prefit: bool = False,
+        negative: str = "error",
+        levels: tuple[float, ...] | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.confidence_level = confidence_level
+        self.prefit = prefit
+        self.negative = negative
+        self.levels = levels
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "ConformalizedQuantileRegressor":
+        """Train copies of the models; not with the points of ``conformalize``."""
+        exact_level(self.confidence_level, "ConformalizedQuantileRegressor")
+        check_levels(tuple(self.levels or ()))
+        target, models = checked_target(y, X, "ConformalizedQuantileRegressor"), self._models()
+        self.model_ = tuple(m if self.prefit else fitted(m, X, target, sample_weight) for m in models)
+        return self
+
+    def conformalize(
+        self, X: Any, y: Any, sample_weight: Any = None, *, group: Any = None
+    ) -> "ConformalizedQuantileRegressor":
+        """Keep the scores of calibration points, with their event weights and groups."""
+        low, high, _ = self._quantiles(X)
+        self._keep(cqr(checked_target(y, X, "ConformalizedQuantileRegressor"), low, high), sample_weight, group)
+        return self
+
+    def predict_interval(
+        self,
+        X: Any,
+        confidence_level: float | None = None,
+        *,
+        group: Any = None,
+        shift: tuple[FloatArray, FloatArray] | None = None,
+    ) -> Interval:
+        """Intervals of y; options as in :meth:`quantile`."""
+        self.quantile_, value = self.quantile(confidence_level, group=group, shift=shift)
+        low, high, median = self._quantiles(X)
+        level = self.confidence_level if confidence_level is None else confidence_level
+        return cqr_band(low, high, value, level=level, value=median)
+
+    def predict(self, X: Any) -> FloatArray:
+        """The median, or the middle of the band of two quantiles."""
+        low, high, median = self._quantiles(X)
+        return low + (high - low) / 2 if median is None else median
+
+    def _models(self) -> tuple[Any, ...]:
+        models = tuple(self.estimator) if isinstance(self.estimator, (list, tuple)) else (self.estimator,)
+        if len(models) > 3 or (len(models) == 1 and hasattr(models[0], "fit")):
+            raise InputError("ConformalizedQuantileRegressor", f"{len(models)} models", "two or three, or one callable")
+        return models
+
+    def _quantiles(self, x: Any) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        models = self.__dict__.get("model_") or self._models()
+        if len(models) == 1:
+            both = predicted(models[0], x, columns=2, what="quantile model")
+            return both[:, 0], both[:, 1], None
+        values = [predicted(model, x, what="quantile model") for model in models]
+        return values[0], values[-1], values[1] if len(models) == 3 else None
