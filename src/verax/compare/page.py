@@ -34,9 +34,10 @@ class Limits:
     optimal: float | None
 
 
-def limits(case: Case) -> Limits:
-    """The exact limit at each truth, and the exact classifier's in the case's bins."""
-    return Limits({label: case.exact(params) for label, params in case.truths.items()}, case.optimal())
+def limits(case: Case, *, brief: bool = False) -> Limits:
+    """The exact limit at each truth (``brief``: the first), and the exact classifier's in the case's bins."""
+    asked = list(case.truths.items())[: 1 if brief else None]
+    return Limits({label: case.exact(params) for label, params in asked}, case.optimal())
 
 
 def pooled(results: Iterable[Coverage]) -> Coverage:
@@ -66,10 +67,8 @@ def names(trials: Sequence[Trial]) -> list[str]:
 
 def table(trials: Sequence[Trial], case: Case, known: Limits) -> Table:
     """Uncertainty, its parts, coverage, width and cost of each approach; median over seeds and its spread."""
-    exact, published = (
-        known.exact["nominal" if "nominal" in known.exact else next(iter(known.exact))],
-        PUBLISHED.get(case.name, {}),
-    )
+    first = next(iter(case.truths))
+    exact, published = known.exact[first], PUBLISHED.get(case.name, {})
     nuisances = [s.name for s in case.problem.systematics]
     columns = ("Approach", f"σ, {case.unit}", "published", "σ / exact", "statistical", *nuisances)
     columns += ("coverage, nominal", "coverage, worst truth", "width, nominal", "training, s")
@@ -89,7 +88,6 @@ def table(trials: Sequence[Trial], case: Case, known: Limits) -> Table:
         found = of(trials, case, name)
         if not found:
             continue
-        first = next(iter(case.truths))
         middle, half = spread(t.total[first] for t in found)
         covers = {label: pooled(t.coverage[label] for t in found) for label in case.truths}
         worst = max(covers.values(), key=lambda c: abs(c.pull) if math.isfinite(c.pull) else -1)
@@ -111,6 +109,16 @@ def table(trials: Sequence[Trial], case: Case, known: Limits) -> Table:
     source = "; ".join(sorted({source for _, source in published.values()}))
     note = f"Median over {seeds} seed{'s' * (seeds > 1)} ± half the central 68 %. Interval at {LEVEL:.2%}."
     return Table(case.name, columns, tuple(rows), note + (f" Published: {source}." if source else ""))
+
+
+def brief(full: Table) -> Table:
+    """The columns of :func:`table` that fit into a terminal."""
+    wanted = [0, 1, 2, 3, len(full.columns) - 4, len(full.columns) - 3]
+
+    def pick(cells: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(cells[i] for i in wanted)
+
+    return Table(full.title, pick(full.columns), tuple(pick(row) for row in full.rows), full.note)
 
 
 def random_table(trials: Sequence[Trial], case: Case) -> Table:
@@ -243,13 +251,16 @@ def distributions(trials: Sequence[Trial], case: Case, *, style: Style) -> Figur
 def write(
     folder: Path, cases: Sequence[Case], trials: Sequence[Trial], effort: Effort, note: str = ""
 ) -> tuple[Table, ...]:
-    """comparison.html, comparison.json and figures/ of a finished comparison; returns its tables."""
+    """comparison.html, comparison.json and figures/ of a finished comparison; returns its tables, short enough to print.
+
+    ``note`` says what a reader must know, that the comparison is a hasty one for example: exact limits are then few.
+    """
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     style = Style(text="Simulation")
     sections, shown, content = [], [], {}
     for case in cases:
-        mine, known = [t for t in trials if t.case == case.name], limits(case)
+        mine, known = [t for t in trials if t.case == case.name], limits(case, brief=bool(note))
         one = [table(mine, case, known)]
         if any(t.random is not None for t in mine):
             one.append(random_table(mine, case))
@@ -277,7 +288,7 @@ def write(
         sections.append(
             Section(case.name, (type(case.problem).__doc__ or "").split("\n")[0], pictures, one, concerns(mine, case))
         )
-        shown += one
+        shown += [brief(one[0]), *one[1:]]
         content[case.name] = {"limits": known, "trials": mine, "concerns": concerns(mine, case)}
     lead = [
         f"{len(names(trials))} approaches, {len({t.seed for t in trials})} seeds, {effort.events} events of each process."
