@@ -139,10 +139,10 @@ def compare_approaches(
     enable_compilation_cache()
     from verax import compare, console
 
-    folder = output or Path("runs") / f"compare-{Path(problem).stem}"
+    folder = output or Path("runs") / f"compare-{Path(problem).stem.replace(chr(32), chr(45))}"
     try:
         with console.progress(quiet=quiet) as told:
-            tables = compare.approaches(
+            tables = compare.compare_approaches(
                 problem, folder, seeds=seeds, seed=seed, names=approaches, quick=quick, progress=told
             )
     except KeyboardInterrupt:

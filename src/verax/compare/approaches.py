@@ -44,16 +44,16 @@ class Effort:
     toys, experiments : pseudo-experiments at each truth, and at truths drawn from the priors
     """
 
-    events: int = 100_000
-    evaluation: int = 500_000
-    width: int = 100
+    events: int = 50_000
+    evaluation: int = 300_000
+    width: int = 64
     depth: int = 2
     epochs: int = 60
     batch: int = 2000
     rate: float = 1e-3
     patience: int = 15
     toys: int = 1000
-    experiments: int = 200
+    experiments: int = 100
 
 
 QUICK = Effort(events=20_000, evaluation=100_000, width=32, epochs=12, patience=12, toys=300, experiments=50)

@@ -73,13 +73,18 @@ def shifted(problem: AbstractProblem, free: float) -> dict[str, Params]:
 
 
 def cases(name: str) -> tuple[Case, ...]:
-    """The cases of a problem, by its name.
+    """The cases of a problem, by its name, or one of them: "mixture" are five, "mixture 2" is one.
 
     Raises
     ------
     InputError : for an unknown problem, with the nearest name
     """
-    check_known([name], PROBLEMS, "compare", "problem")
+    family, _, number = name.partition(" ")
+    check_known([family], PROBLEMS, "compare", "problem")
+    if number:
+        table = {case.name: case for case in cases(family)}
+        check_known([name], table, "compare", "case")
+        return (table[name],)
     match name:
         case "mixture":
             problems = [Mixture(benchmark=b) for b in range(5)]

@@ -24,6 +24,7 @@ from verax.report.tables import Table
 from verax.results import Coverage, Interval
 
 LEVEL = 0.6827
+BEST = "exact classifier, same bins"
 
 
 @dataclass(frozen=True)
@@ -66,59 +67,64 @@ def names(trials: Sequence[Trial]) -> list[str]:
 
 
 def table(trials: Sequence[Trial], case: Case, known: Limits) -> Table:
-    """Uncertainty, its parts, coverage, width and cost of each approach; median over seeds and its spread."""
+    """Expected uncertainty of each approach and its parts, in the case's unit; median over seeds and its spread."""
     first = next(iter(case.truths))
     exact, published = known.exact[first], PUBLISHED.get(case.name, {})
     nuisances = [s.name for s in case.problem.systematics]
     columns = ("Approach", f"σ, {case.unit}", "published", "σ / exact", "statistical", *nuisances)
-    columns += ("coverage, nominal", "coverage, worst truth", "width, nominal", "training, s")
     rows = []
 
     def paper(name: str) -> str:
         return number(published[name][0], 2) if name in published else MISSING
 
-    for title, value, key in (
-        ("exact likelihood", exact, ""),
-        ("exact classifier, same bins", known.optimal, "optimal classifier"),
-    ):
-        if value is not None:
-            ratio = number(value / exact, 3) if exact else MISSING
-            rows.append((title, number(value, _places(value)), paper(key), ratio, *[MISSING] * (len(columns) - 4)))
+    def ratio(value: float) -> str:
+        return number(value / exact, 3) if exact else MISSING
+
+    rest = [MISSING] * (1 + len(nuisances))
+    if exact is not None:
+        rows.append(("exact likelihood", number(exact, _places(exact)), MISSING, ratio(exact), *rest))
+    if (best := known.optimal) is not None:
+        rows.append((BEST, number(best, _places(best)), paper("optimal classifier"), ratio(best), *rest))
+    seeds = len({t.seed for t in trials})
     for name in names(trials):
         found = of(trials, case, name)
-        if not found:
-            continue
         middle, half = spread(t.total[first] for t in found)
-        covers = {label: pooled(t.coverage[label] for t in found) for label in case.truths}
-        worst = max(covers.values(), key=lambda c: abs(c.pull) if math.isfinite(c.pull) else -1)
+        places = _places(middle)
+        total = number(middle, places) + (f" ± {number(half, places)}" if seeds > 1 else "")
+        parts = [[t.statistical for t in found], *([t.shares[n] for t in found] for n in nuisances)]
+        rows.append((name, total, paper(name), ratio(middle), *(number(spread(p)[0], places) for p in parts)))
+    source = "; ".join(sorted({source for _, source in published.values()}))
+    note = f"Median over {seeds} seeds ± half the central 68 %." if seeds > 1 else "One seed."
+    return Table(f"{case.name}: uncertainty", columns, tuple(rows), note + (f" Published: {source}." if source else ""))
+
+
+def coverage_table(trials: Sequence[Trial], case: Case) -> Table:
+    """Coverage of each approach at each truth, the width of its interval, and what its training costs."""
+    rows = []
+    for name in names(trials):
+        found = of(trials, case, name)
+        covers = [pooled(t.coverage[label] for t in found) for label in case.truths]
+        width = covers[0].width * case.scale
         rows.append(
             (
                 name,
-                f"{number(middle, _places(middle))} ± {number(half, _places(middle))}",
-                paper(name),
-                number(middle / exact, 3) if exact else MISSING,
-                number(spread(t.statistical for t in found)[0], _places(middle)),
-                *(number(spread(t.shares[n] for t in found)[0], _places(middle)) for n in nuisances),
-                with_error(covers[first].fraction, covers[first].error),
-                with_error(worst.fraction, worst.error),
-                number(covers[first].width * case.scale, _places(middle)),
+                *(with_error(c.fraction, c.error) for c in covers),
+                str(sum(c.failed for c in covers)),
+                number(width, _places(width)),
                 number(spread(t.seconds for t in found)[0], 1),
             )
         )
-    seeds = len({t.seed for t in trials})
-    source = "; ".join(sorted({source for _, source in published.values()}))
-    note = f"Median over {seeds} seed{'s' * (seeds > 1)} ± half the central 68 %. Interval at {LEVEL:.2%}."
-    return Table(case.name, columns, tuple(rows), note + (f" Published: {source}." if source else ""))
+    columns = ("Approach", *case.truths, "failed", f"width, {case.unit}", "training, s")
+    note = f"Interval at {LEVEL:.2%}; events from the simulation at each truth, model from templates around nominal."
+    return Table(f"{case.name}: coverage", columns, tuple(rows), note)
 
 
-def brief(full: Table) -> Table:
-    """The columns of :func:`table` that fit into a terminal."""
-    wanted = [0, 1, 2, 3, len(full.columns) - 4, len(full.columns) - 3]
-
-    def pick(cells: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(cells[i] for i in wanted)
-
-    return Table(full.title, pick(full.columns), tuple(pick(row) for row in full.rows), full.note)
+def brief(uncertainty: Table, coverage: Table) -> Table:
+    """What fits into a terminal: the uncertainty, and the coverage at nominal."""
+    covered = {row[0]: (row[1], row[-2]) for row in coverage.rows}
+    rows = tuple((*row[:4], *covered.get(row[0], (MISSING, MISSING))) for row in uncertainty.rows)
+    columns = (*uncertainty.columns[:4], f"coverage, {coverage.columns[1]}", coverage.columns[-2])
+    return Table(uncertainty.title, columns, rows, uncertainty.note)
 
 
 def random_table(trials: Sequence[Trial], case: Case) -> Table:
@@ -231,16 +237,16 @@ def distributions(trials: Sequence[Trial], case: Case, *, style: Style) -> Figur
             for mask, colour in ((signal, SIGNAL), (~signal, COLOURS[0])):
                 share = histogram[mask].sum(axis=0) / histogram[mask].sum()
                 axes.stairs(share, edges, color=colour, ls=dashes[i], lw=1.5)
-        axes.set_title(name, fontsize=12, loc="right")
+        axes.text(0.96, 0.95, name, transform=axes.transAxes, ha="right", va="top", fontsize=12)
         axes.set_xlabel("Bin of the summary")
         axes.set_xlim(0, len(edges) - 1)
         axes.set_yscale("log")
     low, high = grid[0].get_ylim()
-    grid[0].set_ylim(max(low, 1e-4), high * 30)
+    grid[0].set_ylim(max(low, 1e-4), high * 100)
     grid[0].set_ylabel("Share of events")
     handles = [Line2D([], [], color=c, lw=1.5, label=n) for n, c in (("signal", SIGNAL), ("background", COLOURS[0]))]
     handles += [Line2D([], [], color="0.3", ls=dashes[i], lw=1.5, label=label) for i, label in enumerate(shown)]
-    grid[0].legend(handles=handles, loc="upper left", fontsize=9.5)
+    grid[-1].legend(handles=handles, loc="upper right", fontsize=9.5, bbox_to_anchor=(1.0, 0.9))
     heading(grid[0], style, channel=case.name)
     return figure
 
@@ -261,7 +267,7 @@ def write(
     sections, shown, content = [], [], {}
     for case in cases:
         mine, known = [t for t in trials if t.case == case.name], limits(case, brief=bool(note))
-        one = [table(mine, case, known)]
+        one = [table(mine, case, known), coverage_table(mine, case)]
         if any(t.random is not None for t in mine):
             one.append(random_table(mine, case))
         drawn: dict[str, tuple[str, Callable[[], Figure]]] = {
@@ -288,10 +294,11 @@ def write(
         sections.append(
             Section(case.name, (type(case.problem).__doc__ or "").split("\n")[0], pictures, one, concerns(mine, case))
         )
-        shown += [brief(one[0]), *one[1:]]
+        shown += [brief(*one[:2]), *one[2:]]
         content[case.name] = {"limits": known, "trials": mine, "concerns": concerns(mine, case)}
+    seeds = len({t.seed for t in trials})
     lead = [
-        f"{len(names(trials))} approaches, {len({t.seed for t in trials})} seeds, {effort.events} events of each process."
+        f"{len(names(trials))} approaches, {seeds} seed{'s' * (seeds > 1)}, {effort.events} events of each process."
     ]
     lead += [note] if note else []
     (folder / "comparison.html").write_text(

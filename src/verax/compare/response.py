@@ -80,14 +80,9 @@ class Response:
     def _chunks(self) -> Events:
         n = len(self.sample)
         rows = -(-n // CHUNK) * CHUNK
-        index = np.minimum(np.arange(rows), n - 1)
-        padded = jax.tree.map(
-            lambda a: np.asarray(a)[index].reshape(-1, min(CHUNK, rows), *np.shape(a)[1:]), self.sample
-        )
-        weight = np.where(np.arange(rows) < n, np.asarray(padded.weight).ravel(), 0).reshape(padded.weight.shape)
-        return Events(
-            padded.x, weight.astype(np.float32), padded.process, padded.number, padded.columns, padded.processes
-        )
+        filled = self.sample.take(np.minimum(np.arange(rows), n - 1)).reweight(np.arange(rows) < n)
+        chunks: Events = jax.tree.map(lambda a: np.asarray(a).reshape(-1, CHUNK, *np.shape(a)[1:]), filled)
+        return chunks
 
     @cached_property
     def _merge(self) -> FloatArray:

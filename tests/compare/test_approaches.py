@@ -1,0 +1,134 @@
+"""Comparison of approaches: its figures are those of exact calculations, its trials are kept, its page says all."""
+
+import json
+from dataclasses import replace
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+from verax.aware import APPROACHES
+from verax.compare import compare_approaches
+from verax.compare.approaches import Effort, compare, covered, trial
+from verax.compare.cases import Case, cases
+from verax.compare.page import concerns, limits, table, write
+from verax.compare.response import Response
+from verax.errors import InputError
+from verax.infer import expected_error
+from verax.learn import bernoulli
+from verax.results import Coverage
+from verax.simulate import Mixture, Rotating
+from verax.simulate.rotating import theta_of
+
+TINY = Effort(events=2000, evaluation=4000, width=8, depth=1, epochs=2, batch=500, toys=20, experiments=3)
+
+
+class Exact(eqx.Module):
+    """The exact classifier of the rotating problem's nominal angle, with a leading axis ``member`` as networks have."""
+
+    direction: jax.Array
+    features: tuple[str, ...] = eqx.field(static=True, default=("x0", "x1"))
+
+    def __call__(self, x):
+        return 2 * (x @ self.direction) / 0.7**2
+
+
+@pytest.fixture(scope="module")
+def exact():
+    """The response of the exact nominal classifier in 100 bins."""
+    direction = jax.numpy.full((1, 2), np.sqrt(0.5), np.float32)
+    sample = jax.tree.map(np.asarray, Rotating().sample(jax.random.key(8), {}, 400_000))
+    edges = tuple(np.linspace(0.0, 1.0, 101).tolist())
+    return Response(Rotating(), Exact(direction), bernoulli, edges, sample)
+
+
+@pytest.mark.parametrize(("z", "sigma", "tolerance"), [(np.pi / 4, 0.06874, 0.01), (np.pi / 2, 0.12716, 0.02)])
+def test_the_exact_classifier_has_its_exact_uncertainty(exact, z, sigma, tolerance):
+    """From the density, bins of f(x; π/4): simulation noise of 400,000 events and merged bins are below a per cent."""
+    found = float(expected_error(exact.local({"z": theta_of(z)}), "mu"))
+    assert found == pytest.approx(sigma, rel=tolerance)
+
+
+def test_the_interval_covers_where_the_model_is_right(exact):
+    result = covered(jax.random.key(4), exact, exact.likelihood(), {}, 400)
+    assert abs(result.pull) < 3.5
+    assert result.failed == 0
+
+
+def test_every_event_is_in_a_bin_at_any_angle(exact):
+    for z in (np.pi / 4, 0.1):
+        counts = exact({"mu": 2.0, "z": theta_of(z)})
+        np.testing.assert_allclose(counts.sum(axis=1), [1000, 50_000], rtol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("comparison")
+    case = Case("mixture 1", Mixture(benchmark=1), 10, {"nominal": {}, "r = +0.25": {"r": 0.25}}, "signal events")
+    trials = compare(folder, [case], approaches=("propagate", "inferno"), seeds=1, seed=3, effort=TINY)
+    return folder, case, trials
+
+
+def test_a_trial_has_all_that_is_judged(done):
+    _, case, trials = done
+    for t in trials:
+        assert set(t.total) == set(case.truths) == set(t.coverage) == set(t.histograms)
+        assert t.total["nominal"] > t.statistical > 14.0  # no summary beats the exact 14.70 by more than its noise
+        assert t.total["nominal"] ** 2 == pytest.approx(t.statistical**2 + t.shares["r"] ** 2, rel=1e-3)
+        assert t.random.low.shape == t.random_truth.shape == (3,)
+
+
+def test_finished_trials_are_kept(done, monkeypatch):
+    folder, case, trials = done
+
+    def fail(*_):
+        raise AssertionError("made again")
+
+    monkeypatch.setattr("verax.compare.approaches.trial", fail)
+    again = compare(folder, [case], approaches=("inferno",), seeds=1, seed=3, effort=TINY)
+    assert again[0].total == trials[1].total
+
+
+def test_the_page_and_its_tables(done):
+    folder, case, trials = done
+    write(folder, [case], trials, TINY)
+    page = (folder / "comparison.html").read_text()
+    for text in ("exact likelihood", "exact classifier", "16.79", "arXiv:1806.04743"):
+        assert text in page
+    content = json.loads((folder / "comparison.json").read_text())
+    assert content["cases"]["mixture 1"]["limits"]["exact"]["nominal"] == pytest.approx(15.50, rel=0.005)
+    shown = table(trials, case, limits(case))
+    assert [row[0] for row in shown.rows] == ["exact likelihood", "exact classifier, same bins", "propagate", "inferno"]
+    assert shown.rows[1][1] == "19.39"
+
+
+def test_under_coverage_is_said(done):
+    _, case, trials = done
+    bad = Coverage(0.6827, 0.5, 0.01, 1.0, 0.01, 2000, 7)
+    said = concerns([replace(t, coverage=dict.fromkeys(t.coverage, bad)) for t in trials], case)
+    assert any("propagate: under-covers at nominal" in line for line in said)
+    assert any("7 of 2007 intervals failed" in line for line in said)
+
+
+def test_adversaries_and_parameterised_networks_are_trials_too():
+    case = Case("rotating", Rotating(), 10, {"nominal": {}, "z = π/2": {"z": theta_of(np.pi / 2)}})
+    for name in ("adversarial", "parameterised"):
+        found = trial(jax.random.key(5), case, name, 0, TINY)
+        assert np.isfinite(found.total["nominal"])
+        assert found.problem == ""
+
+
+def test_every_problem_has_cases():
+    names = [case.name for problem in ("mixture", "pivot", "rotating", "collider") for case in cases(problem)]
+    assert names == [*(f"mixture {b}" for b in range(5)), "pivot", "rotating", "collider"]
+    assert [c.name for c in cases("mixture 2")] == ["mixture 2"]
+
+
+def test_unknown_names(tmp_path):
+    with pytest.raises(InputError, match=r"problem.*mixture"):
+        compare_approaches("mixtur", tmp_path)
+    with pytest.raises(InputError, match=r"approach.*inferno"):
+        compare(tmp_path, [], approaches=("infero",))
+    with pytest.raises(InputError, match="seeds"):
+        compare(tmp_path, [], approaches=APPROACHES, seeds=0)
