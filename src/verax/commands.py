@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-Workspace = Annotated[str, typer.Argument(metavar="WORKSPACE.json", help="pyhf workspace; - reads standard input")]
+Workspace = Annotated[
+    str, typer.Argument(metavar="WORKSPACE.json", help="pyhf workspace, or HS3; - reads standard input")
+]
 Strings = list[str] | None
 
 
@@ -27,7 +29,12 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "fixed": _option(Strings, None, "--fixed", metavar="NAME=VALUE", help="hold a parameter"),
     "patch": _option(str | None, None, "--patch", metavar="FILE", help="JSON patch, or a patch set"),
     "patchname": _option(str | None, None, "--patchname", metavar="NAME", help="which patch of the set"),
-    "measurement": _option(str | None, None, "--measurement", metavar="NAME", help="default: the first"),
+    "measurement": _option(
+        str | None, None, "--measurement", metavar="NAME", help="or likelihood (default: the first)"
+    ),
+    "shape_errors": _option(
+        str | None, None, "--shape-errors", metavar="relative|absolute", help="of an HS3 file's shapesys"
+    ),
     "as_json": _option(bool, False, "--json", help="print JSON instead of tables"),
     "plot": _option(Path | None, None, "--plot", metavar="FILE", help="draw: PDF (one page a figure), PNG or SVG"),
     "quiet": _option(bool, False, "--quiet", "-q", help="no progress"),
@@ -53,7 +60,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "processes": _option(Strings, None, "--process", "--sample", metavar="NAME", help="show this process"),
     "systematics": _option(Strings, None, "--systematic", metavar="NAME", help="show this systematic"),
 }
-COMMON = ("poi", "data", "fixed", "patch", "patchname", "measurement", "as_json", "plot", "quiet")
+COMMON = ("poi", "data", "fixed", "patch", "patchname", "measurement", "shape_errors", "as_json", "plot", "quiet")
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fit": ("Best fit, interval and significance.", ("level",)),
     "interval": (

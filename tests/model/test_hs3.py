@@ -1,11 +1,13 @@
 """HS3 written by hand for the same models as pyhf's JSON: the same log-likelihood, and clear words for the rest."""
 
 import copy
+import json
 
 import jax
 import numpy as np
 import pytest
 
+from verax.cli import main
 from verax.errors import InputError
 from verax.model import from_hs3, from_pyhf
 from verax.model.hs3 import is_hs3
@@ -131,3 +133,20 @@ def test_what_cannot_be_read_is_said(name, change, message):
     with pytest.raises(InputError, match=message) as error:
         from_hs3(broken(name, change))
     assert "\n" not in str(error.value)
+
+
+def test_the_command_line_reads_it_too(tmp_path, capsys):
+    """The same answer for both files; what only the user knows is asked for by its option."""
+    spec = EXAMPLES["normsys and histosys"]
+    (tmp_path / "pyhf.json").write_text(json.dumps(spec))
+    (tmp_path / "hs3.json").write_text(json.dumps(as_hs3(spec, relative=True)))
+    answers = []
+    for name in ("pyhf.json", "hs3.json"):
+        with pytest.raises(SystemExit, match="0"):
+            main(["fit", str(tmp_path / name), "--poi", "mu", "--json"])
+        answers.append(json.loads(capsys.readouterr().out)["parameters"]["mu"])
+    assert answers[1] == pytest.approx(answers[0], abs=1e-6)
+    (tmp_path / "shapes.json").write_text(json.dumps(as_hs3(EXAMPLES["shapesys"], relative=True)))
+    with pytest.raises(SystemExit, match="2"):
+        main(["gof", str(tmp_path / "shapes.json")])
+    assert "shape" in capsys.readouterr().err

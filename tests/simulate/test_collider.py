@@ -65,9 +65,20 @@ def test_a_shift_and_the_strength_act(collider, events):
     np.testing.assert_allclose(up.column("PRI_had_pt"), 1.01 * events.column("PRI_had_pt"), rtol=1e-5)
     ratio = np.asarray(up.weight) / events.weight
     np.testing.assert_allclose(ratio, np.where(events.process == 2, 1.02, 1.0), rtol=1e-5)
-    double = collider.sample(jax.random.key(11), {"mu": 2.0}, N)
-    np.testing.assert_array_equal(double.x, events.x)
-    np.testing.assert_allclose(double.weight, np.where(events.process == 0, 2, 1) * events.weight)
+    once, double = (collider.sample(jax.random.key(11), {"mu": mu}, N) for mu in (1.0, 2.0))
+    np.testing.assert_array_equal(double.x, once.x)
+    np.testing.assert_allclose(double.weight, np.where(events.process == 0, 2, 1) * once.weight)
+
+
+def test_thresholds_hold_after_a_shift(collider):
+    """Events that fall below a threshold count nothing, and jets below theirs are not there."""
+    shifted = collider.sample(jax.random.key(11), {"tes": -2.0, "jes": -2.0}, N)
+    kept = np.asarray(shifted.weight) > 0
+    assert 0.3 < kept.mean() < 1
+    assert np.asarray(shifted.column("PRI_had_pt"))[kept].min() >= 26
+    for jet in ("leading", "subleading"):
+        pt = np.asarray(shifted.column(f"PRI_jet_{jet}_pt"))
+        assert (pt[pt > -25] > 26).all()
 
 
 def test_random_numbers_are_jax_own():

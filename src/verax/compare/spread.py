@@ -8,8 +8,8 @@ import numpy as np
 def spread(values: Iterable[float]) -> tuple[float, float]:
     """Median, and half the distance of the 16 and 84 % quantiles.
 
-    >>> spread([1.0, 2.0, 3.0])
-    (2.0, 0.68)
+    >>> spread([0.0, 25.0, 50.0, 75.0, 100.0])
+    (50.0, 34.0)
     """
     found = np.asarray(list(values), np.float64)
     low, high = np.quantile(found, [0.16, 0.84])

@@ -11,7 +11,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from verax.errors import InputError, check_known
-from verax.model import BinnedLikelihood, Data, from_pyhf, hold
+from verax.model import BinnedLikelihood, Data, from_hs3, from_pyhf, hold
+from verax.model.hs3 import is_hs3
+from verax.model.schema import read_json
 from verax.parameters import by_name
 from verax.report.tables import Table
 from verax.store import Progress
@@ -85,16 +87,19 @@ def ask(
     measurement: str | None = None,
     patch: str | None = None,
     patchname: str | None = None,
+    shape_errors: str | None = None,
     poi: str | None = None,
     data: str = "observed",
     fixed: Sequence[str] = (),
     needs_poi: bool = True,
     **options: Any,
 ) -> Asked:
-    """What to ask about the workspace in a file ("-": standard input).
+    """What to ask about the workspace in a file ("-": standard input): pyhf's JSON, or HS3.
 
     Parameters
     ----------
+    measurement : of pyhf's workspace, or the likelihood of an HS3 file
+    shape_errors : of an HS3 file, see :func:`verax.model.from_hs3`
     data : "observed", "asimov" (at the initial values), or a JSON file of counts by channel
     fixed : parameters to hold, "NAME=VALUE"
     needs_poi : whether the question is about one parameter, which then cannot be held
@@ -105,7 +110,13 @@ def ask(
     InputError : for an unknown parameter or channel (nearest name given), or no parameter of interest
     """
     change = read(patch) if patch else None
-    found = from_pyhf(workspace, measurement=measurement, poi=poi, patch=change, patchname=patchname)
+    content = read_json(workspace)
+    if is_hs3(content):
+        if change is not None:
+            raise InputError("--patch", "an HS3 file to patch", "a pyhf workspace", "leave it out")
+        found = from_hs3(content, likelihood=measurement, poi=poi, shape_errors=shape_errors)
+    else:
+        found = from_pyhf(content, measurement=measurement, poi=poi, patch=change, patchname=patchname)
     model, observed, interest = found.model, found.data, found.poi or ""
     held = numbers(fixed, "--fixed")
     by_name(model.parameters, held, "--fixed")
