@@ -1,0 +1,23 @@
+"""Aleatoric uncertainty: heads whose outputs are a distribution of the target, their losses and their moments.
+
+A head is trained with :func:`verax.learn.train` or any epistemic method on its loss, and :func:`verax.learn.predict` takes
+its moments:
+
+====================  =======================  ==============  ======================================
+head                  loss                     moments         what it says about the target
+====================  =======================  ==============  ======================================
+mean_variance         GaussianNLL              gaussian        a Gaussian's mean and width
+mixture_density       MixtureNLL               mixture         a mixture of Gaussians
+====================  =======================  ==============  ======================================
+"""
+
+from verax.aleatoric.density import GaussianNLL as GaussianNLL
+from verax.aleatoric.density import MeanVariance as MeanVariance
+from verax.aleatoric.density import MixtureDensity as MixtureDensity
+from verax.aleatoric.density import MixtureNLL as MixtureNLL
+from verax.aleatoric.density import gaussian as gaussian
+from verax.aleatoric.density import gaussian_log_prob as gaussian_log_prob
+from verax.aleatoric.density import mean_variance as mean_variance
+from verax.aleatoric.density import mixture as mixture
+from verax.aleatoric.density import mixture_density as mixture_density
+from verax.aleatoric.density import mixture_log_prob as mixture_log_prob
