@@ -8,6 +8,7 @@ head                  loss                     moments         what it says abou
 ====================  =======================  ==============  ======================================
 mean_variance         GaussianNLL              gaussian        a Gaussian's mean and width
 mixture_density       MixtureNLL               mixture         a mixture of Gaussians
+flow                  FlowNLL                  density         the density itself, of several columns
 ====================  =======================  ==============  ======================================
 """
 
@@ -21,3 +22,7 @@ from verax.aleatoric.density import mean_variance as mean_variance
 from verax.aleatoric.density import mixture as mixture
 from verax.aleatoric.density import mixture_density as mixture_density
 from verax.aleatoric.density import mixture_log_prob as mixture_log_prob
+from verax.aleatoric.flow import Flow as Flow
+from verax.aleatoric.flow import FlowNLL as FlowNLL
+from verax.aleatoric.flow import density as density
+from verax.aleatoric.flow import flow as flow
