@@ -8,6 +8,7 @@ head                  loss                     moments         what it says abou
 ====================  =======================  ==============  ======================================
 mean_variance         GaussianNLL              gaussian        a Gaussian's mean and width
 mixture_density       MixtureNLL               mixture         a mixture of Gaussians
+quantiles             Pinball                  QuantileMoments several quantiles that never cross
 flow                  FlowNLL                  density         the density itself, of several columns
 ====================  =======================  ==============  ======================================
 """
@@ -26,3 +27,7 @@ from verax.aleatoric.flow import Flow as Flow
 from verax.aleatoric.flow import FlowNLL as FlowNLL
 from verax.aleatoric.flow import density as density
 from verax.aleatoric.flow import flow as flow
+from verax.aleatoric.quantile import Pinball as Pinball
+from verax.aleatoric.quantile import QuantileMoments as QuantileMoments
+from verax.aleatoric.quantile import Quantiles as Quantiles
+from verax.aleatoric.quantile import quantiles as quantiles

@@ -36,11 +36,14 @@ class Masked(eqx.Module):
         lowest = 0 if given or n == 1 else 1
         for layer in self.layers[:-1]:
             units = lowest + np.arange(layer.weight.shape[0]) % max(n - lowest, 1)
-            hidden = jax.nn.silu((layer.weight * (units[:, None] >= degree)) @ hidden + layer.bias)
+            hidden = jax.nn.silu(_masked(layer, units[:, None] >= degree, hidden))
             degree = units
         out = np.repeat(np.arange(1, n + 1), self.parameters)
-        last = self.layers[-1]
-        return ((last.weight * (out[:, None] > degree)) @ hidden + last.bias).reshape(n, self.parameters)
+        return _masked(self.layers[-1], out[:, None] > degree, hidden).reshape(n, self.parameters)
+
+
+def _masked(layer: eqx.nn.Linear, mask: np.ndarray, x: JaxArray) -> JaxArray:
+    return eqx.tree_at(lambda one: one.weight, layer, layer.weight * mask)(x)
 
 
 @eqx.filter_jit

@@ -77,5 +77,5 @@ def support(events: Events, columns: Sequence[str], bounds: Mapping[str, tuple[f
             )
     unit = standardise(x, np.asarray(events.weight))
     ends = [[bounds.get(name, (0.0, 1.0))[i] for name in columns] for i in (0, 1)]
-    low, high = (jnp.asarray(end, jnp.float32) for end in ends)
-    return Support(low, high, unit.centre, unit.scale, jnp.asarray([name in bounds for name in columns]))
+    lowest, highest = (jnp.asarray(end, jnp.float32) for end in ends)
+    return Support(lowest, highest, unit.centre, unit.scale, jnp.asarray([name in bounds for name in columns]))
