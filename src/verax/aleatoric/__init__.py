@@ -9,10 +9,13 @@ head                  loss                     moments         what it says abou
 mean_variance         GaussianNLL              gaussian        a Gaussian's mean and width
 mixture_density       MixtureNLL               mixture         a mixture of Gaussians
 quantiles             Pinball                  QuantileMoments several quantiles that never cross
+classifier, 2k        NoisyLogits              Noisy…          a class, by logits with a noise of their own
 flow                  FlowNLL                  density         the density itself, of several columns
 ====================  =======================  ==============  ======================================
 """
 
+from verax.aleatoric.classification import NoisyLogits as NoisyLogits
+from verax.aleatoric.classification import NoisyProbabilities as NoisyProbabilities
 from verax.aleatoric.density import GaussianNLL as GaussianNLL
 from verax.aleatoric.density import MeanVariance as MeanVariance
 from verax.aleatoric.density import MixtureDensity as MixtureDensity
