@@ -11,6 +11,7 @@ mixture_density       MixtureNLL               mixture         a mixture of Gaus
 quantiles             Pinball                  QuantileMoments several quantiles that never cross
 classifier, 2k        NoisyLogits              Noisy…          a class, by logits with a noise of their own
 flow                  FlowNLL                  density         the density itself, of several columns
+gan                   GanLoss                  (samples)       draws only: an implicit model
 ====================  =======================  ==============  ======================================
 """
 
@@ -30,6 +31,9 @@ from verax.aleatoric.flow import Flow as Flow
 from verax.aleatoric.flow import FlowNLL as FlowNLL
 from verax.aleatoric.flow import density as density
 from verax.aleatoric.flow import flow as flow
+from verax.aleatoric.gan import Gan as Gan
+from verax.aleatoric.gan import GanLoss as GanLoss
+from verax.aleatoric.gan import gan as gan
 from verax.aleatoric.quantile import Pinball as Pinball
 from verax.aleatoric.quantile import QuantileMoments as QuantileMoments
 from verax.aleatoric.quantile import Quantiles as Quantiles

@@ -12,18 +12,17 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
-from verax.aleatoric.head import check_total, outputs
+from verax.aleatoric.head import check_columns, check_total, condition_of, condition_scale, outputs
 from verax.aleatoric.made import Masked
 from verax.aleatoric.spline import affine, affine_inverse, spline, spline_inverse
 from verax.aleatoric.support import Support, support
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Standardise, standardise
+from verax.learn import Standardise
 
 Kind = Literal["spline", "affine"]
 
@@ -70,7 +69,7 @@ class Flow(eqx.Module):
         ------
         InputError : for another number of columns, or a condition that is missing, or is not expected
         """
-        c = self._condition(condition, len(x))
+        c = condition_of(condition, self.condition, len(x), "flow")
         if x.shape[1] != len(self.columns):
             raise InputError("flow", f"{x.shape[1]} columns", f"{len(self.columns)}: {', '.join(self.columns)}")
         return _evaluate(self, jnp.asarray(x, jnp.float32), c)
@@ -86,7 +85,7 @@ class Flow(eqx.Module):
         """
         if n < 1:
             raise InputError("sample", f"{n} draws", "at least one")
-        return _draw(self, key, n, self._condition(condition, n))
+        return _draw(self, key, n, condition_of(condition, self.condition, n, "flow"))
 
     def to_base(
         self, x: Float[JaxArray, " column"], condition: Float[JaxArray, " condition"]
@@ -121,15 +120,6 @@ class Flow(eqx.Module):
         line, log_slope = self.support(x)
         z, log_det = self._forward(line, given)
         return jnp.sum(jax.scipy.stats.norm.logpdf(z)) + log_det + log_slope
-
-    def _condition(self, condition: Any, n: int) -> JaxArray:
-        names, shape = self.condition, np.shape(condition)
-        if condition is None and not names:
-            return jnp.zeros((n, 0), jnp.float32)
-        if shape not in ((len(names),), (n, len(names))) or not names:
-            expected = f"({n}, {len(names)}) or ({len(names)},): {', '.join(names)}" if names else "none"
-            raise InputError("flow", "no condition" if condition is None else f"a condition of shape {shape}", expected)
-        return jnp.broadcast_to(jnp.asarray(condition, jnp.float32), (n, len(names)))
 
 
 @eqx.filter_jit
@@ -172,21 +162,22 @@ def flow(
     """
     if kind not in ("spline", "affine"):
         raise InputError("flow", f"kind '{kind}'", "'spline' or 'affine'")
-    both = set(columns) & set(condition)
-    if not columns or both:
-        seen = f"{sorted(both)} in both" if both else "no columns"
-        raise InputError("flow", seen, "columns of the density, and others that it is given")
+    check_columns(columns, condition, "flow")
     for name, value in {"layers": layers, "bins": bins, "width": width}.items():
         if value < 1:
             raise InputError(name, str(value), "at least 1")
     check_total(events)
-    weight = np.asarray(events.weight)
-    shown = np.asarray(events.features(condition)) if condition else np.zeros((len(events), 0), np.float32)
-    given = standardise(shown, weight)
     per_column = 3 * bins - 1 if kind == "spline" else 2
     keys = jax.random.split(key, layers)
     made = tuple(Masked.make(k, len(columns), len(condition), per_column, width=width, depth=depth) for k in keys)
-    return Flow(tuple(columns), tuple(condition), kind, support(events, columns, bounds or {}), given, made)
+    return Flow(
+        tuple(columns),
+        tuple(condition),
+        kind,
+        support(events, columns, bounds or {}),
+        condition_scale(events, condition),
+        made,
+    )
 
 
 class FlowNLL(eqx.Module):

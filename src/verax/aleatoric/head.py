@@ -83,3 +83,33 @@ def outputs(network: Any, events: Events, key: PRNGKeyArray, shape: tuple[int, .
     if found.shape[1:] != shape:
         raise InputError(where, f"a network with outputs of shape {found.shape[1:]}", f"outputs of shape {shape}")
     return found
+
+
+def check_columns(columns: Sequence[str], condition: Sequence[str], where: str) -> None:
+    """Raise InputError where there are no columns to make a distribution of, or some are also its condition."""
+    both = sorted(set(columns) & set(condition))
+    if not columns or both:
+        seen = f"{both} in both" if both else "no columns"
+        raise InputError(where, seen, "columns of the distribution, and others that it is given")
+
+
+def condition_scale(events: Events, condition: Sequence[str]) -> Standardise:
+    """Centre and scale of the condition's columns, of which there may be none."""
+    shown = np.asarray(events.features(condition)) if condition else np.zeros((len(events), 0), np.float32)
+    return standardise(shown, np.asarray(events.weight))
+
+
+def condition_of(condition: Any, names: Sequence[str], n: int, where: str) -> Float[JaxArray, "n condition"]:
+    """One condition for each of ``n`` rows, from one for all or one for each.
+
+    Raises
+    ------
+    InputError : for one that is missing, is not expected or has another shape
+    """
+    shape = np.shape(condition)
+    if condition is None and not names:
+        return jnp.zeros((n, 0), jnp.float32)
+    if shape not in ((len(names),), (n, len(names))) or not names:
+        expected = f"({n}, {len(names)}) or ({len(names)},): {', '.join(names)}" if names else "none"
+        raise InputError(where, "no condition" if condition is None else f"a condition of shape {shape}", expected)
+    return jnp.broadcast_to(jnp.asarray(condition, jnp.float32), (n, len(names)))
