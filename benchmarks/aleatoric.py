@@ -47,9 +47,8 @@ def three_jets(cut: float, kind: str, n: int, epochs: int) -> None:
     events, test = jets(problem, 1001, n), jets(problem, 1002, 50_000)
     low, high = 2 * cut - 1e-6, 1 - cut + 1e-6
     ends = {"x1": (low, high), "x2": (low, high)}
-    start = flow(
-        jax.random.key(1003), events, ("x1", "x2"), bounds=ends, kind=kind, layers=2 if kind == "spline" else 5
-    )
+    layers = 2 if kind == "spline" else 5
+    start = flow(jax.random.key(1003), events, ("x1", "x2"), bounds=ends, kind=kind, layers=layers)
     cpu = time.process_time()
     trained = train(
         jax.random.key(1004), start, FlowNLL(), events, epochs=epochs, batch=BATCH, optimizer=falling(events, epochs)
@@ -64,7 +63,8 @@ def three_jets(cut: float, kind: str, n: int, epochs: int) -> None:
     entropy = problem.entropy()
     print(
         f"| {cut} | {kind}, {layers} layers | {n} | {entropy:.4f} | {-found.mean():.4f} | "
-        f"{100 * excess.value / abs(entropy):.2f} ± {100 * excess.error / abs(entropy):.2f} | {total:.4f} | {100 * outside:.2f} | {cpu:.0f} |",
+        f"{100 * excess.value / abs(entropy):.2f} ± {100 * excess.error / abs(entropy):.2f} | "
+        f"{total:.4f} | {100 * outside:.2f} | {cpu:.0f} |",
         flush=True,
     )
 

@@ -36,16 +36,16 @@ def test_epistemic_falls_and_aleatoric_stays(name):
     x = np.linspace(-0.9, 0.9, 40)
     found = []
     for n in (FEW, MANY):
-        epochs = 80_000 // n  # equally many steps
+        epochs = 160_000 // n  # equally many steps
         members = ensemble(
             jax.random.key(1),
             partial(head, features=("x",), target="y", make=make),
             loss,
             gaussian_noise(20, n),
-            members=3,
+            members=4,
             epochs=epochs,
             batch=250,
-            optimizer=falling(80_000 // 250, 2e-3),
+            optimizer=falling(160_000 // 250, 2e-3),
         ).network
         found.append(predict(members, x[:, None], moments=moments))
     few, many = found

@@ -1,18 +1,18 @@
 """Aleatoric uncertainty: heads whose outputs are a distribution of the target, their losses and their moments.
 
-A head is trained with :func:`verax.learn.train` or any epistemic method on its loss, and :func:`verax.learn.predict` takes
-its moments:
+A head is trained with :func:`verax.learn.train`, or any epistemic method, on its loss; :func:`verax.learn.predict` takes its
+moments. Every loss takes weights of any sign, as they are.
 
-====================  =======================  ==============  ======================================
-head                  loss                     moments         what it says about the target
-====================  =======================  ==============  ======================================
-mean_variance         GaussianNLL              gaussian        a Gaussian's mean and width
-mixture_density       MixtureNLL               mixture         a mixture of Gaussians
-quantiles             Pinball                  QuantileMoments several quantiles that never cross
-classifier, 2k        NoisyLogits              Noisy…          a class, by logits with a noise of their own
-flow                  FlowNLL                  density         the density itself, of several columns
-gan                   GanLoss                  (samples)       draws only: an implicit model
-====================  =======================  ==============  ======================================
+======================  ===========  ==================  ======================================================
+head                    loss         moments             what it says about the target
+======================  ===========  ==================  ======================================================
+mean_variance           GaussianNLL  gaussian            mean and width of a Gaussian
+mixture_density         MixtureNLL   mixture             a mixture of Gaussians
+quantiles               Pinball      QuantileMoments     several quantiles, which never cross
+classifier, 2k outputs  NoisyLogits  NoisyProbabilities  one of k classes, by logits with a noise of their own
+flow                    FlowNLL      density             the density of several columns, and draws
+gan                     GanLoss      (none)              draws, and no density
+======================  ===========  ==================  ======================================================
 """
 
 from verax.aleatoric.classification import NoisyLogits as NoisyLogits
