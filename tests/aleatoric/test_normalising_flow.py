@@ -157,6 +157,21 @@ def test_density_of_members_has_an_epistemic_part_only(of_jets):
     assert found.epistemic[0] > 0
 
 
+def test_signed_weights_give_the_signed_maximum_of_the_likelihood():
+    """One affine layer of one column is a Gaussian: its fit is the weighted mean and variance, negative weights included."""
+    rng = np.random.default_rng(8)
+    kind = rng.choice(3, 4000, p=[0.8, 0.1, 0.1])
+    x = rng.normal(size=4000) + np.where(kind, 1.5, 0)
+    weight = np.where(kind == 2, -1.0, 1.0)
+    events = make_events({"x": x}, weight=weight)
+    start = flow(jax.random.key(0), events, ("x",), kind="affine", layers=1, width=4, depth=1)
+    network = fit(start, events, epochs=400, batch=4000, rate=0.05)
+    grid = np.array([[-1.0], [0.0], [2.0]])
+    centre = np.average(x, weights=weight)
+    expected = norm.logpdf(grid[:, 0], centre, np.sqrt(np.average((x - centre) ** 2, weights=weight)))
+    assert np.asarray(network.log_prob(grid)) == pytest.approx(expected, abs=2e-3)
+
+
 def test_a_flow_of_an_event_twice_is_that_of_weight_two():
     rng = np.random.default_rng(7)
     events = make_events({name: rng.uniform(1, 3, 50) for name in "abcd"})
