@@ -100,7 +100,9 @@ def test_three_classes_and_processes_in_none():
 def test_an_event_twice_is_an_event_of_weight_two():
     twice, heavier = duplicated(sample(4, 16))
     network = Given(jnp.asarray([0.3, 1.1, -20.0, -20.0]))  # draws differ between tables of other lengths
-    one, two = (float(NoisyLogits(CLASSES)(network, e, jax.random.key(0))) * len(e) for e in (twice, heavier))
+    one, two = (
+        float(eqx.filter_jit(NoisyLogits(CLASSES))(network, e, jax.random.key(0))) * len(e) for e in (twice, heavier)
+    )
     assert one == pytest.approx(two, rel=1e-5)
 
 
