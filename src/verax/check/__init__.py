@@ -9,12 +9,22 @@ reliability    of the events with predicted probability p, is the fraction p sig
 =============  ==========================================================================================
 
 ``reliability_sums`` of each chunk add up, and ``diagram`` of their sum is the ``Reliability`` of all events.
+
+``nll_…`` and ``crps_…`` are proper scores of predicted distributions, one per event, and ``average`` their weighted mean.
 """
 
 from verax.check.classwise import Classwise as Classwise
 from verax.check.classwise import classwise as classwise
 from verax.check.coverage import coverage as coverage
 from verax.check.distance import kolmogorov_smirnov as kolmogorov_smirnov
+from verax.check.proper import Average as Average
+from verax.check.proper import average as average
+from verax.check.proper import crps_gaussian as crps_gaussian
+from verax.check.proper import crps_mixture as crps_mixture
+from verax.check.proper import crps_quantiles as crps_quantiles
+from verax.check.proper import crps_sample as crps_sample
+from verax.check.proper import nll_gaussian as nll_gaussian
+from verax.check.proper import nll_mixture as nll_mixture
 from verax.check.reliability import Reliability as Reliability
 from verax.check.reliability import ReliabilitySums as ReliabilitySums
 from verax.check.reliability import diagram as diagram

@@ -1,0 +1,40 @@
+"""Aleatoric uncertainty: heads whose outputs are a distribution of the target, their losses and their moments.
+
+A head is trained with :func:`verax.learn.train`, or any epistemic method, on its loss; :func:`verax.learn.predict` takes its
+moments. Every loss takes weights of any sign, as they are.
+
+======================  ===========  ==================  ======================================================
+head                    loss         moments             what it says about the target
+======================  ===========  ==================  ======================================================
+mean_variance           GaussianNLL  gaussian            mean and width of a Gaussian
+mixture_density         MixtureNLL   mixture             a mixture of Gaussians
+quantiles               Pinball      QuantileMoments     several quantiles, which never cross
+classifier, 2k outputs  NoisyLogits  NoisyProbabilities  one of k classes, by logits with a noise of their own
+flow                    FlowNLL      density             the density of several columns, and draws
+gan                     GanLoss      (none)              draws, and no density
+======================  ===========  ==================  ======================================================
+"""
+
+from verax.aleatoric.classification import NoisyLogits as NoisyLogits
+from verax.aleatoric.classification import NoisyProbabilities as NoisyProbabilities
+from verax.aleatoric.density import GaussianNLL as GaussianNLL
+from verax.aleatoric.density import MeanVariance as MeanVariance
+from verax.aleatoric.density import MixtureDensity as MixtureDensity
+from verax.aleatoric.density import MixtureNLL as MixtureNLL
+from verax.aleatoric.density import gaussian as gaussian
+from verax.aleatoric.density import gaussian_log_prob as gaussian_log_prob
+from verax.aleatoric.density import mean_variance as mean_variance
+from verax.aleatoric.density import mixture as mixture
+from verax.aleatoric.density import mixture_density as mixture_density
+from verax.aleatoric.density import mixture_log_prob as mixture_log_prob
+from verax.aleatoric.flow import Flow as Flow
+from verax.aleatoric.flow import FlowNLL as FlowNLL
+from verax.aleatoric.flow import density as density
+from verax.aleatoric.flow import flow as flow
+from verax.aleatoric.gan import Gan as Gan
+from verax.aleatoric.gan import GanLoss as GanLoss
+from verax.aleatoric.gan import gan as gan
+from verax.aleatoric.quantile import Pinball as Pinball
+from verax.aleatoric.quantile import QuantileMoments as QuantileMoments
+from verax.aleatoric.quantile import Quantiles as Quantiles
+from verax.aleatoric.quantile import quantiles as quantiles

@@ -1,0 +1,90 @@
+"""Monotone maps of a line onto itself, which autoregressive flows are made of."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Bool, Float, Int
+
+EDGE = 5.0
+"""A spline changes (−EDGE, EDGE) and is the identity outside, in units of a standard Gaussian."""
+
+_SMALLEST = 1e-3
+"""Smallest share of a bin in the spline's range, and smallest derivative."""
+
+_START = float(np.log(np.expm1(1 - _SMALLEST)))
+"""softplus of this is the derivative 1 of the identity."""
+
+Pair = tuple[JaxArray, JaxArray]
+
+
+def spline(x: Float[JaxArray, ""], raw: Float[JaxArray, " parameter"]) -> Pair:
+    """Rational-quadratic spline and the log of its derivative (Durkan et al., arXiv:1906.04032, equations 4 and 5).
+
+    ``raw`` has 3k − 1 numbers for k bins: widths, heights, and derivatives at the inner knots; all zero is the identity.
+    """
+    knots_x, knots_y, slope = _knots(raw)
+    left, right, low, high, d0, d1 = _bin(x, knots_x, (knots_x, knots_y, slope))
+    inside = jnp.abs(x) < EDGE
+    steep = (high - low) / (right - left)
+    t = jnp.clip(jnp.where(inside, (x - left) / (right - left), 0.5), 0, 1)
+    cross = t * (1 - t)
+    below = steep + (d0 + d1 - 2 * steep) * cross
+    y = low + (high - low) * (steep * t**2 + d0 * cross) / below
+    slope_here = steep**2 * (d1 * t**2 + 2 * steep * cross + d0 * (1 - t) ** 2) / below**2
+    return jnp.where(inside, y, x), jnp.where(inside, jnp.log(slope_here), 0.0)
+
+
+def spline_inverse(y: Float[JaxArray, ""], raw: Float[JaxArray, " parameter"]) -> Float[JaxArray, ""]:
+    """The x that :func:`spline` takes to ``y``: the root of a quadratic equation (equations 6 to 8)."""
+    knots_x, knots_y, slope = _knots(raw)
+    left, right, low, high, d0, d1 = _bin(y, knots_y, (knots_x, knots_y, slope))
+    inside = jnp.abs(y) < EDGE
+    steep = (high - low) / (right - left)
+    rise = jnp.where(inside, y - low, 0.5 * (high - low))
+    bend = rise * (d0 + d1 - 2 * steep)
+    a = (high - low) * (steep - d0) + bend
+    b = (high - low) * d0 - bend
+    c = -steep * rise
+    root = 2 * c / (-b - jnp.sqrt(jnp.maximum(b**2 - 4 * a * c, 0.0)))
+    return jnp.where(inside, left + jnp.clip(root, 0, 1) * (right - left), y)
+
+
+def affine(x: Float[JaxArray, ""], raw: Float[JaxArray, "2"]) -> Pair:
+    """X e^s + t and s, with |s| < 4 so that no step of a training blows up."""
+    s = _log_scale(raw)
+    return x * jnp.exp(s) + raw[1], s
+
+
+def affine_inverse(y: Float[JaxArray, ""], raw: Float[JaxArray, "2"]) -> Float[JaxArray, ""]:
+    """The x that :func:`affine` takes to ``y``."""
+    return (y - raw[1]) * jnp.exp(-_log_scale(raw))
+
+
+def _log_scale(raw: JaxArray) -> JaxArray:
+    return 4 * jnp.tanh(raw[0] / 4)
+
+
+def _knots(raw: Float[JaxArray, " parameter"]) -> tuple[JaxArray, JaxArray, JaxArray]:
+    """Positions, values and derivatives at the k + 1 knots; both ends are fixed, with derivative 1."""
+    bins = (raw.shape[0] + 1) // 3
+    widths, heights, slopes = raw[:bins], raw[bins : 2 * bins], raw[2 * bins :]
+    x, y = (_cumulative(part) for part in (widths, heights))
+    one = jnp.ones(1, raw.dtype)
+    return x, y, jnp.concatenate([one, _SMALLEST + jax.nn.softplus(slopes + _START), one])
+
+
+def _cumulative(raw: Float[JaxArray, " bin"]) -> Float[JaxArray, " knot"]:
+    share = _SMALLEST + (1 - _SMALLEST * raw.shape[0]) * jax.nn.softmax(raw)
+    inner = EDGE * (2 * jnp.cumsum(share[:-1]) - 1)
+    return jnp.concatenate([jnp.full(1, -EDGE), inner, jnp.full(1, EDGE)]).astype(raw.dtype)
+
+
+def _bin(
+    value: Float[JaxArray, ""], knots: Float[JaxArray, " knot"], tables: tuple[JaxArray, JaxArray, JaxArray]
+) -> tuple[JaxArray, ...]:
+    """Both ends of each table in the bin that holds ``value``; a one-hot sum, whose gradient is faster than a gather's."""
+    inner: Int[JaxArray, ""] = jnp.sum(value >= knots[1:-1])
+    here: Bool[JaxArray, " bin"] = jnp.arange(knots.shape[0] - 1) == inner
+    ends = [jnp.sum(jnp.where(here, part, 0.0)) for table in tables for part in (table[:-1], table[1:])]
+    return tuple(ends)
