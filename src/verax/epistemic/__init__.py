@@ -2,3 +2,6 @@
 
 from verax.epistemic.bootstrap import bootstrap_factors as bootstrap_factors
 from verax.epistemic.ensemble import ensemble as ensemble
+from verax.epistemic.posterior import temper as temper
+from verax.epistemic.variational import Variational as Variational
+from verax.epistemic.variational import variational as variational
