@@ -1,6 +1,9 @@
 """Epistemic uncertainty: every method makes members, networks with a leading axis ``member``."""
 
 from verax.epistemic.bootstrap import bootstrap_factors as bootstrap_factors
+from verax.epistemic.dropout import Dropout as Dropout
+from verax.epistemic.dropout import dropout as dropout
+from verax.epistemic.dropout import dropout_members as dropout_members
 from verax.epistemic.ensemble import ensemble as ensemble
 from verax.epistemic.posterior import temper as temper
 from verax.epistemic.variational import Variational as Variational
