@@ -7,6 +7,8 @@ from verax.epistemic.dropout import dropout_members as dropout_members
 from verax.epistemic.ensemble import ensemble as ensemble
 from verax.epistemic.hmc import Chains as Chains
 from verax.epistemic.hmc import hmc as hmc
+from verax.epistemic.laplace import Laplace as Laplace
+from verax.epistemic.laplace import laplace as laplace
 from verax.epistemic.posterior import temper as temper
 from verax.epistemic.variational import Variational as Variational
 from verax.epistemic.variational import variational as variational
