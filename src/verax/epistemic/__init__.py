@@ -1,6 +1,9 @@
 """Epistemic uncertainty: every method makes members, networks with a leading axis ``member``."""
 
 from verax.epistemic.bootstrap import bootstrap_factors as bootstrap_factors
+from verax.epistemic.covariance import MemberHistograms as MemberHistograms
+from verax.epistemic.covariance import event_covariance as event_covariance
+from verax.epistemic.covariance import member_histograms as member_histograms
 from verax.epistemic.dropout import Dropout as Dropout
 from verax.epistemic.dropout import dropout as dropout
 from verax.epistemic.dropout import dropout_members as dropout_members
