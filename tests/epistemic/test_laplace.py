@@ -116,6 +116,24 @@ def test_gauss_newton_is_the_hessian_less_the_curvature_of_the_network(two_class
     assert np.linalg.eigvalsh(gauss).min() > -1e-4
 
 
+def test_linearised_members_have_the_variance_of_the_linear_model(two_classes):
+    # Outputs f + J·δ with δ ~ N(0, Σ): variance J Σ Jᵀ, with J by finite differences here.
+    network = classifier(jax.random.key(2), two_classes, ("x0", "x1"), width=3, depth=1)
+    found = laplace(network, CrossEntropy(("s",)), two_classes, which="all", precision=1.0, steps=3)
+    held = weights(found.network)
+    with jax.enable_x64(True):
+        mode = jnp.asarray(found.mode)
+        said = jax.jit(lambda v: jax.vmap(held.network(v))(GRID))
+        slopes = np.stack([(said(mode + d) - said(mode - d)) / 2e-4 for d in 1e-4 * np.eye(13)], axis=1)
+    variance = np.einsum("ij,jk,ik->i", slopes, found.covariance, slopes)
+    p = predict(found.members(jax.random.key(4), 8000), GRID, moments=moments)
+    np.testing.assert_allclose(p.epistemic, variance, rtol=5 * np.sqrt(2 / 8000))
+    np.testing.assert_allclose(
+        p.mean, said(jnp.asarray(found.mode, jnp.float32)), atol=4 * np.sqrt(variance.max() / 8000)
+    )
+    assert found.members(jax.random.key(4), 2).features == ("x0", "x1")
+
+
 def test_failures_are_statuses(events, two_classes):
     far = laplace(line(), Known(), events, which="all", precision=TAU, steps=0)
     assert far.status == Status.MAX_STEPS

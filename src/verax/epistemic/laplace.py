@@ -4,9 +4,9 @@ Sources: MacKay 1992; Daxberger et al., "Laplace Redux", arXiv:2106.14806. The c
 matrix Σ_i J_iᵀ H_i J_i (J_i the Jacobian of the outputs, H_i the Hessian of an event's weighted loss in them), which is
 the Hessian where outputs are linear in the weights, or the Hessian itself. For a linear Gaussian model it is exact.
 
-``which="all"`` keeps a full matrix over all weights: for up to some thousands. ``members`` are networks with weights
-drawn from the Gaussian. Outputs of a network are not linear in its weights: far from the mode, drawn members of a full
-Gauss–Newton Laplace can be worse than the Gaussian that they approximate; the last layer has no such trouble.
+``which="all"`` keeps a full matrix over all weights: for up to some thousands. Its members are linear in the weights
+(:class:`Linearised`, Immer et al., arXiv:2008.08400), as the Gauss–Newton matrix takes a network to be: networks with
+drawn weights lie far from the posterior along its curved valleys, and predict badly. A last layer is linear anyway.
 """
 
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 from scipy.optimize import minimize_scalar
 
@@ -29,6 +30,32 @@ from verax.results import Status
 _MOST = 20_000  # weights: their matrix has 3.2 GB
 
 
+class Linearised(eqx.Module):
+    """A network whose outputs change linearly with its weights: f(x; w) + ∇f(x; w)·change.
+
+    Everything but the call is the network's own.
+
+    Parameters
+    ----------
+    network : at the mode
+    change : of the weights at ``where``, a tree with True at the leaves that change
+    """
+
+    network: Any
+    change: Float[JaxArray, "*member weight"]
+    where: Any
+
+    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Any:
+        held = weights(self.network, self.where)
+        output, slope = jax.jvp(lambda vector: held.network(vector)(x), (held.vector,), (self.change,))
+        return jax.tree.map(jnp.add, output, slope)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("network", "change", "where") or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.network, name)
+
+
 @dataclass(frozen=True)
 class Laplace:
     """A Gaussian over some or all weights of a network.
@@ -36,6 +63,7 @@ class Laplace:
     Parameters
     ----------
     network : with those weights at the mode
+    which : "last" or "all"
     where : the network's tree, True at the leaves that the Gaussian is over
     mode, covariance : of those weights, in the order of ``jax.flatten_util.ravel_pytree``
     precision : τ of the prior, given or of the largest evidence
@@ -49,6 +77,7 @@ class Laplace:
     """
 
     network: Any
+    which: str
     where: Any
     mode: Float[np.ndarray, " weight"]
     covariance: Float[np.ndarray, "weight weight"]
@@ -60,8 +89,13 @@ class Laplace:
     problem: str
     observations: float
 
-    def members(self, key: PRNGKeyArray, n: int = 50) -> Any:
+    def members(self, key: PRNGKeyArray, n: int = 50, *, linearised: bool | None = None) -> Any:
         """``n`` networks drawn from the Gaussian, stacked along a leading axis ``member``.
+
+        Parameters
+        ----------
+        linearised : outputs linear in the weights, around the mode; by default where the Gaussian is over all weights.
+            Without it (or for a network that is not called on a row) members are networks with drawn weights.
 
         Raises
         ------
@@ -73,8 +107,13 @@ class Laplace:
             raise InputError("members", self.problem, "a posterior with finite numbers")
         values, vectors = np.linalg.eigh(self.covariance)
         noise = np.asarray(jax.random.normal(key, (n, len(self.mode))), np.float64)
-        drawn = self.mode + noise * np.sqrt(np.maximum(values, 0)) @ vectors.T
-        return weights(self.network, self.where).networks(jnp.asarray(drawn, jnp.float32))
+        change = noise * np.sqrt(np.maximum(values, 0)) @ vectors.T
+        held = weights(self.network, self.where)
+        if (self.which == "all" and callable(self.network)) if linearised is None else linearised:
+            return Linearised(
+                held.networks(jnp.tile(held.vector, (n, 1))), jnp.asarray(change, jnp.float32), self.where
+            )
+        return held.networks(jnp.asarray(self.mode + change, jnp.float32))
 
 
 def laplace(
@@ -127,6 +166,7 @@ def laplace(
     covariance = (point.eigenvectors / point.stiffness) @ point.eigenvectors.T
     return Laplace(
         weights(network, where).network(jnp.asarray(point.vector, jnp.float32)),
+        which,
         where,
         point.vector,
         covariance,
