@@ -1,3 +1,4 @@
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -163,6 +164,18 @@ def test_failures_are_statuses(events, two_classes):
 def test_bad_input_is_told(events, options, message):
     with pytest.raises(InputError, match=message):
         laplace(line(), Known(), events, **options)
+
+
+class Straight(eqx.Module):
+    """A loss that is linear in what the network says, as the negative of a log-density."""
+
+    def __call__(self, network, events, key):
+        return -jnp.mean(events.weight * jax.vmap(network)(events.features(("x0", "x1"))))
+
+
+def test_a_loss_that_does_not_bend_in_the_outputs_needs_the_hessian(events):
+    with pytest.raises(InputError, match="curvature='hessian'"):
+        laplace(line(), Straight(), events, which="all", precision=1.0)
 
 
 def test_a_matrix_that_is_too_large_is_refused(events):

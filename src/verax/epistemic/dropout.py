@@ -24,14 +24,18 @@ from verax.events import Events
 from verax.learn import Loss
 
 
-class Masked(eqx.Module):
-    """A linear layer whose inputs are multiplied by a mask: each is 0, or 1/(1 − rate)."""
+class Masked(eqx.nn.Linear):
+    """A linear layer whose inputs are multiplied by a mask, each by 0 or 1/(1 − rate); its weights stay shared."""
 
-    layer: eqx.nn.Linear
     mask: Float[JaxArray, " input"]
 
+    def __init__(self, layer: eqx.nn.Linear, mask: Float[JaxArray, " input"]) -> None:
+        self.weight, self.bias, self.use_bias = layer.weight, layer.bias, layer.use_bias
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        self.mask = mask
+
     def __call__(self, x: Float[JaxArray, " input"], *, key: PRNGKeyArray | None = None) -> JaxArray:
-        return self.layer(x * self.mask)
+        return super().__call__(x * self.mask)
 
 
 class Dropout(eqx.Module):

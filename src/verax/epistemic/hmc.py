@@ -139,7 +139,7 @@ def hmc(
         keys = jax.vmap(lambda chain: jax.random.fold_in(run_key, chain))(jnp.arange(chains))
         found = _run(keys, double(starts), target, say, warmup, draws, acceptance, steps)
         networks, said, vectors, density, accepted, step, divergent = found
-        networks = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]) if eqx.is_array(a) else a, networks)
+        networks = jax.tree.map(lambda a: a.reshape(chains * draws, *a.shape[2:]) if eqx.is_array(a) else a, networks)
         said, vectors, density = (np.asarray(a, np.float64) for a in (said, vectors, density))
         accepted, step, divergent = (np.asarray(a, np.float64) for a in (accepted, step, divergent))
     judged = np.concatenate([said, density[..., None]], axis=2)

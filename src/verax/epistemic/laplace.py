@@ -146,7 +146,8 @@ def laplace(
 
     Raises
     ------
-    InputError : for unknown names, bad weights, a network without linear layers, or one with too many weights
+    InputError : for unknown names, bad weights, a network without linear layers, one with too many weights, or a loss
+        that does not bend in ``network(x)`` (that of a flow, a log-density itself, needs "hessian")
     """
     check_known([which], ["last", "all"], "laplace", "choice of weights")
     check_known([curvature], ["gauss-newton", "hessian"], "laplace", "curvature")
@@ -162,6 +163,9 @@ def laplace(
     with jax.enable_x64(True):
         surface = Surface(loss, double(table), double(network), where, curvature, min(batch, len(table)))
         point, made = _climb(surface, precision, steps)
+    if point.finite and not point.eigenvalues.any():
+        expected = "a loss that bends in what network(x) says"
+        raise InputError("laplace", f"a {curvature} curvature of zero", expected, "choose curvature='hessian'")
     status, problem = _judge(point, made)
     covariance = (point.eigenvectors / point.stiffness) @ point.eigenvectors.T
     return Laplace(
