@@ -1,11 +1,13 @@
+import sys
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear import GRID, NOISE, PHI, TAU, Known, Line, exact, moments, regression
+from linear import GRID, NOISE, PHI, TAU, Known, Line, exact, moments, regression, start
 
-from verax.epistemic import variational
+from verax.epistemic import hmc, variational
 from verax.epistemic.posterior import temper
 from verax.epistemic.variational import MeanField, NegativeElbo
 from verax.errors import InputError
@@ -91,3 +93,9 @@ def test_bad_input_is_told(weight, options, message):
         variational(jax.random.key(0), Line(jnp.zeros(3)), Known(), regression(weight=weight), **options)
     with pytest.raises(InputError, match="no trainable weights"):
         variational(jax.random.key(0), eqx.nn.Identity(), Known(), regression())
+
+
+def test_chains_without_the_extra_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "blackjax", None)
+    with pytest.raises(InputError, match=r"pip install 'verax\[mcmc\]'"):
+        hmc(jax.random.key(0), start, Known(), regression())
