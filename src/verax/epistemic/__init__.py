@@ -1,4 +1,30 @@
-"""Epistemic uncertainty: every method makes members, networks with a leading axis ``member``."""
+"""Epistemic uncertainty: every method makes members, networks with a leading axis ``member``.
+
+===================  ==============================================  =====================================================
+verb                 members                                         known limit
+===================  ==============================================  =====================================================
+ensemble             networks trained from other starts, replicas    as many trainings as members
+dropout              one network with units left out                 the rate's spread stays, however many events there are
+variational          weights from independent Gaussians              too narrow where weights are correlated
+laplace              a Gaussian at the mode                          one mode; a matrix over all weights, or the last layer
+hmc                  draws from the posterior itself                 small networks and samples; look at ``status``
+===================  ==============================================  =====================================================
+
+``event_covariance`` and ``member_histograms`` say how errors of events and bins go together.
+"""
 
 from verax.epistemic.bootstrap import bootstrap_factors as bootstrap_factors
+from verax.epistemic.covariance import MemberHistograms as MemberHistograms
+from verax.epistemic.covariance import event_covariance as event_covariance
+from verax.epistemic.covariance import member_histograms as member_histograms
+from verax.epistemic.dropout import Dropout as Dropout
+from verax.epistemic.dropout import dropout as dropout
+from verax.epistemic.dropout import dropout_members as dropout_members
 from verax.epistemic.ensemble import ensemble as ensemble
+from verax.epistemic.hmc import Chains as Chains
+from verax.epistemic.hmc import hmc as hmc
+from verax.epistemic.laplace import Laplace as Laplace
+from verax.epistemic.laplace import laplace as laplace
+from verax.epistemic.posterior import temper as temper
+from verax.epistemic.variational import Variational as Variational
+from verax.epistemic.variational import variational as variational

@@ -25,7 +25,9 @@ from verax.learn.network import trainable as trainable
 from verax.learn.predict import Moments as Moments
 from verax.learn.predict import bernoulli as bernoulli
 from verax.learn.predict import load as load
+from verax.learn.predict import member_means as member_means
 from verax.learn.predict import predict as predict
+from verax.learn.predict import predict_chunks as predict_chunks
 from verax.learn.predict import save as save
 from verax.learn.predict import score as score
 from verax.learn.train import Trained as Trained

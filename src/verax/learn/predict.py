@@ -1,6 +1,7 @@
 """What networks say about events: mean and both parts of the variance, streamed in batches of one shape."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +16,6 @@ from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn.folds import CrossTrained, fold_of
-from verax.learn.network import inputs
 from verax.results import Predictive
 
 Moments: TypeAlias = Callable[[Any], tuple[JaxArray, JaxArray]]
@@ -32,6 +32,9 @@ def predict(
 ) -> Predictive:
     """Mean, aleatoric and epistemic variance over ``members``, by the law of total variance.
 
+    Beside its input and its result this needs memory for a few batches only. For events that do not fit in memory see
+    :func:`predict_chunks`.
+
     Parameters
     ----------
     members : networks stacked along a leading axis ``member``
@@ -39,45 +42,96 @@ def predict(
     moments : mean and variance of the target from the network's output
     batch : rows of a batch; memory is bounded by it, and an event's bits do not depend on which others come with it
     """
-    x = np.asarray(inputs(members, events) if isinstance(events, Events) else events, np.float32)
     networks = jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, members)
-    return _stream(networks, np.zeros(len(x), np.int64), x, moments, batch)
+    return _stream(networks, None, _reader(members, events), len(events), moments, batch)
+
+
+def predict_chunks(
+    members: Any,
+    chunks: Iterable[Events | Float[Array, "event feature"]],
+    *,
+    moments: Moments = bernoulli,
+    batch: int = 2048,
+) -> Iterator[Predictive]:
+    """As :func:`predict` for each chunk, read when it is asked for: memory does not grow with the number of events."""
+    for chunk in chunks:
+        yield predict(members, chunk, moments=moments, batch=batch)
+
+
+def member_means(
+    members: Any, events: Events | Float[Array, "event feature"], *, moments: Moments = bernoulli, batch: int = 2048
+) -> Iterator[tuple[slice, Float[np.ndarray, "member row *target"]]]:
+    """The mean that each member predicts, batch by batch: the rows, and ``E[y | x, w]`` for each member and row.
+
+    For what depends on members one by one, such as histograms of each; a member's numbers are those of one function.
+    """
+    networks = jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, members)
+    for rows, values in _parts(networks, None, _reader(members, events), len(events), moments, batch, _means_of_batch):
+        yield rows, np.asarray(values, np.float64)[:, : rows.stop - rows.start]
 
 
 def score(trained: CrossTrained, events: Events, *, moments: Moments = bernoulli, batch: int = 2048) -> Predictive:
     """As :func:`predict`, each event by the networks of its own fold, which never saw it."""
-    x = np.asarray(inputs(trained.network, events), np.float32)
-    return _stream(trained.network, fold_of(events.number, trained.folds), x, moments, batch)
+    fold = fold_of(events.number, trained.folds)
+    return _stream(trained.network, fold, _reader(trained.network, events), len(events), moments, batch)
+
+
+Rows: TypeAlias = slice | np.ndarray
+Read: TypeAlias = Callable[[Any], np.ndarray]
+
+
+def _reader(network: Any, events: Events | Array) -> Read:
+    """The features of some rows, cut out of the table when they are needed: no copy of all events is made."""
+    if not isinstance(events, Events):
+        table = np.asarray(events)
+        return lambda rows: np.asarray(table[rows], np.float32)
+    x, columns = np.asarray(events.x), np.asarray(events.index(getattr(network, "features", events.columns)))
+    return lambda rows: np.asarray(x[rows][:, columns], np.float32)
+
+
+def _parts(
+    networks: Any,
+    fold: Int[np.ndarray, " event"] | None,
+    read: Read,
+    n: int,
+    moments: Moments,
+    batch: int,
+    compute: Callable[..., JaxArray],
+) -> Iterator[tuple[Any, JaxArray]]:
+    """Batches of one shape, each with events of one fold (all are of one without ``fold``), and their numbers.
+
+    The last batch of a fold is filled up with zeros. A few batches are under way at once.
+    """
+    if batch < 1:
+        raise InputError("batch", str(batch), "at least 1")
+    pending: deque[tuple[Any, JaxArray]] = deque()
+    for f in [0] if fold is None else np.unique(fold):
+        rows = None if fold is None else np.flatnonzero(fold == f)
+        length = n if rows is None else len(rows)
+        for start in range(0, length, batch):
+            stop = min(start + batch, length)
+            part: Rows = slice(start, stop) if rows is None else rows[start:stop]
+            values = read(part)
+            full = np.zeros((batch, values.shape[1]), np.float32)
+            full[: stop - start] = values
+            pending.append((part, compute(networks, jnp.int32(f), full, moments)))
+            if len(pending) > 4:
+                yield pending.popleft()
+    yield from pending
 
 
 def _stream(
-    networks: Any, fold: Int[np.ndarray, " event"], x: Float[np.ndarray, "event feature"], moments: Moments, batch: int
+    networks: Any, fold: Int[np.ndarray, " event"] | None, read: Read, n: int, moments: Moments, batch: int
 ) -> Predictive:
-    """Batches of one shape, each with events of one fold; the last one of a fold is filled up with zeros."""
-    if batch < 1:
-        raise InputError("batch", str(batch), "at least 1")
+    """Both parts of the variance of all events, by the networks of each one's fold."""
     out: list[np.ndarray] = []  # made when the first batch says what shape a target has
-    pending = []
-    for f in np.unique(fold):
-        rows = np.flatnonzero(fold == f)
-        for start in range(0, len(rows), batch):
-            part = rows[start : start + batch]
-            full = np.zeros((batch, x.shape[1]), np.float32)
-            full[: len(part)] = x[part]
-            pending.append((part, _moments_of_batch(networks, jnp.int32(f), full, moments)))
-            if len(pending) > 4:
-                _collect(out, len(x), *pending.pop(0))
-    for part, values in pending:
-        _collect(out, len(x), part, values)
+    for rows, values in _parts(networks, fold, read, n, moments, batch, _moments_of_batch):
+        found = np.asarray(values, np.float64)
+        if not out:
+            out += list(np.empty((3, n, *found.shape[2:])))
+        for whole, part in zip(out, found, strict=True):
+            whole[rows] = part[: len(whole[rows])]
     return Predictive(*out) if out else Predictive(*np.zeros((3, 0)))
-
-
-def _collect(out: list[np.ndarray], n: int, rows: np.ndarray, values: JaxArray) -> None:
-    found = np.asarray(values, np.float64)
-    if not out:
-        out += list(np.empty((3, n, *found.shape[2:])))
-    for whole, part in zip(out, found, strict=True):
-        whole[rows] = part[: len(rows)]
 
 
 @eqx.filter_jit
@@ -85,6 +139,22 @@ def _moments_of_batch(
     networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
 ) -> Float[JaxArray, "part row *target"]:
     """Mean, aleatoric and epistemic variance of a batch by the networks of one fold."""
+    mean, variance = _by_member(networks, fold, x, moments)
+    return jnp.stack([mean.mean(axis=0), variance.mean(axis=0), mean.var(axis=0)])
+
+
+@eqx.filter_jit
+def _means_of_batch(
+    networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
+) -> Float[JaxArray, "member row *target"]:
+    """Each member's mean for a batch."""
+    return _by_member(networks, fold, x, moments)[0]
+
+
+def _by_member(
+    networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
+) -> tuple[JaxArray, JaxArray]:
+    """Mean and variance that each member of a fold predicts, ``[member, row, *target]``."""
     arrays, rest = eqx.partition(networks, eqx.is_array)
     arrays = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, fold, keepdims=False), arrays)
 
@@ -92,8 +162,7 @@ def _moments_of_batch(
         network = eqx.combine(member, rest)
         return jax.vmap(lambda point: moments(network(point)))(x)
 
-    mean, variance = jax.lax.map(one, arrays) if jax.default_backend() == "cpu" else jax.vmap(one)(arrays)
-    return jnp.stack([mean.mean(axis=0), variance.mean(axis=0), mean.var(axis=0)])
+    return jax.lax.map(one, arrays) if jax.default_backend() == "cpu" else jax.vmap(one)(arrays)
 
 
 def save(path: Path | str, networks: Any) -> None:

@@ -1,0 +1,186 @@
+"""Mean-field variational inference: independent Gaussians over the weights, by gradients of the evidence lower bound.
+
+Sources: Graves, NeurIPS 2011; Blundell et al., "Weight uncertainty in neural networks", arXiv:1505.05424. Independent
+Gaussians have a known bias: of a Gaussian posterior with precision matrix Λ they find the variances 1/Λ_jj, which are
+below the marginal variances (Λ⁻¹)_jj wherever weights are correlated.
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.arrays import Array
+from verax.epistemic.posterior import evidence, precision_of, temper, weights
+from verax.errors import InputError
+from verax.events import Events
+from verax.learn import History, Loss, Progress, train, trainable
+
+
+class MeanField(eqx.Module):
+    """A network whose weights are independent Gaussians.
+
+    Parameters
+    ----------
+    mean : the network with every weight at its mean
+    spread : softplus⁻¹ of the weights' standard deviations, in the order of ``jax.flatten_util.ravel_pytree``
+    """
+
+    mean: Any
+    spread: Float[JaxArray, "*member weight"]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Columns that the network reads."""
+        return self.mean.features
+
+    @property
+    def sigma(self) -> Float[JaxArray, "*member weight"]:
+        """Standard deviations of the weights."""
+        return jax.nn.softplus(self.spread)
+
+    def vector(self) -> Float[JaxArray, " weight"]:
+        """Means of the weights."""
+        return ravel_pytree(eqx.filter(self.mean, trainable(self.mean)))[0]
+
+    def draw(self, key: PRNGKeyArray) -> Any:
+        """One network with weights from their Gaussians."""
+        found, rest = eqx.partition(self.mean, trainable(self.mean))
+        vector, unravel = ravel_pytree(found)
+        noise = jax.random.normal(key, vector.shape, vector.dtype)
+        return eqx.combine(unravel(vector + self.sigma * noise), rest)
+
+
+class NegativeElbo(eqx.Module):
+    """−ELBO per row: E_q[loss] + KL(q ‖ prior)/n, for a :class:`MeanField` and tempered events.
+
+    The expectation is the mean over ``samples`` draws of the weights, each shared by the batch, in antithetic pairs; KL
+    is in closed form, for the prior N(0, 1/precision).
+
+    Parameters
+    ----------
+    loss : mean over rows of w·ℓ, ℓ a negative log-likelihood
+    rows : n, rows of the whole training part
+    precision : of the prior: one number, or one for each weight
+    """
+
+    loss: Loss
+    rows: int = eqx.field(static=True)
+    precision: Float[Array, "*weight"]
+    samples: int = eqx.field(static=True, default=1)
+
+    def __call__(self, network: MeanField, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+        first, second = jax.random.split(key)
+        found, rest = eqx.partition(network.mean, trainable(network.mean))
+        vector, unravel = ravel_pytree(found)
+        sigma = network.sigma
+        noise = jax.random.normal(first, (self.samples, vector.size), vector.dtype)
+        # A pair of opposite draws has no error of first order: the means' gradient is less noisy for the same cost.
+        draws = vector + sigma * jnp.concatenate([noise, -noise])
+        expected = jnp.mean(jax.vmap(lambda v: self.loss(eqx.combine(unravel(v), rest), events, second))(draws))
+        precision = jnp.asarray(self.precision, vector.dtype)
+        kl = 0.5 * jnp.sum(precision * (sigma**2 + vector**2) - 1 - jnp.log(precision * sigma**2))
+        return expected + kl / self.rows
+
+
+@dataclass(frozen=True)
+class Variational:
+    """Independent Gaussians over the weights, and how they were found.
+
+    Parameters
+    ----------
+    posterior : the network with means and standard deviations
+    history : −ELBO per row in each epoch; ``history.problem`` says when it did not stay finite
+    observations : what the events counted as, n_eff or Σw
+    """
+
+    posterior: MeanField
+    history: History
+    observations: float
+
+    def members(self, key: PRNGKeyArray, n: int = 50) -> Any:
+        """``n`` networks drawn from the posterior, stacked along a leading axis ``member``.
+
+        Raises
+        ------
+        InputError : for fewer than one
+        """
+        if n < 1:
+            raise InputError("members", str(n), "at least 1")
+        held = weights(self.posterior.mean)
+        noise = jax.random.normal(key, (n, held.vector.size), held.vector.dtype)
+        return held.networks(held.vector + self.posterior.sigma * noise)
+
+
+def variational(
+    key: PRNGKeyArray,
+    network: Any,
+    loss: Loss,
+    events: Events,
+    *,
+    precision: float | Array = 1.0,
+    power: str = "effective",
+    negative: str = "signed",
+    width: float = 0.03,
+    samples: int = 1,
+    epochs: int = 100,
+    batch: int = 512,
+    rate: float = 1e-2,
+    optimizer: optax.GradientTransformation | None = None,
+    progress: Progress | None = None,
+) -> Variational:
+    """Independent Gaussians over the weights of ``network``, which minimise −ELBO on the events.
+
+    Without a validation part: the prior is what holds the weights, and the last epoch is kept. The learning rate falls
+    to zero along a cosine, so that the noise of the draws averages out.
+
+    Parameters
+    ----------
+    network : where the means start; constants (``Frozen``) stay as they are
+    loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood (constants in ℓ do not matter)
+    precision : τ of the prior N(0, 1/τ): one number, or one for each weight
+    power, negative : how weights count, see :func:`verax.epistemic.temper`
+    width : standard deviation of each weight at the start
+    samples : antithetic pairs of draws per step
+    optimizer : any optax optimizer instead of Adam; one with weight decay would be a second prior
+
+    Raises
+    ------
+    InputError : for bad options or weights (see :func:`verax.epistemic.temper`)
+    """
+    for name, value in {"width": width, "samples": samples, "epochs": epochs, "batch": batch}.items():
+        if not value > 0:
+            raise InputError(name, str(value), "a value above zero")
+    table = temper(events, power=power, negative=negative)
+    size = weights(network).vector.size
+    tau = np.asarray(precision_of(precision), np.float32)
+    if tau.ndim and tau.shape != (size,):
+        raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
+    steps = epochs * -(-len(table) // batch)
+    start = MeanField(network, jnp.full(size, np.log(np.expm1(width)), jnp.float32))
+    trained = train(
+        key,
+        start,
+        NegativeElbo(loss, len(table), tau, samples),
+        table,
+        epochs=epochs,
+        batch=batch,
+        rate=rate,
+        optimizer=optimizer or _cooling(rate, steps),
+        progress=progress,
+    )
+    return Variational(trained.network, trained.history, evidence(table))
+
+
+@functools.cache
+def _cooling(rate: float, steps: int) -> optax.GradientTransformation:
+    """Adam whose rate falls to zero; one object for each setting, so that equal settings share one compiled loop."""
+    return optax.adam(optax.cosine_decay_schedule(rate, steps))

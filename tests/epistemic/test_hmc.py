@@ -1,0 +1,154 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from linear import GRID, NOISE, PHI, TAU, Known, exact, moments, regression, start
+
+from verax.epistemic.diagnostics import effective_size, r_hat
+from verax.errors import InputError
+from verax.events import make_events
+from verax.learn import predict
+from verax.results import Status
+
+pytest.importorskip("blackjax", reason="the extra 'mcmc' is not installed")
+from verax.epistemic import hmc
+
+DRAWS = {"precision": TAU, "chains": 4, "warmup": 400, "draws": 2000}
+
+
+@pytest.fixture(scope="module")
+def events():
+    return regression()
+
+
+@pytest.fixture(scope="module")
+def chains(events):
+    return hmc(jax.random.key(4), start, Known(), events, **DRAWS)
+
+
+def test_predictive_variance_is_that_of_the_exact_posterior(events, chains):
+    mean, precision = exact(events)
+    assert chains.status == Status.OK
+    assert chains.problem == ""
+    p = predict(chains.members(), GRID, moments=moments)
+    variance = np.einsum("ij,jk,ik->i", PHI, np.linalg.inv(precision), PHI)
+    # 4,000 or more effective draws: the variance is known to √(2/4000) = 2.2 %.
+    assert np.nanmin(chains.weight_effective) > 3000
+    np.testing.assert_allclose(p.epistemic, variance, rtol=0.05)
+    np.testing.assert_allclose(p.mean, PHI @ mean, atol=4 * np.sqrt(variance.max() / 3000))
+    np.testing.assert_allclose(p.aleatoric, NOISE**2, rtol=1e-6)
+
+
+def test_result_says_how_the_chains_went(chains):
+    assert chains.r_hat.shape == (60 + 1,)
+    assert chains.r_hat.max() < 1.02
+    assert chains.weight_r_hat.shape == (3,)
+    assert (chains.divergent == 0).all()
+    assert (np.abs(chains.acceptance - 0.8) < 0.15).all()
+    assert chains.members(8).weight.shape == (8, 3)
+    assert chains.observations == 60
+
+
+def test_an_event_twice_is_an_event_of_weight_two(events, chains):
+    twice = events.take(np.concatenate([np.arange(20), np.arange(60)]))
+    heavy = regression(weight=np.where(np.arange(60) < 20, 2.0, 1.0))
+    _, precision = exact(events, np.where(np.arange(60) < 20, 2.0, 1.0))
+    variance = np.einsum("ij,jk,ik->i", PHI, np.linalg.inv(precision), PHI)
+    for sample in (twice, heavy):
+        found = hmc(jax.random.key(5), start, Known(), sample, **DRAWS, power="counts")
+        np.testing.assert_allclose(predict(found.members(), GRID, moments=moments).epistemic, variance, rtol=0.06)
+
+
+class Number(eqx.Module):
+    """One weight; what it says is its value."""
+
+    value: jax.Array
+    features: tuple[str, ...] = eqx.field(static=True, default=("x",))
+
+    def __call__(self, x):
+        return self.value
+
+
+class TwoModes(eqx.Module):
+    """Likelihood of one observation: two Gaussians of width 0.3 at ±distance, 3 : 1."""
+
+    distance: float = eqx.field(static=True)
+
+    def __call__(self, network, events, key):
+        at = jnp.asarray([1.0, -1.0]) * self.distance
+        terms = -0.5 * ((network.value - at) / 0.3) ** 2 + jnp.log(jnp.asarray([0.75, 0.25]))
+        return -jnp.mean(events.weight) * jax.nn.logsumexp(terms)
+
+
+def wide(key, events):
+    return Number(4 * jnp.sign(jax.random.normal(key, ())))
+
+
+@pytest.mark.parametrize("distance", [0.5, 3.0])
+def test_two_modes_are_both_found_or_the_chains_say_that_they_disagree(distance):
+    one = make_events({"x": np.zeros(1)})
+    found = hmc(jax.random.key(6), wide, TwoModes(distance), one, precision=1e-4, chains=6, warmup=400, draws=2000)
+    value = np.asarray(found.members().value)
+    assert {float(s) for s in np.sign(value)} == {-1.0, 1.0}
+    assert (np.minimum(np.abs(value - distance), np.abs(value + distance)) < 6 * 0.3).all()
+    if distance == 0.5:
+        # Modes 3.3 widths apart: chains cross, and their shares are the exact ones.
+        share = 0.75 * 0.9522 + 0.25 * 0.0478  # Φ(0.5/0.3) = 0.9522
+        n = effective_size((value > 0).astype(float).reshape(6, 2000, 1))[0]
+        assert found.status == Status.OK
+        assert n > 200
+        assert (value > 0).mean() == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / n))
+    else:
+        # Twenty widths apart no chain crosses: they say so.
+        assert found.status == Status.MAX_STEPS
+        assert found.r_hat[0] > 1.1
+        assert "chains disagree" in found.problem
+
+
+def test_a_start_that_is_not_finite_is_a_status(events):
+    broken = events.replace({"y": jnp.full(60, jnp.nan)})
+    found = hmc(jax.random.key(4), start, Known(), broken, precision=TAU, chains=2, warmup=5, draws=5)
+    assert found.status == Status.NOT_FINITE
+    assert "0, 1" in found.problem
+
+
+def test_effective_size_and_r_hat_of_autoregressive_chains():
+    # An AR(1) chain with coefficient ρ has n (1 − ρ)/(1 + ρ) effective draws.
+    rng = np.random.default_rng(0)
+    rho = np.asarray([0.0, 0.5, 0.9])
+    x = np.empty((4, 20_000, 3))
+    x[:, 0] = rng.normal(size=(4, 3))
+    noise = rng.normal(size=x.shape) * np.sqrt(1 - rho**2)
+    for i in range(1, x.shape[1]):
+        x[:, i] = rho * x[:, i - 1] + noise[:, i]
+    np.testing.assert_allclose(effective_size(x), 80_000 * (1 - rho) / (1 + rho), rtol=0.1)
+    np.testing.assert_allclose(r_hat(x), 1, atol=0.01)
+    apart = x[:, :1000] + np.asarray([0, 0, 0, 2.0])[:, None, None]
+    wider = x[:, :1000] * np.asarray([1, 1, 1, 3.0])[:, None, None]
+    # Means 0 (six halves) and 2 (two): variance 6/7 between, 1 within, so √(1 + 6/7) = 1.36; ranks draw them together.
+    np.testing.assert_allclose(r_hat(apart), 1.36, atol=0.1)
+    assert (r_hat(wider)[:2] > 1.1).all()
+    still = np.repeat(np.arange(4.0)[:, None, None], 100, axis=1)
+    assert np.isinf(r_hat(still)).all()
+    assert np.isnan(r_hat(np.ones((4, 100, 1)))).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chains": 0}, "chains"),
+        ({"draws": 3}, "at least 4"),
+        ({"acceptance": 1.0}, "between 0 and 1"),
+        ({"steps": 0}, "leapfrog"),
+        ({"precision": np.ones(2)}, r"shape \(2,\)"),
+    ],
+)
+def test_bad_options_are_told(events, options, message):
+    with pytest.raises(InputError, match=message):
+        hmc(jax.random.key(0), start, Known(), events, **options)
+
+
+def test_more_members_than_draws_are_refused(chains):
+    with pytest.raises(InputError, match="8000"):
+        chains.members(8001)
