@@ -77,14 +77,15 @@ def bbse(
     >>> rng = np.random.default_rng(1)
     >>> y, new = rng.integers(0, 2, 5000), rng.integers(0, 10, 5000) > 1
     >>> found = bbse(y ^ (rng.random(5000) < 0.1), y, new ^ (rng.random(5000) < 0.1))
-    >>> abs(found.fraction[1] - 0.8) < 3 * found.error[1], found.p_no_shift < 1e-6
+    >>> bool(abs(found.fraction[1] - 0.8) < 3 * found.error[1]), found.p_no_shift < 1e-6
     (True, True)
     """
     where = "label shift"
     classes = int(label.max()) + 1 if label.size else 0
-    if classes < 2 or label.min() < 0:
+    if classes < 2 or label.min() < 0 or not np.array_equal(label, label.astype(np.int64)):
         seen = f"labels {label.min()} … {label.max()}" if label.size else "no labels"
-        raise InputError(where, seen, "two classes or more, 0, 1, …")
+        raise InputError(where, seen, "two classes or more, 0, 1, …, as whole numbers")
+    label = label.astype(np.int64)
     first, second = rows_of(reference, target, where)
     if len(first) != label.size:
         raise InputError(where, f"{len(first)} predictions", f"one for each of {label.size} labels")
@@ -147,7 +148,7 @@ def least_squares(design: FloatArray, variance: FloatArray, observed: FloatArray
     weight = inverse(variance)
     solve = np.linalg.solve(design.T @ weight @ design, design.T @ weight)
     q = solve @ observed
-    return solve, np.append(q, 1 - q.sum())
+    return np.asarray(solve), np.asarray(np.append(q, 1 - q.sum()))
 
 
 def inverse(matrix: FloatArray) -> FloatArray:
@@ -172,5 +173,7 @@ def rows_of(reference: np.ndarray, target: np.ndarray, where: str) -> tuple[Floa
     for sample in (first, second):
         sums = sample.sum(1)
         if not np.allclose(sums, 1, atol=1e-4):
-            raise InputError(where, f"a row that adds up to {sums[~(np.abs(sums - 1) < 1e-4)][0]:g}", "rows that add up to 1")
+            raise InputError(
+                where, f"a row that adds up to {sums[~(np.abs(sums - 1) < 1e-4)][0]:g}", "rows that add up to 1"
+            )
     return np.asarray(first, np.float64), np.asarray(second, np.float64)

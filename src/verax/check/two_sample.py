@@ -24,7 +24,9 @@ def checked_points(x: Shaped[np.ndarray, "..."], where: str, what: str, features
         raise InputError(where, f"{what} of {points.shape[1]} features", f"{features}, as the first sample has")
     if not np.isfinite(points).all():
         bad = int((~np.isfinite(points).all(1)).sum())
-        raise InputError(where, f"{bad} rows of {what} that are not finite", "finite values", "leave them out or fill in")
+        raise InputError(
+            where, f"{bad} rows of {what} that are not finite", "finite values", "leave them out or fill in"
+        )
     return points
 
 
