@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
-from scipy.stats import norm, rankdata
-from scipy.stats import t as student
+from scipy.special import ndtr, ndtri, stdtr
+from scipy.stats import rankdata
 
 from verax.check.two_sample import (
     BLOCK,
@@ -29,6 +29,7 @@ from verax.check.two_sample import (
     quadratic,
     randomised_p,
     studentised,
+    together,
 )
 from verax.errors import InputError
 from verax.results import FloatArray
@@ -75,8 +76,7 @@ def c2st(
     ----------
     rng : deals folds and permutations
     first, second : one row an event (one axis: one feature)
-    first_weight, second_weight : of any sign; only their relative size within a sample counts. Means of scores take them
-        as they are
+    first_weight, second_weight : of any sign; means of scores take them as they are, in any units
     classifier : with ``fit(X, y, sample_weight=…)`` and ``predict_proba``, copied for each fold; it learns from |w|, since
         few can learn from negative weights: this costs power where the sign depends on x, never level. A callable
         x ↦ score that was not made from these events: then there are no folds, and the test has two sides. None: Fisher's
@@ -108,7 +108,7 @@ def c2st(
         seen = f"{len(a)} and {len(b)} events, {folds} folds, {permutations} permutations"
         raise InputError(where, seen, "two folds or more, two events of each sample in all, a permutation")
     x, label = np.concatenate([a, b]), np.repeat([False, True], [len(a), len(b)])
-    w = np.concatenate([wa / wa.mean(), wb / wb.mean()])
+    w = together(wa, wb)
     if given is not None:
         score = checked_score(given(x), len(x))
         z, p = permuted(rng, score, w, label, permutations, two_sided=True)
@@ -149,19 +149,21 @@ def permuted(
 def student_tail(z: float, weight: FloatArray, label: Bool[np.ndarray, " event"]) -> float:
     """Chance of more than z, for as many degrees of freedom as the weights are worth."""
     worth = effective(weight[label]) + effective(weight[~label]) - 2
-    return float(student.sf(z, max(worth, 1.0)))
+    return float(stdtr(max(worth, 1.0), -z))
 
 
 def stouffer(p: Float[np.ndarray, " test"]) -> float:
     """P-value of independent one-sided p-values together."""
-    return float(norm.sf(norm.isf(np.clip(p, 1e-300, 1 - 1e-16)).sum() / math.sqrt(p.size)))
+    return float(ndtr(ndtri(np.clip(p, 1e-300, 1 - 1e-16)).sum() / math.sqrt(p.size)))
 
 
 def learn(classifier: Any | None, x: FloatArray, label: Bool[np.ndarray, " event"], weight: FloatArray) -> Score:
     """A score of the second sample, learnt from both."""
     if classifier is None:
         return fisher(x, label, weight)
-    model = copy.deepcopy(classifier).fit(x, label.astype(np.int64), sample_weight=np.abs(weight))
+    size = np.abs(weight)
+    balance = np.where(label, size[~label].sum() / max(float(size[label].sum()), 1e-300), 1.0)
+    model = copy.deepcopy(classifier).fit(x, label.astype(np.int64), sample_weight=size * balance)
     return lambda new: np.asarray(model.predict_proba(new))[..., -1]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.spatial.distance import cdist, pdist
 
-from verax.check.two_sample import BLOCK, checked_points, checked_signed, effective, randomised_p
+from verax.check.two_sample import BLOCK, checked_points, checked_signed, effective, randomised_p, together
 from verax.errors import InputError, check_known
 from verax.results import FloatArray
 
@@ -88,7 +88,7 @@ def mmd(
     spread = x.std(0)
     x = (x - x.mean(0)) / np.where(spread > 0, spread, 1.0)
     h = bandwidth or median_distance(rng, x)
-    w = np.concatenate([wa / wa.mean(), wb / wb.mean()])
+    w = together(wa, wb)
     observed = coefficients(w, label[None])
     if chosen == "permutation":
         drawn = coefficients(w, rng.permuted(np.tile(label, (permutations, 1)), axis=1))
