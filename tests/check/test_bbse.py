@@ -46,7 +46,7 @@ def test_pulls_and_levels(kind: str, negative: bool) -> None:
     np.testing.assert_allclose(of_ratio.std(0), 1.0, atol=0.1)
     spread = 3.2 * math.sqrt(0.05 * 0.95 / TOYS)
     assert np.mean([r.p_no_shift < 0.05 for r in same]) == pytest.approx(0.05, abs=spread)
-    assert np.mean([r.p_no_shift < 0.05 for r in shifted]) > 0.99
+    assert np.mean([r.p_no_shift < 0.05 for r in shifted]) > 0.9
     if kind == "cells":
         assert np.mean([r.p_value < 0.05 for r in shifted]) == pytest.approx(0.05, abs=spread)
 

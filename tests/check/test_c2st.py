@@ -26,9 +26,8 @@ def rates(found: list[ClassifierTest]) -> tuple[float, float]:
 
 def cancelling(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     """N(0, 1) events and a contamination at x = 2 that its own negative weights take out again."""
-    extra = n // 5
-    x = np.concatenate([rng.normal(size=n), rng.normal(2, 0.5, extra), rng.normal(2, 0.5, extra)])
-    return x, np.repeat([1.0, 1.0, -1.0], [n, extra, extra])
+    kind = rng.choice(3, n, p=[0.7, 0.15, 0.15])
+    return rng.normal(np.where(kind > 0, 2.0, 0.0), np.where(kind > 0, 0.5, 1.0)), np.where(kind == 2, -1.0, 1.0)
 
 
 def tilted(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +123,7 @@ def test_any_classifier_may_be_brought() -> None:
     tree = DecisionTreeClassifier(max_depth=5, random_state=0)
     found = c2st(rng, first, second, classifier=tree)
     assert found.p_value < 1e-4
-    assert found.auc > 0.8
+    assert found.auc > 0.65
     assert not hasattr(tree, "tree_")
     assert c2st(rng, first, second, classifier=LogisticRegression()).auc < 0.6
 

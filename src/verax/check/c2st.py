@@ -102,7 +102,9 @@ def c2st(
     given = classifier if callable(classifier) and not hasattr(classifier, "fit") else None
     fixed = given is not None
     if classifier is not None and not fixed and not hasattr(classifier, "fit"):
-        raise InputError(where, f"a classifier of type {type(classifier).__name__}", "one with fit, a callable, or None")
+        raise InputError(
+            where, f"a classifier of type {type(classifier).__name__}", "one with fit, a callable, or None"
+        )
     least = 2 if fixed else 2 * folds
     if permutations < 1 or (not fixed and folds < 2) or min(len(a), len(b)) < least:
         seen = f"{len(a)} and {len(b)} events, {folds} folds, {permutations} permutations"
