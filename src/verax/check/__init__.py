@@ -6,6 +6,9 @@ verb           question
 coverage       do the intervals hold the truth as often as they say? (beside their width)
 score          are they narrow and do they cover? (the FAIR Universe challenge's figure of merit)
 reliability    of the events with predicted probability p, is the fraction p signal? (weights of any sign)
+c2st, mmd      do two weighted samples have one distribution? (by a classifier, by a Gaussian kernel)
+bbse           which class fractions has an unlabelled sample, and does label shift explain it?
+diagnose       covariate, label or concept shift: which are compatible, and what to do about each
 =============  ==========================================================================================
 
 ``reliability_sums`` of each chunk add up, and ``diagram`` of their sum is the ``Reliability`` of all events.
@@ -13,10 +16,16 @@ reliability    of the events with predicted probability p, is the fraction p sig
 ``nll_…`` and ``crps_…`` are proper scores of predicted distributions, one per event, and ``average`` their weighted mean.
 """
 
+from verax.check.bbse import LabelShift as LabelShift
+from verax.check.bbse import bbse as bbse
+from verax.check.c2st import ClassifierTest as ClassifierTest
+from verax.check.c2st import c2st as c2st
 from verax.check.classwise import Classwise as Classwise
 from verax.check.classwise import classwise as classwise
 from verax.check.coverage import coverage as coverage
 from verax.check.distance import kolmogorov_smirnov as kolmogorov_smirnov
+from verax.check.mmd import Discrepancy as Discrepancy
+from verax.check.mmd import mmd as mmd
 from verax.check.proper import Average as Average
 from verax.check.proper import average as average
 from verax.check.proper import crps_gaussian as crps_gaussian
@@ -32,3 +41,6 @@ from verax.check.reliability import reliability as reliability
 from verax.check.reliability import reliability_sums as reliability_sums
 from verax.check.score import Score as Score
 from verax.check.score import score as score
+from verax.check.shift import Diagnosis as Diagnosis
+from verax.check.shift import Finding as Finding
+from verax.check.shift import diagnose as diagnose
