@@ -255,11 +255,17 @@ def distributions(trials: Sequence[Trial], case: Case, *, style: Style) -> Figur
 
 
 def write(
-    folder: Path, cases: Sequence[Case], trials: Sequence[Trial], effort: Effort, note: str = ""
+    folder: Path,
+    cases: Sequence[Case],
+    trials: Sequence[Trial],
+    effort: Effort,
+    note: str = "",
+    more: Mapping[str, Sequence[Table]] | None = None,
 ) -> tuple[Table, ...]:
     """comparison.html, comparison.json and figures/ of a finished comparison; returns its tables, short enough to print.
 
     ``note`` says what a reader must know, that the comparison is a hasty one for example: exact limits are then few.
+    ``more`` are further tables of a case, by its name.
     """
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
@@ -270,6 +276,7 @@ def write(
         one = [table(mine, case, known), coverage_table(mine, case)]
         if any(t.random is not None for t in mine):
             one.append(random_table(mine, case))
+        one += (more or {}).get(case.name, ())
         drawn: dict[str, tuple[str, Callable[[], Figure]]] = {
             "uncertainty": (
                 "Expected uncertainty at each truth, around which the templates are made; points are seeds.",
