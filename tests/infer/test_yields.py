@@ -1,5 +1,6 @@
 """Errors of expected events against what toys of the parameters say."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -20,11 +21,12 @@ def test_before_the_fit_errors_are_those_of_the_priors(model):
     rng = np.random.default_rng(4)
     small = 0.05  # prior widths are scaled down, so that interpolation is linear
     nominal = {p.name: p.init for p in model.parameters}
-    draws = []
-    for _ in range(4000):
-        params = {p.name: p.init + (small * rng.normal() if p.constraint else 0.0) for p in model.parameters}
-        gamma = 1 + small * np.asarray(model.width) * rng.normal(size=len(model.width))
-        draws.append(np.asarray(model.expected(params, gamma)))
+    width = [small if p.constraint else 0.0 for p in model.parameters]
+    values = [p.init for p in model.parameters] + width * rng.normal(size=(4000, len(width)))
+    gammas = 1 + small * np.asarray(model.width) * rng.normal(size=(4000, len(model.width)))
+    with jax.enable_x64(True):
+        each = jax.jit(jax.vmap(lambda v, g: model.expected(dict(zip(model.names, v, strict=True)), g)))
+        draws = np.asarray(each(values, gammas))
     found = prefit_yields(model)
     assert np.allclose(found.by_process.sum(0), model.expected(nominal))
     spread = np.std(draws, axis=0) / small
