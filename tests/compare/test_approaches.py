@@ -10,7 +10,7 @@ import pytest
 
 from verax.aware import APPROACHES
 from verax.compare import compare_approaches
-from verax.compare.approaches import Effort, compare, covered, trial
+from verax.compare.approaches import Effort, area, compare, covered, trial
 from verax.compare.cases import Case, cases
 from verax.compare.page import concerns, limits, table, write
 from verax.compare.response import Response
@@ -54,6 +54,11 @@ def test_the_interval_covers_where_the_model_is_right(exact):
     result = covered(jax.random.key(4), exact, exact.likelihood(), {}, 400)
     assert abs(result.pull) < 3.5
     assert result.failed == 0
+
+
+@pytest.mark.parametrize(("z", "exactly"), [(np.pi / 4, 0.978324), (np.pi / 2, 0.923436)])
+def test_the_exact_classifier_has_its_exact_area(exact, z, exactly):
+    assert area(exact.problem, exact.fine({"z": theta_of(z)})[0]) == pytest.approx(exactly, abs=0.001)
 
 
 def test_every_event_is_in_a_bin_at_any_angle(exact):

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from verax.aware import APPROACHES, Approach, at, draw
 from verax.aware.approach import approach
@@ -29,6 +29,7 @@ from verax.learn import classifier
 from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
 from verax.results import Coverage, FloatArray, Interval
+from verax.simulate import AbstractProblem
 from verax.store import Progress, Run
 
 
@@ -70,6 +71,7 @@ class Trial:
     shares : at nominal, of each nuisance parameter: √(total² − that with it known)²
     coverage : of the 68.27 % interval at each truth
     random : the same at truths drawn from the priors, global observables at nominal
+    auc : area under the ROC curve at each truth, of the summary made for it; none for one that only sorts into bins
     histograms : of the summary at each truth, [process, bin] by label
     seconds : of training, compilation included
     problem : what went wrong in training, empty when nothing did
@@ -84,6 +86,7 @@ class Trial:
     coverage: Mapping[str, Coverage]
     random: Interval | None
     random_truth: FloatArray
+    auc: Mapping[str, float]
     histograms: Mapping[str, FloatArray]
     seconds: float
     problem: str = ""
@@ -191,10 +194,19 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         },
         random,
         truth,
+        {} if chosen.bins else {k: area(problem, summary(v).fine(v)[0]) for k, v in case.truths.items()},
         {k: response(v) for k, v in case.truths.items()},
         seconds,
         trained.history.problem,
     )
+
+
+def area(problem: AbstractProblem, counts: Float[np.ndarray, "process bin"]) -> float:
+    """Area under the ROC curve of a score from its histogram; events of one bin count half."""
+    is_signal = np.isin(problem.processes, problem.signal)
+    signal, background = (counts[mask].sum(axis=0) / counts[mask].sum() for mask in (is_signal, ~is_signal))
+    below = np.cumsum(background) - background / 2
+    return float((signal * below).sum())
 
 
 def _response(case: Case, chosen: Approach, networks: Any, events: Events, sample: Events, params: Params) -> Response:

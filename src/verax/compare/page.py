@@ -119,6 +119,18 @@ def coverage_table(trials: Sequence[Trial], case: Case) -> Table:
     return Table(f"{case.name}: coverage", columns, tuple(rows), note)
 
 
+def separation_table(trials: Sequence[Trial], case: Case) -> Table:
+    """Area under the ROC curve of each approach that gives a score, at each truth."""
+    rows = []
+    for name in names(trials):
+        found = of(trials, case, name)
+        if all(t.auc for t in found):
+            middle = [spread(t.auc[label] for t in found) for label in case.truths]
+            rows.append((name, *(f"{number(m, 5)} ± {number(h, 5)}" for m, h in middle)))
+    note = "Median over seeds ± half the central 68 %; of the summary made for each truth, signal against background."
+    return Table(f"{case.name}: area under the ROC curve", ("Approach", *case.truths), tuple(rows), note)
+
+
 def brief(uncertainty: Table, coverage: Table) -> Table:
     """What fits into a terminal: the uncertainty, and the coverage at nominal."""
     covered = {row[0]: (row[1], row[-2]) for row in coverage.rows}
@@ -274,9 +286,10 @@ def write(
     for case in cases:
         mine, known = [t for t in trials if t.case == case.name], limits(case, brief=bool(note))
         one = [table(mine, case, known), coverage_table(mine, case)]
+        separation = separation_table(mine, case)
         if any(t.random is not None for t in mine):
             one.append(random_table(mine, case))
-        one += (more or {}).get(case.name, ())
+        one += ([separation] if separation.rows else []) + list((more or {}).get(case.name, ()))
         drawn: dict[str, tuple[str, Callable[[], Figure]]] = {
             "uncertainty": (
                 "Expected uncertainty at each truth, around which the templates are made; points are seeds.",
