@@ -9,6 +9,9 @@ import pytest
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache" / "verax" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 
+MANY_MAPS = 30_000
+"""Memory maps of a process above which compiled programs are dropped; Linux allows 65,530, and XLA then crashes."""
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -18,3 +21,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"reference data not found at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_memory_maps():
+    """Each compiled program takes some memory maps: a worker that compiled thousands drops them between modules."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MANY_MAPS:
+        import jax  # not above: JAX reads the environment when it is imported
+
+        jax.clear_caches()

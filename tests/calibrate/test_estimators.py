@@ -38,8 +38,10 @@ def test_scikit_learn_checks(estimator):
     status = {r["check_name"]: r["status"] for r in results}
     # the second gives the constructor strings for numbers, which the type checks of these tests refuse
     known = {"check_array_api_input", "check_do_not_raise_errors_in_init_or_set_params"}
+    # skipped where pandas is not installed
+    known |= {name for name, s in status.items() if s == "skipped" and ("pandas" in name or "not_an_array" in name)}
     assert {name for name, s in status.items() if s != "passed"} <= known
-    assert len(status) > 40
+    assert sum(s == "passed" for s in status.values()) > 40
 
 
 def regression(rng, n):

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from verax.arrays import Array
 from verax.errors import InputError
 
 
@@ -31,7 +30,7 @@ class Average:
     n_effective: float
 
 
-def average(scores: Float[Array, " event"], weight: Float[Array, " row"] | None = None) -> Average:
+def average(scores: Float[np.ndarray, " event"], weight: Float[np.ndarray, " row"] | None = None) -> Average:
     """The weighted mean of scores, with signed weights as they are: unbiased, and its error grows accordingly.
 
     Raises
@@ -54,7 +53,7 @@ def average(scores: Float[Array, " event"], weight: Float[Array, " row"] | None 
 
 
 def nll_gaussian(
-    mean: Float[Array, " event"], variance: Float[Array, " event"], target: Float[Array, " event"]
+    mean: Float[np.ndarray, " event"], variance: Float[np.ndarray, " event"], target: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:
     """−ln of a Gaussian's density at the target.
 
@@ -67,7 +66,7 @@ def nll_gaussian(
 
 
 def crps_gaussian(
-    mean: Float[Array, " event"], variance: Float[Array, " event"], target: Float[Array, " event"]
+    mean: Float[np.ndarray, " event"], variance: Float[np.ndarray, " event"], target: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:
     """CRPS of a Gaussian: σ [z (2Φ(z) − 1) + 2φ(z) − 1/√π], z = (y − μ)/σ.
 
@@ -84,10 +83,10 @@ def crps_gaussian(
 
 
 def nll_mixture(
-    share: Float[Array, "event component"],
-    mean: Float[Array, "event component"],
-    variance: Float[Array, "event component"],
-    target: Float[Array, " event"],
+    share: Float[np.ndarray, "event component"],
+    mean: Float[np.ndarray, "event component"],
+    variance: Float[np.ndarray, "event component"],
+    target: Float[np.ndarray, " event"],
 ) -> Float[np.ndarray, " event"]:
     """−ln of a mixture of Gaussians' density at the target.
 
@@ -102,10 +101,10 @@ def nll_mixture(
 
 
 def crps_mixture(
-    share: Float[Array, "event component"],
-    mean: Float[Array, "event component"],
-    variance: Float[Array, "event component"],
-    target: Float[Array, " event"],
+    share: Float[np.ndarray, "event component"],
+    mean: Float[np.ndarray, "event component"],
+    variance: Float[np.ndarray, "event component"],
+    target: Float[np.ndarray, " event"],
 ) -> Float[np.ndarray, " event"]:
     """CRPS of a mixture of Gaussians: Σ p A(y − μ, σ²) − ½ ΣΣ p p′ A(μ − μ′, σ² + σ′²) (Grimit et al., 2006).
 
@@ -125,7 +124,9 @@ def crps_mixture(
 
 
 def crps_sample(
-    draws: Float[Array, "event draw"], target: Float[Array, " event"], weight: Float[Array, "event draw"] | None = None
+    draws: Float[np.ndarray, "event draw"],
+    target: Float[np.ndarray, " event"],
+    weight: Float[np.ndarray, "event draw"] | None = None,
 ) -> Float[np.ndarray, " event"]:
     """CRPS from draws of the predicted distribution: E|X − y| − ½ E|X − X′|.
 
@@ -153,7 +154,9 @@ def crps_sample(
 
 
 def crps_quantiles(
-    levels: Float[Array, " level"], quantiles: Float[Array, "event column"], target: Float[Array, " event"]
+    levels: Float[np.ndarray, " level"],
+    quantiles: Float[np.ndarray, "event column"],
+    target: Float[np.ndarray, " event"],
 ) -> Float[np.ndarray, " event"]:
     """CRPS from quantiles: 2 ∫ pinball(τ) dτ, each level standing for the part of (0, 1) that is nearest to it.
 
@@ -173,13 +176,13 @@ def crps_quantiles(
     return 2 * np.sum(share * np.maximum(tau * above, (tau - 1) * above), axis=1)
 
 
-def _gaussian(mean: Array, variance: Array, target: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _gaussian(mean: np.ndarray, variance: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     m, v, y = (np.asarray(a, np.float64) for a in (mean, variance, target))
     _check_variance(v)
     return m, y, np.sqrt(v)
 
 
-def _mixture(share: Array, mean: Array, variance: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _mixture(share: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     p, m, v = (np.asarray(a, np.float64) for a in (share, mean, variance))
     _check_variance(v)
     if (p < 0).any() or not np.allclose(p.sum(axis=1), 1, atol=1e-5):
