@@ -103,7 +103,13 @@ def approach(
             )
         case "parameterised":
             given = parameterised(make, features, systematics)
-            return Approach(given, parameterise(loss, systematics), weigh, partial(_fixed, params or {}), bernoulli)
+            return Approach(
+                given,
+                parameterise(loss, systematics),
+                weigh,
+                partial(_fixed, params or {}, tuple(systematics)),
+                bernoulli,
+            )
         case "inferno":
             expected = inferno(events, systematics, free, temperature=temperature)
             sorts = partial(plain, outputs=bins)
@@ -120,8 +126,8 @@ def _network(networks: Any, events: Events) -> Any:
     return without_adversary(networks)
 
 
-def _fixed(params: Mapping[str, float], networks: Any, events: Events) -> Any:
-    return at(networks, params)
+def _fixed(params: Mapping[str, float], systematics: Sequence[Systematic], networks: Any, events: Events) -> Any:
+    return at(networks, params, systematics=systematics)
 
 
 def _aligned(signal: tuple[str, ...], networks: Any, events: Events) -> Any:

@@ -1,5 +1,6 @@
 """What the estimators share: parameters as scikit-learn reads them, without importing it."""
 
+import abc
 import inspect
 import warnings
 from typing import Any
@@ -11,7 +12,7 @@ from verax.errors import InputError
 from verax.results import FloatArray
 
 
-class Estimator:
+class Estimator(abc.ABC):
     """Parameters of the constructor as attributes, ``get_params`` and ``set_params``; fitted attributes end in ``_``."""
 
     kind = "regressor"
@@ -72,9 +73,9 @@ class Estimator:
         model = self._fitted("model_")
         return int((model[0] if isinstance(model, tuple) else model).n_features_in_)
 
+    @abc.abstractmethod
     def predict(self, X: Any) -> Any:
         """Point predictions."""
-        raise NotImplementedError
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R² of point predictions, or the accuracy of a classifier: what scikit-learn's searches maximise."""
