@@ -148,5 +148,13 @@ def test_the_gradient_of_many_lanes_is_that_of_each():
         value, slope = jax.jit(lambda t, *x: t.value_and_slope(*x))(terms, theta.T[order], counts, gamma, rest[order])
         both = jax.jit(jax.vmap(jax.value_and_grad(lambda t, n, a: -model.log_density(t, Data(n, a)))))
         expected, gradient = both(theta, drawn.counts, drawn.auxiliary)
+        steep = np.asarray(jax.jit(lambda t, *x: t.steepness(*x))(terms, theta.T[order], counts, gamma), float)
+        exact = jax.jit(jax.vmap(model.derivatives))(theta, Data(drawn.counts, drawn.auxiliary))
+        rates = np.asarray(jax.vmap(model.rates)(theta)).sum(1)
+    positive = (rates > np.asarray(model.floor)).all(1)
+    assert positive.sum() >= 2
+    gauss_newton = np.asarray(exact.hessian - exact.bending)[:, order][:, :, order]
+    product = np.einsum("kbl,jbl->lkj", steep, steep) + np.eye(6) * np.asarray(terms.stiffness)
+    np.testing.assert_allclose(product[positive], gauss_newton[positive], rtol=1e-4, atol=1e-2)
     np.testing.assert_allclose(np.asarray(value) + lane_constant(model, drawn.counts), np.asarray(expected), rtol=1e-11)
     np.testing.assert_allclose(np.asarray(slope), np.asarray(gradient).T[order], rtol=1e-9, atol=1e-8)

@@ -11,13 +11,13 @@ impact = √(σ² − σ²_without). The parts do not add in quadrature, since c
 
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit, rows, take
 from verax.infer.interval import ends
 from verax.infer.minimise import Lanes, minimise
+from verax.infer.response import response
 from verax.infer.results import Breakdown, Row
 from verax.model.conventions import FLOATING
 from verax.model.likelihood import AbstractLikelihood, Data
@@ -91,8 +91,8 @@ def _shifted(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) ->
     theta, covariance = best.theta[0], best.covariance[0]
     params, data = dict(zip(model.names, theta, strict=True)), Data(batch.counts[0], batch.auxiliary[0])
     order, spread = _constrained(model), model.spread(params, data)
-    response = _response(model, theta, data, -covariance[index])
-    counts, auxiliary = response.counts * spread.counts, response.auxiliary * spread.auxiliary
+    follows = response(model, theta, data, covariance[index])
+    counts, auxiliary = follows.counts * spread.counts, follows.auxiliary * spread.auxiliary
     own, profiled = auxiliary[: len(order)], auxiliary[len(order) :]
     statistical = _without(_known(model, batch, best)[2].covariance[0], [i for i in order if i != index])
     alone = _without(statistical, _floating(model, index))
@@ -120,23 +120,6 @@ def _shifted(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) ->
             for g in _groups(model)
         ),
     ]
-
-
-def _response(model: AbstractLikelihood, theta: np.ndarray, data: Data, direction: np.ndarray) -> Data:
-    """D θ̂_i / d data, by the implicit function theorem: direction · ∂²(−log L)/∂θ∂data, direction = −covariance[i]."""
-    with jax.enable_x64(True):
-        slope = _mixed(model, theta, data, direction)
-        return Data(np.asarray(slope.counts), np.asarray(slope.auxiliary))
-
-
-@jax.jit
-def _mixed(model: AbstractLikelihood, theta: jax.Array, data: Data, direction: jax.Array) -> Data:
-    def along(data: Data) -> jax.Array:
-        slope: jax.Array = jax.jvp(lambda t: -model.log_density(t, data), (theta,), (direction,))[1]
-        return slope
-
-    mixed: Data = jax.grad(along)(data)
-    return mixed
 
 
 def _without(covariance: np.ndarray, known: list[int]) -> np.ndarray:

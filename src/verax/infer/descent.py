@@ -1,10 +1,11 @@
-"""A fast way down for many data sets of one model: quasi-Newton with one shared inverse Hessian, without matrices per lane.
+"""A fast way down for many data sets of one model: quasi-Newton on matrix products, with no exact Hessian.
 
-Each lane starts with the inverse Hessian of the expected data set and improves it by its own last few steps (L-BFGS,
-Math. Comp. 35 (1980) 773, with a full matrix in place of the usual multiple of 1). The gradients of all lanes are matrix
-products. Lanes are on the last axis. One that does not get on is left to :func:`verax.infer.minimise`.
+Each lane starts with Gauss and Newton's matrix at its own start, to single precision, and improves its inverse by its
+own last few steps (L-BFGS, Math. Comp. 35 (1980) 773, with a full matrix in place of the usual multiple of 1). Lanes are
+on the last axis. One that does not get on is left to :func:`verax.infer.minimise`.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,11 +24,17 @@ MEMORY = 5
 LANES = 64
 """Lanes that go down together."""
 
-REST = 0.3
-"""Share of the lanes still on their way when those that arrived are replaced by new ones."""
+REST = 0.2
+"""Share of the lanes still on their way when they are sent to the end of the queue, to go on from where they are."""
 
 STEPS = 25
 """Evaluations after which a lane is left to the exact way."""
+
+LOOSE = 1e-4
+"""Least stiffness of a parameter that only the data constrain, in units of what they do."""
+
+ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
+"""Threads that wait for each other in such small products of matrices use more of the processor than they save of time."""
 
 ACTIVE, ARRIVED, LEFT = 0, 1, 2
 
@@ -44,7 +51,7 @@ class Descent:
     arrived: np.ndarray
 
 
-class Lane(NamedTuple):
+class Lanes(NamedTuple):
     """The lanes on their way [..., lane]: data, best point, direction and share of it to try, last steps and yields."""
 
     counts: Any
@@ -64,17 +71,16 @@ class Lane(NamedTuple):
 
 
 def _advance(
-    terms: LaneLikelihood, inverse: Array, lower: Array, upper: Array, edm: Array, turn: Array, lane: Lane
-) -> Lane:
+    terms: LaneLikelihood, inverse: Array, lower: Array, upper: Array, edm: Array, turn: Array, lane: Lanes
+) -> Lanes:
     """One evaluation of every lane, and where to go next. ``turn`` counts the calls."""
     trial = lane.theta + lane.share * lane.direction
     value, slope = terms.value_and_slope(trial, lane.counts, lane.auxiliary, lane.observed)
     active = lane.state == ACTIVE
     accept = active & (value <= lane.value + 1e-13 * jnp.abs(value))
-    first = jnp.isinf(lane.value)
     step, change = lane.share * lane.direction, slope - lane.slope
     product = (step * change).sum(0)
-    useful = accept & ~first & (product > 1e-12 * (change**2).sum(0) ** 0.5 * (step**2).sum(0) ** 0.5)
+    useful = accept & (product > 1e-12 * (change**2).sum(0) ** 0.5 * (step**2).sum(0) ** 0.5)
     weight = jnp.where(useful, 1 / jnp.where(useful, product, 1.0), 0.0)
     slot = turn % MEMORY
     taken = lane.taken.at[slot].set(jnp.where(useful, step, 0.0))
@@ -82,25 +88,25 @@ def _advance(
     weights = lane.weight.at[slot].set(weight)
     slope = jnp.where(accept, slope, lane.slope)
 
-    rest, shares = slope, []
+    rest: Any = slope
+    shares: list[Any] = []
     for back in range(MEMORY):
         k = (turn - back) % MEMORY
         shares.append(weights[k] * (taken[k] * rest).sum(0))
         rest = rest - shares[-1] * changed[k]
-    way = inverse @ rest
+    way: Any = (inverse * rest).sum(1)
     for back in reversed(range(MEMORY)):
         k = (turn - back) % MEMORY
         way = way + taken[k] * (shares[back] - weights[k] * (changed[k] * way).sum(0))
 
     theta = jnp.where(accept, trial, lane.theta)
     direction = jnp.where(accept, -way, lane.direction)
-    room = jnp.where(direction > 0, upper - theta, theta - lower) / jnp.maximum(abs(direction), 1e-300)
-    share = jnp.where(accept, jnp.minimum(1.0, 0.9 * room.min(0)), 0.3 * lane.share)
+    share = jnp.where(accept, _room(theta, direction, lower, upper), 0.3 * lane.share)
     distance = jnp.where(accept, 0.5 * (slope * way).sum(0), lane.edm)
     count = lane.count + active
     arrived = accept & (distance < edm) & (distance >= 0)
-    lost = active & ~arrived & ((share < 0.02) | (count >= STEPS) | (distance < 0) | ~jnp.isfinite(distance))
-    return Lane(
+    lost = active & ~arrived & ((share < 0.02) | (distance < 0) | ~jnp.isfinite(distance))
+    return Lanes(
         lane.counts,
         lane.auxiliary,
         lane.observed,
@@ -118,67 +124,106 @@ def _advance(
     )
 
 
-@jax.jit
-def _round(
+def _room(theta: Array, direction: Array, lower: Array, upper: Array) -> Array:
+    """[lane]: the share of the way that can be gone without meeting a bound."""
+    room = jnp.where(direction > 0, upper - theta, theta - lower) / jnp.maximum(abs(direction), 1e-300)
+    return jnp.minimum(1.0, 0.9 * room.min(0))
+
+
+def _inverse(terms: LaneLikelihood, moves: Array, steep: Array) -> Array:
+    """[parameter, parameter, lane]: of Gauss and Newton's matrix, in the smaller of the spaces of parameters and cells."""
+    size, cells, _ = steep.shape
+    narrow = size <= cells
+    steep = steep if narrow else steep.astype(float)  # what is taken away from 1 there leaves little
+    stiffness = jnp.where(moves, terms.stiffness, 1.0).astype(steep.dtype)
+    steep = jnp.where(moves[:, :, None], steep, 0.0)
+    strength = (steep**2).sum(1)
+    unit = jax.lax.rsqrt(jnp.maximum(stiffness + strength, 1e-30))
+    prior = jnp.maximum(stiffness * unit**2, LOOSE)
+    inner = jnp.sqrt(1 / prior) * unit  # by which the prior is 1
+    rows = jnp.moveaxis(steep * inner[:, None], 2, 0)
+    square = jnp.einsum("lkb,ljb->lkj", rows, rows) if narrow else jnp.einsum("lkb,lkc->lbc", rows, rows)
+    matrix = _inverted(jnp.moveaxis(square, 0, 2) + jnp.eye(min(size, cells), dtype=steep.dtype)[:, :, None])
+    if not narrow:
+        back = jnp.moveaxis(rows @ jnp.moveaxis(matrix, 2, 0) @ rows.swapaxes(1, 2), 0, 2)
+        matrix = jnp.eye(size, dtype=steep.dtype)[:, :, None] - back
+    return jnp.where(moves[:, :, None] & moves, matrix * inner[:, None] * inner, 0.0)
+
+
+def _inverted(matrix: Array) -> Array:
+    """Inverses of positive definite matrices [i, i, lane], by elimination (Gauss and Jordan)."""
+    own = jnp.eye(len(matrix), dtype=bool)
+
+    def eliminate(i: Array, a: Array) -> Array:
+        pivot = 1 / a[i, i]
+        row = jnp.where(own[i][:, None], 1.0, a[i]) * pivot
+        column = jnp.where(own[i][:, None], 0.0, a[:, i])
+        kept = jnp.where(own[i][:, None], 0.0, a)
+        return jnp.where(own[i][:, None, None], row, kept - column[:, None] * row)
+
+    return jnp.asarray(jax.lax.fori_loop(0, len(matrix), eliminate, matrix))
+
+
+@functools.partial(jax.jit, compiler_options=ONE_THREAD)
+def _descend(
     terms: LaneLikelihood,
-    inverse: Array,
+    moves: Array,
     lower: Array,
     upper: Array,
-    edm: Array | float,
-    least: Array | int,
-    lane: Lane,
-    fresh: Array,
+    edm: Array,
+    least: Array,
     entering: Array,
-    turn: Array,
-) -> tuple[Lane, Array, Array]:
-    """New lanes, rows of ``entering``, take the places ``fresh``; then all go on until ``least`` are on their way.
+    waiting: Array,
+) -> Array:
+    """Go down from the rows of ``entering`` (data and start) until ``least`` lanes are on their way.
 
-    The last array says of each lane where it is: the columns of :class:`Descent`, parameters in order.
+    Says of each lane where it is: the columns of :class:`Descent`, parameters in order, and its state.
     """
-    bins, size = lane.counts.shape[:2], len(lane.theta)
-    cells = bins[0] * bins[1]
-    new = jnp.split(entering.T, np.cumsum([cells, cells, size]))
-    counts, auxiliary, observed, start = (
-        jnp.where(fresh, x.reshape(old.shape), old)
-        for x, old in zip(new, (lane.counts, lane.auxiliary, lane.observed, lane.theta), strict=True)
-    )
-    lane = Lane(
+    _, channels, slots = terms.grid
+    lanes, size = len(entering), len(moves)
+    counts, auxiliary, observed, theta = jnp.split(entering.T, np.cumsum([channels * slots] * 2 + [size]))
+    counts, auxiliary = (x.reshape(channels, slots, lanes) for x in (counts, auxiliary))
+    value, slope = terms.value_and_slope(theta, counts, auxiliary, observed)
+    inverse = _inverse(terms, moves, terms.steepness(theta, counts, auxiliary)).astype(theta.dtype)
+    way = (inverse * slope).sum(1)
+    memory = jnp.zeros((MEMORY, size, lanes))
+    lane = Lanes(
         counts,
         auxiliary,
         observed,
-        start,
-        jnp.where(fresh, jnp.inf, lane.value),
-        jnp.where(fresh, 0.0, lane.slope),
-        jnp.where(fresh, 0.0, lane.direction),
-        jnp.where(fresh, 1.0, lane.share),
-        jnp.where(fresh, jnp.inf, lane.edm),
-        jnp.where(fresh, 0.0, lane.taken),
-        jnp.where(fresh, 0.0, lane.change),
-        jnp.where(fresh, 0.0, lane.weight),
-        jnp.where(fresh, 0, lane.count),
-        jnp.where(fresh, ACTIVE, lane.state),
+        theta,
+        value,
+        slope,
+        -way,
+        _room(theta, -way, lower, upper),
+        0.5 * (slope * way).sum(0),
+        memory,
+        memory,
+        jnp.zeros((MEMORY, lanes)),
+        jnp.ones(lanes, int),
+        jnp.where(waiting & jnp.isfinite(value), ACTIVE, LEFT),
     )
 
-    def on(at: tuple[Array, Lane]) -> Array:
-        return jnp.sum(at[1].state == ACTIVE) > least
+    def on(at: tuple[Any, Lanes]) -> Any:
+        return (jnp.sum(at[1].state == ACTIVE) > least) & (at[0] < STEPS)
 
-    def body(at: tuple[Array, Lane]) -> tuple[Array, Lane]:
-        return at[0] + 1, _advance(terms, inverse, lower, upper, jnp.asarray(edm), at[0], at[1])
+    def body(at: tuple[Any, Lanes]) -> tuple[Any, Lanes]:
+        return at[0] + 1, _advance(terms, inverse, lower, upper, edm, at[0], at[1])
 
-    turn, lane = jax.lax.while_loop(on, body, (turn, lane))
-    report = [lane.theta, lane.slope, jnp.stack([lane.value, lane.edm, lane.count * 1.0, lane.state * 1.0])]
-    return lane, turn, jnp.concatenate(report).T
+    _, lane = jax.lax.while_loop(on, body, (jnp.zeros((), int), lane))
+    report = jnp.stack([lane.value, lane.edm, lane.count * 1.0, lane.state * 1.0])
+    return jnp.concatenate([lane.theta, lane.slope, report]).T
 
 
 def descend(
     model: BinnedLikelihood,
     data: Data,
     start: np.ndarray,
-    inverse: np.ndarray,
+    moves: np.ndarray,
     limits: tuple[np.ndarray, np.ndarray],
     edm: float,
 ) -> Descent | None:
-    """Go down in every lane, with the ``inverse`` Hessian of all [parameter, parameter], zero where one is fixed.
+    """Go down in every lane in the parameters that ``moves`` [parameter] says.
 
     None where the likelihood is not one that :func:`verax.model.lanes.lane_likelihood` knows. ``data`` and ``start``
     have a leading lane axis. A parameter that would leave its bounds ends the descent.
@@ -199,39 +244,23 @@ def descend(
     entering = np.zeros((lanes, 2 * (channels * slots + size)))
     entering[:, cells], entering[:, channels * slots + cells] = counts, gamma
     entering[:, -2 * size :] = np.concatenate([observed[:, order], start[:, order]], axis=1)
-    moves = np.diagonal(inverse) > 0
     lower, upper = (np.where(moves, x, s * np.inf)[order][:, None] for x, s in zip(limits, (-1, 1), strict=True))
-    found = np.zeros((lanes, 2 * size + 4))
-    index, waiting = np.full(LANES, -1), 0
+    found, steps = np.zeros((lanes, 2 * size + 4)), np.zeros(lanes, int)
+    queue = np.arange(lanes)
     with jax.enable_x64(True):
-        fixed = jax.device_put((terms, inverse[np.ix_(order, order)], lower, upper, edm))
-        at, turn = _empty(channels, slots, size), jnp.zeros((), int)
-        while True:
-            places = np.flatnonzero(index < 0)[: lanes - waiting]
-            index[places] = waiting + np.arange(len(places))
-            waiting += len(places)
-            if (index < 0).all():
-                break
-            fresh = np.zeros(LANES, bool)
-            fresh[places] = True
-            least = int(REST * LANES) if waiting < lanes else 0
-            at, turn, report = _round(*fixed, least, at, fresh, entering[np.maximum(index, 0)], turn)
-            where = np.asarray(report)
-            out = np.flatnonzero((index >= 0) & (where[:, -1] != ACTIVE))
-            found[index[out]], index[out] = where[out], -1
+        fixed = jax.device_put((terms, moves[order][:, None], lower, upper, edm))
+        while queue.size:
+            block, queue = queue[:LANES], queue[LANES:]
+            row = block[np.minimum(np.arange(LANES), len(block) - 1)]
+            least = int(REST * LANES) if queue.size else 0
+            report = _descend(*fixed, least, entering[row], np.arange(LANES) < len(block))
+            found[block] = np.asarray(report)[: len(block)]
+            steps[block] += found[block, -2].astype(int)
+            again = block[(found[block, -1] == ACTIVE) & (steps[block] < STEPS)]
+            entering[again, -size:] = found[again, :size]
+            queue = np.concatenate([queue, again])
     back = np.argsort(order)
-    nll, distance, count, state = found[:, 2 * size :].T
+    nll, distance, _, state = found[:, 2 * size :].T
     return Descent(
-        found[:, back], found[:, size + back], nll + lane_constant(model, counts), distance, count.astype(int),
-        state == ARRIVED,
-    )  # fmt: skip
-
-
-def _empty(channels: int, slots: int, size: int) -> Lane:
-    """Nobody on the way."""
-    bins, vector = jnp.ones((channels, slots, LANES)), jnp.zeros((size, LANES))
-    memory, none = jnp.zeros((MEMORY, size, LANES)), jnp.zeros(LANES)
-    return Lane(
-        bins, bins, vector, vector, none, vector, vector, none, none, memory, memory, jnp.zeros((MEMORY, LANES)),
-        jnp.zeros(LANES, int), jnp.full(LANES, LEFT),
-    )  # fmt: skip
+        found[:, back], found[:, size + back], nll + lane_constant(model, counts), distance, steps, state == ARRIVED
+    )

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from verax.infer.minimise import Lanes, better, bounds, minimise
+from verax.infer.minimise import MANY, Lanes, better, bounds, minimise
+from verax.infer.response import response
 from verax.infer.results import Fit
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import Poisson, by_name
@@ -73,6 +74,8 @@ def best_fit(
     nominal = np.tile([float({**init, **fixed}.get(p.name, p.init)) for p in model.parameters], (toys, 1))
     start, asked = measured(model, batch), [name in fixed or name in init for name in names]
     start[:, asked] = nominal[:, asked]
+    if toys >= MANY and not init:
+        start = estimates(model, batch, start, free, bounds(model) if limits is None else limits)
     lanes = minimise(model, batch, start, free, covariance=covariance, limits=limits)
 
     again = np.flatnonzero(lanes.status != Status.OK)
@@ -109,6 +112,24 @@ def measured(model: AbstractLikelihood, batch: Data) -> np.ndarray:
         c = model.parameters[i].constraint
         start[:, i] = batch.auxiliary[:, column] / (c.tau if isinstance(c, Poisson) else 1.0)
     return start
+
+
+def estimates(
+    model: AbstractLikelihood, batch: Data, start: np.ndarray, free: np.ndarray, limits: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """[toy, parameter]: where the best fits are, to first order around that of the mean data; ``start`` where it fails.
+
+    No estimate is at a bound.
+    """
+    mean = Data(batch.counts.mean(0), batch.auxiliary.mean(0))
+    lanes = minimise(model, mean, start.mean(0, keepdims=True), free[:1], limits=limits)
+    if lanes.status[0] != Status.OK:
+        return start
+    centre = lanes.theta[0]
+    follows = response(model, centre, mean, lanes.covariance[0])
+    step = (batch.counts - mean.counts) @ follows.counts.T + (batch.auxiliary - mean.auxiliary) @ follows.auxiliary.T
+    lower, upper = (centre + 0.9 * (edge - centre) for edge in limits)
+    return np.where(free, np.clip(centre + step, lower, upper), start)
 
 
 def rows(batch: Data, index: np.ndarray) -> Data:

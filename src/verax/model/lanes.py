@@ -5,10 +5,13 @@ factor is a sum over systematics once each is written in a basis of functions of
 [−1, 1] and |α| outside. So the rates of all lanes, and the way back to the gradient, take three matrix products each.
 """
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -47,10 +50,11 @@ class LaneLikelihood(eqx.Module):
     additive_back: Float[Array, "shapes cell"]
     logarithms: Float[Array, "group basis"]
     logarithms_back: Float[Array, "basis group"]
-    member: Float[Array, "free group 1"]
+    member: Float[Array, "free process channel 1"]
     stiffness: Float[Array, "parameter 1"]
     width: Float[Array, "channel slot 1"]
     floor: Float[Array, "channel slot 1"]
+    fluctuates: bool = eqx.field(static=True)
     edge: float = eqx.field(static=True)
     degree: int = eqx.field(static=True)
     shapes: tuple[int, int] = eqx.field(static=True)
@@ -66,43 +70,121 @@ class LaneLikelihood(eqx.Module):
         observed: Float[Array, "parameter lane"],
     ) -> tuple[Float[Array, " lane"], Float[Array, "parameter lane"]]:
         """−log L up to a constant of each data set, and its gradient; ``observed`` is where each constraint peaks."""
+        at = self._rates(theta)
+        value, slope, _ = self._bins(at.rate, counts, auxiliary)
+        slope = slope * at.rate1
+        gap = theta - observed
+        tension = self.stiffness * gap
+        value += 0.5 * (tension * gap).sum(0)
+
+        lanes = theta.shape[1]
+        back = self.additive_back @ (at.full[:, :, None] * slope).reshape(-1, lanes)
+        half = len(at.even1)
+        to_shape = back[:half] + at.even1 * back[half:]
+        sums = (at.shape * slope).sum(2)
+        to_factor = (self.logarithms_back @ (sums * at.full).reshape(-1, lanes)).reshape(at.basis1.shape)
+        gradient: Any = jnp.asarray(tension)
+        gradient = gradient.at[slice(*self.shapes)].add(to_shape)
+        gradient = gradient.at[slice(*self.factors)].add((to_factor * at.basis1).sum(0))
+        if at.each:
+            to_free = jnp.stack([(self._without(at, i) * sums).sum((0, 1)) for i in range(len(at.each))])
+            gradient = gradient.at[: len(at.each)].add(to_free)
+        return value, gradient
+
+    def steepness(
+        self,
+        theta: Float[Array, "parameter lane"],
+        counts: Float[Array, "channel slot lane"],
+        auxiliary: Float[Array, "channel slot lane"],
+    ) -> Float[Array, "parameter cell lane"]:
+        """Derivatives of the rates times the root of −log L's curvature in each rate, to single precision.
+
+        Their products over cells, with the constraints' stiffness, make Gauss and Newton's matrix.
+        """
+        single, size = jnp.float32, len(theta)
+        at = self._rates(theta)
+        _, _, bend = self._bins(at.rate, counts, auxiliary)
+        weight = jnp.sqrt(jnp.maximum(bend, 0.0)) * at.rate1
+        processes, channels, slots = self.grid
+        terms, at = jax.tree.map(lambda x: x.astype(single), (self, at))
+        half, groups = len(at.even1), (processes, channels, 1, theta.shape[1])
+
+        change = terms.additive_back.reshape(2, half, processes, channels, slots, 1)
+        stretch = at.even1[:, None, None]
+        by_shape = _total([
+            (change[0, :, p] + stretch * change[1, :, p]) * at.full[p][:, None] for p in range(processes)
+        ])  # fmt: skip
+        logarithms = terms.logarithms_back.reshape(*at.basis1.shape[:2], processes * channels)
+        steep = (
+            jnp.einsum("fkg,fkl->kgl", logarithms, at.basis1).reshape(at.basis1.shape[1], *groups) * at.full[:, :, None]
+        )
+        by_factor = _total([steep[:, p] * at.shape[p] for p in range(processes)])
+        by_free = [_total(list(at.shape * terms._without(at, i)[:, :, None]))[None] for i in range(len(at.each))]
+
+        def padded(rows: Array, first: int) -> Array:
+            before = first - len(by_free)
+            return jnp.pad(rows, ((before, size - first - len(rows)), (0, 0), (0, 0), (0, 0)))
+
+        mixed = padded(by_shape, self.shapes[0]) + padded(by_factor, self.factors[0])
+        rows = jnp.concatenate([*by_free, mixed]) * weight.astype(single)
+        return jnp.asarray(rows.reshape(size, -1, theta.shape[1]))
+
+    def _rates(self, theta: Float[Array, "parameter lane"]) -> "Rates":
         processes, channels, slots = self.grid
         free, lanes = self.member.shape[0], theta.shape[1]
         by_shape, by_factor = theta[slice(*self.shapes)], theta[slice(*self.factors)]
         even, even1, _ = self.shape_code(by_shape)
         shape = self.nominal + self.additive @ jnp.concatenate([by_shape, even])
         basis, basis1 = _basis(by_factor, self.edge, self.degree)
-        factor = jnp.exp(self.logarithms @ basis.reshape(-1, lanes))
+        factor = jnp.exp(self.logarithms @ basis.reshape(-1, lanes)).reshape(processes, channels, lanes)
         each = [jnp.where(self.member[i] > 0, theta[i], 1.0) for i in range(free)]
         full = _product(each, factor)
         shape = shape.reshape(processes, channels, slots, lanes)
-        wide = full.reshape(processes, channels, 1, lanes)
-        rate, rate1, _ = positive_rate((shape * wide).sum(0), self.floor)
-        fluctuates = self.width > 0
+        rate, rate1, _ = positive_rate((shape * full[:, :, None]).sum(0), self.floor)
+        return Rates(shape, factor, each, full, even1, basis1, rate, rate1)
+
+    def _bins(self, rate: Array, counts: Array, auxiliary: Array) -> tuple[Array, Array, Array]:
+        """−log L of the bins [lane], and its first and second derivative in each rate; γ is profiled."""
+        if not self.fluctuates:
+            value = (rate - jnp.where(counts > 0, counts * jnp.log(rate), 0.0)).sum((0, 1))
+            return value, 1 - counts / rate, counts / rate**2
+        variance, fluctuates = self.width**2, self.width > 0
         gamma = profiled_gamma(rate, 0.0, counts, auxiliary, self.width)
         mean = gamma * rate
         log_mean = jnp.log(jnp.where(mean > 0, mean, 1.0))
         value = (mean - jnp.where(counts > 0, counts * log_mean, 0.0)).sum((0, 1))
         pull = (gamma - auxiliary) / jnp.where(fluctuates, self.width, 1.0)
         value += jnp.where(fluctuates, 0.5 * pull**2, 0.0).sum((0, 1))
-        gap = theta - observed
-        tension = self.stiffness * gap
-        value += 0.5 * (tension * gap).sum(0)
+        root = jnp.sqrt((auxiliary - rate * variance) ** 2 + 4 * counts * variance)
+        bend = counts / rate**2 - jnp.where(fluctuates, gamma * variance / jnp.where(root > 0, root, 1.0), 0.0)
+        return value, gamma - counts / rate, bend
 
-        slope = (gamma - counts / rate) * rate1
-        back = self.additive_back @ (wide * slope).reshape(-1, lanes)
-        half = len(by_shape)
-        to_shape = back[:half] + even1 * back[half:]
-        sums = (shape * slope).sum(2).reshape(-1, lanes)
-        to_factor = (self.logarithms_back @ (sums * full)).reshape(basis1.shape)
-        gradient: Any = jnp.asarray(tension)
-        gradient = gradient.at[slice(*self.shapes)].add(to_shape)
-        gradient = gradient.at[slice(*self.factors)].add((to_factor * basis1).sum(0))
-        if free:
-            others = [_product(each[:i] + each[i + 1 :], factor) for i in range(free)]
-            to_free = jnp.stack([(self.member[i] * sums * others[i]).sum(0) for i in range(free)])
-            gradient = gradient.at[:free].add(to_free)
-        return value, gradient
+    def _without(self, at: "Rates", i: int) -> Array:
+        """[process, channel, lane]: derivative of the factors in the free parameter i."""
+        return self.member[i] * _product(at.each[:i] + at.each[i + 1 :], at.factor)
+
+
+class Rates(NamedTuple):
+    """Expected events of each bin, what they are made of, and derivatives on the way.
+
+    ``shape`` [p, c, m, lane] times ``full`` [p, c, lane], summed over processes, is the total, ``rate`` [c, m, lane]
+    its positive continuation with derivative ``rate1``. ``full`` is ``factor`` of all systematics times ``each`` free one.
+    ``even1`` and ``basis1`` are derivatives of the even parts and of the functions of the basis in their parameters.
+    """
+
+    shape: Any
+    factor: Any
+    each: list[Any]
+    full: Any
+    even1: Any
+    basis1: Any
+    rate: Any
+    rate1: Any
+
+
+def _total(terms: Sequence[Array]) -> Array:
+    """Their sum, term by term: one pass over memory."""
+    return functools.reduce(operator.add, terms)
 
 
 def _product(each: Sequence[Array], start: Array) -> Array:
@@ -176,10 +258,11 @@ def lane_likelihood(model: BinnedLikelihood) -> tuple[LaneLikelihood, np.ndarray
         additive_back=additive,
         logarithms=np.ascontiguousarray(basis.T),
         logarithms_back=basis,
-        member=np.asarray(model.member).reshape(model.n_free, -1, 1),
+        member=np.asarray(model.member)[..., None],
         stiffness=(1 / np.array(width)[order] ** 2)[:, None],
         width=grid(np.asarray(model.width))[:, :, None],
         floor=grid(np.asarray(model.floor), 1e-100)[:, :, None],
+        fluctuates=bool((np.asarray(model.width) > 0).any()),
         edge=1.0 if model.factor_code is code4 else 0.0,
         degree=len(logarithms) - 2,
         shapes=shapes,
