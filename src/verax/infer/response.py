@@ -11,9 +11,9 @@ from verax.model.likelihood import AbstractLikelihood, Data
 def response(
     model: AbstractLikelihood, theta: Float[Array, " parameter"], data: Data, covariance: Float[Array, "*row parameter"]
 ) -> Data:
-    """Change of θ̂ with the data, dθ̂ / d data, for some rows of the covariance matrix of the fit ``theta`` to ``data``; their axis leads.
+    """Change of the fit ``theta`` with its data, dθ̂ / d data, for some rows of its covariance matrix; their axis leads.
 
-    By the implicit function theorem −covariance · ∂²(−log L)/∂θ∂data.
+    By the implicit function theorem it is −covariance · ∂²(−log L)/∂θ∂data.
     """
     with jax.enable_x64(True):
         slope = _mixed(model, theta, data, np.atleast_2d(-covariance))
