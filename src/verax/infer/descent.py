@@ -126,7 +126,7 @@ def _advance(
 
 def _room(theta: Array, direction: Array, lower: Array, upper: Array) -> Array:
     """[lane]: the share of the way that can be gone without meeting a bound."""
-    room: Any = jnp.where(direction > 0, upper - theta, theta - lower) / jnp.maximum(abs(direction), 1e-300)
+    room: Any = jnp.where(direction > 0, upper - theta, theta - lower) / jnp.maximum(jnp.abs(direction), 1e-300)
     return jnp.minimum(1.0, 0.9 * room.min(0))
 
 
