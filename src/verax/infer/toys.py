@@ -1,5 +1,7 @@
 """Pseudo-experiments: observations and global observables drawn from the model."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,9 @@ from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import Params, by_name
 
 CHUNK = 4096
+
+Told = Callable[[int, int, int], None]
+"""Called while toys are thrown and fitted: how many are done, of how many, and how many of these failed."""
 
 
 def toys(

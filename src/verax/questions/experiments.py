@@ -34,12 +34,12 @@ def answer_toys(a: Asked) -> Answer:
     done = kept.read(n) if kept is not None else None
 
     def told(so_far: Campaign) -> None:
-        a.progress.step(f"toys ({so_far.failed} failed)" if so_far.failed else "toys", so_far.n, n)
+        a.told(so_far.n, n, so_far.failed)
         if kept is not None:
             kept.write(so_far)
 
     if done is not None:
-        a.progress.step("toys", done.n, n)
+        a.told(done.n, n, done.failed)
     key = jax.random.key(a.seed)
     found = campaign(key, a.model, truth, n, statistic, batch=a.batch, gamma=gamma, done=done, progress=told)
     value, error, low, high = found.values.T
