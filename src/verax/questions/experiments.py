@@ -24,6 +24,9 @@ from verax.store import code_version, digest
 DEFAULT = 1000
 """Toys unless a number is given."""
 
+NOTE = """Moments leave out failed toys and estimates at a bound. Their means need not be those of a Gaussian: where the \
+expectation bends with its parameters, maximum likelihood is biased by a small part of its σ (see verax.infer.toys)."""
+
 
 def answer_toys(a: Asked) -> Answer:
     """Toys at a truth: estimates, pulls and coverage of the interval, and failures."""
@@ -58,7 +61,7 @@ def answer_toys(a: Asked) -> Answer:
     )
     shown = (
         tables.coverage({f"{a.poi} = {truth[a.poi]:g}": covered}),
-        Table("Estimates", ("Question", "Answer"), rows, "Moments leave out failed toys and estimates at a bound."),
+        Table("Estimates", ("Question", "Answer"), rows, NOTE),
     )
     content: dict[str, Any] = {"truth": truth, "coverage": covered, "toys": found.n, "failed": found.failed}
     content |= {"status": status, "moments": moments}
