@@ -6,9 +6,12 @@ import json
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import Progress as Bars
 
 from likelihoods import realistic
 from verax import cli, questions
+from verax.console import Told
 from verax.infer import breakdown, fit, interval, limit
 from verax.model import edit, from_pyhf, hold, to_pyhf
 from verax.questions.experiments import Kept
@@ -186,15 +189,37 @@ def test_toys_that_were_stopped_continue_to_the_same_bits(workspace, capsys, tmp
     assert "choose another folder" in capsys.readouterr().err
 
 
-def test_progress_is_told_unless_it_is_not_wanted(workspace, monkeypatch):
-    told = []
+class Listening(Progress):
+    def __init__(self):
+        self.told = []
 
-    class Listening(Progress):
-        def step(self, task, done, total):
-            told.append((task, done, total))
+    def step(self, task, done, total, failed=0):
+        self.told.append((task, done, total, failed))
 
-    questions.answer("toys", str(workspace), toys=100, batch=64, progress=Listening())
-    assert told == [("toys", 64, 100), ("toys", 100, 100)]
+
+def test_progress_of_toys_is_told(workspace):
+    heard = Listening()
+    questions.answer("toys", str(workspace), toys=100, batch=64, progress=heard)
+    assert heard.told == [("toys", 64, 100, 0), ("toys", 100, 100, 0)]
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "steps"), [("gof", {}, 1), ("interval", {"method": "feldman-cousins"}, 25), ("limit", {}, 16)]
+)
+def test_all_that_throws_toys_tells_how_many_are_done_and_failed(verb, options, steps, workspace):
+    heard = Listening()
+    questions.answer(verb, str(workspace), toys=40, progress=heard, **options)
+    assert [done for _, done, _, _ in heard.told] == [40 * (i + 1) for i in range(steps)]
+    assert {(task, total, failed) for task, _, total, failed in heard.told} == {("toys", 40 * steps, 0)}
+
+
+def test_a_bar_says_which_fraction_failed():
+    shown = io.StringIO()
+    with Bars(console=Console(file=shown, force_terminal=True, width=80)) as bars:
+        told = Told(bars)
+        for failed in (0, 5):
+            told.step("toys", 1000, 2000, failed)
+        assert [t.description for t in bars.tasks] == ["toys, 0.50 % failed"]
 
 
 def test_yields_add_up_and_are_as_well_known_as_the_data(model, workspace, capsys):

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from verax.errors import InputError, check_known, nearest
+from verax.parameters import Parameter, check_value, nuisance
 
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 Width: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -297,6 +298,14 @@ class Analysis(Strict):
         check_known([*(self.learn.systematics or ()), *self.learn.at], moved, "learn", "systematic")
         if self.pseudo_experiment:
             check_known(self.pseudo_experiment.truth, names, "pseudo_experiment.truth", "parameter")
+        parameters = {name: nuisance(name, "") for name in moved}
+        parameters |= {f.name: Parameter(f.name, "", f.bounds[0], f.bounds) for f in (self.poi, *self.normalisations)}
+        truth = self.pseudo_experiment.truth if self.pseudo_experiment else {}
+        for where, values in (("pseudo_experiment.truth", truth), ("learn.at", self.learn.at)):
+            for name, value in values.items():
+                check_value(parameters[name], value, where)
+        for value in self.check.truths:
+            check_value(parameters[self.poi.name], value, "check.truths")
         for channel in self.channels:
             edges = channel.edges
             if edges is not None and (len(edges) < 2 or any(a >= b for a, b in itertools.pairwise(edges))):

@@ -15,6 +15,7 @@ from rich.progress import Progress as Bars
 
 from verax.errors import InputError
 from verax.questions import Answer
+from verax.report.numbers import number
 from verax.report.record import plain
 from verax.report.show import to_rich
 from verax.report.style import drawing
@@ -34,11 +35,12 @@ class Told(Progress):
         self._clear()
         self.bars.console.print(f"{name}: {'unchanged, kept' if reused else 'working'}", highlight=False)
 
-    def step(self, task: str, done: int, total: int | None) -> None:
-        """A bar for each task of the stage."""
+    def step(self, task: str, done: int, total: int | None, failed: int = 0) -> None:
+        """A bar for each task of the stage, with the fraction that failed."""
         if task not in self.tasks:
             self.tasks[task] = self.bars.add_task(task, total=total)
-        self.bars.update(self.tasks[task], completed=done, total=total)
+        text = f"{task}, {number(100 * failed / done, 2)} % failed" if failed else task
+        self.bars.update(self.tasks[task], completed=done, total=total, description=text)
 
     def _clear(self) -> None:
         for task in self.tasks.values():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -20,14 +20,19 @@ from verax.learn import CrossTrained, History, blank, classifier, cross_train, l
 from verax.parameters import nuisance
 from verax.store import Run
 from verax.systematics import Systematic, interpolable, interpolate
+from verax.systematics.paired import Interpolated
 
 
 @dataclass(frozen=True)
 class Learned:
-    """How the networks were trained; the networks themselves are in the stage's folder. Empty for a given summary."""
+    """How the networks were trained; the networks themselves are in the stage's folder. Empty for a given summary.
+
+    ``interpolated`` are systematics that are no function that JAX can trace: event by event between θ = ±1 in training.
+    """
 
     histories: tuple[tuple[History, ...], ...] = ()
     rows: int = 0
+    interpolated: tuple[str, ...] = ()
 
 
 def learn(analysis: Analysis, run: Run, folder: Path, table: Any) -> Learned:
@@ -57,10 +62,23 @@ def learn(analysis: Analysis, run: Run, folder: Path, table: Any) -> Learned:
         optimizer=chosen.optimizer,
         progress=lambda epoch, epochs, _: run.progress.step("epochs", epoch, epochs),
     )
-    for history in (h for fold in trained.histories for h in fold):
-        history.check()
-    save(folder / "networks.eqx", chosen.finish(trained.network, events))
-    return Learned(trained.histories, len(events))
+    histories = [h for fold in trained.histories for h in fold]
+    finished = chosen.finish(trained.network, events)
+    if problem := next((h.problem for h in histories if h.problem), ""):
+        _stop(problem, run.folder / "last_good_networks.eqx", finished, all(h.best >= 0 for h in histories))
+    save(folder / "networks.eqx", finished)
+    between = tuple(s.name for s in systematics if isinstance(s.effect, Interpolated))
+    return Learned(trained.histories, len(events), between)
+
+
+def _stop(problem: str, path: Path, networks: Any, good: bool) -> NoReturn:
+    """Keep the networks of the best epochs, if each has one, and say what went wrong."""
+    if good:
+        save(path, networks)
+    kept = f"the last good networks are kept in {path}" if good else "no epoch ended well, so no network is kept"
+    raise InputError(
+        "learn", problem, "a finite loss", f"{kept}; try a lower learn.learning_rate, or check the weights"
+    )
 
 
 def networks_of(analysis: Analysis, run: Run) -> CrossTrained:

@@ -5,7 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from verax.arrays import Scalar
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from verax.arrays import Array, Scalar
 from verax.errors import InputError, check_known
 
 Params: TypeAlias = Mapping[str, Scalar]
@@ -69,6 +73,23 @@ class Parameter:
 def nuisance(name: str, group: str) -> Parameter:
     """A systematic's parameter: θ in units of its prior width, constraint G(θ_obs; θ; 1)."""
     return Parameter(name, group, 0.0, (-5.0, 5.0), Gaussian())
+
+
+def check_value(parameter: Parameter, value: Scalar | Float[Array, "..."], where: str) -> None:
+    """Raise InputError for a value, or one of several, outside the parameter's bounds; values being traced are not checked.
+
+    >>> check_value(nuisance("jes", "jets"), 7.0, "shift")
+    Traceback (most recent call last):
+    verax.errors.InputError: shift, parameter 'jes': seen 7; expected a finite value in [-5, 5]
+    """
+    if isinstance(value, jax.core.Tracer):
+        return
+    values, (low, high) = np.asarray(value, np.float64), parameter.bounds
+    low_end, high_end = (x + sign * 1e-6 * abs(x) for x, sign in ((low, -1), (high, 1)))  # bounds in float32 are inside
+    outside = values[~((values >= low_end) & (values <= high_end) & np.isfinite(values))]
+    if outside.size:
+        seen = f"{float(outside.flat[0]):g}"
+        raise InputError(f"{where}, parameter '{parameter.name}'", seen, f"a finite value in [{low:g}, {high:g}]")
 
 
 def by_name(parameters: Iterable[Parameter], given: Iterable[str], where: str) -> dict[str, Parameter]:

@@ -34,9 +34,9 @@ class Progress:
         """A stage begins, or was ``reused``."""
         del name, reused
 
-    def step(self, task: str, done: int, total: int | None) -> None:
-        """``done`` of ``total`` steps of a task are over."""
-        del task, done, total
+    def step(self, task: str, done: int, total: int | None, failed: int = 0) -> None:
+        """``done`` of ``total`` steps of a task are over, ``failed`` of these in vain."""
+        del task, done, total, failed
 
 
 class Reached(Exception):

@@ -307,11 +307,15 @@ class Story:
         if self.checked.reliability is not None:
             figure = plots.reliability(self.checked.reliability, style=self.drawn("Simulation"))
             figures["reliability"] = ("Reliability of the score with both classes at equal weight.", figure)
+        between = ", ".join(self.learned.interpolated)
+        between = (
+            f"In training {between} acted on each event by interpolation between θ = +1 and −1. " if between else ""
+        )
         replicas = "each on its own Poisson replica of the events" if options.bootstrap else "on the same events"
         text = (
             f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
             f"trained {replicas}, on {self.learned.rows} events; each event is scored by the mean of networks that never "
-            f"saw it. {LIVING[options.approach]} These networks make a summary of events (an optimality question): "
+            f"saw it. {LIVING[options.approach]} {between}These networks make a summary of events (an optimality question): "
             "whether they are well or badly trained moves the size of the uncertainty, not its correctness, because the "
             "same fixed function is applied to every template and to the data. No nuisance parameter enters on their "
             "account. No network makes the statistical model (a correctness question) in this analysis; one that did "

@@ -36,14 +36,19 @@ def prune(
         Names, typer.Option("--modifier-type", metavar="TYPE", help="leave out all modifiers of this type")
     ] = None,
     measurement: Annotated[Names, typer.Option("--measurement", metavar="NAME", help="leave out")] = None,
-    shape: Annotated[float, typer.Option("--shape", help="leave out histosys below this relative change")] = 0.0,
+    shape: Annotated[
+        float, typer.Option("--shape", help="leave out shapes that change bins by less than this fraction")
+    ] = 0.0,
     normalisation: Annotated[
-        float, typer.Option("--normalisation", help="leave out normsys below this relative change")
+        float, typer.Option("--normalisation", help="leave out changes of yield below this fraction")
     ] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no report of what went")] = False,
     output: Output = None,
 ) -> None:
-    """Without some parts, or without negligible variations; what went is told on standard error."""
+    """Without some parts, or without negligible variations; what went is told on standard error.
+
+    The shape and the yield of a histosys are judged alone: without its shape it becomes a normsys.
+    """
     from verax import console
     from verax.model import edit
     from verax.questions import workspaces as work

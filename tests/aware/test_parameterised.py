@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import rankdata
 
 from verax.aware import at, given, parameterise, parameterised
+from verax.aware.approach import approach
 from verax.aware.augment import column_of
 from verax.errors import InputError
 from verax.events import Events
@@ -99,3 +100,15 @@ def test_bad_values() -> None:
         at(network, {"z": float("nan")})
     with pytest.raises(InputError, match=r"parameter 'z': seen 40; expected a finite value in \[-5, 5\]"):
         at(network, {"z": 40.0}, systematics=PROBLEM.systematics)
+    with pytest.raises(
+        InputError, match=r"parameter 'z': seen 40; expected a finite value in \[-5, 5\]"
+    ):  # before training
+        approach(
+            "parameterised",
+            classifier,
+            sample(3, 30),
+            PROBLEM.features,
+            {"mu": PROBLEM.signal},
+            PROBLEM.systematics,
+            params={"z": 40.0},
+        )

@@ -8,6 +8,8 @@ import jax
 import numpy as np
 import pytest
 
+from toy_analysis import write_analysis
+from verax import cli
 from verax.aware import APPROACHES
 from verax.compare import compare_approaches
 from verax.compare.approaches import Effort, area, compare, covered, trial
@@ -22,6 +24,16 @@ from verax.simulate import Mixture, Rotating
 from verax.simulate.rotating import theta_of
 
 TINY = Effort(events=2000, evaluation=4000, width=8, depth=1, epochs=2, batch=500, toys=20, experiments=3)
+
+
+SMALL = {
+    "systematics": [{"name": "scale", "effect": "scale", "columns": ["pt"], "width": 0.02, "group": "detector"}],
+    "channels": None,
+    "normalisations": None,
+    "pseudo_experiment": None,
+    "learn": {"folds": 2, "width": 8, "epochs": 2, "batch": 512},
+    "binning": {"max_bins": 2, "fine_bins": 20},
+}
 
 
 class Exact(eqx.Module):
@@ -106,6 +118,34 @@ def test_the_page_and_its_tables(done):
     shown = table(trials, case, limits(case))
     assert [row[0] for row in shown.rows] == ["exact likelihood", "exact classifier, same bins", "propagate", "inferno"]
     assert shown.rows[1][1] == "19.39"
+
+
+def test_an_analysis_file_is_compared_on_the_command_line(tmp_path, capsys):
+    """Each approach goes through the whole pipeline; the table holds what their reports say."""
+    path = write_analysis(tmp_path, n=400, **SMALL)
+    options = [
+        "--approach",
+        "propagate",
+        "--approach",
+        "augment",
+        "--output",
+        str(tmp_path / "out"),
+        "--quiet",
+        "--quick",
+    ]
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["compare", "approaches", "--problem", str(path), *options])
+    assert stopped.value.code == 0
+    assert "Toy measurement" in capsys.readouterr().err
+    content = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert set(content) == {"propagate", "augment"}
+    for name, (one,) in content.items():
+        report = json.loads((tmp_path / "out" / f"{name}-1" / "results.json").read_text())
+        assert one["expected"] == report["results"]["expected"]
+        (coverage,) = one["coverage"].values()
+        assert coverage["n"] + coverage["failed"] == 300  # --quick
+    assert content["propagate"][0]["expected"]["interval"] != content["augment"][0]["expected"]["interval"]
+    assert "augment" in (tmp_path / "out" / "comparison.html").read_text()
 
 
 def test_under_coverage_is_said(done):

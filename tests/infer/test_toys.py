@@ -4,7 +4,8 @@ import pytest
 
 from likelihoods import realistic
 from verax.errors import InputError
-from verax.infer import toys
+from verax.infer import fit, toys
+from verax.results import good
 
 KEY = jax.random.key(3)
 
@@ -35,6 +36,29 @@ def test_global_observables_can_be_left_alone(model):
     data = toys(KEY, model, {"theta0": 1.0}, 5, fluctuate_auxiliary=False)
     np.testing.assert_array_equal(data.auxiliary, np.tile([1.0, 0, 0, 0, *np.ones(7)], (5, 1)))
     np.testing.assert_array_equal(data.counts, toys(KEY, model, {"theta0": 1.0}, 5).counts)
+
+
+def test_the_bias_of_estimates_is_that_of_maximum_likelihood_not_of_the_minimiser():
+    """Cox and Snell's bias, with the second-order change of the expectation replaced by its mean over the spread of θ̂."""
+    model, n = realistic(simulation_statistics=False), 10_000
+    truth = np.array([p.init for p in model.parameters])
+    best = fit(model, toys(KEY, model, {}, n), covariance=False)
+    assert good(best.status).all()
+    with jax.enable_x64(True):
+
+        def expected(theta):
+            return model.expected(dict(zip(model.names, theta, strict=True)))
+
+        center, slope = np.asarray(expected(truth)), np.asarray(jax.jacfwd(expected)(truth))
+        prior = np.diag([0.0 if p.constraint is None else 1.0 for p in model.parameters])
+        covariance = np.linalg.inv((slope.T / center) @ slope + prior)
+        spread = np.random.default_rng(1).multivariate_normal(np.zeros(len(truth)), covariance, 4000)
+        spread = np.concatenate([spread, -spread])
+        bend = np.asarray(jax.jit(jax.vmap(expected))(truth + spread)) - center - spread @ slope.T
+    predicted = -(covariance[0] @ slope.T / center) @ bend.mean(axis=0)
+    found, error = best.value[:, 0].mean() - truth[0], best.value[:, 0].std() / np.sqrt(n)
+    assert predicted > 10 * error
+    assert abs(found - predicted) < 4 * error + 0.1 * predicted  # the next order is as small as the bias itself, in σ
 
 
 def test_unknown_parameters_are_named(model):

@@ -126,9 +126,61 @@ def test_negligible_variations_go_and_are_listed():
         ("o", "", "", "parameter"),
     ]
     assert went[0].size == pytest.approx(0.001)
-    made, went = edit.prune(BOTH, shape=0.13)  # the largest change of a bin is 12 %: 50 → 44
-    assert [(p.systematic, p.effect, round(p.size, 3)) for p in went] == [("n", "shape", 0.12)]
     assert edit.prune(BOTH) == (BOTH, ())
+
+
+def modifiers(spec, channel="a", sample="b"):
+    """Of one parameter: {type: data} in one sample."""
+    (found,) = [s for c, s in edit.samples(spec) if (c, s["name"]) == (channel, sample)]
+    return {m["type"]: m["data"] for m in found["modifiers"] if m["name"] == "n"}
+
+
+def test_a_histosys_without_its_shape_is_a_normsys():
+    """[50, 60] → [55, 57] and [44, 61]: yields 110 → 112 and 105; at equal yield the largest change is 50 → 55·110/112."""
+    made, went = edit.prune(BOTH, shape=0.09)
+    assert modifiers(made) == {"normsys": {"hi": pytest.approx(112 / 110), "lo": pytest.approx(105 / 110)}}
+    assert [(p.systematic, p.channel, p.process, p.effect) for p in went] == [("n", "a", "b", "shape")]
+    assert went[0].size == pytest.approx(55 * 110 / 112 / 50 - 1)
+    found = from_pyhf(made).model.expected({"mu": 0.0, "lumi": 1.0, "n": 1.0})[:2]
+    np.testing.assert_allclose(found, np.array([50, 60]) * 112 / 110, rtol=1e-12)
+    assert edit.prune(BOTH, shape=0.08)[1] == ()
+
+
+def test_a_histosys_without_its_normalisation_keeps_the_nominal_yield():
+    made, went = edit.prune(BOTH, normalisation=0.05)
+    left = modifiers(made)["histosys"]
+    np.testing.assert_allclose(left["hi_data"], np.array([55, 57]) * 110 / 112, rtol=1e-12)
+    np.testing.assert_allclose(left["lo_data"], np.array([44, 61]) * 110 / 105, rtol=1e-12)
+    assert [(p.systematic, p.effect) for p in went] == [("n", "normalisation")]
+    assert went[0].size == pytest.approx(5 / 110)
+    check_workspace(made)
+    assert edit.prune(made, normalisation=0.05) == (made, ())
+
+
+def test_a_histosys_of_which_both_parts_are_negligible_goes():
+    made, went = edit.prune(BOTH, shape=0.09, normalisation=0.05)
+    assert modifiers(made) == {}
+    assert [p.effect for p in went] == ["shape", "normalisation"]  # the parameter stays: others have it
+
+
+def test_the_yield_of_a_histosys_joins_the_normsys_beside_it():
+    spec = copy.deepcopy(FIRST)
+    extra = {"name": "n", "type": "normsys", "data": {"hi": 1.1, "lo": 0.8}}
+    for where in (0, 5):  # before and after
+        given = copy.deepcopy(spec)
+        given["channels"][0]["samples"][1]["modifiers"].insert(where, extra)
+        made, _ = edit.prune(given, shape=0.09)
+        assert modifiers(made) == {
+            "normsys": {"hi": pytest.approx(1.1 * 112 / 110), "lo": pytest.approx(0.8 * 105 / 110)}
+        }
+        check_workspace(made)
+
+
+def test_events_where_there_were_none_are_never_negligible():
+    data = {"hi_data": [0.001, 60.0], "lo_data": [0.0, 60.0]}
+    spec = workspace({"a": [sample("b", [0.0, 60.0], MU, ("n", "histosys", data))]})
+    made, went = edit.prune(spec, shape=0.5, normalisation=0.0)
+    assert (made, went) == (spec, ())
 
 
 OTHER_LUMI = edit.rename(FIRST, {"channel": {"a": "c"}})

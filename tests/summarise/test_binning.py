@@ -111,6 +111,14 @@ def test_bad_options_are_refused():
         choose_edges(make(np.zeros((3, 4)), np.zeros((3, 4))), signal=("signal",))
 
 
+def test_a_summary_that_is_the_same_for_all_events_is_refused():
+    one = np.zeros((3, 4))
+    one[:, 2] = 10.0
+    with pytest.raises(InputError, match=r"summary: seen all events in one of 4 bins, \[.*\]: a constant output"):
+        choose_edges(make(one, one), signal=("signal",))
+    assert len(choose_edges(make(one[:, 2:3], one[:, 2:3]), signal=("signal",))[0]) == 2  # a mere count
+
+
 def test_cuts_of_a_gain_with_one_way():
     gain = np.full((4, 4), -np.inf)
     gain[0, 2], gain[2, 3], gain[0, 3] = 1.0, 1.0, 1.5

@@ -115,6 +115,38 @@ def test_an_effect_that_cannot_be_traced_says_so_inside_grad(events):
         jax.jit(lambda e: shift(e, [plain], {"plain": 1.0}))(events)
 
 
+def test_an_effect_that_is_not_what_it_says_is_named(events):
+    """It says that JAX can trace it (the default); without a trace it works."""
+    wrong = Systematic(nuisance("wrong", "g"), lambda e, t: e.replace({"x": np.asarray(e.column("x")) + t}))
+    np.testing.assert_allclose(shift(events, [wrong], {"wrong": 1.0}).column("x"), [2, 3, 4, 5])
+    with pytest.raises(InputError, match=r"systematic 'wrong'.*cannot trace.*interpolate"):
+        jax.jit(lambda e: shift(e, [wrong], {"wrong": 1.0}))(events)
+    with pytest.raises(InputError, match=r"systematic 'wrong'.*cannot trace.*interpolate"):
+        wrong.check_differentiable(events, "INFERNO")
+
+
+def test_an_effect_in_steps_has_no_derivative(events):
+    def steps(e, theta):
+        return e.replace({"x": jnp.round(e.column("x") + theta)})
+
+    with pytest.raises(InputError, match=r"systematic 'steps' in INFERNO.*derivative in θ is zero.*interpolate"):
+        Systematic(nuisance("steps", "g"), steps).check_differentiable(events, "INFERNO")
+    scale_columns("scale", 0.1, ["x"]).check_differentiable(events, "INFERNO")
+    normalisation("none", 0.1, ("z",)).check_differentiable(
+        events.take(np.array([0])), "INFERNO"
+    )  # it moves none of these
+
+
+@pytest.mark.parametrize("theta", [5.1, np.array([0.0, -5.1, 1.0, 2.0]), float("nan")])
+def test_values_outside_the_bounds_are_refused(events, theta):
+    norm = normalisation("norm", 0.25)
+    seen = {True: "nan", False: "-?5.1"}[bool(np.isnan(theta).any())]
+    for call in (lambda: shift(events, [norm], {"norm": theta}), lambda: norm(events, theta)):
+        with pytest.raises(InputError, match=rf"parameter 'norm': seen {seen}; expected a finite value in \[-5, 5\]"):
+            call()
+    shift(events, [norm], {"norm": jnp.float32(-5.0)})
+
+
 def test_precision_of_the_events_is_kept(events):
     with jax.enable_x64(True):
         varied = shift(events, [normalisation("n", 0.1), scale_columns("s", 0.1, ["x"])], {"n": 0.5, "s": jnp.ones(())})

@@ -20,6 +20,7 @@ from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.learn import CrossEntropy, Loss, Make, Moments, Optimizer, Weigh, balance, bernoulli
 from verax.learn.folds import event_weight
+from verax.parameters import by_name, check_value
 from verax.systematics import Systematic
 
 APPROACHES = ("propagate", "augment", "adversarial", "parameterised", "inferno")
@@ -77,7 +78,8 @@ def approach(
 
     Raises
     ------
-    InputError : an unknown name (nearest one given), or a systematic that JAX cannot trace (it says which)
+    InputError : an unknown name (nearest one given), a systematic that JAX cannot trace, or whose derivative inferno
+        would not see (it says which), or parameters outside their bounds
     """
     check_known([name], APPROACHES, "learn", "approach")
     signal = next(iter(free.values()))
@@ -102,6 +104,9 @@ def approach(
                 optimizer=minimax(),
             )
         case "parameterised":
+            known = by_name([s.parameter for s in systematics], params or {}, "approach 'parameterised'")
+            for parameter, value in (params or {}).items():
+                check_value(known[parameter], value, "approach 'parameterised'")
             given = parameterised(make, features, systematics)
             return Approach(
                 given,

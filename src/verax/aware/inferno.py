@@ -90,7 +90,7 @@ def inferno(
         whose weights do not sum to a positive number
     """
     for systematic in systematics:
-        systematic.check_traceable("INFERNO")
+        systematic.check_differentiable(events, "INFERNO")
     for name, processes in free.items():
         check_known(processes, events.processes, f"normalisation factor '{name}'", "process")
     if not temperature > 0:

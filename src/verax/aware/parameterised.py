@@ -10,14 +10,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.aware.augment import Augmented, column_of, given
-from verax.errors import InputError, check_known
+from verax.errors import check_known
 from verax.events import Events
 from verax.learn import Loss, Make, Network, Standardise
-from verax.parameters import Params
+from verax.parameters import Parameter, Params, check_value
 from verax.systematics import Systematic
 
 
@@ -45,18 +44,15 @@ def at(network: Any, params: Params | None = None, *, systematics: Sequence[Syst
 
     Raises
     ------
-    InputError : for a parameter that the network does not have, a value that is not finite, or one outside the bounds
+    InputError : for a parameter that the network does not have, a value that is no number, or one outside the bounds
         that ``systematics`` give
     """
     names = [f.removeprefix(column_of("")) for f in network.features if f.startswith(column_of(""))]
     params = params or {}
     check_known(params, names, "parameterised network", "parameter")
-    bounds = {s.name: s.parameter.bounds for s in systematics}
+    known = {s.name: s.parameter for s in systematics}
     for name, number in params.items():
-        low, high = bounds.get(name, (-np.inf, np.inf))
-        if not (np.isfinite(number) and low <= number <= high):
-            seen, expected = f"{float(number):g}", f"a finite value in [{low:g}, {high:g}]"
-            raise InputError(f"parameterised network, parameter '{name}'", seen, expected)
+        check_value(known.get(name, Parameter(name)), number, "parameterised network")
     n = len(network.features) - len(names)
     first, inner = network.layers[0], network.standardise
     value = jnp.asarray([params.get(name, 0.0) for name in names], jnp.float32)

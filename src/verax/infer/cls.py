@@ -18,6 +18,7 @@ from verax.infer.minimise import Lanes, minimise
 from verax.infer.profile import conditional, ratio
 from verax.infer.results import CLs
 from verax.infer.statistic import distinct, expectation, physical, polished, q_tilde, said
+from verax.infer.toys import Told
 from verax.infer.toys import toys as draw
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import by_name
@@ -38,10 +39,12 @@ def cls(
     method: str = "asymptotic",
     key: PRNGKeyArray | None = None,
     toys: int = 1000,
+    progress: Told | None = None,
 ) -> CLs:
     """CLs at the given values; batched over data sets if asymptotic, of one data set with ``method="toys"``.
 
     Toys are drawn at the nuisance parameters' conditional fits to the data. The same random numbers serve all values.
+    ``progress`` is told how many toys are done, of how many, and how many failed.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def cls(
     n, points = len(question.batch.counts), len(values)
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:
-        return throw(key, question, values, toys).curve(key, name)
+        return throw(key, question, values, toys, progress).curve(key, name)
     q, status = question.observed(toy, where)
     q_asimov = question.asimov(toy, where)
     shape, single = (n, points), data.counts.ndim == 1
@@ -190,14 +193,26 @@ class Thrown:
         return observed, expected
 
 
-def throw(key: PRNGKeyArray, question: Question, values: np.ndarray, n: int) -> Thrown:
-    """``n`` toys with signal and ``n`` without, tested at each value."""
+def throw(key: PRNGKeyArray, question: Question, values: np.ndarray, n: int, progress: Told | None = None) -> Thrown:
+    """``n`` toys with signal at each value, and ``n`` without, tested at all of them."""
+    failed, total = 0, n * (1 + len(values))
+
+    def told(done: int, q: np.ndarray) -> np.ndarray:
+        nonlocal failed
+        failed += int(np.isnan(q).any(axis=0).sum())
+        if progress is not None:
+            progress(done * n, total, failed)
+        return q
+
     q, status = question.observed(np.zeros(len(values), int), values)
     key_signal, key_background = jax.random.split(key)
-    background = _tested(key_background, question, question.background.theta[0], values, n)
+    background = told(1, _tested(key_background, question, question.background.theta[0], values, n))
     one = np.zeros(len(values), int)
     _, there = ratio(question.model, question.batch, question.best, one, question.index, values, question.limits)
-    signal = [_tested(key_signal, question, theta, values[k : k + 1], n)[0] for k, theta in enumerate(there.theta)]
+    signal = [
+        told(2 + k, _tested(key_signal, question, theta, values[k : k + 1], n))[0]
+        for k, theta in enumerate(there.theta)
+    ]
     return Thrown(values, q, np.stack(signal), background, np.maximum(status, said(question.best, question.index)[0]))
 
 

@@ -7,10 +7,13 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from scipy.stats import chi2
 
 from verax.errors import InputError
+from verax.infer.campaign import campaign
 from verax.infer.fit import as_batch, best_fit
-from verax.infer.toys import toys as draw
+from verax.infer.toys import Told
 from verax.model.likelihood import AbstractLikelihood, Data
-from verax.results import good
+
+BATCH = 2048
+"""Toys in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,17 @@ class GoodnessOfFit:
 
 
 def goodness_of_fit(
-    model: AbstractLikelihood, data: Data, *, key: PRNGKeyArray | None = None, toys: int = 0
+    model: AbstractLikelihood,
+    data: Data,
+    *,
+    key: PRNGKeyArray | None = None,
+    toys: int = 0,
+    progress: Told | None = None,
 ) -> GoodnessOfFit:
     """Saturated goodness of fit, batched over data sets; with toys for one data set.
 
-    The constraint terms are in both likelihoods: in the saturated one each is at its largest.
+    The constraint terms are in both likelihoods: in the saturated one each is at its largest. ``progress`` is told how
+    many toys are done, of how many, and how many failed.
 
     Raises
     ------
@@ -60,17 +69,22 @@ def goodness_of_fit(
     fraction, error, failed, thrown = np.nan, np.nan, 0, np.zeros(0)
     if toys and key is not None:
         params = dict(zip(model.names, best.theta[0], strict=True))
-        drawn = as_batch(model, draw(key, model, params, toys, gamma=model.profiled(params, data)))
-        fits = best_fit(model, drawn, {}, {}, covariance=False)
-        fine = good(fits.status)
-        failed = int((~fine).sum())
-        if fine.any():
-            thrown = _statistic(model, drawn, fits.nll)[fine]
+        told = None if progress is None else lambda c: progress(c.n, toys, c.failed)
+        gamma = np.asarray(model.profiled(params, data))
+        done = campaign(key, model, params, toys, _of_toys, batch=BATCH, gamma=gamma, progress=told)
+        failed, thrown = done.failed, done.good
+        if len(thrown):
             larger = thrown >= statistic[0] * (1 - 1e-9)
-            fraction, error = float(larger.mean()), binomial_error(int(larger.sum()), int(fine.sum()))
+            fraction, error = float(larger.mean()), binomial_error(int(larger.sum()), len(thrown))
     single = data.counts.ndim == 1
     statistic, p_value, status = (np.asarray(x[0]) if single else x for x in (statistic, p_value, best.status))
     return GoodnessOfFit(statistic, ndf, p_value, fraction, error, toys, failed, status, thrown)
+
+
+def _of_toys(model: AbstractLikelihood, data: Data) -> tuple[Float[np.ndarray, " toy"], Int[np.ndarray, " toy"]]:
+    batch = as_batch(model, data)
+    fits = best_fit(model, batch, {}, {}, covariance=False)
+    return _statistic(model, batch, fits.nll), fits.status
 
 
 def _statistic(model: AbstractLikelihood, batch: Data, nll: np.ndarray) -> np.ndarray:

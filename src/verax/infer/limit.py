@@ -9,6 +9,7 @@ from verax.infer.cls import BANDS, Question, ask, checked, observed_cls, throw
 from verax.infer.results import CLs, Limit
 from verax.infer.roots import roots
 from verax.infer.statistic import said
+from verax.infer.toys import Told
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.results import Status
 
@@ -28,8 +29,12 @@ def limit(
     method: str = "asymptotic",
     key: PRNGKeyArray | None = None,
     toys: int = 1000,
+    progress: Told | None = None,
 ) -> Limit:
     """CLs upper limit with q̃; batched over data sets if asymptotic, of one data set with ``method="toys"``.
+
+    ``progress`` is told how many toys are done, of how many, and how many failed; it begins again where the limits lie
+    beyond the values that were tested.
 
     Raises
     ------
@@ -42,7 +47,7 @@ def limit(
     question = ask(model, data, index)
     values, status = _asymptotic(question, 1 - level)
     if method == "toys" and key is not None:
-        return _by_toys(key, question, name, level, toys, values[0])
+        return _by_toys(key, question, name, level, toys, values[0], progress)
     single = data.counts.ndim == 1
     status[:, 0] = np.maximum(status[:, 0], said(question.best, index))
     values, status = (x[0] if single else x for x in (values, status))
@@ -98,14 +103,22 @@ def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarra
     return found.reshape(toys, 6), status.reshape(toys, 6)
 
 
-def _by_toys(key: PRNGKeyArray, question: Question, name: str, level: float, n: int, asymptotic: np.ndarray) -> Limit:
+def _by_toys(
+    key: PRNGKeyArray,
+    question: Question,
+    name: str,
+    level: float,
+    n: int,
+    asymptotic: np.ndarray,
+    progress: Told | None,
+) -> Limit:
     """CLs on a grid around the asymptotic limits; the crossings are found between its points."""
     bound, alpha = question.limits[1][question.index], 1 - level
     anchors = np.concatenate([[0.5 * asymptotic.min()], np.sort(asymptotic), [1.5 * asymptotic.max()]])
     values = np.interp(np.linspace(0, 7, POINTS), np.arange(8), anchors)
     for _ in range(4):
         values = np.unique(np.minimum(values, bound))
-        thrown = throw(key, question, values, n)
+        thrown = throw(key, question, values, n, progress)
         tails = np.concatenate([thrown.tails()[0][None], thrown.tails()[1]])
         if (tails[:, -1] < alpha).all() or values[-1] >= bound:
             break

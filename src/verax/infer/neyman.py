@@ -4,7 +4,6 @@ With the likelihood ratio as ordering this is Feldman and Cousins' unified inter
 parameters are drawn at their conditional fits to the data ("profile construction", arXiv:0810.1041).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from verax.infer.goodness import binomial_error
 from verax.infer.minimise import bounds
 from verax.infer.profile import ratio
 from verax.infer.statistic import distinct
+from verax.infer.toys import Told
 from verax.infer.toys import toys as draw
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import by_name
@@ -67,7 +67,7 @@ def neyman(
     level: float = 0.6827,
     ordering: str = "likelihood-ratio",
     toys: int = 1000,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Told | None = None,
 ) -> Belt:
     """Which of the ``values`` (increasing) the data accept, judged by toys thrown at each of them.
 
@@ -75,7 +75,7 @@ def neyman(
     ----------
     ordering : "likelihood-ratio" (t, Feldman and Cousins: two-sided, or an upper limit near a bound, without a choice)
         or "upper" (t, but 0 where the estimate lies above the value: upper limits only)
-    progress : told after each value how many are done, and of how many
+    progress : told after each value how many toys are done, of how many, and how many failed
 
     Raises
     ------
@@ -107,7 +107,7 @@ def neyman(
             p_value[k], p_error[k] = extreme / len(fine), binomial_error(extreme, len(fine))
             critical[k] = np.quantile(fine, level, method="higher")
         if progress is not None:
-            progress(k + 1, len(values))
+            progress((k + 1) * toys, len(values) * toys, int(failed.sum()))
     middle, more, fewer = (_ends(values, p_value + shift, 1 - level) for shift in (0.0, p_error, -p_error))
     low, high = (float(x) for x in middle)
     edges = [float(b[index]) for b in bounds(model)]

@@ -6,13 +6,14 @@ The functions of :mod:`verax.model.arrange` do the same to templates. Each takes
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from verax.errors import InputError, check_known
-from verax.model.prune import Pruned
+from verax.model.prune import ROUNDING, Pruned, largest_change
 from verax.model.schema import Json
+from verax.model.split import normalisation_part
 
 VARIATIONS = ("normsys", "histosys")
 
@@ -264,9 +265,12 @@ def _joined(one: Json, other: Json, nominal: Sequence[float], where: str) -> Any
 def prune(spec: Json, *, shape: float = 0.0, normalisation: float = 0.0) -> tuple[Json, tuple[Pruned, ...]]:
     """Without negligible variations, and the list of what went.
 
-    A ``normsys`` goes where its factors differ from 1 by less than ``normalisation``, a ``histosys`` where no bin changes
-    by a larger fraction than ``shape``; both up and down. A parameter of which nothing is left is listed too.
-    Many small effects may add up: compare a fit with and without before relying on large thresholds.
+    Each variation of a sample has a normalisation (the ratio of yields at θ = ±1) and a shape (the rest, at the nominal
+    yield). Each goes by itself where its largest relative change, up or down, is below its threshold: without its shape
+    a ``histosys`` becomes a ``normsys`` (interpolated as such), without its normalisation it keeps the nominal yield. A
+    parameter of which nothing is left is listed too. TRExFitter's ``SystPruningShape`` and ``SystPruningNorm`` mean the
+    same; thresholds of zero keep all. Many small effects may add up: compare a fit with and without before relying on
+    large thresholds.
 
     Raises
     ------
@@ -277,30 +281,48 @@ def prune(spec: Json, *, shape: float = 0.0, normalisation: float = 0.0) -> tupl
             raise InputError("prune", f"{what} threshold {value}", "a relative size, zero or above")
     made, found = copy.deepcopy(spec), list[Pruned]()
     for channel, sample in samples(made):
-        kept = []
+        kept: list[Json] = []
         for modifier in sample["modifiers"]:
-            size = _size(modifier, sample["data"])
-            if size < {"normsys": normalisation, "histosys": shape}.get(modifier["type"], -1.0):
-                effect = "normalisation" if modifier["type"] == "normsys" else "shape"
-                found.append(Pruned(modifier["name"], sample["name"], channel, effect, size))  # type: ignore[arg-type]
-            else:
-                kept.append(modifier)
+            left, gone = _pruned(modifier, sample["data"], shape, normalisation)
+            found += [Pruned(modifier["name"], sample["name"], channel, effect, size) for effect, size in gone]
+            same = [m for m in kept if left and (m["name"], m["type"]) == (left["name"], left["type"])]
+            if left and same:  # it was a histosys, beside a normsys of the same parameter
+                same[0]["data"] = _joined(same[0], left, sample["data"], "prune")
+            elif left:
+                kept.append(left)
         sample["modifiers"] = kept
-    left = names(made, "modifier")
+    remaining = names(made, "modifier")
     for name in dict.fromkeys(p.systematic for p in found):
-        if name not in left:
+        if name not in remaining:
             found.append(Pruned(name, "", "", "parameter", max(p.size for p in found if p.systematic == name)))
     return _tidied(spec, made), tuple(found)
 
 
-def _size(modifier: Json, nominal: Sequence[float]) -> float:
-    """Largest relative change at θ = ±1; infinite where there is nothing to be relative to."""
+def _pruned(
+    modifier: Json, nominal: Sequence[float], shape: float, normalisation: float
+) -> tuple[Json | None, list[tuple[Literal["shape", "normalisation"], float]]]:
+    """What is left of a modifier, and which parts went, with their sizes."""
     data = modifier["data"]
     if modifier["type"] == "normsys":
-        return float(max(abs(data["hi"] - 1), abs(data["lo"] - 1)))
+        size = float(max(abs(data["hi"] - 1), abs(data["lo"] - 1)))
+        return (None, [("normalisation", size)]) if size < normalisation else (modifier, [])
     if modifier["type"] != "histosys":
-        return float("inf")
-    centre = np.asarray(nominal, np.float64)
-    change = np.max([abs(np.asarray(data[side], np.float64) - centre) for side in ("lo_data", "hi_data")], axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.where(change > 0, change / abs(centre), 0.0).max(initial=0.0))
+        return modifier, []
+    centre, up, down = (np.asarray(x, np.float64) for x in (nominal, data["hi_data"], data["lo_data"]))
+    logs = normalisation_part(centre[None], up[None, None], down[None, None], np.zeros(centre.shape, int))
+    factors = [float(np.exp(log[0, 0, 0])) for log in logs]
+    shapes = [up / factors[0], down / factors[1]]
+    form = max(largest_change(centre, s) for s in shapes)
+    size = max(abs(f - 1) for f in factors)
+    size = size if size > ROUNDING else 0.0
+    flat, still = form < shape, size < normalisation and size > 0
+    gone: list[tuple[Literal["shape", "normalisation"], float]] = []
+    gone += [("shape", form)] if flat else []
+    gone += [("normalisation", size)] if still else []
+    if flat and (still or size == 0):
+        return None, gone
+    if flat:
+        return {**modifier, "type": "normsys", "data": {"hi": factors[0], "lo": factors[1]}}, gone
+    if still:
+        return {**modifier, "data": {"hi_data": shapes[0].tolist(), "lo_data": shapes[1].tolist()}}, gone
+    return modifier, gone

@@ -11,6 +11,9 @@ from verax.model.split import normalisation_part
 from verax.model.templates import Templates
 from verax.model.treatment import acts, cells
 
+ROUNDING = 1e-12
+"""Relative changes up to this are none."""
+
 
 @dataclass(frozen=True)
 class Pruned:
@@ -64,7 +67,7 @@ def prune(templates: Templates, *, shape: float, normalisation: float) -> tuple[
                 centre = nominal[i, where]
                 scale = [float(f[k, i, c]) for f in factors]
                 shapes = [up[k, i, where] / scale[0], down[k, i, where] / scale[1]]
-                form = max(_largest(centre, s) for s in shapes)
+                form = max(largest_change(centre, s) for s in shapes)
                 size = max(abs(s - 1.0) for s in scale)
                 flat, still = form < shape, size < normalisation
                 if flat and form > 0:
@@ -86,9 +89,9 @@ def prune(templates: Templates, *, shape: float, normalisation: float) -> tuple[
     return replace(left, up=up[kept], down=down[kept], systematics=systematics), tuple(found)
 
 
-def _largest(nominal: np.ndarray, varied: np.ndarray) -> float:
+def largest_change(nominal: np.ndarray, varied: np.ndarray) -> float:
     """Largest relative change of a bin; infinite where there is nothing to be relative to. Rounding counts as none."""
     change = abs(varied - nominal)
-    change[change <= 1e-12 * abs(nominal)] = 0.0
+    change[change <= ROUNDING * abs(nominal)] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.where(change > 0, change / abs(nominal), 0.0).max(initial=0.0))

@@ -56,6 +56,10 @@ class Asked:
     systematics: Sequence[str] = ()
     progress: Progress = field(default_factory=Progress)
 
+    def told(self, done: int, total: int, failed: int) -> None:
+        """Progress of toys."""
+        self.progress.step("toys", done, total, failed)
+
 
 @dataclass(frozen=True)
 class Answer:

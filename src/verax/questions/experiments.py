@@ -24,6 +24,9 @@ from verax.store import code_version, digest
 DEFAULT = 1000
 """Toys unless a number is given."""
 
+NOTE = """Moments leave out failed toys and estimates at a bound. Their means need not be those of a Gaussian: where the \
+expectation bends with its parameters, maximum likelihood is biased by a small part of its σ (see verax.infer.toys)."""
+
 
 def answer_toys(a: Asked) -> Answer:
     """Toys at a truth: estimates, pulls and coverage of the interval, and failures."""
@@ -34,12 +37,12 @@ def answer_toys(a: Asked) -> Answer:
     done = kept.read(n) if kept is not None else None
 
     def told(so_far: Campaign) -> None:
-        a.progress.step(f"toys ({so_far.failed} failed)" if so_far.failed else "toys", so_far.n, n)
+        a.told(so_far.n, n, so_far.failed)
         if kept is not None:
             kept.write(so_far)
 
     if done is not None:
-        a.progress.step("toys", done.n, n)
+        a.told(done.n, n, done.failed)
     key = jax.random.key(a.seed)
     found = campaign(key, a.model, truth, n, statistic, batch=a.batch, gamma=gamma, done=done, progress=told)
     value, error, low, high = found.values.T
@@ -58,7 +61,7 @@ def answer_toys(a: Asked) -> Answer:
     )
     shown = (
         tables.coverage({f"{a.poi} = {truth[a.poi]:g}": covered}),
-        Table("Estimates", ("Question", "Answer"), rows, "Moments leave out failed toys and estimates at a bound."),
+        Table("Estimates", ("Question", "Answer"), rows, NOTE),
     )
     content: dict[str, Any] = {"truth": truth, "coverage": covered, "toys": found.n, "failed": found.failed}
     content |= {"status": status, "moments": moments}

@@ -74,7 +74,7 @@ def answer_interval(a: Asked) -> Answer:
         level=level,
         ordering=ordering,
         toys=a.toys or 1000,
-        progress=lambda done, total: a.progress.step("tested values", done, total),
+        progress=a.told,
     )
     ends = belt.interval
     rows = (

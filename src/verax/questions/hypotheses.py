@@ -17,8 +17,11 @@ BANDS = ("−2σ", "−1σ", "median", "+1σ", "+2σ")
 def answer_limit(a: Asked) -> Answer:
     """The CLs upper limit, observed and expected."""
     level = a.level or 0.95
-    method = {"method": "toys", "key": jax.random.key(a.seed), "toys": a.toys} if a.toys else {}
-    found = limit(a.model, a.data, a.poi, level=level, **method)  # type: ignore[arg-type]
+    if a.toys:
+        key = jax.random.key(a.seed)
+        found = limit(a.model, a.data, a.poi, level=level, method="toys", key=key, toys=a.toys, progress=a.told)
+    else:
+        found = limit(a.model, a.data, a.poi, level=level)
     columns = ("Limit", a.poi, "Status")
     values = [("observed", found.observed, found.observed_error, found.status)]
     values += [
@@ -53,7 +56,7 @@ def answer_limit(a: Asked) -> Answer:
 def answer_gof(a: Asked) -> Answer:
     """Goodness of fit against the saturated model."""
     key = jax.random.key(a.seed) if a.toys else None
-    found = goodness_of_fit(a.model, a.data, key=key, toys=a.toys)
+    found = goodness_of_fit(a.model, a.data, key=key, toys=a.toys, progress=a.told)
     rows = [
         ("2 [nll(best) − nll(saturated)]", number(float(found.statistic), 3)),
         ("degrees of freedom", str(found.ndf)),

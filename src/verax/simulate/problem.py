@@ -6,13 +6,12 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.parameters import Parameter, Params, by_name
+from verax.parameters import Parameter, Params, by_name, check_value
 from verax.systematics.effect import Systematic, shift
 
 POI = Parameter("mu", init=1.0, bounds=(-50.0, 50.0))
@@ -75,14 +74,7 @@ class AbstractProblem(eqx.Module):
         """Raise where :meth:`sample` would for these values."""
         known = by_name(self.parameters, params, type(self).__name__)
         for name, value in params.items():
-            low, high = known[name].bounds
-            if isinstance(value, jax.core.Tracer):
-                continue
-            values = np.asarray(value)
-            outside = values[~((values >= low) & (values <= high))]  # also what is not a number
-            if outside.size:
-                where = f"{type(self).__name__}, parameter '{name}'"
-                raise InputError(where, f"{float(outside.flat[0]):g}", f"values in [{low:g}, {high:g}]")
+            check_value(known[name], value, type(self).__name__)
 
 
 def assemble(

@@ -63,7 +63,8 @@ def choose_edges(
 
     Raises
     ------
-    InputError : for unknown or missing signal processes, options out of range, or a channel that expects no events
+    InputError : for unknown or missing signal processes, options out of range, a channel that expects no events, or
+        where all events of all channels lie in one of several fine bins
     """
     check_known(signal, fine.processes, "choose_edges", "process")
     if not signal:
@@ -76,6 +77,7 @@ def choose_edges(
     ):
         if not good:
             raise InputError(name, str(value), "a value in range")
+    _check_spread(fine)
     chosen = []
     for (channel, where), edges in zip(fine.slices().items(), fine.edges, strict=True):
         if not np.asarray(fine.nominal)[:, where].sum() > 0:
@@ -85,6 +87,21 @@ def choose_edges(
         cuts = best_cuts(gain, max_bins, tolerance)
         chosen.append(tuple(edges[c] for c in cuts))
     return tuple(chosen)
+
+
+def _check_spread(fine: Templates) -> None:
+    """A summary that is the same for all events tells nothing."""
+    filled = (np.asarray(fine.variance) + abs(np.asarray(fine.nominal))).sum(axis=0) > 0
+    places = [np.flatnonzero(filled[where]) for where in fine.slices().values()]
+    if all(len(edges) > 2 and len(place) == 1 for edges, place in zip(fine.edges, places, strict=True)):
+        at = int(places[0][0])
+        ends = f"one of {len(fine.edges[0]) - 1} bins, [{fine.edges[0][at]:g}, {fine.edges[0][at + 1]:g}]"
+        raise InputError(
+            "summary",
+            f"all events in {ends}: a constant output",
+            "a number that tells events apart, within its range",
+            "look at the features and the training; one bin is enough for a mere count",
+        )
 
 
 def best_cuts(gain: Float[np.ndarray, "start end"], max_bins: int, tolerance: float = 0.0) -> list[int]:

@@ -3,17 +3,18 @@
 import abc
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
 from verax.arrays import Array, Scalar
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.parameters import Parameter, Params, by_name
+from verax.parameters import Parameter, Params, by_name, check_value
 
 Theta: TypeAlias = Scalar | Float[Array, " event"]
 """A nuisance parameter in units of its prior width: one value for all events, or one per event."""
@@ -72,27 +73,57 @@ class Systematic(eqx.Module):
 
         Raises
         ------
-        InputError : when the events lack a column that the effect reads; when an effect that JAX cannot trace is
-            called inside ``jit``, ``grad`` or ``vmap``
+        InputError : when the events lack a column that the effect reads; for θ outside the parameter's bounds; when an
+            effect that JAX cannot trace is called inside ``jit``, ``grad`` or ``vmap``
         """
         self.check(events, theta)
-        return self.effect(events, theta)
+        return self.act(self.effect, events, theta)
+
+    def act(self, effect: Effect, events: Events, theta: Theta) -> Events:
+        """What the effect (or its first stage) makes; an effect that JAX cannot trace, unlike what it says, is named."""
+        try:
+            return effect(events, theta)
+        except jax.errors.JAXTypeError:
+            self._refuse("an effect that JAX cannot trace", "jit, grad or vmap")
 
     def check(self, events: Events, theta: Theta) -> None:
         """Raise where :meth:`__call__` would."""
         check_known(self.needs, events.columns, f"systematic '{self.name}'", "column")
+        check_value(self.parameter, theta, "shift")
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((events, theta))):
             self.check_traceable("jit, grad or vmap")
 
     def check_traceable(self, where: str) -> None:
         """Raise InputError where the effect is not made of JAX operations, naming it and ``where`` that is needed."""
         if not self.traceable:
-            raise InputError(
-                f"systematic '{self.name}' in {where}",
-                "an effect that JAX cannot trace",
-                "one that can be compiled and differentiated",
-                "write it with jax.numpy, or interpolate it between what it does at θ = +1 and −1",
-            )
+            self._refuse("an effect that JAX cannot trace", where)
+
+    def check_differentiable(self, events: Events, where: str) -> None:
+        """Raise InputError, as :meth:`check_traceable`, also for an effect that only says that JAX can trace it.
+
+        And for one that moves these events (up to 512 of them are tried) though its derivative in θ is zero: rounded
+        columns, or cuts on θ.
+        """
+        self.check_traceable(where)
+        some = events.take(np.linspace(0, len(events) - 1, min(len(events), 512)).astype(np.int64))
+
+        def moved(theta: Array) -> tuple[Array, Array]:
+            found = self(some, theta)
+            return jnp.asarray(found.x), jnp.asarray(found.weight)
+
+        jax.eval_shape(self, some, jnp.float32(0.0))
+        points = [jax.jvp(moved, (jnp.float32(t),), (jnp.float32(1.0),)) for t in (-0.7, 0.4)]
+        (low, slopes), (high, more) = points
+        moves = any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(low, high, strict=True))
+        if moves and not any(np.any(np.asarray(s)) for s in (*slopes, *more)):
+            self._refuse("an effect whose derivative in θ is zero, though it moves events", where)
+
+    def _refuse(self, seen: str, where: str) -> NoReturn:
+        action = (
+            "write it with jax.numpy, or interpolate it between θ = +1 and −1 (verax.systematics.interpolable; 'jax: "
+        )
+        action += "false' in an analysis file)"
+        raise InputError(f"systematic '{self.name}' in {where}", seen, "one that can be differentiated", action)
 
 
 def shift(events: Events, systematics: Sequence[Systematic], params: Params) -> Events:
@@ -116,7 +147,7 @@ def shift(events: Events, systematics: Sequence[Systematic], params: Params) -> 
         following = effect.recompute if isinstance(effect, StagedEffect) else None
         if pending is not None and pending != following:  # this effect may read what is out of date
             events = pending(events)
-        events = effect.move(events, theta) if isinstance(effect, StagedEffect) else effect(events, theta)
+        events = systematic.act(effect.move if isinstance(effect, StagedEffect) else effect, events, theta)
         pending = following
     return events if pending is None else pending(events)
 
