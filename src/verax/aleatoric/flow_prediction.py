@@ -38,13 +38,17 @@ class FlowPrediction(eqx.Module):
         return (mean[0], variance[0]) if len(self.flow.columns) == 1 else (mean, variance)
 
 
-def flow_prediction(members: Flow) -> FlowPrediction:
+def flow_prediction(members: Any) -> FlowPrediction:
     """A flow, or members that are flows, for :func:`verax.learn.predict` with ``moments=flow_moments``.
 
     Raises
     ------
-    InputError : for a flow that is conditional on nothing, which predicts the same for each event
+    InputError : for a flow that is conditional on nothing, which predicts the same for each event, and for members that
+        are no flows: Laplace's linearised ones say how a log-density moves, not where its mean is
     """
+    if not isinstance(members, Flow):
+        seen = f"members of type {type(members).__name__}"
+        raise InputError("flow prediction", seen, "flows", "take members of another method, or Laplace's last layer")
     if not members.condition:
         raise InputError("flow prediction", "a flow without condition", "one that is given some columns")
     return FlowPrediction(members)

@@ -29,6 +29,7 @@ class Conformal(Estimator):
     negative: str
     prefit: bool
     estimator: Any
+    quantile_: Any
 
     def _fit_model(self, x: Any, y: Any, sample_weight: Any) -> Any:
         exact_level(self.confidence_level, type(self).__name__)
