@@ -74,6 +74,25 @@ def test_intervals_cover(kind):
     assert (np.ptp(width) > 0.5) == (kind in ("spread", "cqr"))
 
 
+def test_each_end_of_an_asymmetric_band_misses_its_own_share():
+    """Skewed noise around a band that is wrong on both sides: one common quantile covers, but misses on one side only."""
+    rng, missed = np.random.default_rng(21), {True: [], False: []}
+    for _ in range(20):
+        xc, xt = rng.uniform(size=(2, 300, 1))
+        yc, yt = (x[:, 0] + rng.exponential(size=300) for x in (xc, xt))
+        for symmetric, out in missed.items():
+            model = ConformalizedQuantileRegressor(lambda x: np.column_stack([x, x + 1]), 0.8, symmetric=symmetric)
+            band = model.conformalize(xc, yc).predict_interval(xt)
+            out.append([np.mean(yt < band.low), np.mean(yt > band.high)])
+    own, common = np.mean(missed[False], axis=0), np.mean(missed[True], axis=0)
+    # sd of one fraction: √(0.09 (1/300 + 1/300)) = 0.025; the rank's own excess is 1/301
+    np.testing.assert_allclose(own, 0.1, atol=4 * 0.025 / np.sqrt(20) + 0.004)
+    assert common[0] < 0.02
+    assert common[1] == pytest.approx(0.2, abs=0.03)
+    assert len(model.quantile_) == 2
+    assert model.get_params()["symmetric"] is False
+
+
 def test_models_of_the_spread_are_trained_on_residuals():
     rng = np.random.default_rng(2)
     (x, y), (xc, yc), (xt, yt) = (regression(rng, 1000) for _ in range(3))

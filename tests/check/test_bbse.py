@@ -51,6 +51,16 @@ def test_pulls_and_levels(kind: str, negative: bool) -> None:
         assert np.mean([r.p_value < 0.05 for r in shifted]) == pytest.approx(0.05, abs=spread)
 
 
+def test_the_level_where_predictions_confuse_classes() -> None:
+    """The variance at q̂ instead of that at p would raise 0.026 false alarms here."""
+    rng, toys, p = np.random.default_rng(308), 1000, []
+    for _ in range(toys):
+        (y, old), (_, new) = sample(rng, BEFORE, 300), sample(rng, BEFORE, 300)
+        w, v = (np.where(rng.random(300) < 0.1, -1.0, 1.0) for _ in range(2))
+        p.append(bbse(old.argmax(1), y, new.argmax(1), reference_weight=w, target_weight=v).p_no_shift)
+    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 / toys))
+
+
 def test_the_hard_estimate_solves_the_confusion_matrix() -> None:
     rng = np.random.default_rng(304)
     (y, p), (_, q) = sample(rng, BEFORE), sample(rng, AFTER)

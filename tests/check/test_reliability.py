@@ -65,8 +65,20 @@ def test_the_correction_removes_most_of_the_bias() -> None:
         p = rng.uniform(0.1, 0.8, 1000)
         found.append(reliability(p, rng.random(1000) < p + shift, np.ones(1000), bins=10))
     plain, corrected = (np.mean([getattr(r, n) for r in found]) for n in ("ece", "ece_corrected"))
+    squared = np.array([r.squared for r in found])
+    assert squared.mean() == pytest.approx(shift**2, abs=3 * squared.std() / np.sqrt(300))
+    assert np.mean([r.squared_error for r in found]) == pytest.approx(squared.std(), rel=0.2)
     assert plain > 1.5 * shift
     assert abs(corrected - shift) < 0.6 * abs(plain - shift)
+
+
+def test_the_squared_error_has_no_bias(campaign: list[Reliability]) -> None:
+    squared, error = (np.array([getattr(r, n) for r in campaign]) for n in ("squared", "squared_error"))
+    plain = np.array([np.sum(r.weight * (r.observed - r.predicted) ** 2) / np.sum(r.weight) for r in campaign])
+    assert plain.mean() > 10 * squared.std() / np.sqrt(TOYS)  # what is taken out is seen here
+    assert squared.mean() == pytest.approx(0.0, abs=3 * squared.std() / np.sqrt(TOYS))
+    assert (squared < 0).mean() == pytest.approx(0.55, abs=0.15)
+    assert error.mean() == pytest.approx(squared.std(), rel=0.25)
 
 
 def test_unit_weights_agree_with_scikit_learn() -> None:

@@ -13,6 +13,8 @@ classifier, 2k outputs  NoisyLogits  NoisyProbabilities  one of k classes, by lo
 flow                    FlowNLL      density             the density of several columns, and draws
 gan                     GanLoss      (none)              draws, and no density
 ======================  ===========  ==================  ======================================================
+
+A flow that is given the features predicts its columns as the other heads do: ``flow_prediction`` and ``flow_moments``.
 """
 
 from verax.aleatoric.classification import NoisyLogits as NoisyLogits
@@ -31,6 +33,9 @@ from verax.aleatoric.flow import Flow as Flow
 from verax.aleatoric.flow import FlowNLL as FlowNLL
 from verax.aleatoric.flow import density as density
 from verax.aleatoric.flow import flow as flow
+from verax.aleatoric.flow_prediction import FlowPrediction as FlowPrediction
+from verax.aleatoric.flow_prediction import flow_moments as flow_moments
+from verax.aleatoric.flow_prediction import flow_prediction as flow_prediction
 from verax.aleatoric.gan import Gan as Gan
 from verax.aleatoric.gan import GanLoss as GanLoss
 from verax.aleatoric.gan import gan as gan

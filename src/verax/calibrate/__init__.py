@@ -6,7 +6,7 @@ verb                                   question
 conformalize                           up to which score does a set cover? (exact ranks, weights, ties)
 mondrian, shifted, label_shift         the same by group, under covariate shift, under label shift
 p_value                                how strange is a new point among calibration points?
-absolute, normalised, cqr              scores of regression; band and cqr_band make intervals of a quantile
+absolute, normalised, cqr, cqr_sides   scores of regression; band and cqr_band make intervals of a quantile
 jackknife                              intervals from models that left out points (jackknife+, CV+, minmax)
 lac, aps, raps                         scores of classes; sets makes prediction sets of a quantile
 temperature, platt, isotonic           one calibrated probability; isotonic keeps closure exactly
@@ -41,6 +41,7 @@ from verax.calibrate.conformal import conformalize as conformalize
 from verax.calibrate.conformal import rank as rank
 from verax.calibrate.cqr import cqr as cqr
 from verax.calibrate.cqr import cqr_band as cqr_band
+from verax.calibrate.cqr import cqr_sides as cqr_sides
 from verax.calibrate.cross import CrossConformalRegressor as CrossConformalRegressor
 from verax.calibrate.isotonic import Isotonic as Isotonic
 from verax.calibrate.isotonic import isotonic as isotonic

@@ -1,11 +1,16 @@
 """Conformalised quantile regression (Romano, Patterson, Candès, arXiv:1905.03222)."""
 
+from typing import TypeAlias
+
 import numpy as np
 from jaxtyping import Float
 
 from verax.calibrate.split import make_interval
 from verax.errors import InputError
 from verax.results import Interval
+
+End: TypeAlias = float | Float[np.ndarray, " test"]
+"""By how much an end of a band moves outwards: one number, or one for each point."""
 
 
 def check_levels(levels: tuple[float, ...]) -> None:
@@ -26,21 +31,44 @@ def cqr(
     return np.maximum(np.minimum(low, high) - y, y - np.maximum(low, high))
 
 
+def cqr_sides(
+    y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
+) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
+    """Scores q_low(x) − y and y − q_high(x) of each side by itself, for asymmetric bands (their theorem 2).
+
+    With the quantile of each at (1 + level)/2, each end misses with probability at most (1 − level)/2: a stronger
+    promise than that of :func:`cqr`, at the price of somewhat wider bands.
+
+    >>> y, zero = np.random.default_rng(1).exponential(size=999), np.zeros(999)
+    >>> from verax.calibrate import conformalize
+    >>> below, above = (conformalize(side, level=0.95).value for side in cqr_sides(y, zero, zero))
+    >>> band = cqr_band(zero[:1], zero[:1], (below, above), level=0.9)
+    >>> round(float(band.low[0]), 2), round(float(band.high[0]), 1)  # −ln 0.95 and −ln 0.05
+    (0.05, 3.0)
+    """
+    return np.minimum(low, high) - y, y - np.maximum(low, high)
+
+
 def cqr_band(
     low: Float[np.ndarray, " test"],
     high: Float[np.ndarray, " test"],
-    quantile: float | Float[np.ndarray, " test"],
+    quantile: End | tuple[End, End],
     *,
     level: float,
     value: Float[np.ndarray, " test"] | None = None,
 ) -> Interval:
     """The interval [q_low − q, q_high + q], with the median or the middle as ``value``.
 
-    A negative q narrows the band; where nothing would be left, the interval is the middle of the band.
+    A pair of quantiles, of :func:`cqr_sides`, moves each end by its own. A negative one narrows the band; where nothing
+    would be left, the interval is the middle of the band, or the point half-way between the ends that crossed.
     """
     bottom, top = np.minimum(low, high), np.maximum(low, high)
     middle = bottom + (top - bottom) / 2
-    q = np.broadcast_to(np.asarray(quantile, np.float64), middle.shape)
-    empty = bottom - q > top + q
-    ends = np.where(empty, middle, bottom - q), np.where(empty, middle, top + q)
+    pair = quantile if isinstance(quantile, tuple) else (quantile, quantile)
+    below, above = (np.broadcast_to(np.asarray(q, np.float64), middle.shape) for q in pair)
+    start, stop = bottom - below, top + above
+    empty = start > stop
+    with np.errstate(invalid="ignore"):
+        meet = middle if pair[0] is pair[1] else start + (stop - start) / 2
+    ends = np.where(empty, meet, start), np.where(empty, meet, stop)
     return make_interval(level, middle if value is None else value, *ends)

@@ -1,5 +1,6 @@
 """What the split conformal estimators share: kept calibration scores, and quantiles of them at any level."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class Conformal(Estimator):
     negative: str
     prefit: bool
     estimator: Any
+    quantile_: Any
 
     def _fit_model(self, x: Any, y: Any, sample_weight: Any) -> Any:
         exact_level(self.confidence_level, type(self).__name__)
@@ -50,7 +52,12 @@ class Conformal(Estimator):
         self.scores_, self.weight_, self.group_ = scores, given, labels
 
     def quantile(
-        self, level: float | None = None, *, group: Any = None, shift: tuple[FloatArray, FloatArray] | None = None
+        self,
+        level: float | Fraction | None = None,
+        *,
+        group: Any = None,
+        shift: tuple[FloatArray, FloatArray] | None = None,
+        scores: FloatArray | None = None,
     ) -> tuple[Quantile | Mondrian | Shifted, float | FloatArray]:
         """The quantile of the calibration scores, and its value for each new point.
 
@@ -59,8 +66,10 @@ class Conformal(Estimator):
         level : instead of ``confidence_level``
         group : of each new point, when ``conformalize`` was given groups
         shift : p_test/p_cal at calibration points and at new points
+        scores : other scores of the calibration points than those that were kept
         """
-        scores, level = self._fitted("scores_"), self.confidence_level if level is None else level
+        kept, level = self._fitted("scores_"), self.confidence_level if level is None else level
+        scores = kept if scores is None else scores
         if shift is not None:
             weight, own = (np.asarray(values, np.float64) for values in shift)
             moved = shifted(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from verax.calibrate.conformal import exact_level
-from verax.calibrate.cqr import check_levels, cqr, cqr_band
+from verax.calibrate.cqr import check_levels, cqr, cqr_band, cqr_sides
 from verax.calibrate.estimator import checked_target
 from verax.calibrate.keeper import Conformal
 from verax.calibrate.model import fitted, predicted
@@ -94,6 +94,8 @@ class ConformalizedQuantileRegressor(Conformal):
     confidence_level : asked coverage
     prefit, negative : as in :class:`SplitConformalRegressor`
     levels : the models' quantile levels, to be checked: they must increase
+    symmetric : move both ends by the same; else each by its own, so that each misses with probability (1 − level)/2,
+        and ``quantile_`` is a pair
     """
 
     def __init__(
@@ -104,12 +106,14 @@ class ConformalizedQuantileRegressor(Conformal):
         prefit: bool = False,
         negative: str = "error",
         levels: tuple[float, ...] | None = None,
+        symmetric: bool = True,
     ) -> None:
         self.estimator = estimator
         self.confidence_level = confidence_level
         self.prefit = prefit
         self.negative = negative
         self.levels = levels
+        self.symmetric = symmetric
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "ConformalizedQuantileRegressor":
         """Train copies of the models; not with the points of ``conformalize``."""
@@ -124,7 +128,9 @@ class ConformalizedQuantileRegressor(Conformal):
     ) -> "ConformalizedQuantileRegressor":
         """Keep the scores of calibration points, with their event weights and groups."""
         low, high, _ = self._quantiles(X)
-        self._keep(cqr(checked_target(y, X, "ConformalizedQuantileRegressor"), low, high), sample_weight, group)
+        target = checked_target(y, X, "ConformalizedQuantileRegressor")
+        self._keep(cqr(target, low, high), sample_weight, group)
+        self.sides_ = cqr_sides(target, low, high)
         return self
 
     def predict_interval(
@@ -136,10 +142,15 @@ class ConformalizedQuantileRegressor(Conformal):
         shift: tuple[FloatArray, FloatArray] | None = None,
     ) -> Interval:
         """Intervals of y; options as in :meth:`quantile`."""
-        self.quantile_, value = self.quantile(confidence_level, group=group, shift=shift)
         low, high, median = self._quantiles(X)
         level = self.confidence_level if confidence_level is None else confidence_level
-        return cqr_band(low, high, value, level=level, value=median)
+        if self.symmetric:
+            self.quantile_, value = self.quantile(level, group=group, shift=shift)
+            return cqr_band(low, high, value, level=level, value=median)
+        each = (1 + exact_level(level)) / 2
+        found = [self.quantile(each, group=group, shift=shift, scores=s) for s in self._fitted("sides_")]
+        self.quantile_ = (found[0][0], found[1][0])
+        return cqr_band(low, high, (found[0][1], found[1][1]), level=level, value=median)
 
     def predict(self, X: Any) -> FloatArray:
         """The median, or the middle of the band of two quantiles."""

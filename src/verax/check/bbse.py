@@ -28,7 +28,7 @@ class LabelShift:
     fraction, covariance : of each class in the target, with fluctuations of target and confusion matrix
     ratio, ratio_covariance : the class weights q_y/p_y, with fluctuations of the reference's fractions as well
     reference : class fractions of the reference
-    p_no_shift : p-value of equal fractions (Wald, classes − 1 degrees of freedom)
+    p_no_shift : p-value of equal fractions (score test, classes − 1 degrees of freedom)
     chi2, ndf, p_value : whether label shift explains the cells; NaN with as many cells as classes, where it always does
     """
 
@@ -120,23 +120,26 @@ def bbse(
     closed = np.vstack([solve, -solve.sum(0)])  # the last fraction is 1 less the others
     in_target, in_reference = from_target @ closed.T, -from_reference @ closed.T * q[label][:, None]
     of_p = (kind - p) * w[:, None]
-    shift = in_reference - of_p
     by_ratio = (in_reference - of_p * (q / p)) / p
     covariance = in_target.T @ in_target + in_reference.T @ in_reference
     of_ratio = (in_target / p).T @ (in_target / p) + by_ratio.T @ by_ratio
-    of_shift = in_target.T @ in_target + shift.T @ shift
     residual = mean - offset - design @ q[:-1]
     found = float(residual @ inverse(total) @ residual)
     ndf = cells - classes
-    changed = (q - p)[:-1]
-    wald = float(changed @ inverse(of_shift[:-1, :-1]) @ changed)
+    # Equal fractions: the variance of the difference as it is where they are equal. The one at q̂ grows with the distance
+    # between q̂ and p where predictions confuse classes, and the test would then reject too rarely.
+    solve, _ = least_squares(design, variance + np.tensordot(p**2, np.stack(parts), 1), mean - offset)
+    middle = w @ h
+    spread = np.concatenate([from_target, (h - middle) * w[:, None]]) @ solve.T
+    changed = solve @ (mean - middle)
+    score = float(changed @ inverse(spread.T @ spread) @ changed)
     return LabelShift(
         q,
         covariance,
         q / p,
         of_ratio,
         p,
-        float(chi2.sf(wald, classes - 1)),
+        float(chi2.sf(score, classes - 1)),
         found if ndf else 0.0,
         ndf,
         float(chi2.sf(found, ndf)) if ndf else math.nan,

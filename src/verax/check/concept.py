@@ -127,10 +127,14 @@ def concept(
     second = np.arange(len(t)) >= len(terms[0])
     share = np.linalg.solve(fit.information, information(t[second], p[second], w[second])).T  # H₂H⁻¹
     moved = np.where(second[:, None], score, 0.0) - score @ share.T
+    return robust_test(moved)
+
+
+def robust_test(moved: Float[np.ndarray, "event moment"]) -> ConceptTest:
+    """χ² of sums over events that are zero on average, their covariance being that of the events' own terms."""
     total, variance = moved.sum(0), moved.T @ moved
     spread = np.sqrt(np.maximum(np.diag(variance), 1e-300))
-    unit = variance / np.outer(spread, spread)
-    value, vector = np.linalg.eigh(unit)
+    value, vector = np.linalg.eigh(variance / np.outer(spread, spread))
     kept = value > 1e-8
     found = float(np.sum((vector.T @ (total / spread))[kept] ** 2 / value[kept]))
     return ConceptTest(found, int(kept.sum()), float(chi2.sf(found, int(kept.sum()))), True)

@@ -11,11 +11,11 @@ same p(x|y)             classifier two-sample test within each class (target lab
 same p(y|x)             score test of logistic regression (target labels)
 ======================  =============================================================================================
 
-Without target labels covariate and concept shift cannot be told apart by any test, and that is said.
+Without target labels covariate and concept shift cannot be told apart by any test, and that is said. For targets that are
+numbers see :func:`~verax.check.regression_shift.diagnose_regression`.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,86 +24,12 @@ from jaxtyping import Float, Int, Shaped
 from verax.check.bbse import LabelShift, bbse
 from verax.check.c2st import c2st, stouffer
 from verax.check.concept import concept, fit_softmax
-from verax.check.two_sample import checked_points, checked_signed, quadratic
+from verax.check.diagnosis import Diagnosis, Finding, judged
+from verax.check.two_sample import checked_points, checked_signed, common_terms
 from verax.errors import InputError
 from verax.results import FloatArray
 
 WHERE = "shift diagnosis"
-ACTIONS = {
-    "none": "use the model as it is",
-    "covariate": (
-        "weight reference events by w(x) = p_target(x)/p_reference(x) for training and for conformal prediction "
-        "(verax.calibrate: ratio_from_classifier, shifted); p(y|x) needs no change where the supports overlap"
-    ),
-    "label": (
-        "weight reference events by their class, q_y/p_y, for training and for conformal prediction "
-        "(verax.calibrate.label_shift); multiply predicted probabilities by it and normalise"
-    ),
-    "concept": (
-        "no weights can help: retrain, or recalibrate (verax.calibrate: temperature, isotonic, conformalize) with labels "
-        "from the target"
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A hypothesis and the p-value of its test; NaN where it could not be tested, with the reason in ``note``."""
-
-    hypothesis: str
-    p_value: float
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """Which kinds of shift the events are compatible with.
-
-    Parameters
-    ----------
-    significance : p-value below which a hypothesis is rejected
-    findings : the tests
-    compatible : of "none", "covariate", "label", "concept", what the tests do not reject; concept shift only where they
-        reject all others, or cannot see it
-    untested : kinds that these inputs cannot exclude
-    fractions : class fractions of the target and class weights; None where predictions do not tell classes apart
-    """
-
-    significance: float
-    findings: tuple[Finding, ...]
-    compatible: tuple[str, ...]
-    untested: tuple[str, ...]
-    fractions: LabelShift | None
-
-    @property
-    def verdict(self) -> str:
-        """The one kind that is left, the simplest first; "undecided" where several are."""
-        kinds = [kind for kind in self.compatible if kind not in self.untested]
-        if "none" in kinds:
-            return "none"
-        return kinds[0] if len(kinds) == 1 and not self.untested else "undecided"
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The tests, what is left, and what to do about it."""
-        out = []
-        for f in self.findings:
-            said = "not tested" if math.isnan(f.p_value) else f"p = {f.p_value:.2g}"
-            rejected = " (rejected)" if f.p_value < self.significance else ""
-            out.append(f"{f.hypothesis}: {said}{rejected}" + (f"; {f.note}" if f.note else ""))
-        if self.verdict == "none":
-            out.append("no shift seen")
-        else:
-            out.append(f"compatible: {' or '.join(self.compatible)} shift")
-        if self.untested:
-            out.append(f"{' and '.join(self.untested)} shift cannot be excluded without labels in the target")
-        for kind in ("none",) if self.verdict == "none" else self.compatible:
-            out.append(f"{kind if kind != 'none' else 'no'} shift: {ACTIONS[kind]}")
-            if kind == "label" and self.fractions is not None:
-                r = self.fractions
-                each = ", ".join(f"{a:.2f} ± {b:.2f}" for a, b in zip(r.ratio, r.ratio_error, strict=True))
-                out.append(f"class weights: {each}")
-        return tuple(out)
 
 
 def diagnose(
@@ -174,19 +100,15 @@ def diagnose(
         note = "" if test.converged else "logistic regression did not converge"
         found.append(Finding("same p(y|x)", test.p_value, note))
 
-    rejected = [f.p_value < significance for f in found]  # what is not tested is not rejected
-    kinds = {
-        "none": not any(rejected),
-        "covariate": new_y is None or not rejected[4],
-        "label": not rejected[2 if new_y is None else 3],
-    }
-    compatible = [kind for kind, left in kinds.items() if left]
-    if new_y is None or not compatible:
-        compatible.append("concept")
-    untested: tuple[str, ...] = ()
-    if new_y is None:
-        untested = ("concept",) if kinds["none"] else ("covariate", "concept")
-    return Diagnosis(significance, tuple(found), tuple(compatible), untested, known)
+    labelled = new_y is not None
+    return judged(
+        tuple(found),
+        significance,
+        given_x=4 if labelled else None,
+        given_y=3 if labelled else 2,
+        blind=() if labelled else ("covariate", "concept"),
+        fractions=known,
+    )
 
 
 def by_predictions(
@@ -248,16 +170,6 @@ def within_classes(
         p.append(c2st(rng, a, b, first_weight=w, second_weight=v, classifier=classifier, folds=folds).p_value)
     note = f"too few events of class {', '.join(left)}" if left else ""
     return (stouffer(np.array(p)) if p else math.nan), note
-
-
-def common_terms(x: FloatArray, new_x: FloatArray, *, plain: bool) -> tuple[FloatArray, FloatArray]:
-    """1 and the features (with their products unless ``plain``), of one scale in both samples."""
-    both = np.concatenate([x, new_x])
-    spread = both.std(0)
-    both = (both - both.mean(0)) / np.where(spread > 0, spread, 1.0)
-    both = both[:, spread > 0]
-    terms = np.concatenate([np.ones((len(both), 1)), both if plain else quadratic(both)], 1)
-    return terms[: len(x)], terms[len(x) :]
 
 
 def checked_labels(y: np.ndarray, new_y: np.ndarray | None, n: int, m: int) -> int:

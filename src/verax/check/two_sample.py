@@ -103,6 +103,16 @@ def quadratic(x: Float[np.ndarray, "event feature"], *, most: int = 20) -> Float
     return np.concatenate([x, x[:, first] * x[:, second]], 1)
 
 
+def common_terms(x: FloatArray, new_x: FloatArray, *, plain: bool) -> tuple[FloatArray, FloatArray]:
+    """1 and the features (with their products unless ``plain``), of one scale in both samples."""
+    both = np.concatenate([x, new_x])
+    spread = both.std(0)
+    both = (both - both.mean(0)) / np.where(spread > 0, spread, 1.0)
+    both = both[:, spread > 0]
+    terms = np.concatenate([np.ones((len(both), 1)), both if plain else quadratic(both)], 1)
+    return terms[: len(x)], terms[len(x) :]
+
+
 def effective(weight: Float[np.ndarray, " event"]) -> float:
     """Number of unit-weight events of the same statistical power, (Σw)²/Σw² (Kish 1965)."""
     return float(weight.sum() ** 2 / np.sum(weight**2))

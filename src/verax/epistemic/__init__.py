@@ -5,15 +5,20 @@ verb                 members                                         known limit
 ===================  ==============================================  =====================================================
 ensemble             networks trained from other starts, replicas    as many trainings as members
 dropout              one network with units left out                 the rate's spread stays, however many events there are
+concrete_dropout     the same, with a rate learnt for each layer     no finer than one unit more or less
 variational          weights from independent Gaussians              too narrow where weights are correlated
 laplace              a Gaussian at the mode                          one mode; a matrix over all weights, or the last layer
 hmc                  draws from the posterior itself                 small networks and samples; look at ``status``
 ===================  ==============================================  =====================================================
 
+``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one.
+
 ``event_covariance`` and ``member_histograms`` say how errors of events and bins go together.
 """
 
 from verax.epistemic.bootstrap import bootstrap_factors as bootstrap_factors
+from verax.epistemic.concrete import ConcreteDropout as ConcreteDropout
+from verax.epistemic.concrete import concrete_dropout as concrete_dropout
 from verax.epistemic.covariance import MemberHistograms as MemberHistograms
 from verax.epistemic.covariance import event_covariance as event_covariance
 from verax.epistemic.covariance import member_histograms as member_histograms
@@ -25,6 +30,7 @@ from verax.epistemic.hmc import Chains as Chains
 from verax.epistemic.hmc import hmc as hmc
 from verax.epistemic.laplace import Laplace as Laplace
 from verax.epistemic.laplace import laplace as laplace
+from verax.epistemic.passes import dropout_predict as dropout_predict
 from verax.epistemic.posterior import temper as temper
 from verax.epistemic.variational import Variational as Variational
 from verax.epistemic.variational import variational as variational

@@ -6,11 +6,11 @@ per event, as a layer in training mode draws them, make each event's variance ri
 the events' deviations then average out. A shared mask is faster as well, because nothing random is left in a pass.
 
 At a fixed rate the spread of the members does not vanish with more data (Osband, 2016): it measures what the rate says.
-The rate is a hyperparameter, chosen by the likelihood of held-out events.
+The rate is a hyperparameter, chosen by the likelihood of held-out events, or learnt: see ``concrete_dropout``.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
@@ -22,6 +22,9 @@ from jaxtyping import Float, Key, PRNGKeyArray, UInt32
 from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.learn import Loss
+
+Rate: TypeAlias = float | tuple[float, ...]
+"""Share of hidden units left out: one for all layers, or one for each layer that reads hidden units."""
 
 
 class Masked(eqx.nn.Linear):
@@ -50,7 +53,7 @@ class Dropout(eqx.Module):
     per: str = eqx.field(static=True, default="event")
 
     def __check_init__(self) -> None:
-        _check_rate(self.rate)
+        check_rate(self.rate)
         check_known([self.per], ["event", "batch"], "dropout", "scope of a mask")
 
     def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
@@ -59,8 +62,10 @@ class Dropout(eqx.Module):
             return self.loss(thin(first, network, self.rate), events, second)
 
         def one(key: PRNGKeyArray, row: Events) -> JaxArray:
-            masks = _replace(key, network, self.rate, Masked)
-            return self.loss(masks, jax.tree.map(lambda a: a[None], row), second)
+            def mask(count: int, layer: eqx.nn.Linear) -> Masked:
+                return Masked(layer, draw_mask(key, count, layer.weight.shape[-1], self.rate))
+
+            return self.loss(replace_layers(network, mask), jax.tree.map(lambda a: a[None], row), second)
 
         rows = jax.tree.map(jnp.asarray, events)
         return jnp.mean(jax.vmap(one)(jax.random.split(first, events.weight.shape[0]), rows))
@@ -76,27 +81,26 @@ def dropout(loss: Loss, *, rate: float = 0.1, per: str = "event") -> Dropout:
     return Dropout(loss, rate, per)
 
 
-def dropout_members(key: PRNGKeyArray, network: Any, *, members: int = 50, rate: float = 0.1) -> Any:
+def dropout_members(key: PRNGKeyArray, network: Any, *, members: int = 50, rate: Rate = 0.1) -> Any:
     """Members of a network that was trained under dropout of this rate; each has one mask, folded into its weights.
 
     Raises
     ------
     InputError : for fewer than one member, a rate outside [0, 1), or a network without hidden layers
     """
-    if members < 1:
-        raise InputError("members", str(members), "at least 1")
-    _check_rate(rate)
+    check_members(members)
+    check_rate(rate)
     return _members(jax.random.split(key, members), network, rate)
 
 
 @eqx.filter_jit
-def _members(keys: Key[JaxArray, " member"] | UInt32[JaxArray, "member word"], network: Any, rate: float) -> Any:
+def _members(keys: Key[JaxArray, " member"] | UInt32[JaxArray, "member word"], network: Any, rate: Rate) -> Any:
     arrays, rest = eqx.partition(network, eqx.is_array)
     stacked = jax.vmap(lambda key: eqx.filter(thin(key, eqx.combine(arrays, rest), rate), eqx.is_array))(keys)
     return eqx.combine(stacked, rest)
 
 
-def thin(key: PRNGKeyArray, network: Any, rate: float) -> Any:
+def thin(key: PRNGKeyArray, network: Any, rate: Rate) -> Any:
     """The network with one mask folded into its weights: columns of hidden units left out are 0, others × 1/(1 − rate).
 
     Raises
@@ -104,26 +108,35 @@ def thin(key: PRNGKeyArray, network: Any, rate: float) -> Any:
     InputError : for a network without hidden layers
     """
 
-    def fold(layer: eqx.nn.Linear, mask: JaxArray) -> eqx.nn.Linear:
+    def fold(count: int, layer: eqx.nn.Linear) -> eqx.nn.Linear:
+        mask = draw_mask(key, count, layer.weight.shape[-1], rate)
         return eqx.tree_at(lambda m: m.weight, layer, layer.weight * mask)
 
-    return _replace(key, network, rate, fold)
+    return replace_layers(network, fold)
 
 
-def _replace(
-    key: PRNGKeyArray, network: Any, rate: float, change: Callable[[eqx.nn.Linear, JaxArray], eqx.Module]
-) -> Any:
-    """The network with ``change(layer, mask)`` for each layer whose inputs are hidden units.
+def draw_mask(key: PRNGKeyArray, count: int, size: int, rate: Rate) -> Float[JaxArray, " input"]:
+    """0 or 1/(1 − rate) for each input of the layer of that count: the first that reads hidden units is 0."""
+    own = rate if isinstance(rate, int | float) else rate[count]
+    drawn = jax.random.bernoulli(jax.random.fold_in(key, count), 1 - own, (size,))
+    return drawn.astype(jnp.float32) / (1 - own)
+
+
+def replace_layers(network: Any, change: Callable[[int, eqx.nn.Linear], eqx.Module]) -> Any:
+    """The network with ``change(count, layer)`` for each layer whose inputs are hidden units.
 
     Those are the linear layers of a sequence (``layers`` of a perceptron) but its first, which reads the features.
+
+    Raises
+    ------
+    InputError : where there is none
     """
     nodes, structure = jax.tree_util.tree_flatten_with_path(network, is_leaf=_is_layer)
     seen: set[Any] = set()
     out, count = [], 0
     for path, node in nodes:
         if _is_layer(node) and path[:-1] in seen:
-            drawn = jax.random.bernoulli(jax.random.fold_in(key, count), 1 - rate, (node.weight.shape[-1],))
-            out.append(change(node, drawn.astype(node.weight.dtype) / (1 - rate)))
+            out.append(change(count, node))
             count += 1
             continue
         if _is_layer(node):
@@ -139,6 +152,14 @@ def _is_layer(node: Any) -> bool:
     return isinstance(node, eqx.nn.Linear)
 
 
-def _check_rate(rate: float) -> None:
-    if not (np.isfinite(rate) and 0 <= rate < 1):
+def check_members(members: int) -> None:
+    """Raise InputError for fewer than one member."""
+    if members < 1:
+        raise InputError("members", str(members), "at least 1")
+
+
+def check_rate(rate: Rate) -> None:
+    """Raise InputError for a rate outside [0, 1)."""
+    each = np.asarray(rate, np.float64)
+    if not (np.isfinite(each) & (each >= 0) & (each < 1)).all():
         raise InputError("dropout rate", f"{rate}", "a share of units in [0, 1)")

@@ -174,13 +174,13 @@ def variational(
         epochs=epochs,
         batch=batch,
         rate=rate,
-        optimizer=optimizer or _cooling(rate, steps),
+        optimizer=optimizer or cooling(rate, steps),
         progress=progress,
     )
     return Variational(trained.network, trained.history, evidence(table))
 
 
 @functools.cache
-def _cooling(rate: float, steps: int) -> optax.GradientTransformation:
+def cooling(rate: float, steps: int) -> optax.GradientTransformation:
     """Adam whose rate falls to zero; one object for each setting, so that equal settings share one compiled loop."""
     return optax.adam(optax.cosine_decay_schedule(rate, steps))

@@ -113,7 +113,9 @@ class Network(eqx.Module):
 
 def inputs(network: Any, events: Events) -> Float[Array, "event feature"]:
     """The columns that a network reads: those in its ``features``, or all of them when it has no such attribute."""
-    return events.features(getattr(network, "features", events.columns))
+    names = getattr(network, "features", events.columns)
+    # All columns in their own order are the table itself: a batch in training is then gathered once, not twice.
+    return events.x if tuple(names) == events.columns else events.features(names)
 
 
 def classifier(
