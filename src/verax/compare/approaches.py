@@ -29,6 +29,7 @@ from verax.learn import classifier, predict
 from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
 from verax.results import Coverage, FloatArray, Interval
+from verax.simulate import AbstractProblem
 from verax.store import Progress, Run
 from verax.systematics import shift
 
@@ -148,11 +149,8 @@ def _kept(case: Case, name: str, seed: int, effort: Effort, run: Run, folder: Pa
 def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -> Trial:
     """Train one approach with one key, and measure what it is worth."""
     problem = case.problem
-    learn_key, stop_key, sample_key, start, toy_key = jax.random.split(key, 5)
-    events, held_out, sample = (
-        jax.tree.map(np.asarray, problem.sample(k, {}, n))
-        for k, n in ((learn_key, effort.events), (stop_key, effort.events // 5), (sample_key, effort.evaluation))
-    )
+    sample_key, start, toy_key = jax.random.split(key, 3)
+    events, held_out, sample = samples(sample_key, problem, (effort.events, effort.events // 5, effort.evaluation))
     free = {"mu": problem.signal}
     make = partial(classifier, width=effort.width, depth=effort.depth, missing=case.missing)
     chosen = approach(name, make, events, problem.features, free, problem.systematics, strength=case.strength)
@@ -199,6 +197,23 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         seconds,
         trained.history.problem,
     )
+
+
+def samples(key: PRNGKeyArray, problem: AbstractProblem, sizes: Sequence[int]) -> list[Events]:
+    """Independent samples at nominal, ``sizes`` events of each process, each with the yields of the problem.
+
+    Cut out of a single one, so that the simulation is compiled for one number of events.
+    """
+    whole = jax.tree.map(np.asarray, problem.sample(key, {}, sum(sizes)))
+    ends = np.cumsum(sizes)
+    rows = [np.flatnonzero(whole.process == i) for i in range(len(whole.processes))]
+    return [
+        jax.tree.map(
+            np.asarray,
+            whole.take(np.concatenate([r[end - n : end] for r in rows])).reweight(np.float32(sum(sizes) / n)),
+        )
+        for n, end in zip(sizes, ends.tolist(), strict=True)
+    ]
 
 
 def area(response: Response, params: Params, most: int = 200_000) -> float:

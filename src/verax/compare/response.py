@@ -25,8 +25,8 @@ from verax.simulate import AbstractProblem
 from verax.summarise import choose_edges
 from verax.systematics import shift
 
-CHUNK = 1 << 16
-"""Events at a time: memory is bounded by it."""
+CHUNK = 1 << 13
+"""Events at a time: they stay in the cache, and memory is bounded by it."""
 
 NUISANCE_STEP = 1.0
 """Of the templates of a constrained parameter, in units of its prior width; free ones move by ``Response.step``."""
@@ -55,17 +55,17 @@ class Response:
 
     def fine(self, params: Params) -> tuple[FloatArray, FloatArray]:
         """Expected events [process, bin] at ``params`` in the bins of ``edges``, and Σw²; μ multiplies the signal."""
-        thetas = {s.name: float(params.get(s.name, 0.0)) for s in self.problem.systematics}
-        sums, squares = _histogram(
-            self.problem,
-            self.networks,
-            jnp.asarray(self.edges, jnp.float32),
-            self._chunks,
-            thetas,
-            self.moments,
-        )
+        names = [s.name for s in self.problem.systematics]
+        place = tuple(float(params.get(name, 0.0)) for name in names)
+        if place not in self._filled:
+            # θ are arguments of the compiled function: plain numbers would be constants, and each a program of its own.
+            thetas = {name: np.float32(value) for name, value in zip(names, place, strict=True)}
+            edges = jnp.asarray(self.edges, jnp.float32)
+            found = _histogram(self.problem, self.networks, edges, self._chunks, thetas, self.moments)
+            self._filled[place] = tuple(np.asarray(part, np.float64) for part in found)
+        sums, squares = self._filled[place]
         strength = np.where(np.isin(self.problem.processes, self.problem.signal), params.get("mu", 1.0), 1.0)
-        return np.asarray(sums, np.float64) * strength[:, None], np.asarray(squares, np.float64)
+        return sums * strength[:, None], squares * strength[:, None] ** 2
 
     def __call__(self, params: Params) -> FloatArray:
         """Expected events [process, bin] at ``params``, in bins that are merged until each is sound at nominal."""
@@ -77,11 +77,16 @@ class Response:
         return int(self._merge.shape[1])
 
     @cached_property
+    def _filled(self) -> dict[tuple[float, ...], tuple[FloatArray, ...]]:
+        """Histograms at the values of the systematics that were asked for: truths and templates share many."""
+        return {}
+
+    @cached_property
     def _chunks(self) -> Events:
         n = len(self.sample)
         rows = -(-n // CHUNK) * CHUNK
         filled = self.sample.take(np.minimum(np.arange(rows), n - 1)).reweight(np.arange(rows) < n)
-        chunks: Events = jax.tree.map(lambda a: np.asarray(a).reshape(-1, CHUNK, *np.shape(a)[1:]), filled)
+        chunks: Events = jax.tree.map(lambda a: jnp.asarray(a).reshape(-1, CHUNK, *np.shape(a)[1:]), filled)
         return chunks
 
     @cached_property
