@@ -32,6 +32,10 @@ class Case:
     draw : ``(key, n) → θ`` of experiments at random truths; by default from the priors
     strength : of an adversary
     missing : value of features that stands for "not there"
+    steps : θ between which slopes at a truth are taken, for the expected σ there; None: those of the templates
+    reach : how far truths lie from nominal, see :class:`verax.compare.response.Response`
+    simulated : where the events of templates come from, if from more events of some processes; they then count with
+        their simulation statistics
     """
 
     name: str
@@ -42,6 +46,9 @@ class Case:
     draw: Callable[[PRNGKeyArray, int], Mapping[str, Any]] | None = None
     strength: float = 1.0
     missing: float | None = None
+    steps: float | None = 0.05
+    reach: Mapping[str, float] = field(default_factory=dict)
+    simulated: AbstractProblem | None = None
 
     @property
     def scale(self) -> float:
@@ -98,4 +105,16 @@ def cases(name: str) -> tuple[Case, ...]:
             return (Case("pivot", Pivot(), 20, shifted(Pivot(), 0.25), strength=20.0),)
         case _:
             events = Collider()
-            return (Case("collider", events, 25, shifted(events, 0.25), draw=draw_nuisances, missing=LAYOUT.missing),)
+            return (
+                Case(
+                    "collider",
+                    events,
+                    25,
+                    shifted(events, 0.25),
+                    draw=draw_nuisances,
+                    missing=LAYOUT.missing,
+                    steps=None,
+                    reach={"tes": 2.0, "jes": 2.0, "soft_met": 5.0},
+                    simulated=Collider(shares=(1, 25, 2, 1)),
+                ),
+            )
