@@ -13,7 +13,7 @@ from verax.parameters import Gaussian, Params
 from verax.simulate import AbstractDensityProblem, AbstractProblem, Collider, Mixture, Pivot, Rotating
 from verax.simulate.challenge import draw_nuisances
 from verax.simulate.collider import LAYOUT
-from verax.simulate.rotating import theta_of
+from verax.simulate.rotating import auc, theta_of
 
 PROBLEMS = ("mixture", "pivot", "rotating", "collider")
 
@@ -36,6 +36,7 @@ class Case:
     reach : how far truths lie from nominal, see :class:`verax.compare.response.Response`
     simulated : where the events of templates come from, if from more events of some processes; they then count with
         their simulation statistics
+    areas : under the exact ROC curves at each truth, by the name of the classifier
     """
 
     name: str
@@ -49,6 +50,7 @@ class Case:
     steps: float | None = 0.05
     reach: Mapping[str, float] = field(default_factory=dict)
     simulated: AbstractProblem | None = None
+    areas: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def scale(self) -> float:
@@ -100,7 +102,12 @@ def cases(name: str) -> tuple[Case, ...]:
         case "rotating":
             problem = Rotating()
             truths = {"z = π/4": {}, "z = π/2": {"z": theta_of(pi / 2)}, "z = 0": {"z": theta_of(0.0)}}
-            return (Case("rotating", problem, 100, truths),)
+            angles = (pi / 4, pi / 2, 0.0)
+            areas = {
+                "exact, of each truth": tuple(auc(z, z) for z in angles),
+                "exact, of nominal": tuple(auc(pi / 4, z) for z in angles),
+            }
+            return (Case("rotating", problem, 100, truths, areas=areas),)
         case "pivot":
             return (Case("pivot", Pivot(), 20, shifted(Pivot(), 0.25), strength=20.0),)
         case _:
