@@ -12,12 +12,12 @@ from verax.aware import APPROACHES
 from verax.compare import compare_approaches
 from verax.compare.approaches import Effort, area, compare, covered, trial
 from verax.compare.cases import Case, cases
-from verax.compare.page import concerns, limits, table, write
+from verax.compare.page import concerns, limits, random_table, table, write
 from verax.compare.response import Response
 from verax.errors import InputError
 from verax.infer import expected_error
-from verax.learn import bernoulli
-from verax.results import Coverage
+from verax.learn import bernoulli, classifier
+from verax.results import Coverage, Interval
 from verax.simulate import Mixture, Rotating
 from verax.simulate.rotating import theta_of
 
@@ -128,6 +128,41 @@ def test_every_problem_has_cases():
     names = [case.name for problem in ("mixture", "pivot", "rotating", "collider") for case in cases(problem)]
     assert names == [*(f"mixture {b}" for b in range(5)), "pivot", "rotating", "collider"]
     assert [c.name for c in cases("mixture 2")] == ["mixture 2"]
+
+
+def test_thinned_events_have_the_same_histogram(exact):
+    """Within the error of the kept events, at nominal and away from it; fewer of them, none of its process alone."""
+    few = exact.thinned(jax.random.key(9), 60_000)
+    assert len(few.sample) == pytest.approx(60_000, abs=4 * 60_000**0.5)
+    assert min(np.bincount(few.sample.process)) > 5_000
+    for params in ({}, {"z": theta_of(np.pi / 2)}):
+        whole, (part, variance) = exact.fine(params)[0], few.fine(params)
+        sound = variance > 0
+        pull = (part - whole)[sound] / np.sqrt(variance[sound])
+        # The sample's own events are common to both, so that pulls are smaller than one.
+        assert np.sqrt(np.mean(pull**2)) < 1.2
+
+
+def test_a_yield_needs_no_histogram_of_its_own():
+    """Mixture 4: b times 1 + 0.1 θ, exactly; and weighed so, not filled again."""
+    problem = Mixture(benchmark=4)
+    sample = jax.tree.map(np.asarray, problem.sample(jax.random.key(6), {}, 2000))
+    network = classifier(jax.random.key(0), sample, features=problem.features, width=8, depth=1)
+    networks = jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, network)
+    response = Response(problem, networks, bernoulli, tuple(np.linspace(0, 1, 11).tolist()), sample)
+    up = response.fine({"b": 1.0})[0]
+    assert len(response._filled) == 1
+    np.testing.assert_allclose(up, [[1.0], [1.1]] * response.fine({})[0], rtol=1e-5)
+
+
+def test_experiments_at_random_truths_are_judged(done):
+    _, case, trials = done
+    wrong = Interval("mu", 0.6827, np.full(400, 5.0), np.full(400, 4.9), np.full(400, 5.1), np.zeros(400, int))
+    bad = [replace(t, random=wrong, random_truth=np.ones(400)) for t in trials]
+    assert any("propagate: under-covers at random truths: 0.000" in line for line in concerns(bad, case))
+    shown = random_table(bad, case)
+    assert shown.rows[0][:4] == ("propagate", "400", "0", "0.000 ± 0.023")
+    assert shown.columns[-3:] == ("statistical", "r", "training, s")
 
 
 def test_unknown_names(tmp_path):

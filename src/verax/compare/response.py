@@ -151,19 +151,19 @@ class Response:
         parameter = self._systematic(name).parameter
         return self.reach.get(name, self.step if parameter.constraint is None else NUISANCE_STEP)
 
-    def coordinate(self, name: str, theta: Float[Array, "*any"] | float) -> FloatArray:
+    def coordinate(self, name: str, theta: float) -> float:
         """The likelihood's parameter at θ: θ in its :meth:`unit`.
 
         Of a one-sided effect it is the square of that: such an effect widens distributions, and variances add. In θ
         itself the likelihood would have no slope at nominal, and a fit from there would not move.
         """
-        ratio = np.asarray(theta, np.float64) / self.unit(name)
+        ratio = float(theta) / self.unit(name)
         return ratio**2 if self._systematic(name).one_sided else ratio
 
     def values(self, params: Params) -> dict[str, float]:
         """The parameters of the likelihood at ``params``."""
         thetas = {s.name: float(params.get(s.name, 0.0)) for s in self.problem.systematics}
-        return {"mu": float(params.get("mu", 1.0)), **{k: float(self.coordinate(k, v)) for k, v in thetas.items()}}
+        return {"mu": float(params.get("mu", 1.0)), **{k: self.coordinate(k, v) for k, v in thetas.items()}}
 
     def scores(self, params: Params) -> tuple[FloatArray, FloatArray]:
         """Score (or shares) and weight of each event of the sample at ``params``; zero for one that is not selected."""
