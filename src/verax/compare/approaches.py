@@ -234,7 +234,7 @@ def samples(key: PRNGKeyArray, problem: AbstractProblem, sizes: Sequence[int]) -
     return [
         jax.tree.map(
             np.asarray,
-            whole.take(np.concatenate([r[end - n : end] for r in rows])).reweight(np.float32(sum(sizes) / n)),
+            whole.take(np.concatenate([r[end - n : end] for r in rows])).reweight(sum(sizes) / n),
         )
         for n, end in zip(sizes, ends.tolist(), strict=True)
     ]
