@@ -14,14 +14,18 @@ from verax.aware import APPROACHES
 from verax.compare import compare_approaches
 from verax.compare.approaches import Effort, area, compare, covered, trial
 from verax.compare.cases import Case, cases
-from verax.compare.page import concerns, limits, table, write
+from verax.compare.page import concerns, limits, random_table, table, write
 from verax.compare.response import Response
 from verax.errors import InputError
 from verax.infer import expected_error
-from verax.learn import bernoulli
-from verax.results import Coverage
-from verax.simulate import Mixture, Rotating
+from verax.learn import bernoulli, classifier
+from verax.parameters import nuisance
+from verax.results import Coverage, Interval
+from verax.simulate import AbstractProblem, Mixture, Rotating
+from verax.simulate.problem import assemble
 from verax.simulate.rotating import theta_of
+from verax.systematics import Systematic
+from verax.systematics.detector import normal_pair
 
 TINY = Effort(events=2000, evaluation=4000, width=8, depth=1, epochs=2, batch=500, toys=20, experiments=3)
 
@@ -34,6 +38,50 @@ SMALL = {
     "learn": {"folds": 2, "width": 8, "epochs": 2, "batch": 512},
     "binning": {"max_bins": 2, "fine_bins": 20},
 }
+
+
+class Resolution(AbstractProblem):
+    """A peak over a plain background in one variable x, whose resolution is not known: a one-sided effect."""
+
+    features: tuple[str, ...] = ("x",)
+    processes: tuple[str, ...] = ("signal", "background")
+    signal: tuple[str, ...] = ("signal",)
+    yields: tuple[float, ...] = (100.0, 5000.0)
+    systematics: tuple[Systematic, ...] = (
+        Systematic(nuisance("width", "detector"), lambda e, theta: smeared(e, theta), one_sided=True, changes=("x",)),
+    )
+
+    def nominal(self, key, n):
+        first, second = jax.random.split(key)
+        x = [0.3 + 0.05 * jax.random.normal(first, (n, 1)), 0.5 + 0.5 * jax.random.normal(second, (n, 1))]
+        return assemble(key, x, columns=self.features, processes=self.processes, yields=self.yields)
+
+
+class Member(eqx.Module):
+    """A network with an axis ``member`` that has nothing to learn."""
+
+    network: eqx.Module
+    nothing: jax.Array | np.ndarray
+
+    @property
+    def features(self):
+        return self.network.features
+
+    def __call__(self, x):
+        return self.network(x)
+
+
+def smeared(events, theta):
+    return events.replace({"x": events.column("x") + 0.02 * theta * normal_pair(events.number)[:, 0]})
+
+
+class Itself(eqx.Module):
+    """Logit of x."""
+
+    features: tuple[str, ...] = eqx.field(static=True, default=("x",))
+
+    def __call__(self, x):
+        return jax.scipy.special.logit(jax.numpy.clip(x[0], 0.001, 0.999))
 
 
 class Exact(eqx.Module):
@@ -168,6 +216,55 @@ def test_every_problem_has_cases():
     names = [case.name for problem in ("mixture", "pivot", "rotating", "collider") for case in cases(problem)]
     assert names == [*(f"mixture {b}" for b in range(5)), "pivot", "rotating", "collider"]
     assert [c.name for c in cases("mixture 2")] == ["mixture 2"]
+
+
+def test_thinned_events_have_the_same_histogram(exact):
+    """Within the error of the kept events, at nominal and away from it; fewer of them, none of its process alone."""
+    few = exact.thinned(jax.random.key(9), 60_000)
+    assert len(few.sample) == pytest.approx(60_000, abs=4 * 60_000**0.5)
+    assert min(np.bincount(few.sample.process)) > 5_000
+    for params in ({}, {"z": theta_of(np.pi / 2)}):
+        whole, (part, variance) = exact.fine(params)[0], few.fine(params)
+        sound = variance > 0
+        pull = (part - whole)[sound] / np.sqrt(variance[sound])
+        # The sample's own events are common to both, so that pulls are smaller than one.
+        assert np.sqrt(np.mean(pull**2)) < 1.2
+
+
+def test_a_one_sided_effect_is_a_parabola_in_its_square():
+    """Templates out to θ = 4 meet the simulation at 0, 4/√2 and 4, and in between to a few per mille of a bin."""
+    sample = jax.tree.map(np.asarray, Resolution().sample(jax.random.key(2), {}, 50_000))
+    edges = tuple(np.linspace(0.0, 1.0, 9).tolist())
+    networks = Member(Itself(), np.zeros(1, np.float32))
+    response = Response(Resolution(), networks, bernoulli, edges, sample, reach={"width": 4.0})
+    model = response.likelihood()
+    assert response.values({"width": 2.0}) == {"mu": 1.0, "width": 0.25}
+    for theta, tolerance in ((0.0, 1e-6), (4 / 2**0.5, 1e-6), (-4.0, 1e-6), (2.0, 0.01)):
+        truth = response({"width": abs(theta)}).sum(axis=0)
+        found = model.asimov(response.values({"width": theta})).counts[: response.bins]
+        np.testing.assert_allclose(found, truth, rtol=tolerance)
+
+
+def test_a_yield_needs_no_histogram_of_its_own():
+    """Mixture 4: b times 1 + 0.1 θ, exactly; and weighed so, not filled again."""
+    problem = Mixture(benchmark=4)
+    sample = jax.tree.map(np.asarray, problem.sample(jax.random.key(6), {}, 2000))
+    network = classifier(jax.random.key(0), sample, features=problem.features, width=8, depth=1)
+    networks = jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, network)
+    response = Response(problem, networks, bernoulli, tuple(np.linspace(0, 1, 11).tolist()), sample)
+    up = response.fine({"b": 1.0})[0]
+    assert len(response._filled) == 1
+    np.testing.assert_allclose(up, [[1.0], [1.1]] * response.fine({})[0], rtol=1e-5)
+
+
+def test_experiments_at_random_truths_are_judged(done):
+    _, case, trials = done
+    wrong = Interval("mu", 0.6827, np.full(400, 5.0), np.full(400, 4.9), np.full(400, 5.1), np.zeros(400, int))
+    bad = [replace(t, random=wrong, random_truth=np.ones(400)) for t in trials]
+    assert any("propagate: under-covers at random truths: 0.000" in line for line in concerns(bad, case))
+    shown = random_table(bad, case)
+    assert shown.rows[0][:4] == ("propagate", "400", "0", "0.000 ± 0.023")
+    assert shown.columns[-3:] == ("statistical", "r", "training, s")
 
 
 def test_unknown_names(tmp_path):

@@ -23,15 +23,16 @@ def collider():
 
 
 @pytest.fixture(scope="module")
-def events(collider):
-    return jax.tree.map(np.asarray, collider.nominal(jax.random.key(11), N))
+def events():
+    """N of each process, and 2 N of Z → ττ."""
+    return jax.tree.map(np.asarray, Collider(shares=(1, 2, 1, 1)).nominal(jax.random.key(11), N))
 
 
 def test_yields_and_identities(collider, events):
-    assert len(events) == 4 * N
-    assert len(np.unique(events.number)) == 4 * N
+    assert len(events) == 5 * N
+    assert len(np.unique(events.number)) == 5 * N
     for i, expected in enumerate(collider.yields):
-        assert (events.process == i).sum() == N
+        assert (events.process == i).sum() == (2 * N if i == 1 else N)
         assert events.weight[events.process == i].sum() == pytest.approx(expected, rel=1e-4)
     assert events.x.dtype == np.float32
     assert np.isfinite(events.x).all()

@@ -7,11 +7,12 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
@@ -25,12 +26,12 @@ from verax.epistemic.ensemble import ensemble
 from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.infer import expected_error, interval
-from verax.learn import classifier, predict
+from verax.learn import classifier
 from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
 from verax.results import Coverage, FloatArray, Interval
+from verax.simulate import AbstractProblem
 from verax.store import Progress, Run
-from verax.systematics import shift
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,16 @@ class Effort:
 
     Parameters
     ----------
-    events, evaluation : simulated events of each process to learn from (a fifth of them decides when to stop), and to
+    events, evaluation : simulated events of each process to learn from (a fifth more decides when to stop), and to
         fill histograms with
+    keep : events that histograms are filled with after thinning, of all processes (0: all)
     width, depth, epochs, batch, rate, patience : of the training
     toys, experiments : pseudo-experiments at each truth, and at truths drawn from the priors
     """
 
     events: int = 50_000
     evaluation: int = 300_000
+    keep: int = 0
     width: int = 64
     depth: int = 2
     epochs: int = 60
@@ -148,11 +151,9 @@ def _kept(case: Case, name: str, seed: int, effort: Effort, run: Run, folder: Pa
 def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -> Trial:
     """Train one approach with one key, and measure what it is worth."""
     problem = case.problem
-    learn_key, stop_key, sample_key, start, toy_key = jax.random.split(key, 5)
-    events, held_out, sample = (
-        jax.tree.map(np.asarray, problem.sample(k, {}, n))
-        for k, n in ((learn_key, effort.events), (stop_key, effort.events // 5), (sample_key, effort.evaluation))
-    )
+    learn_key, sample_key, start, toy_key = jax.random.split(key, 4)
+    events, held_out = samples(learn_key, problem, (effort.events, effort.events // 5))
+    sample = jax.tree.map(np.asarray, _nominal(case.simulated or problem, sample_key, effort.evaluation))
     free = {"mu": problem.signal}
     make = partial(classifier, width=effort.width, depth=effort.depth, missing=case.missing)
     chosen = approach(name, make, events, problem.features, free, problem.systematics, strength=case.strength)
@@ -173,19 +174,28 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         optimizer=chosen.optimizer,
     )
     seconds = time.perf_counter() - started
-    summary = partial(_response, case, chosen, trained.network, events, sample)
-    response = summary({})
+    response = _response(case, chosen, trained.network, events, sample, {})
+    if effort.keep:
+        response = response.thinned(jax.random.fold_in(sample_key, 1), effort.keep)
+    told = any(f.startswith("θ|") for f in getattr(trained.network, "features", ()))
+
+    def summary(params: Params) -> Response:
+        return _response(case, chosen, trained.network, events, response.sample, params) if told else response
+
     model = response.likelihood()
-    nominal = response.local({})
+    nominal = response.local({}, case.steps) if case.steps else model
     names = nominal.names[1:]
     total = float(expected_error(nominal, "mu"))
     known = {n: float(expected_error(nominal, "mu", fixed=(n,))) for n in names}
+    if response.simulation:
+        nominal = replace(nominal, width=np.zeros_like(nominal.width))
+        known["simulation"] = float(expected_error(nominal, "mu"))
     random, truth = _random(jax.random.fold_in(toy_key, 1), case, response, model, effort.experiments)
     return Trial(
         case.name,
         name,
         seed,
-        {k: case.scale * float(expected_error(summary(v).local(v), "mu")) for k, v in case.truths.items()},
+        {k: case.scale * expected(summary(v), v, case.steps) for k, v in case.truths.items()},
         case.scale * float(expected_error(nominal, "mu", fixed=names)),
         {n: case.scale * float(np.sqrt(max(total**2 - sigma**2, 0.0))) for n, sigma in known.items()},
         {
@@ -201,16 +211,39 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
     )
 
 
-def area(response: Response, params: Params, most: int = 200_000) -> float:
-    """Area under the ROC curve of a score for events at ``params``; weights count as they are, ties half.
+def expected(response: Response, params: Params, step: float | None) -> float:
+    """Expected σ_μ at ``params``: from slopes there, or without a ``step`` from the model that a measurement would use."""
+    if step:
+        return float(expected_error(response.local(params, step), "mu"))
+    return float(expected_error(response.likelihood(), "mu", response.values(params)))
 
-    Of ``most`` events of the sample: enough for an error of 0.001.
+
+@eqx.filter_jit
+def _nominal(problem: AbstractProblem, key: PRNGKeyArray, n: int) -> Events:
+    return problem.nominal(key, n)
+
+
+def samples(key: PRNGKeyArray, problem: AbstractProblem, sizes: Sequence[int]) -> list[Events]:
+    """Independent samples at nominal, ``sizes`` events of each process, each with the yields of the problem.
+
+    Cut out of a single one, so that the simulation is compiled for one number of events.
     """
-    problem, sample = response.problem, response.sample
-    part = sample.take(np.arange(0, len(sample), -(-len(sample) // most)))
-    moved = problem.select(shift(part, problem.systematics, {k: v for k, v in params.items() if k != "mu"}))
-    score = predict(response.networks, moved, moments=response.moments).mean
-    is_signal, weight = np.asarray(moved.is_process(problem.signal)), np.asarray(moved.weight, np.float64)
+    whole = jax.tree.map(np.asarray, problem.sample(key, {}, sum(sizes)))
+    ends = np.cumsum(sizes)
+    rows = [np.flatnonzero(whole.process == i) for i in range(len(whole.processes))]
+    return [
+        jax.tree.map(
+            np.asarray,
+            whole.take(np.concatenate([r[end - n : end] for r in rows])).reweight(sum(sizes) / n),
+        )
+        for n, end in zip(sizes, ends.tolist(), strict=True)
+    ]
+
+
+def area(response: Response, params: Params) -> float:
+    """Area under the ROC curve of a score for events at ``params``; weights count as they are, ties half."""
+    score, weight = response.scores(params)
+    is_signal = np.asarray(response.sample.is_process(response.problem.signal))
     value, where = np.unique(score, return_inverse=True)
     signal, background = (np.bincount(where, weight * mask, len(value)) for mask in (is_signal, ~is_signal))
     below = np.cumsum(background) - background / 2
@@ -224,7 +257,15 @@ def _response(case: Case, chosen: Approach, networks: Any, events: Events, sampl
     finished = at(networks, thetas) if told else chosen.finish(networks, events)
     bins = chosen.bins or case.bins
     edges = np.linspace(0.0, float(chosen.bins or 1), bins + 1)
-    return Response(case.problem, finished, chosen.moments, tuple(edges.tolist()), sample)
+    return Response(
+        case.problem,
+        finished,
+        chosen.moments,
+        tuple(edges.tolist()),
+        sample,
+        reach=case.reach,
+        simulation=case.simulated is not None,
+    )
 
 
 def covered(
@@ -235,13 +276,30 @@ def covered(
     Counts fluctuate, and so do the global observables of constrained parameters.
     """
     counts = np.maximum(response(params).sum(axis=0), 0.0)
-    count_key, prior_key = jax.random.split(key)
+    count_key, prior_key, gamma_key = jax.random.split(key, 3)
     observed = np.asarray(jax.random.poisson(count_key, counts, (toys, len(counts))), np.float64)
-    centre = [float(params.get(p.name, 0.0)) for p in model.parameters if isinstance(p.constraint, Gaussian)]
-    auxiliary = np.asarray(centre) + np.asarray(jax.random.normal(prior_key, (toys, len(centre))), np.float64)
-    return coverage(
-        interval(model, Data(response.observed(observed), auxiliary), "mu", level=level), float(params.get("mu", 1.0))
-    )
+    values = response.values(params)
+    constrained = _constrained(model)
+    centre = np.asarray([values[name] for name in constrained])
+    noise = np.asarray(jax.random.normal(prior_key, (toys, len(centre))), np.float64)
+    auxiliary = centre + np.asarray(list(constrained.values())) * noise
+    data = _data(gamma_key, response, model, observed, auxiliary)
+    return coverage(interval(model, data, "mu", level=level), float(params.get("mu", 1.0)))
+
+
+def _constrained(model: BinnedLikelihood) -> dict[str, float]:
+    """Names of the constrained parameters, and the widths of the constraints."""
+    return {p.name: p.constraint.width for p in model.parameters if isinstance(p.constraint, Gaussian)}
+
+
+def _data(
+    key: PRNGKeyArray, response: Response, model: BinnedLikelihood, counts: FloatArray, auxiliary: FloatArray
+) -> Data:
+    """Data sets in the model's layout. Simulated events are drawn too: γ's global observables fluctuate about 1."""
+    if model.simulation_statistics:
+        noise = np.asarray(jax.random.normal(key, (len(counts), len(model.width))), np.float64)
+        auxiliary = np.concatenate([auxiliary, 1 + model.width * noise], axis=1)
+    return Data(response.observed(counts), auxiliary)
 
 
 def _random(
@@ -250,14 +308,14 @@ def _random(
     """Intervals of experiments whose μ ~ U(0.1, 3) and constrained parameters are drawn; global observables at nominal."""
     if n == 0:
         return None, np.zeros(0)
-    mu_key, theta_key, count_key = jax.random.split(key, 3)
+    mu_key, theta_key, count_key, gamma_key = jax.random.split(key, 4)
     mu = np.asarray(jax.random.uniform(mu_key, (n,), minval=0.1, maxval=3.0), np.float64)
-    constrained = [p for p in model.parameters if isinstance(p.constraint, Gaussian)]
-    drawn = case.draw(theta_key, n) if case.draw else draw(theta_key, constrained, (n,))
+    priors = [s.parameter for s in case.problem.systematics if isinstance(s.parameter.constraint, Gaussian)]
+    drawn = case.draw(theta_key, n) if case.draw else draw(theta_key, priors, (n,))
     theta = {k: np.asarray(v, np.float64) for k, v in drawn.items()}
     counts = [
         response({"mu": m, **{k: float(v[i]) for k, v in theta.items()}}).sum(axis=0) for i, m in enumerate(mu.tolist())
     ]
     observed = np.asarray(jax.random.poisson(count_key, np.maximum(np.stack(counts), 0.0)), np.float64)
-    data = Data(response.observed(observed), np.zeros((n, len(constrained))))
+    data = _data(gamma_key, response, model, observed, np.zeros((n, len(_constrained(model)))))
     return interval(model, data, "mu", level=level), mu

@@ -13,7 +13,7 @@ from verax.parameters import Gaussian, Params
 from verax.simulate import AbstractDensityProblem, AbstractProblem, Collider, Mixture, Pivot, Rotating
 from verax.simulate.challenge import draw_nuisances
 from verax.simulate.collider import LAYOUT
-from verax.simulate.rotating import theta_of
+from verax.simulate.rotating import auc, theta_of
 
 PROBLEMS = ("mixture", "pivot", "rotating", "collider")
 
@@ -32,6 +32,11 @@ class Case:
     draw : ``(key, n) → θ`` of experiments at random truths; by default from the priors
     strength : of an adversary
     missing : value of features that stands for "not there"
+    steps : θ between which slopes at a truth are taken, for the expected σ there; None: those of the templates
+    reach : how far truths lie from nominal, see :class:`verax.compare.response.Response`
+    simulated : where the events of templates come from, if from more events of some processes; they then count with
+        their simulation statistics
+    areas : under the exact ROC curves at each truth, by the name of the classifier
     """
 
     name: str
@@ -42,6 +47,10 @@ class Case:
     draw: Callable[[PRNGKeyArray, int], Mapping[str, Any]] | None = None
     strength: float = 1.0
     missing: float | None = None
+    steps: float | None = 0.05
+    reach: Mapping[str, float] = field(default_factory=dict)
+    simulated: AbstractProblem | None = None
+    areas: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def scale(self) -> float:
@@ -93,9 +102,26 @@ def cases(name: str) -> tuple[Case, ...]:
         case "rotating":
             problem = Rotating()
             truths = {"z = π/4": {}, "z = π/2": {"z": theta_of(pi / 2)}, "z = 0": {"z": theta_of(0.0)}}
-            return (Case("rotating", problem, 100, truths),)
+            angles = (pi / 4, pi / 2, 0.0)
+            areas = {
+                "exact, of each truth": tuple(auc(z, z) for z in angles),
+                "exact, of nominal": tuple(auc(pi / 4, z) for z in angles),
+            }
+            return (Case("rotating", problem, 100, truths, areas=areas),)
         case "pivot":
             return (Case("pivot", Pivot(), 20, shifted(Pivot(), 0.25), strength=20.0),)
         case _:
             events = Collider()
-            return (Case("collider", events, 25, shifted(events, 0.25), draw=draw_nuisances, missing=LAYOUT.missing),)
+            return (
+                Case(
+                    "collider",
+                    events,
+                    25,
+                    shifted(events, 0.25),
+                    draw=draw_nuisances,
+                    missing=LAYOUT.missing,
+                    steps=None,
+                    reach={"tes": 2.0, "jes": 2.0, "soft_met": 5.0},
+                    simulated=Collider(shares=(1, 25, 2, 1)),
+                ),
+            )

@@ -15,7 +15,7 @@ EFFORTS = {
     "mixture": Effort(),
     "pivot": Effort(),
     "rotating": Effort(),
-    "collider": Effort(evaluation=30_000, epochs=30, experiments=200),
+    "collider": Effort(evaluation=60_000, keep=100_000, epochs=30, experiments=500),
 }
 """Work on each problem, such that the table of all approaches and seeds takes less than half an hour on two cores."""
 

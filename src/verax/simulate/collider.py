@@ -53,17 +53,24 @@ BLOCK = 1 << 13  # events at a time
 
 
 class Collider(AbstractProblem):
-    """Signal strength of H→ττ beside Z→ττ, top pairs and dibosons."""
+    """Signal strength of H→ττ beside Z→ττ, top pairs and dibosons.
+
+    ``shares`` are how many events of each process stand for one: with 25 for Z→ττ, ``nominal(key, n)`` has 25 n of them.
+    """
 
     features: tuple[str, ...] = eqx.field(default=FEATURES, static=True)
     processes: tuple[str, ...] = eqx.field(default=PROCESSES, static=True)
     signal: tuple[str, ...] = eqx.field(default=PROCESSES[:1], static=True)
     yields: tuple[float, ...] = eqx.field(default=YIELDS, static=True)
     systematics: tuple[Systematic, ...] = eqx.field(default_factory=systematics)
+    shares: tuple[int, ...] = eqx.field(default=(1, 1, 1, 1), static=True)
 
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
-        """``n`` events of each process at the nominal parameters, weighted to its expected yield. Works under ``jit``."""
-        return _nominal(key, n)
+        """``n`` events of each process, times its share, at the nominal parameters, weighted to its expected yield.
+
+        Works under ``jit``.
+        """
+        return _nominal(key, tuple(n * share for share in self.shares))
 
     def select(self, events: Events) -> Events:
         """The challenge's thresholds, again after a shift: tau 26, lepton 20, jets 26 GeV."""
@@ -72,24 +79,28 @@ class Collider(AbstractProblem):
 
 
 @eqx.filter_jit
-def _nominal(key: PRNGKeyArray, n: int) -> Events:
-    block = min(BLOCK, n)
-    blocks = -(-n // block)
+def _nominal(key: PRNGKeyArray, numbers: tuple[int, ...]) -> Events:
+    block = min(BLOCK, max(numbers))
+    blocks = [-(-n // block) for n in numbers]
     keys = jax.random.split(key, len(PROCESSES) + 2)
     parts = []
-    for k, name in zip(keys[2:], PROCESSES, strict=True):
+    for k, name, n, rows in zip(keys[2:], PROCESSES, numbers, blocks, strict=True):
         words, hard = words_of(k), HARD[name]
-        index = jnp.pad(accepted(words, hard, n), (0, blocks * block - n)).reshape(blocks, block)
+        index = jnp.pad(accepted(words, hard, n), (0, rows * block - n)).reshape(rows, block)
         parts.append(lax.map(partial(made, words, hard), index))
     together = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
-    soft = jax.tree.map(lambda *a: jnp.repeat(jnp.asarray(a, jnp.float32), blocks), *(SOFT[p] for p in PROCESSES))
-    index = jnp.arange(len(together.rapidity) * block, dtype=jnp.uint32).reshape(-1, block)
-    x = lax.map(partial(_table, words_of(keys[0])), (index, together, soft))
-    x = x.reshape(len(PROCESSES), blocks * block, len(FEATURES))[:, :n].reshape(-1, len(FEATURES))
+    repeats = np.asarray(blocks)
+    soft = jax.tree.map(
+        lambda *a: jnp.asarray(np.repeat(np.asarray(a, np.float32), repeats)), *(SOFT[p] for p in PROCESSES)
+    )
+    index = jnp.arange(sum(blocks) * block, dtype=jnp.uint32).reshape(-1, block)
+    x = lax.map(partial(_table, words_of(keys[0])), (index, together, soft)).reshape(-1, len(FEATURES))
+    starts = np.cumsum([0, *blocks[:-1]]) * block
+    x = jnp.concatenate([x[start : start + n] for start, n in zip(starts.tolist(), numbers, strict=True)])
     return Events(
         x,
-        jnp.repeat(jnp.asarray(np.asarray(YIELDS) / n, jnp.float32), n),
-        jnp.repeat(jnp.arange(len(PROCESSES), dtype=jnp.int32), n),
+        jnp.concatenate([jnp.full(n, total / n, jnp.float32) for n, total in zip(numbers, YIELDS, strict=True)]),
+        jnp.concatenate([jnp.full(n, i, jnp.int32) for i, n in enumerate(numbers)]),
         jax.random.bits(keys[1], (), jnp.uint32) + jnp.arange(len(x), dtype=jnp.uint32),
         FEATURES,
         PROCESSES,

@@ -65,8 +65,8 @@ class AbstractProblem(eqx.Module):
         if n < 1:
             raise InputError("sample", f"{n} events of each process", "at least one")
         self.check(params)
-        thetas = {name: value for name, value in params.items() if name != POI.name}
-        events = self.select(shift(self.nominal(key, n), self.systematics, thetas))
+        thetas = {name: jnp.asarray(value, jnp.float32) for name, value in params.items() if name != POI.name}
+        events = _selected(self, key, thetas, n)
         strength = jnp.where(events.is_process(self.signal), params.get(POI.name, POI.init), 1.0)
         return events.reweight(jnp.asarray(strength, events.weight.dtype))
 
@@ -75,6 +75,11 @@ class AbstractProblem(eqx.Module):
         known = by_name(self.parameters, params, type(self).__name__)
         for name, value in params.items():
             check_value(known[name], value, type(self).__name__)
+
+
+@eqx.filter_jit
+def _selected(problem: AbstractProblem, key: PRNGKeyArray, thetas: dict[str, JaxArray], n: int) -> Events:
+    return problem.select(shift(problem.nominal(key, n), problem.systematics, thetas))
 
 
 def assemble(
