@@ -160,4 +160,6 @@ def _numbers(path: Path) -> FloatArray:
     try:
         return np.loadtxt(path)
     except (OSError, ValueError) as error:
-        raise InputError(str(path), str(error).splitlines()[0], "a table of numbers", f"get it from {SOURCE}") from error
+        raise InputError(
+            str(path), str(error).splitlines()[0], "a table of numbers", f"get it from {SOURCE}"
+        ) from error

@@ -1,5 +1,6 @@
 """Methods of regression on equal splits: each gives a prediction of every split's points, by the name of its row."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,11 +10,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import PRNGKeyArray
 
 from verax.aleatoric import (
     GaussianNLL,
-    MeanVariance,
     MixtureNLL,
     Pinball,
     gaussian,
@@ -21,19 +22,11 @@ from verax.aleatoric import (
     mixture_density,
     quantiles,
 )
-from verax.aleatoric.head import target_scale
 from verax.calibrate import absolute, band, conformalize, cqr, cqr_band, jackknife, normalised
 from verax.compare.methods_data import TARGET, Data, Partition
+from verax.compare.methods_dropout import SquaredError, dropout, mean_network
+from verax.compare.methods_ensemble import as_printed, deep_ensemble, total
 from verax.compare.methods_forms import LEVELS, QUANTILES, Bands, Form, Gaussian, Mixture, Quantiles
-from verax.compare.methods_published import (
-    WIDTH,
-    SoftplusVariance,
-    SquaredError,
-    adam,
-    adversarial,
-    dropout,
-    mean_network,
-)
 from verax.compare.methods_train import Effort, concerns, of_split, outputs, parts, predicted, train_all
 from verax.epistemic import hmc, laplace
 from verax.epistemic.posterior import weights
@@ -56,11 +49,13 @@ class Method:
     fit : trains and predicts; may give several rows of the table from one training
     rows : the names of its rows, each with what is guaranteed, and whether any model will do
     largest : rows of a split above which it is left out: it would take hours
+    extra : only when it is asked for
     """
 
     fit: Fit
     rows: dict[str, tuple[str, str]]
     largest: float = np.inf
+    extra: bool = False
 
 
 # ------------------------------------------------------------------------------------------------------------ references
@@ -132,13 +127,7 @@ def single(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) 
     learn, stop = parts(cut, partition.train, 0.8)
     make = _make(data, mean_variance, effort)
     networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), **_house(effort))
-    return {"mean-variance network": _total(networks, partition)}, concerns(history)
-
-
-def _total(networks: Any, partition: Partition) -> Gaussian:
-    """Mean and total variance over members, by the law of total variance."""
-    mean, variance = predicted(networks, partition.x, gaussian)
-    return Gaussian(mean.mean(axis=1), variance.mean(axis=1) + mean.var(axis=1))
+    return {"mean-variance network": total(networks, partition.x)}, concerns(history)
 
 
 def density(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
@@ -157,9 +146,7 @@ def _quantile_networks(
     key: PRNGKeyArray, data: Data, learn: np.ndarray, stop: np.ndarray, effort: Effort
 ) -> tuple[Any, str]:
     make = _make(data, quantiles, effort, levels=QUANTILES)
-    networks, history = train_all(
-        key, data.events(), learn, stop, make, Pinball(TARGET, QUANTILES), **_house(effort)
-    )
+    networks, history = train_all(key, data.events(), learn, stop, make, Pinball(TARGET, QUANTILES), **_house(effort))
     return networks, concerns(history)
 
 
@@ -179,29 +166,6 @@ def quantile(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort
 # ------------------------------------------------------------------------------------------------------------- members
 
 
-def _softplus(key: PRNGKeyArray, events: Any, *, features: tuple[str, ...]) -> SoftplusVariance:
-    scale = target_scale(events, TARGET, features)
-    return SoftplusVariance(classifier(key, events, features, width=WIDTH, depth=1, outputs=2), scale, TARGET)
-
-
-def deep_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
-    """As arXiv:1612.01474: five networks, 40 epochs of batches of 100, Adam at 0.1, adversarial training; all rows."""
-    table = data.events()
-    networks, history = train_all(
-        key,
-        table,
-        partition.train,
-        partition.train[:, :0],
-        partial(_softplus, features=data.features),
-        adversarial(GaussianNLL(TARGET), table, data.features),
-        members=5,
-        epochs=40,
-        batch=100,
-        optimizer=adam(0.1),
-    )
-    return {"deep ensemble": _total(networks, partition)}, concerns(history)
-
-
 def bootstrap(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
     """Mean-variance networks, each on a Poisson replica of the rows."""
     cut, start = jax.random.split(key)
@@ -217,7 +181,7 @@ def bootstrap(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
         bootstrap=True,
         **_house(effort),
     )
-    return {"bootstrap ensemble": _total(networks, partition)}, concerns(history)
+    return {"bootstrap ensemble": total(networks, partition.x)}, concerns(history)
 
 
 def mean_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
@@ -250,7 +214,7 @@ def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Eff
         partition.train,
         partition.train[:, :0],
         make,
-        NegativeElbo(GaussianNLL(TARGET), n, np.float32(1.0) * np.ones((), np.float32)),
+        NegativeElbo(GaussianNLL(TARGET), n, np.ones((), np.float32)),
         epochs=effort.variational,
         batch=effort.batch,
         optimizer=_cooling,
@@ -260,18 +224,13 @@ def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Eff
         posterior = of_split(of_split(networks, s), 0)
         found = Variational(posterior, history[s], float(n))
         drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
-    return {"variational": _total(stack(drawn), partition)}, concerns(history)
+    return {"variational": total(stack(drawn), partition.x)}, concerns(history)
 
 
-@eqx.filter_jit
-def _nothing() -> None:
-    """Placeholder."""
-
-
-def _cooling(steps: int) -> Any:
-    from verax.epistemic.variational import _cooling as cooling
-
-    return cooling(1e-2, steps)
+@functools.cache
+def _cooling(steps: int) -> optax.GradientTransformation:
+    """Adam whose rate falls from 0.01 to zero, as :func:`verax.epistemic.variational` has it."""
+    return optax.adam(optax.cosine_decay_schedule(1e-2, steps))
 
 
 def laplace_all(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
@@ -286,7 +245,7 @@ def laplace_all(key: PRNGKeyArray, data: Data, partition: Partition, effort: Eff
         if found.status != Status.OK:
             problems.append(found.problem)
         drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
-    return {"Laplace": _total(stack(drawn), partition)}, _first(problems, len(partition.train))
+    return {"Laplace": total(stack(drawn), partition.x)}, _first(problems, len(partition.train))
 
 
 def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
@@ -308,7 +267,7 @@ def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) 
         if found.status != Status.OK:
             problems.append(found.problem)
         drawn.append(found.members(min(effort.draws, effort.chains * effort.chain)))
-    return {"HMC": _total(stack(drawn), partition)}, _first(problems, len(partition.train))
+    return {"HMC": total(stack(drawn), partition.x)}, _first(problems, len(partition.train))
 
 
 def _first(problems: list[str], of: int) -> str:
@@ -327,17 +286,14 @@ def _by_split(form: Callable[[int, float], Any], value: FloatArray) -> Bands:
     return Bands(value, ends)
 
 
-def split_conformal(
-    key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort
-) -> tuple[dict[str, Form], str]:
+def split_conformal(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
     """Split conformal intervals around a mean-variance network: of one width, and scaled by its σ(x)."""
     cut, start = jax.random.split(key)
     learn, stop, held = parts(cut, partition.train, 0.6, 0.15)
     make = _make(data, mean_variance, effort)
     networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), **_house(effort))
     (mean, sigma), (at, width) = (
-        (m[:, 0], np.sqrt(v[:, 0]))
-        for m, v in (predicted(networks, x, gaussian) for x in (data.x[held], partition.x))
+        (m[:, 0], np.sqrt(v[:, 0])) for m, v in (predicted(networks, x, gaussian) for x in (data.x[held], partition.x))
     )
     y = data.y[held]
 
@@ -378,15 +334,15 @@ def cv_plus(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort)
     outside = [mixed[:, fold != f] for f in range(effort.folds)]
     rows = np.stack(outside, axis=1).reshape(-1, size * (effort.folds - 1))
     stop = round(0.2 * rows.shape[1])
-    rows = np.stack([r[np.asarray(jax.random.permutation(jax.random.fold_in(cut, i), len(r)))] for i, r in enumerate(rows)])
+    rows = np.stack(
+        [r[np.asarray(jax.random.permutation(jax.random.fold_in(cut, i), len(r)))] for i, r in enumerate(rows)]
+    )
     make = partial(mean_network, features=data.features, width=effort.width, rate=0.0, decay=0.0)
     networks, history = train_all(
         start, data.events(), rows[:, stop:], rows[:, :stop], make, SquaredError(), **_house(effort)
     )
     splits = len(mixed)
-    members = jax.tree.map(
-        lambda a: a.reshape(splits, effort.folds, *a.shape[2:]) if eqx.is_array(a) else a, networks
-    )
+    members = jax.tree.map(lambda a: a.reshape(splits, effort.folds, *a.shape[2:]) if eqx.is_array(a) else a, networks)
     moments = lambda m: (m, jnp.zeros_like(m))  # noqa: E731
     inside, _ = predicted(members, data.x[mixed], moments)
     shown, _ = predicted(members, partition.x, moments)
@@ -408,13 +364,16 @@ METHODS: dict[str, Method] = {
     "mixture density": Method(density, {"mixture density network": (NONE, "no")}),
     "quantile regression": Method(quantile, {"quantile regression": ("asymptotic, if flexible", "yes")}),
     "deep ensemble": Method(deep_ensemble, {"deep ensemble": (NONE, "yes")}),
+    "deep ensemble as printed": Method(as_printed, {"deep ensemble as printed": (NONE, "yes")}, extra=True),
     "bootstrap": Method(bootstrap, {"bootstrap ensemble": (NONE, "yes")}),
     "dropout": Method(dropout, {"MC dropout": (NONE, "no"), "dropout, epistemic only": (NONE, "no")}),
     "variational": Method(variational, {"variational": ("none: a bound", "no")}),
     "laplace": Method(laplace_all, {"Laplace": ("posterior, asymptotic", "no")}),
     "hmc": Method(chains, {"HMC": ("posterior, asymptotic", "no")}, largest=2000),
     "ensemble of means": Method(mean_ensemble, {"ensemble, epistemic only": (NONE, "yes")}),
-    "split conformal": Method(split_conformal, {"split conformal": (SPLIT, "yes"), "normalised conformal": (SPLIT, "yes")}),
+    "split conformal": Method(
+        split_conformal, {"split conformal": (SPLIT, "yes"), "normalised conformal": (SPLIT, "yes")}
+    ),
     "cqr": Method(conformal_quantiles, {"CQR": (SPLIT, "yes")}),
     "cv+": Method(cv_plus, {"CV+": ("≥ 2·level − 1, finite sample", "yes")}),
 }

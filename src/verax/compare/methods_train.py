@@ -18,13 +18,16 @@ from verax.learn.folds import make_runs
 from verax.learn.loop import train_runs
 from verax.results import FloatArray
 
+WIDTH = 50
+"""Hidden units of the published networks, in one layer."""
+
 
 @dataclass(frozen=True)
 class Effort:
     """How much work goes into the comparison; fixed before any result on the reported splits was seen.
 
-    Settings of a published protocol are in :mod:`verax.compare.methods_published`; these are of all other networks, and
-    the same for all: one hidden layer, as there, and a fifth of the rows to decide when to stop.
+    Published protocols have settings of their own (deep ensembles, dropout); these are of all other networks, and the
+    same for all: one hidden layer, as there, and a fifth of the rows to decide when to stop.
 
     Parameters
     ----------
@@ -95,9 +98,7 @@ def train_all(
         start, replica = jax.random.split(jax.random.fold_in(key, s))
         factors = bootstrap_factors(replica, table.number, table.process, members=members) if bootstrap else None
         maker: Any = make(s) if by_split else make  # type: ignore[call-arg, arg-type]
-        runs += make_runs(
-            start, maker, table, learn, held, members=members, factors=factors, weigh=event_weight
-        )
+        runs += make_runs(start, maker, table, learn, held, members=members, factors=factors, weigh=event_weight)
     stacked, histories = train_runs(
         runs,
         loss,
