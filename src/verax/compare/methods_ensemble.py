@@ -62,8 +62,9 @@ class Adversarial(eqx.Module):
             moved = Events(x, events.weight, events.process, events.number, events.columns, events.processes)
             return self.loss(network, moved, key)
 
-        value, slope = jax.value_and_grad(at)(events.x)
-        return value + at(events.x + self.step * jnp.sign(jax.lax.stop_gradient(slope)))
+        x = jnp.asarray(events.x)
+        value, slope = jax.value_and_grad(at)(x)
+        return value + at(x + self.step * jnp.sign(jax.lax.stop_gradient(slope)))
 
 
 def adversarial(loss: Loss, table: Events, features: tuple[str, ...], share: float = 0.01) -> Adversarial:

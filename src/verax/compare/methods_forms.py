@@ -80,7 +80,8 @@ class Bands:
 
 Form: TypeAlias = Gaussian | Mixture | Quantiles | Bands
 Scores: TypeAlias = dict[str, FloatArray]
-"""Number by name, one for each split: "coverage 68", "width 68", the same of 95, "nll", "crps", "rmse"."""
+"""Number by name, one for each split: "coverage 68", "width 68" (median), "mean width 68", the same of 95, "nll", "crps"
+and "rmse"."""
 
 
 def score(form: Form, y: Float[np.ndarray, "split point"]) -> Scores:
@@ -89,7 +90,8 @@ def score(form: Form, y: Float[np.ndarray, "split point"]) -> Scores:
     for level in LEVELS:
         low, high = form.interval(level)
         found[f"coverage {100 * level:.0f}"] = ((low <= y) & (y <= high)).mean(axis=1)
-        found[f"width {100 * level:.0f}"] = (high - low).mean(axis=1)
+        found[f"width {100 * level:.0f}"] = np.median(high - low, axis=1)
+        found[f"mean width {100 * level:.0f}"] = (high - low).mean(axis=1)
     nll, crps = _proper(form, y)
     return {**found, "nll": nll, "crps": crps, "rmse": np.sqrt(((centre(form) - y) ** 2).mean(axis=1))}
 
@@ -111,14 +113,26 @@ def _proper(form: Form, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         return np.asarray(values.reshape(shape).mean(axis=1))
 
     if isinstance(form, Gaussian):
-        m, v = form.mean.ravel(), form.variance.ravel()
-        nll = nll_gaussian(m, v, flat) if form.nll is None else form.nll
-        return mean(nll), mean(crps_gaussian(m, v, flat))
+        mu, variance = form.mean.ravel(), form.variance.ravel()
+        nll = nll_gaussian(mu, variance, flat) if form.nll is None else form.nll
+        return mean(nll), mean(crps_gaussian(mu, variance, flat))
     if isinstance(form, Mixture):
-        parts = [a.reshape(len(flat), -1) for a in (form.share, form.mean, form.variance)]
-        return mean(nll_mixture(*parts, flat)), mean(crps_mixture(*parts, flat))
+        share, m, v = (a.reshape(len(flat), -1) for a in (form.share, form.mean, form.variance))
+        return mean(nll_mixture(share, m, v, flat)), mean(crps_mixture(share, m, v, flat))
     none = np.full(len(y), np.nan)
     if isinstance(form, Quantiles):
         found = crps_quantiles(np.asarray(QUANTILES), form.value.reshape(len(flat), -1), flat)
         return none, mean(found)
     return none, none
+
+
+def part(form: Form, points: slice) -> Form:
+    """The same prediction of some of the points."""
+    if isinstance(form, Bands):
+        return Bands(form.value[:, points], {k: (a[:, points], b[:, points]) for k, (a, b) in form.ends.items()})
+    if isinstance(form, Quantiles):
+        return Quantiles(form.value[:, points])
+    if isinstance(form, Mixture):
+        return Mixture(form.share[:, points], form.mean[:, points], form.variance[:, points])
+    nll = None if form.nll is None else form.nll[:, points]
+    return Gaussian(form.mean[:, points], form.variance[:, points], nll)

@@ -251,7 +251,7 @@ def laplace_all(key: PRNGKeyArray, data: Data, partition: Partition, effort: Eff
 def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
     """Hamiltonian Monte Carlo over all weights of a small mean-variance network, prior N(0, 1); all rows."""
     table, drawn, problems = data.events(), [], []
-    small = partial(classifier, width=effort.bodies, depth=1)
+    small = partial(classifier, width=effort.units, depth=1)
     make = partial(mean_variance, features=data.features, target=TARGET, make=small)
     for s, rows in enumerate(partition.train):
         found = hmc(

@@ -38,7 +38,7 @@ class Effort:
     dropout, passes : epochs of networks trained under dropout, and masks of a prediction
     largest : rows that a Gaussian process is conditioned on, at most
     chains, chain : of HMC, and its draws after as many steps of warm-up
-    bodies : hidden units of HMC's network
+    units : hidden units of HMC's network
     """
 
     width: int = 50
@@ -47,15 +47,15 @@ class Effort:
     rate: float = 1e-2
     patience: int = 30
     members: int = 5
-    draws: int = 100
+    draws: int = 200
     folds: int = 5
     variational: int = 400
     dropout: int = 4000
     passes: int = 10_000
     largest: int = 2000
     chains: int = 2
-    chain: int = 200
-    bodies: int = 10
+    chain: int = 400
+    units: int = 10
 
 
 def parts(
