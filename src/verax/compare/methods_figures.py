@@ -50,11 +50,14 @@ def forest(name: str, cells: Mapping[tuple[str, str, str], Measured], where: Seq
     for level, metric in ((0.68, "coverage 68"), (0.95, "coverage 95")):
         grid[0].axvline(level, color=COLOUR[metric], ls=(0, (4, 2)), lw=1.1, zorder=0)
     grid[0].set_xlim(0, 1.02)
-    grid[1].set_xscale("log")
+    widths = [c.value for (_, _, m), c in cells.items() if m == "width 95" and math.isfinite(c.value)]
+    grid[1].set_xlim(0, min(1.15 * max(widths), 3 * float(np.median(widths))))
     shown = [c.value for (_, _, m), c in cells.items() if m == "nll" and math.isfinite(c.value)]
     if shown:
         low, middle = min(shown), float(np.median(shown))
-        _clip(grid[2], rows, cells, where, low - 0.15 * (middle - low + 0.1), middle + 3 * (middle - low + 0.1))
+        grid[2].set_xlim(low - 0.15 * (middle - low + 0.1), middle + 3 * (middle - low + 0.1))
+        _beyond(grid[2], "nll", rows, cells, where)
+    _beyond(grid[1], "width 95", rows, cells, where)
     grid[0].set_yticks(range(len(rows)), rows)
     labels = [("68 %", COLOURS[1]), ("95 %", COLOURS[0])]
     handles = [Line2D([], [], ls="", marker="o", color=c, ms=5, label=text) for text, c in labels]
@@ -62,7 +65,7 @@ def forest(name: str, cells: Mapping[tuple[str, str, str], Measured], where: Seq
         handles.append(Line2D([], [], ls="", marker="o", mfc="none", mec="0.2", ms=5, label=where[1]))
     if any(k[0] == name and k[1] in rows for k in PUBLISHED):
         handles.append(Line2D([], [], ls="", marker="D", mfc="none", mec=SIGNAL, ms=6, label="published"))
-    grid[-1].legend(handles=handles, ncols=len(handles), loc="lower right", bbox_to_anchor=(1.02, 1.0), borderpad=0.2)
+    figure.legend(handles=handles, ncols=len(handles), loc="upper right", borderpad=0.2, fontsize=11)
     heading(grid[0], style, channel=name, wide=True)
     return figure
 
@@ -88,19 +91,18 @@ def _points(
             axes.plot(paper.value, i, "D", ms=7, mfc="none", mec=SIGNAL, mew=1.2, zorder=5)
 
 
-def _clip(
+def _beyond(
     axes: Axes,
+    metric: str,
     rows: Sequence[str],
     cells: Mapping[tuple[str, str, str], Measured],
     where: Sequence[str],
-    low: float,
-    high: float,
 ) -> None:
-    """Limits that show most; what lies beyond is an arrow with its value."""
-    axes.set_xlim(low, high)
+    """What lies beyond the axis is an arrow with its value."""
+    low, high = axes.get_xlim()
     for i, row in enumerate(rows):
-        beyond = [cells[row, p, "nll"].value for p in where if (row, p, "nll") in cells]
-        beyond = [v for v in beyond if math.isfinite(v) and v > high]
+        beyond = [cells[row, p, metric].value for p in where if (row, p, metric) in cells]
+        beyond = [v for v in beyond if v > high]
         if beyond:
             text = ", ".join(f"{v:.3g}" for v in beyond) + " →"
             axes.text(high - 0.02 * (high - low), i, text, ha="right", va="center", fontsize=10, color="0.35")

@@ -85,20 +85,37 @@ def summary(trials: Sequence[Trial], sets: Sequence[Data], shift: str) -> Table:
             return overall(cells)
 
         few = "" if len(mine) == len(sets) else f" ({len(mine)} of {len(sets)} sets)"
-        line = [row + few, *SAID[row], *(mean(m, "published").text for m in METRICS)]
+        line = [row + few, *SAID[row], *(covers(mean(m, "published")) for m in METRICS[:2])]
+        line += [short(mean(m, "published").value) for m in METRICS[2:]]
         if shift != "none":
-            line += [mean(m, shift).text for m in METRICS[1:4]]
+            line += [covers(mean("coverage 95", shift)), short(mean("width 95", shift).value)]
         rows.append((*line, number(seconds(trials, row), 2)))
     columns = ["Method", "guarantee", "any model", *HEADS]
-    columns += [f"{h}, {shift}" for h in HEADS[1:4]] if shift != "none" else []
-    note = "Mean over sets ± its standard error over splits; width, NLL and CRPS of the target in units of its sd."
+    columns += [f"{shift}: at 95 %", f"{shift}: width"] if shift != "none" else []
+    note = (
+        "Coverage: mean over sets ± its standard error over splits. Width (median, at 95 %), NLL and CRPS: y / sd(y)."
+    )
     if shift != "none":
         note += f" {shift.capitalize()}: {SHIFTS[shift]}."
     return Table("Methods", (*columns, "s a split"), tuple(rows), note)
 
 
 METRICS = ("coverage 68", "coverage 95", "width 95", "nll", "crps")
-HEADS = ("covers 68 %", "covers 95 %", "width 95 %", "NLL", "CRPS")
+HEADS = ("at 68 %", "at 95 %", "width", "NLL", "CRPS")
+
+
+def covers(c: Cell) -> str:
+    """Coverage and its error with three decimals."""
+    return number(c.value, 3) + (f" ± {number(c.error, 3)}" if c.error > 0 else "")
+
+
+def short(value: float) -> str:
+    """Three significant digits; a dash for NaN."""
+    if not math.isfinite(value) or value == 0:
+        return number(value, 2)
+    if abs(value) >= 1e4:
+        return f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
+    return number(value, max(0, 2 - math.floor(math.log10(abs(value)))))
 
 
 def set_table(trials: Sequence[Trial], data: Data, partition: str) -> Table:
@@ -147,12 +164,17 @@ def published_table(trials: Sequence[Trial], sets: Sequence[Data]) -> Table:
 def concerns(trials: Sequence[Trial], data: Data) -> tuple[str, ...]:
     """What must be said of a set: intervals in distribution that do not cover, training that went wrong."""
     mine, said = [t for t in trials if t.data == data.name], []
-    for row in rows_of(mine):
-        for level in (68, 95):
+    for level in (95, 68):
+        found: dict[str, list[str]] = {"under": [], "over": []}
+        for row in rows_of(mine):
             c = cell(mine, data.name, row, "published", f"coverage {level}")
             if c.error > 0 and abs(c.value - level / 100) > 3 * c.error:
-                how = "under" if c.value < level / 100 else "over"
-                said.append(f"{data.name}, {row}: {how}-covers: {c.text} for {level / 100:g}")
+                found["under" if c.value < level / 100 else "over"].append(f"{row} ({number(c.value, 3)})")
+        said += [
+            f"{data.name}: intervals at {level} % {how}-cover, by more than 3 standard errors: {', '.join(names)}"
+            for how, names in found.items()
+            if names
+        ]
     said += list(
         dict.fromkeys(f"{data.name}, {t.row}, {t.partition}, seed {t.seed}: {t.problem}" for t in mine if t.problem)
     )

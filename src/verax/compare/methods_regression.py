@@ -356,13 +356,13 @@ def cv_plus(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort)
 
 
 NONE = "none"
-SPLIT = "marginal, finite sample"
+SPLIT = "marginal, finite n"
 METHODS: dict[str, Method] = {
-    "linear regression": Method(linear, {"linear regression": ("if linear with equal noise", "no")}),
+    "linear regression": Method(linear, {"linear regression": ("if linear", "no")}),
     "gaussian process": Method(gaussian_process, {"Gaussian process": ("if its prior is right", "no")}),
     "mean-variance": Method(single, {"mean-variance network": (NONE, "no")}),
     "mixture density": Method(density, {"mixture density network": (NONE, "no")}),
-    "quantile regression": Method(quantile, {"quantile regression": ("asymptotic, if flexible", "yes")}),
+    "quantile regression": Method(quantile, {"quantile regression": ("asymptotic", "yes")}),
     "deep ensemble": Method(deep_ensemble, {"deep ensemble": (NONE, "yes")}),
     "deep ensemble as printed": Method(as_printed, {"deep ensemble as printed": (NONE, "yes")}, extra=True),
     "bootstrap": Method(bootstrap, {"bootstrap ensemble": (NONE, "yes")}),
@@ -375,6 +375,6 @@ METHODS: dict[str, Method] = {
         split_conformal, {"split conformal": (SPLIT, "yes"), "normalised conformal": (SPLIT, "yes")}
     ),
     "cqr": Method(conformal_quantiles, {"CQR": (SPLIT, "yes")}),
-    "cv+": Method(cv_plus, {"CV+": ("≥ 2·level − 1, finite sample", "yes")}),
+    "cv+": Method(cv_plus, {"CV+": ("≥ 2·level − 1", "yes")}),
 }
 """Every method by the name that chooses it."""
