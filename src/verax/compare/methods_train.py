@@ -52,9 +52,9 @@ class Effort:
     variational: int = 400
     dropout: int = 4000
     passes: int = 10_000
-    largest: int = 2000
+    largest: int = 1000
     chains: int = 2
-    chain: int = 400
+    chain: int = 200
     units: int = 10
 
 
