@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from verax.compare import methods_analysis, methods_analysis_page
 from verax.compare import methods_page as page
 from verax.compare.methods import compare
 from verax.compare.methods_data import SHIFTS, find, read
@@ -35,7 +36,7 @@ def compare_methods(
 
     Parameters
     ----------
-    data : "uci", a folder of UCI sets with their splits
+    data : "uci", a folder of UCI sets with their splits, or an analysis file: its learn stage, classification
     shift : what else the methods are judged on: "none", "gap", "tail" or "systematic"
     sets, names, splits : only these sets, these methods, the first splits
     quick : one set, few splits, short trainings: to see how it looks, not to judge
@@ -45,6 +46,22 @@ def compare_methods(
     InputError : for data that are not there, or an unknown shift, set or method (nearest name given)
     """
     check_known([shift], SHIFTS, "--shift", "shift")
+    if data.endswith((".yaml", ".yml")):
+        if sets or splits:
+            raise InputError("--set, --splits", f"an analysis, {data}", "neither", "they are of the UCI sets")
+        analysis, found = methods_analysis.compare(
+            Path(data),
+            folder,
+            shift_by=shift,
+            methods=names,
+            seeds=seeds,
+            seed=seed,
+            quick=quick,
+            progress=progress,
+        )
+        told = {"shift": shift, "quick": quick, "seed": seed, "learn": analysis.learn.model_dump(mode="json")}
+        hasty = "A quick look: few events, short trainings. Not to judge by." if quick else ""
+        return methods_analysis_page.write(folder, analysis, found, told, hasty)
     if splits is not None and splits < 1:
         raise InputError("--splits", str(splits), "at least 1")
     if quick:
