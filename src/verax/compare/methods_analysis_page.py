@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,42 +10,29 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from verax.compare.methods_analysis import Trial
+from verax.compare.methods_cells import Cell
 from verax.compare.methods_classification import CLASSIFIERS, LEVEL
 from verax.config import Analysis
 from verax.report.html import Section, render
-from verax.report.numbers import MISSING, number
+from verax.report.numbers import number
 from verax.report.record import write_json
 from verax.report.style import COLOURS, Style, canvas, drawing, heading, save
 from verax.report.tables import Table
 
 SAID: dict[str, tuple[str, str]] = {row: said for m in CLASSIFIERS.values() for row, said in m.rows.items()}
-SILENT = {"temperature": ("spread",), "Platt": ("spread",), "isotonic": ("spread",)}
-"""What a row does not say: a single network has no members that could differ."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Mean over seeds and its standard error, from the events of each seed: other fifths of one sample."""
-
-    value: float
-    error: float
+CONFORMAL = ("conformal, LAC", "conformal, APS")
+"""Rows of sets alone: their probabilities are the single network's."""
 
 
 def cell(trials: Sequence[Trial], row: str, condition: str, metric: str) -> Cell:
-    """One number of the table; NaN where the row does not say it."""
+    """Mean over seeds and its standard error from the judged events; NaN where the row does not say it."""
     found = [t.scores[condition][metric] for t in trials if t.row == row]
-    single = metric == "spread" and (row in SILENT or row in CLASSIFIERS["single"].rows)
-    if not found or single:
+    # One network has no members that could differ, and a conformal row has no probabilities of its own.
+    alone = metric == "spread" and row in CLASSIFIERS["single"].rows
+    if not found or alone or (row in CONFORMAL and metric not in ("coverage", "size")):
         return Cell(math.nan, math.nan)
     values, errors = np.asarray(found, np.float64).T
     return Cell(float(values.mean()), float(np.sqrt((errors**2).sum()) / len(errors)))
-
-
-def text(c: Cell, places: int = 3) -> str:
-    """Value and error with fixed decimals."""
-    if not math.isfinite(c.value):
-        return MISSING
-    return number(c.value, places) + (f" ± {number(c.error, places)}" if c.error > 0 else "")
 
 
 def rows_of(trials: Sequence[Trial]) -> list[str]:
@@ -54,12 +40,10 @@ def rows_of(trials: Sequence[Trial]) -> list[str]:
     return list(dict.fromkeys(t.row for t in trials))
 
 
-def worst(trials: Sequence[Trial], row: str, metric: str) -> tuple[str, Cell]:
-    """The shifted condition in which a metric is worst: lowest coverage, highest anything else."""
-    names = [c for c in trials[0].scores if c != "nominal"]
-    sign = -1 if metric == "coverage" else 1
-    name = max(names, key=lambda c: sign * cell(trials, row, c, metric).value)
-    return name, cell(trials, row, name, metric)
+def worst(trials: Sequence[Trial], row: str, metric: str) -> float:
+    """A metric in the shifted condition in which it is worst: lowest coverage, highest anything else."""
+    values = [cell(trials, row, c, metric).value for c in trials[0].scores if c != "nominal"]
+    return min(values) if metric == "coverage" else max(values)
 
 
 def summary(trials: Sequence[Trial], title: str) -> Table:
@@ -68,11 +52,12 @@ def summary(trials: Sequence[Trial], title: str) -> Table:
     rows = []
     for row in rows_of(trials):
         line = [row, *SAID[row]]
-        line += [text(cell(trials, row, "nominal", m), 4 if m == "log loss" else 3) for m in HEADS]
+        for metric in HEADS:
+            c = cell(trials, row, "nominal", metric)
+            shown = metric in ("log loss", "coverage")
+            line.append((c if shown else Cell(c.value, math.nan)).fixed())
         if moved:
-            name, c = worst(trials, row, "coverage")
-            loss = worst(trials, row, "log loss")[1]
-            line += [f"{number(c.value, 3)} ({name})", number(loss.value, 4)]
+            line += [number(worst(trials, row, m), 3) for m in ("coverage", "log loss")]
         seconds = float(np.mean([t.seconds for t in trials if t.row == row]))
         rows.append((*line, number(seconds, 1)))
     columns = ["Method", "guarantee", "any model", *HEADS.values()]
@@ -94,19 +79,28 @@ HEADS = {
 }
 
 
-def shift_table(trials: Sequence[Trial], metric: str, title: str, places: int) -> Table:
+def shift_table(trials: Sequence[Trial], metric: str, title: str) -> Table:
     """A metric of each method in each condition."""
-    rows = [(c, *(text(cell(trials, row, c, metric), places) for row in rows_of(trials))) for c in trials[0].scores]
-    return Table(title, ("Condition", *rows_of(trials)), tuple(rows))
+    rows = [
+        (row, *(number(cell(trials, row, c, metric).value, 3) for c in trials[0].scores))
+        for row in rows_of(trials)
+        if math.isfinite(cell(trials, row, "nominal", metric).value)
+    ]
+    return Table(title, ("Method", *trials[0].scores), tuple(rows))
 
 
 def concerns(trials: Sequence[Trial]) -> tuple[str, ...]:
     """Sets that do not cover at nominal, and training that went wrong."""
-    said = []
+    found: dict[str, list[str]] = {"under": [], "over": []}
     for row in rows_of(trials):
         c = cell(trials, row, "nominal", "coverage")
         if c.error > 0 and abs(c.value - LEVEL) > 3 * c.error:
-            said.append(f"{row}: sets {'under' if c.value < LEVEL else 'over'}-cover: {text(c)} for {LEVEL:g}")
+            found["under" if c.value < LEVEL else "over"].append(f"{row} ({number(c.value, 3)})")
+    said = [
+        f"sets at {LEVEL:.0%} {how}-cover, by more than 3 standard errors: {', '.join(names)}".replace("%", " %")
+        for how, names in found.items()
+        if names
+    ]
     return (*said, *dict.fromkeys(f"{t.row}, seed {t.seed}: {t.problem}" for t in trials if t.problem))
 
 
@@ -114,7 +108,7 @@ def concerns(trials: Sequence[Trial]) -> tuple[str, ...]:
 def figure(trials: Sequence[Trial], *, style: Style) -> Figure:
     """Log loss, calibration error and coverage of the sets of each method; open points are the shifted conditions."""
     rows, conditions = rows_of(trials), list(trials[0].scores)
-    drawn = canvas(11.0, 1.6 + 0.42 * len(rows))
+    drawn = canvas(9.5, 1.6 + 0.4 * len(rows))
     grid = drawn.subplots(1, 3, sharey=True)
     for axes, metric in zip(grid, ("log loss", "ECE", "coverage"), strict=True):
         for i, row in enumerate(rows):
@@ -149,8 +143,8 @@ def write(
     tables = [shown]
     if len(trials[0].scores) > 1:
         tables += [
-            shift_table(trials, "coverage", "Coverage of the sets", 3),
-            shift_table(trials, "log loss", "Log loss", 4),
+            shift_table(trials, "coverage", "Coverage of the sets"),
+            shift_table(trials, "log loss", "Log loss"),
         ]
     caption = "Filled: nominal; open: each systematic of the analysis at ±1. Dashed: what the sets say."
     picture = (figures / "methods.png", caption)

@@ -44,7 +44,7 @@ class Data:
     name: str
     x: Float[np.ndarray, "row feature"]
     y: Float[np.ndarray, " row"]
-    train: Int[np.ndarray, "split row"]
+    train: Int[np.ndarray, "split chosen"]
     test: Int[np.ndarray, "split point"]
 
     @property

@@ -2,26 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from verax.compare.methods_cells import Cell
 from verax.compare.methods_papers import PUBLISHED
 from verax.report.style import COLOURS, SIGNAL, Style, canvas, drawing, heading
-
-
-class Measured(Protocol):
-    """A value with its error."""
-
-    @property
-    def value(self) -> float: ...
-
-    @property
-    def error(self) -> float: ...
-
 
 PANELS = (
     (("coverage 68", "coverage 95"), "Coverage"),
@@ -32,13 +21,13 @@ COLOUR = {"coverage 68": COLOURS[1], "coverage 95": COLOURS[0], "width 95": COLO
 
 
 @drawing()
-def forest(name: str, cells: Mapping[tuple[str, str, str], Measured], where: Sequence[str], *, style: Style) -> Figure:
+def forest(name: str, cells: Mapping[tuple[str, str, str], Cell], where: Sequence[str], *, style: Style) -> Figure:
     """Coverage at both levels, width and NLL of each method; filled in distribution, open shifted, diamonds published.
 
     ``cells`` are by (method, partition, metric).
     """
     rows = list(dict.fromkeys(row for (row, _, metric), c in cells.items() if math.isfinite(c.value)))
-    figure = canvas(11.0, 1.5 + 0.36 * len(rows))
+    figure = canvas(10.0, 1.5 + 0.34 * len(rows))
     grid = figure.subplots(1, len(PANELS), sharey=True, width_ratios=(1.25, 1.0, 1.0))
     for axes, (metrics, label) in zip(grid, PANELS, strict=True):
         for metric in metrics:
@@ -74,7 +63,7 @@ def _points(
     axes: Axes,
     name: str,
     rows: Sequence[str],
-    cells: Mapping[tuple[str, str, str], Measured],
+    cells: Mapping[tuple[str, str, str], Cell],
     where: Sequence[str],
     metric: str,
 ) -> None:
@@ -95,7 +84,7 @@ def _beyond(
     axes: Axes,
     metric: str,
     rows: Sequence[str],
-    cells: Mapping[tuple[str, str, str], Measured],
+    cells: Mapping[tuple[str, str, str], Cell],
     where: Sequence[str],
 ) -> None:
     """What lies beyond the axis is an arrow with its value."""

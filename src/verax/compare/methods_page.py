@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from verax.compare.methods import Trial
+from verax.compare.methods_cells import Cell
 from verax.compare.methods_data import Data
 from verax.compare.methods_figures import forest
 from verax.compare.methods_papers import PUBLISHED
@@ -29,28 +29,13 @@ SHIFTS = {
 }
 
 
-@dataclass(frozen=True)
-class Cell:
-    """Mean over splits (of the mean over seeds) and its standard error; NaN where a method does not say it."""
-
-    value: float
-    error: float
-
-    @property
-    def text(self) -> str:
-        """Value and error, or a dash."""
-        if not math.isfinite(self.value):
-            return number(self.value, 2)
-        return with_error(self.value, self.error) if self.error > 0 else number(self.value, 3)
-
-
 def rows_of(trials: Sequence[Trial]) -> list[str]:
     """Names of the rows, in order."""
     return list(dict.fromkeys(t.row for t in trials))
 
 
 def cell(trials: Sequence[Trial], data: str, row: str, partition: str, metric: str, unit: float = 1.0) -> Cell:
-    """One number of the table, in units of ``unit``; seeds are averaged first, as their splits are the same."""
+    """Mean over splits and its standard error, in units of ``unit``; seeds are averaged first: their splits are one."""
     found = [t.scores[metric] for t in trials if (t.data, t.row, t.partition) == (data, row, partition)]
     if not found:
         return Cell(math.nan, math.nan)
@@ -85,10 +70,10 @@ def summary(trials: Sequence[Trial], sets: Sequence[Data], shift: str) -> Table:
             return overall(cells)
 
         few = "" if len(mine) == len(sets) else f" ({len(mine)} of {len(sets)} sets)"
-        line = [row + few, *SAID[row], *(covers(mean(m, "published")) for m in METRICS[:2])]
+        line = [row + few, *SAID[row], *(mean(m, "published").fixed() for m in METRICS[:2])]
         line += [short(mean(m, "published").value) for m in METRICS[2:]]
         if shift != "none":
-            line += [covers(mean("coverage 95", shift)), short(mean("width 95", shift).value)]
+            line += [mean("coverage 95", shift).fixed(), short(mean("width 95", shift).value)]
         rows.append((*line, number(seconds(trials, row), 2)))
     columns = ["Method", "guarantee", "any model", *HEADS]
     columns += [f"{shift}: at 95 %", f"{shift}: width"] if shift != "none" else []
@@ -102,11 +87,6 @@ def summary(trials: Sequence[Trial], sets: Sequence[Data], shift: str) -> Table:
 
 METRICS = ("coverage 68", "coverage 95", "width 95", "nll", "crps")
 HEADS = ("at 68 %", "at 95 %", "width", "NLL", "CRPS")
-
-
-def covers(c: Cell) -> str:
-    """Coverage and its error with three decimals."""
-    return number(c.value, 3) + (f" ± {number(c.error, 3)}" if c.error > 0 else "")
 
 
 def short(value: float) -> str:
