@@ -75,8 +75,9 @@ def test_what_is_missing_is_said_in_one_line(data, tmp_path, capsys, monkeypatch
     (tmp_path / "energy" / "index_test_1.txt").unlink()
     with pytest.raises(InputError, match="index_test_1"):
         read(tmp_path)
-    assert main(["compare", "methods", "--data", "nowhere", "-q"]) != 0
-    assert main(["compare", "methods", "--data", str(tmp_path), "--shift", "gab", "-q"]) != 0
+    for given in (["--data", "nowhere"], ["--data", str(tmp_path), "--shift", "gab"]):
+        with pytest.raises(SystemExit):
+            main(["compare", "methods", *given, "-q"])
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 2
     assert "nowhere" in said[0]

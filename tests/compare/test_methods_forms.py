@@ -13,7 +13,7 @@ from verax.compare.methods_ensemble import adversarial, softplus_network
 from verax.compare.methods_forms import LEVELS, QUANTILES, Bands, Gaussian, Mixture, Quantiles, part, score
 from verax.epistemic.dropout import masked, thin
 
-N = 40_000
+N = 8_000
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_truth_covers_and_has_its_entropy(drawn, name):
         entropy = (np.log(sigma) + 0.5 * np.log(2 * np.pi * np.e)).mean(axis=1)
         assert np.abs(found["nll"] - entropy).max() < 4 * np.sqrt(0.5 / N)  # Var(z²/2) = ½
         crps = sigma.mean(axis=1) / np.sqrt(np.pi)
-        np.testing.assert_allclose(found["crps"], crps, rtol=0.02)
+        np.testing.assert_allclose(found["crps"], crps, rtol=0.04)  # its spread is 0.75 of it, over √N
     else:
         assert np.isnan(found["nll"]).all()
     cut = part(form, slice(0, 10))
@@ -108,7 +108,7 @@ def test_masks_of_features_too(table):
     gone = (first == 0).all(axis=1)
     assert np.abs(gone.mean(axis=0) - 0.25).max() < 4 * np.sqrt(0.25 * 0.75 / 4000)
     np.testing.assert_allclose(
-        first[~gone[:, 0], :, 0], np.broadcast_to(whole[:, 0] / 0.75, first[~gone[:, 0], :, 0].shape)
+        first[~gone[:, 0], :, 0], np.broadcast_to(whole[:, 0] / 0.75, first[~gone[:, 0], :, 0].shape), rtol=1e-6
     )
     one = thin(keys[0], network, 0.25, inputs=True)(x)
     np.testing.assert_allclose(one, masked(keys[0], network, jnp.float32(0.25), inputs=True)(x), rtol=1e-5)

@@ -89,13 +89,13 @@ def total(networks: Any, x: FloatArray) -> Gaussian:
 
 
 def deep_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
-    """The ensemble with the rate at which one network predicts the last fifth of each split best, on all its rows."""
+    """The ensemble with the rate at which it predicts the last fifth of each split's rows best, trained on all of them."""
     choice, start = jax.random.split(key)
     cut = int(0.8 * partition.train.shape[1])
     learn, held = partition.train[:, :cut], partition.train[:, cut:]
     y, nll = data.y[held], []
     for i, rate in enumerate(RATES):
-        found = total(_fit(jax.random.fold_in(choice, i), data, learn, rate, 1)[0], data.x[held])
+        found = total(_fit(jax.random.fold_in(choice, i), data, learn, rate)[0], data.x[held])
         nll.append(nll_gaussian(found.mean.ravel(), found.variance.ravel(), y.ravel()).reshape(y.shape).mean(axis=1))
     best = np.argmin(nll, axis=0)
     mean, variance, problems = np.empty_like(partition.y), np.empty_like(partition.y), []
@@ -114,7 +114,7 @@ def as_printed(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effo
     return {"deep ensemble as printed": total(networks, partition.x)}, problem
 
 
-def _fit(key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: float, members: int = MEMBERS) -> tuple[Any, str]:
+def _fit(key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: float) -> tuple[Any, str]:
     table = data.events()
     networks, histories = train_all(
         key,
@@ -123,7 +123,7 @@ def _fit(key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: float, members: 
         rows[:, :0],
         partial(softplus_network, features=data.features),
         adversarial(GaussianNLL(TARGET), table, data.features),
-        members=members,
+        members=MEMBERS,
         epochs=EPOCHS,
         batch=BATCH,
         optimizer=adam(rate),

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from verax.epistemic import bootstrap_factors
 from verax.events import Events
-from verax.learn import History, Loss, Make, Moments, Optimizer, event_weight, member
+from verax.learn import History, Loss, Moments, Optimizer, event_weight, member
 from verax.learn.folds import make_runs
 from verax.learn.loop import train_runs
 from verax.results import FloatArray
@@ -60,7 +60,7 @@ class Effort:
 
 def parts(
     key: PRNGKeyArray, rows: Int[np.ndarray, "split row"], *shares: float
-) -> tuple[Int[np.ndarray, "split row"], ...]:
+) -> tuple[Int[np.ndarray, "split _"], ...]:
     """The rows of each split in random order, cut by ``shares`` of them; the last part is what is left."""
     keys = jax.random.split(key, len(rows))
     mixed = np.stack([r[np.asarray(jax.random.permutation(k, len(r)))] for k, r in zip(keys, rows, strict=True)])
@@ -72,8 +72,8 @@ def train_all(
     key: PRNGKeyArray,
     table: Events,
     rows: Int[np.ndarray, "split row"],
-    stop: Int[np.ndarray, "split row"],
-    make: Make | Callable[[int], Make],
+    stop: Int[np.ndarray, "split held"],
+    make: Callable[..., Any],
     loss: Loss,
     *,
     members: int = 1,
@@ -90,14 +90,14 @@ def train_all(
     Parameters
     ----------
     stop : rows that decide when to stop; none where its second axis has no length
-    by_split : ``make`` is a function of the split's number that gives the maker of its networks
+    make, by_split : ``(key, training events) → network``; by split: ``split → such a function``
     bootstrap : each member on its own Poisson replica of the split's rows
     """
     runs = []
     for s, (learn, held) in enumerate(zip(rows, stop, strict=True)):
         start, replica = jax.random.split(jax.random.fold_in(key, s))
         factors = bootstrap_factors(replica, table.number, table.process, members=members) if bootstrap else None
-        maker: Any = make(s) if by_split else make  # type: ignore[call-arg, arg-type]
+        maker = make(s) if by_split else make
         runs += make_runs(start, maker, table, learn, held, members=members, factors=factors, weigh=event_weight)
     stacked, histories = train_runs(
         runs,
