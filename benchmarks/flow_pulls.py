@@ -102,11 +102,12 @@ def by_runs(sets: Events, n: int, a: argparse.Namespace, *, bootstrap: bool) -> 
         rate=1e-3,
         optimizer=cooling(a.epochs, n),
     )
-    cut = (
-        lambda s: jax.tree.map(  # noqa: E731
+
+    def cut(s):
+        return jax.tree.map(
             lambda v: v[s * a.members : (s + 1) * a.members] if isinstance(v, jax.Array) else v, stacked
         )
-    )
+
     return [cut(s) for s in range(count)]
 
 

@@ -152,6 +152,55 @@ def compare_approaches(
     print(f"page: {folder / 'comparison.html'}")
 
 
+@compare_app.command("methods")
+def compare_methods(
+    data: Annotated[
+        str, typer.Option("--data", metavar="uci|FOLDER|ANALYSIS.yaml", help="UCI sets with their splits, or yours")
+    ] = "uci",
+    shift: Annotated[
+        str, typer.Option("--shift", metavar="none|gap|tail|systematic", help="judge on shifted points as well")
+    ] = "none",
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME", help="only this UCI set (may be repeated)")
+    ] = None,
+    methods: Annotated[
+        list[str] | None, typer.Option("--method", metavar="NAME", help="only this one (may be repeated)")
+    ] = None,
+    splits: Annotated[int | None, typer.Option("--splits", min=1, help="only the first splits of a UCI set")] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="repetitions, with other networks")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="one set, few splits: minutes instead of an hour")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="default: runs/methods-NAME")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Methods of uncertainty: guarantee, coverage, width, likelihood and cost, in distribution and under shift."""
+    enable_compilation_cache()
+    from verax import compare, console
+
+    folder = output or Path("runs") / f"methods-{Path(data).stem}"
+    try:
+        with console.progress(quiet=quiet) as told:
+            tables = compare.compare_methods(
+                data,
+                folder,
+                shift=shift,
+                sets=sets,
+                names=methods,
+                seeds=seeds,
+                seed=seed,
+                quick=quick,
+                splits=splits,
+                progress=told,
+            )
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; finished trials are kept, the same command continues") from None
+    for table in tables:
+        console.tell(table)
+    print(f"page: {folder / 'comparison.html'}")
+
+
 @app.callback(invoke_without_command=True)
 def _common(
     version: Annotated[bool, typer.Option("--version", help="print the version and stop")] = False,

@@ -62,10 +62,7 @@ class Dropout(eqx.Module):
             return self.loss(thin(first, network, self.rate), events, second)
 
         def one(key: PRNGKeyArray, row: Events) -> JaxArray:
-            def mask(count: int, layer: eqx.nn.Linear) -> Masked:
-                return Masked(layer, draw_mask(key, count, layer.weight.shape[-1], self.rate))
-
-            return self.loss(replace_layers(network, mask), jax.tree.map(lambda a: a[None], row), second)
+            return self.loss(masked(key, network, self.rate), jax.tree.map(lambda a: a[None], row), second)
 
         rows = jax.tree.map(jnp.asarray, events)
         return jnp.mean(jax.vmap(one)(jax.random.split(first, events.weight.shape[0]), rows))
@@ -100,8 +97,10 @@ def _members(keys: Key[JaxArray, " member"] | UInt32[JaxArray, "member word"], n
     return eqx.combine(stacked, rest)
 
 
-def thin(key: PRNGKeyArray, network: Any, rate: Rate) -> Any:
+def thin(key: PRNGKeyArray, network: Any, rate: Rate | JaxArray, *, inputs: bool = False) -> Any:
     """The network with one mask folded into its weights: columns of hidden units left out are 0, others × 1/(1 − rate).
+
+    With ``inputs`` features are left out as well, as in the code of arXiv:1506.02142. The rate may be traced.
 
     Raises
     ------
@@ -112,18 +111,27 @@ def thin(key: PRNGKeyArray, network: Any, rate: Rate) -> Any:
         mask = draw_mask(key, count, layer.weight.shape[-1], rate)
         return eqx.tree_at(lambda m: m.weight, layer, layer.weight * mask)
 
-    return replace_layers(network, fold)
+    return replace_layers(network, fold, inputs=inputs)
 
 
-def draw_mask(key: PRNGKeyArray, count: int, size: int, rate: Rate) -> Float[JaxArray, " input"]:
-    """0 or 1/(1 − rate) for each input of the layer of that count: the first that reads hidden units is 0."""
-    own = rate if isinstance(rate, int | float) else rate[count]
+def masked(key: PRNGKeyArray, network: Any, rate: Rate | JaxArray, *, inputs: bool = False) -> Any:
+    """The same network as :func:`thin` makes, with masks beside the weights: cheaper where each event has its own."""
+
+    def mask(count: int, layer: eqx.nn.Linear) -> Masked:
+        return Masked(layer, draw_mask(key, count, layer.weight.shape[-1], rate))
+
+    return replace_layers(network, mask, inputs=inputs)
+
+
+def draw_mask(key: PRNGKeyArray, count: int, size: int, rate: Rate | JaxArray) -> Float[JaxArray, " input"]:
+    """0 or 1/(1 − rate) for each input of the layer of that count: the first that has a mask is 0."""
+    own = rate[count] if isinstance(rate, tuple) else rate
     drawn = jax.random.bernoulli(jax.random.fold_in(key, count), 1 - own, (size,))
     return drawn.astype(jnp.float32) / (1 - own)
 
 
-def replace_layers(network: Any, change: Callable[[int, eqx.nn.Linear], eqx.Module]) -> Any:
-    """The network with ``change(count, layer)`` for each layer whose inputs are hidden units.
+def replace_layers(network: Any, change: Callable[[int, eqx.nn.Linear], eqx.Module], *, inputs: bool = False) -> Any:
+    """The network with ``change(count, layer)`` for each layer whose inputs are hidden units, or for all (``inputs``).
 
     Those are the linear layers of a sequence (``layers`` of a perceptron) but its first, which reads the features.
 
@@ -135,7 +143,7 @@ def replace_layers(network: Any, change: Callable[[int, eqx.nn.Linear], eqx.Modu
     seen: set[Any] = set()
     out, count = [], 0
     for path, node in nodes:
-        if _is_layer(node) and path[:-1] in seen:
+        if _is_layer(node) and (inputs or path[:-1] in seen):
             out.append(change(count, node))
             count += 1
             continue

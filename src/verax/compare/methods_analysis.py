@@ -1,0 +1,183 @@
+"""Methods of classification compared on the events of an analysis, at nominal and under its own systematics."""
+
+import tempfile
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from verax import config, effects, pipeline, sources
+from verax.compare.methods_classification import CLASSIFIERS, Sample, judge
+from verax.config import Analysis
+from verax.data import read_events
+from verax.errors import InputError, check_known
+from verax.events import Events, concatenate
+from verax.learn import balance, fold_of
+from verax.learn.folds import is_held_out
+from verax.store import Progress, Run
+from verax.systematics import shift
+
+PARTS = 5
+"""Fifths of the events, by their numbers: one to judge on, one to calibrate on, three to learn from."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One row with one seed.
+
+    Parameters
+    ----------
+    scores : by condition ("nominal", "tes +1", …) and metric: value and standard error
+    seconds : of training and calibration, compilation included; rows of one training share it
+    problem : what went wrong, empty when nothing did
+    """
+
+    row: str
+    seed: int
+    scores: Mapping[str, Mapping[str, tuple[float, float]]]
+    seconds: float
+    problem: str = ""
+
+
+def compare(
+    path: Path,
+    folder: Path | None,
+    *,
+    shift_by: str,
+    methods: Sequence[str] | None,
+    seeds: int,
+    seed: int,
+    quick: bool,
+    progress: Progress | None,
+) -> tuple[Analysis, tuple[Trial, ...]]:
+    """Every method, with each seed: other networks, and another fifth of the events to judge on.
+
+    Raises
+    ------
+    InputError : for a shift other than "none" and "systematic", an unknown method, or an analysis without a classifier
+    """
+    if shift_by not in ("none", "systematic"):
+        expected = "none or systematic for an analysis"
+        raise InputError("--shift", f"'{shift_by}'", expected, "its own systematics are what shifts its events")
+    names = methods or tuple(CLASSIFIERS)
+    check_known(names, tuple(CLASSIFIERS), "compare methods", "method")
+    analysis = config.load(path)
+    if analysis.summary.kind != "classifier":
+        raise InputError(
+            str(path), f"a summary of kind '{analysis.summary.kind}'", "an analysis that learns a classifier"
+        )
+    if quick:
+        changed = analysis.learn.model_copy(update={"epochs": 10, "members": 3, "max_events": 20_000})
+        analysis = analysis.model_copy(update={"learn": changed})
+    told, done = progress or Progress(), list[Trial]()
+    with nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as given:
+        place = Path(given)
+        pipeline.measure(analysis, place / "events", until="simulate", progress=progress)
+        stage = place / "events" / "stages" / "simulate"
+        with Run(place, partial(_inputs, analysis, shift_by), seed=seed, progress=progress) as run:
+            todo = [(name, seed + i) for i in range(seeds) for name in names]
+            for k, (name, number) in enumerate(todo):
+                label = f"{name} {number} {shift_by}".replace(" ", "-")
+                done += run(label, partial(_kept, analysis, stage, name, number, shift_by), alone=True)
+                told.step("trials", k + 1, len(todo))
+    return analysis, tuple(done)
+
+
+def _inputs(analysis: Analysis, shift_by: str, stage: str) -> list[Any]:
+    return [stage, shift_by, analysis.model_dump(mode="json"), sources.files(analysis)]
+
+
+def _kept(
+    analysis: Analysis, stage: Path, name: str, seed: int, shift_by: str, run: Run, folder: Path
+) -> tuple[Trial, ...]:
+    method = CLASSIFIERS[name]
+    sample, conditions = material(analysis, stage, seed, shift_by)
+    started = time.perf_counter()
+    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+    rows, problem = method.fit(key, sample)
+    seconds = time.perf_counter() - started
+    found = {row: {c: judge(r, e, sample.label(e)) for c, e in conditions.items()} for row, r in rows.items()}
+    return tuple(Trial(row, seed, scores, seconds, problem) for row, scores in found.items())
+
+
+def material(analysis: Analysis, stage: Path, seed: int, shift_by: str) -> tuple[Sample, dict[str, Events]]:
+    """What a seed learns from, and the events that it is judged on in each condition; training weights on all.
+
+    Events are those in some channel. Where there are more than the analysis trains on, they are thinned evenly.
+    """
+    signal = tuple(analysis.poi.processes)
+    whole = concatenate(list(read_events(stage / "nominal.parquet", analysis.chunk)))
+    stride = -(-len(whole) // analysis.learn.max_events)
+    channels = sources.Channels(tuple(c.select for c in analysis.channels))
+
+    def kept(events: Events, part: int) -> Events:
+        chosen = (fold_of(events.number, PARTS) == part) & (np.asarray(events.number) // PARTS % stride == 0)
+        return events.take(np.flatnonzero(chosen))
+
+    def selected(events: Events) -> Events:
+        return events.take(np.flatnonzero(channels(events) >= 0))
+
+    judged, held = kept(whole, seed % PARTS), kept(whole, (seed + 1) % PARTS)
+    rest = concatenate([kept(whole, (seed + i) % PARTS) for i in range(2, PARTS)])
+    rest, held = selected(rest), selected(held)
+    stop = is_held_out(rest.number, 0.2)
+    sample = Sample(
+        _balanced(rest.take(np.flatnonzero(~stop)), signal),
+        _balanced(rest.take(np.flatnonzero(stop)), signal),
+        _balanced(held, signal),
+        signal,
+        tuple(analysis.features),
+        analysis.learn,
+        effects.missing_of(analysis),
+    )
+    nominal = selected(judged)
+    factor = _factors(nominal, signal)
+    conditions = {"nominal": _scaled(nominal, factor, signal)}
+    if shift_by == "systematic":
+        for name, moved in _moved(analysis, stage, judged, partial(kept, part=seed % PARTS)).items():
+            conditions[name] = _scaled(selected(moved), factor, signal)
+    return sample, conditions
+
+
+def _moved(analysis: Analysis, stage: Path, judged: Events, kept: Any) -> dict[str, Events]:
+    """The judged events at ±1 of each systematic; a varied sample stands for the events of its processes."""
+    functions = effects.systematics_of(analysis)
+    found = {}
+    for given in analysis.systematics:
+        if not isinstance(given, config.VariedSamples):
+            for sign, theta in (("+1", 1.0), ("−1", -1.0)):
+                moved = shift(judged, functions, {given.name: theta})
+                found[f"{given.name} {sign}"] = jax.tree.map(np.asarray, moved)
+            continue
+        for sign, side in (("+1", "up"), ("−1", "down")):
+            if getattr(given, side):
+                varied = kept(concatenate(list(read_events(stage / f"{given.name}_{side}.parquet", analysis.chunk))))
+                others = ~np.isin(np.asarray(judged.process), np.unique(np.asarray(varied.process)))
+                found[f"{given.name} {sign}"] = concatenate([judged.take(np.flatnonzero(others)), varied])
+    return found
+
+
+def _balanced(events: Events, signal: Sequence[str]) -> Events:
+    weight = np.asarray(balance(events, signal), np.float32)
+    return Events(events.x, weight, events.process, events.number, events.columns, events.processes)
+
+
+def _factors(events: Events, signal: Sequence[str]) -> tuple[float, float]:
+    """What scales background and signal to equal sums, with mean weight one."""
+    is_signal, weight = np.asarray(events.is_process(signal)), np.asarray(events.weight, np.float64)
+    balanced = balance(events, signal)
+    first, second = (float(balanced[m].sum() / weight[m].sum()) for m in (~is_signal, is_signal))
+    return first, second
+
+
+def _scaled(events: Events, factor: tuple[float, float], signal: Sequence[str]) -> Events:
+    by_class = np.where(np.asarray(events.is_process(signal)), factor[1], factor[0])
+    weight = np.asarray(np.asarray(events.weight, np.float64) * by_class, np.float32)
+    return Events(events.x, weight, events.process, events.number, events.columns, events.processes)

