@@ -28,9 +28,10 @@ def fit(
 ) -> Fit:
     """Maximise the likelihood of each data set; float64 whatever the caller's JAX flags.
 
-    Starts from the global observables; a fit that fails, or ends at a bound, is tried again from the parameters'
-    initial values; one that fails or takes long also from near the bounds of the unconstrained parameters, where other
-    minima hide. The lowest is kept.
+    Starts from the global observables, many data sets from linear estimates around the fit of their mean; a fit that
+    fails, or ends at a bound, is tried again from the parameters' initial values; one that fails or takes long also from
+    the global observables and near the bounds of the unconstrained parameters, where other minima hide. The lowest is
+    kept.
 
     Parameters
     ----------
@@ -72,17 +73,19 @@ def best_fit(
     toys, names = len(batch.counts), model.names
     free = np.tile([name not in fixed for name in names], (toys, 1))
     nominal = np.tile([float({**init, **fixed}.get(p.name, p.init)) for p in model.parameters], (toys, 1))
-    start, asked = measured(model, batch), [name in fixed or name in init for name in names]
-    start[:, asked] = nominal[:, asked]
-    if toys >= MANY and not init:
-        start = estimates(model, batch, start, free, bounds(model) if limits is None else limits)
+    observed, asked = measured(model, batch), [name in fixed or name in init for name in names]
+    observed[:, asked] = nominal[:, asked]
+    many = toys >= MANY and not init
+    start = estimates(model, batch, observed, free, bounds(model) if limits is None else limits) if many else observed
     lanes = minimise(model, batch, start, free, covariance=covariance, limits=limits)
 
     again = np.flatnonzero(lanes.status != Status.OK)
     hard = np.flatnonzero((lanes.steps > SLOW) | (lanes.status > Status.NOT_POSITIVE_DEFINITE))
     other = [] if np.array_equal(start[again], nominal[again]) else [(again, nominal[again])]
+    if many and hard.size:
+        other.append((hard, observed[hard]))
     for i, far in _far_starts(model, fixed, limits) if hard.size else []:
-        aside = start[hard]
+        aside = observed[hard]
         aside[:, i] = far
         other.append((hard, aside))
     if other:
