@@ -115,7 +115,7 @@ def test_log_likelihood_peaks_in_the_truth():
 def test_bad_input():
     with pytest.raises(InputError, match="did you mean 'lambda'"):
         Mixture(2).sample(jax.random.key(0), {"lambd": 1.0}, 10)
-    with pytest.raises(InputError, match=r"parameter 'lambda': seen -3; expected values in \[-2.9, 5\]"):
+    with pytest.raises(InputError, match=r"parameter 'lambda': seen -3; expected a finite value in \[-2.9, 5\]"):
         Mixture(2).sample(jax.random.key(0), {"lambda": -3.0}, 10)
     with pytest.raises(InputError, match="seen nan"):
         Rotating().information({"z": float("nan")})

@@ -6,7 +6,7 @@ the text leaves a choice: templates of ``histosys`` are absolute, ``staterror`` 
 ``errors``, interpolation is code 4 (factors) and 4p (templates) unless a modifier names another.
 
 The errors ``vals`` of ``shapesys`` are relative in ROOT's files and absolute in others (pyhs3's examples), and a file
-does not say which: the caller must.
+does not say which: the caller must. (ROOT bounds γ at 1 + 5σ: where a file has these bounds, they tell.)
 """
 
 from collections.abc import Mapping, Sequence
