@@ -1,0 +1,48 @@
+"""The analysis file."""
+
+from verax.config.analysis import (
+    Analysis,
+    Channel,
+    ColumnScale,
+    Dataset,
+    EnergyScale,
+    Factor,
+    Function,
+    FunctionEffect,
+    Learn,
+    Normalisation,
+    Sample,
+    SoftMet,
+    Source,
+    SystematicBase,
+    Systematics,
+    Treatment,
+    VariedSamples,
+    WeightVariation,
+)
+from verax.config.load import embedded, load, parse, schema
+
+__all__ = [
+    "Analysis",
+    "Channel",
+    "ColumnScale",
+    "Dataset",
+    "EnergyScale",
+    "Factor",
+    "Function",
+    "FunctionEffect",
+    "Learn",
+    "Normalisation",
+    "Sample",
+    "SoftMet",
+    "Source",
+    "SystematicBase",
+    "Systematics",
+    "Treatment",
+    "VariedSamples",
+    "WeightVariation",
+    "embedded",
+    "load",
+    "parse",
+    "schema",
+]

@@ -1,0 +1,110 @@
+"""Reading an analysis file: YAML, checked by pydantic, with errors that name the key."""
+
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+from pydantic import BaseModel
+
+from verax.config.analysis import EFFECTS, Analysis
+from verax.errors import InputError, nearest
+
+
+def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analysis:
+    """Read an analysis file; without a path, the embedded HiggsML analysis. ``settings`` change keys: "check.toys=500".
+
+    Raises
+    ------
+    InputError : one line with file, key, what was seen and what was expected
+    """
+    if path is None:
+        return parse(_change(yaml.safe_load(embedded("higgsml.yaml")), settings), "embedded analysis", Path())
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(str(path), f"{type(error).__name__}: {error}", "a readable analysis file (YAML)") from error
+    except yaml.YAMLError as error:
+        raise InputError(str(path), " ".join(str(error).split()), "valid YAML") from error
+    if not isinstance(content, dict):
+        raise InputError(str(path), type(content).__name__, "a mapping of keys", "see `verax config example`")
+    return parse(_change(content, settings), str(path), path.parent)
+
+
+def _change(content: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """The content with keys changed as in "learn.members=3"; values are YAML."""
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError("--set", f"'{setting}'", "KEY=VALUE, such as check.toys=500")
+        *sections, last = key.split(".")
+        place = content
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise InputError("--set", f"'{key}', but '{section}' holds no keys", "a key of a section")
+        place[last] = yaml.safe_load(value)
+    return content
+
+
+def parse(content: dict[str, Any], where: str, base: Path | None = None) -> Analysis:
+    """An analysis from plain values, with errors that name the key."""
+    try:
+        return Analysis.model_validate(content).model_copy(update={"base": base or Path()})
+    except InputError as error:
+        raise InputError(f"{where}: {error.where}", error.seen, error.expected, error.action) from error
+    except pydantic.ValidationError as error:
+        raise _first(error, where, content) from error
+
+
+def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any]) -> InputError:
+    """The first of pydantic's errors as one line; the others are counted."""
+    # An unknown key comes first: often it is the misspelt one that another error says is missing.
+    first, *others = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    if isinstance(first.get("ctx", {}).get("error"), InputError):
+        inner = first["ctx"]["error"]
+        return InputError(f"{where}: {inner.where}", inner.seen, inner.expected, inner.action)
+    key = ".".join(str(part) for part in first["loc"])
+    action = f"and {len(others)} more in this file" if others else ""
+    if first["type"] == "extra_forbidden":
+        name = str(first["loc"][-1])
+        hint = nearest(name, _siblings(first["loc"]))
+        return InputError(f"{where}: {key}", f"unknown key '{name}'", "a known key", hint)
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        tag, tags = str(first.get("ctx", {}).get("tag", "none")), str(first.get("ctx", {}).get("expected_tags", ""))
+        known = [t.strip(" '") for t in tags.split(",")] if tags else list(EFFECTS)
+        return InputError(f"{where}: {key}", f"effect '{tag}'", "a known effect", nearest(tag, known))
+    if first["type"] == "missing":
+        return InputError(f"{where}: {key}", "nothing", "a value", action)
+    return InputError(f"{where}: {key}", json.dumps(first["input"], default=str)[:80], first["msg"], action)
+
+
+def _siblings(loc: tuple[int | str, ...]) -> list[str]:
+    """Keys that would have been accepted at the place of an unknown one."""
+    model: type[BaseModel] = Analysis
+    for part in loc[:-1]:
+        if part in EFFECTS:
+            model = EFFECTS[str(part)]
+        elif isinstance(part, str) and part in model.model_fields:
+            model = next(iter(_models(model.model_fields[part].annotation)), model)
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for inner in getattr(annotation, "__args__", ()) for m in _models(inner)]
+
+
+def embedded(name: str) -> str:
+    """Text of an analysis file that ships with verax."""
+    return resources.files("verax").joinpath("analyses", name).read_text(encoding="utf-8")
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of the analysis file."""
+    return Analysis.model_json_schema()
