@@ -82,6 +82,7 @@ class HeadCase:
 
     def predict(self, members: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mean, aleatoric and epistemic part on the grid."""
+        assert len({a.shape[0] for a in jax.tree.leaves(eqx.filter(members, eqx.is_array))}) == 1  # one axis "member"
         read = flow_prediction(members) if isinstance(self.loss, FlowNLL) else members
         found = predict(read, GRID, moments=self.moments)
         parts = (found.mean, found.aleatoric, found.epistemic)
