@@ -5,7 +5,7 @@ where a part is ensemble, dropout or memory; all of them by default
 
 ensemble: M networks 28-128-128-1 on N events of two classes, E epochs in batches of 1,024; ours in one compiled loop,
 PyTorch one after another with the same optimizer and shuffling. dropout: P passes of such a network over N events; ours
-with one mask per pass, folded into the weights, PyTorch and JAX with a mask per event. memory: the highest resident
+with one mask per pass, PyTorch and JAX with a mask per event. memory: the highest resident
 memory of `predict` (a table) and `predict_chunks` for 10⁶ and 10⁷ events of four features, three members.
 
 CPU seconds, of all threads; each side in a process of its own. PyTorch runs in the Python given by --torch, which needs
@@ -101,7 +101,7 @@ def our_dropout(a):
     import jax
     import jax.numpy as jnp
 
-    from verax.epistemic import dropout_members
+    from verax.epistemic import dropout_members, dropout_predict
     from verax.learn import classifier, predict
 
     events = events_of(a.events)
@@ -109,6 +109,9 @@ def our_dropout(a):
     x = np.asarray(events.x)
 
     def shared():
+        return dropout_predict(jax.random.key(1), network, x, members=a.passes, rate=RATE)
+
+    def members():
         return predict(dropout_members(jax.random.key(1), network, members=a.passes, rate=RATE), x)
 
     @jax.jit
@@ -132,7 +135,7 @@ def our_dropout(a):
             jax.block_until_ready(per_event(jax.random.key(start), jnp.asarray(full)))
 
     seconds = {}
-    for name, work in {"shared": shared, "per event, JAX": separate}.items():
+    for name, work in {"shared": shared, "members": members, "per event, JAX": separate}.items():
         work()
         start = time.process_time()
         work()
@@ -209,6 +212,7 @@ def main():
     if "dropout" in what:
         ours = call(sys.executable, "our_dropout", a)
         line = f"dropout, {a.passes} passes × {a.events} events: shared masks {ours['shared']:.2f} s, "
+        line += f"the same as members, one by one {ours['members']:.2f} s, "
         line += f"per event, JAX {ours['per event, JAX']:.2f} s: ratio {ours['per event, JAX'] / ours['shared']:.1f}"
         if a.torch:
             peer = call(a.torch, "torch_dropout", a)

@@ -92,6 +92,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "correlation": lambda: plots.correlation(fakes.fit().names, fakes.fit().correlation, style=STYLE),
     "coverage": lambda: plots.coverage(fakes.coverage(), style=STYLE),
     "reliability": lambda: plots.reliability(diagram(), style=STYLE),
+    "transform": lambda: plots.pit(
+        np.random.default_rng(4).beta(1.4, 1.2, 2000), weight=np.resize([1, 1, 1, -0.5], 2000), style=STYLE
+    ),
     "reliabilities": lambda: plots.reliability({"Single network": diagram(1.3), "Ensemble": diagram()}, style=STYLE),
     "training": lambda: plots.training_history(fakes.histories(), style=STYLE),
     "CLs": lambda: cls(),
@@ -321,6 +324,7 @@ def test_a_dollar_in_a_name_is_no_formula() -> None:
         (lambda: plots.scan({}), "one parameter"),
         (lambda: plots.coverage({}), "one truth or more"),
         (lambda: plots.reliability({}), "one or more"),
+        (lambda: plots.pit(np.array([0.5, 1.5])), r"values in \[0, 1\]"),
         (lambda: plots.training_history({}), "one or more"),
         (lambda: plots.limit_bands(MU[::-1], None, np.ones((5, 31))), "increasing points"),
         (lambda: plots.scan2d(MU, MU[::-1], np.ones((31, 31)), ("a", "b")), "increasing values"),

@@ -5,9 +5,11 @@ hidden units,
 
     loss + (1/n) Σ_layers [½ τ |W|²/(1 − p) − K·H(p)],     H(p) = −p ln p − (1 − p) ln(1 − p)
 
-(their equations 2 to 4, W being the weights times 1/(1 − p), as the masks here are). The entropy pulls each rate towards
-½ with a force that n does not change, and the loss of n rows towards 0: the rate, and with it the variance over members,
-falls as 1/n. Masks are drawn from the concrete distribution, a smooth one, so that the rate has a gradient (equation 5).
+(their equations 2 to 4, W being the weights times 1/(1 − p), as the masks here are). The entropy pulls each rate
+towards ½ with a force that n does not change, and the loss of n rows towards 0: the rate, and with it the variance
+over members, falls as 1/n. It can say no less than one unit: where the rate is far below 1/K, most members leave out
+nothing, and their spread is an underestimate. Masks are drawn from the concrete distribution, a smooth one, so that
+the rate has a gradient (equation 5).
 """
 
 from dataclasses import dataclass

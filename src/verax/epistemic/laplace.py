@@ -7,6 +7,9 @@ the Hessian where outputs are linear in the weights, or the Hessian itself. For 
 ``which="all"`` keeps a full matrix over all weights: for up to some thousands. Its members are linear in the weights
 (:class:`Linearised`, Immer et al., arXiv:2008.08400), as the Gauss–Newton matrix takes a network to be: networks with
 drawn weights lie far from the posterior along its curved valleys, and predict badly. A last layer is linear anyway.
+
+Where events leave a direction open (σ of noisy logits, a component of a mixture that is not needed) its variance is the
+prior's, along a straight line of any length: outputs that enter as exponentials then say nonsense. Other methods fit there.
 """
 
 from dataclasses import dataclass, replace

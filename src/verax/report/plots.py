@@ -18,6 +18,7 @@ estimates             do estimates of toys scatter around the truth as their err
 belt                  which values do toys accept?
 coverage              does the interval hold the truth as often as it says, and how wide is it?
 reliability           is a predicted probability a frequency?
+pit                   is a predicted distribution that of the outcomes?
 training_history      did every network converge, and when was it stopped?
 ====================  =====================================================================================
 """
@@ -38,5 +39,6 @@ from verax.report.pulls import pulls as pulls
 from verax.report.scans import scan2d as scan2d
 from verax.report.style import Style as Style
 from verax.report.style import save as save
+from verax.report.transforms import pit as pit
 from verax.report.uncertainty import breakdown as breakdown
 from verax.report.uncertainty import correlation as correlation
