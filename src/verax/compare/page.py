@@ -269,7 +269,7 @@ def uncertainty(trials: Sequence[Trial], case: Case, known: Limits, *, style: St
     axes.legend(handles=handles, ncols=3, loc="upper left")
     axes.set_xlim(-0.6, len(labels) - 0.4)
     axes.set_ylim(0, 1.38 * top)
-    axes.set_xticks(range(len(labels)), labels, **({"rotation": 40, "ha": "right"} if many else {}))
+    axes.set_xticks(range(len(labels)), labels, rotation=40 if many else 0, ha="right" if many else "center")
     axes.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes.set_xlabel("Truth")
     axes.set_ylabel(f"Expected σ [{case.unit}]")
