@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from verax.report.tables import Table
 from verax.results import Coverage, Interval
 
 LEVEL = 0.6827
+MANY = 6  # truths whose names no longer fit side by side
+
 TOLERANCE = 2.0
 """Errors of the coverage at random truths that the challenge allows for free."""
 
@@ -123,29 +125,37 @@ def coverage_table(trials: Sequence[Trial], case: Case) -> Table:
                 number(spread(t.seconds for t in found)[0], 1),
             )
         )
-    columns = ("Approach", *case.truths, "failed", f"width, {case.unit}", "training, s")
+    columns = ("Truth", *(row[0] for row in rows))
+    labels = (*case.truths, "failed", f"width, {case.unit}, nominal", "training, s")
     note = f"Interval at {LEVEL:.2%}; events from the simulation at each truth, model from templates around nominal."
-    return Table(f"{case.name}: coverage", columns, tuple(rows), note)
+    return Table(f"{case.name}: coverage", columns, _turned(labels, [row[1:] for row in rows]), note)
 
 
 def separation_table(trials: Sequence[Trial], case: Case) -> Table:
     """Area under the ROC curve of each approach that gives a score, at each truth, and of exact ones where known."""
-    rows = [(name, *(number(a, 5) for a in areas)) for name, areas in case.areas.items()]
-    for name in names(trials):
-        found = of(trials, case, name)
-        if all(t.auc for t in found):
-            middle = [spread(t.auc[label] for t in found) for label in case.truths]
-            rows.append((name, *(f"{number(m, 5)} ± {number(h, 5)}" for m, h in middle)))
+    found = {name: of(trials, case, name) for name in names(trials)}
+    scored = {name: mine for name, mine in found.items() if all(t.auc for t in mine)}
+    cells = [[number(a, 5) for a in areas] for areas in case.areas.values()]
+    for mine in scored.values():
+        middle = [spread(t.auc[label] for t in mine) for label in case.truths]
+        cells.append([number(m, 5) + (f" ± {number(h, 5)}" if len(mine) > 1 else "") for m, h in middle])
     note = "Median over seeds ± half the central 68 %; of the summary made for each truth, signal against background."
-    shown = tuple(rows) if len(rows) > len(case.areas) else ()
-    return Table(f"{case.name}: area under the ROC curve", ("Approach", *case.truths), shown, note)
+    columns = ("Truth", *case.areas, *scored)
+    rows = _turned(tuple(case.truths), cells) if scored else ()
+    return Table(f"{case.name}: area under the ROC curve", columns, rows, note)
+
+
+def _turned(labels: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """Rows of a table from its columns: truths can be many, approaches are few."""
+    return tuple((label, *(column[i] for column in columns)) for i, label in enumerate(labels))
 
 
 def brief(uncertainty: Table, coverage: Table) -> Table:
     """What fits into a terminal: the uncertainty, and the coverage at nominal."""
-    covered = {row[0]: (row[1], row[-2]) for row in coverage.rows}
+    nominal, width = coverage.rows[0], coverage.rows[-2]
+    covered = {name: (nominal[i], width[i]) for i, name in enumerate(coverage.columns) if i}
     rows = tuple((*row[:4], *covered.get(row[0], (MISSING, MISSING))) for row in uncertainty.rows)
-    columns = (*uncertainty.columns[:4], f"coverage, {coverage.columns[1]}", coverage.columns[-2])
+    columns = (*uncertainty.columns[:4], f"coverage, {nominal[0]}", width[0])
     return Table(uncertainty.title, columns, rows, uncertainty.note)
 
 
@@ -231,7 +241,8 @@ def _places(value: float) -> int:
 def uncertainty(trials: Sequence[Trial], case: Case, known: Limits, *, style: Style) -> Figure:
     """σ of each approach at each truth: a point a seed, a bar at the median, the exact limit, published figures."""
     labels, tried = list(case.truths), names(trials)
-    figure = canvas(max(6.4, 2.2 + 1.35 * len(labels)), 5.0)
+    many = len(labels) > MANY
+    figure = canvas(9.6 if many else max(6.4, 2.2 + 1.35 * len(labels)), 5.4 if many else 5.0)
     axes = figure.subplots()
     offsets = np.linspace(-0.3, 0.3, len(tried)) if len(tried) > 1 else np.zeros(1)
     top = 0.0
@@ -258,7 +269,7 @@ def uncertainty(trials: Sequence[Trial], case: Case, known: Limits, *, style: St
     axes.legend(handles=handles, ncols=3, loc="upper left")
     axes.set_xlim(-0.6, len(labels) - 0.4)
     axes.set_ylim(0, 1.38 * top)
-    axes.set_xticks(range(len(labels)), labels)
+    axes.set_xticks(range(len(labels)), labels, rotation=40 if many else 0, ha="right" if many else "center")
     axes.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes.set_xlabel("Truth")
     axes.set_ylabel(f"Expected σ [{case.unit}]")
@@ -347,7 +358,10 @@ def write(
         sections.append(
             Section(case.name, (type(case.problem).__doc__ or "").split("\n")[0], pictures, one, concerns(mine, case))
         )
-        shown += [brief(*one[:2]), *one[2:]]
+        shown += [
+            brief(*one[:2]),
+            *(replace(t, columns=t.columns[:7], rows=tuple(r[:7] for r in t.rows)) for t in one[2:]),
+        ]
         content[case.name] = {"limits": known, "trials": mine, "concerns": concerns(mine, case)}
     seeds = len({t.seed for t in trials})
     lead = [
