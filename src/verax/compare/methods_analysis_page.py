@@ -32,6 +32,8 @@ def cell(trials: Sequence[Trial], row: str, condition: str, metric: str) -> Cell
     if not found or alone or (row in CONFORMAL and metric not in ("coverage", "size")):
         return Cell(math.nan, math.nan)
     values, errors = np.asarray(found, np.float64).T
+    if row in CONFORMAL:  # as many events calibrate as are judged, and fluctuate as much
+        errors = errors * math.sqrt(2)
     return Cell(float(values.mean()), float(np.sqrt((errors**2).sum()) / len(errors)))
 
 

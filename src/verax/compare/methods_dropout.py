@@ -62,7 +62,7 @@ class Mean(Head):
 
     def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, ""]:
         centre, scale = self.units()
-        return centre + scale * self.raw(x, key)
+        return centre + scale * self.body(x)
 
 
 class Own(Frozen):

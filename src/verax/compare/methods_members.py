@@ -1,0 +1,136 @@
+"""Networks that differ: bootstrap, means alone, variational, Laplace and HMC."""
+
+import functools
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import PRNGKeyArray
+
+from verax.aleatoric import (
+    GaussianNLL,
+    mean_variance,
+)
+from verax.compare.methods_data import TARGET, Data, Partition
+from verax.compare.methods_dropout import SquaredError, mean_network
+from verax.compare.methods_ensemble import total
+from verax.compare.methods_forms import Form, Gaussian
+from verax.compare.methods_networks import house, with_head
+from verax.compare.methods_train import Effort, concerns, of_split, parts, predicted, train_all
+from verax.epistemic import hmc, laplace
+from verax.epistemic.posterior import weights
+from verax.epistemic.variational import MeanField, NegativeElbo, Variational
+from verax.learn import classifier
+from verax.learn.epoch import stack
+from verax.results import Status
+
+
+def bootstrap(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """Mean-variance networks, each on a Poisson replica of the rows."""
+    cut, start = jax.random.split(key)
+    learn, stop = parts(cut, partition.train, 0.8)
+    networks, history = train_all(
+        start,
+        data.events(),
+        learn,
+        stop,
+        with_head(data, mean_variance, effort),
+        GaussianNLL(TARGET),
+        members=effort.members,
+        bootstrap=True,
+        **house(effort),
+    )
+    return {"bootstrap ensemble": total(networks, partition.x)}, concerns(history)
+
+
+def mean_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """Networks of the mean alone; the interval is their spread: what an ensemble says that knows of no noise."""
+    cut, start = jax.random.split(key)
+    learn, stop = parts(cut, partition.train, 0.8)
+    make = partial(mean_network, features=data.features, width=effort.width, rate=0.0, decay=0.0)
+    networks, history = train_all(
+        start, data.events(), learn, stop, make, SquaredError(), members=effort.members, **house(effort)
+    )
+    mean, _ = predicted(networks, partition.x, lambda m: (m, jnp.zeros_like(m)))
+    spread = np.maximum(mean.var(axis=1, ddof=1), 1e-300)
+    return {"ensemble, epistemic only": Gaussian(mean.mean(axis=1), spread)}, concerns(history)
+
+
+def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """Independent Gaussians over the weights of a mean-variance network, prior N(0, 1); all rows."""
+    start, draw = jax.random.split(key)
+    n = partition.train.shape[1]
+    inner = with_head(data, mean_variance, effort)
+
+    def make(key: PRNGKeyArray, events: Any) -> MeanField:
+        network = inner(key, events)
+        size = weights(network).vector.size
+        return MeanField(network, jnp.full(size, np.log(np.expm1(0.03)), jnp.float32))
+
+    networks, history = train_all(
+        start,
+        data.events(),
+        partition.train,
+        partition.train[:, :0],
+        make,
+        NegativeElbo(GaussianNLL(TARGET), n, np.ones((), np.float32)),
+        epochs=effort.variational,
+        batch=effort.batch,
+        optimizer=_cooling,
+    )
+    drawn = []
+    for s in range(len(partition.train)):
+        posterior = of_split(of_split(networks, s), 0)
+        found = Variational(posterior, history[s], float(n))
+        drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
+    return {"variational": total(stack(drawn), partition.x)}, concerns(history)
+
+
+@functools.cache
+def _cooling(steps: int) -> optax.GradientTransformation:
+    """Adam whose rate falls from 0.01 to zero, as :func:`verax.epistemic.variational` has it."""
+    return optax.adam(optax.cosine_decay_schedule(1e-2, steps))
+
+
+def laplace_all(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """A Gaussian over the last layer of a mean-variance network, at the mode that all rows have; largest evidence."""
+    cut, start, draw = jax.random.split(key, 3)
+    learn, stop = parts(cut, partition.train, 0.8)
+    make, loss, table = with_head(data, mean_variance, effort), GaussianNLL(TARGET), data.events()
+    networks, history = train_all(start, table, learn, stop, make, loss, **house(effort))
+    drawn, problems = [], [p for p in [concerns(history)] if p]
+    for s, rows in enumerate(partition.train):
+        found = laplace(of_split(of_split(networks, s), 0), loss, table.take(rows))
+        if found.status != Status.OK:
+            problems.append(found.problem)
+        drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
+    return {"Laplace": total(stack(drawn), partition.x)}, _first(problems, len(partition.train))
+
+
+def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """Hamiltonian Monte Carlo over all weights of a small mean-variance network, prior N(0, 1); all rows."""
+    table, drawn, problems = data.events(), [], []
+    small = partial(classifier, width=effort.units, depth=1)
+    make = partial(mean_variance, features=data.features, target=TARGET, make=small)
+    for s, rows in enumerate(partition.train):
+        found = hmc(
+            jax.random.fold_in(key, s),
+            make,
+            GaussianNLL(TARGET),
+            table.take(rows),
+            chains=effort.chains,
+            warmup=effort.chain,
+            draws=effort.chain,
+            steps=30,
+        )
+        if found.status != Status.OK:
+            problems.append(found.problem)
+        drawn.append(found.members(min(effort.draws, effort.chains * effort.chain)))
+    return {"HMC": total(stack(drawn), partition.x)}, _first(problems, len(partition.train))
+
+
+def _first(problems: list[str], of: int) -> str:
+    return f"{len(problems)} of {of} splits: {problems[0]}" if problems else ""

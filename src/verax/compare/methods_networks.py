@@ -1,0 +1,78 @@
+"""One network each: mean and variance, a mixture, quantiles."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from verax.aleatoric import (
+    GaussianNLL,
+    MixtureNLL,
+    Pinball,
+    mean_variance,
+    mixture_density,
+    quantiles,
+)
+from verax.compare.methods_data import TARGET, Data, Partition
+from verax.compare.methods_ensemble import total
+from verax.compare.methods_forms import QUANTILES, Form, Mixture, Quantiles
+from verax.compare.methods_train import Effort, concerns, outputs, parts, train_all
+from verax.learn import classifier
+from verax.results import FloatArray
+
+
+def with_head(data: Data, head: Any, effort: Effort, **options: Any) -> Any:
+    """The maker of networks with a head, of the shape that all methods here share."""
+    body = partial(classifier, width=effort.width, depth=1)
+    return partial(head, features=data.features, target=TARGET, make=body, **options)
+
+
+def house(effort: Effort) -> dict[str, Any]:
+    """Settings of a training that all methods here share."""
+    return {"epochs": effort.epochs, "batch": effort.batch, "patience": effort.patience, "rate": effort.rate}
+
+
+def single(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """A mean-variance network."""
+    cut, start = jax.random.split(key)
+    learn, stop = parts(cut, partition.train, 0.8)
+    make = with_head(data, mean_variance, effort)
+    networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), **house(effort))
+    return {"mean-variance network": total(networks, partition.x)}, concerns(history)
+
+
+def density(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """A mixture density network of three Gaussians."""
+    cut, start = jax.random.split(key)
+    learn, stop = parts(cut, partition.train, 0.8)
+    make = with_head(data, mixture_density, effort, components=3)
+    networks, history = train_all(start, data.events(), learn, stop, make, MixtureNLL(TARGET), **house(effort))
+    shown = np.asarray(outputs(networks, jnp.asarray(partition.x, jnp.float32)), np.float64)[:, 0]
+    share = np.exp(shown[:, :, 0])
+    form = Mixture(share / share.sum(axis=-1, keepdims=True), shown[:, :, 1], np.exp(2 * shown[:, :, 2]))
+    return {"mixture density network": form}, concerns(history)
+
+
+def quantile_networks(
+    key: PRNGKeyArray, data: Data, learn: np.ndarray, stop: np.ndarray, effort: Effort
+) -> tuple[Any, str]:
+    """Networks of quantiles, and what went wrong."""
+    make = with_head(data, quantiles, effort, levels=QUANTILES)
+    networks, history = train_all(key, data.events(), learn, stop, make, Pinball(TARGET, QUANTILES), **house(effort))
+    return networks, concerns(history)
+
+
+def said(networks: Any, x: np.ndarray) -> FloatArray:
+    """Quantiles of the only member, [split, point, level]."""
+    return np.asarray(outputs(networks, jnp.asarray(x, jnp.float32)), np.float64)[:, 0]
+
+
+def quantile(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """Quantile regression."""
+    cut, start = jax.random.split(key)
+    learn, stop = parts(cut, partition.train, 0.8)
+    networks, problem = quantile_networks(start, data, learn, stop, effort)
+    return {"quantile regression": Quantiles(said(networks, partition.x))}, problem
