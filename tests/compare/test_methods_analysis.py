@@ -9,8 +9,8 @@ import pytest
 from toy_analysis import write_analysis
 from verax import config, pipeline
 from verax.compare import compare_methods
-from verax.compare.methods_analysis import material
-from verax.compare.methods_classification import Row, both, judge, plain_sets
+from verax.compare.methods.analysis import material
+from verax.compare.methods.classification import Row, both, judge, plain_sets
 from verax.errors import InputError
 from verax.events import make_events
 from verax.results import Predictive

@@ -7,9 +7,9 @@ import pytest
 
 from uci_folder import write_set
 from verax.cli import main
-from verax.compare.methods_data import SETS, Data, find, published, read, read_set, shifted
-from verax.compare.methods_dropout import SETTINGS
-from verax.compare.methods_papers import PUBLISHED
+from verax.compare.methods.data import SETS, Data, find, published, read, read_set, shifted
+from verax.compare.methods.dropout import SETTINGS
+from verax.compare.methods.papers import PUBLISHED
 from verax.errors import InputError
 
 PAPER_ROWS = {

@@ -8,11 +8,11 @@ import pytest
 
 from uci_folder import write_set
 from verax.compare import compare_methods
-from verax.compare.methods import chosen, compare
-from verax.compare.methods_data import Data, read
-from verax.compare.methods_page import cell, concerns, published_table, write
-from verax.compare.methods_regression import METHODS
-from verax.compare.methods_train import Effort
+from verax.compare.methods.data import Data, read
+from verax.compare.methods.page import cell, concerns, published_table, write
+from verax.compare.methods.regression import METHODS
+from verax.compare.methods.train import Effort
+from verax.compare.methods.trials import chosen, compare
 from verax.errors import InputError
 
 TINY = Effort(width=8, epochs=40, batch=50, patience=40, members=2, draws=5, dropout=20, passes=50, largest=50)

@@ -16,10 +16,10 @@ from verax.aleatoric import (
     mixture_density,
     quantiles,
 )
-from verax.compare.methods_data import TARGET, Data, Partition
-from verax.compare.methods_ensemble import total
-from verax.compare.methods_forms import QUANTILES, Form, Mixture, Quantiles
-from verax.compare.methods_train import Effort, concerns, outputs, parts, train_all
+from verax.compare.methods.data import TARGET, Data, Partition
+from verax.compare.methods.ensemble import total
+from verax.compare.methods.forms import QUANTILES, Form, Mixture, Quantiles
+from verax.compare.methods.train import Effort, concerns, outputs, parts, train_all
 from verax.learn import classifier
 from verax.results import FloatArray
 

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from verax import config, effects, pipeline, sources
-from verax.compare.methods_classification import CLASSIFIERS, Sample, judge
+from verax.compare.methods.classification import CLASSIFIERS, Sample, judge
 from verax.config import Analysis
 from verax.data import read_events
 from verax.errors import InputError, check_known

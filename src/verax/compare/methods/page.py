@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from verax.compare.methods import Trial
-from verax.compare.methods_cells import Cell
-from verax.compare.methods_data import Data
-from verax.compare.methods_figures import forest
-from verax.compare.methods_papers import PUBLISHED
-from verax.compare.methods_regression import METHODS
+from verax.compare.methods.cells import Cell
+from verax.compare.methods.data import Data
+from verax.compare.methods.figures import forest
+from verax.compare.methods.papers import PUBLISHED
+from verax.compare.methods.regression import METHODS
+from verax.compare.methods.trials import Trial
 from verax.report.html import Section, render
 from verax.report.numbers import number, with_error
 from verax.report.record import write_json

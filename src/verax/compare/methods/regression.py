@@ -7,15 +7,15 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from verax.compare.methods_conformal import conformal_quantiles, cv_plus, split_conformal
-from verax.compare.methods_data import Data, Partition
-from verax.compare.methods_dropout import dropout
-from verax.compare.methods_ensemble import as_printed, deep_ensemble
-from verax.compare.methods_forms import Form
-from verax.compare.methods_members import bootstrap, chains, laplace_all, mean_ensemble, variational
-from verax.compare.methods_networks import density, quantile, single
-from verax.compare.methods_references import gaussian_process, linear
-from verax.compare.methods_train import Effort
+from verax.compare.methods.conformal import conformal_quantiles, cv_plus, split_conformal
+from verax.compare.methods.data import Data, Partition
+from verax.compare.methods.dropout import dropout
+from verax.compare.methods.ensemble import as_printed, deep_ensemble
+from verax.compare.methods.forms import Form
+from verax.compare.methods.members import bootstrap, chains, laplace_all, mean_ensemble, variational
+from verax.compare.methods.networks import density, quantile, single
+from verax.compare.methods.references import gaussian_process, linear
+from verax.compare.methods.train import Effort
 
 Fit: TypeAlias = Callable[[PRNGKeyArray, Data, Partition, Effort], tuple[dict[str, Form], str]]
 """``(key, data, partition, effort) → (prediction by row, what went wrong)``."""

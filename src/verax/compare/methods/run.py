@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from verax.compare import methods_analysis, methods_analysis_page
-from verax.compare import methods_page as page
-from verax.compare.methods import compare
-from verax.compare.methods_data import SHIFTS, find, read
-from verax.compare.methods_train import Effort
+from verax.compare.methods import analysis as of_analysis
+from verax.compare.methods import analysis_page, page
+from verax.compare.methods.data import SHIFTS, find, read
+from verax.compare.methods.train import Effort
+from verax.compare.methods.trials import compare
 from verax.errors import InputError, check_known
 from verax.report.tables import Table
 from verax.store import Progress
@@ -49,7 +49,7 @@ def compare_methods(
     if data.endswith((".yaml", ".yml")):
         if sets or splits:
             raise InputError("--set, --splits", f"an analysis, {data}", "neither", "they are of the UCI sets")
-        analysis, found = methods_analysis.compare(
+        analysis, found = of_analysis.compare(
             Path(data),
             folder,
             shift_by=shift,
@@ -61,7 +61,7 @@ def compare_methods(
         )
         told = {"shift": shift, "quick": quick, "seed": seed, "learn": analysis.learn.model_dump(mode="json")}
         hasty = "A quick look: few events, short trainings. Not to judge by." if quick else ""
-        return methods_analysis_page.write(folder, analysis, found, told, hasty)
+        return analysis_page.write(folder, analysis, found, told, hasty)
     if splits is not None and splits < 1:
         raise InputError("--splits", str(splits), "at least 1")
     if quick:

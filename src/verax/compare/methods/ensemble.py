@@ -20,9 +20,9 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.aleatoric import GaussianNLL, MeanVariance, gaussian
 from verax.aleatoric.head import target_scale
 from verax.check import nll_gaussian
-from verax.compare.methods_data import TARGET, Data, Partition
-from verax.compare.methods_forms import Form, Gaussian
-from verax.compare.methods_train import WIDTH, Effort, concerns, predicted, train_all
+from verax.compare.methods.data import TARGET, Data, Partition
+from verax.compare.methods.forms import Form, Gaussian
+from verax.compare.methods.train import WIDTH, Effort, concerns, predicted, train_all
 from verax.events import Events
 from verax.learn import Loss, classifier
 from verax.results import FloatArray

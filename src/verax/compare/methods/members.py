@@ -14,12 +14,12 @@ from verax.aleatoric import (
     GaussianNLL,
     mean_variance,
 )
-from verax.compare.methods_data import TARGET, Data, Partition
-from verax.compare.methods_dropout import SquaredError, mean_network
-from verax.compare.methods_ensemble import total
-from verax.compare.methods_forms import Form, Gaussian
-from verax.compare.methods_networks import house, with_head
-from verax.compare.methods_train import Effort, concerns, of_split, parts, predicted, train_all
+from verax.compare.methods.data import TARGET, Data, Partition
+from verax.compare.methods.dropout import SquaredError, mean_network
+from verax.compare.methods.ensemble import total
+from verax.compare.methods.forms import Form, Gaussian
+from verax.compare.methods.networks import house, with_head
+from verax.compare.methods.train import Effort, concerns, of_split, parts, predicted, train_all
 from verax.epistemic import hmc, laplace
 from verax.epistemic.posterior import weights
 from verax.epistemic.variational import MeanField, NegativeElbo, Variational

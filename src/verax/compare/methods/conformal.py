@@ -16,11 +16,11 @@ from verax.aleatoric import (
     mean_variance,
 )
 from verax.calibrate import absolute, band, conformalize, cqr, cqr_band, jackknife, normalised
-from verax.compare.methods_data import TARGET, Data, Partition
-from verax.compare.methods_dropout import SquaredError, mean_network
-from verax.compare.methods_forms import LEVELS, QUANTILES, Bands, Form, Quantiles
-from verax.compare.methods_networks import house, quantile_networks, said, with_head
-from verax.compare.methods_train import Effort, concerns, parts, predicted, train_all
+from verax.compare.methods.data import TARGET, Data, Partition
+from verax.compare.methods.dropout import SquaredError, mean_network
+from verax.compare.methods.forms import LEVELS, QUANTILES, Bands, Form, Quantiles
+from verax.compare.methods.networks import house, quantile_networks, said, with_head
+from verax.compare.methods.train import Effort, concerns, parts, predicted, train_all
 from verax.results import FloatArray
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax.compare.methods_data import Data, Partition, published, shifted
-from verax.compare.methods_forms import part, score
-from verax.compare.methods_regression import METHODS
-from verax.compare.methods_train import Effort
+from verax.compare.methods.data import Data, Partition, published, shifted
+from verax.compare.methods.forms import part, score
+from verax.compare.methods.regression import METHODS
+from verax.compare.methods.train import Effort
 from verax.errors import InputError, check_known
 from verax.results import FloatArray
 from verax.store import Progress, Run, digest
@@ -30,7 +30,7 @@ class Trial:
     Parameters
     ----------
     partition : "published" splits, or the shift
-    scores : one number a split, by metric (see :data:`verax.compare.methods_forms.Scores`)
+    scores : one number a split, by metric (see :data:`verax.compare.methods.forms.Scores`)
     seconds : of training and prediction of one split, compilation included; rows of one training share it
     problem : what went wrong, empty when nothing did
     """

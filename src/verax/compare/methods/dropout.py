@@ -16,10 +16,10 @@ from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
 from verax.aleatoric.head import Head, outputs
-from verax.compare.methods_data import TARGET, Data, Partition
-from verax.compare.methods_ensemble import adam
-from verax.compare.methods_forms import Form, Gaussian
-from verax.compare.methods_train import WIDTH, Effort, concerns, of_split, train_all
+from verax.compare.methods.data import TARGET, Data, Partition
+from verax.compare.methods.ensemble import adam
+from verax.compare.methods.forms import Form, Gaussian
+from verax.compare.methods.train import WIDTH, Effort, concerns, of_split, train_all
 from verax.epistemic.dropout import masked, thin
 from verax.events import Events
 from verax.learn import Frozen, Network, Standardise, classifier, standardise

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from verax.compare.methods_cells import Cell
-from verax.compare.methods_papers import PUBLISHED
+from verax.compare.methods.cells import Cell
+from verax.compare.methods.papers import PUBLISHED
 from verax.report.style import COLOURS, SIGNAL, Style, canvas, drawing, heading
 
 PANELS = (

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from verax.compare.methods_analysis import Trial
-from verax.compare.methods_cells import Cell
-from verax.compare.methods_classification import CLASSIFIERS, LEVEL
+from verax.compare.methods.analysis import Trial
+from verax.compare.methods.cells import Cell
+from verax.compare.methods.classification import CLASSIFIERS, LEVEL
 from verax.config import Analysis
 from verax.report.html import Section, render
 from verax.report.numbers import number

@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 from threadpoolctl import threadpool_limits
 
-from verax.compare.methods_data import Data, Partition
-from verax.compare.methods_forms import Form, Gaussian
-from verax.compare.methods_train import Effort, parts
+from verax.compare.methods.data import Data, Partition
+from verax.compare.methods.forms import Form, Gaussian
+from verax.compare.methods.train import Effort, parts
 from verax.errors import InputError
 
 
