@@ -17,7 +17,8 @@ EFFORTS = {
     "rotating": Effort(),
     "collider": Effort(evaluation=60_000, keep=100_000, epochs=30, experiments=500),
 }
-"""Work on each problem, such that the table of all approaches and seeds takes less than half an hour on two cores."""
+"""Work on each problem, such that its table takes less than half an hour on two cores; on collider events with two seeds
+(18 minutes of CPU)."""
 
 HASTE = "A quick look: one seed, few events, of the mixtures those with published figures. Not to judge by."
 
