@@ -5,7 +5,6 @@ own last few steps (L-BFGS, Math. Comp. 35 (1980) 773, with a full matrix in pla
 on the last axis. One that does not get on is left to :func:`verax.infer.minimise`.
 """
 
-import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,9 +31,6 @@ STEPS = 25
 
 LOOSE = 1e-4
 """Least stiffness of a parameter that only the data constrain, in units of what they do."""
-
-ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
-"""Threads that wait for each other in such small products of matrices use more of the processor than they save of time."""
 
 ACTIVE, ARRIVED, LEFT = 0, 1, 2
 
@@ -164,7 +160,7 @@ def _inverted(matrix: Array) -> Array:
     return jnp.asarray(jax.lax.fori_loop(0, len(matrix), eliminate, matrix))
 
 
-@functools.partial(jax.jit, compiler_options=ONE_THREAD)
+@jax.jit
 def _descend(
     terms: LaneLikelihood,
     moves: Array,
