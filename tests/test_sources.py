@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from toy_analysis import write_analysis
 from verax import config, effects, sources
@@ -100,13 +101,13 @@ def vary_all(path):
 @pytest.mark.parametrize(("key", "value", "message"), BAD.values(), ids=BAD)
 def test_bad_input_is_one_line(tmp_path, key, value, message):
     path = write_analysis(tmp_path, 500)
-    content = config.yaml.safe_load(path.read_text())
+    content = yaml.safe_load(path.read_text())
     *sections, last = (int(k) if k.isdigit() else k for k in key.split("."))
     place = content
     for section in sections:
         place = place[section]
     place[last] = value
-    path.write_text(config.yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content))
     with pytest.raises(InputError, match=message) as caught:
         vary_all(path)
     assert "\n" not in str(caught.value)

@@ -23,8 +23,8 @@ MEMORY = 5
 LANES = 64
 """Lanes that go down together."""
 
-REST = 0.2
-"""Share of the lanes still on their way when they are sent to the end of the queue, to go on from where they are."""
+TURN = 8
+"""Evaluations after which a lane goes to the end of the queue, to go on from where it is: its way is its own alone."""
 
 STEPS = 25
 """Evaluations after which a lane is left to the exact way."""
@@ -167,11 +167,10 @@ def _descend(
     lower: Array,
     upper: Array,
     edm: Array,
-    least: Array,
     entering: Array,
     waiting: Array,
 ) -> Array:
-    """Go down from the rows of ``entering`` (data and start) until ``least`` lanes are on their way.
+    """Go down from the rows of ``entering`` (data and start), one turn.
 
     Says of each lane where it is: the columns of :class:`Descent`, parameters in order, and its state.
     """
@@ -201,7 +200,7 @@ def _descend(
     )
 
     def on(at: tuple[Any, Lanes]) -> Any:
-        return (jnp.sum(at[1].state == ACTIVE) > least) & (at[0] < STEPS)
+        return (at[1].state == ACTIVE).any() & (at[0] < TURN - 1)
 
     def body(at: tuple[Any, Lanes]) -> tuple[Any, Lanes]:
         return at[0] + 1, _advance(terms, inverse, lower, upper, edm, at[0], at[1])
@@ -248,8 +247,7 @@ def descend(
         while queue.size:
             block, queue = queue[:LANES], queue[LANES:]
             row = block[np.minimum(np.arange(LANES), len(block) - 1)]
-            least = int(REST * LANES) if queue.size else 0
-            report = _descend(*fixed, least, entering[row], np.arange(LANES) < len(block))
+            report = _descend(*fixed, entering[row], np.arange(LANES) < len(block))
             found[block] = np.asarray(report)[: len(block)]
             steps[block] += found[block, -2].astype(int)
             again = block[(found[block, -1] == ACTIVE) & (steps[block] < STEPS)]

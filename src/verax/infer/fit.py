@@ -28,7 +28,7 @@ def fit(
 ) -> Fit:
     """Maximise the likelihood of each data set; float64 whatever the caller's JAX flags.
 
-    Starts from the global observables, many data sets from linear estimates around the fit of their mean; a fit that
+    Starts from the global observables, many data sets from linear estimates around the expected one; a fit that
     fails, or ends at a bound, is tried again from the parameters' initial values; one that fails or takes long also from
     the global observables and near the bounds of the unconstrained parameters, where other minima hide. The lowest is
     kept.
@@ -76,7 +76,7 @@ def best_fit(
     observed, asked = measured(model, batch), [name in fixed or name in init for name in names]
     observed[:, asked] = nominal[:, asked]
     many = toys >= MANY and not init
-    start = estimates(model, batch, observed, free, bounds(model) if limits is None else limits) if many else observed
+    start = estimates(model, batch, observed, fixed, bounds(model) if limits is None else limits) if many else observed
     lanes = minimise(model, batch, start, free, covariance=covariance, limits=limits)
 
     again = np.flatnonzero(lanes.status != Status.OK)
@@ -118,19 +118,25 @@ def measured(model: AbstractLikelihood, batch: Data) -> np.ndarray:
 
 
 def estimates(
-    model: AbstractLikelihood, batch: Data, start: np.ndarray, free: np.ndarray, limits: tuple[np.ndarray, np.ndarray]
+    model: AbstractLikelihood,
+    batch: Data,
+    start: np.ndarray,
+    fixed: Mapping[str, float],
+    limits: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """[toy, parameter]: where the best fits are, to first order around that of the mean data; ``start`` where it fails.
+    """[toy, parameter]: where the best fits are, to first order around that of the expected data; ``start`` where it fails.
 
-    No estimate is at a bound.
+    No estimate is at a bound. That of a data set does not depend on the others.
     """
-    mean = Data(batch.counts.mean(0), batch.auxiliary.mean(0))
-    lanes = minimise(model, mean, start.mean(0, keepdims=True), free[:1], limits=limits)
+    expected, free = model.asimov(fixed), np.array([name not in fixed for name in model.names])
+    centre = np.where(free, [float(p.init) for p in model.parameters], start[0])
+    lanes = minimise(model, expected, centre[None], free[None], limits=limits)
     if lanes.status[0] != Status.OK:
         return start
     centre = lanes.theta[0]
-    follows = response(model, centre, mean, lanes.covariance[0])
-    step = (batch.counts - mean.counts) @ follows.counts.T + (batch.auxiliary - mean.auxiliary) @ follows.auxiliary.T
+    follows = response(model, centre, expected, lanes.covariance[0])
+    step = (batch.counts - expected.counts) @ follows.counts.T
+    step += (batch.auxiliary - expected.auxiliary) @ follows.auxiliary.T
     lower, upper = (centre + 0.9 * (edge - centre) for edge in limits)
     return np.where(free, np.clip(centre + step, lower, upper), start)
 

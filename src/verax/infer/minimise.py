@@ -33,7 +33,7 @@ FIRST, HARDER, SOFTER, LEAST = 0.5, 4.0, 0.2, 0.2
 """Damping: after the first refusal, factor at each further one, factor after a success, below this none."""
 
 FLAT = 1e-6
-"""Below this the mean data leave a direction so flat that only exact Hessians tell where its minimum is."""
+"""Below this the expected data leave a direction so flat that only exact Hessians tell where its minimum is."""
 
 MANY = 64
 """Lanes from which on the fast way is worth its compilation."""
@@ -164,8 +164,10 @@ def _descend(
     """The fast way for many lanes with the same free parameters; None where it is not known, or has no curvature."""
     if not isinstance(model, BinnedLikelihood) or not free[0].any() or (free != free[0]).any():
         return None
-    mean, centre = Data(data.counts.mean(0)[None], data.auxiliary.mean(0)[None]), start.mean(0)[None]
-    at = evaluate(model, mean, centre, free[:1], limits, sizes)
+    expected = model.asimov({})
+    centre = np.array([[p.init for p in model.parameters]])
+    centre = np.where(free[0], np.clip(centre, *limits), start[:1])
+    at = evaluate(model, Data(expected.counts[None], expected.auxiliary[None]), centre, free[:1], limits, sizes)
     # Parameters that are pressed against a bound here may be free in a lane, so there must be none.
     if (
         not np.isfinite(at.hessian).all()
