@@ -47,7 +47,7 @@ class Descent:
     arrived: np.ndarray
 
 
-class Lanes(NamedTuple):
+class Lane(NamedTuple):
     """The lanes on their way [..., lane]: data, best point, direction and share of it to try, last steps and yields."""
 
     counts: Any
@@ -67,8 +67,8 @@ class Lanes(NamedTuple):
 
 
 def _advance(
-    terms: LaneLikelihood, inverse: Array, lower: Array, upper: Array, edm: Array, turn: Array, lane: Lanes
-) -> Lanes:
+    terms: LaneLikelihood, inverse: Array, lower: Array, upper: Array, edm: Array, turn: Array, lane: Lane
+) -> Lane:
     """One evaluation of every lane, and where to go next. ``turn`` counts the calls."""
     trial = lane.theta + lane.share * lane.direction
     value, slope = terms.value_and_slope(trial, lane.counts, lane.auxiliary, lane.observed)
@@ -102,7 +102,7 @@ def _advance(
     count = lane.count + active
     arrived = accept & (distance < edm) & (distance >= 0)
     lost = active & ~arrived & ((share < 0.02) | (distance < 0) | ~jnp.isfinite(distance))
-    return Lanes(
+    return Lane(
         lane.counts,
         lane.auxiliary,
         lane.observed,
@@ -182,7 +182,7 @@ def _descend(
     inverse = _inverse(terms, moves, terms.steepness(theta, counts, auxiliary)).astype(theta.dtype)
     way = (inverse * slope).sum(1)
     memory = jnp.zeros((MEMORY, size, lanes))
-    lane = Lanes(
+    lane = Lane(
         counts,
         auxiliary,
         observed,
@@ -199,10 +199,10 @@ def _descend(
         jnp.where(waiting & jnp.isfinite(value), ACTIVE, LEFT),
     )
 
-    def on(at: tuple[Any, Lanes]) -> Any:
+    def on(at: tuple[Any, Lane]) -> Any:
         return (at[1].state == ACTIVE).any() & (at[0] < TURN - 1)
 
-    def body(at: tuple[Any, Lanes]) -> tuple[Any, Lanes]:
+    def body(at: tuple[Any, Lane]) -> tuple[Any, Lane]:
         return at[0] + 1, _advance(terms, inverse, lower, upper, edm, at[0], at[1])
 
     _, lane = jax.lax.while_loop(on, body, (jnp.zeros((), int), lane))
