@@ -2,9 +2,12 @@
 
 Each lane starts with Gauss and Newton's matrix at its own start, to single precision, and improves its inverse by its
 own last few steps (L-BFGS, Math. Comp. 35 (1980) 773, with a full matrix in place of the usual multiple of 1). Lanes are
-on the last axis. One that does not get on is left to :func:`verax.infer.minimise`.
+on the last axis. One that is stopped by bounds goes on along them; one that does not get on is left to
+:func:`verax.infer.minimise`. Blocks of lanes go down side by side, one on each core: XLA alone leaves all but one waiting.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,12 +35,18 @@ STEPS = 25
 LOOSE = 1e-4
 """Least stiffness of a parameter that only the data constrain, in units of what they do."""
 
+SHORT = 0.02
+"""Share of a step below which a lane does not get on."""
+
 ACTIVE, ARRIVED, LEFT = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Descent:
-    """Where each lane got; ``slope`` is the gradient of −log L in all parameters. Only where ``arrived`` is it a minimum."""
+    """Where each lane got; ``slope`` is the gradient of −log L in all parameters. Only where ``arrived`` is it a minimum.
+
+    ``pinned`` [lane, parameter] are at a bound, and −log L falls beyond it.
+    """
 
     theta: np.ndarray
     slope: np.ndarray
@@ -45,6 +54,7 @@ class Descent:
     edm: np.ndarray
     steps: np.ndarray
     arrived: np.ndarray
+    pinned: np.ndarray
 
 
 class Lane(NamedTuple):
@@ -97,11 +107,12 @@ def _advance(
 
     theta = jnp.where(accept, trial, lane.theta)
     direction = jnp.where(accept, -way, lane.direction)
-    share = jnp.where(accept, _room(theta, direction, lower, upper), 0.3 * lane.share)
+    room = _room(theta, direction, lower, upper).min(0)
+    share = jnp.where(accept, jnp.minimum(1.0, room), 0.3 * lane.share)
     distance = jnp.where(accept, 0.5 * (slope * way).sum(0), lane.edm)
     count = lane.count + active
     arrived = accept & (distance < edm) & (distance >= 0)
-    lost = active & ~arrived & ((share < 0.02) | (distance < 0) | ~jnp.isfinite(distance))
+    lost = active & ~arrived & ((share < SHORT) | (distance < 0) | ~jnp.isfinite(distance))
     return Lane(
         lane.counts,
         lane.auxiliary,
@@ -121,9 +132,9 @@ def _advance(
 
 
 def _room(theta: Array, direction: Array, lower: Array, upper: Array) -> Array:
-    """[lane]: the share of the way that can be gone without meeting a bound."""
-    room: Any = jnp.where(direction > 0, upper - theta, theta - lower) / jnp.maximum(jnp.abs(direction), 1e-300)
-    return jnp.minimum(1.0, 0.9 * room.min(0))
+    """[parameter, lane]: the share of the way that each parameter can go without meeting a bound."""
+    room: Any = jnp.where(direction > 0, upper - theta, theta - lower)
+    return jnp.where(direction == 0, jnp.inf, 0.9 * room / jnp.maximum(jnp.abs(direction), 1e-300))
 
 
 def _inverse(terms: LaneLikelihood, moves: Array, steep: Array) -> Array:
@@ -132,7 +143,7 @@ def _inverse(terms: LaneLikelihood, moves: Array, steep: Array) -> Array:
     narrow = size <= cells
     steep = steep if narrow else steep.astype(float)  # what is taken away from 1 there leaves little
     stiffness = jnp.where(moves, terms.stiffness, 1.0).astype(steep.dtype)
-    steep = jnp.where(moves[:, :, None], steep, 0.0)
+    steep = jnp.where(moves[:, None], steep, 0.0)
     strength = (steep**2).sum(1)
     unit = jax.lax.rsqrt(jnp.maximum(stiffness + strength, 1e-30))
     prior = jnp.maximum(stiffness * unit**2, LOOSE)
@@ -143,7 +154,7 @@ def _inverse(terms: LaneLikelihood, moves: Array, steep: Array) -> Array:
     if not narrow:
         back = jnp.moveaxis(rows @ jnp.moveaxis(matrix, 2, 0) @ rows.swapaxes(1, 2), 0, 2)
         matrix = jnp.eye(size, dtype=steep.dtype)[:, :, None] - back
-    return jnp.where(moves[:, :, None] & moves, matrix * inner[:, None] * inner, 0.0)
+    return jnp.where(moves[:, None] & moves, matrix * inner[:, None] * inner, 0.0)
 
 
 def _inverted(matrix: Array) -> Array:
@@ -161,23 +172,19 @@ def _inverted(matrix: Array) -> Array:
 
 
 @jax.jit
-def _descend(
-    terms: LaneLikelihood,
-    moves: Array,
-    lower: Array,
-    upper: Array,
-    edm: Array,
-    entering: Array,
-    waiting: Array,
-) -> Array:
-    """Go down from the rows of ``entering`` (data and start), one turn.
+def _descend(terms: LaneLikelihood, lower: Array, upper: Array, edm: Array, entering: Array, waiting: Array) -> Array:
+    """Go down from the rows of ``entering`` (data, start, and 1 where a parameter moves), one turn.
 
-    Says of each lane where it is: the columns of :class:`Descent`, parameters in order, and its state.
+    Says of each lane where it is: the columns of :class:`Descent`, parameters in order, its state, and which parameter
+    is nearest to a bound on the way ahead, in units of the step.
     """
     _, channels, slots = terms.grid
-    lanes, size = len(entering), len(moves)
-    counts, auxiliary, observed, theta = jnp.split(entering.T, np.cumsum([channels * slots] * 2 + [size]))
+    lanes, size = len(entering), len(lower)
+    counts, auxiliary, observed, theta, moves = jnp.split(
+        entering.T, np.cumsum([channels * slots] * 2 + [size] * 2)
+    )
     counts, auxiliary = (x.reshape(channels, slots, lanes) for x in (counts, auxiliary))
+    moves = moves > 0
     value, slope = terms.value_and_slope(theta, counts, auxiliary, observed)
     inverse = _inverse(terms, moves, terms.steepness(theta, counts, auxiliary)).astype(theta.dtype)
     way = (inverse * slope).sum(1)
@@ -190,7 +197,7 @@ def _descend(
         value,
         slope,
         -way,
-        _room(theta, -way, lower, upper),
+        jnp.minimum(1.0, _room(theta, -way, lower, upper).min(0)),
         0.5 * (slope * way).sum(0),
         memory,
         memory,
@@ -206,7 +213,8 @@ def _descend(
         return at[0] + 1, _advance(terms, inverse, lower, upper, edm, at[0], at[1])
 
     _, lane = jax.lax.while_loop(on, body, (jnp.zeros((), int), lane))
-    report = jnp.stack([lane.value, lane.edm, lane.count * 1.0, lane.state * 1.0])
+    room: Any = _room(lane.theta, lane.direction, lower, upper)
+    report = jnp.stack([lane.value, lane.edm, lane.count * 1.0, lane.state * 1.0, room.min(0), room.argmin(0) * 1.0])
     return jnp.concatenate([lane.theta, lane.slope, report]).T
 
 
@@ -221,7 +229,7 @@ def descend(
     """Go down in every lane in the parameters that ``moves`` [parameter] says.
 
     None where the likelihood is not one that :func:`verax.model.lanes.lane_likelihood` knows. ``data`` and ``start``
-    have a leading lane axis. A parameter that would leave its bounds ends the descent.
+    have a leading lane axis.
     """
     known = lane_likelihood(model)
     if known is None:
@@ -236,25 +244,44 @@ def descend(
     gamma = auxiliary[:, len(constrained) :] if model.simulation_statistics else 1.0
     observed = np.zeros((lanes, size))
     observed[:, constrained] = auxiliary[:, : len(constrained)]
-    entering = np.zeros((lanes, 2 * (channels * slots + size)))
+    entering = np.zeros((lanes, 2 * channels * slots + 3 * size))
     entering[:, cells], entering[:, channels * slots + cells] = counts, gamma
-    entering[:, -2 * size :] = np.concatenate([observed[:, order], start[:, order]], axis=1)
-    lower, upper = (np.where(moves, x, s * np.inf)[order][:, None] for x, s in zip(limits, (-1, 1), strict=True))
-    found, steps = np.zeros((lanes, 2 * size + 4)), np.zeros(lanes, int)
-    queue = np.arange(lanes)
+    rest = (observed[:, order], start[:, order], np.broadcast_to(moves[order], (lanes, size)))
+    entering[:, -3 * size :] = np.concatenate(rest, axis=1)
+    theta, moving = entering[:, -2 * size : -size], entering[:, -size:]
+    lower, upper = (np.where(moves, x, s * np.inf)[order] for x, s in zip(limits, (-1, 1), strict=True))
+    found, steps = np.zeros((lanes, 2 * size + 6)), np.zeros(lanes, int)
     with jax.enable_x64(True):
-        fixed = jax.device_put((terms, moves[order][:, None], lower, upper, edm))
+        fixed = jax.device_put((terms, lower[:, None], upper[:, None], edm))
+
+    def turn(block: np.ndarray) -> np.ndarray:
+        row = block[np.minimum(np.arange(LANES), len(block) - 1)]
+        with jax.enable_x64(True):
+            return np.asarray(_descend(*fixed, entering[row], np.arange(LANES) < len(block)))[: len(block)]
+
+    queue = np.arange(lanes)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with ThreadPoolExecutor(cores) as side_by_side:
         while queue.size:
-            block, queue = queue[:LANES], queue[LANES:]
-            row = block[np.minimum(np.arange(LANES), len(block) - 1)]
-            report = _descend(*fixed, entering[row], np.arange(LANES) < len(block))
-            found[block] = np.asarray(report)[: len(block)]
-            steps[block] += found[block, -2].astype(int)
-            again = block[(found[block, -1] == ACTIVE) & (steps[block] < STEPS)]
-            entering[again, -size:] = found[again, :size]
-            queue = np.concatenate([queue, again])
-    back = np.argsort(order)
-    nll, distance, _, state = found[:, 2 * size :].T
+            blocks = np.split(queue, range(LANES, len(queue), LANES))
+            found[queue] = np.concatenate(list(side_by_side.map(turn, blocks)))
+            *_, taken, state, room, nearest = found[queue].T
+            steps[queue] += taken.astype(int)
+            theta[queue] = found[queue, :size]
+            stopped = (state == LEFT) & (room < SHORT)
+            at, i = queue[stopped], nearest[stopped].astype(int)
+            theta[at, i] = np.where(theta[at, i] - lower[i] < upper[i] - theta[at, i], lower[i], upper[i])
+            moving[at, i] = 0.0
+            queue = queue[((state == ACTIVE) | stopped) & (steps[queue] < STEPS)]
+    back, inward = np.argsort(order), np.where(theta == lower, -1, 1) * found[:, size : 2 * size] > 0
+    pinned = moves[order] & (moving == 0)
+    nll, distance, _, state = found[:, 2 * size : -2].T
     return Descent(
-        found[:, back], found[:, size + back], nll + lane_constant(model, counts), distance, steps, state == ARRIVED
+        theta[:, back],
+        found[:, size + back],
+        nll + lane_constant(model, counts),
+        distance,
+        steps,
+        (state == ARRIVED) & ~(pinned & inward).any(axis=1),
+        pinned[:, back],
     )

@@ -75,14 +75,15 @@ def best_fit(
     nominal = np.tile([float({**init, **fixed}.get(p.name, p.init)) for p in model.parameters], (toys, 1))
     observed, asked = measured(model, batch), [name in fixed or name in init for name in names]
     observed[:, asked] = nominal[:, asked]
-    many = toys >= MANY and not init
-    start = estimates(model, batch, observed, fixed, bounds(model) if limits is None else limits) if many else observed
+    many = toys >= MANY
+    guess = many and not init
+    start = estimates(model, batch, observed, fixed, bounds(model) if limits is None else limits) if guess else observed
     lanes = minimise(model, batch, start, free, covariance=covariance, limits=limits)
 
     again = np.flatnonzero(lanes.status != Status.OK)
     hard = np.flatnonzero((lanes.steps > SLOW) | (lanes.status > Status.NOT_POSITIVE_DEFINITE))
     other = [] if np.array_equal(start[again], nominal[again]) else [(again, nominal[again])]
-    if many and hard.size:
+    if guess and hard.size:
         other.append((hard, observed[hard]))
     for i, far in _far_starts(model, fixed, limits) if hard.size else []:
         aside = observed[hard]
@@ -90,7 +91,7 @@ def best_fit(
         other.append((hard, aside))
     if other:
         lane, where = np.concatenate([a for a, _ in other]), np.concatenate([b for _, b in other])
-        second = minimise(model, rows(batch, lane), where, free[lane], covariance=covariance, limits=limits)
+        second = minimise(model, rows(batch, lane), where, free[lane], covariance=covariance, limits=limits, many=many)
         ends = np.cumsum([len(a) for a, _ in other])
         for (a, _), end in zip(other, ends, strict=True):
             replace(lanes, a, better(take(lanes, a), take(second, np.arange(end - len(a), end))))

@@ -95,6 +95,7 @@ def minimise(
     covariance: bool = True,
     limits: tuple[np.ndarray, np.ndarray] | None = None,
     steps: int = 300,
+    many: bool | None = None,
 ) -> Lanes:
     """Minimise −log L in every lane over its free parameters, within the bounds; the others stay where they start.
 
@@ -106,6 +107,7 @@ def minimise(
     covariance : invert the Hessians, and say which are not positive definite; else they are left out (NaN)
     limits : other bounds than the parameters' own, lower and upper [parameter]
     steps : evaluations of the likelihood after which a lane gives up
+    many : go the fast way first, which has to be compiled; by default where there are at least ``MANY`` lanes
     """
     lanes, size = start.shape
     counts = np.broadcast_to(data.counts, (lanes, data.counts.shape[-1]))
@@ -123,16 +125,17 @@ def minimise(
         steps=np.zeros(lanes, int),
     )
     sizes = batch_sizes(size * max(size, counts.shape[1]))
-    ahead = _descend(model, Data(counts, auxiliary), start, free, (lower, upper), sizes) if lanes >= MANY else None
+    many = lanes >= MANY if many is None else many
+    ahead = _descend(model, Data(counts, auxiliary), start, free, (lower, upper), sizes) if many else None
     if ahead is not None:
         found = np.flatnonzero(ahead.arrived)
         start[found] = ahead.theta[found]
         if not covariance:
             for name in ("theta", "slope", "nll", "edm", "steps"):
                 getattr(done, name)[found] = getattr(ahead, name)[found]
-            done.status[found] = int(Status.OK)
+            done.status[found] = np.where(ahead.pinned[found].any(axis=1), Status.AT_BOUND, Status.OK)
     with blas_threads(1):
-        queue = np.flatnonzero(done.status != Status.OK)
+        queue = np.flatnonzero(done.status > Status.AT_BOUND)
         pool, waiting = _enter(start, queue[:0]), 0
         while waiting < queue.size or pool.lane.size:
             fresh = queue[waiting : waiting + sizes[-1] - pool.lane.size]
