@@ -183,8 +183,7 @@ def test_the_minimum_is_minuits_or_lower(case):
         aside = [nominal, np.where(np.array(model.names) == "mu", -8.0, nominal), best.value[i]]
         lowest = referee(Data(drawn.counts[i], drawn.auxiliary[i]), aside)
         if best.status[i] != Status.MAX_STEPS:
-            # A weak signal has minima at both bounds that are lower by less than 0.1 σ; from one start not all are seen.
-            assert best.nll[i] <= lowest + (0.05 if case is weak_signal else 1e-3)
+            assert best.nll[i] <= lowest + 1e-3
 
 
 def test_errors_are_those_of_the_exact_hessian_or_absent():
@@ -215,15 +214,18 @@ def test_minos_where_a_nuisance_meets_its_bound():
             assert 2 * (rest - float(best.nll)) == pytest.approx(1.0, abs=0.01)
 
 
-def test_another_minimum_is_found_when_a_start_is_given():
+def test_a_weak_signal_ends_in_the_lowest_of_its_minima():
+    """One start of six toys missed the lowest by up to 0.6; from several, two in a hundred do (seeds 5 to 8)."""
     model = weak_signal()
-    drawn = toys(jax.random.key(17), model, {"mu": 1.0}, 6)
-    data = Data(drawn.counts[3], drawn.auxiliary[3])
-    here, there = fit(model, data), fit(model, data, init={"mu": -8.0})
-    assert there.nll < here.nll - 0.01
-    scan = profile(model, data, "mu", np.array([there.value[0], 3.0]))
-    assert scan.t.min() >= 0  # a scan that meets the lower one starts again from there
+    drawn = toys(jax.random.key(21), model, {"mu": 1.0}, 70)
+    found = fit(model, drawn)
+    lowest = found.nll
+    for mu in (-40.0, -8.0, -3.0, 3.0, 8.0, 40.0):
+        lowest = np.minimum(lowest, fit(model, drawn, init={"mu": mu}).nll)
+    assert (found.nll > lowest + 1e-3).mean() <= 0.05
+    scan = profile(model, Data(drawn.counts[3], drawn.auxiliary[3]), "mu", np.array([found.value[3, 0], 3.0]))
     assert scan.t[0] < 1e-3
+    assert scan.t.min() >= 0
 
 
 def test_a_limit_on_a_weak_signal_has_an_honest_status():

@@ -180,9 +180,7 @@ def _descend(terms: LaneLikelihood, lower: Array, upper: Array, edm: Array, ente
     """
     _, channels, slots = terms.grid
     lanes, size = len(entering), len(lower)
-    counts, auxiliary, observed, theta, moves = jnp.split(
-        entering.T, np.cumsum([channels * slots] * 2 + [size] * 2)
-    )
+    counts, auxiliary, observed, theta, moves = jnp.split(entering.T, np.cumsum([channels * slots] * 2 + [size] * 2))
     counts, auxiliary = (x.reshape(channels, slots, lanes) for x in (counts, auxiliary))
     moves = moves > 0
     value, slope = terms.value_and_slope(theta, counts, auxiliary, observed)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from verax.infer.minimise import MANY, Lanes, better, bounds, minimise
+from verax.infer.minimise import MANY, Lanes, batch_sizes, better, bounds, evaluate, minimise
 from verax.infer.response import response
 from verax.infer.results import Fit
 from verax.model.likelihood import AbstractLikelihood, Data
@@ -15,7 +15,13 @@ SLOW = 25
 """Evaluations after which a fit is tried from elsewhere too: an ordinary one takes 4 to 15."""
 
 LOOSE = 3
-"""Unconstrained parameters from whose bounds a suspected fit is tried again."""
+"""Unconstrained parameters from which a suspected fit is tried again."""
+
+WIDE = 0.1
+"""An error above this, in units of the range of its parameter, lets other minima hide in the range."""
+
+FAR = (0.05, 0.2, 0.8)
+"""From where a suspected fit is tried again: shares of the way to the bounds of an unconstrained parameter."""
 
 
 def fit(
@@ -29,9 +35,9 @@ def fit(
     """Maximise the likelihood of each data set; float64 whatever the caller's JAX flags.
 
     Starts from the global observables, many data sets from linear estimates around the expected one; a fit that
-    fails, or ends at a bound, is tried again from the parameters' initial values; one that fails or takes long also from
-    the global observables and near the bounds of the unconstrained parameters, where other minima hide. The lowest is
-    kept.
+    fails, or ends at a bound, is tried again from the parameters' initial values; one that fails or takes long, or that the
+    data hardly constrain between the bounds of an unconstrained parameter, also from the global observables and towards
+    those bounds, where other minima hide. The lowest is kept.
 
     Parameters
     ----------
@@ -77,18 +83,23 @@ def best_fit(
     observed[:, asked] = nominal[:, asked]
     many = toys >= MANY
     guess = many and not init
-    start = estimates(model, batch, observed, fixed, bounds(model) if limits is None else limits) if guess else observed
+    lower, upper = bounds(model) if limits is None else limits
+    start = estimates(model, batch, observed, fixed, (lower, upper)) if guess else observed
     lanes = minimise(model, batch, start, free, covariance=covariance, limits=limits)
 
     again = np.flatnonzero(lanes.status != Status.OK)
-    hard = np.flatnonzero((lanes.steps > SLOW) | (lanes.status > Status.NOT_POSITIVE_DEFINITE))
+    loose = _loose(model, fixed)
+    suspect = (lanes.steps > SLOW) | (lanes.status > Status.NOT_POSITIVE_DEFINITE)
+    hard = np.flatnonzero(suspect | _wide(model, batch, nominal[0], loose, (lower, upper)))
     other = [] if np.array_equal(start[again], nominal[again]) else [(again, nominal[again])]
     if guess and hard.size:
         other.append((hard, observed[hard]))
-    for i, far in _far_starts(model, fixed, limits) if hard.size else []:
-        aside = observed[hard]
-        aside[:, i] = far
-        other.append((hard, aside))
+    for i in loose if hard.size else []:
+        for edge in (lower[i], upper[i]):
+            for share in FAR if np.isfinite(edge) else ():
+                aside = observed[hard]
+                aside[:, i] = share * edge + (1 - share) * model.parameters[i].init
+                other.append((hard, aside))
     if other:
         lane, where = np.concatenate([a for a, _ in other]), np.concatenate([b for _, b in other])
         second = minimise(model, rows(batch, lane), where, free[lane], covariance=covariance, limits=limits, many=many)
@@ -98,14 +109,20 @@ def best_fit(
     return lanes
 
 
-def _far_starts(
-    model: AbstractLikelihood, fixed: Mapping[str, float], limits: tuple[np.ndarray, np.ndarray] | None
-) -> list[tuple[int, float]]:
-    """Positions of the first few unconstrained parameters, with values near either bound: where other minima hide."""
-    lower, upper = bounds(model) if limits is None else limits
-    loose = [i for i, p in enumerate(model.parameters) if p.constraint is None and p.name not in fixed][:LOOSE]
-    ends = [(i, 0.8 * edge[i] + 0.2 * model.parameters[i].init) for i in loose for edge in (lower, upper)]
-    return [(i, float(value)) for i, value in ends if np.isfinite(value)]
+def _loose(model: AbstractLikelihood, fixed: Mapping[str, float]) -> list[int]:
+    """Positions of the first few unconstrained parameters: those between whose bounds other minima hide."""
+    return [i for i, p in enumerate(model.parameters) if p.constraint is None and p.name not in fixed][:LOOSE]
+
+
+def _wide(
+    model: AbstractLikelihood, batch: Data, nominal: np.ndarray, loose: list[int], limits: tuple[np.ndarray, np.ndarray]
+) -> bool:
+    """Whether one of the parameters is hardly constrained between its bounds, even if all the others were known."""
+    free = np.isin(np.arange(len(nominal)), loose)[None]
+    sizes = batch_sizes(len(nominal) * max(len(nominal), batch.counts.shape[1]))
+    here = [s for s in sizes if s >= min(len(batch.counts), sizes[-1])]  # no other shape is compiled for this
+    error = evaluate(model, rows(batch, np.zeros(1, int)), nominal[None], free, limits, tuple(here)).unit[0]
+    return bool((error > WIDE * (limits[1] - limits[0])).any())
 
 
 def measured(model: AbstractLikelihood, batch: Data) -> np.ndarray:
