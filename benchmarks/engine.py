@@ -30,6 +30,10 @@ from verax.model import BinnedLikelihood, Data, from_pyhf
 from verax.model.schema import read_json
 
 
+PASSES = 5
+"""Times that warm toys are fitted."""
+
+
 def clock(action: Callable[[], Any]) -> tuple[Any, float, float]:
     """Result, wall and CPU seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -53,14 +57,15 @@ def ours(path: Path, n: int) -> tuple[BinnedLikelihood, Data, float]:
     say("next fit", wall, cpu)
     drawn, wall, cpu = clock(lambda: toys(jax.random.key(1), model, best.params, n))
     say(f"draw {n} toys", wall, cpu)
-    few = Data(drawn.counts[:300], drawn.auxiliary[:300])
     for covariance in (True, False):
-        _, wall, cpu = clock(partial(fit, model, few, covariance=covariance))
-        say("first 300 toys" + " with covariances" * covariance, wall, cpu, "compiles")
-        results, wall, cpu = clock(partial(fit, model, drawn, covariance=covariance))
+        what = f"fit {n} toys" + " with covariances" * covariance
+        _, wall, cpu = clock(partial(fit, model, drawn, covariance=covariance))
+        say(f"first: {what}", wall, cpu, "compiles")
+        passes = [clock(partial(fit, model, drawn, covariance=covariance)) for _ in range(PASSES)]
+        results, wall, cpu = sorted(passes, key=lambda p: p[2])[PASSES // 2]
         good = np.mean(np.asarray(results.status) <= 1)
-        more = f"{1e3 * cpu / n:.3f} ms each, {100 * good:.2f} % converged"
-        say(f"fit {n} toys" + " with covariances" * covariance, wall, cpu, more)
+        more = f"{1e3 * cpu / n:.3f} ms each (median of {PASSES} passes), {100 * good:.2f} % converged"
+        say(what, wall, cpu, more)
     return model, Data(drawn.counts, drawn.auxiliary), cpu / n
 
 
