@@ -18,7 +18,7 @@ from verax.arrays import Array
 from verax.events import Events
 from verax.simulate.collider_detector import Activity, measured
 from verax.simulate.collider_processes import Hard, Resonance, WPair, accepted, made
-from verax.simulate.collider_random import words_of
+from verax.simulate.collider_random import staged, words_of
 from verax.simulate.problem import AbstractProblem
 from verax.systematics.effect import Systematic
 from verax.systematics.fair_universe import PROCESSES, systematics
@@ -110,7 +110,7 @@ def _nominal(key: PRNGKeyArray, numbers: tuple[int, ...]) -> Events:
 def _table(words: UInt32[Array, "2"], block: tuple[jax.Array, Hard, Activity]) -> Float[Array, "event column"]:
     """All columns of one block of events: so many that they stay in the cache."""
     index, hard, activity = block
-    values = measured(words, index, hard, activity, LAYOUT)
+    values = staged(lambda index, hard: measured(words, index, hard, activity, LAYOUT), index, hard)
     zero = jnp.zeros(index.shape, jnp.float32)
     x = jnp.stack([values.get(name, zero) for name in FEATURES], axis=1)
     return derive(Events(x, zero, zero.astype(jnp.int32), index, FEATURES, PROCESSES), LAYOUT).x

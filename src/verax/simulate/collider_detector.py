@@ -10,9 +10,10 @@ from jaxtyping import Int, UInt32
 
 from verax.arrays import Array, Scalar
 from verax.simulate.collider_decays import EventArray
-from verax.simulate.collider_processes import JET, Hard, falling
+from verax.simulate.collider_processes import JET, Hard, falling, to_power
 from verax.simulate.collider_random import normal, uniform
 from verax.systematics.kinematics import Layout
+from verax.systematics.trigonometry import arctan2, cos, sin
 
 JET_ETA = 4.7
 
@@ -56,11 +57,11 @@ def measured(
     numbers = 11 + 4 * len(activity.extra)
     u = iter(uniform(words, index, numbers))
     turn = 2 * np.pi * next(u)
-    noise = activity.noise * (-2 * jnp.log(next(u))) ** activity.tail
+    noise = activity.noise * to_power(-2 * jnp.log(next(u)), activity.tail)
     angle = 2 * np.pi * next(u)
     jets, (unseen_x, unseen_y) = _jets(u, hard, activity)
-    met_x = hard.met_x - unseen_x + noise * jnp.cos(angle)
-    met_y = hard.met_y - unseen_y + noise * jnp.sin(angle)
+    met_x = hard.met_x - unseen_x + noise * cos(angle)
+    met_y = hard.met_y - unseen_y + noise * sin(angle)
 
     pt = jnp.stack([jet[0] for jet in jets])
     count = (pt > 0).sum(0)
@@ -80,7 +81,7 @@ def measured(
         *listed(lead, 0),
         *listed(second, 1),
         jnp.sqrt(met_x**2 + met_y**2),
-        wrapped(jnp.arctan2(met_y, met_x) + turn),
+        wrapped(arctan2(met_y, met_x) + turn),
         count.astype(jnp.float32),
         pt.sum(0),
     )
@@ -127,11 +128,11 @@ def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list
         if slot == 0:
             eta = jnp.where(tag, side * (TAGGING[0] + TAGGING[1] * z), eta)
         phi = 2 * np.pi * next(u)
-        x, y = x + pt * jnp.cos(phi), y + pt * jnp.sin(phi)
+        x, y = x + pt * cos(phi), y + pt * sin(phi)
         jets.append((pt, eta, phi))
     z = normal(next(u))
     eta = jnp.where(tag, -side * (TAGGING[0] + TAGGING[1] * z), centre + activity.spread * z)
-    jets.append((activity.share * jnp.sqrt(x**2 + y**2), eta, jnp.arctan2(-y, -x)))
+    jets.append((activity.share * jnp.sqrt(x**2 + y**2), eta, arctan2(-y, -x)))
 
     seen: list[Jet] = []
     dx: EventArray = 0 * x
@@ -141,6 +142,6 @@ def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list
         smeared = true * jnp.maximum(1 + resolution * normal(next(u)), 0.2)
         visible = (smeared > JET) & (jnp.abs(eta_jet) < JET_ETA)
         change = jnp.where(visible, smeared - true, 0)
-        dx, dy = dx + change * jnp.cos(phi_jet), dy + change * jnp.sin(phi_jet)
+        dx, dy = dx + change * cos(phi_jet), dy + change * sin(phi_jet)
         seen.append((jnp.where(visible, smeared, 0), eta_jet, phi_jet))
     return seen, (dx, dy)
