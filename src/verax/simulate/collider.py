@@ -33,16 +33,16 @@ YIELDS = (1_038.6, 1_003_219.0, 40_906.0, 6_269.0)
 """Expected events at 10 fb⁻¹ of H→ττ, Z→ττ, top pairs and dibosons (arXiv:2410.02867), thresholds as published."""
 
 HARD: dict[str, Resonance | WPair] = {
-    "htautau": Resonance(125.1, 0.004, 125.0, 125.2, 36.0, 1.95, 1.2),
-    "ztautau": Resonance(91.19, 2.495, 60.0, 120.0, 10.0, 1.8, 1.9),
+    "htautau": Resonance(125.1, 0.004, 125.0, 125.2, ((1.0, 36.0, 1.95),), 1.2),
+    "ztautau": Resonance(91.19, 2.495, 60.0, 120.0, ((0.72, 10.0, 2.3), (0.28, 60.0, 2.8)), 1.9),
     "ttbar": WPair(True, 150.0, 3.0, 30.0, 0.9, 0.8),
     "diboson": WPair(False, 50.0, 2.0, 20.0, 1.3, 0.8),
 }
 """How each process starts: masses and widths from the Particle Data Group, spectra in GeV."""
 
 SOFT = {
-    "htautau": Activity((0.25, 0.5, 0.35), forward=0.15, share=0.9, unclustered=5.0, noise=7.0),
-    "ztautau": Activity((0.13, 0.4, 0.3), noise=7.0),
+    "htautau": Activity((0.9, 0.5, 0.35), forward=0.3, share=0.9, unclustered=5.0, noise=7.0, onset=90.0),
+    "ztautau": Activity((0.8, 0.4, 0.3), share=0.9, unclustered=5.0, noise=6.0, onset=90.0),
     "ttbar": Activity((0.35, 0.5, 0.4), unclustered=8.0, noise=8.0),
     "diboson": Activity((0.2, 0.4, 0.3)),
 }

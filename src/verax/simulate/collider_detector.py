@@ -16,6 +16,8 @@ from verax.systematics.kinematics import Layout
 from verax.systematics.trigonometry import arctan2, cos, sin
 
 JET_ETA = 4.7
+HARDEST = 2000.0  # GeV; the recoil beside a jet at the kinematic limit is no event that anyone looks at
+SOFTEST = 18.0  # GeV, of the radiated jets: below the threshold by more than the resolution
 
 
 class Activity(NamedTuple):
@@ -24,7 +26,9 @@ class Activity(NamedTuple):
     Parameters
     ----------
     extra : probability of a jet of initial-state radiation beside the one that balances all, and of each further one
-        if there is the one before
+        if there is the one before; the first is for a recoil much harder than ``onset``
+    onset : recoil p_T (GeV) at which half of the first radiated jets and of the tagging jets are there: what is soft
+        does not split; a recoil of no more than ``SOFTEST`` counts as that
     hardness, power : their p_T beyond ``SOFTEST`` falls as ``falling`` (GeV)
     forward : probability that the first one and the balancing one are the tagging jets of vector-boson fusion
     spread : standard deviation of the jets' η around half the system's rapidity
@@ -42,11 +46,10 @@ class Activity(NamedTuple):
     share: Scalar = 0.8
     unclustered: Scalar = 6.0
     noise: Scalar = 7.0
+    onset: Scalar = SOFTEST
     tail: Scalar = 0.6
 
 
-HARDEST = 2000.0  # GeV; the recoil beside a jet at the kinematic limit is no event that anyone looks at
-SOFTEST = 18.0  # GeV, of the radiated jets: below the threshold by more than the resolution
 TAGGING = (2.3, 0.9)  # mean and spread of |η| of tagging jets
 
 
@@ -102,8 +105,11 @@ def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list
     The radiated jets and the one that balances them and the hard process add up to nothing but what is unclustered.
     """
     kind = next(u)
-    tag = kind < activity.forward
-    side = jnp.where(kind < activity.forward / 2, 1.0, -1.0)
+    hardness = hard.recoil_x**2 + hard.recoil_y**2
+    growth = (SOFTEST**2 + hardness) / (activity.onset**2 + hardness)
+    forward = activity.forward * growth
+    tag = kind < forward
+    side = jnp.where(kind < forward / 2, 1.0, -1.0)
     centre = hard.rapidity / 2
     x, y = (
         hard.recoil_x + activity.unclustered * normal(next(u)),
@@ -116,10 +122,12 @@ def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list
     before = jnp.ones_like(tag)
     for slot, probability in enumerate(activity.extra):
         v = next(u)
+        if slot == 0:
+            probability = probability * growth
         exists = before & (v < probability)
         v = v / probability
         if slot == 0:
-            exists, v = exists | tag, jnp.where(tag, kind / jnp.maximum(activity.forward, 1e-6), v)
+            exists, v = exists | tag, jnp.where(tag, kind / jnp.maximum(forward, 1e-6), v)
         pt = SOFTEST + jnp.minimum(falling(1 - v, activity.hardness, activity.power), HARDEST)
         before = exists
         pt = jnp.where(exists, pt, 0)

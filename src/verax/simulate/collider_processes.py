@@ -90,7 +90,8 @@ class Resonance:
     Parameters
     ----------
     mass, width, lowest, highest : of the boson, and the limits of its mass (GeV)
-    hardness, power : dN/dp_T ∝ p_T / (1 + (p_T/hardness)²)^power
+    spectrum : share, hardness and power of each part of dN/dp_T, ∝ p_T / (1 + (p_T/hardness)²)^power; two parts are
+        soft radiation and a hard jet
     spread : standard deviation of the rapidity
     """
 
@@ -98,8 +99,7 @@ class Resonance:
     width: float
     lowest: float
     highest: float
-    hardness: float
-    power: float
+    spectrum: tuple[tuple[float, float, float], ...]
     spread: float
 
     numbers = 10
@@ -254,9 +254,10 @@ def chance(most: EventArray) -> EventArray:
 @cache
 def reachable_pt(resonance: Resonance, points: int = 2049) -> np.ndarray:
     """The boson's p_T spectrum times :func:`chance` at its highest mass, as a table of quantiles."""
+    pt = np.concatenate([np.linspace(0, 100, 4000, endpoint=False), np.geomspace(100, 1e5, 4000)])
+    above = sum(share * (1 + (pt / hardness) ** 2) ** (1 - power) for share, hardness, power in resonance.spectrum)
+    probability = 1 - np.asarray(above)
     with jax.ensure_compile_time_eval():
-        probability = 1 - np.concatenate([np.linspace(1, 1e-2, 4000), np.geomspace(1e-2, 1e-6, 4000)[1:]])
-        pt = np.asarray(falling(probability, resonance.hardness, resonance.power), np.float64)
         weight = np.asarray(chance(largest_pt(pt, resonance.highest)), np.float64)
     cdf = np.concatenate([[0], np.cumsum(np.diff(probability) * (weight[1:] + weight[:-1]) / 2)])
     return np.interp(np.linspace(0, cdf[-1], points), cdf, pt).astype(np.float32)
