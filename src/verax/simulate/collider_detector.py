@@ -34,7 +34,8 @@ class Activity(NamedTuple):
     spread : standard deviation of the jets' η around half the system's rapidity
     share : part of what is left to balance that the balancing jet has
     unclustered : transverse momentum of what is in no jet, per component (GeV)
-    noise : resolution of the missing transverse momentum's soft term, per component (GeV)
+    response : measured over true momentum of what is in no jet
+    noise : resolution of the missing transverse momentum, per component (GeV), in an event without jets
     tail : its length goes as (−2 ln u)^tail; 0.5 is a Gaussian, more has longer tails
     """
 
@@ -45,10 +46,14 @@ class Activity(NamedTuple):
     spread: Scalar = 1.9
     share: Scalar = 0.8
     unclustered: Scalar = 6.0
+    response: Scalar = 0.7
     noise: Scalar = 7.0
     onset: Scalar = SOFTEST
     tail: Scalar = 0.6
 
+
+STOCHASTIC = 0.8
+"""Growth of that resolution: its square gains the square of this times the scalar sum of the jets (√GeV)."""
 
 TAGGING = (2.3, 0.9)  # mean and spread of |η| of tagging jets
 
@@ -60,9 +65,9 @@ def measured(
     numbers = 11 + 4 * len(activity.extra)
     u = iter(uniform(words, index, numbers))
     turn = 2 * np.pi * next(u)
-    noise = activity.noise * to_power(-2 * jnp.log(next(u)), activity.tail)
-    angle = 2 * np.pi * next(u)
+    length, angle = to_power(-2 * jnp.log(next(u)), activity.tail), 2 * np.pi * next(u)
     jets, (unseen_x, unseen_y) = _jets(u, hard, activity)
+    noise = length * jnp.sqrt(activity.noise**2 + STOCHASTIC**2 * sum(jet[0] for jet in jets))
     met_x = hard.met_x - unseen_x + noise * cos(angle)
     met_y = hard.met_y - unseen_y + noise * sin(angle)
 
@@ -143,13 +148,20 @@ def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list
     jets.append((activity.share * jnp.sqrt(x**2 + y**2), eta, arctan2(-y, -x)))
 
     seen: list[Jet] = []
+    # What is in no jet: all that balances the hard process and its b quarks, less the jets; it is seen in part.
+    soft_x, soft_y = -hard.recoil_x, -hard.recoil_y
+    for true, _, phi_jet in jets[:2]:
+        soft_x, soft_y = soft_x + true * cos(phi_jet), soft_y + true * sin(phi_jet)
     dx: EventArray = 0 * x
     dy: EventArray = 0 * x
     for true, eta_jet, phi_jet in jets:
         resolution = jnp.sqrt(0.6 / jnp.maximum(true, 1.0) + 0.05**2)  # 0.8/√p_T and 5 %, of a typical calorimeter
         smeared = true * jnp.maximum(1 + resolution * normal(next(u)), 0.2)
         visible = (smeared > JET) & (jnp.abs(eta_jet) < JET_ETA)
-        change = jnp.where(visible, smeared - true, 0)
-        dx, dy = dx + change * cos(phi_jet), dy + change * sin(phi_jet)
+        change, counted = jnp.where(visible, smeared - true, 0), jnp.where(visible, true, 0)
+        cosine, sine = cos(phi_jet), sin(phi_jet)
+        dx, dy = dx + change * cosine, dy + change * sine
+        soft_x, soft_y = soft_x - counted * cosine, soft_y - counted * sine
         seen.append((jnp.where(visible, smeared, 0), eta_jet, phi_jet))
-    return seen, (dx, dy)
+    lost = 1 - activity.response
+    return seen, (dx - lost * soft_x, dy - lost * soft_y)

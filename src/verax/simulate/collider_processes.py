@@ -204,7 +204,7 @@ def identified(pt: EventArray) -> EventArray:
 
 def accepted(words: UInt32[Array, "2"], process: Resonance | WPair, n: int) -> UInt32[Array, " event"]:
     """Indices of the first ``n`` accepted proposals; works under ``jit`` for a static ``n``."""
-    block = min(BLOCK, max(1024, n))
+    block = min(BLOCK, max(1024, n + n % 2))
 
     def step(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
         turn, count, found = state

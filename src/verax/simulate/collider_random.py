@@ -38,7 +38,7 @@ def staged(function: Callable[..., Any], *events: Any) -> Any:
     """``function`` of arrays of events, computed once, in two halves.
 
     A compiler for CPUs merges what is computed from momenta into whatever uses them, and so computes them over and
-    over; it does not look into a loop.
+    over; it does not look into a loop. The number of events must be even.
     """
     halves = jax.tree.map(lambda leaf: leaf.reshape(2, -1), events)
     return jax.tree.map(lambda leaf: leaf.reshape(-1), lax.map(lambda half: function(*half), halves))
