@@ -132,7 +132,8 @@ def test_likeness_to_the_published_sample(shared, events):
     """Each column of each process with enough rows, and of all by weight, differs by no more than ``TOLERANCE``.
 
     To that comes what samples of this size differ by, if equal: 1.63 resolutions hold 99 % (0.13 for the 168 Higgs rows,
-    0.09 for the 319 Z rows). Only odd rows: some of the simulation's numbers were chosen on the even ones.
+    0.09 for the 319 Z rows). Only odd rows: some of the simulation's numbers were chosen on the even ones,
+    though its oldest (thresholds, tau scale and turn-on) were set on all.
     """
     real = fair_universe.load(shared / "fair_universe" / "FAIR_Universe_HiggsML_data.parquet")
     real = real.take(np.arange(len(real)) % 2 == 1)

