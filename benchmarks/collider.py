@@ -64,4 +64,6 @@ if __name__ == "__main__":
     speed(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
     if len(sys.argv) > 3:
         sample = jax.tree.map(np.asarray, Collider().nominal(jax.random.key(11), 8192))
-        save(distances(fair_universe.load(Path(sys.argv[2])), sample), Path(sys.argv[3]), "collider_distances")
+        folder = Path(sys.argv[3])
+        folder.mkdir(parents=True, exist_ok=True)
+        save(distances(fair_universe.load(Path(sys.argv[2])), sample), folder, "collider_distances")

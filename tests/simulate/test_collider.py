@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.extend.random import threefry_2x32
+from scipy.stats import mannwhitneyu
 
 from verax.check.distance import kolmogorov_smirnov
 from verax.data import fair_universe
@@ -14,7 +15,7 @@ from verax.simulate.collider_decays import W_MASS, Momentum, fractions, two_body
 from verax.simulate.collider_random import threefry
 from verax.systematics import derive, shift
 
-N = 8192
+N = 8191  # odd: blocks of events are not
 
 
 @pytest.fixture(scope="module")
@@ -123,19 +124,43 @@ def test_nuisances_as_in_the_challenge(collider):
     assert mu.max() <= 3
 
 
-def test_likeness_to_the_published_sample(shared, events):
-    """Each column of each process with enough rows lies within 0.15, beyond the sample's own resolution.
+TOLERANCE = 0.05
+"""What the modelling may err by: five events in a hundred on the wrong side of any cut."""
 
-    1.63 resolutions hold 99 % of pairs of equal samples: 0.09 for the 336 Higgs rows, 0.07 for the 634 Z rows.
+
+def test_likeness_to_the_published_sample(shared, events):
+    """Each column of each process with enough rows, and of all by weight, differs by no more than ``TOLERANCE``.
+
+    To that comes what samples of this size differ by, if equal: 1.63 resolutions hold 99 % (0.13 for the 168 Higgs rows,
+    0.09 for the 319 Z rows). Only odd rows: some of the simulation's numbers were chosen on the even ones,
+    though its oldest (thresholds, tau scale and turn-on) were set on all.
     """
     real = fair_universe.load(shared / "fair_universe" / "FAIR_Universe_HiggsML_data.parquet")
+    real = real.take(np.arange(len(real)) % 2 == 1)
     for i in (0, 1):
         ours, theirs = events.process == i, real.process == i
         for name in events.columns:
             distance, resolution = kolmogorov_smirnov(events.column(name)[ours], real.column(name)[theirs])
-            assert distance < 0.15 + 1.63 * resolution, (i, name)
+            assert distance < TOLERANCE + 1.63 * resolution, (i, name)
     for name in events.columns:
         distance, resolution = kolmogorov_smirnov(
             events.column(name), real.column(name), events.weight, np.asarray(real.weight)
         )
-        assert distance < 0.15 + 1.63 * resolution, name
+        assert distance < TOLERANCE + 1.63 * resolution, name
+
+
+def test_higgs_and_z_are_as_alike_as_in_the_published_sample(shared, events):
+    """One column at a time tells them apart as well as there, within its error and what ``TOLERANCE`` can move."""
+    real = fair_universe.load(shared / "fair_universe" / "FAIR_Universe_HiggsML_data.parquet")
+    real = real.take(np.arange(len(real)) % 2 == 1)
+    higgs, z = ((real.process == i).sum() for i in (0, 1))
+    error = np.sqrt((higgs + z + 1) / (12 * higgs * z))  # of the area, where the two are alike (Mann and Whitney, 1947)
+
+    def area(sample, name):
+        column, process = np.asarray(sample.column(name)), np.asarray(sample.process)
+        return mannwhitneyu(column[process == 0], column[process == 1]).statistic / (
+            (process == 0).sum() * (process == 1).sum()
+        )
+
+    for name in ("DER_mass_vis", "DER_pt_h", "DER_sum_pt", "DER_pt_tot", "PRI_met", "PRI_n_jets", "PRI_jet_leading_pt"):
+        assert abs(area(events, name) - area(real, name)) < TOLERANCE + 2.58 * error, name

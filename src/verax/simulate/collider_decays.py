@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.arrays import Array
+from verax.systematics.trigonometry import cos, sin
 
 EventArray = Float[Array, " event"]
 
@@ -46,9 +47,9 @@ def two_body(
     """An isotropic decay into bodies of masses ``first`` and ``second`` (GeV), from two uniform numbers."""
     e = (mass**2 + first**2 - second**2) / (2 * mass)
     p = float(np.sqrt(e**2 - first**2))
-    cos, phi = 2 * u - 1, 2 * np.pi * v
-    sin = jnp.sqrt(1 - cos**2)
-    x, y, z = p * sin * jnp.cos(phi), p * sin * jnp.sin(phi), p * cos
+    cosine, phi = 2 * u - 1, 2 * np.pi * v
+    sine = jnp.sqrt(1 - cosine**2)
+    x, y, z = p * sine * cos(phi), p * sine * sin(phi), p * cosine
     return (
         boost(Momentum(jnp.full_like(x, e), x, y, z), parent, mass),
         boost(Momentum(jnp.full_like(x, mass - e), -x, -y, -z), parent, mass),

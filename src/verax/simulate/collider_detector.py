@@ -10,11 +10,14 @@ from jaxtyping import Int, UInt32
 
 from verax.arrays import Array, Scalar
 from verax.simulate.collider_decays import EventArray
-from verax.simulate.collider_processes import JET, Hard, falling
+from verax.simulate.collider_processes import JET, Hard, falling, to_power
 from verax.simulate.collider_random import normal, uniform
 from verax.systematics.kinematics import Layout
+from verax.systematics.trigonometry import arctan2, cos, sin
 
 JET_ETA = 4.7
+HARDEST = 2000.0  # GeV; the recoil beside a jet at the kinematic limit is no event that anyone looks at
+SOFTEST = 18.0  # GeV, of the radiated jets: below the threshold by more than the resolution
 
 
 class Activity(NamedTuple):
@@ -23,13 +26,16 @@ class Activity(NamedTuple):
     Parameters
     ----------
     extra : probability of a jet of initial-state radiation beside the one that balances all, and of each further one
-        if there is the one before
+        if there is the one before; the first is for a recoil much harder than ``onset``
+    onset : recoil p_T (GeV) at which half of the first radiated jets and of the tagging jets are there: what is soft
+        does not split; a recoil of no more than ``SOFTEST`` counts as that
     hardness, power : their p_T beyond ``SOFTEST`` falls as ``falling`` (GeV)
     forward : probability that the first one and the balancing one are the tagging jets of vector-boson fusion
     spread : standard deviation of the jets' η around half the system's rapidity
     share : part of what is left to balance that the balancing jet has
     unclustered : transverse momentum of what is in no jet, per component (GeV)
-    noise : resolution of the missing transverse momentum's soft term, per component (GeV)
+    response : measured over true momentum of what is in no jet
+    noise : resolution of the missing transverse momentum, per component (GeV), in an event without jets
     tail : its length goes as (−2 ln u)^tail; 0.5 is a Gaussian, more has longer tails
     """
 
@@ -40,12 +46,15 @@ class Activity(NamedTuple):
     spread: Scalar = 1.9
     share: Scalar = 0.8
     unclustered: Scalar = 6.0
+    response: Scalar = 0.7
     noise: Scalar = 7.0
+    onset: Scalar = SOFTEST
     tail: Scalar = 0.6
 
 
-HARDEST = 2000.0  # GeV; the recoil beside a jet at the kinematic limit is no event that anyone looks at
-SOFTEST = 18.0  # GeV, of the radiated jets: below the threshold by more than the resolution
+STOCHASTIC = 0.8
+"""Growth of that resolution: its square gains the square of this times the scalar sum of the jets (√GeV)."""
+
 TAGGING = (2.3, 0.9)  # mean and spread of |η| of tagging jets
 
 
@@ -56,11 +65,11 @@ def measured(
     numbers = 11 + 4 * len(activity.extra)
     u = iter(uniform(words, index, numbers))
     turn = 2 * np.pi * next(u)
-    noise = activity.noise * (-2 * jnp.log(next(u))) ** activity.tail
-    angle = 2 * np.pi * next(u)
+    length, angle = to_power(-2 * jnp.log(next(u)), activity.tail), 2 * np.pi * next(u)
     jets, (unseen_x, unseen_y) = _jets(u, hard, activity)
-    met_x = hard.met_x - unseen_x + noise * jnp.cos(angle)
-    met_y = hard.met_y - unseen_y + noise * jnp.sin(angle)
+    noise = length * jnp.sqrt(activity.noise**2 + STOCHASTIC**2 * sum(jet[0] for jet in jets))
+    met_x = hard.met_x - unseen_x + noise * cos(angle)
+    met_y = hard.met_y - unseen_y + noise * sin(angle)
 
     pt = jnp.stack([jet[0] for jet in jets])
     count = (pt > 0).sum(0)
@@ -80,7 +89,7 @@ def measured(
         *listed(lead, 0),
         *listed(second, 1),
         jnp.sqrt(met_x**2 + met_y**2),
-        wrapped(jnp.arctan2(met_y, met_x) + turn),
+        wrapped(arctan2(met_y, met_x) + turn),
         count.astype(jnp.float32),
         pt.sum(0),
     )
@@ -101,8 +110,11 @@ def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list
     The radiated jets and the one that balances them and the hard process add up to nothing but what is unclustered.
     """
     kind = next(u)
-    tag = kind < activity.forward
-    side = jnp.where(kind < activity.forward / 2, 1.0, -1.0)
+    hardness = hard.recoil_x**2 + hard.recoil_y**2
+    growth = (SOFTEST**2 + hardness) / (activity.onset**2 + hardness)
+    forward = activity.forward * growth
+    tag = kind < forward
+    side = jnp.where(kind < forward / 2, 1.0, -1.0)
     centre = hard.rapidity / 2
     x, y = (
         hard.recoil_x + activity.unclustered * normal(next(u)),
@@ -115,10 +127,12 @@ def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list
     before = jnp.ones_like(tag)
     for slot, probability in enumerate(activity.extra):
         v = next(u)
+        if slot == 0:
+            probability = probability * growth
         exists = before & (v < probability)
         v = v / probability
         if slot == 0:
-            exists, v = exists | tag, jnp.where(tag, kind / jnp.maximum(activity.forward, 1e-6), v)
+            exists, v = exists | tag, jnp.where(tag, kind / jnp.maximum(forward, 1e-6), v)
         pt = SOFTEST + jnp.minimum(falling(1 - v, activity.hardness, activity.power), HARDEST)
         before = exists
         pt = jnp.where(exists, pt, 0)
@@ -127,20 +141,27 @@ def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list
         if slot == 0:
             eta = jnp.where(tag, side * (TAGGING[0] + TAGGING[1] * z), eta)
         phi = 2 * np.pi * next(u)
-        x, y = x + pt * jnp.cos(phi), y + pt * jnp.sin(phi)
+        x, y = x + pt * cos(phi), y + pt * sin(phi)
         jets.append((pt, eta, phi))
     z = normal(next(u))
     eta = jnp.where(tag, -side * (TAGGING[0] + TAGGING[1] * z), centre + activity.spread * z)
-    jets.append((activity.share * jnp.sqrt(x**2 + y**2), eta, jnp.arctan2(-y, -x)))
+    jets.append((activity.share * jnp.sqrt(x**2 + y**2), eta, arctan2(-y, -x)))
 
     seen: list[Jet] = []
+    # What is in no jet: all that balances the hard process and its b quarks, less the jets; it is seen in part.
+    soft_x, soft_y = -hard.recoil_x, -hard.recoil_y
+    for true, _, phi_jet in jets[:2]:
+        soft_x, soft_y = soft_x + true * cos(phi_jet), soft_y + true * sin(phi_jet)
     dx: EventArray = 0 * x
     dy: EventArray = 0 * x
     for true, eta_jet, phi_jet in jets:
         resolution = jnp.sqrt(0.6 / jnp.maximum(true, 1.0) + 0.05**2)  # 0.8/√p_T and 5 %, of a typical calorimeter
         smeared = true * jnp.maximum(1 + resolution * normal(next(u)), 0.2)
         visible = (smeared > JET) & (jnp.abs(eta_jet) < JET_ETA)
-        change = jnp.where(visible, smeared - true, 0)
-        dx, dy = dx + change * jnp.cos(phi_jet), dy + change * jnp.sin(phi_jet)
+        change, counted = jnp.where(visible, smeared - true, 0), jnp.where(visible, true, 0)
+        cosine, sine = cos(phi_jet), sin(phi_jet)
+        dx, dy = dx + change * cosine, dy + change * sine
+        soft_x, soft_y = soft_x - counted * cosine, soft_y - counted * sine
         seen.append((jnp.where(visible, smeared, 0), eta_jet, phi_jet))
-    return seen, (dx, dy)
+    lost = 1 - activity.response
+    return seen, (dx - lost * soft_x, dy - lost * soft_y)

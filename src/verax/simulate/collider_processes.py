@@ -6,14 +6,14 @@ that all events of a process have one weight. Proposals come in blocks of a fixe
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Bool, Float, UInt32
+from jaxtyping import Bool, UInt32
 
 from verax.arrays import Array, Scalar
 from verax.simulate.collider_decays import (
@@ -27,7 +27,8 @@ from verax.simulate.collider_decays import (
     lookup,
     two_body,
 )
-from verax.simulate.collider_random import normal, uniform
+from verax.simulate.collider_random import normal, staged, uniform
+from verax.systematics.trigonometry import arctan2, cos, sin
 
 LEPTON, TAU, JET = 20.0, 23.0, 22.5
 """Thresholds in p_T (GeV) of the published sample: looser than the selection's, so that scales move events over those."""
@@ -82,9 +83,6 @@ class Hard(NamedTuple):
     second_phi: EventArray
 
 
-Proposal = Callable[[Float[Array, "number event"]], tuple[Hard, Bool[Array, " event"]]]
-
-
 @dataclass(frozen=True)
 class Resonance:
     """A boson X → ττ → lepton + hadrons + neutrinos, with a Breit–Wigner mass and a falling p_T spectrum.
@@ -92,7 +90,8 @@ class Resonance:
     Parameters
     ----------
     mass, width, lowest, highest : of the boson, and the limits of its mass (GeV)
-    hardness, power : dN/dp_T ∝ p_T / (1 + (p_T/hardness)²)^power
+    spectrum : share, hardness and power of each part of dN/dp_T, ∝ p_T / (1 + (p_T/hardness)²)^power; two parts are
+        soft radiation and a hard jet
     spread : standard deviation of the rapidity
     """
 
@@ -100,16 +99,16 @@ class Resonance:
     width: float
     lowest: float
     highest: float
-    hardness: float
-    power: float
+    spectrum: tuple[tuple[float, float, float], ...]
     spread: float
 
     numbers = 10
 
-    def __call__(self, u: Float[Array, "number event"]) -> tuple[Hard, Bool[Array, " event"]]:
+    def __call__(self, u: tuple[EventArray, ...]) -> tuple[Hard, Bool[Array, " event"]]:
         """Proposals from uniform numbers, and which of them to accept."""
         low, high = (float(np.arctan((m - self.mass) / (self.width / 2))) for m in (self.lowest, self.highest))
-        mass = self.mass + self.width / 2 * jnp.tan(low + (high - low) * u[0])
+        phase = low + (high - low) * u[0]
+        mass = self.mass + self.width / 2 * sin(phase) / cos(phase)
         pt = lookup(reachable_pt(self), u[1])
         rapidity = self.spread * normal(u[2])
         # No tau has more than this; at the highest mass it is the bound that the spectrum of p_T was made with.
@@ -122,9 +121,9 @@ class Resonance:
         half = mass / 2
         needed = jnp.maximum(LEAST_LEPTON / x_lepton, LEAST_TAU / x_tau) / (gamma * half) - boosted / gamma
         widest = jnp.sqrt(1 - jnp.clip(needed, 0, 1) ** 2)
-        cos, phi = widest * (2 * u[5] - 1), 2 * np.pi * u[6]
-        sin = jnp.sqrt(1 - cos**2)
-        along, side, z = gamma * sin * jnp.cos(phi), sin * jnp.sin(phi), half * cos
+        cosine, phi = widest * (2 * u[5] - 1), 2 * np.pi * u[6]
+        sine = jnp.sqrt(1 - cosine**2)
+        along, side, z = gamma * sine * cos(phi), sine * sin(phi), half * cosine
 
         x1, y1 = half * (boosted + along), half * side
         x2, y2 = half * (boosted - along), -half * side
@@ -163,24 +162,25 @@ class WPair:
 
     numbers = 20
 
-    def __call__(self, u: Float[Array, "number event"]) -> tuple[Hard, Bool[Array, " event"]]:
+    def __call__(self, u: tuple[EventArray, ...]) -> tuple[Hard, Bool[Array, " event"]]:
         """Proposals from uniform numbers, and which of them to accept."""
         mass = TOP_MASS if self.top else W_MASS
         back = falling(u[0], self.hardness, self.power)
         recoil = falling(u[1], self.recoil, 2.0)
         angle = 2 * np.pi * u[2]
         rapidity = self.spread * normal(u[3])
-        x, y = back * jnp.cos(angle), back * jnp.sin(angle)
-        one = _on_shell(recoil / 2 + x, y, rapidity + self.gap * normal(u[4]), mass)
-        two = _on_shell(recoil / 2 - x, -y, rapidity + self.gap * normal(u[5]), mass)
+        x, y = back * cos(angle), back * sin(angle)
+        on_shell = partial(_on_shell, mass=mass)
+        one = staged(on_shell, recoil / 2 + x, y, rapidity + self.gap * normal(u[4]))
+        two = staged(on_shell, recoil / 2 - x, -y, rapidity + self.gap * normal(u[5]))
         zero = 0 * back
         first = second = (zero, zero, zero)
         if self.top:
-            one, b1 = two_body(u[6], u[7], one, TOP_MASS, W_MASS, 0.0)
-            two, b2 = two_body(u[8], u[9], two, TOP_MASS, W_MASS, 0.0)
+            decay = partial(two_body, mass=TOP_MASS, first=W_MASS, second=0.0)
+            (one, b1), (two, b2) = staged(decay, u[6], u[7], one), staged(decay, u[8], u[9], two)
             first, second = _polar(b1), _polar(b2)
-        lepton, _ = two_body(u[10], u[11], one, W_MASS, 0.0, 0.0)
-        tau, _ = two_body(u[12], u[13], two, W_MASS, 0.0, 0.0)
+        decay = partial(two_body, mass=W_MASS, first=0.0, second=0.0)
+        (lepton, _), (tau, _) = staged(decay, u[10], u[11], one), staged(decay, u[12], u[13], two)
         part = lookup(fractions("leptonic"), u[15])
         x_lepton = jnp.where(u[14] < self.cascade, part, 1)
         pt, eta, _ = _polar(tau)
@@ -204,7 +204,7 @@ def identified(pt: EventArray) -> EventArray:
 
 def accepted(words: UInt32[Array, "2"], process: Resonance | WPair, n: int) -> UInt32[Array, " event"]:
     """Indices of the first ``n`` accepted proposals; works under ``jit`` for a static ``n``."""
-    block = min(BLOCK, max(1024, n))
+    block = min(BLOCK, max(1024, n + n % 2))
 
     def step(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
         turn, count, found = state
@@ -232,7 +232,12 @@ def made(words: UInt32[Array, "2"], process: Resonance | WPair, index: UInt32[Ar
 
 def falling(u: EventArray, hardness: Scalar, power: Scalar) -> EventArray:
     """A transverse momentum with dN/dp ∝ p / (1 + (p/hardness)²)^power (power above 1) from a uniform number."""
-    return hardness * jnp.sqrt(jnp.maximum((1 - u) ** (-1 / (power - 1)) - 1, 0))
+    return hardness * jnp.sqrt(jnp.maximum(to_power(1 - u, -1 / (power - 1)) - 1, 0))
+
+
+def to_power(x: EventArray, exponent: Scalar) -> EventArray:
+    """A positive number to any power, without the care for special cases that makes the general one slow."""
+    return jnp.exp(exponent * jnp.log(x))
 
 
 def largest_pt(pt: EventArray, mass: EventArray | float) -> EventArray:
@@ -249,9 +254,10 @@ def chance(most: EventArray) -> EventArray:
 @cache
 def reachable_pt(resonance: Resonance, points: int = 2049) -> np.ndarray:
     """The boson's p_T spectrum times :func:`chance` at its highest mass, as a table of quantiles."""
+    pt = np.concatenate([np.linspace(0, 100, 4000, endpoint=False), np.geomspace(100, 1e5, 4000)])
+    above = sum(share * (1 + (pt / hardness) ** 2) ** (1 - power) for share, hardness, power in resonance.spectrum)
+    probability = 1 - np.asarray(above)
     with jax.ensure_compile_time_eval():
-        probability = 1 - np.concatenate([np.linspace(1, 1e-2, 4000), np.geomspace(1e-2, 1e-6, 4000)[1:]])
-        pt = np.asarray(falling(probability, resonance.hardness, resonance.power), np.float64)
         weight = np.asarray(chance(largest_pt(pt, resonance.highest)), np.float64)
     cdf = np.concatenate([[0], np.cumsum(np.diff(probability) * (weight[1:] + weight[:-1]) / 2)])
     return np.interp(np.linspace(0, cdf[-1], points), cdf, pt).astype(np.float32)
@@ -283,7 +289,7 @@ def arsinh(t: EventArray) -> EventArray:
 
 def _polar(p: Momentum) -> tuple[EventArray, EventArray, EventArray]:
     pt = jnp.sqrt(p.x**2 + p.y**2)
-    return pt, arsinh(p.z / jnp.maximum(pt, 1e-3)), jnp.arctan2(p.y, p.x)
+    return pt, arsinh(p.z / jnp.maximum(pt, 1e-3)), arctan2(p.y, p.x)
 
 
 def _measured(
@@ -310,10 +316,10 @@ def _measured(
     hard = Hard(
         lepton_pt,
         lepton[2],
-        jnp.arctan2(ly, lx),
+        arctan2(ly, lx),
         tau_pt,
         tau[2],
-        jnp.arctan2(ty, tx),
+        arctan2(ty, tx),
         system[0] - lx - tx / TAU_SCALE,
         system[1] - ly - ty / TAU_SCALE,
         *recoil,
