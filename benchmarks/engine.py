@@ -29,7 +29,6 @@ from verax.infer import fit, toys
 from verax.model import BinnedLikelihood, Data, from_pyhf
 from verax.model.schema import read_json
 
-
 PASSES = 5
 """Times that warm toys are fitted."""
 

@@ -23,6 +23,9 @@ from verax.report.tables import Table
 from verax.store import Progress
 from verax.story import Measurement
 
+WIDEST = 300
+"""Characters of a line that goes to a file."""
+
 
 class Told(Progress):
     """Progress as bars, on standard error; without a terminal there, one line a stage."""
@@ -62,7 +65,7 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
 def show(measurement: Measurement, folder: Path) -> None:
     """The result in short, and where the rest is."""
     for table in measurement.tables:
-        rich.print(to_rich(table))
+        _print(table)
     if number := len(measurement.warnings):
         rich.print(f"{number} warning{'s' * (number > 1)}, listed at the end of the report")
     rich.print(f"report: {folder / 'report.html'}")
@@ -70,7 +73,17 @@ def show(measurement: Measurement, folder: Path) -> None:
 
 def tell(table: Table) -> None:
     """A table on standard error, beside what standard output is for."""
-    Console(stderr=True).print(to_rich(table))
+    _print(table, stderr=True)
+
+
+def _print(table: Table, *, stderr: bool = False) -> None:
+    """A table as wide as the terminal is, or as it is itself where it goes to a file."""
+    console, shown = Console(stderr=stderr), to_rich(table)
+    if not console.is_terminal:
+        console = Console(
+            stderr=stderr, width=console.measure(shown, options=console.options.update(width=WIDEST)).maximum
+        )
+    console.print(shown)
 
 
 def show_answer(answer: Answer, *, as_json: bool, plot: Path | None) -> None:
@@ -79,7 +92,7 @@ def show_answer(answer: Answer, *, as_json: bool, plot: Path | None) -> None:
         print(json.dumps(plain(answer.content), sort_keys=True, ensure_ascii=False))
     else:
         for table in answer.tables:
-            rich.print(to_rich(table))
+            _print(table)
     if plot is not None:
         for path in save_figures(answer, plot):
             print(f"figure: {path}", file=sys.stderr)

@@ -9,6 +9,7 @@ from scipy.stats import mannwhitneyu
 
 from verax.check.distance import kolmogorov_smirnov
 from verax.data import fair_universe
+from verax.parameters import check_value
 from verax.simulate.challenge import PRIORS, draw_nuisances, draw_sets
 from verax.simulate.collider import LAYOUT, Collider
 from verax.simulate.collider_decays import W_MASS, Momentum, fractions, two_body
@@ -109,7 +110,10 @@ def test_nuisances_as_in_the_challenge(collider):
     for name in ("tes", "jes"):
         assert abs(drawn[name].mean()) < 4 / np.sqrt(n)
         assert drawn[name].std() == pytest.approx(1, abs=4 / np.sqrt(2 * n))
+    for s in collider.systematics:
+        check_value(s.parameter, drawn[s.name], "draw")
     diboson = 1.25 ** drawn["diboson_scale"]
+    assert diboson.min() < 0.3  # θ = −5.4
     assert diboson.std() == pytest.approx(0.25, abs=0.25 * 4 / np.sqrt(2 * n))
     assert diboson.max() <= 2.0001
     # the median of LogNormal(0, 1) is 1, with error √(π/2n); 5.4 % lie above the clip at 5 GeV

@@ -17,6 +17,7 @@ def to_rich(table: Table) -> rich.table.Table:
             rich.text.Text(column),
             justify="left" if i == 0 or _wordy(table, i) else "right",
             no_wrap=bool(i == 0 and table.depth),
+            overflow="fold",
         )
     for row, depth in zip(table.rows, table.indents, strict=True):
         shown.add_row(*(rich.text.Text("  " * depth * (i == 0) + cell) for i, cell in enumerate(row)))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
+from verax.systematics.fair_universe import systematics
 
 STRENGTHS = (0.1, 3.0)
 """μ of a set of pseudo-experiments is uniform in this interval."""
@@ -29,9 +30,10 @@ def draw_nuisances(key: PRNGKeyArray, n: int) -> dict[str, Float[jax.Array, " dr
 
     The challenge's value of the scale is kept exactly: an energy scale s is θ = (s − 1)/width; a normalisation s, which
     is κ^θ there, is θ = ln s/ln κ with κ = 1 + width (s at least 0.001); soft_met's σ in GeV is θ itself.
-    Only the priors of θ differ, and only in shape: log-normal against normal, half-normal against log-normal for σ.
+    One draw in a million, beyond θ's bounds of five widths, is clipped. Only the priors of θ differ, and only in shape:
+    log-normal against normal, half-normal against log-normal for σ.
     """
-    thetas = {}
+    thetas, bounds = {}, {s.name: s.parameter.bounds for s in systematics()}
     for k, (name, (centre, width, low, high)) in zip(jax.random.split(key, len(PRIORS)), PRIORS.items(), strict=True):
         drawn = centre + width * jax.random.normal(k, (n,), jnp.float32)
         value = jnp.clip(jnp.exp(drawn) if name == "soft_met" else drawn, low, high)
@@ -39,7 +41,7 @@ def draw_nuisances(key: PRNGKeyArray, n: int) -> dict[str, Float[jax.Array, " dr
             value = (value - 1) / width
         elif name != "soft_met":
             value = jnp.log(jnp.maximum(value, SMALLEST)) / math.log1p(width)
-        thetas[name] = value
+        thetas[name] = jnp.clip(value, *bounds[name])
     return thetas
 
 
