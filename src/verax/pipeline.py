@@ -9,10 +9,11 @@ from pathlib import Path
 from verax import sources
 from verax.config import Analysis
 from verax.learning import learn
+from verax.outcome import failures
 from verax.report.record import record, write_json
 from verax.stages import check, infer, model, simulate, summarise
 from verax.store import Progress, Run
-from verax.story import Measurement, failures, report
+from verax.story import Measurement, report
 
 
 def measure(

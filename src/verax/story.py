@@ -1,4 +1,4 @@
-"""What the report of a measurement says: figures, tables and words, section by section, and its results as JSON."""
+"""What the report of a measurement says: figures, tables and words, section by section."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,17 +11,15 @@ from matplotlib.figure import Figure
 from verax.config import Analysis
 from verax.learning import Learned
 from verax.model import BinnedLikelihood, to_pyhf
+from verax.outcome import outcome
 from verax.report import plots, tables
 from verax.report.html import Section, render
 from verax.report.numbers import with_ends
 from verax.report.record import write_json
 from verax.report.style import Style
-from verax.results import Interval, Status, good
+from verax.results import Interval, Status
 from verax.stages import Checked, Measured, Summarised, Table
 from verax.store import Run
-
-SCHEMA = 1
-"""Version of the layout of ``results.json``."""
 
 TITLES = {
     "expected": "Expected (Asimov)",
@@ -68,7 +66,9 @@ def report(
     final = measured[-1] if measured[-1].kind == "observed" else measured[0]
     workspace = to_pyhf(likelihood, final.data, poi=analysis.poi.name, name=analysis.name)
     write_json(folder / "workspace.json", workspace)
-    write_json(folder / "results.json", told.results())
+    write_json(
+        folder / "results.json", outcome(analysis, table, summarised.templates, measured, checked, told.warnings())
+    )
     brief = (told.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
     return Measurement(analysis.name, {m.kind: m.interval for m in measured}, brief, tuple(told.warnings()))
 
@@ -347,73 +347,3 @@ class Story:
                     f"coverage at {label}: {c.fraction:.3f} ± {c.error:.3f} is {c.pull:+.1f} errors from nominal"
                 )
         return found
-
-    # ------------------------------------------------------------------------------------------------ results
-
-    def results(self) -> dict[str, Any]:
-        """The content of results.json; equal inputs and seeds give equal bytes."""
-        templates = self.summarised.templates
-        return {
-            "schema": SCHEMA,
-            "name": self.analysis.name,
-            "parameter_of_interest": self.analysis.poi.name,
-            "blind": self.table.observed is not None and self.analysis.blind,
-            "results": {m.kind: _answers(m) for m in self.measured},
-            "coverage": self.checked.coverage,
-            "reliability": self.checked.reliability,
-            "templates": {
-                "channels": dict(zip(templates.channels, templates.edges, strict=True)),
-                "processes": list(templates.processes),
-                "nominal": templates.nominal,
-                "variance": templates.variance,
-                "systematics": {
-                    p.name: {"group": p.group, "up": templates.up[k], "down": templates.down[k]}
-                    for k, p in enumerate(templates.systematics)
-                },
-            },
-            "events": self.table,
-            "warnings": self.warnings(),
-        }
-
-
-def _answers(m: Measured) -> dict[str, Any]:
-    """One data set's answers, by name."""
-    return {
-        "truth": m.truth,
-        "interval": {
-            "level": m.interval.level,
-            "value": float(m.interval.value),
-            "low": float(m.interval.low),
-            "high": float(m.interval.high),
-            "status": Status(int(m.interval.status)).name,
-        },
-        "fit": {
-            "status": Status(int(m.fit.status)).name,
-            "nll": float(m.fit.nll),
-            "parameters": m.fit.params,
-            "errors": dict(zip(m.fit.names, m.fit.error.tolist(), strict=True)),
-            "covariance": m.fit.covariance,
-        },
-        "breakdown": {b.method: b.rows for b in m.breakdowns},
-        "ranking": {
-            name: {
-                "group": m.ranking.groups[i],
-                "pull": m.ranking.pull[i],
-                "pull_error": m.ranking.pull_error[i],
-                "impact": [m.ranking.up[i], m.ranking.down[i]],
-                "prefit_impact": [m.ranking.prefit_up[i], m.ranking.prefit_down[i]],
-            }
-            for i, name in enumerate(m.ranking.names)
-        },
-        "scan": {m.scan.name: m.scan.values, "t": m.scan.t, "statistical_t": m.statistical.t},
-        "counts": m.data.counts,
-        "auxiliary": m.data.auxiliary,
-    }
-
-
-def failures(measured: tuple[Measured, ...], checked: Checked) -> dict[str, int]:
-    """Number of failed fits and intervals per result, for the record."""
-    found = {f"{m.kind}: fit": int(not good(m.fit.status)) for m in measured}
-    found |= {f"{m.kind}: interval": int(not good(m.interval.status)) for m in measured}
-    found |= {f"{m.kind}: scan": int((~good(m.scan.status)).sum()) for m in measured}
-    return found | {f"coverage at {label}": c.failed for label, c in checked.coverage.items()}

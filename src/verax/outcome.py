@@ -1,0 +1,86 @@
+"""The results of a measurement as JSON: the content of ``results.json``."""
+
+from typing import Any
+
+from verax.config import Analysis
+from verax.model import Templates
+from verax.results import Status, good
+from verax.stages import Checked, Measured, Table
+
+SCHEMA = 1
+"""Version of the layout."""
+
+
+def outcome(
+    analysis: Analysis,
+    table: Table,
+    templates: Templates,
+    measured: tuple[Measured, ...],
+    checked: Checked,
+    warnings: list[str],
+) -> dict[str, Any]:
+    """What is written; equal inputs and seeds give equal bytes."""
+    return {
+        "schema": SCHEMA,
+        "name": analysis.name,
+        "parameter_of_interest": analysis.poi.name,
+        "blind": table.observed is not None and analysis.blind,
+        "results": {m.kind: _answers(m) for m in measured},
+        "coverage": checked.coverage,
+        "reliability": checked.reliability,
+        "templates": {
+            "channels": dict(zip(templates.channels, templates.edges, strict=True)),
+            "processes": list(templates.processes),
+            "nominal": templates.nominal,
+            "variance": templates.variance,
+            "systematics": {
+                p.name: {"group": p.group, "up": templates.up[k], "down": templates.down[k]}
+                for k, p in enumerate(templates.systematics)
+            },
+        },
+        "events": table,
+        "warnings": warnings,
+    }
+
+
+def _answers(m: Measured) -> dict[str, Any]:
+    """One data set's answers, by name."""
+    return {
+        "truth": m.truth,
+        "interval": {
+            "level": m.interval.level,
+            "value": float(m.interval.value),
+            "low": float(m.interval.low),
+            "high": float(m.interval.high),
+            "status": Status(int(m.interval.status)).name,
+        },
+        "fit": {
+            "status": Status(int(m.fit.status)).name,
+            "nll": float(m.fit.nll),
+            "parameters": m.fit.params,
+            "errors": dict(zip(m.fit.names, m.fit.error.tolist(), strict=True)),
+            "covariance": m.fit.covariance,
+        },
+        "breakdown": {b.method: b.rows for b in m.breakdowns},
+        "ranking": {
+            name: {
+                "group": m.ranking.groups[i],
+                "pull": m.ranking.pull[i],
+                "pull_error": m.ranking.pull_error[i],
+                "impact": [m.ranking.up[i], m.ranking.down[i]],
+                "prefit_impact": [m.ranking.prefit_up[i], m.ranking.prefit_down[i]],
+            }
+            for i, name in enumerate(m.ranking.names)
+        },
+        "scan": {m.scan.name: m.scan.values, "t": m.scan.t, "statistical_t": m.statistical.t},
+        "counts": m.data.counts,
+        "auxiliary": m.data.auxiliary,
+    }
+
+
+def failures(measured: tuple[Measured, ...], checked: Checked) -> dict[str, int]:
+    """Number of failed fits and intervals per result, for the record."""
+    found = {f"{m.kind}: fit": int(not good(m.fit.status)) for m in measured}
+    found |= {f"{m.kind}: interval": int(not good(m.interval.status)) for m in measured}
+    found |= {f"{m.kind}: scan": int((~good(m.scan.status)).sum()) for m in measured}
+    return found | {f"coverage at {label}": c.failed for label, c in checked.coverage.items()}
