@@ -1,80 +1,33 @@
 """The comparison told: one table and one page per problem, with the exact limits and the published figures beside ours."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from verax.check.score import Score, score
 from verax.compare.approaches import Effort, Trial
 from verax.compare.cases import Case
+from verax.compare.figures import distributions, uncertainty
+from verax.compare.gathered import LEVEL, Limits, limits, names, of, pooled, sources
 from verax.compare.published import PUBLISHED
 from verax.compare.spread import spread
 from verax.report import plots
 from verax.report.html import Section, render
 from verax.report.numbers import MISSING, number, with_error
 from verax.report.record import write_json
-from verax.report.style import COLOURS, SIGNAL, Style, canvas, drawing, heading, save
+from verax.report.style import Style, save
 from verax.report.tables import Table
-from verax.results import Coverage, Interval
-
-LEVEL = 0.6827
-MANY = 6  # truths whose names no longer fit side by side
+from verax.results import Interval
 
 TOLERANCE = 2.0
 """Errors of the coverage at random truths that the challenge allows for free."""
 
 BEST = "exact classifier, same bins"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is exactly known of a case, in its unit; None where it is not."""
-
-    exact: Mapping[str, float | None]
-    optimal: float | None
-
-
-def limits(case: Case, *, brief: bool = False) -> Limits:
-    """The exact limit at each truth (``brief``: the first), and the exact classifier's in the case's bins."""
-    asked = list(case.truths.items())[: 1 if brief else None]
-    return Limits({label: case.exact(params) for label, params in asked}, case.optimal())
-
-
-def pooled(results: Iterable[Coverage]) -> Coverage:
-    """One coverage of several campaigns at the same level; width: mean of the medians."""
-    found = [c for c in results if c.n > 0]
-    n = sum(c.n for c in found)
-    failed = sum(c.failed for c in found)
-    if n == 0:
-        return Coverage(LEVEL, math.nan, math.nan, math.nan, math.nan, 0, failed)
-    level = found[0].level
-    fraction = sum(c.fraction * c.n for c in found) / n
-    error = math.sqrt(level * (1 - level) / n)
-    width = float(np.mean([c.width for c in found]))
-    width_error = math.sqrt(sum(c.width_error**2 for c in found)) / len(found)
-    return Coverage(level, fraction, error, width, width_error, n, failed)
-
-
-def of(trials: Sequence[Trial], case: Case, approach: str) -> list[Trial]:
-    """The trials of one approach on one case."""
-    return [t for t in trials if (t.case, t.approach) == (case.name, approach)]
-
-
-def names(trials: Sequence[Trial]) -> list[str]:
-    """The approaches that were tried, in order."""
-    return list(dict.fromkeys(t.approach for t in trials))
-
-
-def sources(trials: Sequence[Trial], case: Case) -> list[str]:
-    """What has a share in the uncertainty: the case's systematics, and simulation statistics where they count."""
-    more = [name for t in trials for name in t.shares]
-    return list(dict.fromkeys([*(s.name for s in case.problem.systematics), *more]))
 
 
 def table(trials: Sequence[Trial], case: Case, known: Limits) -> Table:
@@ -232,79 +185,6 @@ def concerns(trials: Sequence[Trial], case: Case) -> tuple[str, ...]:
 def _places(value: float) -> int:
     """Decimals of four significant digits."""
     return max(0, 3 - math.floor(math.log10(abs(value)))) if value and math.isfinite(value) else 2
-
-
-# -------------------------------------------------------------------------------------------------------------- figures
-
-
-@drawing()
-def uncertainty(trials: Sequence[Trial], case: Case, known: Limits, *, style: Style) -> Figure:
-    """σ of each approach at each truth: a point a seed, a bar at the median, the exact limit, published figures."""
-    labels, tried = list(case.truths), names(trials)
-    many = len(labels) > MANY
-    figure = canvas(9.6 if many else max(6.4, 2.2 + 1.35 * len(labels)), 5.4 if many else 5.0)
-    axes = figure.subplots()
-    offsets = np.linspace(-0.3, 0.3, len(tried)) if len(tried) > 1 else np.zeros(1)
-    top = 0.0
-    for k, name in enumerate(tried):
-        for x, label in enumerate(labels):
-            values = [t.total[label] for t in of(trials, case, name)]
-            if not values:
-                continue
-            top = max(top, *values)
-            axes.plot([x + offsets[k]] * len(values), values, "o", ms=3.5, color=COLOURS[k], alpha=0.6, mew=0)
-            axes.hlines(np.median(values), x + offsets[k] - 0.07, x + offsets[k] + 0.07, color=COLOURS[k], lw=2.5)
-            paper = PUBLISHED.get(case.name, {}).get(name)
-            if paper and x == 0:
-                axes.plot(x + offsets[k], paper[0], "D", ms=6, mfc="none", mec=COLOURS[k], mew=1.3)
-                top = max(top, paper[0])
-    for x, label in enumerate(labels):
-        if (value := known.exact.get(label)) is not None:
-            axes.hlines(value, x - 0.45, x + 0.45, color="black", lw=1.2, ls=(0, (4, 2)))
-    handles = [Line2D([], [], color=COLOURS[k], lw=2.5, marker="o", ms=4, label=n) for k, n in enumerate(tried)]
-    if any(v is not None for v in known.exact.values()):
-        handles.append(Line2D([], [], color="black", lw=1.2, ls=(0, (4, 2)), label="exact limit"))
-    if set(PUBLISHED.get(case.name, {})) & set(tried):
-        handles.append(Line2D([], [], ls="", marker="D", mfc="none", mec="0.2", label="published"))
-    axes.legend(handles=handles, ncols=3, loc="upper left")
-    axes.set_xlim(-0.6, len(labels) - 0.4)
-    axes.set_ylim(0, 1.38 * top)
-    axes.set_xticks(range(len(labels)), labels, rotation=40 if many else 0, ha="right" if many else "center")
-    axes.tick_params(axis="x", which="minor", bottom=False, top=False)
-    axes.set_xlabel("Truth")
-    axes.set_ylabel(f"Expected σ [{case.unit}]")
-    heading(axes, style, channel=case.name)
-    return figure
-
-
-@drawing()
-def distributions(trials: Sequence[Trial], case: Case, *, style: Style) -> Figure:
-    """Distributions of the summary, signal and background, at nominal and at the shifted truths; first seed of each."""
-    tried = names(trials)
-    figure = canvas(3.1 * len(tried) + 0.8, 4.4)
-    grid = np.atleast_1d(figure.subplots(1, len(tried), sharey=True))
-    signal = np.isin(case.problem.processes, case.problem.signal)
-    dashes = ("-", (0, (4, 2)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (6, 2)))
-    shown = list(case.truths)[:3]
-    for axes, name in zip(grid, tried, strict=True):
-        for i, label in enumerate(shown):
-            histogram = np.asarray(of(trials, case, name)[0].histograms[label])
-            edges = np.arange(histogram.shape[1] + 1)
-            for mask, colour in ((signal, SIGNAL), (~signal, COLOURS[0])):
-                share = histogram[mask].sum(axis=0) / histogram[mask].sum()
-                axes.stairs(share, edges, color=colour, ls=dashes[i], lw=1.5)
-        axes.text(0.96, 0.95, name, transform=axes.transAxes, ha="right", va="top", fontsize=12)
-        axes.set_xlabel("Bin of the summary")
-        axes.set_xlim(0, len(edges) - 1)
-        axes.set_yscale("log")
-    low, high = grid[0].get_ylim()
-    grid[0].set_ylim(max(low, 1e-4), high * 100)
-    grid[0].set_ylabel("Share of events")
-    handles = [Line2D([], [], color=c, lw=1.5, label=n) for n, c in (("signal", SIGNAL), ("background", COLOURS[0]))]
-    handles += [Line2D([], [], color="0.3", ls=dashes[i], lw=1.5, label=label) for i, label in enumerate(shown)]
-    grid[-1].legend(handles=handles, loc="upper right", fontsize=9.5, bbox_to_anchor=(1.0, 0.9))
-    heading(grid[0], style, channel=case.name)
-    return figure
 
 
 # ----------------------------------------------------------------------------------------------------------------- page
