@@ -262,7 +262,8 @@ def descend(
     with ThreadPoolExecutor(cores) as side_by_side:
         while queue.size:
             blocks = np.split(queue, range(LANES, len(queue), LANES))
-            found[queue] = np.concatenate(list(side_by_side.map(turn, blocks)))
+            compiled = turn(blocks[0])  # once, not on every core
+            found[queue] = np.concatenate([compiled, *side_by_side.map(turn, blocks[1:])])
             *_, taken, state, room, nearest = found[queue].T
             steps[queue] += taken.astype(int)
             theta[queue] = found[queue, :size]
