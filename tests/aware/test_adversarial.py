@@ -68,6 +68,19 @@ def test_density_is_normalised_over_the_parameters() -> None:
         assert float(density.sum()) * 0.1 * 0.2 == pytest.approx(1, abs=1e-4)
 
 
+def test_gradients_are_finite_far_out() -> None:
+    """An output of a whole batch in the tails once ended a training: a Gaussian's width has a least value."""
+    adversary = make_adversary(jax.random.key(3), [nuisance("z", "shapes"), nuisance("y", "shapes")])
+
+    def density(adversary, logit):
+        return adversary.log_density(logit, jnp.asarray([0.3, -2.0]))
+
+    for logit in (-1e6, -1e3, 1e3, 1e6):
+        slopes = eqx.filter_grad(density)(adversary, jnp.asarray(logit))
+        assert all(np.isfinite(x).all() for x in jax.tree.leaves(slopes))
+        assert np.isfinite(jax.grad(density, argnums=1)(adversary, logit))
+
+
 def test_network_descends_what_the_adversary_cannot_see() -> None:
     """One gradient: the adversary's own loss for it, the network's loss minus 7 times the adversary's for the network."""
     events, key = sample(3, 50), jax.random.key(1)

@@ -31,6 +31,10 @@ from verax.systematics import Systematic, shift
 PRIOR_SHARE = 1e-3
 """Share of the prior in an adversary's density."""
 
+NARROWEST = -7.0
+"""Logarithm of the width, in prior widths, that a Gaussian of an adversary cannot fall below: powers of an unbounded one are
+not finite for events far out."""
+
 
 class Adversary(eqx.Module):
     """Density of the parameters given a network's output: a mixture density network with Gaussians diagonal in them.
@@ -54,6 +58,7 @@ class Adversary(eqx.Module):
             hidden = jax.nn.silu(layer(hidden))
         outputs = self.layers[-1](hidden).reshape(self.components, -1)
         share, centre, log_width = jnp.split(outputs, [1, 1 + len(self.parameters)], axis=1)
+        log_width = NARROWEST + jax.nn.softplus(log_width - NARROWEST)
         middle, width = (jnp.asarray(a, jnp.float32) for a in prior(self.parameters))
         pull = (theta - middle) / width
         each = jnp.sum(_log_normal((pull - centre) * jnp.exp(-log_width)) - log_width, axis=1)
