@@ -90,7 +90,8 @@ def best_fit(
     again = np.flatnonzero(lanes.status != Status.OK)
     loose = _loose(model, fixed)
     suspect = (lanes.steps > SLOW) | (lanes.status > Status.NOT_POSITIVE_DEFINITE)
-    hard = np.flatnonzero(suspect | _wide(model, batch, nominal[0], loose, (lower, upper)))
+    wide = _wide(model, batch, nominal[0], loose, (lower, upper)) & (lanes.status != Status.NOT_POSITIVE_DEFINITE)
+    hard = np.flatnonzero(suspect | wide)
     other = [] if np.array_equal(start[again], nominal[again]) else [(again, nominal[again])]
     if guess and hard.size:
         other.append((hard, observed[hard]))

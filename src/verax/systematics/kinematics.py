@@ -20,7 +20,6 @@ from verax.arrays import Array
 from verax.errors import check_known
 from verax.events import Events
 from verax.systematics.effect import Systematic
-from verax.systematics.trigonometry import arctan2, cos, sin
 
 EventArray = Float[Array, " event"]
 
@@ -114,17 +113,17 @@ def safe_sqrt(x: EventArray) -> EventArray:
 def polar(x: EventArray, y: EventArray) -> tuple[EventArray, EventArray]:
     """Length and azimuth in (−π, π] of a transverse vector; both 0, with derivative 0, for the null vector."""
     null = (x == 0) & (y == 0)
-    return safe_sqrt(x * x + y * y), jnp.where(null, 0, arctan2(y, jnp.where(null, 1, x)))
+    return safe_sqrt(x * x + y * y), jnp.where(null, 0, jnp.arctan2(y, jnp.where(null, 1, x)))
 
 
 def cartesian(pt: EventArray, phi: EventArray) -> tuple[EventArray, EventArray]:
     """Components of a transverse vector."""
-    return pt * cos(phi), pt * sin(phi)
+    return pt * jnp.cos(phi), pt * jnp.sin(phi)
 
 
 def angle(a: EventArray, b: EventArray) -> EventArray:
     """A − b as an angle in (−π, π]."""
-    return (a - b) - 2 * np.pi * jnp.ceil((a - b - np.pi) / (2 * np.pi))
+    return np.pi - jnp.mod(np.pi - (a - b), 2 * np.pi)
 
 
 def mass(pt_1: EventArray, pt_2: EventArray, deta: EventArray, dphi: EventArray) -> EventArray:
@@ -135,7 +134,7 @@ def mass(pt_1: EventArray, pt_2: EventArray, deta: EventArray, dphi: EventArray)
     91.20 GeV
     """
     deta = jnp.clip(deta, -MAX_GAP, MAX_GAP)
-    return 2 * safe_sqrt(pt_1 * pt_2 * (jnp.sinh(deta / 2) ** 2 + sin(dphi / 2) ** 2))
+    return 2 * safe_sqrt(pt_1 * pt_2 * (jnp.sinh(deta / 2) ** 2 + jnp.sin(dphi / 2) ** 2))
 
 
 def _nonzero(x: EventArray) -> EventArray:
@@ -203,9 +202,9 @@ def _delta_r(o: Objects) -> EventArray:
 
 
 def _met_centrality(o: Objects) -> EventArray:
-    side = jnp.sign(sin(o.tau.phi - o.lepton.phi))
-    a = side * sin(o.met.phi - o.lepton.phi)
-    b = side * sin(o.tau.phi - o.met.phi)
+    side = jnp.sign(jnp.sin(o.tau.phi - o.lepton.phi))
+    a = side * jnp.sin(o.met.phi - o.lepton.phi)
+    b = side * jnp.sin(o.tau.phi - o.met.phi)
     return (a + b) / _nonzero(safe_sqrt(a * a + b * b))
 
 
