@@ -20,7 +20,7 @@ from verax.model.binned import BinnedLikelihood
 from verax.model.lanes import LaneLikelihood, lane_constant, lane_likelihood
 from verax.model.likelihood import Data
 
-MEMORY = 5
+MEMORY = 4
 """Steps from which a lane improves its inverse Hessian."""
 
 LANES = 64
@@ -29,7 +29,7 @@ LANES = 64
 TURN = 8
 """Evaluations after which a lane goes to the end of the queue, to go on from where it is: its way is its own alone."""
 
-STEPS = 25
+STEPS = 48
 """Evaluations after which a lane is left to the exact way."""
 
 LOOSE = 1e-4
@@ -76,10 +76,8 @@ class Lane(NamedTuple):
     state: Any
 
 
-def _advance(
-    terms: LaneLikelihood, inverse: Array, lower: Array, upper: Array, edm: Array, turn: Array, lane: Lane
-) -> Lane:
-    """One evaluation of every lane, and where to go next. ``turn`` counts the calls."""
+def _advance(terms: LaneLikelihood, inverse: "Inverse", lower: Array, upper: Array, edm: Array, lane: Lane) -> Lane:
+    """One evaluation of every lane, and where to go next."""
     trial = lane.theta + lane.share * lane.direction
     value, slope = terms.value_and_slope(trial, lane.counts, lane.auxiliary, lane.observed)
     active = lane.state == ACTIVE
@@ -88,22 +86,20 @@ def _advance(
     product = (step * change).sum(0)
     useful = accept & (product > 1e-12 * (change**2).sum(0) ** 0.5 * (step**2).sum(0) ** 0.5)
     weight = jnp.where(useful, 1 / jnp.where(useful, product, 1.0), 0.0)
-    slot = turn % MEMORY
-    taken = lane.taken.at[slot].set(jnp.where(useful, step, 0.0))
-    changed = lane.change.at[slot].set(jnp.where(useful, change, 0.0))
-    weights = lane.weight.at[slot].set(weight)
+    taken, changed, weights = (
+        jnp.concatenate([jnp.where(useful, new, 0.0)[None], old[:-1]])
+        for new, old in ((step, lane.taken), (change, lane.change), (weight, lane.weight))
+    )
     slope = jnp.where(accept, slope, lane.slope)
 
     rest: Any = slope
     shares: list[Any] = []
-    for back in range(MEMORY):
-        k = (turn - back) % MEMORY
+    for k in range(MEMORY):
         shares.append(weights[k] * (taken[k] * rest).sum(0))
-        rest = rest - shares[-1] * changed[k]
-    way: Any = (inverse * rest).sum(1)
-    for back in reversed(range(MEMORY)):
-        k = (turn - back) % MEMORY
-        way = way + taken[k] * (shares[back] - weights[k] * (changed[k] * way).sum(0))
+        rest = rest - shares[k] * changed[k]
+    way = inverse.times(rest)
+    for k in reversed(range(MEMORY)):
+        way = way + taken[k] * (shares[k] - weights[k] * (changed[k] * way).sum(0))
 
     theta = jnp.where(accept, trial, lane.theta)
     direction = jnp.where(accept, -way, lane.direction)
@@ -137,8 +133,24 @@ def _room(theta: Array, direction: Array, lower: Array, upper: Array) -> Array:
     return jnp.where(direction == 0, jnp.inf, 0.9 * room / jnp.maximum(jnp.abs(direction), 1e-300))
 
 
-def _inverse(terms: LaneLikelihood, moves: Array, steep: Array) -> Array:
-    """[parameter, parameter, lane]: of Gauss and Newton's matrix, in the smaller of the spaces of parameters and cells."""
+class Inverse(NamedTuple):
+    """Of Gauss and Newton's matrix in each lane: ``core`` or, where there are rows, 1 − rows · core · rowsᵀ; in units."""
+
+    unit: Any
+    rows: Any
+    core: Any
+
+    def times(self, vector: Array) -> Array:
+        """[parameter, lane]: their products with a vector each."""
+        vector = self.unit * vector
+        if self.rows is None:
+            return self.unit * (self.core * vector).sum(1)
+        inner = (self.core * (self.rows * vector[:, None]).sum(0)).sum(1)
+        return self.unit * (vector - (self.rows * inner).sum(1))
+
+
+def _inverse(terms: LaneLikelihood, moves: Array, steep: Array) -> Inverse:
+    """From the ``steepness`` [parameter, cell, lane], in the smaller of the spaces of parameters and cells."""
     size, cells, _ = steep.shape
     narrow = size <= cells
     steep = steep if narrow else steep.astype(float)  # what is taken away from 1 there leaves little
@@ -148,13 +160,11 @@ def _inverse(terms: LaneLikelihood, moves: Array, steep: Array) -> Array:
     unit = jax.lax.rsqrt(jnp.maximum(stiffness + strength, 1e-30))
     prior = jnp.maximum(stiffness * unit**2, LOOSE)
     inner = jnp.sqrt(1 / prior) * unit  # by which the prior is 1
-    rows = jnp.moveaxis(steep * inner[:, None], 2, 0)
-    square = jnp.einsum("lkb,ljb->lkj", rows, rows) if narrow else jnp.einsum("lkb,lkc->lbc", rows, rows)
-    matrix = _inverted(jnp.moveaxis(square, 0, 2) + jnp.eye(min(size, cells), dtype=steep.dtype)[:, :, None])
-    if not narrow:
-        back = jnp.moveaxis(rows @ jnp.moveaxis(matrix, 2, 0) @ rows.swapaxes(1, 2), 0, 2)
-        matrix = jnp.eye(size, dtype=steep.dtype)[:, :, None] - back
-    return jnp.where(moves[:, None] & moves, matrix * inner[:, None] * inner, 0.0)
+    rows = steep * inner[:, None]
+    each = jnp.moveaxis(rows, 2, 0)
+    square = jnp.einsum("lkb,ljb->lkj", each, each) if narrow else jnp.einsum("lkb,lkc->lbc", each, each)
+    core = _inverted(jnp.moveaxis(square, 0, 2) + jnp.eye(min(size, cells), dtype=steep.dtype)[:, :, None])
+    return Inverse(jnp.where(moves, inner, 0.0).astype(float), None if narrow else rows, core.astype(float))
 
 
 def _inverted(matrix: Array) -> Array:
@@ -184,8 +194,8 @@ def _descend(terms: LaneLikelihood, lower: Array, upper: Array, edm: Array, ente
     counts, auxiliary = (x.reshape(channels, slots, lanes) for x in (counts, auxiliary))
     moves = moves > 0
     value, slope = terms.value_and_slope(theta, counts, auxiliary, observed)
-    inverse = _inverse(terms, moves, terms.steepness(theta, counts, auxiliary)).astype(theta.dtype)
-    way = (inverse * slope).sum(1)
+    inverse = _inverse(terms, moves, terms.steepness(theta, counts, auxiliary))
+    way = inverse.times(slope)
     memory = jnp.zeros((MEMORY, size, lanes))
     lane = Lane(
         counts,
@@ -208,7 +218,7 @@ def _descend(terms: LaneLikelihood, lower: Array, upper: Array, edm: Array, ente
         return (at[1].state == ACTIVE).any() & (at[0] < TURN - 1)
 
     def body(at: tuple[Any, Lane]) -> tuple[Any, Lane]:
-        return at[0] + 1, _advance(terms, inverse, lower, upper, edm, at[0], at[1])
+        return at[0] + 1, _advance(terms, inverse, lower, upper, edm, at[1])
 
     _, lane = jax.lax.while_loop(on, body, (jnp.zeros((), int), lane))
     room: Any = _room(lane.theta, lane.direction, lower, upper)

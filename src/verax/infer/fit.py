@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from verax.infer.minimise import MANY, Lanes, batch_sizes, better, bounds, evaluate, minimise
+from verax.infer.minimise import MANY, Lanes, batch_sizes, better, blas_threads, bounds, evaluate, minimise
 from verax.infer.response import response
 from verax.infer.results import Fit
 from verax.model.likelihood import AbstractLikelihood, Data
@@ -154,8 +154,9 @@ def estimates(
         return start
     centre = lanes.theta[0]
     follows = response(model, centre, expected, lanes.covariance[0])
-    step = (batch.counts - expected.counts) @ follows.counts.T
-    step += (batch.auxiliary - expected.auxiliary) @ follows.auxiliary.T
+    with blas_threads(1):
+        step = (batch.counts - expected.counts) @ follows.counts.T
+        step += (batch.auxiliary - expected.auxiliary) @ follows.auxiliary.T
     lower, upper = (centre + 0.9 * (edge - centre) for edge in limits)
     return np.where(free, np.clip(centre + step, lower, upper), start)
 
@@ -173,4 +174,5 @@ def take(lanes: Lanes, index: np.ndarray) -> Lanes:
 def replace(lanes: Lanes, index: np.ndarray, by: Lanes) -> None:
     """Write lanes over others, in place."""
     for k in Lanes.__dataclass_fields__:
-        getattr(lanes, k)[index] = getattr(by, k)
+        if (whole := getattr(lanes, k)).flags.writeable:
+            whole[index] = getattr(by, k)

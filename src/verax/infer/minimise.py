@@ -118,7 +118,7 @@ def minimise(
     done = Lanes(
         theta=start.copy(),
         slope=np.full((lanes, size), np.nan),
-        covariance=np.full((lanes, size, size), np.nan),
+        covariance=np.full((lanes, size, size), np.nan) if covariance else unknown(lanes, size),
         nll=np.full(lanes, np.inf),
         edm=np.full(lanes, np.inf),
         status=np.full(lanes, int(Status.NOT_FINITE)),
@@ -195,6 +195,11 @@ def bounds(model: AbstractLikelihood) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper bounds of the parameters."""
     both = np.array([p.bounds for p in model.parameters], np.float64).reshape(-1, 2)
     return both[:, 0], both[:, 1]
+
+
+def unknown(lanes: int, size: int) -> np.ndarray:
+    """Covariances that nobody asked for, [lane, parameter, parameter]: NaN, without memory and not to be written to."""
+    return np.broadcast_to(np.nan, (lanes, size, size))
 
 
 def better(one: Lanes, other: Lanes) -> Lanes:
