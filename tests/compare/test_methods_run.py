@@ -115,7 +115,6 @@ def test_published_splits_give_the_published_least_squares(shared, tmp_path):
     assert max(abs(float(row[5].replace("−", "-"))) for row in table.rows) < 3
 
 
-@pytest.mark.slow
 def test_every_method_gives_the_rows_that_it_names(line):
     """On few points, with short trainings: each form can be judged, and only what has no density has no likelihood."""
     small = Effort(

@@ -98,7 +98,7 @@ def cases(name: str) -> tuple[Case, ...]:
         case "mixture":
             problems = [Mixture(benchmark=b) for b in range(5)]
             unit = "signal events"
-            return tuple(Case(f"mixture {p.benchmark}", p, 10, shifted(p, 0.25), unit) for p in problems)
+            return tuple(Case(f"mixture {p.benchmark}", p, 10, shifted(p, 0.25), unit, steps=0.2) for p in problems)
         case "rotating":
             problem = Rotating()
             truths = {"z = π/4": {}, "z = π/2": {"z": theta_of(pi / 2)}, "z = 0": {"z": theta_of(0.0)}}

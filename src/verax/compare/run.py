@@ -12,7 +12,7 @@ from verax.report.tables import Table
 from verax.store import Progress
 
 EFFORTS = {
-    "mixture": Effort(events=200_000, epochs=30, rate=5e-4),
+    "mixture": Effort(events=200_000, evaluation=500_000, epochs=30, rate=5e-4),
     "pivot": Effort(),
     "rotating": Effort(),
     "collider": Effort(evaluation=60_000, keep=100_000, epochs=30, experiments=500),
