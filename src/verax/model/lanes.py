@@ -1,8 +1,8 @@
 """Value and gradient of a binned likelihood for many data sets at once, as matrix products.
 
 The last axis of every array is the *lane*: a data set with parameter values of its own. The logarithm of an interpolated
-factor is a sum over systematics once each is written in a basis of functions of its α: Chebyshev polynomials inside
-[−1, 1] and |α| outside. So the rates of all lanes, and the way back to the gradient, take three matrix products each.
+factor is a sum over systematics once each is written in a basis of functions of its α: powers inside [−1, 1] and |α|
+outside. So the rates of all lanes, and the way back to the gradient, take three matrix products each.
 """
 
 import functools
@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from numpy.polynomial.chebyshev import cheb2poly
 from scipy.special import gammaln
 
 from verax.arrays import Array
@@ -82,10 +83,12 @@ class LaneLikelihood(eqx.Module):
         half = len(at.even1)
         to_shape = back[:half] + at.even1 * back[half:]
         sums = (at.shape * slope).sum(2)
-        to_factor = (self.logarithms_back @ (sums * at.full).reshape(-1, lanes)).reshape(at.basis1.shape)
+        to_basis = (self.logarithms_back @ (sums * at.full).reshape(-1, lanes)).reshape(at.basis.shape)
         gradient: Any = jnp.asarray(tension)
         gradient = gradient.at[slice(*self.shapes)].add(to_shape)
-        gradient = gradient.at[slice(*self.factors)].add((to_factor * at.basis1).sum(0))
+        to_powers = (to_basis[1:-2] * self._bends(at)).sum(0)
+        to_ends = to_basis[0] * at.sides[0] + to_basis[-2] * at.sides[1] - to_basis[-1] * at.sides[2]
+        gradient = gradient.at[slice(*self.factors)].add(to_powers + to_ends)
         if at.each:
             to_free = jnp.stack([(self._without(at, i) * sums).sum((0, 1)) for i in range(len(at.each))])
             gradient = gradient.at[: len(at.each)].add(to_free)
@@ -114,10 +117,9 @@ class LaneLikelihood(eqx.Module):
         by_shape = _total([
             (change[0, :, p] + stretch * change[1, :, p]) * at.full[p][:, None] for p in range(processes)
         ])  # fmt: skip
-        logarithms = terms.logarithms_back.reshape(*at.basis1.shape[:2], processes * channels)
-        steep = (
-            jnp.einsum("fkg,fkl->kgl", logarithms, at.basis1).reshape(at.basis1.shape[1], *groups) * at.full[:, :, None]
-        )
+        logarithms = terms.logarithms_back.reshape(*at.basis.shape[:2], processes * channels)
+        slopes = jnp.concatenate([at.sides[:1], terms._bends(at), at.sides[1:2], -at.sides[2:]])
+        steep = jnp.einsum("fkg,fkl->kgl", logarithms, slopes).reshape(-1, *groups) * at.full[:, :, None]
         by_factor = _total([steep[:, p] * at.shape[p] for p in range(processes)])
         by_free = [_total(list(at.shape * terms._without(at, i)[:, :, None]))[None] for i in range(len(at.each))]
 
@@ -135,13 +137,13 @@ class LaneLikelihood(eqx.Module):
         by_shape, by_factor = theta[slice(*self.shapes)], theta[slice(*self.factors)]
         even, even1, _ = self.shape_code(by_shape)
         shape = self.nominal + self.additive @ jnp.concatenate([by_shape, even])
-        basis, basis1 = _basis(by_factor, self.edge, self.degree)
+        basis, sides = _basis(by_factor, self.edge, self.degree)
         factor = jnp.exp(self.logarithms @ basis.reshape(-1, lanes)).reshape(processes, channels, lanes)
         each = [jnp.where(self.member[i] > 0, theta[i], 1.0) for i in range(free)]
         full = _product(each, factor)
         shape = shape.reshape(processes, channels, slots, lanes)
         rate, rate1, _ = positive_rate((shape * full[:, :, None]).sum(0), self.floor)
-        return Rates(shape, factor, each, full, even1, basis1, rate, rate1)
+        return Rates(shape, factor, each, full, even1, basis, sides, rate, rate1)
 
     def _bins(self, rate: Array, counts: Array, auxiliary: Array) -> tuple[Array, Array, Array]:
         """−log L of the bins [lane], and its first and second derivative in each rate; γ is profiled."""
@@ -159,6 +161,10 @@ class LaneLikelihood(eqx.Module):
         bend = counts / rate**2 - jnp.where(fluctuates, gamma * variance / jnp.where(root > 0, root, 1.0), 0.0)
         return value, gamma - counts / rate, bend
 
+    def _bends(self, at: "Rates") -> Array:
+        """Derivatives of α² … α^degree."""
+        return jnp.arange(2, self.degree + 1, dtype=at.basis.dtype)[:, None, None] * at.basis[: self.degree - 1]
+
     def _without(self, at: "Rates", i: int) -> Array:
         """[process, channel, lane]: derivative of the factors in the free parameter i."""
         return self.member[i] * _product(at.each[:i] + at.each[i + 1 :], at.factor)
@@ -169,7 +175,7 @@ class Rates(NamedTuple):
 
     ``shape`` [p, c, m, lane] times ``full`` [p, c, lane], summed over processes, is the total, ``rate`` [c, m, lane]
     its positive continuation with derivative ``rate1``. ``full`` is ``factor`` of all systematics times ``each`` free one.
-    ``even1`` and ``basis1`` are derivatives of the even parts and of the functions of the basis in their parameters.
+    ``even1`` are derivatives of the even parts in their parameters; ``basis`` and ``sides`` are of :func:`_basis`.
     """
 
     shape: Any
@@ -177,7 +183,8 @@ class Rates(NamedTuple):
     each: list[Any]
     full: Any
     even1: Any
-    basis1: Any
+    basis: Any
+    sides: Any
     rate: Any
     rate1: Any
 
@@ -194,20 +201,12 @@ def _product(each: Sequence[Array], start: Array) -> Array:
 
 
 def _basis(alpha: Array, edge: float, degree: int) -> tuple[Array, Array]:
-    """[function, systematic, lane]: T₁ … T_degree inside [−edge, edge], less their value at 0, and α, −α beyond; slopes."""
-    inside = jnp.abs(alpha) <= edge
-    x = jnp.where(inside, alpha, 0.0)
-    one = jnp.where(inside, 1.0, 0.0)
-    value, slope = [one, x], [jnp.zeros_like(x), one]
-    for _ in range(2, degree + 1):
-        slope.append(2 * x * slope[-1] + 2 * value[-1] - slope[-2])
-        value.append(2 * x * value[-1] - value[-2])
-    at_zero = [0.0, -1.0, 0.0, 1.0]
-    value = [v - at_zero[(n - 1) % 4] * one if n % 2 == 0 else v for n, v in enumerate(value)]
-    above, below = alpha > edge, alpha < -edge
-    value += [jnp.where(above, alpha, 0.0), jnp.where(below, -alpha, 0.0)]
-    slope += [jnp.where(above, 1.0, 0.0), jnp.where(below, -1.0, 0.0)]
-    return jnp.stack(value[1:]), jnp.stack(slope[1:])
+    """[function, systematic, lane]: α … α^degree inside [−edge, edge], α above, −α below; and 1 inside, above, below."""
+    sides = jnp.stack([jnp.abs(alpha) <= edge, alpha > edge, alpha < -edge]).astype(alpha.dtype)
+    powers = [sides[0] * alpha]
+    for _ in range(1, degree):
+        powers.append(powers[-1] * powers[0])
+    return jnp.stack([*powers, sides[1] * alpha, -sides[2] * alpha]), sides
 
 
 def lane_likelihood(model: BinnedLikelihood) -> tuple[LaneLikelihood, np.ndarray] | None:
@@ -290,8 +289,9 @@ def _coefficients(model: BinnedLikelihood, chosen: np.ndarray) -> np.ndarray | N
     size = abs(found).reshape(DEGREE, -1).max(axis=1, initial=0.0)
     if size[-1] > PRECISION:
         return None
-    degree = max(int(np.flatnonzero(size > PRECISION)[-1:].sum()) + 1, 2)
-    return np.concatenate([found[:degree], outside])
+    degree = int(np.flatnonzero(size > PRECISION)[-1:].sum()) + 1
+    powers = np.stack([np.pad(cheb2poly([0.0] * n + [1.0]), (0, degree - n)) for n in range(1, degree + 1)])[:, 1:]
+    return np.concatenate([np.einsum("mn,m...->n...", powers, found[:degree]), outside])
 
 
 def lane_constant(model: BinnedLikelihood, counts: Float[np.ndarray, "lane bin"]) -> Float[np.ndarray, " lane"]:
