@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import rich
 from matplotlib.backends.backend_pdf import PdfPages
@@ -31,24 +32,23 @@ class Told(Progress):
     """Progress as bars, on standard error; without a terminal there, one line a stage."""
 
     def __init__(self, bars: Bars) -> None:
-        self.bars, self.tasks = bars, dict[str, TaskID]()
+        self.bars, self.tasks, self.lock = bars, dict[str, TaskID](), Lock()
 
     def stage(self, name: str, *, reused: bool) -> None:
-        """One line for each stage."""
-        self._clear()
+        """One line for each stage; stages may go side by side."""
+        with self.lock:
+            for task in self.tasks.values():
+                self.bars.remove_task(task)
+            self.tasks.clear()
         self.bars.console.print(f"{name}: {'unchanged, kept' if reused else 'working'}", highlight=False)
 
     def step(self, task: str, done: int, total: int | None, failed: int = 0) -> None:
         """A bar for each task of the stage, with the fraction that failed."""
-        if task not in self.tasks:
-            self.tasks[task] = self.bars.add_task(task, total=total)
         text = f"{task}, {number(100 * failed / done, 2)} % failed" if failed else task
-        self.bars.update(self.tasks[task], completed=done, total=total, description=text)
-
-    def _clear(self) -> None:
-        for task in self.tasks.values():
-            self.bars.remove_task(task)
-        self.tasks.clear()
+        with self.lock:
+            if task not in self.tasks:
+                self.tasks[task] = self.bars.add_task(task, total=total)
+            self.bars.update(self.tasks[task], completed=done, total=total, description=text)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from verax.aware.approach import approach
 from verax.check import coverage
 from verax.compare.cases import Case
 from verax.compare.response import Response
+from verax.cores import side_by_side
 from verax.epistemic.ensemble import ensemble
 from verax.errors import InputError, check_known
 from verax.events import Events
@@ -59,6 +60,9 @@ class Effort:
     toys: int = 1000
     experiments: int = 100
 
+
+TOGETHER = 4
+"""Most trials that go side by side: each may take 2 GB. Their seconds of training are then longer than one's alone."""
 
 QUICK = Effort(events=20_000, evaluation=100_000, width=32, epochs=12, patience=12, toys=300, experiments=50)
 
@@ -127,10 +131,16 @@ def compare(
     with (
         nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place,
         Run(place, keys, seed=seed, progress=progress) as run,
+        side_by_side(TOGETHER) as threads,
     ):
-        for i, (case, name, number) in enumerate(todo):
+
+        def kept(item: tuple[Case, str, int]) -> Trial:
+            case, name, number = item
             stage = f"{case.name} {name} {number}".replace(" ", "-")
-            done.append(run(stage, partial(_kept, case, name, number, effort), alone=True))
+            return run(stage, lambda *_: trial(jax.random.key(number), case, name, number, effort), alone=True)
+
+        for i, found in enumerate(threads.map(kept, todo)):
+            done.append(found)
             told.step("trials", i + 1, len(todo))
     return tuple(done)
 
@@ -142,10 +152,6 @@ def meaningful(case: Case) -> tuple[str, ...]:
 
 def _inputs(effort: dict[str, float], stage: str) -> list[Any]:
     return [stage, effort]
-
-
-def _kept(case: Case, name: str, seed: int, effort: Effort, run: Run, folder: Path) -> Trial:
-    return trial(jax.random.key(seed), case, name, seed, effort)
 
 
 def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -> Trial:

@@ -6,8 +6,6 @@ on the last axis. One that is stopped by bounds goes on along them; one that doe
 :func:`verax.infer.minimise`. Blocks of lanes go down side by side, one on each core: XLA alone leaves all but one waiting.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from verax.arrays import Array
+from verax.cores import side_by_side
 from verax.model.binned import BinnedLikelihood
 from verax.model.lanes import LaneLikelihood, lane_constant, lane_likelihood
 from verax.model.likelihood import Data
@@ -268,12 +267,11 @@ def descend(
             return np.asarray(_descend(*fixed, entering[row], np.arange(LANES) < len(block)))[: len(block)]
 
     queue = np.arange(lanes)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with ThreadPoolExecutor(cores) as side_by_side:
+    with side_by_side() as threads:
         while queue.size:
             blocks = np.split(queue, range(LANES, len(queue), LANES))
             compiled = turn(blocks[0])  # once, not on every core
-            found[queue] = np.concatenate([compiled, *side_by_side.map(turn, blocks[1:])])
+            found[queue] = np.concatenate([compiled, *threads.map(turn, blocks[1:])])
             *_, taken, state, room, nearest = found[queue].T
             steps[queue] += taken.astype(int)
             theta[queue] = found[queue, :size]

@@ -180,7 +180,7 @@ def last_layer(key: PRNGKeyArray, sample: Sample) -> Fitted:
     network = _make(sample)(start, sample.learn)
     trained = train(run, network, loss, sample.learn, validation=sample.stop, **_fitting(sample))
     found = laplace(trained.network, loss, sample.learn)
-    return _rows("Laplace", found.members(draw, DRAWS), found.problem or trained.history.problem)
+    return _rows("Laplace, last layer", found.members(draw, DRAWS), found.problem or trained.history.problem)
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ CLASSIFIERS: dict[str, Method] = {
     "bootstrap": Method(partial(several, bootstrap=True), {"bootstrap ensemble": ("none", "yes")}),
     "dropout": Method(thinned, {"MC dropout": ("none", "no")}),
     "variational": Method(gaussians, {"variational": ("none: a bound", "no")}),
-    "laplace": Method(last_layer, {"Laplace": ("posterior, asymptotic", "no")}),
+    "laplace": Method(last_layer, {"Laplace, last layer": ("posterior, asymptotic", "no")}),
 }
 """Every method by the name that chooses it."""
 

@@ -27,6 +27,9 @@ from verax.learn import classifier
 from verax.learn.epoch import stack
 from verax.results import Status
 
+LAPLACE = {"Laplace, last layer": "last", "Laplace, all weights": "all"}
+"""Rows, and the weights that each is over."""
+
 
 def bootstrap(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
     """Mean-variance networks, each on a Poisson replica of the rows."""
@@ -95,19 +98,23 @@ def _cooling(steps: int) -> optax.GradientTransformation:
     return optax.adam(optax.cosine_decay_schedule(1e-2, steps))
 
 
-def laplace_all(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
-    """A Gaussian over the last layer of a mean-variance network, at the mode that all rows have; largest evidence."""
+def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """Gaussians over the last layer and over all weights of a mean-variance network, at the modes that all rows have."""
     cut, start, draw = jax.random.split(key, 3)
     learn, stop = parts(cut, partition.train, 0.8)
     make, loss, table = with_head(data, mean_variance, effort), GaussianNLL(TARGET), data.events()
     networks, history = train_all(start, table, learn, stop, make, loss, **house(effort))
-    drawn, problems = [], [p for p in [concerns(history)] if p]
-    for s, rows in enumerate(partition.train):
-        found = laplace(of_split(of_split(networks, s), 0), loss, table.take(rows))
-        if found.status != Status.OK:
-            problems.append(found.problem)
-        drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
-    return {"Laplace": total(stack(drawn), partition.x)}, _first(problems, len(partition.train))
+    forms: dict[str, Form] = {}
+    problems = [p for p in [concerns(history)] if p]
+    for row, which in LAPLACE.items():
+        drawn = []
+        for s, rows in enumerate(partition.train):
+            found = laplace(of_split(of_split(networks, s), 0), loss, table.take(rows), which=which)
+            if found.status != Status.OK:
+                problems.append(f"{row}: {found.problem}")
+            drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
+        forms[row] = total(stack(drawn), partition.x)
+    return forms, _first(problems, len(LAPLACE) * len(partition.train))
 
 
 def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:

@@ -12,7 +12,7 @@ from verax.compare.methods.data import Data, Partition
 from verax.compare.methods.dropout import dropout
 from verax.compare.methods.ensemble import as_printed, deep_ensemble
 from verax.compare.methods.forms import Form
-from verax.compare.methods.members import bootstrap, chains, laplace_all, mean_ensemble, variational
+from verax.compare.methods.members import LAPLACE, bootstrap, chains, gaussians, mean_ensemble, variational
 from verax.compare.methods.networks import density, quantile, single
 from verax.compare.methods.references import gaussian_process, linear
 from verax.compare.methods.train import Effort
@@ -52,7 +52,7 @@ METHODS: dict[str, Method] = {
     "bootstrap": Method(bootstrap, {"bootstrap ensemble": (NONE, "yes")}),
     "dropout": Method(dropout, {"MC dropout": (NONE, "no"), "dropout, epistemic only": (NONE, "no")}),
     "variational": Method(variational, {"variational": ("none: a bound", "no")}),
-    "laplace": Method(laplace_all, {"Laplace": ("posterior, asymptotic", "no")}),
+    "laplace": Method(gaussians, dict.fromkeys(LAPLACE, ("posterior, asymptotic", "no"))),
     "hmc": Method(chains, {"HMC": ("posterior, asymptotic", "no")}, largest=2000.0),
     "ensemble of means": Method(mean_ensemble, {"ensemble, epistemic only": (NONE, "yes")}),
     "split conformal": Method(
