@@ -25,7 +25,7 @@ from verax.model.interpolate import code1, code4
 from verax.model.poisson import positive_rate, profiled_gamma
 from verax.parameters import Gaussian
 
-PRECISION = 1e-10
+PRECISION = 1e-12
 """Chebyshev coefficients of the logarithm of a factor are left out below this: so −log L is right to this share of it."""
 
 DEGREE = 24
