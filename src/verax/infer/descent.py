@@ -153,17 +153,24 @@ def _inverse(terms: LaneLikelihood, moves: Array, steep: Array) -> Inverse:
     size, cells, _ = steep.shape
     narrow = size <= cells
     steep = steep if narrow else steep.astype(float)  # what is taken away from 1 there leaves little
-    stiffness = jnp.where(moves, terms.stiffness, 1.0).astype(steep.dtype)
-    steep = jnp.where(moves[:, None], steep, 0.0)
-    strength = (steep**2).sum(1)
+    stiffness = terms.stiffness.astype(steep.dtype)
+    if narrow:
+        each = jnp.moveaxis(steep, 2, 0)
+        square = jnp.moveaxis(jnp.einsum("lkb,ljb->lkj", each, each), 0, 2)
+        strength = jnp.diagonal(square).T
+    else:
+        strength = (steep**2).sum(1)
     unit = jax.lax.rsqrt(jnp.maximum(stiffness + strength, 1e-30))
     prior = jnp.maximum(stiffness * unit**2, LOOSE)
-    inner = jnp.sqrt(1 / prior) * unit  # by which the prior is 1
-    rows = steep * inner[:, None]
-    each = jnp.moveaxis(rows, 2, 0)
-    square = jnp.einsum("lkb,ljb->lkj", each, each) if narrow else jnp.einsum("lkb,lkc->lbc", each, each)
-    core = _inverted(jnp.moveaxis(square, 0, 2) + jnp.eye(min(size, cells), dtype=steep.dtype)[:, :, None])
-    return Inverse(jnp.where(moves, inner, 0.0).astype(float), None if narrow else rows, core.astype(float))
+    inner = jnp.where(moves, jnp.sqrt(1 / prior) * unit, 0.0)  # by which the prior is 1
+    if narrow:
+        rows, square = None, inner[:, None] * square * inner
+    else:
+        rows = steep * inner[:, None]
+        each = jnp.moveaxis(rows, 2, 0)
+        square = jnp.moveaxis(jnp.einsum("lkb,lkc->lbc", each, each), 0, 2)
+    core = _inverted(square + jnp.eye(len(square), dtype=steep.dtype)[:, :, None])
+    return Inverse(inner.astype(float), rows, core.astype(float))
 
 
 def _inverted(matrix: Array) -> Array:

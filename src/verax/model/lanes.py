@@ -123,13 +123,10 @@ class LaneLikelihood(eqx.Module):
         by_factor = _total([steep[:, p] * at.shape[p] for p in range(processes)])
         by_free = [_total(list(at.shape * terms._without(at, i)[:, :, None]))[None] for i in range(len(at.each))]
 
-        def padded(rows: Array, first: int) -> Array:
-            before = first - len(by_free)
-            return jnp.pad(rows, ((before, size - first - len(rows)), (0, 0), (0, 0), (0, 0)))
-
-        mixed = padded(by_shape, self.shapes[0]) + padded(by_factor, self.factors[0])
-        rows = jnp.concatenate([*by_free, mixed]) * weight.astype(single)
-        return jnp.asarray(rows.reshape(size, -1, theta.shape[1]))
+        alone, both = self.factors[0] - self.shapes[0], self.shapes[1] - self.factors[0]
+        rest = jnp.zeros((size - self.factors[1], *weight.shape), single)
+        rows = [*by_free, by_shape[:alone], by_shape[alone:] + by_factor[:both], by_factor[both:], rest]
+        return jnp.concatenate([x * weight.astype(single) for x in rows]).reshape(size, -1, theta.shape[1])
 
     def _rates(self, theta: Float[Array, "parameter lane"]) -> "Rates":
         processes, channels, slots = self.grid
@@ -142,7 +139,7 @@ class LaneLikelihood(eqx.Module):
         each = [jnp.where(self.member[i] > 0, theta[i], 1.0) for i in range(free)]
         full = _product(each, factor)
         shape = shape.reshape(processes, channels, slots, lanes)
-        rate, rate1, _ = positive_rate((shape * full[:, :, None]).sum(0), self.floor)
+        rate, rate1, _ = positive_rate(_total([shape[p] * full[p][:, None] for p in range(processes)]), self.floor)
         return Rates(shape, factor, each, full, even1, basis, sides, rate, rate1)
 
     def _bins(self, rate: Array, counts: Array, auxiliary: Array) -> tuple[Array, Array, Array]:
@@ -203,10 +200,10 @@ def _product(each: Sequence[Array], start: Array) -> Array:
 def _basis(alpha: Array, edge: float, degree: int) -> tuple[Array, Array]:
     """[function, systematic, lane]: α … α^degree inside [−edge, edge], α above, −α below; and 1 inside, above, below."""
     sides = jnp.stack([jnp.abs(alpha) <= edge, alpha > edge, alpha < -edge]).astype(alpha.dtype)
-    powers = [sides[0] * alpha]
-    for _ in range(1, degree):
-        powers.append(powers[-1] * powers[0])
-    return jnp.stack([*powers, sides[1] * alpha, -sides[2] * alpha]), sides
+    powers = (sides[0] * alpha)[None]
+    while len(powers) < degree:  # the highest times each lower one: few passes over memory
+        powers = jnp.concatenate([powers, powers[: degree - len(powers)] * powers[-1]])
+    return jnp.concatenate([powers, (sides[1] * alpha)[None], (-sides[2] * alpha)[None]]), sides
 
 
 def lane_likelihood(model: BinnedLikelihood) -> tuple[LaneLikelihood, np.ndarray] | None:
