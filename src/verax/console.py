@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import rich
-from matplotlib.backends.backend_pdf import PdfPages
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -22,7 +22,9 @@ from verax.report.show import to_rich
 from verax.report.style import drawing
 from verax.report.tables import Table
 from verax.store import Progress
-from verax.story import Measurement
+
+if TYPE_CHECKING:
+    from verax.story import Measurement
 
 WIDEST = 300
 """Characters of a line that goes to a file."""
@@ -62,7 +64,7 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
         yield Told(bars)
 
 
-def show(measurement: Measurement, folder: Path) -> None:
+def show(measurement: "Measurement", folder: Path) -> None:
     """The result in short, and where the rest is."""
     for table in measurement.tables:
         _print(table)
@@ -112,6 +114,8 @@ def save_figures(answer: Answer, plot: Path) -> list[Path]:
     try:
         with drawing():
             if plot.suffix == ".pdf":
+                from matplotlib.backends.backend_pdf import PdfPages
+
                 with PdfPages(plot) as pages:
                     for draw in answer.figures.values():
                         pages.savefig(draw())

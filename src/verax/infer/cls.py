@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
-from scipy.stats import norm
+from scipy.special import log_ndtr, ndtr
 
 from verax.arrays import Array
 from verax.errors import InputError
@@ -99,13 +99,13 @@ def observed_cls(q: np.ndarray, q_asimov: np.ndarray) -> np.ndarray:
     """
     root, width = np.sqrt(q), np.maximum(np.sqrt(q_asimov), 1e-9)
     shift = np.where(root <= width, root - width, (q - width**2) / (2 * width))
-    return np.asarray(np.exp(norm.logsf(shift + width) - norm.logsf(shift)))
+    return np.asarray(np.exp(log_ndtr(-shift - width) - log_ndtr(-shift)))
 
 
 def expected_cls(q_asimov: np.ndarray) -> np.ndarray:
     """The five expected CLs, on a new last axis."""
     width = np.sqrt(q_asimov)[..., None]
-    return np.asarray(np.exp(norm.logsf(width - BANDS) - norm.logsf(-BANDS)))
+    return np.asarray(np.exp(log_ndtr(BANDS - width) - log_ndtr(BANDS)))
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _tested(key: PRNGKeyArray, question: Question, theta: np.ndarray, values: np
 
 
 def _tails(q: np.ndarray, signal: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    band = np.nanquantile(background, norm.cdf(-BANDS), axis=1, method="higher")  # 5 point
+    band = np.nanquantile(background, ndtr(-BANDS), axis=1, method="higher")  # 5 point
     threshold = np.concatenate([q[None], band])[:, :, None] - 1e-6  # equal up to the precision of the fits is equal
     with np.errstate(invalid="ignore"):
         above_signal = np.sum(signal >= threshold, axis=2) / np.sum(np.isfinite(signal), axis=1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from verax.errors import InputError
 from verax.infer.campaign import campaign
@@ -65,7 +65,7 @@ def goodness_of_fit(
     best = best_fit(model, batch, {}, {})
     statistic = _statistic(model, batch, best.nll)
     ndf = batch.counts.shape[1] - sum(p.constraint is None and not p.fixed for p in model.parameters)
-    p_value = np.asarray(chi2.sf(statistic, ndf)) if ndf > 0 else np.full(statistic.shape, np.nan)
+    p_value = np.asarray(chdtrc(ndf, statistic)) if ndf > 0 else np.full(statistic.shape, np.nan)
     fraction, error, failed, thrown = np.nan, np.nan, 0, np.zeros(0)
     if toys and key is not None:
         params = dict(zip(model.names, best.theta[0], strict=True))

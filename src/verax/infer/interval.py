@@ -1,7 +1,7 @@
 """Confidence intervals from the profile likelihood: {μ : t(μ) ≤ χ²₁ quantile}, as MINOS finds them."""
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import ndtri
 
 from verax.infer.fit import as_batch, best_fit, rows, take
 from verax.infer.minimise import Lanes, bounds, minimise
@@ -69,7 +69,7 @@ def _search(
 
     Returns the end and a status per lane, and the points found to be lower than the best fit.
     """
-    goal = np.sqrt(chi2.ppf(level, 1))
+    goal = ndtri(0.5 + 0.5 * level)
     bound = np.where(side < 0, bounds(model)[0][index], bounds(model)[1][index])
     hat = best.theta[:, index]
     sigma = np.sqrt(best.covariance[:, index, index])

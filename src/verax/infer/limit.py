@@ -2,7 +2,7 @@
 
 import numpy as np
 from jaxtyping import PRNGKeyArray
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from verax.errors import InputError
 from verax.infer.cls import BANDS, Question, ask, checked, observed_cls, throw
@@ -79,7 +79,7 @@ def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarra
     toys = len(question.batch.counts)
     toy, kind = (x.ravel() for x in np.meshgrid(np.arange(toys), np.arange(6), indexing="ij"))
     # Φ(−√q_A + n) = α Φ(n) says where √q_A has to be for each expected limit.
-    goal = np.concatenate([[-norm.ppf(alpha)], BANDS - norm.ppf(alpha * norm.cdf(BANDS))])[kind]
+    goal = np.concatenate([[-ndtri(alpha)], BANDS - ndtri(alpha * ndtr(BANDS))])[kind]
 
     def residual(lane: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Above zero beyond the limit, and nearly linear in the value."""
@@ -88,7 +88,7 @@ def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarra
         data = np.flatnonzero(kind[lane] == 0)
         if data.size:
             q, _ = question.observed(toy[lane[data]], values[data])
-            answer[data] = norm.isf(np.clip(observed_cls(q, q_asimov[data]), 1e-300, 1.0)) + norm.ppf(alpha)
+            answer[data] = -ndtri(np.clip(observed_cls(q, q_asimov[data]), 1e-300, 1.0)) + ndtri(alpha)
         return answer
 
     variance = question.expectation_best.covariance[toy, question.index, question.index]
@@ -134,9 +134,9 @@ def _by_toys(
 
 def _crossings(values: np.ndarray, tails: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Where each row of CLs [kind, point] first falls below ``alpha``, linear in the normal quantile; and a status."""
-    quantile = norm.isf(np.clip(np.nan_to_num(tails, nan=0.0), 1e-4, 1 - 1e-4))
+    quantile = -ndtri(np.clip(np.nan_to_num(tails, nan=0.0), 1e-4, 1 - 1e-4))
     x = np.concatenate([[0.0], values])
-    y = np.concatenate([np.full((len(tails), 1), norm.isf(1 - 1e-4)), quantile], axis=1) + norm.ppf(alpha)
+    y = np.concatenate([np.full((len(tails), 1), -ndtri(1 - 1e-4)), quantile], axis=1) + ndtri(alpha)
     crossed = (y >= 0).any(axis=1)
     k = np.where(crossed, np.argmax(y >= 0, axis=1), len(x) - 1)
     row = np.arange(len(tails))

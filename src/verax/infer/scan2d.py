@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from verax.arrays import Array
 from verax.errors import InputError
@@ -33,7 +33,7 @@ class Scan2D:
         >>> [round(Scan2D(("a", "b"), *here).threshold(level), 3) for level in (0.6827, 0.95)]
         [2.296, 5.991]
         """
-        return float(chi2.ppf(level, 2))
+        return float(2 * gammaincinv(1, level))
 
 
 def scan2d(

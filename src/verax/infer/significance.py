@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from verax.infer.fit import as_batch, best_fit
 from verax.infer.profile import ratio
@@ -48,6 +48,6 @@ def significance(model: AbstractLikelihood, data: Data, name: str, *, null: floa
     t, there = ratio(model, batch, best, np.arange(toys), index, np.full(toys, float(null)))
     value = best.theta[:, index]
     z = np.sign(value - null) * np.sqrt(t)
-    arrays = (value, np.where(z > 0, t, 0.0), z, norm.sf(z), np.maximum(best.status, there.status))
+    arrays = (value, np.where(z > 0, t, 0.0), z, ndtr(-z), np.maximum(best.status, there.status))
     single = data.counts.ndim == 1
     return Significance(name, float(null), *(np.asarray(x[0]) if single else x for x in arrays))

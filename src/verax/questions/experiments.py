@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax.check import coverage
 from verax.errors import InputError
 from verax.infer import Campaign, Estimate, campaign, fit
 from verax.parameters import by_name
@@ -30,6 +29,8 @@ expectation bends with its parameters, maximum likelihood is biased by a small p
 
 def answer_toys(a: Asked) -> Answer:
     """Toys at a truth: estimates, pulls and coverage of the interval, and failures."""
+    from verax.check import coverage  # half a second, which no other question needs
+
     n, level = a.toys or DEFAULT, a.level or 0.6827
     truth, gamma = _truth(a)
     statistic = Estimate(a.poi, level)

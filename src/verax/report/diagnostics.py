@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from verax.check.reliability import Reliability
 from verax.errors import InputError
 from verax.report.numbers import decimals, number
 from verax.report.style import COLOURS, ONE_SIGMA, PLAIN, TWO_SIGMA, Style, canvas, drawing, heading, main_and_ratio
@@ -16,6 +15,7 @@ from verax.results import Coverage
 
 if TYPE_CHECKING:
     import verax.learn
+    from verax.check import Reliability
 
 
 @drawing()
@@ -81,7 +81,7 @@ def coverage(results: Mapping[str, Coverage], *, parameter: str = "mu", style: S
 
 @drawing()
 def reliability(
-    results: Reliability | Mapping[str, Reliability], *, xlabel: str = "Predicted probability", style: Style = PLAIN
+    results: "Reliability | Mapping[str, Reliability]", *, xlabel: str = "Predicted probability", style: Style = PLAIN
 ) -> Figure:
     """Observed fraction against predicted probability with errors, above the distribution of the predictions.
 
@@ -96,7 +96,7 @@ def reliability(
     ------
     InputError : for no diagram
     """
-    cases = {"": results} if isinstance(results, Reliability) else dict(results)
+    cases = dict(results) if isinstance(results, Mapping) else {"": results}
     if not cases:
         raise InputError("reliability figure", "no diagram", "one or more")
     figure = canvas(5.8, 6.4)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from scipy.stats import chi2, norm
+from scipy.special import gammaincinv, gammaln, ndtri
 
 from verax.report.numbers import decimals, number, with_ends, with_error
 from verax.report.style import COLOURS, PLAIN, SIGNAL, Style, canvas, drawing, heading
@@ -82,7 +82,7 @@ def _histogram(axes: Axes, values: FloatArray, mean: float, width: float, edges:
     centres = (edges[1:] + edges[:-1]) / 2
     axes.errorbar(centres, counts, np.sqrt(counts), fmt="o", color="black", ms=3.5, lw=1.1, label="Toys", zorder=4)
     x = np.linspace(edges[0], edges[-1], 301)
-    curve = len(values) * (edges[1] - edges[0]) * norm.pdf(x, mean, width)
+    curve = len(values) * (edges[1] - edges[0]) * np.exp(-0.5 * ((x - mean) / width) ** 2) / (width * np.sqrt(2 * np.pi))
     label = "Standard normal" if (mean, width) == (0.0, 1.0) else "Normal, same moments"
     axes.plot(x, curve, color=COLOURS[0], lw=1.8, label=label, zorder=2)
     axes.set_xlim(edges[0], edges[-1])
@@ -96,10 +96,10 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
     figure = canvas(6.6, 5.0)
     axes = figure.add_subplot()
     seen, ndf, n = float(found.statistic), found.ndf, len(found.thrown)
-    top = max(seen * 1.15, float(chi2.ppf(0.9995, ndf)) if ndf > 0 else 1.0, 1e-3)
+    top = max(seen * 1.15, float(2 * gammaincinv(ndf / 2, 0.9995)) if ndf > 0 else 1.0, 1e-3)
     if n:
         top = max(top, float(np.quantile(found.thrown, 0.998)))
-    least = min(seen, float(chi2.ppf(1e-4, ndf))) if ndf > 0 else seen
+    least = min(seen, float(2 * gammaincinv(ndf / 2, 1e-4))) if ndf > 0 else seen
     low = 0.85 * float(np.min(found.thrown, initial=least))
     edges = np.linspace(low, top, _bins(max(n, 400)) + 1)
     width, peak = float(edges[1] - edges[0]), 0.0
@@ -114,7 +114,7 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
         peak = float(np.nanmax(density + bars))
     if ndf > 0:
         x = np.linspace(max(low, top / 400), top, 400)
-        curve = chi2.pdf(x, ndf)
+        curve = np.exp((ndf / 2 - 1) * np.log(x / 2) - x / 2 - gammaln(ndf / 2)) / 2
         text = f"χ², {ndf} degree{'s' * (ndf > 1)} of freedom: p = {number(float(found.p_value), 3)}"
         axes.plot(x, curve, color=COLOURS[0], lw=1.8, label=text, zorder=3)
         beyond = x >= seen
@@ -139,7 +139,7 @@ def belt(found: "verax.infer.Belt", *, style: Style = PLAIN) -> Figure:
     figure = canvas(6.4, 5.0)
     axes = figure.add_subplot()
     name = style.name(found.name)
-    usual = float(chi2.ppf(found.level, 1))
+    usual = float(ndtri(0.5 + 0.5 * found.level) ** 2)
     (quantile,) = axes.plot(
         found.values, found.critical, "o-", color=COLOURS[0], ms=4, lw=1.4, label="Toys' quantile", zorder=3
     )

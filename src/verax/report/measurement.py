@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
-from scipy.stats import chi2
+from scipy.special import ndtri
 
 from verax.errors import InputError
 from verax.report.numbers import with_ends
@@ -61,7 +61,7 @@ def scan(
     for line in lines:  # higher up they would run through the text
         line.set_clip_path(Rectangle((low, 0.0), high - low, cap, transform=axes.transData))
     for level, text in LEVELS.items():
-        height = float(chi2.ppf(level, 1))
+        height = float(ndtri(0.5 + 0.5 * level) ** 2)
         axes.axhline(height, color="0.45", lw=0.9, ls=(0, (4, 3)), zorder=1)
         axes.annotate(
             text,

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from verax.errors import InputError
 from verax.report.style import PLAIN, SIGNAL, Style, canvas, drawing, heading
@@ -51,7 +51,7 @@ def scan2d(
         raise InputError("2D scan figure", "a grid that does not increase", "increasing values")
     if len(names) != 2:
         raise InputError("2D scan figure", f"names {list(names)}", "two names")
-    heights = [float(chi2.ppf(level, 2)) for level in levels]
+    heights = [float(2 * gammaincinv(1, level)) for level in levels]
     if not heights or not all(0 < level < 1 for level in levels) or sorted(set(heights)) != heights:
         raise InputError("2D scan figure", f"levels {list(levels)}", "increasing levels between 0 and 1")
     figure = canvas(6.9, 5.6)

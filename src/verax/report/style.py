@@ -13,7 +13,6 @@ import matplotlib
 import mplhep
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 COLOURS = ("#5790fc", "#f89c20", "#964a8b", "#9c9ca1", "#7a21dd", "#92dadd", "#a96b59", "#e76300", "#b9ac70", "#717581")
@@ -157,6 +156,8 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
 
     Returns the two paths.
     """
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf  # a fifth of a second, for those who draw
+
     pdf, png = folder / f"{name}.pdf", folder / f"{name}.png"
     with drawing():
         # Each canvas draws once; Figure.savefig would draw twice, and make the layout anew for each file.

@@ -4,8 +4,6 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from matplotlib.figure import Figure
 
-from verax.calibrate import uniformity
-from verax.calibrate.weights import effective
 from verax.errors import InputError
 from verax.report.style import ONE_SIGMA, PLAIN, TWO_SIGMA, Style, canvas, drawing, heading, main_and_ratio
 
@@ -33,6 +31,9 @@ def pit(
     ------
     InputError : for no events, values outside [0, 1], weights of no use, or no bin
     """
+    from verax.calibrate import uniformity  # half a second, which no other figure needs
+    from verax.calibrate.weights import effective
+
     if bins < 1:
         raise InputError("PIT figure", f"{bins} bins", "one or more")
     _, p_value = uniformity(values, weight=weight, negative="signed")
