@@ -4,9 +4,9 @@ Usage: python benchmarks/epistemic.py [--events N] [--members M] [--epochs E] [-
 where a part is ensemble, dropout or memory; all of them by default
 
 ensemble: M networks 28-128-128-1 on N events of two classes, E epochs in batches of 1,024; ours in one compiled loop,
-PyTorch one after another with the same optimizer and shuffling. dropout: P passes of such a network over N events; ours
-with one mask per pass, PyTorch and JAX with a mask per event. memory: the highest resident
-memory of `predict` (a table) and `predict_chunks` for 10⁶ and 10⁷ events of four features, three members.
+PyTorch one after another with the same optimizer and shuffling, as it comes (on all cores) and in one thread. dropout:
+P passes of such a network over N events; ours with one mask per pass, PyTorch and JAX with a mask per event. memory: the
+highest resident memory of `predict` (a table) and `predict_chunks` for 10⁶ and 10⁷ events of four features, three members.
 
 CPU seconds, of all threads; each side in a process of its own. PyTorch runs in the Python given by --torch, which needs
 nothing but torch and NumPy; without it only our side is run.
@@ -41,7 +41,8 @@ def torch_network(nn, dropout=0.0):
 def torch_ensemble(a):
     import torch
 
-    torch.set_num_threads(1)
+    if a.threads:
+        torch.set_num_threads(a.threads)
     x, label = (torch.as_tensor(v) for v in sample(a.events))
     y, w = label.float(), torch.ones(len(x))
     start = time.process_time()
@@ -192,6 +193,7 @@ def main():
     for name, value in {"events": 200_000, "members": 10, "epochs": 5, "passes": 50}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--torch")
+    parser.add_argument("--threads", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--part", action="store_true")
     parser.add_argument("--chunks", action="store_true")
     a = parser.parse_args()
@@ -203,11 +205,10 @@ def main():
         ours = call(sys.executable, "our_ensemble", a)
         line = f"ensemble, {a.members} × {a.epochs} epochs × {a.events} events: ours {ours['seconds']:.1f} s"
         line += f" (one epoch of one member with compilation, before: {ours['first']:.1f} s)"
-        if a.torch:
-            peer = call(a.torch, "torch_ensemble", a)
-            line += (
-                f", PyTorch {peer['version']} {peer['seconds']:.1f} s: ratio {peer['seconds'] / ours['seconds']:.1f}"
-            )
+        for threads in (0, 1) if a.torch else ():
+            peer = call(a.torch, "torch_ensemble", a, "--threads", threads)
+            line += f", PyTorch {peer['version']} {'in one thread' if threads else 'as it comes'} "
+            line += f"{peer['seconds']:.1f} s: ratio {peer['seconds'] / ours['seconds']:.1f}"
         print(line, flush=True)
     if "dropout" in what:
         ours = call(sys.executable, "our_dropout", a)

@@ -1,13 +1,15 @@
 """The training loop: many runs on one table of events, early stopping on the host, epochs compiled.
 
 A run (a member of an ensemble, a fold of a cross-training) is only a list of row numbers and a weight for each row of
-the shared table. All runs use equally many batches of one size, so one compiled program serves them all: one after
-another on a CPU, where vectorising over networks gains nothing, or vectorised on a GPU.
+the shared table. All runs use equally many batches of one size, so one compiled program serves them all: one on each
+core of a CPU, where vectorising over networks gains nothing, or vectorised on a GPU.
 """
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Event, Lock
 from typing import Any, NamedTuple, TypeAlias
 
 import equinox as eqx
@@ -17,6 +19,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, Int, PRNGKeyArray
 
+from verax.cores import side_by_side
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn.epoch import epoch_of_all, epoch_of_one, first_state, stack
@@ -114,13 +117,15 @@ def train_runs(
     shared = (table, loss, chosen)
     together = jax.default_backend() != "cpu" if vmapped is None else vmapped
     groups = [list(runs)] if together else [[run] for run in runs]
-    networks, histories = [], []
-    for i, group in enumerate(groups):
-        report = None if progress is None else _from(progress, i * epochs, len(groups) * epochs)
-        best, history = _train_group(group, shared, plan, epoch_of_all if together else epoch_of_one, report)
-        networks.append(best)
-        histories += history
-    return jax.tree.map(lambda *a: jnp.concatenate(a) if eqx.is_array(a[0]) else a[0], *networks), tuple(histories)
+    desk = _Desk(progress, len(groups) * epochs)
+    train = functools.partial(_train_group, shared, plan, epoch_of_all if together else epoch_of_one, desk)
+    with side_by_side() as threads:
+        try:
+            found = list(threads.map(train, groups) if len(groups) > 1 else map(train, groups))
+        finally:
+            desk.closed.set()
+    networks, histories = zip(*found, strict=True)
+    return jax.tree.map(lambda *a: jnp.concatenate(a) if eqx.is_array(a[0]) else a[0], *networks), sum(histories, ())
 
 
 @functools.cache
@@ -150,9 +155,23 @@ def _batches(lengths: Sequence[int], batch: int, what: str, *, optional: bool = 
     return number, shortest // number
 
 
+class _Desk:
+    """Where groups that train side by side report: epochs are counted together, first ones wait, to compile once."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0
+        self.first, self.lock, self.closed = Lock(), Lock(), Event()
+
+    def tell(self, loss: float, epochs: int = 1) -> None:
+        with self.lock:
+            self.done += epochs
+            if self.progress is not None:
+                self.progress(self.done, self.total, loss)
+
+
 def _train_group(
-    runs: list[Run], shared: tuple[Any, ...], plan: _Plan, advance: Callable[..., Any], progress: Progress | None
-) -> tuple[Any, list[History]]:
+    shared: tuple[Any, ...], plan: _Plan, advance: Callable[..., Any], desk: _Desk, runs: list[Run]
+) -> tuple[Any, tuple[History, ...]]:
     """Epochs of the runs that advance together, until each has stopped."""
     shufflers = [np.random.default_rng(np.ravel(jax.random.key_data(run.key)).tolist()) for run in runs]
     held_out = np.stack([_rows(r, run.held_out, plan.held_out) for r, run in zip(shufflers, runs, strict=True)])
@@ -166,7 +185,8 @@ def _train_group(
     for epoch in range(plan.epochs):
         rows = np.stack([_rows(r, run.rows, plan.train) for r, run in zip(shufflers, runs, strict=True)])
         active = jnp.asarray([end < 0 for end in ended])
-        state, outcome = advance(state, (fixed[0], rows, fixed[1], keys, active), jnp.int32(epoch), shared)
+        with desk.first if epoch == 0 else nullcontext():
+            state, outcome = advance(state, (fixed[0], rows, fixed[1], keys, active), jnp.int32(epoch), shared)
         train.append(np.asarray(outcome.losses, np.float64))
         validation.append(np.asarray(outcome.validation, np.float64))
         improved.append(np.asarray(outcome.improved))
@@ -176,12 +196,12 @@ def _train_group(
         for i in np.flatnonzero([end < 0 for end in ended]):
             if broken[i] or (tired and not any(good[i] for good in improved[-plan.patience :])):
                 ended[i] = epoch
-        if progress is not None:
-            progress(epoch + 1, plan.epochs, float(np.mean(monitored)))
-        if min(ended) >= 0:
+        over = min(ended) >= 0 or desk.closed.is_set()
+        desk.tell(float(np.mean(monitored)), plan.epochs - epoch if over else 1)
+        if over:
             break
     last = [end if end >= 0 else len(train) - 1 for end in ended]
-    histories = [
+    histories = tuple(
         _history(
             np.stack([t[i] for t in train[: last[i] + 1]]),
             np.asarray([v[i] for v in validation[: last[i] + 1]]),
@@ -190,7 +210,7 @@ def _train_group(
             plan,
         )
         for i in range(len(runs))
-    ]
+    )
     return state.best, histories
 
 
@@ -214,8 +234,3 @@ def _history(losses: np.ndarray, validation: np.ndarray, improved: np.ndarray, s
         problem = f"loss not finite in epoch {last}, step {step}, learning rate {plan.rate}; likely cause: {cause}"
     best = int(np.flatnonzero(improved)[-1]) if improved.any() else -1
     return History(losses.mean(axis=1), validation, best, stopped, problem)
-
-
-def _from(progress: Progress, start: int, total: int) -> Progress:
-    """The same progress, counted from ``start`` in a longer whole."""
-    return lambda epoch, _, loss: progress(start + epoch, total, loss)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -65,21 +66,23 @@ def standardise(
     ------
     InputError : for a feature with NaN or infinite values other than ``missing``
     """
-    values, size = np.asarray(x, np.float64), np.abs(np.asarray(weight, np.float64))
-    measured = ~is_missing(np.asarray(x), missing)
-    bad = measured & ~np.isfinite(values)
+    values, size = np.array(x, np.float64), np.abs(np.asarray(weight, np.float64))
+    missed = is_missing(values, missing)
+    bad = ~(np.isfinite(values) | missed)
     if bad.any():
         where = int(np.argmax(bad.any(axis=0)))
         seen = f"{int(bad[:, where].sum())} NaN or infinite values"
         raise InputError(
             f"feature {where}", seen, "finite values", f"drop those rows, or name a missing value ({missing=})"
         )
-    share = np.where(measured, size[:, None], 0.0)
-    total = share.sum(axis=0)
+    sums = partial(np.einsum, "e,ef->f", size)  # few passes over memory: every member of an ensemble does this
+    total = sums((~missed).astype(float)) if missed.any() else np.full(values.shape[1], size.sum())
     safe = np.where(total > 0, total, 1.0)
-    values = np.where(measured, values, 0.0)
-    centre = (share * values).sum(axis=0) / safe
-    spread = np.sqrt((share * np.where(measured, values - centre, 0.0) ** 2).sum(axis=0) / safe)
+    values[missed] = 0.0
+    centre = sums(values) / safe
+    values -= centre
+    values[missed] = 0.0
+    spread = np.sqrt(np.einsum("e,ef,ef->f", size, values, values) / safe)
     # A constant column computed in floating point has a spread of rounding size: dividing by it would blow noise up.
     scale = np.where(spread > 1e-6 * np.maximum(np.abs(centre), 1e-30), spread, 1.0)
     nan_is_one_object = math.nan if missing is not None and math.isnan(missing) else missing

@@ -82,7 +82,9 @@ def _histogram(axes: Axes, values: FloatArray, mean: float, width: float, edges:
     centres = (edges[1:] + edges[:-1]) / 2
     axes.errorbar(centres, counts, np.sqrt(counts), fmt="o", color="black", ms=3.5, lw=1.1, label="Toys", zorder=4)
     x = np.linspace(edges[0], edges[-1], 301)
-    curve = len(values) * (edges[1] - edges[0]) * np.exp(-0.5 * ((x - mean) / width) ** 2) / (width * np.sqrt(2 * np.pi))
+    curve = (
+        len(values) * (edges[1] - edges[0]) * np.exp(-0.5 * ((x - mean) / width) ** 2) / (width * np.sqrt(2 * np.pi))
+    )
     label = "Standard normal" if (mean, width) == (0.0, 1.0) else "Normal, same moments"
     axes.plot(x, curve, color=COLOURS[0], lw=1.8, label=label, zorder=2)
     axes.set_xlim(edges[0], edges[-1])
