@@ -3,10 +3,11 @@ import jax
 import numpy as np
 import pytest
 
+from verax.cores import side_by_side
 from verax.epistemic import ensemble
 from verax.errors import InputError
 from verax.events import make_events
-from verax.learn import predict
+from verax.learn import loop, predict
 
 
 class Mean(eqx.Module):
@@ -75,3 +76,33 @@ def test_validation_decides_for_all_members(events):
 def test_no_members_is_refused(events):
     with pytest.raises(InputError, match="members"):
         ensemble(jax.random.key(1), start, Squared(), events, members=0)
+
+
+def test_members_are_the_same_whatever_trains_beside_them(events, monkeypatch):
+    """Bit for bit; and epochs of all members are counted together."""
+    seen = []
+    options = OPTIONS | {"members": 5, "epochs": 7, "bootstrap": True, "batch": 50}
+    beside = ensemble(
+        jax.random.key(3), start, Squared(), events, **options, progress=lambda *told: seen.append(told[:2])
+    )
+    assert seen == [(i + 1, 35) for i in range(35)]
+    monkeypatch.setattr(loop, "side_by_side", lambda: side_by_side(1))
+    alone = ensemble(jax.random.key(3), start, Squared(), events, **options)
+    assert np.array_equal(beside.network.value, alone.network.value)
+    assert len(set(np.asarray(beside.network.value).tolist())) == 5
+
+
+def test_an_interrupted_ensemble_ends_at_once(events):
+    """The members that train, and those that wait."""
+    seen = []
+
+    def stop(epoch, epochs, loss):
+        seen.append(epoch)
+        if epoch > 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ensemble(
+            jax.random.key(3), start, Squared(), events, **(OPTIONS | {"members": 8, "epochs": 500}), progress=stop
+        )
+    assert len(seen) < 50
