@@ -21,6 +21,12 @@ def test_help_does_not_import_jax():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
+def test_a_question_imports_only_what_it_needs():
+    """Half a second each: a fit of a workspace takes three in all."""
+    code = "import sys, verax.console; print([m for m in ('scipy.stats', 'uproot', 'sklearn') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
