@@ -45,6 +45,7 @@ class Effort:
         fill histograms with
     keep : events that histograms are filled with after thinning, of all processes (0: all)
     width, depth, epochs, batch, rate, patience : of the training
+    inferno : batch and rate of INFERNO, whose loss is that of a whole batch, where it needs others
     toys, experiments : pseudo-experiments at each truth, and at truths drawn from the priors
     """
 
@@ -57,6 +58,7 @@ class Effort:
     batch: int = 2000
     rate: float = 1e-3
     patience: int = 15
+    inferno: tuple[int, float] | None = None
     toys: int = 1000
     experiments: int = 100
 
@@ -150,7 +152,7 @@ def meaningful(case: Case) -> tuple[str, ...]:
     return APPROACHES if case.problem.systematics else ("propagate", "inferno")
 
 
-def _inputs(effort: dict[str, float], stage: str) -> list[Any]:
+def _inputs(effort: dict[str, Any], stage: str) -> list[Any]:
     return [stage, effort]
 
 
@@ -163,6 +165,7 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
     free = {"mu": problem.signal}
     make = partial(classifier, width=effort.width, depth=effort.depth, missing=case.missing)
     chosen = approach(name, make, events, problem.features, free, problem.systematics, strength=case.strength)
+    batch, rate = effort.inferno if chosen.bins and effort.inferno else (effort.batch, effort.rate)
     started = time.perf_counter()
     trained = ensemble(
         start,
@@ -174,8 +177,8 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         validation=held_out,
         weigh=chosen.weigh,
         epochs=effort.epochs,
-        batch=effort.batch,
-        rate=effort.rate,
+        batch=batch,
+        rate=rate,
         patience=effort.patience,
         optimizer=chosen.optimizer,
     )

@@ -15,7 +15,7 @@ EFFORTS = {
     "mixture": Effort(events=200_000, evaluation=500_000, epochs=30, rate=5e-4),
     "pivot": Effort(),
     "rotating": Effort(),
-    "collider": Effort(evaluation=60_000, keep=100_000, epochs=30, experiments=500),
+    "collider": Effort(evaluation=60_000, keep=100_000, epochs=30, experiments=500, inferno=(10_000, 3e-3)),
 }
 """Work on each problem, such that its table of five seeds takes less than half an hour on two cores."""
 
