@@ -19,7 +19,7 @@ def test_standardised_features_have_weighted_mean_zero_and_deviation_one():
     np.testing.assert_allclose(np.average((z - mean) ** 2, axis=0, weights=weight), 1, atol=2e-5)
 
 
-@pytest.mark.parametrize("missing", [-999.0, float("nan")])
+@pytest.mark.parametrize("missing", [-999.0, -999.9, float("nan")])
 def test_missing_values_become_zero_and_do_not_enter_the_statistics(missing):
     rng = np.random.default_rng(2)
     full = rng.normal(3, 2, size=(400, 2)).astype(np.float32)

@@ -67,7 +67,7 @@ def standardise(
     InputError : for a feature with NaN or infinite values other than ``missing``
     """
     values, size = np.array(x, np.float64), np.abs(np.asarray(weight, np.float64))
-    missed = is_missing(values, missing)
+    missed = is_missing(np.asarray(x), missing)  # in the table's own precision: −999.9 has another value in each
     bad = ~(np.isfinite(values) | missed)
     if bad.any():
         where = int(np.argmax(bad.any(axis=0)))
