@@ -2,8 +2,9 @@
 
 Each lane starts with Gauss and Newton's matrix at its own start, to single precision, and improves its inverse by its
 own last few steps (L-BFGS, Math. Comp. 35 (1980) 773, with a full matrix in place of the usual multiple of 1). Lanes are
-on the last axis. One that is stopped by bounds goes on along them; one that does not get on is left to
-:func:`verax.infer.minimise`. Blocks of lanes go down side by side, one on each core: XLA alone leaves all but one waiting.
+on the last axis. One that is stopped by bounds goes on along them, and leaves them where −log L falls inside; one that
+does not get on is left to :func:`verax.infer.minimise`. Blocks of lanes go down side by side, one on each core: XLA alone
+leaves all but one waiting.
 """
 
 from dataclasses import dataclass
@@ -273,7 +274,7 @@ def descend(
         with jax.enable_x64(True):
             return np.asarray(_descend(*fixed, entering[row], np.arange(LANES) < len(block)))[: len(block)]
 
-    queue = np.arange(lanes)
+    queue, arrived = np.arange(lanes), np.zeros(lanes, bool)
     with side_by_side() as threads:
         while queue.size:
             blocks = np.split(queue, range(LANES, len(queue), LANES))
@@ -282,20 +283,24 @@ def descend(
             *_, taken, state, room, nearest = found[queue].T
             steps[queue] += taken.astype(int)
             theta[queue] = found[queue, :size]
+            inward = np.where(theta[queue] == lower, -1, 1) * found[queue, size : 2 * size] > 0
+            freed = (state == ARRIVED)[:, None] & moves[order] & (moving[queue] == 0) & inward
+            moving[queue] += freed
+            arrived[queue] = (state == ARRIVED) & ~freed.any(axis=1)
             stopped = (state == LEFT) & (room < SHORT)
             at, i = queue[stopped], nearest[stopped].astype(int)
             theta[at, i] = np.where(theta[at, i] - lower[i] < upper[i] - theta[at, i], lower[i], upper[i])
             moving[at, i] = 0.0
-            queue = queue[((state == ACTIVE) | stopped) & (steps[queue] < STEPS)]
-    back, inward = np.argsort(order), np.where(theta == lower, -1, 1) * found[:, size : 2 * size] > 0
+            queue = queue[((state == ACTIVE) | stopped | freed.any(axis=1)) & (steps[queue] < STEPS)]
+    back = np.argsort(order)
     pinned = moves[order] & (moving == 0)
-    nll, distance, _, state = found[:, 2 * size : -2].T
+    nll, distance = found[:, 2 * size : 2 * size + 2].T
     return Descent(
         theta[:, back],
         found[:, size + back],
         nll + lane_constant(model, counts),
         distance,
         steps,
-        (state == ARRIVED) & ~(pinned & inward).any(axis=1),
+        arrived,
         pinned[:, back],
     )

@@ -121,8 +121,9 @@ def _wide(
     """Whether one of the parameters is hardly constrained between its bounds, even if all the others were known."""
     free = np.isin(np.arange(len(nominal)), loose)[None]
     sizes = batch_sizes(len(nominal) * max(len(nominal), batch.counts.shape[1]))
-    here = [s for s in sizes if s >= min(len(batch.counts), sizes[-1])]  # no other shape is compiled for this
-    error = evaluate(model, rows(batch, np.zeros(1, int)), nominal[None], free, limits, tuple(here)).unit[0]
+    least = 1 if len(batch.counts) >= MANY else min(len(batch.counts), sizes[-1])
+    here = tuple(s for s in sizes if s >= least)  # no other shape is compiled for this
+    error = evaluate(model, rows(batch, np.zeros(1, int)), nominal[None], free, limits, here).unit[0]
     return bool((error > WIDE * (limits[1] - limits[0])).any())
 
 

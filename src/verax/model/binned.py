@@ -316,14 +316,7 @@ class BinnedLikelihood(AbstractLikelihood):
 
         ``gamma`` is the true value of each γ, 1 by default.
         """
-        theta, truth = self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma
-        mean, observed = constraint_mean(self.parameters, theta), jnp.where(self.tau > 0, self.tau, 1.0) * truth
-        rates = self.rates(theta)
-        counts = self._mean(rates, truth)
-        if self.scaled:
-            observed = 1 + (observed - 1) / self._growth(theta, rates)
-            observed = jnp.where(self.tau > 0, self.tau * truth, observed)
-        return Data(counts, jnp.concatenate([mean, observed]) if self.simulation_statistics else mean)
+        return _expected_data(self, self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma)
 
     @float64_on_host
     def sample(self, key: PRNGKeyArray, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
@@ -395,3 +388,14 @@ class BinnedLikelihood(AbstractLikelihood):
                 raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
         if (np.asarray(data.counts) < 0).any():
             raise InputError("data, counts", f"{np.min(data.counts):g}", "counts that are not negative")
+
+
+@jax.jit
+def _expected_data(model: BinnedLikelihood, theta: Array, gamma: Array) -> Data:
+    mean, observed = constraint_mean(model.parameters, theta), jnp.where(model.tau > 0, model.tau, 1.0) * gamma
+    rates = model.rates(theta)
+    counts = model._mean(rates, gamma)
+    if model.scaled:
+        observed = 1 + (observed - 1) / model._growth(theta, rates)
+        observed = jnp.where(model.tau > 0, model.tau * gamma, observed)
+    return Data(counts, jnp.concatenate([mean, observed]) if model.simulation_statistics else mean)

@@ -287,8 +287,13 @@ def _coefficients(model: BinnedLikelihood, chosen: np.ndarray) -> np.ndarray | N
     if size[-1] > PRECISION:
         return None
     degree = int(np.flatnonzero(size > PRECISION)[-1:].sum()) + 1
-    powers = np.stack([np.pad(cheb2poly([0.0] * n + [1.0]), (0, degree - n)) for n in range(1, degree + 1)])[:, 1:]
-    return np.concatenate([np.einsum("mn,m...->n...", powers, found[:degree]), outside])
+    return np.concatenate([np.einsum("mn,m...->n...", _powers(degree), found[:degree]), outside])
+
+
+@functools.cache
+def _powers(degree: int) -> Float[np.ndarray, "polynomial power"]:
+    """Coefficients of x … x^degree in each Chebyshev polynomial from the first on; that of 1 is left out."""
+    return np.stack([np.pad(cheb2poly([0.0] * n + [1.0]), (0, degree - n)) for n in range(1, degree + 1)])[:, 1:]
 
 
 def lane_constant(model: BinnedLikelihood, counts: Float[np.ndarray, "lane bin"]) -> Float[np.ndarray, " lane"]:

@@ -137,7 +137,7 @@ class AbstractLikelihood(eqx.Module):
     def vector(self, params: Mapping[str, Scalar]) -> Float[Array, " parameter"]:
         """Parameter values as a vector in the order of ``parameters``; those not named stay at their initial values."""
         by_name(self.parameters, params, "parameter values")
-        return jnp.stack([jnp.asarray(params.get(p.name, p.init), jnp.result_type(float)) for p in self.parameters])
+        return jnp.asarray([params.get(p.name, p.init) for p in self.parameters], jnp.result_type(float))
 
     @property
     def names(self) -> tuple[str, ...]:
