@@ -16,6 +16,7 @@ from scipy.special import logit, xlogy
 
 from verax.calibrate import aps, at_label, conformalize, isotonic, lac, platt, sets, temperature
 from verax.check import average, reliability
+from verax.compare.methods.train import STOPPED
 from verax.config import Learn
 from verax.epistemic import dropout, dropout_members, ensemble, laplace, variational
 from verax.events import Events
@@ -174,13 +175,14 @@ def gaussians(key: PRNGKeyArray, sample: Sample) -> Fitted:
 
 
 def last_layer(key: PRNGKeyArray, sample: Sample) -> Fitted:
-    """A Gaussian over the last layer of a trained network."""
+    """A Gaussian over the last layer, around a network where its training stopped."""
     start, run, draw = jax.random.split(key, 3)
     loss = CrossEntropy(sample.signal)
     network = _make(sample)(start, sample.learn)
     trained = train(run, network, loss, sample.learn, validation=sample.stop, **_fitting(sample))
-    found = laplace(trained.network, loss, sample.learn)
-    return _rows("Laplace, last layer", found.members(draw, DRAWS), found.problem or trained.history.problem)
+    found = laplace(trained.network, loss, sample.learn, steps=0)
+    problem = trained.history.problem or ("" if found.status in STOPPED else found.problem)
+    return _rows("Laplace, last layer", found.members(draw, DRAWS), problem)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from verax.compare.methods.dropout import SquaredError, mean_network
 from verax.compare.methods.ensemble import total
 from verax.compare.methods.forms import Form, Gaussian
 from verax.compare.methods.networks import house, with_head
-from verax.compare.methods.train import Effort, concerns, of_split, parts, predicted, train_all
+from verax.compare.methods.train import STOPPED, Effort, concerns, of_split, parts, predicted, train_all
 from verax.epistemic import hmc, laplace
 from verax.epistemic.posterior import weights
 from verax.epistemic.variational import MeanField, NegativeElbo, Variational
@@ -99,7 +99,11 @@ def _cooling(steps: int) -> optax.GradientTransformation:
 
 
 def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
-    """Gaussians over the last layer and over all weights of a mean-variance network, at the modes that all rows have."""
+    """Gaussians over the last layer and over all weights of a mean-variance network.
+
+    The last layer's is around the network where its training stopped, with the curvature of the rows that it learnt from:
+    at the layer's own mode it would have unlearnt to stop. All weights' is at the mode that all rows have.
+    """
     cut, start, draw = jax.random.split(key, 3)
     learn, stop = parts(cut, partition.train, 0.8)
     make, loss, table = with_head(data, mean_variance, effort), GaussianNLL(TARGET), data.events()
@@ -107,10 +111,11 @@ def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
     forms: dict[str, Form] = {}
     problems = [p for p in [concerns(history)] if p]
     for row, which in LAPLACE.items():
+        rows, steps, fine = (learn, 0, STOPPED) if which == "last" else (partition.train, 20, (Status.OK,))
         drawn = []
-        for s, rows in enumerate(partition.train):
-            found = laplace(of_split(of_split(networks, s), 0), loss, table.take(rows), which=which)
-            if found.status != Status.OK:
+        for s in range(len(rows)):
+            found = laplace(of_split(of_split(networks, s), 0), loss, table.take(rows[s]), which=which, steps=steps)
+            if found.status not in fine:
                 problems.append(f"{row}: {found.problem}")
             drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
         forms[row] = total(stack(drawn), partition.x)

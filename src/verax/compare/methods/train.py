@@ -16,10 +16,13 @@ from verax.events import Events
 from verax.learn import History, Loss, Moments, Optimizer, event_weight, member
 from verax.learn.folds import make_runs
 from verax.learn.loop import train_runs
-from verax.results import FloatArray
+from verax.results import FloatArray, Status
 
 WIDTH = 50
 """Hidden units of the published networks, in one layer."""
+
+STOPPED = (Status.OK, Status.MAX_STEPS)
+"""What Laplace's approximation says of itself around a network that is left where its training stopped."""
 
 
 @dataclass(frozen=True)
