@@ -1,3 +1,5 @@
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -6,6 +8,7 @@ import pytest
 from linear import GRID, NOISE, PHI, TAU, Known, Line, design, exact, moments, regression
 from scipy.stats import multivariate_normal
 
+from verax.aleatoric import GaussianNLL, mean_variance
 from verax.epistemic import laplace
 from verax.epistemic.curvature import Surface, bend_of
 from verax.epistemic.posterior import weights
@@ -18,6 +21,9 @@ from verax.results import Status
 @pytest.fixture(scope="module")
 def events():
     return regression()
+
+
+small = partial(classifier, width=4, depth=1)
 
 
 def line():
@@ -135,6 +141,24 @@ def test_linearised_members_have_the_variance_of_the_linear_model(two_classes):
     assert found.members(jax.random.key(4), 2).features == ("x0", "x1")
 
 
+def test_fishers_matrix_is_gauss_and_newtons_where_the_targets_are_the_networks_own():
+    """Targets μ ± σ, half an event each, have the mean and the variance that the network says."""
+    events = regression(n=50)
+    network = mean_variance(jax.random.key(5), events, features=("x0", "x1"), target="y", make=small)
+    said = np.asarray(jax.vmap(network)(events.features(("x0", "x1"))), np.float64)
+    two = events.take(np.tile(np.arange(50), 2))
+    mean, sigma = said[:, 0], np.exp(said[:, 1])
+    own = two.replace({"y": jnp.asarray(np.concatenate([mean - sigma, mean + sigma]), jnp.float32)})
+    own = Events(own.x, np.full(100, 0.5, np.float32), own.process, own.number, own.columns, own.processes)
+    gauss, fisher, wild = (
+        np.asarray(bend_of(Surface(GaussianNLL("y"), e, network, None, curvature, 64), weights(network).vector)[2])
+        for e, curvature in ((own, "gauss-newton"), (events, "fisher"), (events, "gauss-newton"))
+    )
+    np.testing.assert_allclose(fisher, gauss, atol=1e-4 * np.abs(fisher).max())
+    assert np.linalg.eigvalsh(fisher).min() > -1e-5 * np.abs(fisher).max()
+    assert np.linalg.eigvalsh(wild).min() < -1e-3 * np.abs(wild).max()  # what it is for: a Gaussian's σ is free
+
+
 def test_failures_are_statuses(events, two_classes):
     far = laplace(line(), Known(), events, which="all", precision=TAU, steps=0)
     assert far.status == Status.MAX_STEPS
@@ -156,6 +180,7 @@ def test_failures_are_statuses(events, two_classes):
     [
         ({"which": "lst"}, "did you mean 'last'"),
         ({"curvature": "hesian"}, "did you mean 'hessian'"),
+        ({"curvature": "fisher"}, "loss without Fisher matrix, Known"),
         ({"precision": -1.0}, "positive number"),
         ({"steps": -1}, "at least 0 steps"),
         ({}, "no eqx.nn.Linear"),

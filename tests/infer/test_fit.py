@@ -162,7 +162,7 @@ def test_the_gradient_of_many_lanes_is_that_of_each():
 
 
 def test_lanes_leave_a_bound_again_where_the_minimum_lies_inside():
-    """From far away many first run into a bound of μ or of the normalisation: 5 of these 200 arrived while they had to stay."""
+    """From far away many run into a bound of μ or of the normalisation: 5 of these 200 arrived while they had to stay."""
     model, rng = realistic(), np.random.default_rng(1)
     drawn = toys(jax.random.key(0), model, {}, 200)
     data = Data(np.asarray(drawn.counts, float), np.asarray(drawn.auxiliary, float))

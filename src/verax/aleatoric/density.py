@@ -78,6 +78,10 @@ class GaussianNLL(eqx.Module):
             loss = jax.lax.stop_gradient(loss) + factor * (loss - jax.lax.stop_gradient(loss))
         return jnp.mean(events.weight * loss)
 
+    def fisher(self, output: Float[JaxArray, "2"]) -> Float[JaxArray, "2 2"]:
+        """Hessian of an event's loss in (mean, ln σ), as expected where they are true: 1/σ² and 2 on the diagonal."""
+        return jnp.diag(jnp.stack([jnp.exp(-2 * output[1]), jnp.full_like(output[1], 2.0)]))
+
 
 def gaussian(output: Float[JaxArray, "2"]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
     """Mean and variance from a mean-variance network's output: the ``moments`` for :func:`verax.learn.predict`."""

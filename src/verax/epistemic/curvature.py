@@ -1,4 +1,4 @@
-"""How the log-likelihood bends in the weights: value, gradient and Hessian, or the generalised Gauss–Newton matrix."""
+"""How the log-likelihood bends in the weights: value, gradient and Hessian, or Gauss and Newton's or Fisher's matrix."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ class Surface(eqx.Module):
     Parameters
     ----------
     where : the network's tree, True at the leaves that are chosen
-    curvature : "gauss-newton" or "hessian", static
-    batch : rows at once in the sum of the Gauss–Newton matrix, static
+    curvature : "gauss-newton", "fisher" or "hessian", static
+    batch : rows at once in the sum of the first two, static
     """
 
     loss: Loss
@@ -50,7 +50,7 @@ def bend_of(
 ) -> tuple[Float[JaxArray, ""], Float[JaxArray, " weight"], Float[JaxArray, "weight weight"]]:
     """Value, gradient and curvature of −log likelihood at those weights."""
     value, gradient = jax.value_and_grad(surface)(vector)
-    matrix = jax.hessian(surface)(vector) if surface.curvature == "hessian" else _gauss_newton(surface, vector)
+    matrix = jax.hessian(surface)(vector) if surface.curvature == "hessian" else _by_event(surface, vector)
     return value, gradient, matrix
 
 
@@ -69,8 +69,11 @@ class _Says(eqx.Module):
         return getattr(self.like, name)
 
 
-def _gauss_newton(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, "weight weight"]:
-    """Σ_i J_iᵀ H_i J_i in batches of rows; the last one is filled up with rows that count nothing."""
+def _by_event(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, "weight weight"]:
+    """Σ_i J_iᵀ H_i J_i in batches of rows; the last one is filled up with rows that count nothing.
+
+    For Fisher's matrix H_i is what the loss expects where the network is right.
+    """
     n, rows = surface.events.weight.shape[0], surface.batch
     held = surface.held()
 
@@ -85,7 +88,10 @@ def _gauss_newton(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float
             return surface.loss(_Says(output, surface.network), row, jax.random.key(0))
 
         slopes = jax.jacrev(output)(vector).reshape(-1, vector.size)
-        bend = jax.hessian(cost)(output(vector)).reshape(len(slopes), len(slopes))
+        loss: Any = surface.loss
+        fisher = surface.curvature == "fisher"
+        bend = row.weight[0] * loss.fisher(output(vector)) if fisher else jax.hessian(cost)(output(vector))
+        bend = bend.reshape(len(slopes), len(slopes))
         return slopes, (bend * (number < n)) @ slopes
 
     def part(total: JaxArray, numbers: JaxArray) -> tuple[JaxArray, None]:

@@ -2,7 +2,8 @@
 
 Sources: MacKay 1992; Daxberger et al., "Laplace Redux", arXiv:2106.14806. The curvature is the generalised Gauss–Newton
 matrix Σ_i J_iᵀ H_i J_i (J_i the Jacobian of the outputs, H_i the Hessian of an event's weighted loss in them), which is
-the Hessian where outputs are linear in the weights, or the Hessian itself. For a linear Gaussian model it is exact.
+the Hessian where outputs are linear in the weights; Fisher's, with the H_i expected where the network is right, which is
+positive also far from the mode; or the Hessian itself. For a linear Gaussian model they are the same, and exact.
 
 ``which="all"`` keeps a full matrix over all weights: for up to some thousands. Its members are linear in the weights
 (:class:`Linearised`, Immer et al., arXiv:2008.08400), as the Gauss–Newton matrix takes a network to be: networks with
@@ -140,20 +141,23 @@ def laplace(
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood; "gauss-newton" needs one that reads
         ``network(x)`` only
     which : "last": the last linear layer; "all": every trainable weight
-    curvature : "gauss-newton" (positive where weights and losses are) or "hessian" (any loss, small networks)
+    curvature : "gauss-newton" (positive where weights and the bends of losses are), "fisher" (positive where weights are;
+        of a loss that knows it, such as that of a Gaussian) or "hessian" (any loss, small networks)
     precision : τ of the prior N(0, 1/τ) of these weights; None for the one of the largest evidence (MacKay), found in
         turn with the mode
     power, negative : how weights count, see :func:`verax.epistemic.temper`
     steps : most Newton steps; 0 leaves the network where it is
-    batch : rows at once in the sum of the Gauss–Newton matrix
+    batch : rows at once in the sum of the first two matrices
 
     Raises
     ------
-    InputError : for unknown names, bad weights, a network without linear layers, one with too many weights, or a loss
-        that does not bend in ``network(x)`` (that of a flow, a log-density itself, needs "hessian")
+    InputError : for unknown names, bad weights, a network without linear layers, one with too many weights, a loss that
+        does not bend in ``network(x)`` (that of a flow, a log-density itself, needs "hessian") or knows no Fisher matrix
     """
     check_known([which], ["last", "all"], "laplace", "choice of weights")
-    check_known([curvature], ["gauss-newton", "hessian"], "laplace", "curvature")
+    check_known([curvature], ["gauss-newton", "fisher", "hessian"], "laplace", "curvature")
+    if curvature == "fisher" and not hasattr(loss, "fisher"):
+        raise InputError("laplace", f"a loss without Fisher matrix, {type(loss).__name__}", "one such as GaussianNLL")
     if precision is not None and not (np.isfinite(precision) and precision > 0):
         raise InputError("prior precision", f"{precision:g}", "a positive number, or None for the largest evidence")
     if steps < 0 or batch < 1:

@@ -102,7 +102,8 @@ def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
     """Gaussians over the last layer and over all weights of a mean-variance network.
 
     The last layer's is around the network where its training stopped, with the curvature of the rows that it learnt from:
-    at the layer's own mode it would have unlearnt to stop. All weights' is at the mode that all rows have.
+    at the layer's own mode it would have unlearnt to stop. All weights' is where twenty steps towards the mode of all rows
+    lead. Curvatures are Fisher's: away from the mode Gauss and Newton's of a Gaussian with free σ is not positive.
     """
     cut, start, draw = jax.random.split(key, 3)
     learn, stop = parts(cut, partition.train, 0.8)
@@ -114,7 +115,8 @@ def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
         rows, steps, fine = (learn, 0, STOPPED) if which == "last" else (partition.train, 20, (Status.OK,))
         drawn = []
         for s in range(len(rows)):
-            found = laplace(of_split(of_split(networks, s), 0), loss, table.take(rows[s]), which=which, steps=steps)
+            network = of_split(of_split(networks, s), 0)
+            found = laplace(network, loss, table.take(rows[s]), which=which, curvature="fisher", steps=steps)
             if found.status not in fine:
                 problems.append(f"{row}: {found.problem}")
             drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
