@@ -12,6 +12,9 @@ class Figure:
     source: str
 
 
+ADVERSARIAL, PLAIN = "deep ensemble", "deep ensemble, no adversaries"
+"""Both stand beside the same figures."""
+
 ENSEMBLE = "deep ensembles, arXiv:1612.01474, table 1"
 DROPOUT = "dropout with grid search (2018), yaringal/DropoutUncertaintyExps 6eb4497"
 KOMPA = "Kompa et al., arXiv:2010.03039, stored results"
@@ -54,11 +57,12 @@ _WIDTH = {
 
 
 def _table() -> dict[tuple[str, str, str], Figure]:
-    found = {}
+    found: dict[tuple[str, str, str], Figure] = {}
     for metric, table in (("nll", _NLL), ("rmse", _RMSE)):
         for name, pairs in table.items():
-            for row, source, pair in zip(("deep ensemble", "MC dropout"), (ENSEMBLE, DROPOUT), pairs, strict=True):
-                found[name, row, metric] = Figure(*pair, source)
+            ensemble, dropout = (Figure(*p, s) for p, s in zip(pairs, (ENSEMBLE, DROPOUT), strict=True))
+            found |= {(name, row, metric): ensemble for row in (ADVERSARIAL, PLAIN)}
+            found[name, "MC dropout", metric] = dropout
     for metric, kompa in (("coverage 95", _COVERAGE), ("mean width 95", _WIDTH)):
         for name, all_rows in kompa.items():
             for row, pair in zip(_KOMPA_ROWS, all_rows, strict=True):

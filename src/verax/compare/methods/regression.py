@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -10,10 +11,11 @@ from jaxtyping import PRNGKeyArray
 from verax.compare.methods.conformal import conformal_quantiles, cv_plus, split_conformal
 from verax.compare.methods.data import Data, Partition
 from verax.compare.methods.dropout import dropout
-from verax.compare.methods.ensemble import as_printed, deep_ensemble
+from verax.compare.methods.ensemble import SHARE, as_printed, deep_ensemble
 from verax.compare.methods.forms import Form
 from verax.compare.methods.members import LAPLACE, bootstrap, chains, gaussians, mean_ensemble, variational
 from verax.compare.methods.networks import density, quantile, single
+from verax.compare.methods.papers import ADVERSARIAL, PLAIN
 from verax.compare.methods.references import gaussian_process, linear
 from verax.compare.methods.train import Effort
 
@@ -47,8 +49,9 @@ METHODS: dict[str, Method] = {
     "mean-variance": Method(single, {"mean-variance network": (NONE, "no")}),
     "mixture density": Method(density, {"mixture density network": (NONE, "no")}),
     "quantile regression": Method(quantile, {"quantile regression": ("asymptotic", "yes")}),
-    "deep ensemble": Method(deep_ensemble, {"deep ensemble": (NONE, "yes")}),
+    ADVERSARIAL: Method(partial(deep_ensemble, row=ADVERSARIAL, share=SHARE), {ADVERSARIAL: (NONE, "yes")}),
     "deep ensemble as printed": Method(as_printed, {"deep ensemble as printed": (NONE, "yes")}, extra=True),
+    PLAIN: Method(partial(deep_ensemble, row=PLAIN, share=0.0), {PLAIN: (NONE, "yes")}),
     "bootstrap": Method(bootstrap, {"bootstrap ensemble": (NONE, "yes")}),
     "dropout": Method(dropout, {"MC dropout": (NONE, "no"), "dropout, epistemic only": (NONE, "no")}),
     "variational": Method(variational, {"variational": ("none: a bound", "no")}),
