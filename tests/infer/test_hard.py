@@ -215,14 +215,14 @@ def test_minos_where_a_nuisance_meets_its_bound():
 
 
 def test_a_weak_signal_ends_in_the_lowest_of_its_minima():
-    """One start of six toys missed the lowest by up to 0.6; from several, two in a hundred do (seeds 5 to 8)."""
+    """One start of six toys missed the lowest by up to 0.6; from several, one of 1,500 does (seeds 61 to 70, 81 to 85)."""
     model = weak_signal()
     drawn = toys(jax.random.key(21), model, {"mu": 1.0}, 70)
     found = fit(model, drawn)
     lowest = found.nll
     for mu in (-40.0, -8.0, -3.0, 3.0, 8.0, 40.0):
         lowest = np.minimum(lowest, fit(model, drawn, init={"mu": mu}).nll)
-    assert (found.nll > lowest + 1e-3).mean() <= 0.05
+    assert (found.nll > lowest + 1e-3).mean() <= 0.02
     scan = profile(model, Data(drawn.counts[3], drawn.auxiliary[3]), "mu", np.array([found.value[3, 0], 3.0]))
     assert scan.t[0] < 1e-3
     assert scan.t.min() >= 0

@@ -23,6 +23,9 @@ WIDE = 0.1
 FAR = (0.05, 0.2, 0.8)
 """From where a suspected fit is tried again: shares of the way to the bounds of an unconstrained parameter."""
 
+SETTLED = (0.2, 0.8)
+"""Those from where fits of hardly constrained parameters are also tried once all others have settled there."""
+
 
 def fit(
     model: AbstractLikelihood,
@@ -37,7 +40,7 @@ def fit(
     Starts from the global observables, many data sets from linear estimates around the expected one; a fit that
     fails, or ends at a bound, is tried again from the parameters' initial values; one that fails or takes long, or that the
     data hardly constrain between the bounds of an unconstrained parameter, also from the global observables and towards
-    those bounds, where other minima hide. The lowest is kept.
+    those bounds, where other minima hide (there with the other parameters fitted first, too). The lowest is kept.
 
     Parameters
     ----------
@@ -90,8 +93,8 @@ def best_fit(
     again = np.flatnonzero(lanes.status != Status.OK)
     loose = _loose(model, fixed)
     suspect = (lanes.steps > SLOW) | (lanes.status > Status.NOT_POSITIVE_DEFINITE)
-    wide = _wide(model, batch, nominal[0], loose, (lower, upper)) & (lanes.status != Status.NOT_POSITIVE_DEFINITE)
-    hard = np.flatnonzero(suspect | wide)
+    wide = _wide(model, batch, nominal[0], loose, (lower, upper))
+    hard = np.flatnonzero(suspect | (bool(wide) & (lanes.status != Status.NOT_POSITIVE_DEFINITE)))
     other = [] if np.array_equal(start[again], nominal[again]) else [(again, nominal[again])]
     if guess and hard.size:
         other.append((hard, observed[hard]))
@@ -101,6 +104,12 @@ def best_fit(
                 aside = observed[hard]
                 aside[:, i] = share * edge + (1 - share) * model.parameters[i].init
                 other.append((hard, aside))
+                if i in wide and share in SETTLED:
+                    rest = free[hard] & (np.arange(len(names)) != i)
+                    settled = minimise(
+                        model, rows(batch, hard), aside, rest, covariance=False, limits=limits, many=many
+                    )
+                    other.append((hard, settled.theta))
     if other:
         lane, where = np.concatenate([a for a, _ in other]), np.concatenate([b for _, b in other])
         second = minimise(model, rows(batch, lane), where, free[lane], covariance=covariance, limits=limits, many=many)
@@ -117,14 +126,14 @@ def _loose(model: AbstractLikelihood, fixed: Mapping[str, float]) -> list[int]:
 
 def _wide(
     model: AbstractLikelihood, batch: Data, nominal: np.ndarray, loose: list[int], limits: tuple[np.ndarray, np.ndarray]
-) -> bool:
-    """Whether one of the parameters is hardly constrained between its bounds, even if all the others were known."""
+) -> list[int]:
+    """Those of the parameters that are hardly constrained between their bounds, even if all the others were known."""
     free = np.isin(np.arange(len(nominal)), loose)[None]
     sizes = batch_sizes(len(nominal) * max(len(nominal), batch.counts.shape[1]))
     least = 1 if len(batch.counts) >= MANY else min(len(batch.counts), sizes[-1])
     here = tuple(s for s in sizes if s >= least)  # no other shape is compiled for this
     error = evaluate(model, rows(batch, np.zeros(1, int)), nominal[None], free, limits, here).unit[0]
-    return bool((error > WIDE * (limits[1] - limits[0])).any())
+    return [i for i in loose if error[i] > WIDE * (limits[1] - limits[0])[i]]
 
 
 def measured(model: AbstractLikelihood, batch: Data) -> np.ndarray:
