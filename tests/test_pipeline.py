@@ -111,7 +111,7 @@ def test_a_killed_run_continues_to_the_same_bits(done, tmp_path):
     command = [sys.executable, "-m", "verax", "run", str(path), "--output", str(tmp_path / "run"), "--quiet"]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONWARNINGS": "default"})
     stages = tmp_path / "run" / "stages"
-    while process.poll() is None and not (stages / ".summarise").exists():
+    while process.poll() is None and not (stages / ".verax-summarise").exists():
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from verax import __version__, tools
-from verax.commands import VERBS, Interrupted, enable_compilation_cache, question
+from verax.commands import VERBS, Interrupted, enable_compilation_cache, folder_named, question
 from verax.errors import InputError
 
 app = typer.Typer(
@@ -27,7 +27,7 @@ app.add_typer(compare_app, name="compare")
 app.add_typer(tools.app, name="workspace")
 
 File = Annotated[Path | None, typer.Argument(metavar="[ANALYSIS.yaml]", help="default: the embedded HiggsML analysis")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="run folder (default: runs/NAME)")]
+Output = Annotated[str | None, typer.Option("--output", "-o", help="run folder (default: runs/NAME)")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the analysis, check.toys=500")
 ]
@@ -60,7 +60,7 @@ def _work(until: str) -> Any:
         from verax import config, console, pipeline
 
         chosen = config.load(analysis, settings or [])
-        folder = output or Path("runs") / chosen.name
+        folder = Path("runs") / chosen.name if output is None else folder_named(output)
         # A forked child would inherit JAX's threads in an undefined state.
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
         try:
@@ -131,7 +131,7 @@ def compare_approaches(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="one seed, few events: minutes instead of hours")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="default: runs/compare-NAME")
+        str | None, typer.Option("--output", "-o", metavar="FOLDER", help="default: runs/compare-NAME")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -139,7 +139,8 @@ def compare_approaches(
     enable_compilation_cache()
     from verax import compare, console
 
-    folder = output or Path("runs") / f"compare-{Path(problem).stem.replace(chr(32), chr(45))}"
+    default = f"runs/compare-{Path(problem).stem.replace(chr(32), chr(45))}"
+    folder = folder_named(default if output is None else output)
     try:
         with console.progress(quiet=quiet) as told:
             tables = compare.compare_approaches(
@@ -171,7 +172,7 @@ def compare_methods(
     seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,
     quick: Annotated[bool, typer.Option("--quick", help="one set, few splits: minutes instead of an hour")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="default: runs/methods-NAME")
+        str | None, typer.Option("--output", "-o", metavar="FOLDER", help="default: runs/methods-NAME")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -179,7 +180,7 @@ def compare_methods(
     enable_compilation_cache()
     from verax import compare, console
 
-    folder = output or Path("runs") / f"methods-{Path(data).stem}"
+    folder = folder_named(f"runs/methods-{Path(data).stem}" if output is None else output)
     try:
         with console.progress(quiet=quiet) as told:
             tables = compare.compare_methods(

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from verax.errors import InputError
+
 Workspace = Annotated[
     str, typer.Argument(metavar="WORKSPACE.json", help="pyhf workspace, or HS3; - reads standard input")
 ]
@@ -52,7 +54,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
         Strings, None, "--truth", metavar="NAME=VALUE|fit", help="true values (default: initial), or the best fit"
     ),
     "output": _option(
-        Path | None, None, "--output", "-o", metavar="FOLDER", help="keep finished batches: the same command continues"
+        str | None, None, "--output", "-o", metavar="FOLDER", help="keep finished batches: the same command continues"
     ),
     "batch": _option(int, 2048, "--batch", min=1, help="toys in memory at a time"),
     "prefit": _option(bool, False, "--prefit", help="only before the fit"),
@@ -95,6 +97,8 @@ def question(verb: str) -> Callable[..., None]:
 
         as_json, plot, quiet = (given.pop(k) for k in ("as_json", "plot", "quiet"))
         asked = {k: v for k, v in given.items() if v is not None}
+        if "output" in asked:
+            asked["output"] = folder_named(asked["output"])
         try:
             with console.progress(quiet=quiet or as_json) as told:
                 found = questions.answer(verb, workspace, progress=told, **asked)
@@ -117,6 +121,18 @@ def _with_options(command: Callable[..., None], options: tuple[str, ...]) -> Cal
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
+
+
+def folder_named(given: str) -> Path:
+    """The folder that ``--output`` names.
+
+    Raises
+    ------
+    InputError : for no name, which a shell's empty variable leaves
+    """
+    if not given.strip():
+        raise InputError("--output", f"'{given}'", "the name of a folder", "'.' is the current one")
+    return Path(given)
 
 
 def enable_compilation_cache() -> None:

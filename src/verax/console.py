@@ -1,7 +1,6 @@
 """What a person sees in the terminal: progress while a run works, and its result in short."""
 
 import json
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from verax.errors import InputError
+from verax.folder import file_names
 from verax.questions import Answer
 from verax.report.numbers import number
 from verax.report.record import plain
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 WIDEST = 300
 """Characters of a line that goes to a file."""
+
+
+class Notes(Progress):
+    """Nothing but what was not as it should be, on standard error."""
+
+    def note(self, text: str) -> None:
+        """One line."""
+        print(text, file=sys.stderr)
 
 
 class Told(Progress):
@@ -52,12 +60,16 @@ class Told(Progress):
                 self.tasks[task] = self.bars.add_task(task, total=total)
             self.bars.update(self.tasks[task], completed=done, total=total, description=text)
 
+    def note(self, text: str) -> None:
+        """One line, above the bars."""
+        self.bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
 
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Progress]:
-    """Progress to show, or a silent one."""
+    """Progress to show, or one that tells notes alone."""
     if quiet:
-        yield Progress()
+        yield Notes()
         return
     columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
@@ -120,11 +132,10 @@ def save_figures(answer: Answer, plot: Path) -> list[Path]:
                     for draw in answer.figures.values():
                         pages.savefig(draw())
                 return [plot]
-            written = []
-            for name, draw in answer.figures.items():
+            written, names = [], file_names(answer.figures)
+            for label, draw in answer.figures.items():
                 several = len(answer.figures) > 1
-                label = re.sub(r"[^\w.-]+", "-", name)
-                written.append(plot.with_name(f"{plot.stem}_{label}{plot.suffix}") if several else plot)
+                written.append(plot.with_name(f"{plot.stem}_{names[label]}{plot.suffix}") if several else plot)
                 draw().savefig(written[-1])
             return written
     except OSError as error:

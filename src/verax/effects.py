@@ -17,6 +17,7 @@ from verax.config import Analysis, Function
 from verax.data import expression
 from verax.errors import InputError
 from verax.events import Events
+from verax.folder import file_names
 from verax.parameters import nuisance
 from verax.systematics import (
     FAIR_UNIVERSE,
@@ -124,6 +125,13 @@ def _systematic(analysis: Analysis, given: Any, layout: Layout | None) -> System
             effect = Completed(function_of(analysis, given.function), (), processes)
             return Systematic(nuisance(name, group), effect, given.one_sided, given.jax, tuple(given.changes))
     raise InputError(f"systematic '{name}'", str(type(given)), "an effect of the analysis file")
+
+
+def varied_files(analysis: Analysis) -> dict[tuple[str, ...], str]:
+    """The file of each varied sample in the stage ``simulate``, by name and side ("up", "down"); never a path."""
+    varied = [s for s in analysis.systematics if isinstance(s, config.VariedSamples)]
+    names = file_names((s.name, side) for s in varied for side in ("up", "down"))
+    return {label: f"{name}.parquet" for label, name in names.items()}
 
 
 def function_of(analysis: Analysis, function: Function | None) -> Callable[..., Any]:

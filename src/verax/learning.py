@@ -16,6 +16,7 @@ from verax.data import read_events
 from verax.epistemic import bootstrap_factors
 from verax.errors import InputError
 from verax.events import Events, concatenate
+from verax.folder import replacing
 from verax.learn import CrossTrained, History, blank, classifier, cross_train, load, save
 from verax.parameters import nuisance
 from verax.store import Run
@@ -74,7 +75,8 @@ def learn(analysis: Analysis, run: Run, folder: Path, table: Any) -> Learned:
 def _stop(problem: str, path: Path, networks: Any, good: bool) -> NoReturn:
     """Keep the networks of the best epochs, if each has one, and say what went wrong."""
     if good:
-        save(path, networks)
+        with replacing(path) as part:
+            save(part, networks)
     kept = f"the last good networks are kept in {path}" if good else "no epoch ended well, so no network is kept"
     raise InputError(
         "learn", problem, "a finite loss", f"{kept}; try a lower learn.learning_rate, or check the weights"
@@ -119,12 +121,13 @@ def _material(analysis: Analysis, run: Run, stride: int) -> tuple[Events, tuple[
     Those that are no function that JAX can trace, or samples of their own, are interpolated event by event.
     """
     folds, stage, missing = analysis.learn.folds, run.path("simulate"), effects.missing_of(analysis)
+    files = effects.varied_files(analysis)
 
     def thinned(name: str) -> Events:
-        chunks: Iterator[Events] = read_events(stage / f"{name}.parquet", analysis.chunk)
+        chunks: Iterator[Events] = read_events(stage / name, analysis.chunk)
         return concatenate([e.take(np.flatnonzero(np.asarray(e.number) // folds % stride == 0)) for e in chunks])
 
-    events = thinned("nominal")
+    events = thinned("nominal.parquet")
     if analysis.learn.approach == "propagate":
         return events, ()
     wanted = [
@@ -134,7 +137,7 @@ def _material(analysis: Analysis, run: Run, stride: int) -> tuple[Events, tuple[
     found: list[Systematic] = []
     for given in wanted:
         if isinstance(given, config.VariedSamples):
-            sides = [_replaced(events, thinned(f"{given.name}_{side}"), given.name) for side in _sides(given)]
+            sides = [_replaced(events, thinned(files[given.name, side]), given.name) for side in _sides(given)]
             parameter = nuisance(given.name, given.group)
             events, made = interpolate(
                 parameter, events, sides[0], sides[1] if len(sides) > 1 else None, missing=missing

@@ -10,10 +10,14 @@ from verax import sources
 from verax.config import Analysis
 from verax.learning import learn
 from verax.outcome import failures
-from verax.report.record import record, write_json
-from verax.stages import check, infer, model, simulate, summarise
+from verax.report.record import record, to_json
+from verax.report.tables import Table
+from verax.stages import RESULTS, check, infer, model, simulate, summarise
 from verax.store import Progress, Run
 from verax.story import Measurement, report
+
+TYPES = {**RESULTS, "Measurement": Measurement, "ReportTable": Table}
+"""All that a stage's result may be made of."""
 
 
 def measure(
@@ -41,10 +45,19 @@ def measure(
     ------
     InputError : for any input that is not what it should be
     """
-    with nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place:
+    with nullcontext(folder) if folder is not None else tempfile.TemporaryDirectory(prefix="verax-") as place:
         inputs = partial(sources.inputs, analysis)
         last = "" if until == "report" else until
-        with Run(place, inputs, seed=analysis.seed, until=last, progress=progress, executor=executor) as run:
+        with Run(
+            place,
+            inputs,
+            seed=analysis.seed,
+            until=last,
+            progress=progress,
+            executor=executor,
+            owner=f"analysis '{analysis.name}'",
+            types=TYPES,
+        ) as run:
             table = run("simulate", partial(simulate, analysis))
             learned = run("learn", partial(learn, analysis), table)
             summarised = run("summarise", partial(summarise, analysis), table, learned)
@@ -53,13 +66,13 @@ def measure(
             checked = run("check", partial(check, analysis), likelihood, learned)
             done = (table, learned, summarised, likelihood, measured, checked)
             measurement = run("report", partial(report, analysis), *done)
-            run.publish("report")
             made = record(
                 seeds={"analysis": analysis.seed},
                 inputs=sources.files(analysis),
                 timings=run.seconds,
                 failed=failures(measured, checked),
+                notes=run.notes,
             )
-            write_json(run.folder / "record.json", made)
+            run.publish("report", {"record.json": to_json(made)})
             return measurement
     return None

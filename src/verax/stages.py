@@ -15,14 +15,17 @@ from verax.data import read_events, write_events
 from verax.errors import InputError
 from verax.events import Events
 from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, interval, profile, ranking, toys
+from verax.infer.results import Row
 from verax.infer.yields import Yields, postfit_yields, prefit_yields
-from verax.learn import score
+from verax.learn import History, score
 from verax.learning import Learned, networks_of
 from verax.model import BinnedLikelihood, Data, Pruned, Templates, binned_likelihood, prune, smooth, symmetrise
-from verax.parameters import nuisance
+from verax.model.binwise import CellModifier
+from verax.model.interpolate import code0, code1, code2, code4, code4p
+from verax.parameters import Gaussian, Parameter, Poisson, nuisance
 from verax.results import Coverage, Interval, Status
 from verax.scores import fine_edges_of, summary_of
-from verax.store import Run
+from verax.store import Run, named
 from verax.summarise import Varied, choose_edges, histogram, templates
 
 # ------------------------------------------------------------------------------------------------------------- simulate
@@ -68,10 +71,11 @@ def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
 
     rows: list[np.ndarray] = []
     write_events(folder / "nominal.parquet", tallied(sources.simulated(analysis, analysis.samples, count)))
+    files = effects.varied_files(analysis)
     for s in _varied(analysis):
         for side, samples in {"up": s.up, "down": s.down}.items():
             if samples:
-                write_events(folder / f"{s.name}_{side}.parquet", sources.simulated(analysis, samples, count))
+                write_events(folder / files[s.name, side], sources.simulated(analysis, samples, count))
     seen = sources.Read()
     if sources.is_real(analysis):
         write_events(folder / "observed.parquet", sources.observed(analysis, seen))
@@ -130,12 +134,13 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
             done += len(events)
             run.progress.step("events histogrammed", done, total)
 
+    files = effects.varied_files(analysis)
     varied = [
         Varied(
             nuisance(s.name, s.group),
             tuple(dict.fromkeys(sample.process for sample in s.up)),
-            read_events(stage / f"{s.name}_up.parquet", analysis.chunk),
-            read_events(stage / f"{s.name}_down.parquet", analysis.chunk) if s.down else None,
+            read_events(stage / files[s.name, "up"], analysis.chunk),
+            read_events(stage / files[s.name, "down"], analysis.chunk) if s.down else None,
         )
         for s in _varied(analysis)
     ]
@@ -344,3 +349,13 @@ def _reliability(analysis: Analysis, run: Run) -> Reliability:
         sums = part if sums is None else sums + part
     assert sums is not None
     return diagram(sums)
+
+
+# -------------------------------------------------------------------------------------------------------------- results
+
+RESULTS = {
+    **named(Yield, Table, Learned, History, Summarised, Templates, Parameter, Gaussian, Poisson),
+    **named(BinnedLikelihood, Data, CellModifier, code0, code1, code2, code4, code4p),
+    **named(Measured, Fit, Interval, Scan, Breakdown, Row, Ranking, Yields, Checked, Coverage, Reliability),
+}
+"""All that a result of these stages may be made of, by the name in its file."""

@@ -1,9 +1,7 @@
 """A run's folder: each stage written whole or not at all, and redone only when its inputs changed."""
 
 import dataclasses
-import fcntl
 import hashlib
-import importlib
 import json
 import os
 import shutil
@@ -16,15 +14,33 @@ from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from types import FunctionType, TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from verax.errors import InputError
+from verax.folder import (
+    PART,
+    STAGES,
+    checksum_of,
+    claim,
+    inspect,
+    is_inside,
+    lock,
+    publish,
+    remove,
+    seal,
+    sweep,
+    unseal,
+)
 
 T = TypeVar("T")
+OWN = ("stage.json", "result.json", "arrays.npz")
+"""What every stage has: its record, and its result."""
+
+Types: TypeAlias = Mapping[str, Any]
+"""The closed list of what a result may be made of: classes, and functions kept in them, by a short name."""
 
 
 class Progress:
@@ -38,6 +54,10 @@ class Progress:
         """``done`` of ``total`` steps of a task are over, ``failed`` of these in vain."""
         del task, done, total, failed
 
+    def note(self, text: str) -> None:
+        """Something was not as it should be, and what is done about it."""
+        del text
+
 
 class Reached(Exception):
     """The last stage that was asked for is over."""
@@ -47,7 +67,8 @@ class Run:
     """An open run folder. Use as a context manager: it holds the folder's lock.
 
     ``run(name, function, *results)`` answers ``function(run, folder, *results)``; its files and its result are kept in
-    ``stages/name``, and read back while ``inputs(name)``, the earlier stages and the code stay the same.
+    ``stages/name``, and read back while ``inputs(name)``, the earlier stages and the code stay the same. The record of a
+    stage has the checksum of each file: a stage that was changed or damaged is done again, which :attr:`notes` say.
 
     Parameters
     ----------
@@ -57,6 +78,8 @@ class Run:
     until : name of the last stage; when it is over, the ``with`` block is left
     progress : told what goes on
     executor : where work on chunks may run; None is here
+    owner : what the folder is for; the folder of another is refused
+    types : what results are made of
     """
 
     def __init__(
@@ -68,34 +91,37 @@ class Run:
         until: str = "",
         progress: Progress | None = None,
         executor: Executor | None = None,
+        owner: str = "a run",
+        types: Types | None = None,
     ) -> None:
         self.folder, self.inputs, self.seed, self.until = Path(folder), inputs, seed, until
         self.progress, self.executor = progress or Progress(), executor
         self.fingerprints: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
         self.results: dict[str, Any] = {}
+        self.owner, self.types = owner, types or {}
+        self.notes: list[str] = []
+        """What was not as it was left, and what was done about it."""
+        self._files: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> "Run":
+        inspect(self.folder, self.owner)  # before anything is written there
+        self._lock = lock(self.folder)
         try:
-            (self.folder / "stages").mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.folder / ".lock", "w")
-        except OSError as error:
-            raise InputError(str(self.folder), f"{error.strerror}", "a folder that can be written") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise InputError(
-                str(self.folder), "a folder in use by another run", "a free one", "wait for it, or choose --output"
-            ) from None
-        for left in (self.folder / "stages").glob(".*"):
-            shutil.rmtree(left)
+            if not claim(self.folder, self.owner).whole:
+                self.note("the folder's mark was damaged or lost; written again")
+            (self.folder / STAGES).mkdir(exist_ok=True)
+            sweep(self.folder)
+            sweep(self.folder / STAGES)
+        except BaseException:
+            os.close(self._lock)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self._lock.close()
+        os.close(self._lock)
         return kind is Reached
 
     def key(self, stage: str) -> PRNGKeyArray:
@@ -104,60 +130,87 @@ class Run:
 
     def path(self, stage: str) -> Path:
         """Folder of a finished stage."""
-        return self.folder / "stages" / stage
+        return self.folder / STAGES / stage
+
+    def note(self, text: str) -> None:
+        """Say that something was not as it was left."""
+        self.notes.append(text)
+        self.progress.note(text)
 
     def __call__(self, name: str, function: Callable[..., T], *results: Any, alone: bool = False) -> T:
         """Result of a stage, made now or read back; one that stands ``alone`` does not depend on those before it."""
         earlier = [] if alone else list(self.fingerprints.values())
         fingerprint = digest([name, self.inputs(name), earlier, code_version()])
-        self.fingerprints[name] = fingerprint
         done = self._read(name, fingerprint)
         self.progress.stage(name, reused=done is not None)
         if done is None:
             start = time.perf_counter()
             with self._write(name) as folder:
-                result = function(self, folder, *results)
-                save(folder, result)
+                save(folder, function(self, folder, *results), self.types)
                 seconds = time.perf_counter() - start
-                (folder / "stage.json").write_text(json.dumps({"fingerprint": fingerprint, "seconds": seconds}))
-            done = self._read(name, fingerprint)
-        assert done is not None
-        self.seconds[name] = done["seconds"]
-        self.results[name] = load(self.path(name))
+                paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
+                files = {p.relative_to(folder).as_posix(): checksum_of(p) for p in paths}
+                record: dict[str, Any] = {"fingerprint": fingerprint, "seconds": seconds, "files": files}
+                (folder / "stage.json").write_bytes(seal(record))
+            done = record, load(self.path(name), self.types)
+        found, self.results[name] = done
+        self.seconds[name], self._files[name] = found["seconds"], found["files"]
+        # Done again to other bits (on another machine), a stage is another one for those after it.
+        self.fingerprints[name] = digest([fingerprint, found["files"]])
         if name == self.until:
             raise Reached
         return self.results[name]
 
-    def publish(self, name: str) -> None:
-        """Copy the files of a finished stage to the top of the run folder, each under its name at once."""
-        for source in sorted(self.path(name).rglob("*")):
-            target = self.folder / source.relative_to(self.path(name))
-            if source.is_dir():
-                target.mkdir(exist_ok=True)
-            elif source.name not in ("stage.json", "result.json", "arrays.npz"):
-                part = target.with_name(f".{target.name}")
-                shutil.copyfile(source, part)
-                os.replace(part, target)
+    def publish(self, name: str, more: Mapping[str, bytes] | None = None) -> None:
+        """Copy the files of a finished stage, and ``more`` by name, to the top of the run folder, each at once."""
+        files = {file: self.path(name) / file for file in self._files[name] if file not in OWN}
+        publish(self.folder, {**files, **(more or {})}, self.note)
 
-    def _read(self, name: str, fingerprint: str) -> dict[str, Any] | None:
-        try:
-            record = json.loads((self.path(name) / "stage.json").read_text())
-        except (OSError, json.JSONDecodeError):
+    def _read(self, name: str, fingerprint: str) -> tuple[dict[str, Any], Any] | None:
+        """Record and result of a stage that is there, still holds, and is whole."""
+        place = self.path(name)
+        if not os.path.lexists(place):
             return None
-        return record if record["fingerprint"] == fingerprint else None
+        record = _record(place)
+        if record is None:
+            self.note(f"{STAGES}/{name}: without a whole record; done again")
+            return None
+        if record["fingerprint"] != fingerprint:
+            return None
+        for file, expected in record["files"].items():
+            if (found := checksum_of(place / file)) != expected:
+                how = "changed" if found else "lost"
+                self.note(f"{STAGES}/{name}/{file}: {how} since it was written; the stage is done again")
+                return None
+        try:
+            return record, load(place, self.types)
+        except Exception as error:  # whatever a record with the right checksums leads to
+            self.note(
+                f"{STAGES}/{name}: a result that cannot be read ({type(error).__name__}); the stage is done again"
+            )
+            return None
 
     @contextmanager
     def _write(self, name: str) -> Iterator[Path]:
         """A temporary folder that takes the stage's place when all went well."""
-        part = self.path(f".{name}")
+        part = self.path(f"{PART}{name}")
         part.mkdir()
         try:
             yield part
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
-        shutil.rmtree(self.path(name), ignore_errors=True)
+        remove(self.path(name))
         os.replace(part, self.path(name))
+
+
+def _record(place: Path) -> dict[str, Any] | None:
+    """The record of a stage; None where it is damaged, lost or of an earlier version."""
+    record = unseal(place / "stage.json")
+    if record is None or not isinstance(record.get("seconds"), float) or not isinstance(record.get("files"), dict):
+        return None
+    whole = "fingerprint" in record and {"result.json", "arrays.npz"} <= set(record["files"])
+    return record if whole and all(map(is_inside, record["files"])) else None
 
 
 def digest(value: Any) -> str:
@@ -184,64 +237,78 @@ def code_version() -> str:
     return digest([hashlib.sha256(path.read_bytes()).hexdigest() for path in sources])
 
 
-def save(folder: Path, result: Any) -> None:
-    """Write a result: ``result.json``, with its arrays in ``arrays.npz``."""
+def named(*parts: Any) -> dict[str, Any]:
+    """Classes and functions by their own names, as :data:`Types`."""
+    return {part.__name__: part for part in parts}
+
+
+def save(folder: Path, result: Any, types: Types) -> None:
+    """Write a result: ``result.json``, with its arrays in ``arrays.npz``.
+
+    Raises
+    ------
+    TypeError : for what is not made of ``types``, plain values and arrays
+    """
     arrays: dict[str, np.ndarray] = {}
-    (folder / "result.json").write_text(json.dumps(_pack(result, arrays)))
+    names = {part: name for name, part in types.items()}
+    (folder / "result.json").write_text(json.dumps(_pack(result, arrays, names)))
     np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
 
 
-def load(folder: Path) -> Any:
-    """Read back what :func:`save` wrote, bit for bit."""
+def load(folder: Path, types: Types) -> Any:
+    """Read back what :func:`save` wrote, bit for bit; nothing but ``types`` is made, and no function called."""
     with np.load(folder / "arrays.npz") as arrays:
-        return _unpack(json.loads((folder / "result.json").read_text()), arrays)
+        return _unpack(json.loads((folder / "result.json").read_text()), arrays, types)
 
 
-def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+def _pack(value: Any, arrays: dict[str, np.ndarray], names: Mapping[Any, str]) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kind = f"{type(value).__module__}:{type(value).__qualname__}"
-        return {
-            "type": kind,
-            "fields": {f.name: _pack(getattr(value, f.name), arrays) for f in dataclasses.fields(value)},
-        }
+        fields = {f.name: _pack(getattr(value, f.name), arrays, names) for f in dataclasses.fields(value)}
+        return {"type": _name(type(value), names), "fields": fields}
     if isinstance(value, Mapping):
-        return {"items": [[key, _pack(item, arrays)] for key, item in value.items()]}
+        return {"items": [[key, _pack(item, arrays, names)] for key, item in value.items()]}
     if isinstance(value, tuple):
-        return {"tuple": [_pack(item, arrays) for item in value]}
+        return {"tuple": [_pack(item, arrays, names) for item in value]}
     if isinstance(value, list):
-        return [_pack(item, arrays) for item in value]
+        return [_pack(item, arrays, names) for item in value]
     if isinstance(value, FunctionType):
-        return {"function": f"{value.__module__}:{value.__qualname__}"}
+        return {"function": _name(value, names)}
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int | float) and not isinstance(value, np.generic | IntEnum):
         return {"number": repr(value)} if value != value or value in (float("inf"), -float("inf")) else value
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        raise TypeError(f"a result holds a {type(value).__name__}, which no stage may keep")
     name = f"a{len(arrays)}"
-    arrays[name] = np.asarray(value)
+    arrays[name] = array
     return {"array": name}
 
 
-def _unpack(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+def _name(part: Any, names: Mapping[Any, str]) -> str:
+    if part not in names:
+        raise TypeError(
+            f"a result holds {part.__qualname__}, which is not among the types of this run: {names.values()}"
+        )
+    return names[part]
+
+
+def _unpack(value: Any, arrays: Mapping[str, np.ndarray], types: Types) -> Any:
     if isinstance(value, list):
-        return [_unpack(item, arrays) for item in value]
+        return [_unpack(item, arrays, types) for item in value]
     if not isinstance(value, dict):
         return value
     if "type" in value:
-        return _named(value["type"])(**{key: _unpack(item, arrays) for key, item in value["fields"].items()})
+        kind = types[value["type"]]
+        if not isinstance(kind, type):
+            raise TypeError(f"{value['type']} is no type of results")
+        return kind(**{key: _unpack(item, arrays, types) for key, item in value["fields"].items()})
     if "function" in value:
-        return _named(value["function"])
+        return types[value["function"]]
     if "items" in value:
-        return {key: _unpack(item, arrays) for key, item in value["items"]}
+        return {key: _unpack(item, arrays, types) for key, item in value["items"]}
     if "tuple" in value:
-        return tuple(_unpack(item, arrays) for item in value["tuple"])
+        return tuple(_unpack(item, arrays, types) for item in value["tuple"])
     if "number" in value:
         return float(value["number"])
     return arrays[value["array"]]
-
-
-def _named(place: str) -> Any:
-    """A type or function of this package, by ``module:name``."""
-    module, name = place.split(":")
-    if not module.startswith("verax."):
-        raise InputError("stage result", place, "a type of verax", "delete the run folder and start again")
-    return getattr(importlib.import_module(module), name)

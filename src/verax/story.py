@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from verax.config import Analysis
+from verax.folder import Label, file_names
 from verax.learning import Learned
 from verax.model import BinnedLikelihood, to_pyhf
 from verax.outcome import outcome
@@ -55,11 +56,12 @@ def report(
     told = Story(analysis, table, learned, summarised, likelihood, measured, checked)
     sections = []
     todo = list(told.sections())
+    names = file_names(label for _, _, drawn, _ in todo for label in drawn)
     for i, (title, text, drawn, shown) in enumerate(todo):
         pictures = []
-        for name, (caption, figure) in drawn.items():
-            plots.save(figure, figures, name)
-            pictures.append((figures / f"{name}.png", caption))
+        for label, (caption, figure) in drawn.items():
+            _, png = plots.save(figure, figures, names[label])
+            pictures.append((png, caption))
         sections.append(Section(title, text, pictures, shown))
         run.progress.step("sections", i + 1, len(todo))
     (folder / "report.html").write_text(render(analysis.title, told.lead(), sections), encoding="utf-8")
@@ -144,8 +146,8 @@ class Story:
 
     # ------------------------------------------------------------------------------------------------ sections
 
-    def sections(self) -> Iterator[tuple[str, str, dict[str, tuple[str, Figure]], tuple[tables.Table, ...]]]:
-        """Title, text, figures by file name with their captions, and tables of each section."""
+    def sections(self) -> Iterator[tuple[str, str, dict[Label, tuple[str, Figure]], tuple[tables.Table, ...]]]:
+        """Title, text, figures with their captions by what they are called after, and tables of each section."""
         yield self.result()
         yield self.breakdown()
         yield self.events()
@@ -214,7 +216,7 @@ class Story:
 
     def distributions(self) -> Any:
         """The summary in each channel, before and after each fit."""
-        figures: dict[str, tuple[str, Figure]] = {}
+        figures: dict[Label, tuple[str, Figure]] = {}
         templates = self.summarised.templates
         for channel in templates.channels:
             name = self.style.name(channel)
@@ -235,7 +237,7 @@ class Story:
                     xlabel=self.analysis.summary.label,
                     style=self.drawn(TITLES[m.kind]),
                 )
-                figures[f"score_{channel}_{m.kind}"] = (f"{name}, {stage.lower()}, with its total uncertainty.", figure)
+                figures["score", channel, m.kind] = (f"{name}, {stage.lower()}, with its total uncertainty.", figure)
         text = "Bins maximise the expected information on the signal, simulation statistics included."
         return "Distributions", text, figures, ()
 
@@ -254,7 +256,7 @@ class Story:
 
     def variations(self) -> Any:
         """What each systematic does to the templates."""
-        figures: dict[str, tuple[str, Figure]] = {}
+        figures: dict[Label, tuple[str, Figure]] = {}
         templates = self.summarised.templates
         for k, parameter in enumerate(templates.systematics):
             moved = [
@@ -275,7 +277,7 @@ class Story:
                 caption = (
                     f"{parameter.name} in {self.style.name(channel)}, sum of {', '.join(self.style.names_of(moved))}."
                 )
-                figures[f"variation_{parameter.name}_{channel}"] = (caption, figure)
+                figures["variation", parameter.name, channel] = (caption, figure)
         treated = self.summarised.treated
         rows = tuple((line,) for line in treated)
         shown = (tables.Table("Treated before the fit", ("Change",), rows),) if treated else ()
@@ -293,7 +295,7 @@ class Story:
 
     def networks(self) -> Any:
         """Which networks were used, and what uncertainty enters because of them."""
-        figures: dict[str, tuple[str, Figure]] = {}
+        figures: dict[Label, tuple[str, Figure]] = {}
         options, kind = self.analysis.learn, self.analysis.summary.kind
         if kind != "classifier":
             text = (

@@ -7,11 +7,13 @@ from typing import Any
 
 from verax import config, pipeline
 from verax.aware import APPROACHES
+from verax.compare.approaches import OWNER
 from verax.compare.spread import spread
 from verax.errors import check_known
+from verax.folder import claim, publish
 from verax.report.html import Section, render
 from verax.report.numbers import MISSING, number, with_error
-from verax.report.record import write_json
+from verax.report.record import to_json
 from verax.report.tables import Table
 from verax.store import Progress
 
@@ -33,6 +35,7 @@ def compare(
     check_known(names, APPROACHES, "compare approaches", "approach")
     analysis = config.load(path)
     changes = {k: getattr(analysis, k).model_copy(update=v) for k, v in QUICK.items()} if quick else {}
+    claim(folder, OWNER)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for i in range(seeds):
         for name in names:
@@ -45,11 +48,11 @@ def compare(
     shown = table(analysis.title, analysis.poi.name, found)
     lead = [f"{len(names)} approaches, {seeds} seed{'s' * (seeds > 1)}; expected results (Asimov data)."]
     section = Section("Expected uncertainty", "Each approach has a report of its own in this folder.", (), (shown,))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "comparison.html").write_text(render(analysis.title, lead, [section]), encoding="utf-8")
+    page = render(analysis.title, lead, [section]).encode()
     kept = ("expected", "coverage", "seconds")
     content = {k: [{w: r["results"].get(w, r.get(w)) for w in kept} for r in v] for k, v in found.items()}
-    write_json(folder / "comparison.json", content)
+    files = {"comparison.html": page, "comparison.json": to_json(content)}
+    publish(folder, files, (progress or Progress()).note)
     return (shown,)
 
 

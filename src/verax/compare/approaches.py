@@ -32,7 +32,10 @@ from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
 from verax.results import Coverage, FloatArray, Interval
 from verax.simulate import AbstractProblem
-from verax.store import Progress, Run
+from verax.store import Progress, Run, named
+
+OWNER = "a comparison of approaches"
+"""Whose its folder is."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,9 @@ class Trial:
     problem: str = ""
 
 
+TYPES = named(Trial, Coverage, Interval)
+
+
 def compare(
     folder: Path | None,
     cases: Sequence[Case],
@@ -132,7 +138,7 @@ def compare(
     done = []
     with (
         nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place,
-        Run(place, keys, seed=seed, progress=progress) as run,
+        Run(place, keys, seed=seed, progress=progress, owner=OWNER, types=TYPES) as run,
         side_by_side(TOGETHER) as threads,
     ):
 

@@ -10,12 +10,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from verax.check.score import Score, score
-from verax.compare.approaches import Effort, Trial
+from verax.compare.approaches import OWNER, Effort, Trial
 from verax.compare.cases import Case
 from verax.compare.figures import distributions, uncertainty
 from verax.compare.gathered import LEVEL, Limits, limits, names, of, pooled, sources
 from verax.compare.published import PUBLISHED
 from verax.compare.spread import spread
+from verax.folder import claim, file_names, publishing
 from verax.report import plots
 from verax.report.html import Section, render
 from verax.report.numbers import MISSING, number, with_error
@@ -23,6 +24,7 @@ from verax.report.record import write_json
 from verax.report.style import Style, save
 from verax.report.tables import Table
 from verax.results import Interval
+from verax.store import Progress
 
 TOLERANCE = 2.0
 """Errors of the coverage at random truths that the challenge allows for free."""
@@ -197,14 +199,28 @@ def write(
     effort: Effort,
     note: str = "",
     more: Mapping[str, Sequence[Table]] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Table, ...]:
     """comparison.html, comparison.json and figures/ of a finished comparison; returns its tables, short enough to print.
 
     ``note`` says what a reader must know, that the comparison is a hasty one for example: exact limits are then few.
-    ``more`` are further tables of a case, by its name.
+    ``more`` are further tables of a case, by its name; ``progress`` is told of files that were not as they were left.
     """
+    claim(folder, OWNER)
+    with publishing(folder, (progress or Progress()).note) as place:
+        return _write(place, cases, trials, effort, note, more)
+
+
+def _write(
+    folder: Path,
+    cases: Sequence[Case],
+    trials: Sequence[Trial],
+    effort: Effort,
+    note: str,
+    more: Mapping[str, Sequence[Table]] | None,
+) -> tuple[Table, ...]:
     figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+    figures.mkdir()
     style = Style(text="Simulation")
     sections, shown, content = [], [], {}
     for case in cases:
@@ -231,10 +247,10 @@ def write(
                 lambda covers=covers, name=name: plots.coverage(covers, style=Style(text=name)),  # type: ignore[misc]
             )
         pictures = []
+        files = file_names((case.name, key) for key in drawn)
         for key, (caption, draw) in drawn.items():
-            file = f"{case.name} {key}".replace(" ", "_")
-            save(draw(), figures, file)
-            pictures.append((figures / f"{file}.png", caption))
+            _, png = save(draw(), figures, files[case.name, key])
+            pictures.append((png, caption))
         sections.append(
             Section(case.name, (type(case.problem).__doc__ or "").split("\n")[0], pictures, one, concerns(mine, case))
         )

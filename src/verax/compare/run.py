@@ -56,4 +56,4 @@ def compare_approaches(
         chosen = [c for c in chosen if problem != "mixture" or c.name in PUBLISHED]
     options = {"approaches": names} if names else {}
     trials = compare(folder, chosen, seeds=seeds, seed=seed, effort=effort, progress=progress, **options)
-    return page.write(folder, chosen, trials, effort, HASTE if quick else "")
+    return page.write(folder, chosen, trials, effort, HASTE if quick else "", progress=progress)

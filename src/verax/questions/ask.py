@@ -63,11 +63,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """Tables, their content as plain values, and how to draw its figures, by name."""
+    """Tables, their content as plain values, and how to draw its figures, by name, or by several names."""
 
     tables: tuple[Table, ...]
     content: dict[str, Any]
-    figures: Mapping[str, Draw] = field(default_factory=dict)
+    figures: Mapping[Any, Draw] = field(default_factory=dict)
 
 
 def read(path: str) -> Any:

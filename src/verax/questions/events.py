@@ -88,7 +88,7 @@ def answer_templates(a: Asked) -> Answer:
     up, down = np.asarray(all_of.up), np.asarray(all_of.down)
     channel = Layout(tuple(len(e) - 1 for e in all_of.edges)).channel
     factor = [np.exp(log) for log in normalisation_part(nominal, up, down, channel)]
-    rows, content, figures = [], [], dict[str, Draw]()
+    rows, content, figures = [], [], dict[tuple[str, ...], Draw]()
     for k, i, c in np.argwhere(acts(all_of)):
         systematic, process, place = names[k], all_of.processes[i], all_of.channels[c]
         wanted = zip((systematic, process, place), (a.systematics, a.processes, a.channels), strict=True)
@@ -115,6 +115,6 @@ def answer_templates(a: Asked) -> Answer:
         def draw(systematic: str = systematic, place: str = place, process: str = process) -> Figure:
             return plots.template_variation(all_of, systematic, place, processes=(process,), xlabel="Bin")
 
-        figures[f"{systematic}_{process}_{place}"] = draw
+        figures[systematic, process, place] = draw
     columns = ("Systematic", "Process", "Channel", "Yield, θ = +1 [%]", "θ = −1 [%]", "Largest shape change [%]")
     return Answer((Table("Variations of the templates", columns, tuple(rows)),), {"variations": content}, figures)

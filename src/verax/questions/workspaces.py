@@ -1,12 +1,12 @@
 """Workspaces rearranged: read, changed, checked and written."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from verax.errors import InputError
+from verax.folder import write as write_bytes
 from verax.model import edit
 from verax.model.modifiers import contents
 from verax.model.prune import Pruned
@@ -39,10 +39,10 @@ def write(spec: Json, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(text)
         return
-    part = output.with_name(f".{output.name}.part")
+    if not output.name:
+        raise InputError("--output", f"'{output}'", "the name of a file")
     try:
-        part.write_text(text)
-        os.replace(part, output)
+        write_bytes(output, text.encode())
     except OSError as error:
         raise InputError(f"--output {output}", error.strerror or str(error), "a file that can be written") from error
 

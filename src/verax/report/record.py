@@ -7,7 +7,6 @@ import math
 import os
 import platform
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from verax.errors import InputError
+from verax.folder import write
 
 VERSION = 1
 """Version of the layout of ``record.json``."""
@@ -85,24 +85,17 @@ def write_json(path: Path, value: Any) -> None:
     ------
     InputError : for a value of a type with no JSON form, or a folder that cannot be written
     """
-    text = json.dumps(plain(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    content = to_json(value)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        write(path, content)
     except OSError as error:
         raise InputError(str(path), error.strerror or "an error", "a folder that can be written") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # mkstemp makes private files
-        os.replace(name, path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise InputError(str(path), error.strerror or "an error", "a folder with room to write") from error
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+
+
+def to_json(value: Any) -> bytes:
+    """The text that :func:`write_json` writes."""
+    text = json.dumps(plain(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode()
 
 
 def plain(value: Any) -> Any:

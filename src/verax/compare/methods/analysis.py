@@ -15,13 +15,14 @@ import numpy as np
 
 from verax import config, effects, pipeline, sources
 from verax.compare.methods.classification import CLASSIFIERS, Sample, judge
+from verax.compare.methods.trials import OWNER
 from verax.config import Analysis
 from verax.data import read_events
 from verax.errors import InputError, check_known
 from verax.events import Events, concatenate
 from verax.learn import balance, fold_of
 from verax.learn.folds import is_held_out
-from verax.store import Progress, Run
+from verax.store import Progress, Run, named
 from verax.systematics import shift
 
 PARTS = 5
@@ -79,9 +80,10 @@ def compare(
     told, done = progress or Progress(), list[Trial]()
     with nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as given:
         place = Path(given)
-        pipeline.measure(analysis, place / "events", until="simulate", progress=progress)
-        stage = place / "events" / "stages" / "simulate"
-        with Run(place, partial(_inputs, analysis, shift_by), seed=seed, progress=progress) as run:
+        inputs = partial(_inputs, analysis, shift_by)
+        with Run(place, inputs, seed=seed, progress=progress, owner=OWNER, types=named(Trial)) as run:
+            pipeline.measure(analysis, place / "events", until="simulate", progress=progress)
+            stage = place / "events" / "stages" / "simulate"
             todo = [(name, seed + i) for i in range(seeds) for name in names]
             for k, (name, number) in enumerate(todo):
                 label = f"{name} {number} {shift_by}".replace(" ", "-")
@@ -148,7 +150,7 @@ def material(analysis: Analysis, stage: Path, seed: int, shift_by: str) -> tuple
 
 def _moved(analysis: Analysis, stage: Path, judged: Events, kept: Any) -> dict[str, Events]:
     """The judged events at ±1 of each systematic; a varied sample stands for the events of its processes."""
-    functions = effects.systematics_of(analysis)
+    functions, files = effects.systematics_of(analysis), effects.varied_files(analysis)
     found = {}
     for given in analysis.systematics:
         if not isinstance(given, config.VariedSamples):
@@ -158,7 +160,7 @@ def _moved(analysis: Analysis, stage: Path, judged: Events, kept: Any) -> dict[s
             continue
         for sign, side in (("+1", "up"), ("−1", "down")):
             if getattr(given, side):
-                varied = kept(concatenate(list(read_events(stage / f"{given.name}_{side}.parquet", analysis.chunk))))
+                varied = kept(concatenate(list(read_events(stage / files[given.name, side], analysis.chunk))))
                 others = ~np.isin(np.asarray(judged.process), np.unique(np.asarray(varied.process)))
                 found[f"{given.name} {sign}"] = concatenate([judged.take(np.flatnonzero(others)), varied])
     return found

@@ -12,12 +12,15 @@ from matplotlib.lines import Line2D
 from verax.compare.methods.analysis import Trial
 from verax.compare.methods.cells import Cell
 from verax.compare.methods.classification import CLASSIFIERS, LEVEL
+from verax.compare.methods.trials import OWNER
 from verax.config import Analysis
+from verax.folder import claim, publishing
 from verax.report.html import Section, render
 from verax.report.numbers import number
 from verax.report.record import write_json
 from verax.report.style import COLOURS, Style, canvas, drawing, heading, save
 from verax.report.tables import Table
+from verax.store import Progress
 
 SAID: dict[str, tuple[str, str]] = {row: said for m in CLASSIFIERS.values() for row, said in m.rows.items()}
 CONFORMAL = ("conformal, LAC", "conformal, APS")
@@ -135,11 +138,27 @@ def figure(trials: Sequence[Trial], *, style: Style) -> Figure:
 
 
 def write(
-    folder: Path, analysis: Analysis, trials: Sequence[Trial], settings: dict[str, Any], note: str = ""
+    folder: Path,
+    analysis: Analysis,
+    trials: Sequence[Trial],
+    settings: dict[str, Any],
+    note: str = "",
+    progress: Progress | None = None,
 ) -> tuple[Table, ...]:
-    """comparison.html, comparison.json and figures/ of a finished comparison; returns the table to print."""
+    """comparison.html, comparison.json and figures/ of a finished comparison; returns the table to print.
+
+    ``progress`` is told of files that were not as they were left.
+    """
+    claim(folder, OWNER)
+    with publishing(folder, (progress or Progress()).note) as place:
+        return _write(place, analysis, trials, settings, note)
+
+
+def _write(
+    folder: Path, analysis: Analysis, trials: Sequence[Trial], settings: dict[str, Any], note: str
+) -> tuple[Table, ...]:
     figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+    figures.mkdir()
     save(figure(trials, style=Style(text="Simulation")), figures, "methods")
     shown = summary(trials, analysis.title)
     tables = [shown]

@@ -12,12 +12,14 @@ from verax.compare.methods.data import Data
 from verax.compare.methods.figures import forest
 from verax.compare.methods.papers import PUBLISHED
 from verax.compare.methods.regression import METHODS
-from verax.compare.methods.trials import Trial
+from verax.compare.methods.trials import OWNER, Trial
+from verax.folder import claim, file_names, publishing
 from verax.report.html import Section, render
 from verax.report.numbers import number, with_error
 from verax.report.record import write_json
 from verax.report.style import Style, save
 from verax.report.tables import Table
+from verax.store import Progress
 
 SAID: dict[str, tuple[str, str]] = {row: said for m in METHODS.values() for row, said in m.rows.items()}
 """Row → (guarantee, any model)."""
@@ -162,11 +164,29 @@ def concerns(trials: Sequence[Trial], data: Data) -> tuple[str, ...]:
 
 
 def write(
-    folder: Path, sets: Sequence[Data], trials: Sequence[Trial], shift: str, settings: Mapping[str, Any], note: str = ""
+    folder: Path,
+    sets: Sequence[Data],
+    trials: Sequence[Trial],
+    shift: str,
+    settings: Mapping[str, Any],
+    note: str = "",
+    progress: Progress | None = None,
 ) -> tuple[Table, ...]:
-    """comparison.html, comparison.json and figures/ of a finished comparison; returns the tables to print."""
+    """comparison.html, comparison.json and figures/ of a finished comparison; returns the tables to print.
+
+    ``progress`` is told of files that were not as they were left.
+    """
+    claim(folder, OWNER)
+    with publishing(folder, (progress or Progress()).note) as place:
+        return _write(place, sets, trials, shift, settings, note)
+
+
+def _write(
+    folder: Path, sets: Sequence[Data], trials: Sequence[Trial], shift: str, settings: Mapping[str, Any], note: str
+) -> tuple[Table, ...]:
     figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+    figures.mkdir()
+    files = file_names(data.name for data in sets)
     top, papers = summary(trials, sets, shift), published_table(trials, sets)
     where = ["published", *([shift] if shift != "none" else [])]
     sections, content = [], {}
@@ -177,12 +197,12 @@ def write(
             for p in where
             for m in ("coverage 68", "coverage 95", "width 95", "nll")
         }
-        save(forest(data.name, cells, where, style=Style(text="Published splits")), figures, data.name)
+        _, png = save(forest(data.name, cells, where, style=Style(text="Published splits")), figures, files[data.name])
         n, d = data.x.shape
         text = f"{n} rows, {d} features; {data.train.shape[1]} rows to learn from in each published split."
         caption = "Filled: published splits; open: shifted; diamonds: papers. Dashed: what the intervals say."
         tables = [set_table(trials, data, p) for p in where]
-        picture = (figures / f"{data.name}.png", caption)
+        picture = (png, caption)
         sections.append(Section(data.name, text, (picture,), tables, concerns(trials, data)))
         content[data.name] = {
             "trials": [t for t in trials if t.data == data.name],

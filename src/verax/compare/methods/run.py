@@ -61,7 +61,7 @@ def compare_methods(
         )
         told = {"shift": shift, "quick": quick, "seed": seed, "learn": analysis.learn.model_dump(mode="json")}
         hasty = "A quick look: few events, short trainings. Not to judge by." if quick else ""
-        return analysis_page.write(folder, analysis, found, told, hasty)
+        return analysis_page.write(folder, analysis, found, told, hasty, progress)
     if splits is not None and splits < 1:
         raise InputError("--splits", str(splits), "at least 1")
     if quick:
@@ -80,4 +80,4 @@ def compare_methods(
         progress=progress,
     )
     settings = {"effort": asdict(effort), "shift": shift, "splits": splits, "quick": quick, "seed": seed}
-    return page.write(folder, tables, trials, shift, settings, HASTE if quick else "")
+    return page.write(folder, tables, trials, shift, settings, HASTE if quick else "", progress)

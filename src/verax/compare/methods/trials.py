@@ -20,7 +20,10 @@ from verax.compare.methods.regression import METHODS
 from verax.compare.methods.train import Effort
 from verax.errors import InputError, check_known
 from verax.results import FloatArray
-from verax.store import Progress, Run, digest
+from verax.store import Progress, Run, digest, named
+
+OWNER = "a comparison of methods"
+"""Whose its folder is."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def compare(
     inputs = partial(_inputs, asdict(effort), splits, contents)
     with (
         nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place,
-        Run(place, inputs, seed=seed, progress=progress) as run,
+        Run(place, inputs, seed=seed, progress=progress, owner=OWNER, types=named(Trial)) as run,
     ):
         for k, (data, points, name, number) in enumerate(todo):
             stage = f"{data.name} {points.name} {name} {number}".replace(" ", "-")
