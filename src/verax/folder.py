@@ -58,7 +58,7 @@ def inspect(folder: Path, owner: str) -> Mark:
     except OSError as error:
         raise InputError(str(folder), error.strerror or str(error), "a folder that can be written") from error
     for name in (MARK, LOCK, STAGES):
-        _refuse_link(folder / name)
+        _check_kind(folder / name, is_folder=name == STAGES)
     others = [n for n in names if n not in NOT_COUNTED and not n.startswith(PART)]
     if MARK not in names and others and not _has_records(folder):
         seen = f"files that are not verax's ({', '.join(others[:3])}{', …' if len(others) > 3 else ''})"
@@ -245,8 +245,8 @@ def publish(folder: Path, files: Mapping[str, Path | bytes], say: Callable[[str]
     for name in now:
         _check_parents(folder, name)
         target = folder / name
-        if target.is_dir() and not target.is_symlink():
-            raise InputError(str(target), "a folder", "a file, or nothing", "move it away; the same command continues")
+        if not target.is_symlink():  # a link is replaced, not followed
+            _check_kind(target, is_folder=False)
         if name not in mark.published and os.path.lexists(target) and there[name] != now[name]:
             seen = "a file that verax did not write"
             raise InputError(str(target), seen, "none of this name", "move it away; the same command continues")
@@ -289,15 +289,18 @@ def _check_parents(folder: Path, name: str) -> None:
     inner = folder
     for part in PurePosixPath(name).parts[:-1]:
         inner = inner / part
-        _refuse_link(inner)
-        if os.path.lexists(inner) and not inner.is_dir():
-            raise InputError(str(inner), "a file", "a folder, or nothing", "move it away; the same command continues")
+        _check_kind(inner, is_folder=True)
 
 
-def _refuse_link(path: Path) -> None:
+def _check_kind(path: Path, *, is_folder: bool) -> None:
+    """Raise InputError for a link, a file in place of a folder, or a folder in place of a file."""
+    expected = "a folder" if is_folder else "a file"
     if path.is_symlink():
-        seen, expected = f"a link to {os.readlink(path)}", "a file or folder of this place"
-        raise InputError(str(path), seen, expected, "nothing is written through links; remove it")
+        seen, action = f"a link to {os.readlink(path)}", "nothing is written through links; remove it"
+        raise InputError(str(path), seen, expected, action)
+    if os.path.lexists(path) and path.is_dir() != is_folder:
+        seen = "a file" if is_folder else "a folder"
+        raise InputError(str(path), seen, f"{expected}, or nothing", "move it away; the same command continues")
 
 
 # ---------------------------------------------------------------------------------------------------------------- names

@@ -150,7 +150,7 @@ class Run:
                 seconds = time.perf_counter() - start
                 paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
                 files = {p.relative_to(folder).as_posix(): checksum_of(p) for p in paths}
-                record: dict[str, Any] = {"fingerprint": fingerprint, "seconds": seconds, "files": files}
+                record: dict[str, Any] = {"stage": name, "fingerprint": fingerprint, "seconds": seconds, "files": files}
                 (folder / "stage.json").write_bytes(seal(record))
             done = record, load(self.path(name), self.types)
         found, self.results[name] = done
@@ -175,7 +175,7 @@ class Run:
         if record is None:
             self.note(f"{STAGES}/{name}: without a whole record; done again")
             return None
-        if record["fingerprint"] != fingerprint:
+        if record.get("fingerprint") != fingerprint:
             return None
         for file, expected in record["files"].items():
             if (found := checksum_of(place / file)) != expected:
@@ -209,7 +209,7 @@ def _record(place: Path) -> dict[str, Any] | None:
     record = unseal(place / "stage.json")
     if record is None or not isinstance(record.get("seconds"), float) or not isinstance(record.get("files"), dict):
         return None
-    whole = "fingerprint" in record and {"result.json", "arrays.npz"} <= set(record["files"])
+    whole = record.get("stage") == place.name and {"result.json", "arrays.npz"} <= set(record["files"])
     return record if whole and all(map(is_inside, record["files"])) else None
 
 
@@ -257,7 +257,7 @@ def save(folder: Path, result: Any, types: Types) -> None:
 
 def load(folder: Path, types: Types) -> Any:
     """Read back what :func:`save` wrote, bit for bit; nothing but ``types`` is made, and no function called."""
-    with np.load(folder / "arrays.npz") as arrays:
+    with (folder / "arrays.npz").open("rb") as file, np.load(file) as arrays:
         return _unpack(json.loads((folder / "result.json").read_text()), arrays, types)
 
 

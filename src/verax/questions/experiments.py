@@ -144,8 +144,8 @@ class Kept:
             self.say(f"{self.folder}: its mark was damaged or lost; written again")
         sweep(self.folder)
         path = self.folder / "campaign.json"
-        found = unseal(path)
-        if found is not None and found.get("question") != self.question:
+        found = (unseal(path) or {}).get("question")
+        if found is not None and found != self.question:
             raise InputError(
                 f"--output {self.folder}",
                 "toys of another model, truth, seed, level, batch or version",
@@ -188,7 +188,7 @@ class Kept:
         if checksum_of(path) is None:
             return None
         try:
-            with np.load(path) as stored:
+            with path.open("rb") as file, np.load(file) as stored:
                 part = {k: stored[k] for k in ("values", "status", "checksum")}
         except Exception:  # whatever a damaged archive leads to
             return None
