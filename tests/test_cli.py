@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -53,6 +54,40 @@ def test_bad_input_is_one_line_and_a_code(tmp_path, capsys, name, changes, messa
     assert len(lines) == 1
     assert message in lines[0]
     assert not (output / "stages" / "simulate").exists()
+
+
+def test_a_folder_of_the_user_is_refused_and_nothing_in_it_is_touched(tmp_path, capsys, monkeypatch):
+    path = write_analysis(tmp_path, 200)
+    own = tmp_path / "own"
+    (own / "figures").mkdir(parents=True)
+    for name in ("workspace.json", "results.json", "figures/mine.png"):
+        (own / name).write_text("{}")
+    before = {p: p.stat().st_mtime_ns for p in own.rglob("*")}
+    commands = [["run", str(path)], ["compare", "approaches"], ["compare", "approaches", "--problem", str(path)]]
+    commands += [["compare", "methods", "--data", str(path)], ["toys", str(workspace(tmp_path))]]
+    monkeypatch.chdir(own)
+    for command in commands:
+        for output, message in ((str(own), "files that are not verax's"), (".", "not verax's"), ("", "the name of a")):
+            code, lines = run(capsys, *command, "--output", output, "--quiet")
+            assert (code, len(lines)) == (2, 1)
+            assert message in lines[0]
+    code, lines = run(capsys, "workspace", "combine", *[str(workspace(tmp_path))] * 2, "-o", "")
+    assert (code, len(lines)) == (2, 1)
+    assert {p: p.stat().st_mtime_ns for p in own.rglob("*")} == before
+
+
+def workspace(folder):
+    """The smallest workspace, in a file."""
+    sample = {"name": "s", "data": [5.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+    content = {
+        "channels": [{"name": "c", "samples": [sample]}],
+        "observations": [{"name": "c", "data": [5.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    path = folder / "small.json"
+    path.write_text(json.dumps(content))
+    return path
 
 
 def test_an_interrupt_keeps_finished_stages(tmp_path, capsys, monkeypatch):

@@ -101,7 +101,6 @@ def survive(make, whole, tmp_path, seed, times):
             except InputError as error:  # one line, which says what to move away; nothing was harmed
                 heard.notes.append(str(error))
                 place = folder.parent / error.where
-                assert place != folder, (what, error)
                 place.rename(tmp_path / f"moved {i}") if not place.is_symlink() else place.unlink()
         assert found == answer, (what, heard.notes)
         assert heard.notes or all(same(p, folder / p.relative_to(whole)) for p in files(whole)), what

@@ -11,9 +11,11 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+import yaml
 
 from toy_analysis import write_analysis
 from verax import config, pipeline
+from verax.errors import InputError
 from verax.results import good
 
 
@@ -134,6 +136,40 @@ def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
     assert not found["blind"]
     assert sum(found["results"]["observed"]["counts"]) == 600
     assert found["results"]["expected"] == blind["results"]["expected"]
+    figures = tmp_path / "run" / "figures"
+    assert list(figures.glob("*_observed.*"))
+    (figures / "mine_observed.png").write_text("mine")
+    pipeline.measure(config.load(path, [observed]), tmp_path / "run")
+    assert [p.name for p in figures.glob("*_observed.*")] == ["mine_observed.png"]
+
+
+def test_names_are_never_paths_and_each_figure_has_a_file_of_its_own(tmp_path):
+    path = write_analysis(tmp_path, 300)
+    content = yaml.safe_load(path.read_text())
+    names = ["../../../../evil", str(tmp_path / "evil"), "a/b"]
+    content["systematics"] = [s for s in content["systematics"] if s["name"] in ("lumi", "shape", "model")]
+    for name, systematic in zip(names, reversed(content["systematics"]), strict=True):
+        systematic["name"] = name
+    content["channels"][0]["name"], content["channels"][1]["name"] = "SR 1", "SR/1"
+    content |= {"summary": {"kind": "column", "column": "x", "range": [-3, 3]}, "pseudo_experiment": None}
+    content["check"]["toys"] = 20
+    path.write_text(yaml.safe_dump(content))
+    run = tmp_path / "in" / "run"
+    pipeline.measure(config.load(path), run)
+    assert not list(tmp_path.parent.glob("*evil*"))
+    assert not list(tmp_path.glob("*evil*"))
+    figures = {p.stem for p in (run / "figures").glob("*.png")}
+    assert len({f for f in figures if f.startswith("variation")}) == 3 * 2
+    assert len({f for f in figures if f.startswith("score")}) == 2
+    assert (run / "report.html").read_text().count("data:image/png") == len(figures)
+
+
+def test_another_analysis_is_refused_in_the_same_folder(done):
+    folder, path, _ = done
+    before = (folder / "run" / "results.json").read_bytes()
+    with pytest.raises(InputError, match="the folder of analysis 'toy'; expected one of analysis 'other'"):
+        pipeline.measure(config.load(path, ["name=other"]), folder / "run")
+    assert (folder / "run" / "results.json").read_bytes() == before
 
 
 def test_a_users_own_score_stands_in_for_the_network(done, tmp_path):

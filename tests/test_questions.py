@@ -11,7 +11,7 @@ from rich.progress import Progress as Bars
 
 from likelihoods import realistic
 from verax import cli, questions
-from verax.console import Told
+from verax.console import Told, save_figures
 from verax.infer import breakdown, fit, interval, limit
 from verax.model import edit, from_pyhf, hold, to_pyhf
 from verax.questions.experiments import Kept
@@ -189,9 +189,66 @@ def test_toys_that_were_stopped_continue_to_the_same_bits(workspace, capsys, tmp
     assert "choose another folder" in capsys.readouterr().err
 
 
+def test_toys_of_another_folder_or_place_are_not_believed(workspace, tmp_path):
+    """Batches swapped, scaled, taken from toys of another seed, or links."""
+
+    def throw(folder, seed=0):
+        heard = Listening()
+        found = questions.answer("toys", str(workspace), toys=96, batch=32, seed=seed, output=folder, progress=heard)
+        return found.content["moments"], heard.notes
+
+    straight, notes = throw(tmp_path / "a")
+    assert notes == []
+    throw(tmp_path / "b", seed=1)
+    batches = sorted((tmp_path / "a").glob("toys-*.npz"))
+    assert len(batches) == 3
+    contents = [b.read_bytes() for b in batches]
+    with np.load(batches[1]) as stored:
+        scaled = {k: 1.1 * stored[k] if k == "values" else stored[k] for k in stored}
+
+    def swap():
+        batches[0].write_bytes(contents[1])
+        batches[1].write_bytes(contents[0])
+
+    def other():
+        batches[2].write_bytes((tmp_path / "b" / batches[2].name).read_bytes())
+
+    def scale():
+        np.savez(batches[1], **scaled)
+
+    def link():
+        (tmp_path / "mine").write_bytes(contents[0])
+        batches[0].unlink()
+        batches[0].symlink_to(tmp_path / "mine")
+
+    def gap():
+        batches[1].unlink()
+
+    for harm, first in ((swap, 0), (other, 2), (scale, 1), (link, 0), (gap, 1)):
+        harm()
+        found, notes = throw(tmp_path / "a")
+        assert found == straight
+        assert len(notes) == 1
+        assert f"{batches[first].name}: damaged or lost" in notes[0]
+        assert [b.read_bytes() for b in batches] == contents
+    assert (tmp_path / "mine").read_bytes() == contents[0]
+    assert not batches[0].is_symlink()
+
+
+def test_figures_with_names_that_look_alike_have_files_of_their_own(tmp_path):
+    labels = ["SR 1", "SR/1", ("a_b", "c"), ("a", "b_c"), "../evil"]
+    answer = questions.Answer((), {}, dict.fromkeys(labels, Figure))
+    written = save_figures(answer, tmp_path / "in.png")
+    assert len({p.name.lower() for p in written}) == len(labels)
+    assert {p.name for p in tmp_path.iterdir()} == {p.name for p in written}
+
+
 class Listening(Progress):
     def __init__(self):
-        self.told = []
+        self.told, self.notes = [], []
+
+    def note(self, text):
+        self.notes.append(text)
 
     def step(self, task, done, total, failed=0):
         self.told.append((task, done, total, failed))

@@ -306,7 +306,7 @@ def _check_kind(path: Path, *, is_folder: bool) -> None:
 # ---------------------------------------------------------------------------------------------------------------- names
 
 LONGEST = 80
-TAIL = re.compile(r"-[0-9a-f]{12}$")
+TAIL = re.compile(r"-[0-9a-f]{12}$", re.IGNORECASE)
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
@@ -331,7 +331,7 @@ def file_names(labels: Iterable[L]) -> dict[L, str]:
 
 def _plain(text: str) -> str:
     letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", "".join(letters)).lstrip(".-")[:LONGEST].rstrip(".-") or "x"
+    name = re.sub(r"\.{2,}|[^A-Za-z0-9_.-]+", "-", "".join(letters)).lstrip(".-")[:LONGEST].rstrip(".-") or "x"
     return f"x-{name}" if RESERVED.match(name) else name
 
 
