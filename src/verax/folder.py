@@ -143,9 +143,10 @@ def _read_mark(path: Path) -> Mark | None:
     if content is None:
         return None
     owner, published = content.get("owner"), content.get("published")
-    if not isinstance(owner, str) or not isinstance(published, dict) or not all(map(is_inside, published)):
+    if not isinstance(owner, str) or not isinstance(published, dict):
         return None
-    return Mark(owner, published)
+    fit = all(is_inside(name) and isinstance(sums, list) for name, sums in published.items())
+    return Mark(owner, published) if fit else None
 
 
 def _write_mark(folder: Path, mark: Mark) -> None:
@@ -242,8 +243,9 @@ def publish(folder: Path, files: Mapping[str, Path | bytes], say: Callable[[str]
     mark = _read_mark(folder / MARK) or Mark("", {})
     now = {n: hashlib.sha256(f).hexdigest() if isinstance(f, bytes) else checksum_of(f) or "" for n, f in files.items()}
     there = {name: checksum_of(folder / name) for name in {*now, *mark.published}}
-    for name in now:
+    for name in there:
         _check_parents(folder, name)
+    for name in now:
         target = folder / name
         if not target.is_symlink():  # a link is replaced, not followed
             _check_kind(target, is_folder=False)
