@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 
+from referee import compare
 from toy_analysis import write_analysis
 from verax import config, pipeline
 from verax.results import good
@@ -80,7 +82,7 @@ def test_the_record_says_what_was_used(done):
     assert any("coverage" in name for name in record["failed"])
 
 
-def test_a_second_run_changes_only_what_it_must(done, monkeypatch):
+def test_a_second_run_changes_only_what_it_must(done):
     folder, path, _ = done
     before = results(folder / "run")
     monkeypatch.setattr(pipeline, "learn", lambda *_: pytest.fail("networks were trained again"))
@@ -143,3 +145,18 @@ def test_a_users_own_score_stands_in_for_the_network(done, tmp_path):
     measurement = pipeline.measure(analysis, tmp_path / "run")
     assert good(measurement.intervals["expected"].status)
     assert "No network was trained" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_the_workspace_is_read_by_others_and_by_verax(done):
+    """The same log L; pure normalisations are factors only, though events have float32 weights."""
+    path = done[0] / "run" / "workspace.json"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # pyhf's use of jsonschema
+        model, data, _ = compare(json.loads(path.read_text()))
+    found = results(done[0] / "run")["results"]["expected"]["fit"]
+    assert set(model.names) == set(found["parameters"])
+    assert float(model.log_prob(found["parameters"], data)) == pytest.approx(-found["nll"], abs=1e-6)
+    spec = json.loads(path.read_text())
+    used = [(m["name"], m["type"]) for c in spec["channels"] for s in c["samples"] for m in s["modifiers"]]
+    assert ("lumi", "normsys") in used
+    assert ("lumi", "histosys") not in used
