@@ -362,6 +362,8 @@ def test_a_bad_workspace_is_one_line_that_says_where(case, workspace, capsys, tm
         (("fit", "WORKSPACE", "--patch", "SET", "--patchname", "a"), "did you mean 'a1'"),
         (("fit", "WORKSPACE", "--data", "FEW"), "channel 'channel0': seen 1 counts; expected 4"),
         (("fit", "WORKSPACE", "--data", "NEGATIVE"), "not negative"),
+        (("fit", "WORKSPACE", "--data", "TWICE"), "key 'channel0' twice"),
+        (("fit", "WORKSPACE", "--patch", "TWICE"), "key 'channel0' twice"),
         (("workspace", "combine", "WORKSPACE", "WORKSPACE"), "in both"),
         (("workspace", "mask", "WORKSPACE", "--channel", "chanel1"), "did you mean 'channel1'"),
         (("workspace", "rename", "WORKSPACE", "--sample", "signal"), "OLD=NEW"),
@@ -378,6 +380,8 @@ def test_bad_input_is_one_line(arguments, message, workspace, capsys, tmp_path):
     for name, content in given.items():
         (tmp_path / name).write_text(json.dumps(content))
         places[name] = str(tmp_path / name)
+    places["TWICE"] = str(tmp_path / "TWICE")
+    (tmp_path / "TWICE").write_text('{"channel0": [1.0], "channel1": [1.0], "channel0": [2.0]}')
     with pytest.raises(SystemExit) as stopped:
         cli.main([places.get(a, a) for a in arguments])
     assert stopped.value.code == 2

@@ -235,6 +235,15 @@ def test_lumi_needs_its_settings():
         from_pyhf(spec)
 
 
+@pytest.mark.parametrize("key", ["inits", "bounds", "auxdata", "sigmas"])
+def test_lumi_needs_all_of_its_settings(key):
+    """pyhf has no default for any of them."""
+    spec = copy.deepcopy(EXAMPLES["lumi"])
+    del spec["measurements"][0]["config"]["parameters"][0][key]
+    with pytest.raises(InputError, match=f"parameter 'lumi': seen no {key}"):
+        from_pyhf(spec)
+
+
 def test_names_that_may_not_be_shared():
     error = ("e", "shapesys", [1.0, 1.0])
     with pytest.raises(InputError, match=r"sample 'b', modifier 'e' \(shapesys\)"):
@@ -296,6 +305,26 @@ def test_files(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             read_json(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"poi": "mu"', '"poi": "k", "poi": "mu"', "key 'poi' twice"),
+        ('"data": [5.0, 6.0]', '"data": [5.0, 6.0], "data": [7.0, 6.0]', "key 'data' of 's' twice"),
+        ('"measurements": [', '"measurements": [], "measurements": [', "key 'measurements' twice"),
+        ("5.0", "1" * 5000, "a number of thousands of digits"),
+        ("5.0", "1" * 400, "sample 's', data, entry 0: seen 1111.*a finite number"),
+        ("5.0", "[" * 100_000 + "]" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_json_takes_in_silence_is_refused(old, new, message, tmp_path):
+    text = json.dumps(EXAMPLES["normfactor"])
+    assert old in text
+    (tmp_path / "w.json").write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=message) as caught:
+        from_pyhf(tmp_path / "w.json")
+    assert len(str(caught.value)) < 250
 
 
 @pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")

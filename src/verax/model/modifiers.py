@@ -132,8 +132,7 @@ class Import:
             if uses[0].kind == "lumi":
                 self._refuse(name, "factors")
                 [observed], [sigma] = self._setting(name, "auxdata", None, 1), self._setting(name, "sigmas", None, 1)
-                [init] = self._setting(name, "inits", [observed], 1)
-                [limits] = self._setting(name, "bounds", [[0.0, 10.0 * observed]], 1)
+                [init], [limits] = self._setting(name, "inits", None, 1), self._setting(name, "bounds", None, 1)
                 auxiliary.append(float(observed))
                 parameters.append(self._parameter(name, "luminosity", init, limits, Gaussian(float(sigma))))
             else:

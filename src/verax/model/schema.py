@@ -4,7 +4,6 @@ import copy
 import gzip
 import hashlib
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,8 @@ def read_json(source: str | Path) -> Any:
 
     Raises
     ------
-    InputError : no such file, or no JSON (a truncated file: with line and column where it ends)
+    InputError : no such file, no JSON (a truncated file: with line and column where it ends), a key that an object has
+        twice, or numbers and nesting beyond all use
     """
     where = "standard input" if str(source) == "-" else f"file '{source}'"
     try:
@@ -32,11 +32,27 @@ def read_json(source: str | Path) -> Any:
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise InputError(where, f"{error}", "a readable file with JSON") from None
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, where))
+    except RecursionError:
+        raise InputError(where, "lists or objects nested too deeply", "JSON of some levels") from None
     except json.JSONDecodeError as error:
         seen = "an empty file" if not text.strip() else f"{error.msg} at line {error.lineno}, column {error.colno}"
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         raise InputError(where, seen, "JSON", "the file is cut short" if cut else "") from None
+    except InputError:
+        raise
+    except ValueError:  # Python's own limit
+        raise InputError(where, "a number of thousands of digits", "numbers that a computer can hold") from None
+
+
+def _object(pairs: list[tuple[str, Any]], where: str) -> Json:
+    """An object of the file; two values of one key are not the same as the last of them."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        label = f" of '{found['name']}'" if isinstance(found.get("name"), str) else ""
+        raise InputError(where, f"key '{next(k for k in keys if keys.count(k) > 1)}'{label} twice", "each key once")
+    return found
 
 
 def patched(workspace: Json, patch: Any, *, name: str | None = None) -> Json:
@@ -216,7 +232,7 @@ def _numbers(values: Any, where: str, size: int | None) -> int:
     if not isinstance(values, (list, tuple)):
         raise InputError(where, f"{values!r}"[:80], "a list of numbers")
     for i, x in enumerate(values):
-        if type(x) not in (int, float) or not math.isfinite(x):
+        if type(x) not in (int, float) or not abs(x) <= sys.float_info.max:
             raise InputError(f"{where}, entry {i}", f"{x!r}"[:80], "a finite number")
     if len(values) != size and (size is not None or not values):
         raise InputError(
