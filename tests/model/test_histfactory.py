@@ -11,7 +11,7 @@ import pytest
 from scipy import special, stats
 
 from verax.errors import InputError
-from verax.infer import fit, ranking
+from verax.infer import fit, goodness_of_fit, ranking
 from verax.model import BinnedLikelihood, Data, from_pyhf, to_pyhf
 from verax.model.interpolate import code0, code1, code2, code4, code4p
 from verax.model.likelihood import AbstractLikelihood
@@ -372,3 +372,38 @@ def test_a_likelihood_is_made_of_a_workspace_and_brings_its_data():
     assert made.parameters == model.parameters
     np.testing.assert_array_equal(made.observed.counts, data.counts)
     assert made.log_prob({"mu": 1.3}, made.observed) == model.log_prob({"mu": 1.3}, data)
+
+
+WIDE = {"name": "mu", "bounds": [[-10.0, 10.0]]}
+
+
+def test_errors_of_negative_yields_count():
+    """Interference: the relative error is that of the size of the sum. σ in closed form: √(n + errors²) / |s|."""
+    negative = sample("s", [-50.0], MU, ("st", "staterror", [10.0]))
+    spec = workspace({"c": [negative, sample("b", [500.0])]}, parameters=[WIDE], observations={"c": [450.0]})
+    model, data, _ = from_pyhf(spec)
+    assert float(fit(model, data).error[0]) == pytest.approx(np.sqrt(450 + 10**2) / 50, rel=1e-6)
+    again = from_pyhf(to_pyhf(model, data, poi="mu"))
+    assert again.model.parameters == model.parameters
+    own = sample("n", [-20.0], ("e", "shapesys", [10.0]))
+    spec = workspace({"c": [sample("s", [50.0], MU), sample("b", [500.0]), own]}, observations={"c": [530.0]})
+    assert float(fit(*from_pyhf(spec)[:2]).error[0]) == pytest.approx(np.sqrt(530 + 10**2) / 50, rel=1e-6)
+
+
+def test_an_error_relative_to_nothing_is_refused():
+    first, second = (sample(n, [9.0, x], ("st", "staterror", [1.0, 3.0])) for n, x in (("n", -20.0), ("m", 20.0)))
+    with pytest.raises(InputError, match=r"channel 'c', bin 1, 'st' .staterror.: seen samples that cancel to 0 events"):
+        from_pyhf(workspace({"c": [sample("s", [50.0, 50.0], MU), first, second]}))
+
+
+def test_events_where_none_can_be_are_refused():
+    """None expected whatever the parameters: impossible data, not a number of a floor. No events there are no news."""
+    cells = [sample("s", [2.0, 0.0], MU), sample("b", [1.0, 0.0], ("n", "normsys", {"hi": 1.2, "lo": 0.7}))]
+    model, data, _ = from_pyhf(workspace({"c": cells}, observations={"c": [3.0, 1.0]}))
+    for ask in (fit, goodness_of_fit):
+        with pytest.raises(InputError, match="channel 'c', bin 1: seen 1 events; expected 0"):
+            ask(model, data)
+    assert fit(model, Data(np.array([3.0, 0.0]), data.auxiliary)).status == Status.OK
+    cells[1]["modifiers"].append({"name": "n", "type": "histosys", "data": {"hi_data": [1, 1], "lo_data": [1, 0]}})
+    shifted, data, _ = from_pyhf(workspace({"c": cells}, observations={"c": [3.0, 1.0]}))
+    shifted.check(data)

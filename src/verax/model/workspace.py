@@ -154,6 +154,8 @@ def _settings(model: BinnedLikelihood, data: Data, cells: tuple[CellModifier, ..
             size = longest if family[0].kind == "shapefactor" else len(bins)
             members = model.parameters[first_cell + first : first_cell + first + size]
             settings.append(_setting(name, list(members), observed, True))
+            if not any(p.fixed for p in members):
+                settings[-1]["fixed"] = False  # pyhf holds γ of a negative rate unless told
         else:
             tau, width = np.asarray(model.tau)[bins], np.asarray(model.width)[bins]
             setting: Json = {"name": name, "auxdata": gamma[bins].tolist()}
