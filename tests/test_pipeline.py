@@ -154,7 +154,8 @@ def test_the_workspace_is_read_by_others_and_by_verax(done):
         warnings.simplefilter("ignore", DeprecationWarning)  # pyhf's use of jsonschema
         model, data, _ = compare(json.loads(path.read_text()))
     found = results(done[0] / "run")["results"]["expected"]["fit"]
-    assert set(model.names) == set(found["parameters"])
+    assert sorted(model.names) == found["names"] == list(found["parameters"])
+    np.testing.assert_allclose(np.diag(found["covariance"]), np.square(list(found["errors"].values())))
     assert float(model.log_prob(found["parameters"], data)) == pytest.approx(-found["nll"], abs=1e-6)
     spec = json.loads(path.read_text())
     used = [(m["name"], m["type"]) for c in spec["channels"] for s in c["samples"] for m in s["modifiers"]]

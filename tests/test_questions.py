@@ -16,6 +16,7 @@ from verax.infer import breakdown, fit, interval, limit
 from verax.model import edit, from_pyhf, hold, to_pyhf
 from verax.questions.experiments import Kept
 from verax.report import plots
+from verax.results import Status
 from verax.store import Progress
 
 
@@ -48,6 +49,38 @@ def test_fit_finds_what_the_data_were_made_of(model, workspace, capsys):
     best, ends = fit(model, data), interval(model, data, "mu")
     assert found["errors"]["mu"] == pytest.approx(best.error[0], rel=1e-3)
     assert found["interval"]["high"] == pytest.approx(float(ends.high), rel=1e-3)
+
+
+def statuses(node):
+    """Every status of an answer, at any depth."""
+    if isinstance(node, list):
+        return [s for item in node for s in statuses(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [v for k, v in node.items() if k.endswith("status") and not isinstance(v, dict)]
+    return [s for v in own for s in np.ravel(v).tolist()] + [s for v in node.values() for s in statuses(v)]
+
+
+VERBS = (("fit",), ("interval",), ("scan", "--points", 5), ("scan", "--against", "norm"), ("ranking",), ("limit",))
+VERBS += (("gof",), ("yields",), ("toys", "-n", 20), ("interval", "--method", "upper", "--toys", 20))
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(map(str, verb)))
+def test_a_status_is_a_word_at_every_depth(verb, workspace, capsys):
+    found = statuses(ask(capsys, verb[0], workspace, *verb[1:]))
+    assert found or verb[0] == "toys"
+    assert set(found) <= set(Status.__members__)
+
+
+def test_covariance_errors_and_parameters_have_one_order(model, workspace, capsys):
+    found = ask(capsys, "fit", workspace)
+    assert found["names"] == list(found["parameters"]) == list(found["errors"]) == sorted(model.names)
+    errors = np.sqrt(np.diag(found["covariance"]))
+    np.testing.assert_allclose(errors, list(found["errors"].values()), rtol=1e-12)
+    best = fit(model, model.asimov({"mu": 1.2}))
+    i, j = (found["names"].index(n) for n in ("mu", "norm"))
+    k, m = (best.names.index(n) for n in ("mu", "norm"))
+    assert found["covariance"][i][j] == pytest.approx(best.covariance[k, m], rel=1e-3)
 
 
 def test_parameters_can_be_held_and_data_exchanged(workspace, capsys, tmp_path):
