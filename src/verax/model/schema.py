@@ -69,7 +69,7 @@ def patched(workspace: Json, patch: Any, *, name: str | None = None) -> Json:
     if isinstance(patch, Mapping):
         found = {}
         for entry in _items(patch, "patches", "patch set"):
-            label = _text(_get(_get(entry, "metadata", "patch set", Mapping), "name", "patch set"), "patch set, name")
+            label = text(_get(_get(entry, "metadata", "patch set", Mapping), "name", "patch set"), "patch set, name")
             found[label] = _get(entry, "patch", f"patch '{label}'", Sequence)
         if name is None and len(found) == 1:
             name = next(iter(found))
@@ -112,7 +112,7 @@ def check_workspace(spec: Any) -> None:
         names: dict[str, int] = {}
         for sample in _items(channel, "samples", where):
             here = f"{where}, sample '{_name(sample, f'{where}, sample', ('name', 'data', 'modifiers'), names)}'"
-            n = _numbers(sample["data"], f"{here}, data", bins.get(channel["name"]))
+            n = numbers(sample["data"], f"{here}, data", bins.get(channel["name"]))
             names[sample["name"]] = bins[channel["name"]] = n
             seen = set()
             for modifier in _items(sample, "modifiers", here, empty=True):
@@ -125,7 +125,7 @@ def check_workspace(spec: Any) -> None:
     for entry in _items(spec, "observations", "workspace"):
         label = _name(entry, "observation", ("name", "data"), observed)
         check_known([label], bins, "observations", "channel")
-        observed[label] = _numbers(entry["data"], f"observations of channel '{label}'", bins[label])
+        observed[label] = numbers(entry["data"], f"observations of channel '{label}'", bins[label])
         if min(entry["data"]) < 0:
             raise InputError(
                 f"observations of channel '{label}'", f"{min(entry['data']):g}", "counts that are not negative"
@@ -143,22 +143,22 @@ def check_workspace(spec: Any) -> None:
 def _modifier(modifier: Any, where: str, bins: int) -> None:
     _keys(modifier, f"{where}, modifier", ("name", "type", "data"))
     kind = modifier["type"]
-    where = f"{where}, modifier '{_text(modifier['name'], f'{where}, modifier, name')}'"
+    where = f"{where}, modifier '{text(modifier['name'], f'{where}, modifier, name')}'"
     if not isinstance(kind, str) or kind not in MODIFIERS:
         raise InputError(where, f"type {kind!r}", "a known type", nearest(str(kind), MODIFIERS))
     where, data = f"{where} ({kind})", modifier["data"]
     if kind == "histosys":
         _keys(data, where, ("lo_data", "hi_data"))
         for key in ("lo_data", "hi_data"):
-            _numbers(data[key], f"{where}, {key}", bins)
+            numbers(data[key], f"{where}, {key}", bins)
     elif kind == "normsys":
         _keys(data, where, ("lo", "hi"))
         for key in ("lo", "hi"):
-            _numbers([data[key]], f"{where}, {key}", 1)
+            numbers([data[key]], f"{where}, {key}", 1)
             if data[key] <= 0:
                 raise InputError(f"{where}, {key}", f"{data[key]:g}", "a factor above 0")
     elif kind in ("shapesys", "staterror"):
-        _numbers(data, where, bins)
+        numbers(data, where, bins)
         if min(data) < 0:
             raise InputError(where, f"{min(data):g}", "errors that are not negative")
     elif data is not None:
@@ -169,12 +169,12 @@ def _modifier(modifier: Any, where: str, bins: int) -> None:
 
 def _measurement(config: Any, where: str) -> None:
     _keys(config, where, ("poi", "parameters"))
-    _text(config["poi"], f"{where}, poi")
+    text(config["poi"], f"{where}, poi")
     seen: dict[str, int] = {}
     for setting in _items(config, "parameters", where, empty=True):
         if not isinstance(setting, Mapping):
             raise InputError(f"{where}, parameters", f"{setting!r}"[:80], "objects")
-        label = _text(_get(setting, "name", f"{where}, parameters"), f"{where}, parameters, name")
+        label = text(_get(setting, "name", f"{where}, parameters"), f"{where}, parameters, name")
         here = f"{where}, parameter '{label}'"
         check_known(setting, SETTINGS, here, "setting")
         if label in seen:
@@ -184,9 +184,9 @@ def _measurement(config: Any, where: str) -> None:
             raise InputError(f"{here}, fixed", f"{setting['fixed']!r}", "true or false")
         for key in ("inits", "auxdata", "sigmas", "factors"):
             if key in setting:
-                _numbers(setting[key], f"{here}, {key}", None)
+                numbers(setting[key], f"{here}, {key}", None)
         for pair in _items(setting, "bounds", here) if "bounds" in setting else ():
-            _numbers(pair, f"{here}, bounds", 2)
+            numbers(pair, f"{here}, bounds", 2)
 
 
 def _get(node: Any, key: str, where: str, kind: Any = object) -> Any:
@@ -213,7 +213,8 @@ def _keys(node: Any, where: str, keys: tuple[str, ...]) -> None:
     check_known(node, keys, where, "key")
 
 
-def _text(value: Any, where: str) -> str:
+def text(value: Any, where: str) -> str:
+    """Check that it is text; return it."""
     if not isinstance(value, str):
         raise InputError(where, f"{value!r}"[:80], "text")
     return value
@@ -221,13 +222,13 @@ def _text(value: Any, where: str) -> str:
 
 def _name(node: Any, where: str, keys: tuple[str, ...], taken: Mapping[str, int]) -> str:
     _keys(node, where, keys)
-    name = _text(node["name"], f"{where}, name")
+    name = text(node["name"], f"{where}, name")
     if name in taken:
         raise InputError(f"{where} '{name}'", "twice", "each name once")
     return name
 
 
-def _numbers(values: Any, where: str, size: int | None) -> int:
+def numbers(values: Any, where: str, size: int | None) -> int:
     """Check a list of finite numbers of the given length (at least 1); return its length."""
     if not isinstance(values, (list, tuple)):
         raise InputError(where, f"{values!r}"[:80], "a list of numbers")
