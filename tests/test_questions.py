@@ -355,6 +355,10 @@ BAD_WORKSPACES = {
         ("channel 'channel1', bin 0", "expected events at the start"),
     ),
     "unknown interest": (change(("measurements", 0, "config", "poi"), "muu"), ("did you mean 'mu'",)),
+    "fixed interest": (
+        change(("measurements", 0, "config", "parameters", 0, "fixed"), True),
+        ("'mu' fixed", "a free parameter of interest"),
+    ),
     "no interest": (change(("measurements", 0, "config", "poi"), ""), ("name it with --poi",)),
     "truncated": (lambda spec: json.dumps(spec)[:500], ("JSON", "cut short")),
     "empty": (lambda spec: "", ("an empty file",)),

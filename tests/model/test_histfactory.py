@@ -280,6 +280,9 @@ def test_patches():
     for name, message in (("p11", "did you mean"), (None, "seen 2 patches; expected the name of one; known: p0, p1")):
         with pytest.raises(InputError, match=message):
             patched(spec, patchset, name=name)
+    twice = {**patchset, "patches": [*patchset["patches"], patchset["patches"][0]]}
+    with pytest.raises(InputError, match="two patches 'p0'"):
+        patched(spec, twice, name="p1")
     patchset["metadata"]["digests"]["sha256"] = "0" * 64
     with pytest.raises(InputError, match="another workspace"):
         patched(spec, patchset, name="p1")

@@ -70,6 +70,8 @@ def patched(workspace: Json, patch: Any, *, name: str | None = None) -> Json:
         found = {}
         for entry in _items(patch, "patches", "patch set"):
             label = text(_get(_get(entry, "metadata", "patch set", Mapping), "name", "patch set"), "patch set, name")
+            if label in found:
+                raise InputError("patch set", f"two patches '{label}'", "a name for each")
             found[label] = _get(entry, "patch", f"patch '{label}'", Sequence)
         if name is None and len(found) == 1:
             name = next(iter(found))
