@@ -82,7 +82,7 @@ def test_the_record_says_what_was_used(done):
     assert any("coverage" in name for name in record["failed"])
 
 
-def test_a_second_run_changes_only_what_it_must(done):
+def test_a_second_run_changes_only_what_it_must(done, monkeypatch):
     folder, path, _ = done
     before = results(folder / "run")
     monkeypatch.setattr(pipeline, "learn", lambda *_: pytest.fail("networks were trained again"))
