@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from referee import compare
 from toy_analysis import write_analysis
 from verax import config, pipeline
 from verax.errors import InputError
@@ -179,3 +181,19 @@ def test_a_users_own_score_stands_in_for_the_network(done, tmp_path):
     measurement = pipeline.measure(analysis, tmp_path / "run")
     assert good(measurement.intervals["expected"].status)
     assert "No network was trained" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_the_workspace_is_read_by_others_and_by_verax(done):
+    """The same log L; pure normalisations are factors only, though events have float32 weights."""
+    path = done[0] / "run" / "workspace.json"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # pyhf's use of jsonschema
+        model, data, _ = compare(json.loads(path.read_text()))
+    found = results(done[0] / "run")["results"]["expected"]["fit"]
+    assert sorted(model.names) == found["names"] == list(found["parameters"])
+    np.testing.assert_allclose(np.diag(found["covariance"]), np.square(list(found["errors"].values())))
+    assert float(model.log_prob(found["parameters"], data)) == pytest.approx(-found["nll"], abs=1e-6)
+    spec = json.loads(path.read_text())
+    used = [(m["name"], m["type"]) for c in spec["channels"] for s in c["samples"] for m in s["modifiers"]]
+    assert ("lumi", "normsys") in used
+    assert ("lumi", "histosys") not in used

@@ -16,6 +16,7 @@ from verax.infer import breakdown, fit, interval, limit
 from verax.model import edit, from_pyhf, hold, to_pyhf
 from verax.questions.experiments import Kept
 from verax.report import plots
+from verax.results import Status
 from verax.store import Progress
 
 
@@ -48,6 +49,38 @@ def test_fit_finds_what_the_data_were_made_of(model, workspace, capsys):
     best, ends = fit(model, data), interval(model, data, "mu")
     assert found["errors"]["mu"] == pytest.approx(best.error[0], rel=1e-3)
     assert found["interval"]["high"] == pytest.approx(float(ends.high), rel=1e-3)
+
+
+def statuses(node):
+    """Every status of an answer, at any depth."""
+    if isinstance(node, list):
+        return [s for item in node for s in statuses(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [v for k, v in node.items() if k.endswith("status") and not isinstance(v, dict)]
+    return [s for v in own for s in np.ravel(v).tolist()] + [s for v in node.values() for s in statuses(v)]
+
+
+VERBS = (("fit",), ("interval",), ("scan", "--points", 5), ("scan", "--against", "norm"), ("ranking",), ("limit",))
+VERBS += (("gof",), ("yields",), ("toys", "-n", 20), ("interval", "--method", "upper", "--toys", 20))
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(map(str, verb)))
+def test_a_status_is_a_word_at_every_depth(verb, workspace, capsys):
+    found = statuses(ask(capsys, verb[0], workspace, *verb[1:]))
+    assert found or verb[0] == "toys"
+    assert set(found) <= set(Status.__members__)
+
+
+def test_covariance_errors_and_parameters_have_one_order(model, workspace, capsys):
+    found = ask(capsys, "fit", workspace)
+    assert found["names"] == list(found["parameters"]) == list(found["errors"]) == sorted(model.names)
+    errors = np.sqrt(np.diag(found["covariance"]))
+    np.testing.assert_allclose(errors, list(found["errors"].values()), rtol=1e-12)
+    best = fit(model, model.asimov({"mu": 1.2}))
+    i, j = (found["names"].index(n) for n in ("mu", "norm"))
+    k, m = (best.names.index(n) for n in ("mu", "norm"))
+    assert found["covariance"][i][j] == pytest.approx(best.covariance[k, m], rel=1e-3)
 
 
 def test_parameters_can_be_held_and_data_exchanged(workspace, capsys, tmp_path):
@@ -379,6 +412,10 @@ BAD_WORKSPACES = {
         ("channel 'channel1', bin 0", "expected events at the start"),
     ),
     "unknown interest": (change(("measurements", 0, "config", "poi"), "muu"), ("did you mean 'mu'",)),
+    "fixed interest": (
+        change(("measurements", 0, "config", "parameters", 0, "fixed"), True),
+        ("'mu' fixed", "a free parameter of interest"),
+    ),
     "no interest": (change(("measurements", 0, "config", "poi"), ""), ("name it with --poi",)),
     "truncated": (lambda spec: json.dumps(spec)[:500], ("JSON", "cut short")),
     "empty": (lambda spec: "", ("an empty file",)),
@@ -419,6 +456,8 @@ def test_a_bad_workspace_is_one_line_that_says_where(case, workspace, capsys, tm
         (("fit", "WORKSPACE", "--patch", "SET", "--patchname", "a"), "did you mean 'a1'"),
         (("fit", "WORKSPACE", "--data", "FEW"), "channel 'channel0': seen 1 counts; expected 4"),
         (("fit", "WORKSPACE", "--data", "NEGATIVE"), "not negative"),
+        (("fit", "WORKSPACE", "--data", "TWICE"), "key 'channel0' twice"),
+        (("fit", "WORKSPACE", "--patch", "TWICE"), "key 'channel0' twice"),
         (("workspace", "combine", "WORKSPACE", "WORKSPACE"), "in both"),
         (("workspace", "mask", "WORKSPACE", "--channel", "chanel1"), "did you mean 'channel1'"),
         (("workspace", "rename", "WORKSPACE", "--sample", "signal"), "OLD=NEW"),
@@ -435,6 +474,8 @@ def test_bad_input_is_one_line(arguments, message, workspace, capsys, tmp_path):
     for name, content in given.items():
         (tmp_path / name).write_text(json.dumps(content))
         places[name] = str(tmp_path / name)
+    places["TWICE"] = str(tmp_path / "TWICE")
+    (tmp_path / "TWICE").write_text('{"channel0": [1.0], "channel1": [1.0], "channel0": [2.0]}')
     with pytest.raises(SystemExit) as stopped:
         cli.main([places.get(a, a) for a in arguments])
     assert stopped.value.code == 2

@@ -17,7 +17,7 @@ from verax.errors import InputError
 from verax.folder import file_names
 from verax.questions import Answer
 from verax.report.numbers import number
-from verax.report.record import plain
+from verax.report.record import in_words, plain
 from verax.report.show import to_rich
 from verax.report.style import drawing
 from verax.report.tables import Table
@@ -103,7 +103,7 @@ def _print(table: Table, *, stderr: bool = False) -> None:
 def show_answer(answer: Answer, *, as_json: bool, plot: Path | None) -> None:
     """An answer about a workspace: tables or JSON on standard output, and its figures in files."""
     if as_json:
-        print(json.dumps(plain(answer.content), sort_keys=True, ensure_ascii=False))
+        print(json.dumps(in_words(plain(answer.content)), sort_keys=True, ensure_ascii=False))
     else:
         for table in answer.tables:
             _print(table)

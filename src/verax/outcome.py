@@ -4,6 +4,7 @@ from typing import Any
 
 from verax.config import Analysis
 from verax.model import Templates
+from verax.report.record import fitted
 from verax.results import Status, good
 from verax.stages import Checked, Measured, Table
 
@@ -57,9 +58,7 @@ def _answers(m: Measured) -> dict[str, Any]:
         "fit": {
             "status": Status(int(m.fit.status)).name,
             "nll": float(m.fit.nll),
-            "parameters": m.fit.params,
-            "errors": dict(zip(m.fit.names, m.fit.error.tolist(), strict=True)),
-            "covariance": m.fit.covariance,
+            **fitted(m.fit),
         },
         "breakdown": {b.method: b.rows for b in m.breakdowns},
         "ranking": {

@@ -99,6 +99,21 @@ def by_name(parameters: Iterable[Parameter], given: Iterable[str], where: str) -
     return table
 
 
+def movable(parameters: Iterable[Parameter], names: Iterable[str], where: str) -> None:
+    """Check that each of ``names`` is a parameter that the data can say something about.
+
+    Raises
+    ------
+    InputError : for an unknown name, with its nearest neighbour; for a parameter that is fixed
+    """
+    names = list(names)
+    table = by_name(parameters, names, where)
+    for name in names:
+        if table[name].fixed:
+            seen = f"'{name}', which is fixed at {table[name].init:g}"
+            raise InputError(where, seen, "a parameter that can move", "free it, or ask about another one")
+
+
 def groups(parameters: Sequence[Parameter]) -> dict[str, list[str]]:
     """Names of the parameters in each group, in the order in which the groups first appear."""
     table: dict[str, list[str]] = {}

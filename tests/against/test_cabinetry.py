@@ -2,6 +2,7 @@
 
 import logging
 
+import cabinetry
 import numpy as np
 import pyhf
 import pytest
@@ -9,8 +10,6 @@ import pytest
 from verax.infer import fit, ranking
 from verax.model import from_pyhf
 from workspaces import EXAMPLES
-
-cabinetry = pytest.importorskip("cabinetry", reason="cabinetry is not installed")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

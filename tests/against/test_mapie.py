@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from mapie import classification, regression
 from sklearn.datasets import make_regression
 from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor
 from sklearn.model_selection import KFold, ShuffleSplit
@@ -15,8 +16,6 @@ from verax.calibrate import (
     SplitConformalRegressor,
 )
 
-regression = pytest.importorskip("mapie.regression", reason="MAPIE is not installed")
-classification = pytest.importorskip("mapie.classification", reason="MAPIE is not installed")
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 

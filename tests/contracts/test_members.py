@@ -49,7 +49,6 @@ def test_a_density_without_a_call_has_members_too():
 
 
 def test_chains_of_a_density_without_a_call_are_judged_by_its_losses():
-    pytest.importorskip("blackjax", reason="the extra 'mcmc' is not installed")
     events = make_events({"x": np.random.default_rng(8).normal(1, 2, 200)})
     chains = hmc(
         KEY,

@@ -149,7 +149,6 @@ def by_laplace(head: HeadCase, events: Events, *, which: str) -> Any:
 
 
 def by_hmc(head: HeadCase, events: Events) -> Any:
-    pytest.importorskip("blackjax", reason="the extra 'mcmc' is not installed")
     return hmc(KEY, head.make, head.loss, events, chains=2, warmup=100, draws=50, steps=12).members()
 
 

@@ -5,14 +5,12 @@ import numpy as np
 import pytest
 from linear import GRID, NOISE, PHI, TAU, Known, exact, moments, regression, start
 
+from verax.epistemic import hmc
 from verax.epistemic.diagnostics import effective_size, r_hat
 from verax.errors import InputError
 from verax.events import make_events
 from verax.learn import predict
 from verax.results import Status
-
-pytest.importorskip("blackjax", reason="the extra 'mcmc' is not installed")
-from verax.epistemic import hmc
 
 DRAWS = {"precision": TAU, "chains": 4, "warmup": 400, "draws": 2000}
 

@@ -11,7 +11,7 @@ import pytest
 from scipy import special, stats
 
 from verax.errors import InputError
-from verax.infer import fit, ranking
+from verax.infer import fit, goodness_of_fit, ranking
 from verax.model import BinnedLikelihood, Data, from_pyhf, to_pyhf
 from verax.model.interpolate import code0, code1, code2, code4, code4p
 from verax.model.likelihood import AbstractLikelihood
@@ -235,6 +235,15 @@ def test_lumi_needs_its_settings():
         from_pyhf(spec)
 
 
+@pytest.mark.parametrize("key", ["inits", "bounds", "auxdata", "sigmas"])
+def test_lumi_needs_all_of_its_settings(key):
+    """pyhf has no default for any of them."""
+    spec = copy.deepcopy(EXAMPLES["lumi"])
+    del spec["measurements"][0]["config"]["parameters"][0][key]
+    with pytest.raises(InputError, match=f"parameter 'lumi': seen no {key}"):
+        from_pyhf(spec)
+
+
 def test_names_that_may_not_be_shared():
     error = ("e", "shapesys", [1.0, 1.0])
     with pytest.raises(InputError, match=r"sample 'b', modifier 'e' \(shapesys\)"):
@@ -271,6 +280,9 @@ def test_patches():
     for name, message in (("p11", "did you mean"), (None, "seen 2 patches; expected the name of one; known: p0, p1")):
         with pytest.raises(InputError, match=message):
             patched(spec, patchset, name=name)
+    twice = {**patchset, "patches": [*patchset["patches"], patchset["patches"][0]]}
+    with pytest.raises(InputError, match="two patches 'p0'"):
+        patched(spec, twice, name="p1")
     patchset["metadata"]["digests"]["sha256"] = "0" * 64
     with pytest.raises(InputError, match="another workspace"):
         patched(spec, patchset, name="p1")
@@ -296,6 +308,26 @@ def test_files(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             read_json(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"poi": "mu"', '"poi": "k", "poi": "mu"', "key 'poi' twice"),
+        ('"data": [5.0, 6.0]', '"data": [5.0, 6.0], "data": [7.0, 6.0]', "key 'data' of 's' twice"),
+        ('"measurements": [', '"measurements": [], "measurements": [', "key 'measurements' twice"),
+        ("5.0", "1" * 5000, "a number of thousands of digits"),
+        ("5.0", "1" * 400, "sample 's', data, entry 0: seen 1111.*a finite number"),
+        ("5.0", "[" * 100_000 + "]" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_json_takes_in_silence_is_refused(old, new, message, tmp_path):
+    text = json.dumps(EXAMPLES["normfactor"])
+    assert old in text
+    (tmp_path / "w.json").write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=message) as caught:
+        from_pyhf(tmp_path / "w.json")
+    assert len(str(caught.value)) < 250
 
 
 @pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")
@@ -343,3 +375,38 @@ def test_a_likelihood_is_made_of_a_workspace_and_brings_its_data():
     assert made.parameters == model.parameters
     np.testing.assert_array_equal(made.observed.counts, data.counts)
     assert made.log_prob({"mu": 1.3}, made.observed) == model.log_prob({"mu": 1.3}, data)
+
+
+WIDE = {"name": "mu", "bounds": [[-10.0, 10.0]]}
+
+
+def test_errors_of_negative_yields_count():
+    """Interference: the relative error is that of the size of the sum. σ in closed form: √(n + errors²) / |s|."""
+    negative = sample("s", [-50.0], MU, ("st", "staterror", [10.0]))
+    spec = workspace({"c": [negative, sample("b", [500.0])]}, parameters=[WIDE], observations={"c": [450.0]})
+    model, data, _ = from_pyhf(spec)
+    assert float(fit(model, data).error[0]) == pytest.approx(np.sqrt(450 + 10**2) / 50, rel=1e-6)
+    again = from_pyhf(to_pyhf(model, data, poi="mu"))
+    assert again.model.parameters == model.parameters
+    own = sample("n", [-20.0], ("e", "shapesys", [10.0]))
+    spec = workspace({"c": [sample("s", [50.0], MU), sample("b", [500.0]), own]}, observations={"c": [530.0]})
+    assert float(fit(*from_pyhf(spec)[:2]).error[0]) == pytest.approx(np.sqrt(530 + 10**2) / 50, rel=1e-6)
+
+
+def test_an_error_relative_to_nothing_is_refused():
+    first, second = (sample(n, [9.0, x], ("st", "staterror", [1.0, 3.0])) for n, x in (("n", -20.0), ("m", 20.0)))
+    with pytest.raises(InputError, match=r"channel 'c', bin 1, 'st' .staterror.: seen samples that cancel to 0 events"):
+        from_pyhf(workspace({"c": [sample("s", [50.0, 50.0], MU), first, second]}))
+
+
+def test_events_where_none_can_be_are_refused():
+    """None expected whatever the parameters: impossible data, not a number of a floor. No events there are no news."""
+    cells = [sample("s", [2.0, 0.0], MU), sample("b", [1.0, 0.0], ("n", "normsys", {"hi": 1.2, "lo": 0.7}))]
+    model, data, _ = from_pyhf(workspace({"c": cells}, observations={"c": [3.0, 1.0]}))
+    for ask in (fit, goodness_of_fit):
+        with pytest.raises(InputError, match="channel 'c', bin 1: seen 1 events; expected 0"):
+            ask(model, data)
+    assert fit(model, Data(np.array([3.0, 0.0]), data.auxiliary)).status == Status.OK
+    cells[1]["modifiers"].append({"name": "n", "type": "histosys", "data": {"hi_data": [1, 1], "lo_data": [1, 0]}})
+    shifted, data, _ = from_pyhf(workspace({"c": cells}, observations={"c": [3.0, 1.0]}))
+    shifted.check(data)

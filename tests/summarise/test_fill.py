@@ -6,9 +6,11 @@ import pytest
 
 from verax.errors import InputError
 from verax.events import Events, make_events
+from verax.model import binned_likelihood
 from verax.parameters import nuisance
 from verax.summarise import Varied, choose_edges, fine_edges, templates
 from verax.systematics.effect import Systematic
+from verax.systematics.normalisation import normalisation
 
 PROCESSES = ("signal", "background")
 
@@ -204,3 +206,19 @@ def test_same_bits_in_processes(events, whole):
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
         again = templates(summary, chunked(events, 1500), SYSTEMATICS, EDGES, channels=CHANNELS, executor=executor)
     assert same(again, whole)
+
+
+def test_a_normalisation_is_a_factor_to_the_last_digit():
+    """Though events have float32 weights, some of them negative; so its likelihood has no shape, which rounding made."""
+    rng = np.random.default_rng(3)
+    n = 4000
+    columns = {"score": rng.uniform(0, 1, n), "where": rng.uniform(0, 1, n)}
+    weight, process = rng.normal(0.7, 0.5, n), rng.integers(0, 2, n)
+    events = make_events(columns, weight=weight, process=process, processes=PROCESSES)
+    given = (normalisation("lumi", 0.017), normalisation("rate", 0.3, ["background"]))
+    made = templates(summary, [events], given, EDGES, channels=CHANNELS)
+    np.testing.assert_array_equal(made.up[0], made.nominal * 1.017)
+    np.testing.assert_array_equal(made.down[1], np.stack([made.nominal[0], made.nominal[1] / 1.3]))
+    model = binned_likelihood(made, free={"mu": ["signal"]})
+    assert not np.any(model.odd)
+    assert not np.any(model.even)

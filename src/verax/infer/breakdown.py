@@ -21,7 +21,7 @@ from verax.infer.response import response
 from verax.infer.results import Breakdown, Row
 from verax.model.conventions import FLOATING
 from verax.model.likelihood import AbstractLikelihood, Data
-from verax.parameters import by_name, groups
+from verax.parameters import groups, movable
 from verax.results import Status
 
 ONE_SIGMA = 0.6826894921370859
@@ -37,10 +37,11 @@ def breakdown(model: AbstractLikelihood, data: Data, name: str, *, method: str =
 
     Raises
     ------
-    InputError : an unknown parameter or method, a batch of data sets, or data that do not fit the model
+    InputError : a parameter that is unknown or fixed, an unknown method, a batch of data sets, or data that do not fit
+        the model
     """
     methods = {"shifted-observables": _shifted, "freeze": _frozen}
-    by_name(model.parameters, [name], "breakdown")
+    movable(model.parameters, [name], "breakdown")
     if method not in methods:
         raise InputError("breakdown method", f"'{method}'", " or ".join(f"'{m}'" for m in methods))
     if data.counts.ndim != 1:

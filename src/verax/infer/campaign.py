@@ -13,7 +13,7 @@ from verax.infer.interval import ends
 from verax.infer.minimise import MANY, bounds
 from verax.infer.toys import toys
 from verax.model.likelihood import AbstractLikelihood, Data
-from verax.parameters import Params, by_name
+from verax.parameters import Params, by_name, movable
 from verax.results import Status, good
 
 Statistic = Callable[[AbstractLikelihood, Data], tuple[Shaped[np.ndarray, "toy ..."], Int[np.ndarray, " toy"]]]
@@ -63,6 +63,7 @@ class Estimate:
     def __call__(
         self, model: AbstractLikelihood, data: Data
     ) -> tuple[Float[np.ndarray, "toy 4"], Int[np.ndarray, " toy"]]:
+        movable(model.parameters, [self.name], "toys")
         batch, index = as_batch(model, data), model.names.index(self.name)
         best = best_fit(model, batch, {}, {})
         low, high, status = ends(model, batch, best, index, np.ones(best.theta.shape, bool), level=self.level)

@@ -21,7 +21,7 @@ from verax.infer.statistic import distinct, expectation, physical, polished, q_t
 from verax.infer.toys import Told
 from verax.infer.toys import toys as draw
 from verax.model.likelihood import AbstractLikelihood, Data
-from verax.parameters import by_name
+from verax.parameters import movable
 from verax.results import Status, good
 
 BANDS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
@@ -48,7 +48,8 @@ def cls(
 
     Raises
     ------
-    InputError : an unknown parameter or method, toys without a key or for a batch, or data that do not fit the model
+    InputError : a parameter that is unknown or fixed, an unknown method, toys without a key or for a batch, or data
+        that do not fit the model
     """
     index = checked(model, data, name, method, key, "cls")
     values = np.asarray(values, np.float64)
@@ -83,7 +84,7 @@ def cls(
 
 def checked(model: AbstractLikelihood, data: Data, name: str, method: str, key: PRNGKeyArray | None, where: str) -> int:
     """The position of the parameter, once the arguments make sense."""
-    by_name(model.parameters, [name], where)
+    movable(model.parameters, [name], where)
     if method not in ("asymptotic", "toys"):
         raise InputError(f"{where} method", f"'{method}'", "'asymptotic' or 'toys'")
     if method == "toys" and (key is None or data.counts.ndim != 1):

@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from verax.arrays import Array
 from verax.model.likelihood import AbstractLikelihood, float64_on_host
-from verax.parameters import Params, by_name
+from verax.parameters import Params, by_name, movable
 
 
 @float64_on_host
@@ -32,11 +32,12 @@ def expected_error(
 
     Raises
     ------
-    InputError : for an unknown parameter
+    InputError : for a parameter that is unknown or fixed
     """
-    by_name(model.parameters, [name, *fixed], "expected error")
+    movable(model.parameters, [name], "expected error")
+    by_name(model.parameters, fixed, "expected error")
     matrix = fisher_information(model, params or {})
-    others = [i for i, p in enumerate(model.names) if p != name and p not in fixed]
+    others = [i for i, p in enumerate(model.parameters) if p.name not in (name, *fixed) and not p.fixed]
     for i in others:  # each elimination leaves the information that is left when parameter i is unknown
         matrix = matrix - jnp.outer(matrix[:, i], matrix[i]) / matrix[i, i]
     i = model.names.index(name)

@@ -7,7 +7,7 @@ from verax.infer.fit import as_batch, best_fit, rows, take
 from verax.infer.minimise import Lanes, bounds, minimise
 from verax.infer.profile import along, improve
 from verax.model.likelihood import AbstractLikelihood, Data
-from verax.parameters import by_name
+from verax.parameters import movable
 from verax.results import Interval, Status
 
 CHUNK = 8192  # toys at a time: bounds the memory of a long campaign
@@ -22,9 +22,9 @@ def interval(model: AbstractLikelihood, data: Data, name: str, *, level: float =
 
     Raises
     ------
-    InputError : an unknown parameter (nearest name given), or data that do not fit the model
+    InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
     """
-    by_name(model.parameters, [name], "interval")
+    movable(model.parameters, [name], "interval")
     batch, index = as_batch(model, data), model.names.index(name)
     parts = []
     for first in range(0, len(batch.counts), CHUNK):

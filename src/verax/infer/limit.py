@@ -38,8 +38,8 @@ def limit(
 
     Raises
     ------
-    InputError : an unknown parameter or method, a level outside (0.5, 1), toys without a key or for a batch, or data
-        that do not fit the model
+    InputError : a parameter that is unknown or fixed, an unknown method, a level outside (0.5, 1), toys without a key
+        or for a batch, or data that do not fit the model
     """
     index = checked(model, data, name, method, key, "limit")
     if not 0.5 < level < 1:

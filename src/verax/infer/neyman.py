@@ -19,7 +19,7 @@ from verax.infer.statistic import distinct
 from verax.infer.toys import Told
 from verax.infer.toys import toys as draw
 from verax.model.likelihood import AbstractLikelihood, Data
-from verax.parameters import by_name
+from verax.parameters import movable
 from verax.results import Interval, Status, good
 
 SAME = 1e-6
@@ -79,10 +79,10 @@ def neyman(
 
     Raises
     ------
-    InputError : an unknown parameter or ordering, values that do not increase, a batch of data sets, or data that do
-        not fit the model
+    InputError : a parameter that is unknown or fixed, an unknown ordering, values that do not increase, a batch of
+        data sets, or data that do not fit the model
     """
-    by_name(model.parameters, [name], "neyman")
+    movable(model.parameters, [name], "neyman")
     values = np.asarray(values, np.float64)
     if ordering not in ("likelihood-ratio", "upper"):
         raise InputError("neyman ordering", f"'{ordering}'", "'likelihood-ratio' or 'upper'")

@@ -8,7 +8,7 @@ from verax.infer.fit import as_batch, best_fit, measured, replace, rows, take
 from verax.infer.minimise import Lanes, better, minimise
 from verax.infer.results import Scan
 from verax.model.likelihood import AbstractLikelihood, Data
-from verax.parameters import by_name
+from verax.parameters import movable
 from verax.results import Status
 
 Limits = tuple[np.ndarray, np.ndarray] | None
@@ -21,9 +21,9 @@ def profile(model: AbstractLikelihood, data: Data, name: str, values: Float[Arra
 
     Raises
     ------
-    InputError : an unknown parameter (nearest name given), or data that do not fit the model
+    InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
     """
-    by_name(model.parameters, [name], "profile")
+    movable(model.parameters, [name], "profile")
     batch, index = as_batch(model, data), model.names.index(name)
     values = np.asarray(values, np.float64)
     toys, points = len(batch.counts), len(values)

@@ -8,7 +8,7 @@ from verax.infer.minimise import minimise
 from verax.infer.profile import along
 from verax.infer.results import Ranking
 from verax.model.likelihood import AbstractLikelihood, Data
-from verax.parameters import Gaussian, by_name
+from verax.parameters import Gaussian, movable
 
 
 def ranking(model: AbstractLikelihood, data: Data, name: str) -> Ranking:
@@ -18,9 +18,10 @@ def ranking(model: AbstractLikelihood, data: Data, name: str) -> Ranking:
 
     Raises
     ------
-    InputError : an unknown parameter (nearest name given), a batch of data sets, or data that do not fit the model
+    InputError : a parameter that is unknown (nearest name given) or fixed, a batch of data sets, or data that do not
+        fit the model
     """
-    by_name(model.parameters, [name], "ranking")
+    movable(model.parameters, [name], "ranking")
     if data.counts.ndim != 1:
         raise InputError("ranking", "a batch of data sets", "one data set", "choose one of them")
     batch, index = as_batch(model, data), model.names.index(name)

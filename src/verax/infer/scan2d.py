@@ -12,7 +12,7 @@ from verax.infer.fit import as_batch, best_fit, rows, take
 from verax.infer.minimise import minimise
 from verax.infer.profile import improve
 from verax.model.likelihood import AbstractLikelihood, Data
-from verax.parameters import by_name
+from verax.parameters import movable
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def scan2d(
     ------
     InputError : unknown names or one name twice, a batch of data sets, or data that do not fit the model
     """
-    by_name(model.parameters, names, "scan2d")
+    movable(model.parameters, names, "scan2d")
     if len(names) != 2 or names[0] == names[1] or len(values) != 2:
         raise InputError("scan2d", f"parameters {tuple(names)}", "two different ones, with an array of values each")
     if data.counts.ndim != 1:

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 from verax.infer.fit import as_batch, best_fit
 from verax.infer.profile import ratio
 from verax.model.likelihood import AbstractLikelihood, Data
-from verax.parameters import by_name
+from verax.parameters import movable
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ def significance(model: AbstractLikelihood, data: Data, name: str, *, null: floa
 
     Raises
     ------
-    InputError : an unknown parameter (nearest name given), or data that do not fit the model
+    InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
     """
-    by_name(model.parameters, [name], "significance")
+    movable(model.parameters, [name], "significance")
     batch, index = as_batch(model, data), model.names.index(name)
     best = best_fit(model, batch, {}, {})
     toys = len(batch.counts)

@@ -378,7 +378,7 @@ class BinnedLikelihood(AbstractLikelihood):
         return counts.sum(-1) + peak.sum(-1) + gamma.sum(-1) - self.offset
 
     def check(self, data: Data) -> None:
-        """Counts per bin, not negative; one global observable per constraint and γ; all finite."""
+        """Counts per bin, not negative, 0 where none can be; one global observable per constraint and γ; all finite."""
         bins, n = self.width.size, sum(p.constraint is not None for p in self.parameters)
         n += bins if self.simulation_statistics else 0
         for what, values, size in (("counts", data.counts, bins), ("global observables", data.auxiliary, n)):
@@ -388,6 +388,14 @@ class BinnedLikelihood(AbstractLikelihood):
                 raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
         if (np.asarray(data.counts) < 0).any():
             raise InputError("data, counts", f"{np.min(data.counts):g}", "counts that are not negative")
+        seen = np.max(np.reshape(data.counts, (-1, bins)), axis=0, initial=0.0)
+        for b in np.flatnonzero((seen > 0) & (np.asarray(self.nominal) == 0).all(0)):
+            if not (np.any(np.asarray(self.odd)[..., b]) or np.any(np.asarray(self.even)[..., b])):
+                where = f"data, channel '{self.channels[self.layout.channel[b]]}', bin {self.layout.slot[b]}"
+                expected = "0, as the model expects whatever its parameters"
+                raise InputError(
+                    where, f"{seen[b]:g} events", expected, "give it a process there, or leave the bin out"
+                )
 
 
 @jax.jit

@@ -83,6 +83,9 @@ class Import:
         place = f"channel '{self.channels[use.channel]}', sample '{self.processes[use.process]}'"
         return f"{place}, modifier '{use.name}' ({use.kind})"
 
+    def _bin(self, b: int) -> str:
+        return f"channel '{self.channels[self.layout.channel[b]]}', bin {self.layout.slot[b]}"
+
     def _of(self, *kinds: str) -> dict[str, list[_Use]]:
         """Uses of these kinds of modifier by name, the parameter of interest first."""
         table: dict[str, list[_Use]] = {}
@@ -132,8 +135,7 @@ class Import:
             if uses[0].kind == "lumi":
                 self._refuse(name, "factors")
                 [observed], [sigma] = self._setting(name, "auxdata", None, 1), self._setting(name, "sigmas", None, 1)
-                [init] = self._setting(name, "inits", [observed], 1)
-                [limits] = self._setting(name, "bounds", [[0.0, 10.0 * observed]], 1)
+                [init], [limits] = self._setting(name, "inits", None, 1), self._setting(name, "bounds", None, 1)
                 auxiliary.append(float(observed))
                 parameters.append(self._parameter(name, "luminosity", init, limits, Gaussian(float(sigma))))
             else:
@@ -170,7 +172,10 @@ class Import:
         return parameters, auxiliary, arrays
 
     def _simulation(self) -> None:
-        """``staterror``: γ of width δ = √Σ errors² / Σ nominal over the samples that have it, per bin."""
+        """``staterror``: γ of width δ = √Σ errors² / |Σ nominal| over the samples that have it, per bin.
+
+        A bin in which all of them are empty has no γ, as in pyhf: it would multiply nothing.
+        """
         for name, uses in self._of("staterror").items():
             sets = {frozenset(u.process for u in uses if u.channel == c) for c in {u.channel for u in uses}}
             if len(sets) > 1:
@@ -182,12 +187,19 @@ class Import:
             for use in uses:
                 total[self.where[use.channel]] += self.nominal[use.process, self.where[use.channel]]
                 variance[self.where[use.channel]] += np.square(use.data)
-            relative = np.where(total > 0, np.sqrt(variance) / np.where(total > 0, total, 1.0), 0.0)[bins]
+            events = abs(self.nominal[[u.process for u in uses]]).sum(0)
+            for b in bins[((total == 0) & (variance > 0) & (events > 0))[bins]]:
+                seen = f"samples that cancel to 0 events, with an error of {variance[b] ** 0.5:g}"
+                raise InputError(
+                    f"{self._bin(int(b))}, '{name}' (staterror)", seen, "events that the error is relative to"
+                )
+            relative = np.where(total != 0, np.sqrt(variance) / np.where(total != 0, abs(total), 1.0), 0.0)[bins]
             width = np.array(self._setting(name, "sigmas", np.where(relative > 0, relative, 1.0).tolist(), len(bins)))
             observed = self._setting(name, "auxdata", [1.0] * len(bins), len(bins))
             self._refuse(name, "factors")
             valid, constraints = relative > 0, [Gaussian(float(w)) for w in width]
-            if self._add(name, uses, bins, valid, constraints, observed, SIMULATION):
+            profiled = not (valid & (total[bins] < 0)).any()  # the closed form is for rates above 0
+            if self._add(name, uses, bins, valid, constraints, observed, SIMULATION, profiled):
                 self.width[bins] = np.where(valid, width, 0.0)
                 for use in uses:
                     self.variance[use.process, self.where[use.channel]] = np.square(use.data)
@@ -203,13 +215,13 @@ class Import:
                 )
             bins, use = self._bins_of(uses), uses[0]
             nominal, error = self.nominal[use.process, bins], np.asarray(use.data, float)
-            valid = (nominal > 0) & (error > 0)
+            valid, profiled = (nominal != 0) & (error > 0), not ((nominal < 0) & (error > 0)).any()
             tau = np.where(valid, nominal**2 / np.where(valid, error, 1.0) ** 2, 1.0)
             self._refuse(name, "sigmas")
             tau = np.array(self._setting(name, "factors", tau.tolist(), len(bins)), float)
             observed = self._setting(name, "auxdata", tau.tolist(), len(bins))
             constraints = [Poisson(float(t)) for t in tau]
-            if self._add(name, uses, bins, valid, constraints, observed, UNCORRELATED):
+            if self._add(name, uses, bins, valid, constraints, observed, UNCORRELATED, profiled):
                 self.tau[bins] = np.where(valid, tau, 0.0)
                 for t, a in zip(tau[~valid], np.array(observed)[~valid], strict=True):
                     self.offset += a * math.log(t) - t - math.lgamma(a + 1)
@@ -238,10 +250,11 @@ class Import:
         constraints: list[Any],
         observed: Any,
         group: str,
+        profiled: bool,
     ) -> bool:
         """Give the bins a γ. True where it can be profiled; else it becomes explicit parameters."""
         given = self.settings.get(name, {})
-        ordinary = not given.get("fixed") and all(x == 1 for x in given.get("inits", ()))
+        ordinary = profiled and not given.get("fixed") and all(x == 1 for x in given.get("inits", ()))
         ordinary &= all(low <= 1e-6 and high >= 10 for low, high in given.get("bounds", ()))
         if ordinary and not self.taken[bins].any():
             for key in ("inits", "bounds"):
@@ -362,8 +375,8 @@ class Import:
         cells = np.append(init[len(init) - n :], 1.0)[slots].prod(0)
         rate = (self.nominal * factor[:, self.layout.channel] * cells).sum(0)
         for b in np.flatnonzero(rate < 0)[:1]:
-            where = f"channel '{self.channels[self.layout.channel[b]]}', bin {self.layout.slot[b]}"
-            raise InputError(where, f"{rate[b]:g} expected events at the start", "at least 0", "see its samples' data")
+            seen = f"{rate[b]:g} expected events at the start"
+            raise InputError(self._bin(int(b)), seen, "at least 0", "see its samples' data")
 
 
 class Contents(NamedTuple):

@@ -4,7 +4,6 @@ import copy
 import gzip
 import hashlib
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,8 @@ def read_json(source: str | Path) -> Any:
 
     Raises
     ------
-    InputError : no such file, or no JSON (a truncated file: with line and column where it ends)
+    InputError : no such file, no JSON (a truncated file: with line and column where it ends), a key that an object has
+        twice, or numbers and nesting beyond all use
     """
     where = "standard input" if str(source) == "-" else f"file '{source}'"
     try:
@@ -32,11 +32,27 @@ def read_json(source: str | Path) -> Any:
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise InputError(where, f"{error}", "a readable file with JSON") from None
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, where))
+    except RecursionError:
+        raise InputError(where, "lists or objects nested too deeply", "JSON of some levels") from None
     except json.JSONDecodeError as error:
         seen = "an empty file" if not text.strip() else f"{error.msg} at line {error.lineno}, column {error.colno}"
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         raise InputError(where, seen, "JSON", "the file is cut short" if cut else "") from None
+    except InputError:
+        raise
+    except ValueError:  # Python's own limit
+        raise InputError(where, "a number of thousands of digits", "numbers that a computer can hold") from None
+
+
+def _object(pairs: list[tuple[str, Any]], where: str) -> Json:
+    """An object of the file; two values of one key are not the same as the last of them."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        label = f" of '{found['name']}'" if isinstance(found.get("name"), str) else ""
+        raise InputError(where, f"key '{next(k for k in keys if keys.count(k) > 1)}'{label} twice", "each key once")
+    return found
 
 
 def patched(workspace: Json, patch: Any, *, name: str | None = None) -> Json:
@@ -53,7 +69,9 @@ def patched(workspace: Json, patch: Any, *, name: str | None = None) -> Json:
     if isinstance(patch, Mapping):
         found = {}
         for entry in _items(patch, "patches", "patch set"):
-            label = _text(_get(_get(entry, "metadata", "patch set", Mapping), "name", "patch set"), "patch set, name")
+            label = text(_get(_get(entry, "metadata", "patch set", Mapping), "name", "patch set"), "patch set, name")
+            if label in found:
+                raise InputError("patch set", f"two patches '{label}'", "a name for each")
             found[label] = _get(entry, "patch", f"patch '{label}'", Sequence)
         if name is None and len(found) == 1:
             name = next(iter(found))
@@ -96,7 +114,7 @@ def check_workspace(spec: Any) -> None:
         names: dict[str, int] = {}
         for sample in _items(channel, "samples", where):
             here = f"{where}, sample '{_name(sample, f'{where}, sample', ('name', 'data', 'modifiers'), names)}'"
-            n = _numbers(sample["data"], f"{here}, data", bins.get(channel["name"]))
+            n = numbers(sample["data"], f"{here}, data", bins.get(channel["name"]))
             names[sample["name"]] = bins[channel["name"]] = n
             seen = set()
             for modifier in _items(sample, "modifiers", here, empty=True):
@@ -109,7 +127,7 @@ def check_workspace(spec: Any) -> None:
     for entry in _items(spec, "observations", "workspace"):
         label = _name(entry, "observation", ("name", "data"), observed)
         check_known([label], bins, "observations", "channel")
-        observed[label] = _numbers(entry["data"], f"observations of channel '{label}'", bins[label])
+        observed[label] = numbers(entry["data"], f"observations of channel '{label}'", bins[label])
         if min(entry["data"]) < 0:
             raise InputError(
                 f"observations of channel '{label}'", f"{min(entry['data']):g}", "counts that are not negative"
@@ -127,22 +145,22 @@ def check_workspace(spec: Any) -> None:
 def _modifier(modifier: Any, where: str, bins: int) -> None:
     _keys(modifier, f"{where}, modifier", ("name", "type", "data"))
     kind = modifier["type"]
-    where = f"{where}, modifier '{_text(modifier['name'], f'{where}, modifier, name')}'"
+    where = f"{where}, modifier '{text(modifier['name'], f'{where}, modifier, name')}'"
     if not isinstance(kind, str) or kind not in MODIFIERS:
         raise InputError(where, f"type {kind!r}", "a known type", nearest(str(kind), MODIFIERS))
     where, data = f"{where} ({kind})", modifier["data"]
     if kind == "histosys":
         _keys(data, where, ("lo_data", "hi_data"))
         for key in ("lo_data", "hi_data"):
-            _numbers(data[key], f"{where}, {key}", bins)
+            numbers(data[key], f"{where}, {key}", bins)
     elif kind == "normsys":
         _keys(data, where, ("lo", "hi"))
         for key in ("lo", "hi"):
-            _numbers([data[key]], f"{where}, {key}", 1)
+            numbers([data[key]], f"{where}, {key}", 1)
             if data[key] <= 0:
                 raise InputError(f"{where}, {key}", f"{data[key]:g}", "a factor above 0")
     elif kind in ("shapesys", "staterror"):
-        _numbers(data, where, bins)
+        numbers(data, where, bins)
         if min(data) < 0:
             raise InputError(where, f"{min(data):g}", "errors that are not negative")
     elif data is not None:
@@ -153,12 +171,12 @@ def _modifier(modifier: Any, where: str, bins: int) -> None:
 
 def _measurement(config: Any, where: str) -> None:
     _keys(config, where, ("poi", "parameters"))
-    _text(config["poi"], f"{where}, poi")
+    text(config["poi"], f"{where}, poi")
     seen: dict[str, int] = {}
     for setting in _items(config, "parameters", where, empty=True):
         if not isinstance(setting, Mapping):
             raise InputError(f"{where}, parameters", f"{setting!r}"[:80], "objects")
-        label = _text(_get(setting, "name", f"{where}, parameters"), f"{where}, parameters, name")
+        label = text(_get(setting, "name", f"{where}, parameters"), f"{where}, parameters, name")
         here = f"{where}, parameter '{label}'"
         check_known(setting, SETTINGS, here, "setting")
         if label in seen:
@@ -168,9 +186,9 @@ def _measurement(config: Any, where: str) -> None:
             raise InputError(f"{here}, fixed", f"{setting['fixed']!r}", "true or false")
         for key in ("inits", "auxdata", "sigmas", "factors"):
             if key in setting:
-                _numbers(setting[key], f"{here}, {key}", None)
+                numbers(setting[key], f"{here}, {key}", None)
         for pair in _items(setting, "bounds", here) if "bounds" in setting else ():
-            _numbers(pair, f"{here}, bounds", 2)
+            numbers(pair, f"{here}, bounds", 2)
 
 
 def _get(node: Any, key: str, where: str, kind: Any = object) -> Any:
@@ -197,7 +215,8 @@ def _keys(node: Any, where: str, keys: tuple[str, ...]) -> None:
     check_known(node, keys, where, "key")
 
 
-def _text(value: Any, where: str) -> str:
+def text(value: Any, where: str) -> str:
+    """Check that it is text; return it."""
     if not isinstance(value, str):
         raise InputError(where, f"{value!r}"[:80], "text")
     return value
@@ -205,18 +224,18 @@ def _text(value: Any, where: str) -> str:
 
 def _name(node: Any, where: str, keys: tuple[str, ...], taken: Mapping[str, int]) -> str:
     _keys(node, where, keys)
-    name = _text(node["name"], f"{where}, name")
+    name = text(node["name"], f"{where}, name")
     if name in taken:
         raise InputError(f"{where} '{name}'", "twice", "each name once")
     return name
 
 
-def _numbers(values: Any, where: str, size: int | None) -> int:
+def numbers(values: Any, where: str, size: int | None) -> int:
     """Check a list of finite numbers of the given length (at least 1); return its length."""
     if not isinstance(values, (list, tuple)):
         raise InputError(where, f"{values!r}"[:80], "a list of numbers")
     for i, x in enumerate(values):
-        if type(x) not in (int, float) or not math.isfinite(x):
+        if type(x) not in (int, float) or not abs(x) <= sys.float_info.max:
             raise InputError(f"{where}, entry {i}", f"{x!r}"[:80], "a finite number")
     if len(values) != size and (size is not None or not values):
         raise InputError(

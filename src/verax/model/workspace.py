@@ -7,6 +7,7 @@ import numpy as np
 from verax.errors import InputError, check_known
 from verax.model.binned import BinnedLikelihood
 from verax.model.binwise import CellModifier
+from verax.model.interpolate import code4, code4p
 from verax.model.likelihood import Data
 from verax.parameters import Gaussian, Parameter, Poisson
 
@@ -17,18 +18,21 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
     """The model and one data set as a pyhf workspace.
 
     Normalisation factors become ``normfactor``, and ``lumi`` where it has a constraint; a systematic ``normsys`` and,
-    where it has a shape, ``histosys`` of the same name; simulation statistics ``staterror``, one per channel; cell
-    modifiers stay what they were. pyhf's default interpolation codes (4 and 4p) apply: a workspace cannot say others.
-    Global observables go into the measurement's parameter settings. A parameter whose bounds have no width is fixed.
+    where it has a shape, ``histosys`` of the same name; simulation statistics ``staterror``, one per channel that has
+    any, under a name that no parameter has; cell modifiers stay what they were. Global observables go into the
+    measurement's parameter settings. A parameter whose bounds have no width is fixed.
+
+    Values of log L are those of ``model``, but for the constant of the constraints of γ that have no width, where a
+    channel has both kinds of γ.
 
     Raises
     ------
-    InputError : an unknown parameter of interest; simulation statistics after Combine's convention, which a workspace
-        cannot say
+    InputError : an unknown parameter of interest; data that do not fit the model; what a workspace cannot say:
+        simulation statistics after Combine's convention, interpolations other than codes 4 and 4p, bounds without an
+        end, a systematic without a Gaussian constraint of width 1, a factor that has a constraint but is not ``lumi``
     """
-    if model.scaled:
-        raise InputError("to_pyhf", "simulation statistics by the convention 'combine'", "'histfactory'")
     check_known([poi] if poi else [], model.names, "to_pyhf", "parameter")
+    _check(model, data)
     where = {c: np.flatnonzero(model.layout.channel == k) for k, c in enumerate(model.channels)}
     cells = model.modifiers or _simulation(model, where)
     effects = _effects(model)
@@ -46,15 +50,48 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
     }
 
 
+def _check(model: BinnedLikelihood, data: Data) -> None:
+    """Raise for all that a workspace cannot say."""
+    if model.scaled:
+        raise InputError("to_pyhf", "simulation statistics by the convention 'combine'", "'histfactory'")
+    for code, default in ((model.shape_code, code4p), (model.factor_code, code4)):
+        if code is not default:
+            raise InputError("to_pyhf", f"interpolation '{code.__name__}'", f"'{default.__name__}', as pyhf's default")
+    model.check(data)
+    if data.counts.ndim != 1:
+        raise InputError("to_pyhf", "a batch of data sets", "one data set", "choose one of them")
+    if model.simulation_statistics:
+        known, gamma = ~((model.width > 0) | (model.tau > 0)), data.auxiliary[-model.width.size :]
+        for b in np.flatnonzero(known & (gamma != 1))[:1]:
+            where = f"to_pyhf, channel '{model.channels[model.layout.channel[b]]}', bin {model.layout.slot[b]}"
+            raise InputError(where, f"γ known to be {gamma[b]:g}", "1, where the simulation has no error")
+    systematics = range(model.n_free, len(model.parameters) - model.n_cells)
+    for k, p in enumerate(model.parameters):
+        where = f"to_pyhf, parameter '{p.name}'"
+        if not np.isfinite(p.bounds).all():
+            raise InputError(where, f"bounds {list(p.bounds)}", "bounds with two ends", "give them to the likelihood")
+        if k < model.n_free and p.constraint is not None and p.name != "lumi":
+            raise InputError(where, "a normalisation factor with a constraint", "the name 'lumi'")
+        if k in systematics and p.constraint != Gaussian():
+            raise InputError(where, f"constraint {p.constraint}", "a Gaussian of width 1, as normsys and histosys have")
+
+
 def _simulation(model: BinnedLikelihood, where: dict[str, np.ndarray]) -> tuple[CellModifier, ...]:
-    """One ``staterror`` per channel, of all processes."""
+    """One ``staterror`` of all processes for each channel whose simulation has errors."""
     if not model.simulation_statistics:
         return ()
-    error = np.sqrt(np.asarray(model.variance))
+    error, width = np.sqrt(np.asarray(model.variance)), np.asarray(model.width)
+    names: dict[str, str] = {}
+    for c in where:
+        name = f"staterror_{c}".replace("/", "_")  # pyhf takes names of staterror apart at "/"
+        while name in {*model.names, *names.values()}:
+            name += "_"
+        names[c] = name
     return tuple(
-        CellModifier("staterror", f"staterror_{c}", k, i, tuple(error[i, bins].tolist()), -1)
+        CellModifier("staterror", names[c], k, i, tuple(error[i, bins].tolist()), -1)
         for k, (c, bins) in enumerate(where.items())
         for i in range(len(model.processes))
+        if (width[bins] > 0).any()
     )
 
 
@@ -104,7 +141,8 @@ def _settings(model: BinnedLikelihood, data: Data, cells: tuple[CellModifier, ..
     observed = {p.name: next(auxiliary) for p in model.parameters if p.constraint is not None}
     gamma = np.array(list(auxiliary))
     first_cell = len(model.parameters) - model.n_cells
-    settings = [_setting(p.name, [p], observed) for p in model.parameters[:first_cell]]
+    widths = [k < model.n_free for k in range(first_cell)]  # those of normsys and histosys are 1 by definition
+    settings = [_setting(p.name, [p], observed, w) for p, w in zip(model.parameters, widths, strict=False)]
     families: dict[str, list[CellModifier]] = {}
     for m in cells:
         families.setdefault(m.name, []).append(m)
@@ -115,7 +153,9 @@ def _settings(model: BinnedLikelihood, data: Data, cells: tuple[CellModifier, ..
             longest = max(int(np.sum(model.layout.channel == c)) for c in channels)
             size = longest if family[0].kind == "shapefactor" else len(bins)
             members = model.parameters[first_cell + first : first_cell + first + size]
-            settings.append(_setting(name, list(members), observed))
+            settings.append(_setting(name, list(members), observed, True))
+            if not any(p.fixed for p in members):
+                settings[-1]["fixed"] = False  # pyhf holds γ of a negative rate unless told
         else:
             tau, width = np.asarray(model.tau)[bins], np.asarray(model.width)[bins]
             setting: Json = {"name": name, "auxdata": gamma[bins].tolist()}
@@ -127,8 +167,8 @@ def _settings(model: BinnedLikelihood, data: Data, cells: tuple[CellModifier, ..
     return settings
 
 
-def _setting(name: str, members: list[Parameter], observed: dict[str, float]) -> Json:
-    """The settings of one parameter set: one entry per member."""
+def _setting(name: str, members: list[Parameter], observed: dict[str, float], with_widths: bool) -> Json:
+    """The settings of one parameter set: one entry per member; the widths of its constraints where they can be set."""
     setting: Json = {"name": name, "inits": [p.init for p in members], "bounds": [list(p.bounds) for p in members]}
     if all(p.bounds[0] == p.bounds[1] for p in members):
         setting["fixed"] = True
@@ -136,7 +176,7 @@ def _setting(name: str, members: list[Parameter], observed: dict[str, float]) ->
     if constraints[0] is not None:
         setting["auxdata"] = [observed[p.name] for p in members]
     widths = [c.width for c in constraints if isinstance(c, Gaussian)]
-    if widths and (name != members[0].name or name == "lumi"):  # pyhf: a systematic's width is 1 by definition
+    if widths and with_widths:
         setting["sigmas"] = widths
     factors = [c.tau for c in constraints if isinstance(c, Poisson)]
     if factors:

@@ -1,7 +1,5 @@
 """What is asked of a workspace, and what an answer is made of."""
 
-import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,21 +68,6 @@ class Answer:
     figures: Mapping[Any, Draw] = field(default_factory=dict)
 
 
-def read(path: str) -> Any:
-    """JSON from a file, ``-`` for standard input.
-
-    Raises
-    ------
-    InputError : when the file cannot be read or holds no whole JSON
-    """
-    try:
-        return json.loads(sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, error.strerror or str(error), "a readable JSON file") from error
-    except ValueError as error:
-        raise InputError(path, str(error), "whole JSON") from error
-
-
 def ask(
     workspace: str,
     *,
@@ -113,7 +96,7 @@ def ask(
     ------
     InputError : for an unknown parameter or channel (nearest name given), or no parameter of interest
     """
-    change = read(patch) if patch else None
+    change = read_json(patch) if patch else None
     content = read_json(workspace)
     if is_hs3(content):
         if change is not None:
@@ -135,7 +118,7 @@ def ask(
     if data == "asimov":
         observed = model.asimov({p.name: p.init for p in model.parameters})
     elif data != "observed":
-        observed = Data(_counts(read(data), model, data), observed.auxiliary)
+        observed = Data(_counts(read_json(data), model, data), observed.auxiliary)
     return Asked(model, observed, interest, **options)
 
 

@@ -10,6 +10,7 @@ from verax.parameters import Gaussian
 from verax.questions.ask import Answer, Asked
 from verax.report import plots, tables
 from verax.report.numbers import number, with_ends, with_error
+from verax.report.record import fitted
 from verax.report.tables import Table
 from verax.results import Interval, Status
 
@@ -32,10 +33,8 @@ def answer_fit(a: Asked) -> Answer:
         "status": status,
         "nll": float(best.nll),
         "edm": float(best.edm),
-        "parameters": best.params,
-        "errors": dict(zip(best.names, best.error.tolist(), strict=True)),
+        **fitted(best),
         "pulls": {n: [float(x), float(e)] for n, x, e in zip(names, pull, pull_error, strict=True)},
-        "covariance": best.covariance,
     }
     shown = [tables.parameters(best, title=f"Best fit: {status}")]
     if a.poi and not next(p for p in a.model.parameters if p.name == a.poi).fixed:

@@ -16,6 +16,8 @@ import numpy as np
 
 from verax.errors import InputError
 from verax.folder import write
+from verax.infer.results import Fit
+from verax.results import Status
 
 VERSION = 1
 """Version of the layout of ``record.json``."""
@@ -96,6 +98,39 @@ def to_json(value: Any) -> bytes:
     """The text that :func:`write_json` writes."""
     text = json.dumps(plain(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     return text.encode()
+
+
+def fitted(fit: Fit) -> dict[str, Any]:
+    """Best values, errors and covariance of one fit, all in the order of ``names``: the alphabet's, as JSON sorts."""
+    order = sorted(range(len(fit.names)), key=lambda i: fit.names[i])
+    names = [fit.names[i] for i in order]
+    return {
+        "names": names,
+        "parameters": dict(zip(names, fit.value[order].tolist(), strict=True)),
+        "errors": dict(zip(names, fit.error[order].tolist(), strict=True)),
+        "covariance": fit.covariance[np.ix_(order, order)],
+    }
+
+
+def in_words(value: Any) -> Any:
+    """Plain content in which each status, at any depth, is the word for it.
+
+    >>> in_words({"limit": {"status": 0, "expected_status": [0, 5]}})
+    {'limit': {'status': 'OK', 'expected_status': ['OK', 'END_NOT_FOUND']}}
+    """
+
+    def word(status: Any) -> Any:
+        return [word(s) for s in status] if isinstance(status, list) else Status(status).name
+
+    if isinstance(value, list):
+        return [in_words(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    number = (int, list)
+    return {
+        k: word(v) if k in ("status", "expected_status") and isinstance(v, number) else in_words(v)
+        for k, v in value.items()
+    }
 
 
 def plain(value: Any) -> Any:

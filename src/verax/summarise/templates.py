@@ -26,6 +26,7 @@ from verax.parameters import Parameter
 from verax.scale import map_chunks
 from verax.summarise.histogram import ExactSum, exact_sum, find_bins, squares
 from verax.systematics.effect import Systematic, shift
+from verax.systematics.normalisation import Normalisation
 
 Summary: TypeAlias = Callable[[Events], tuple[Array, Array]]
 """Score and channel of each event, from its columns; channel −1 is "not selected". It must not look at the weights, nor
@@ -269,6 +270,11 @@ def _assemble(
             chosen = np.asarray(True)
         up[i] = np.where(chosen, plus.value().reshape(shape), nominal)
         down[i] = 2 * nominal - up[i] if minus is None else np.where(chosen, minus.value().reshape(shape), nominal)
+        effect = getattr(systematic, "effect", None)
+        if isinstance(effect, Normalisation):  # events' weights are float32: a factor has no shape, not even rounding's
+            acts = np.isin(binning.processes, effect.processes or binning.processes)
+            factor = np.where(acts, 1 + effect.width, 1.0)[:, None]
+            up[i], down[i] = nominal * factor, nominal / factor
     parameters = tuple(s.parameter for s in systematics)
     square = sums.square.value().reshape(shape)
     return Templates(nominal, square, up, down, binning.channels, binning.edges, binning.processes, parameters)
