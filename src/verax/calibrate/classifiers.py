@@ -53,6 +53,8 @@ class SplitConformalClassifier(Conformal):
     """
 
     kind = "classifier"
+    harmless: tuple[str, ...] = ("confidence_level", "negative", "random_state")
+    conformal: tuple[str, ...] = (*Conformal.conformal, "label_", "by_class_")
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class SplitConformalClassifier(Conformal):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplitConformalClassifier":
         """Train a copy of the model; not with the points of ``conformalize``."""
         check_known([self.conformity_score], SCORES, "SplitConformalClassifier", "conformity score")
+        self._drop("fit")
         self.model_ = self._fit_model(X, y, sample_weight)
         return self
 
@@ -99,11 +102,11 @@ class SplitConformalClassifier(Conformal):
         self, X: Any, y: Any, sample_weight: Any = None, *, group: Any = None
     ) -> "SplitConformalClassifier":
         """Keep the scores of calibration points; with ``group="class"`` each class is covered by itself."""
-        self.label_ = position(np.asarray(y), self.classes_)
+        label = position(np.asarray(y), self.classes_)
         by_class = isinstance(group, str) and group == "class"
-        scores = at_label(self._scores(X, 0), self.label_)
-        self._keep(scores, sample_weight, self.label_ if by_class else group)
-        self.by_class_ = by_class
+        scores = at_label(self._scores(X, 0), label)
+        self._keep(scores, sample_weight, label if by_class else group)
+        self.label_, self.by_class_ = label, by_class
         return self
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " event"]:

@@ -44,18 +44,19 @@ class CrossConformalRegressor(Estimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "CrossConformalRegressor":
         """Train one copy of the model on all points and one without each fold, and keep the residuals of those."""
         exact_level(self.confidence_level, "CrossConformalRegressor")
-        self.model_ = fitted(self.estimator, X, y, sample_weight)
+        whole = fitted(self.estimator, X, y, sample_weight)
         target = checked_target(y, X, "CrossConformalRegressor")
         n = target.size
-        w = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-        self.fold_ = self._folds(n)
-        self.models_, self.residual_ = [], np.zeros(n)
-        for k in range(int(self.fold_.max()) + 1):
-            out = self.fold_ == k
+        w = None if sample_weight is None else np.array(sample_weight, np.float64)
+        fold = self._folds(n)
+        models, residual = [], np.zeros(n)
+        for k in range(int(fold.max()) + 1):
+            out = fold == k
             model = fitted(self.estimator, take(X, ~out), take(y, ~out), None if w is None else w[~out])
-            self.residual_[out] = np.abs(target[out] - predicted(model, take(X, out)))
-            self.models_.append(model)
-        self.weight_ = w
+            residual[out] = np.abs(target[out] - predicted(model, take(X, out)))
+            models.append(model)
+        # all at once: a fit that fails leaves the last one whole
+        self.model_, self.models_, self.fold_, self.residual_, self.weight_ = whole, models, fold, residual, w
         return self
 
     def fit_conformalize(self, X: Any, y: Any, sample_weight: Any = None) -> "CrossConformalRegressor":

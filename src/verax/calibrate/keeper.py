@@ -18,6 +18,9 @@ from verax.results import FloatArray
 class Conformal(Estimator):
     """What the split estimators share: kept calibration scores, and quantiles of them at any level.
 
+    A model that is trained already (``prefit``, or a callable) is held, not copied: where it is trained again, or its
+    attributes are changed, call ``conformalize`` again. Nothing here can see that.
+
     Attributes
     ----------
     model_ : the trained model
@@ -25,6 +28,8 @@ class Conformal(Estimator):
     quantile_ : of the last ``predict_interval`` or ``predict_set``, with its ``note``
     """
 
+    harmless: tuple[str, ...] = ("confidence_level", "negative")
+    conformal: tuple[str, ...] = ("scores_", "weight_", "group_", "quantile_")
     confidence_level: float
     negative: str
     prefit: bool
@@ -38,15 +43,15 @@ class Conformal(Estimator):
         return fitted(self.estimator, x, y, sample_weight)
 
     def _trained(self) -> Any:
-        if "model_" not in self.__dict__ and (self.prefit or not hasattr(self.estimator, "fit")):
+        if self.prefit or not hasattr(self.estimator, "fit"):
             return self.estimator
         return self._fitted("model_")
 
     def _keep(self, scores: FloatArray, sample_weight: Any, group: Any) -> None:
         where, n = type(self).__name__, scores.size
-        given = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+        given = None if sample_weight is None else np.array(sample_weight, np.float64)
         checked_weight(given, n, negative=self.negative, where=where)
-        labels = None if group is None else np.asarray(group)
+        labels = None if group is None else np.array(group)
         if labels is not None and labels.shape != (n,):
             raise InputError(where, f"groups of shape {labels.shape}", f"one for each of {n} points")
         self.scores_, self.weight_, self.group_ = scores, given, labels
