@@ -1,6 +1,5 @@
 """What is asked of a user's model: a callable on arrays, or an object with ``fit`` and ``predict``."""
 
-import copy
 import inspect
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError
+from verax.given import untrained
 from verax.results import FloatArray
 
 
@@ -27,17 +27,17 @@ def take(x: Any, index: Any) -> Any:
 
 
 def fitted(model: Any, x: Any, y: Any, weight: Any = None) -> Any:
-    """A fitted copy of the model; a plain callable is taken as it is.
+    """A fitted copy of the model, see :func:`~verax.given.untrained`; a plain callable is taken as it is.
 
     Raises
     ------
-    InputError : when there are weights and ``fit`` takes none
+    InputError : when there are weights and ``fit`` takes none, or for a model that cannot be copied untrained
     """
     if not hasattr(model, "fit"):
         if callable(model):
             return model
         raise InputError("model", type(model).__name__, "a callable, or an object with fit and predict")
-    fresh = copy.deepcopy(model)
+    fresh = untrained(model)
     if weight is None:
         return fresh.fit(x, y)
     parameters = inspect.signature(fresh.fit).parameters
