@@ -67,7 +67,8 @@ def studentised(
     """Difference of the two weighted means of a score (second − first) over its standard error, one for each labelling.
 
     The variance of a weighted mean m is Σw²(s − m)²/(Σw)², which holds for weights of any sign. Where a sum of weights is
-    not positive, or nothing varies, there is no evidence and the value is 0.
+    not positive, or the means are equal, there is no evidence and the value is 0. Where the means differ and nothing
+    varies within either sample, it is ±1e12.
     """
     moments = np.stack([weight, weight * score, weight**2, weight**2 * score, weight**2 * score**2], 1)
     inside = second.astype(np.float64) @ moments
@@ -80,9 +81,11 @@ def studentised(
         mean.append(m)
         variance.append(np.maximum(wwss - 2 * m * wws + m * m * ww, 0.0) / norm**2)
         good &= fine
-    total = variance[0] + variance[1]
-    good &= total > 1e-24 * (1e-300 + mean[0] ** 2 + mean[1] ** 2)
-    return np.where(good, (mean[0] - mean[1]) / np.sqrt(np.where(good, total, 1.0)), 0.0)
+    total, size = variance[0] + variance[1], 1e-300 + mean[0] ** 2 + mean[1] ** 2
+    varies = total > 1e-24 * size
+    difference = np.where(varies | ((mean[0] - mean[1]) ** 2 > 1e-20 * size), mean[0] - mean[1], 0.0)
+    z = np.where(varies, difference / np.sqrt(np.where(varies, total, 1.0)), 1e12 * np.sign(difference))
+    return np.where(good, z, 0.0)
 
 
 def randomised_p(rng: np.random.Generator, observed: float, drawn: Float[np.ndarray, " draw"]) -> float:
