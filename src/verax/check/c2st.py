@@ -77,8 +77,8 @@ def c2st(
     rng : deals folds and permutations
     first, second : one row an event (one axis: one feature)
     first_weight, second_weight : of any sign; means of scores take them as they are, in any units
-    classifier : with ``fit(X, y, sample_weight=…)`` and ``predict_proba``, copied untrained for each fold; it learns from |w|, since
-        few can learn from negative weights: this costs power where the sign depends on x, never level. A callable
+    classifier : with ``fit(X, y, sample_weight=…)`` and ``predict_proba``, copied untrained for each fold; it learns from
+        |w|, since few can learn from negative weights: this costs power where the sign depends on x, never level. A callable
         x ↦ score that was not made from these events: then there are no folds, and the test has two sides. None: Fisher's
         discriminant in the features and their products (signed means, metric from |w|), which sees differences of means
         and covariances
