@@ -14,6 +14,8 @@ from verax.calibrate.weights import checked_weight
 from verax.errors import InputError
 from verax.results import FloatArray
 
+BOTH = "for both, conformalize and predict the points of each group by themselves"
+
 
 class Conformal(Estimator):
     """What the split estimators share: kept calibration scores, and quantiles of them at any level.
@@ -70,20 +72,26 @@ class Conformal(Estimator):
         ----------
         level : instead of ``confidence_level``
         group : of each new point, when ``conformalize`` was given groups
-        shift : p_test/p_cal at calibration points and at new points
+        shift : p_test/p_cal at calibration points and at new points; not together with groups
         scores : other scores of the calibration points than those that were kept
+
+        Raises
+        ------
+        InputError : for groups in one of ``conformalize`` and prediction only, and for both groups and a shift
         """
         kept, level = self._fitted("scores_"), self.confidence_level if level is None else level
         scores = kept if scores is None else scores
+        if (group is None) != (self.group_ is None) and (shift is None or group is not None):
+            seen = "no groups" if group is None else "groups"
+            raise InputError(type(self).__name__, seen, "groups in conformalize and in prediction, or in neither")
+        if shift is not None and self.group_ is not None:
+            raise InputError(type(self).__name__, "groups and a shift", "one of them", BOTH)
         if shift is not None:
             weight, own = (np.asarray(values, np.float64) for values in shift)
             moved = shifted(
                 scores, weight=weight, own=own, level=level, event_weight=self.weight_, negative=self.negative
             )
             return moved, moved.value
-        if (group is None) != (self.group_ is None):
-            seen = "no groups" if group is None else "groups"
-            raise InputError(type(self).__name__, seen, "groups in conformalize and in prediction, or in neither")
         if group is not None and self.group_ is not None:
             grouped = mondrian(scores, self.group_, level=level, weight=self.weight_, negative=self.negative)
             return grouped, grouped.values(np.asarray(group))
