@@ -14,6 +14,7 @@ from verax.calibrate.model import probabilities
 from verax.calibrate.mondrian import Mondrian, mondrian
 from verax.calibrate.shift import Shifted, label_shift
 from verax.errors import InputError, check_known
+from verax.given import unmasked
 from verax.results import FloatArray
 
 SCORES = ("lac", "aps", "raps")
@@ -32,9 +33,19 @@ class PredictionSets:
         """Number of classes of each set; a set may be empty."""
         return np.asarray(self.member.sum(1))
 
-    def holds(self, label: Shaped[np.ndarray, " event"]) -> Bool[np.ndarray, " event"]:
-        """Whether each set holds the true class."""
-        return self.member[np.arange(len(label)), position(label, np.asarray(self.classes))]
+    def holds(self, label: Any) -> Bool[np.ndarray, " event"]:
+        """Whether each set holds the true class.
+
+        Raises
+        ------
+        InputError : for another number of labels, or one that is no class
+        """
+        found = unmasked(label, "label", "prediction sets")
+        if found.shape != (len(self.member),):
+            raise InputError(
+                "prediction sets", f"labels of shape {found.shape}", f"one for each of {len(self.member)} sets"
+            )
+        return self.member[np.arange(len(found)), position(found, np.asarray(self.classes))]
 
 
 class SplitConformalClassifier(Conformal):
@@ -113,7 +124,7 @@ class SplitConformalClassifier(Conformal):
 
         A class without calibration points then has an infinite quantile: it is in each set, and ``quantile_.note`` says so.
         """
-        label = position(np.asarray(y), self.classes_)
+        label = position(unmasked(y, "y", "SplitConformalClassifier"), self.classes_)
         by_class = isinstance(group, str) and group == "class"
         scores = at_label(self._scores(X, self._stream(0)), label)
         self._keep(scores, sample_weight, label if by_class else group)
@@ -225,8 +236,10 @@ def position(label: Shaped[np.ndarray, " point"], classes: Shaped[np.ndarray, " 
 
     Raises
     ------
-    InputError : for a label that the model does not know
+    InputError : for labels that are not one a point, or one that the model does not know
     """
+    if label.ndim != 1:
+        raise InputError("prediction sets", f"labels of shape {label.shape}", "one a point")
     order = np.argsort(classes)
     index = np.minimum(np.searchsorted(classes, label, sorter=order), classes.size - 1)
     column = order[index]

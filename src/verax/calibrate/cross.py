@@ -12,6 +12,7 @@ from verax.calibrate.jackknife import jackknife
 from verax.calibrate.model import fitted, predicted, rows, take
 from verax.calibrate.weights import checked_weight
 from verax.errors import InputError
+from verax.given import unmasked
 from verax.results import FloatArray, Interval
 
 WHERE = "CrossConformalRegressor"
@@ -72,11 +73,11 @@ class CrossConformalRegressor(Estimator):
         InputError : for folds, groups, targets or weights of no use
         """
         exact_level(self.confidence_level, WHERE)
-        w = None if sample_weight is None else np.array(sample_weight, np.float64)
+        w = None if sample_weight is None else np.array(unmasked(sample_weight, "the weights", WHERE), np.float64)
         own = w if isinstance(fit_weight, str) and fit_weight == "same" else fit_weight
         if isinstance(own, str):
             raise InputError(WHERE, f"fit_weight '{own}'", "'same', None, or one weight a point")
-        own = None if own is None else np.asarray(own, np.float64)
+        own = None if own is None else np.asarray(unmasked(own, "fit_weight", WHERE), np.float64)
         if own is not None and own.shape != (rows(X),):
             raise InputError(WHERE, f"weights of shape {own.shape}", f"one weight for each of {rows(X)} points")
         whole = self._train(X, y, own)
@@ -132,7 +133,7 @@ class CrossConformalRegressor(Estimator):
     def _splits(self, x: Any, y: Any, n: int, groups: Any) -> list[Split]:
         """Positions that train and test each model."""
         cv = self.cv
-        member = None if groups is None else np.asarray(groups)
+        member = None if groups is None else unmasked(groups, "groups", WHERE)
         if member is not None and member.shape != (n,):
             raise InputError(WHERE, f"groups of shape {member.shape}", f"one for each of {n} points")
         if hasattr(cv, "split") and not isinstance(cv, str):

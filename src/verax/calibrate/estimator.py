@@ -9,6 +9,7 @@ import numpy as np
 
 from verax.calibrate.model import rows
 from verax.errors import InputError
+from verax.given import unmasked
 from verax.results import FloatArray
 
 
@@ -152,7 +153,7 @@ def checked_target(y: Any, x: Any, where: str) -> FloatArray:
     """
     if y is None:
         raise InputError(where, "y of None", "a target: it requires y to be passed, but the target y is None")
-    values = np.asarray(y)
+    values = unmasked(y, "y", where)
     if np.iscomplexobj(values):
         raise InputError(where, "complex targets", "real numbers", "Complex data not supported")
     values = np.asarray(values, np.float64)

@@ -12,6 +12,7 @@ from verax.calibrate.mondrian import Mondrian, mondrian
 from verax.calibrate.shift import Shifted, shifted
 from verax.calibrate.weights import checked_weight
 from verax.errors import InputError
+from verax.given import unmasked
 from verax.results import FloatArray
 
 BOTH = "for both, conformalize and predict the points of each group by themselves"
@@ -51,9 +52,9 @@ class Conformal(Estimator):
 
     def _keep(self, scores: FloatArray, sample_weight: Any, group: Any) -> None:
         where, n = type(self).__name__, scores.size
+        checked_weight(sample_weight, n, negative=self.negative, where=where)
         given = None if sample_weight is None else np.array(sample_weight, np.float64)
-        checked_weight(given, n, negative=self.negative, where=where)
-        labels = None if group is None else np.array(group)
+        labels = None if group is None else np.array(unmasked(group, "group", where))
         if labels is not None and labels.shape != (n,):
             raise InputError(where, f"groups of shape {labels.shape}", f"one for each of {n} points")
         self.scores_, self.weight_, self.group_ = scores, given, labels
@@ -87,13 +88,13 @@ class Conformal(Estimator):
         if shift is not None and self.group_ is not None:
             raise InputError(type(self).__name__, "groups and a shift", "one of them", BOTH)
         if shift is not None:
-            weight, own = (np.asarray(values, np.float64) for values in shift)
+            weight, own = (np.asarray(unmasked(v, "the shift", type(self).__name__), np.float64) for v in shift)
             moved = shifted(
                 scores, weight=weight, own=own, level=level, event_weight=self.weight_, negative=self.negative
             )
             return moved, moved.value
         if group is not None and self.group_ is not None:
             grouped = mondrian(scores, self.group_, level=level, weight=self.weight_, negative=self.negative)
-            return grouped, grouped.values(np.asarray(group))
+            return grouped, grouped.values(group)
         one = conformalize(scores, level=level, weight=self.weight_, negative=self.negative)
         return one, one.value

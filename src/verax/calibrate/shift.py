@@ -16,6 +16,7 @@ from verax.calibrate.conformal import exact_level, ordered
 from verax.calibrate.model import check_probability, fitted, rows, take
 from verax.calibrate.weights import checked_weight
 from verax.errors import InputError
+from verax.given import plain
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Shifted:
         return "; ".join(notes)
 
 
+@plain("shift", other="scores event_weight", number="weight own")
 def shifted(
     scores: Float[np.ndarray, " point"],
     *,
@@ -104,6 +106,7 @@ def shifted(
     return Shifted(float(exact), table.values(exact, mine), share, table.n, table.n_effective, float(w.mean()), error)
 
 
+@plain("label shift", other="scores event_weight", whole="label", number="ratio")
 def label_shift(
     scores: Float[np.ndarray, " point"],
     label: Int[np.ndarray, " point"],
@@ -125,6 +128,7 @@ def label_shift(
     return shifted(scores, weight=ratio[label], own=ratio, level=level, event_weight=event_weight, negative=negative)
 
 
+@plain("shift", other="calibration new weight")
 def ratio_from_classifier(
     rng: np.random.Generator,
     classifier: Any | Callable[..., Any],

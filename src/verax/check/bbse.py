@@ -16,6 +16,7 @@ from scipy.stats import chi2
 
 from verax.check.two_sample import checked_signed
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import FloatArray
 
 
@@ -53,6 +54,7 @@ class LabelShift:
         return np.sqrt(np.diag(self.ratio_covariance))
 
 
+@plain("label shift", other="reference target reference_weight target_weight", whole="label")
 def bbse(
     reference: Shaped[np.ndarray, "..."],
     label: Int[np.ndarray, " reference"],

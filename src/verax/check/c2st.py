@@ -31,7 +31,7 @@ from verax.check.two_sample import (
     together,
 )
 from verax.errors import InputError
-from verax.given import untrained
+from verax.given import plain, untrained
 from verax.results import FloatArray
 
 Score = Callable[[FloatArray], Any]
@@ -59,6 +59,7 @@ class ClassifierTest:
     n_effective: tuple[float, float]
 
 
+@plain("classifier two-sample test", other="first second first_weight second_weight")
 def c2st(
     rng: np.random.Generator,
     first: Shaped[np.ndarray, "..."],

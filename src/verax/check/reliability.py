@@ -19,6 +19,7 @@ from jaxtyping import Float, Shaped
 from scipy.special import chdtrc, erf
 
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import FloatArray
 
 
@@ -129,6 +130,7 @@ class Reliability:
         return found[~np.isnan(found)]
 
 
+@plain("reliability", other="probability label weight", alike="probability label weight")
 def reliability_sums(
     probability: Float[np.ndarray, " event"],
     label: Shaped[np.ndarray, " event"],
@@ -276,6 +278,7 @@ def debiased_square(
     return float(np.sum(share * square)) / total, math.sqrt(max(by_chance + by_distance, by_chance / 2)) / total
 
 
+@plain("reliability", other="probability label weight")
 def reliability(
     probability: Float[np.ndarray, " event"],
     label: Shaped[np.ndarray, " event"],

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from verax.errors import InputError
+from verax.given import unmasked
 from verax.results import FloatArray
 
 BLOCK = 2**22  # numbers held at once by one block of a kernel or of permutations
@@ -16,7 +17,7 @@ def checked_points(x: Shaped[np.ndarray, "..."], where: str, what: str, features
     ------
     InputError : for another shape, no points, values that are not finite, or another number of features
     """
-    points = np.asarray(x, np.float64)
+    points = np.asarray(unmasked(x, what, where), np.float64)
     points = points[:, None] if points.ndim == 1 else points
     if points.ndim != 2 or not points.size:
         raise InputError(where, f"{what} of shape {np.shape(x)}", "one row an event, one column a feature")
@@ -39,7 +40,7 @@ def checked_signed(weight: Shaped[np.ndarray, "..."] | None, n: int, where: str,
     """
     if weight is None:
         return np.ones(n)
-    w = np.asarray(weight, np.float64)
+    w = np.asarray(unmasked(weight, f"weights of {what}", where), np.float64)
     if w.shape != (n,):
         raise InputError(where, f"weights of {what} of shape {w.shape}", f"one weight for each of {n} events")
     if not np.isfinite(w).all():
