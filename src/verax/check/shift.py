@@ -136,7 +136,8 @@ def by_predictions(
         old, new = probability
     try:
         here, there = cells(old, new)
-        return bbse(here, y, there, reference_weight=weight, target_weight=new_weight), ""
+        found = bbse(here, y, there, reference_weight=weight, target_weight=new_weight)
+        return found, found.note
     except InputError as problem:
         return None, str(problem)
 
