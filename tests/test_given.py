@@ -1,4 +1,4 @@
-"""Copies of models know nothing of what the model has seen."""
+"""Arguments are arrays or refused, and copies of models know nothing of what the model has seen."""
 
 import sys
 
@@ -8,10 +8,20 @@ from sklearn.linear_model import SGDRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from verax.calibrate import CrossConformalRegressor, SplitConformalRegressor, ratio_from_classifier
+from verax.calibrate import CrossConformalRegressor, SplitConformalRegressor, absolute, ratio_from_classifier
 from verax.check import c2st
 from verax.errors import InputError
-from verax.given import untrained
+from verax.given import plain, untrained
+
+
+def test_a_missing_argument_is_told_by_the_function_itself():
+    with pytest.raises(TypeError, match="mean"):
+        absolute(np.zeros(2))
+    with pytest.raises(
+        InputError, match=r"absolute: seen y of shape \(2,\), mean of shape \(2, 1\); expected one shape"
+    ):
+        plain("absolute", finite="y mean", alike="y mean")(lambda y, mean: y - mean)(np.zeros(2), np.zeros((2, 1)))
+    assert absolute(np.zeros(2, np.float32), np.ones(2, np.float32)).dtype == np.float32
 
 
 class Memory:

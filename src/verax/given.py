@@ -42,7 +42,10 @@ def plain(
 
         @functools.wraps(function)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            given = signature.bind(*args, **kwargs)
+            try:
+                given = signature.bind(*args, **kwargs)
+            except TypeError:
+                return function(*args, **kwargs)  # says by itself which argument is missing, or too many
             values = given.arguments
             for name in kind_of.keys() & values.keys():
                 values[name] = taken(values[name], kind_of[name], name, where)

@@ -156,9 +156,10 @@ def reliability_sums(
         raise InputError("reliability", f"edges {edges}", "two or more increasing edges")
     p, w = np.asarray(probability, np.float64), np.asarray(weight, np.float64)
     y = np.asarray(label, np.float64)
-    outside = ~((p >= edges[0]) & (p <= edges[-1]))
+    low, high = max(edges[0], 0.0), min(edges[-1], 1.0)
+    outside = ~((p >= low) & (p <= high))
     if outside.any():
-        raise InputError("reliability", f"probability {p[outside][0]}", f"values in [{edges[0]:g}, {edges[-1]:g}]")
+        raise InputError("reliability", f"probability {p[outside][0]}", f"values in [{low:g}, {high:g}]")
     if not np.isin(y, (0.0, 1.0)).all():
         raise InputError("reliability", f"label {y[~np.isin(y, (0.0, 1.0))][0]}", "0 or 1")
     if not np.isfinite(w).all():
@@ -191,9 +192,8 @@ def diagram(sums: ReliabilitySums) -> Reliability:
     predicted, observed = sums.predicted / norm, sums.observed / norm
     distance = observed - predicted
     variance = sums.residual_squared - 2 * distance * sums.residual + distance**2 * sums.weight_squared
-    seen = (
-        np.sqrt(np.maximum(variance, 0.0)) / norm
-    )  # of the residuals: right also for a classifier that is not calibrated
+    # of the residuals that were seen: right also for a classifier that is not calibrated
+    seen = np.sqrt(np.maximum(variance, 0.0)) / norm
     ratio = class_ratio(sums)
     error = np.sqrt(by_class(sums.spread, sums.signal_spread, ratio)) / norm
     squares = by_class(sums.weight_squared, sums.signal_squared, ratio)
