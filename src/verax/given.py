@@ -47,7 +47,7 @@ def plain(
             except TypeError:
                 return function(*args, **kwargs)  # says by itself which argument is missing, or too many
             values = given.arguments
-            for name in kind_of.keys() & values.keys():
+            for name in [name for name in values if name in kind_of]:
                 values[name] = taken(values[name], kind_of[name], name, where)
             shapes = {name: np.shape(values[name]) for name in alike.split() if values.get(name) is not None}
             several = {shape for shape in shapes.values() if shape}
