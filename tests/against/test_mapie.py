@@ -62,8 +62,8 @@ def test_cqr_intervals_have_the_same_bits():
 @pytest.mark.parametrize("cv", [5, -1])
 def test_cross_conformal_intervals_agree(method, cv):
     (x, y), (xt, _) = sample(7, 60), sample(8, 30)
-    ours = CrossConformalRegressor(LinearRegression(), method=method, cv=cv).fit(x, y).predict_interval(xt)
-    folds = KFold(5) if cv == 5 else -1  # their 5 shuffles
+    model = CrossConformalRegressor(LinearRegression(), method=method, cv=cv, shuffle=False).fit(x, y)
+    ours, folds = model.predict_interval(xt), KFold(5) if cv == 5 else -1
     them = regression.CrossConformalRegressor(LinearRegression(), confidence_level=0.9, method=method, cv=folds)
     # around the prediction of the model of all points, not the mean of the folds' models
     ends = them.fit_conformalize(x, y).predict_interval(xt, aggregate_point_predictions=None)[1]

@@ -269,6 +269,23 @@ def test_supports_that_do_not_overlap_are_told():
     assert not hidden.overlaps  # finite everywhere, but the mean weight gives it away
 
 
+@pytest.mark.parametrize(("norm_of_ratio", "lost"), [(0.5, 0.0), (1.5, 0.17), (1.0, 0.17), (1.0, 0.0)])
+def test_a_ratio_of_another_norm_does_not_pass_for_overlap(norm_of_ratio, lost):
+    """A share ``lost`` of the new points lies where no calibration point can; a norm too high would make up for it."""
+    rng = np.random.default_rng(16)
+    x = rng.random(2000)
+    weight = norm_of_ratio * (1 - lost) * 2 * x  # the new points have density 2x where calibration points are
+    scores = np.abs(rng.normal(size=2000))
+    found = shifted(scores, weight=weight, own=np.full(50, norm_of_ratio), level=0.9)
+    assert found.overlaps == ((norm_of_ratio, lost) == (1.0, 0.0))
+    assert ("another norm" in found.note) == (not found.overlaps)
+    assert ("do not reach all" in found.note) == (norm_of_ratio * (1 - lost) < 1 - 0.1)
+    if found.overlaps:
+        assert found.note == ""
+    right = shifted(scores, weight=weight / norm_of_ratio, own=np.ones(50), level=0.9)
+    np.testing.assert_array_equal(found.value, right.value)  # only the note knows of the norm
+
+
 def test_a_learnt_ratio_tells_that_supports_do_not_overlap():
     rng = np.random.default_rng(15)
     x, new = rng.random(3000), 0.5 + rng.random(3000)

@@ -51,6 +51,21 @@ def test_pulls_and_levels(kind: str, negative: bool) -> None:
         assert np.mean([r.p_value < 0.05 for r in shifted]) == pytest.approx(0.05, abs=spread)
 
 
+@pytest.mark.parametrize(("bins", "told"), [(1, False), (2, False), (10, True)])
+def test_cells_of_too_few_events_are_told(bins: int, told: bool) -> None:
+    """The third class, 0.6 of the target: with 20 events a cell its fraction is pulled to the reference's 0.3."""
+    rng, found = np.random.default_rng(309), []
+    for _ in range(100):
+        (y, p), (_, q) = sample(rng, BEFORE), sample(rng, AFTER)
+        here, there = (
+            s.argmax(1) * bins + np.minimum((s.max(1) * 1.5 - 0.5) * bins, bins - 1).astype(int) for s in (p, q)
+        )
+        found.append(bbse(here, y, there))
+    pull = np.array([(r.fraction[2] - 0.6) / r.error[2] for r in found])
+    assert all(("events a cell" in r.note) == told for r in found)
+    assert (pull.mean() < -0.45) == told  # the mean of 100 pulls is known to 0.1
+
+
 def test_the_level_where_predictions_confuse_classes() -> None:
     """The variance at q̂ instead of that at p would raise 0.026 false alarms here."""
     rng, toys, p = np.random.default_rng(308), 1000, []

@@ -105,6 +105,17 @@ def test_the_studentised_difference_is_welchs() -> None:
     assert studentised(x, np.where(label, -1.0, 1.0), label[None])[0] == 0.0
 
 
+def test_a_score_that_separates_exactly_is_evidence() -> None:
+    """Two constants: nothing varies within a sample, and 199 labellings almost surely contain no better one."""
+    label = np.repeat([0.0, 1.0], 50)
+    found = c2st(np.random.default_rng(1), label[:50], label[50:], classifier=lambda x: x[:, 0])
+    assert found.auc == 1
+    assert found.p_value <= 1 / 200
+    assert found.p_asymptotic < 1e-9
+    same = c2st(np.random.default_rng(1), label[:50], label[:50], classifier=lambda x: x[:, 0])
+    assert same.z[0] == 0
+
+
 def test_auc_agrees_with_scikit_learn() -> None:
     rng = np.random.default_rng(109)
     score, label, w = rng.integers(0, 9, 300) / 3, rng.random(300) < 0.4, rng.random(300)

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.stats import binom, binomtest
 from sklearn.calibration import calibration_curve
 
 from verax.check import Reliability, diagram, reliability, reliability_sums
@@ -89,8 +90,69 @@ def test_unit_weights_agree_with_scikit_learn() -> None:
     np.testing.assert_allclose(result.predicted, predicted, rtol=1e-12)
     counts = np.histogram(p, 10, (0, 1))[0]
     np.testing.assert_allclose(result.n_effective, counts, rtol=1e-12)
-    spread = np.sqrt(observed * (1 - observed) / counts)
+    spread = np.sqrt(predicted * (1 - predicted) / counts)
     np.testing.assert_allclose(result.error, spread, rtol=0.05)  # the binomial error, up to the width of the bins
+    ends = [
+        binomtest(round(f * n), int(n)).proportion_ci(0.6827, "wilson") for f, n in zip(observed, counts, strict=True)
+    ]
+    np.testing.assert_allclose(np.stack([result.low, result.high], 1), ends, rtol=1e-4)
+
+
+KINDS = ["unit", "negative", "by label", "by probability"]
+
+
+def few(rng: np.random.Generator, kind: str, n: int) -> Reliability:
+    """As :func:`toy` for n events of probabilities all over [0, 1], or weights that grow with the probability."""
+    raw = rng.random(n)
+    label = rng.random(n) < raw
+    weight = np.where(rng.random(n) < 0.2, -1.0, 1.0) if kind == "negative" else np.ones(n)
+    if kind == "by label":
+        raw, weight = raw * 0.25 / (raw * 0.25 + 1 - raw), np.where(label, 0.25, 1.0)
+    return reliability(raw, label, np.exp(raw) if kind == "by probability" else weight)
+
+
+@pytest.mark.parametrize("n", [50, 200])
+@pytest.mark.parametrize("kind", KINDS)
+def test_chance_alone_makes_small_p_values_as_rarely_as_they_say(kind: str, n: int) -> None:
+    """Of 400 exactly calibrated toys, 4 ± 2 with p < 1 %, 20 ± 4.4 with p < 5 %."""
+    rng = np.random.default_rng(21)
+    found = [few(rng, kind, n) for _ in range(400)]
+    p = np.array([r.p_value for r in found])
+    for level in (0.01, 0.05, 0.5):
+        low, high = binom(400, level).ppf([1e-4, 1 - 1e-4])
+        assert low <= (p < level).sum() <= high
+    chi2 = np.array([r.chi2 - r.ndf for r in found])
+    assert chi2.mean() == pytest.approx(0, abs=4 * chi2.std() / np.sqrt(400))
+    by_chance = np.mean([r.ece_calibrated for r in found])
+    assert np.mean([r.ece for r in found]) == pytest.approx(by_chance, rel=0.06)
+
+
+def test_bins_whose_labels_agree_have_errors() -> None:
+    result = reliability(np.full(4, 0.4), np.zeros(4), np.ones(4), bins=1)
+    assert result.error[0] == pytest.approx(np.sqrt(0.24 / 4))
+    assert result.pull[0] == pytest.approx(-0.4 / np.sqrt(0.06))
+    # Wilson: π with |π − 0| ≤ √(π(1 − π)/4) is at most 1/(1 + 4)
+    assert (result.low[0], result.high[0]) == pytest.approx((0.0, 0.2))
+    assert (result.chi2, result.ndf) == (pytest.approx(8 / 3), 1)
+
+
+def test_wilsons_intervals_cover() -> None:
+    """3,000 bins of 30 events, of weights 0.5 to 1.5 that do not know the label; over all truths 0.6827 within 2 %."""
+    rng, truth = np.random.default_rng(22), (np.arange(3000) + 0.5) / 3000
+    p = np.repeat(truth, 30)
+    r = reliability(p, rng.random(90_000) < p, rng.uniform(0.5, 1.5, 90_000), bins=3000)
+    held = (r.low <= truth) & (truth <= r.high)
+    assert held.mean() == pytest.approx(0.6827, abs=4 * np.sqrt(0.6827 * 0.3173 / 3000) + 0.02)
+
+
+def test_a_label_of_probability_zero_is_no_chance() -> None:
+    result = reliability(np.array([0.0, 0.0, 1.0]), np.array([0, 1, 1]), np.ones(3), bins=2)
+    assert np.isposinf(result.pull[0])
+    assert np.isnan(result.pull[1])
+    assert (result.chi2, result.ndf, result.p_value) == (np.inf, 1, 0.0)
+    fine = reliability(np.array([0.0, 1.0]), np.array([0, 1]), np.ones(2), bins=2)
+    assert (fine.chi2, fine.ndf) == (0, 0)
+    assert np.isnan(fine.p_value)
 
 
 def test_effective_number_of_events_with_negative_weights() -> None:

@@ -6,7 +6,8 @@ import pytest
 from linear import GRID, NOISE, PHI, TAU, Known, exact, moments, regression, start
 
 from verax.epistemic import hmc
-from verax.epistemic.diagnostics import effective_size, r_hat
+from verax.epistemic.diagnostics import effective_size, r_hat, tail_size
+from verax.epistemic.hmc import _judge_draws
 from verax.errors import InputError
 from verax.events import make_events
 from verax.learn import predict
@@ -102,6 +103,62 @@ def test_two_modes_are_both_found_or_the_chains_say_that_they_disagree(distance)
         assert found.status == Status.MAX_STEPS
         assert found.r_hat[0] > 1.1
         assert "chains disagree" in found.problem
+
+
+class Pair(eqx.Module):
+    """Two weights, which it says."""
+
+    value: jax.Array
+    features: tuple[str, ...] = eqx.field(static=True, default=("x",))
+
+    def __call__(self, x):
+        return self.value
+
+
+class Funnel(eqx.Module):
+    """Neal's funnel: v ~ N(0, 3²), x ~ N(0, e^v). Its neck, v < −6 in 2.3 % of cases, has no room for a step."""
+
+    def __call__(self, network, events, key):
+        v, x = network.value
+        return jnp.mean(events.weight) * (v**2 / 18 + v / 2 + x**2 * jnp.exp(-v) / 2)
+
+
+def pair(key, events):
+    return Pair(jax.random.normal(key, (2,)))
+
+
+def test_divergences_are_not_ok_where_chains_agree():
+    """Chains that agree (R-hat 1.03, 160 effective draws) in having missed the neck, which is 2.3 % of the posterior."""
+    one = make_events({"x": np.zeros(1)})
+    options = {"precision": 1e-8, "warmup": 400, "draws": 2000, "acceptance": 0.6}
+    found = hmc(jax.random.key(3), pair, Funnel(), one, **options)
+    low = np.asarray(found.members().value)[:, 0] < -6
+    assert low.mean() < 0.0228 / 2
+    assert found.status == Status.MAX_STEPS
+    many = np.full(3, 8000.0)
+    status, line = _judge_draws(many, many, found.divergent, 8000)  # by the divergences alone
+    assert status == Status.MAX_STEPS
+    assert "of 8000 draws diverged" in line
+
+
+def test_few_divergences_are_told():
+    status, line = _judge_draws(np.full(3, 500.0), np.full(3, 400.0), np.asarray([0.0, 0.003]), 2000)
+    assert status == Status.OK
+    assert line.startswith("3 of 2000 draws diverged")
+    assert _judge_draws(np.asarray([500.0, np.nan]), np.full(2, 400.0), np.zeros(2), 2000) == (Status.OK, "")
+    status, line = _judge_draws(np.full(3, 500.0), np.asarray([99.0, 400.0, np.nan]), np.zeros(2), 2000)
+    assert status == Status.MAX_STEPS
+    assert "99 effective draws in the tails of 2000 (at least 100) in the worst of 3 quantities" in line
+
+
+def test_tails_of_independent_draws_count_all_and_a_shared_tail_few():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(4, 5000, 2))
+    # one of 20 stretches of a chain stands above all else: the 95 % quantile is known from a handful of stretches
+    x[:, :, 1] += np.repeat(rng.random((4, 100)) < 0.08, 50, axis=1) * 6
+    sizes = tail_size(x)
+    assert sizes[0] == pytest.approx(20_000, rel=0.15)
+    assert sizes[1] < 1200  # 400 stretches, of which some overlap the bulk
 
 
 def test_a_start_that_is_not_finite_is_a_status(events):

@@ -175,6 +175,17 @@ def test_failures_are_statuses(events, two_classes):
     assert np.linalg.eigvalsh(signed.covariance).max() == pytest.approx(1e3, rel=1e-6)
 
 
+@pytest.mark.parametrize("n", [1, 30])
+def test_a_prior_that_events_do_not_tell_is_a_status(n):
+    """Targets of zero: the evidence grows with τ for ever."""
+    table = regression(n=60).take(np.arange(n)).replace({"y": jnp.zeros(n)})
+    found = laplace(line(), Known(), table, which="all", precision=None)
+    assert found.status == Status.AT_BOUND
+    assert "no prior precision has the largest evidence: 1e+06" in found.problem
+    assert laplace(line(), Known(), table, which="all", precision=TAU).status == Status.OK
+    assert laplace(line(), Known(), regression(), which="all", precision=None).status == Status.OK
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -16,6 +16,9 @@ from verax.learn import Frozen, standardise
 _CLOSEST = 1e-6
 """Closest that a point comes to an end, as a share of the range: float32 tells no more near 1."""
 
+_AT_END = 1e-3
+"""Share of the events exactly at an end above which they are no rounding."""
+
 
 class Support(Frozen):
     """Map of columns to the real line: standardised, or, for a column with ends, Φ⁻¹ of its place between them.
@@ -56,8 +59,8 @@ def support(events: Events, columns: Sequence[str], bounds: Mapping[str, tuple[f
 
     Raises
     ------
-    InputError : for an unknown column, one with values that are not finite, or outside its bounds, or bounds that are
-        not two finite numbers in order
+    InputError : for an unknown column, one with values that are not finite, or outside its bounds, or a share of them
+        exactly at an end, or bounds that are not two finite numbers in order
     """
     check_known(bounds, columns, "bounds", "column")
     x = np.asarray(events.features(columns), np.float64)
@@ -75,6 +78,12 @@ def support(events: Events, columns: Sequence[str], bounds: Mapping[str, tuple[f
             raise InputError(
                 f"column '{name}'", f"{outside} values outside ({low:g}, {high:g})", "values within the bounds"
             )
+        for end in (low, high):
+            there = int((values == np.float32(end)).sum())
+            if there > max(2, _AT_END * values.size):
+                seen = f"{there} of {values.size} values exactly at its end {end:g}"
+                expected = "values between the ends: a density has no room for a share of the events at one value"
+                raise InputError(f"column '{name}'", seen, expected, "model the share of these events by itself")
     unit = standardise(x, np.asarray(events.weight))
     ends = [[bounds.get(name, (0.0, 1.0))[i] for name in columns] for i in (0, 1)]
     lowest, highest = (jnp.asarray(end, jnp.float32) for end in ends)

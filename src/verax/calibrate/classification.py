@@ -13,13 +13,16 @@ from jaxtyping import Bool, Float, Int
 
 from verax.calibrate.model import check_probability
 from verax.errors import InputError
+from verax.given import plain
 
 
+@plain("LAC", other="probability")
 def lac(probability: Float[np.ndarray, "point class"]) -> Float[np.ndarray, "point class"]:
     """Score 1 − p(y|x): the smallest sets on average, which may be empty."""
     return np.asarray(1 - check_probability(probability, len(probability), None, "LAC"))
 
 
+@plain("APS", other="probability")
 def aps(
     rng: np.random.Generator | None, probability: Float[np.ndarray, "point class"]
 ) -> Float[np.ndarray, "point class"]:
@@ -30,6 +33,7 @@ def aps(
     return raps(rng, probability, penalty=0.0, free=0)
 
 
+@plain("RAPS", other="probability")
 def raps(
     rng: np.random.Generator | None,
     probability: Float[np.ndarray, "point class"],
@@ -53,6 +57,7 @@ def raps(
     return result
 
 
+@plain("prediction sets", number="scores", whole="label")
 def at_label(scores: Float[np.ndarray, "point class"], label: Int[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
     """Scores of the true classes.
 
@@ -66,6 +71,7 @@ def at_label(scores: Float[np.ndarray, "point class"], label: Int[np.ndarray, " 
     return np.take_along_axis(scores, label[:, None], 1)[:, 0]
 
 
+@plain("prediction sets", number="scores quantile")
 def sets(
     scores: Float[np.ndarray, "test class"], quantile: float | Float[np.ndarray, "..."]
 ) -> Bool[np.ndarray, "test class"]:

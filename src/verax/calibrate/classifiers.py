@@ -1,5 +1,6 @@
 """Conformal classifiers around any model, with the verbs fit, conformalize and predict_set."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +9,12 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from verax.calibrate.classification import aps, at_label, lac, raps, sets
 from verax.calibrate.conformal import Quantile
-from verax.calibrate.keeper import Conformal
+from verax.calibrate.keeper import BOTH, Conformal
 from verax.calibrate.model import probabilities
-from verax.calibrate.mondrian import Mondrian
+from verax.calibrate.mondrian import Mondrian, mondrian
 from verax.calibrate.shift import Shifted, label_shift
 from verax.errors import InputError, check_known
+from verax.given import unmasked
 from verax.results import FloatArray
 
 SCORES = ("lac", "aps", "raps")
@@ -31,13 +33,26 @@ class PredictionSets:
         """Number of classes of each set; a set may be empty."""
         return np.asarray(self.member.sum(1))
 
-    def holds(self, label: Shaped[np.ndarray, " event"]) -> Bool[np.ndarray, " event"]:
-        """Whether each set holds the true class."""
-        return self.member[np.arange(len(label)), position(label, np.asarray(self.classes))]
+    def holds(self, label: Any) -> Bool[np.ndarray, " event"]:
+        """Whether each set holds the true class.
+
+        Raises
+        ------
+        InputError : for another number of labels, or one that is no class
+        """
+        found = unmasked(label, "label", "prediction sets")
+        if found.shape != (len(self.member),):
+            raise InputError(
+                "prediction sets", f"labels of shape {found.shape}", f"one for each of {len(self.member)} sets"
+            )
+        return self.member[np.arange(len(found)), position(found, np.asarray(self.classes))]
 
 
 class SplitConformalClassifier(Conformal):
     """Prediction sets by split conformal classification.
+
+    The uniform numbers of APS and RAPS come from one stream that begins with ``conformalize`` and goes on from call to
+    call: sets are the same however the rows are cut into calls, and the same rows again have other numbers.
 
     Parameters
     ----------
@@ -48,11 +63,13 @@ class SplitConformalClassifier(Conformal):
     penalty, free : of RAPS: cost of each class beyond the ``free`` likeliest
     prefit : the model is trained already
     negative : what negative weights mean in ``conformalize``: "error", "signed" or "abs"
-    classes : names of a callable's columns; 0, 1, … when not given
-    random_state : seed of the uniform numbers; each verb starts it anew
+    classes : names of the columns of a callable, which needs them; not for a model that names its own
+    random_state : seed of the uniform numbers; None for others each time
     """
 
     kind = "classifier"
+    harmless: tuple[str, ...] = ("confidence_level", "negative")
+    conformal: tuple[str, ...] = (*Conformal.conformal, "label_", "by_class_", "stream_")
 
     def __init__(
         self,
@@ -82,6 +99,7 @@ class SplitConformalClassifier(Conformal):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplitConformalClassifier":
         """Train a copy of the model; not with the points of ``conformalize``."""
         check_known([self.conformity_score], SCORES, "SplitConformalClassifier", "conformity score")
+        self._drop("fit")
         self.model_ = self._fit_model(X, y, sample_weight)
         return self
 
@@ -90,7 +108,11 @@ class SplitConformalClassifier(Conformal):
         """Classes in the order of the model's columns."""
         model = self._trained()
         if hasattr(model, "classes_"):
-            return np.asarray(model.classes_)
+            own = np.asarray(model.classes_)
+            if self.classes is not None and not np.array_equal(own, np.asarray(self.classes)):
+                seen = f"classes {_some(np.asarray(self.classes))} for a model of {_some(own)}"
+                raise InputError("SplitConformalClassifier", seen, "the model's own", "leave classes out")
+            return own
         if self.classes is None:
             raise InputError("SplitConformalClassifier", "a callable without classes", "classes of its columns")
         return np.asarray(self.classes)
@@ -98,12 +120,15 @@ class SplitConformalClassifier(Conformal):
     def conformalize(
         self, X: Any, y: Any, sample_weight: Any = None, *, group: Any = None
     ) -> "SplitConformalClassifier":
-        """Keep the scores of calibration points; with ``group="class"`` each class is covered by itself."""
-        self.label_ = position(np.asarray(y), self.classes_)
+        """Keep the scores of calibration points; with ``group="class"`` each class is covered by itself.
+
+        A class without calibration points then has an infinite quantile: it is in each set, and ``quantile_.note`` says so.
+        """
+        label = position(unmasked(y, "y", "SplitConformalClassifier"), self.classes_)
         by_class = isinstance(group, str) and group == "class"
-        scores = at_label(self._scores(X, 0), self.label_)
-        self._keep(scores, sample_weight, self.label_ if by_class else group)
-        self.by_class_ = by_class
+        scores = at_label(self._scores(X, self._stream(0)), label)
+        self._keep(scores, sample_weight, label if by_class else group)
+        self.label_, self.by_class_, self.stream_ = label, by_class, self._stream(1)
         return self
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " event"]:
@@ -134,14 +159,20 @@ class SplitConformalClassifier(Conformal):
         ----------
         confidence_level, group, shift : as in :meth:`quantile`
         class_ratio : p_test(y)/p_cal(y) of each class: label shift
+
+        Raises
+        ------
+        InputError : for more than one of groups (of any kind), ``shift`` and ``class_ratio``, of which one would do nothing
         """
         level = self.confidence_level if confidence_level is None else confidence_level
-        scores = self._scores(X, 1)
+        self._fitted("scores_")
+        self._check_options(group, shift, class_ratio)
+        scores = self._scores(X, self.stream_)
         value: float | FloatArray
         if class_ratio is not None:
             self.quantile_, value = self._label_shift(np.asarray(class_ratio, np.float64), level)
-        elif "scores_" in self.__dict__ and self.by_class_:
-            self.quantile_, value = self.quantile(level, group=np.arange(self.classes_.size))
+        elif self.by_class_:
+            self.quantile_, value = self._by_class(level)
         else:
             self.quantile_, value = self.quantile(level, group=group, shift=shift)
             value = value[:, None] if isinstance(value, np.ndarray) else value
@@ -154,16 +185,50 @@ class SplitConformalClassifier(Conformal):
         moved = label_shift(scores, self.label_, ratio, level=level, event_weight=self.weight_, negative=self.negative)
         return moved, moved.value
 
-    def _scores(self, x: Any, stream: int) -> Float[np.ndarray, "event class"]:
+    def _check_options(self, group: Any, shift: Any, class_ratio: Any) -> None:
+        """Nothing, if each option has its effect.
+
+        Raises
+        ------
+        InputError : for two of which one would have none
+        """
+        where, kept = "SplitConformalClassifier", "" if self.group_ is None else "groups in conformalize"
+        options = {"shift": shift, "class_ratio": class_ratio}
+        given = [name for name, value in options.items() if value is not None]
+        if self.by_class_:
+            action = "sets by class hold under any label shift" if given == ["class_ratio"] else BOTH
+            names = ["group"] * (group is not None) + given
+            if names:
+                raise InputError(where, f"{names[0]}, and group='class' in conformalize", "one of them", action)
+        elif class_ratio is not None and (kept or group is not None or shift is not None):
+            other = "shift" if shift is not None else kept or "group"
+            raise InputError(where, f"class_ratio and {other}", "one of them", BOTH)
+
+    def _by_class(self, level: float) -> tuple[Mondrian, FloatArray]:
+        """A quantile of each class; infinite for one that has no calibration points."""
+        found = mondrian(self.scores_, self.label_, level=level, weight=self.weight_, negative=self.negative)
+        known = dict(zip(found.groups, found.quantiles, strict=True))
+        absent = Quantile(float(level), math.inf, 0, 0.0, 0, 1.0, 0.0)
+        each = tuple(known.get(k, absent) for k in range(self.classes_.size))
+        return Mondrian(tuple(self.classes_.tolist()), each), np.array([q.value for q in each])
+
+    def _stream(self, number: int) -> np.random.Generator:
+        """Calibration and prediction draw from different streams of one seed."""
+        return np.random.default_rng(None if self.random_state is None else [self.random_state, number])
+
+    def _scores(self, x: Any, stream: np.random.Generator) -> Float[np.ndarray, "event class"]:
+        check_known([self.conformity_score], SCORES, "SplitConformalClassifier", "conformity score")
         p = self.predict_proba(x)
         if self.conformity_score == "lac":
             return lac(p)
-        # calibration and prediction draw from different streams of one seed
-        rng = np.random.default_rng(None if self.random_state is None else [self.random_state, stream])
-        source = rng if self.randomised else None
+        source = stream if self.randomised else None
         return (
             aps(source, p) if self.conformity_score == "aps" else raps(source, p, penalty=self.penalty, free=self.free)
         )
+
+
+def _some(classes: np.ndarray) -> str:
+    return ", ".join(str(c) for c in classes[:20])
 
 
 def position(label: Shaped[np.ndarray, " point"], classes: Shaped[np.ndarray, " class"]) -> Int[np.ndarray, " point"]:
@@ -171,12 +236,14 @@ def position(label: Shaped[np.ndarray, " point"], classes: Shaped[np.ndarray, " 
 
     Raises
     ------
-    InputError : for a label that the model does not know
+    InputError : for labels that are not one a point, or one that the model does not know
     """
+    if label.ndim != 1:
+        raise InputError("prediction sets", f"labels of shape {label.shape}", "one a point")
     order = np.argsort(classes)
     index = np.minimum(np.searchsorted(classes, label, sorter=order), classes.size - 1)
     column = order[index]
     unknown = classes[column] != label
     if unknown.any():
-        raise InputError("prediction sets", f"class {label[unknown][0]}", ", ".join(str(c) for c in classes[:20]))
+        raise InputError("prediction sets", f"class {label[unknown][0]}", _some(classes))
     return np.asarray(column)

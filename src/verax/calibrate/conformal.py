@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from verax.calibrate.weights import NEGATIVE, checked_weight, effective
 from verax.errors import InputError, check_known
+from verax.given import plain
 from verax.results import FloatArray
 
 # Products of integers below 2^53 are exact in float64; levels with larger denominators are taken as floats.
@@ -81,6 +82,7 @@ class Quantile:
             )
         return ""
 
+    @plain("conformal", number="scores")
     def holds(
         self, scores: Float[np.ndarray, "*shape"], *, rng: np.random.Generator | None = None
     ) -> Bool[np.ndarray, "*shape"]:
@@ -199,6 +201,7 @@ def unweighted(scores: FloatArray, level: Fraction) -> Quantile:
     return Quantile(float(level), value, n, float(n), tied, accept, n / (n + 1))
 
 
+@plain("conformal", other="scores weight")
 def conformalize(
     scores: Float[np.ndarray, " point"],
     *,

@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from verax.calibrate.split import make_interval
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import Interval
 
 End: TypeAlias = float | Float[np.ndarray, " test"]
@@ -24,6 +25,7 @@ def check_levels(levels: tuple[float, ...]) -> None:
         raise InputError("quantile levels", ", ".join(f"{level:g}" for level in levels), "increasing levels in (0, 1)")
 
 
+@plain("cqr", finite="y low high", alike="y low high")
 def cqr(
     y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
 ) -> Float[np.ndarray, " point"]:
@@ -31,6 +33,7 @@ def cqr(
     return np.maximum(np.minimum(low, high) - y, y - np.maximum(low, high))
 
 
+@plain("cqr_sides", finite="y low high", alike="y low high")
 def cqr_sides(
     y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
 ) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
@@ -49,6 +52,7 @@ def cqr_sides(
     return np.minimum(low, high) - y, y - np.maximum(low, high)
 
 
+@plain("cqr_band", finite="low high value", alike="low high value")
 def cqr_band(
     low: Float[np.ndarray, " test"],
     high: Float[np.ndarray, " test"],
@@ -62,6 +66,8 @@ def cqr_band(
     A pair of quantiles, of :func:`cqr_sides`, moves each end by its own. A negative one narrows the band; where nothing
     would be left, the interval is the middle of the band, or the point half-way between the ends that crossed.
     """
+    if any(np.isnan(q).any() for q in (quantile if isinstance(quantile, tuple) else (quantile,))):
+        raise InputError("cqr_band", "a quantile of NaN", "numbers")
     bottom, top = np.minimum(low, high), np.maximum(low, high)
     middle = bottom + (top - bottom) / 2
     pair = quantile if isinstance(quantile, tuple) else (quantile, quantile)

@@ -1,5 +1,6 @@
 """Conformal regressor that trains and calibrates with all points: jackknife+, CV+ and their minmax forms."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,14 @@ from jaxtyping import Float, Int
 from verax.calibrate.conformal import exact_level
 from verax.calibrate.estimator import Estimator, checked_target
 from verax.calibrate.jackknife import jackknife
-from verax.calibrate.model import fitted, predicted, take
+from verax.calibrate.model import fitted, predicted, rows, take
+from verax.calibrate.weights import checked_weight
 from verax.errors import InputError
+from verax.given import unmasked
 from verax.results import FloatArray, Interval
+
+WHERE = "CrossConformalRegressor"
+Split = tuple[Int[np.ndarray, " train"], Int[np.ndarray, " test"]]
 
 
 class CrossConformalRegressor(Estimator):
@@ -21,9 +27,13 @@ class CrossConformalRegressor(Estimator):
     estimator : model of the mean
     confidence_level : asked coverage
     method : "plus", "minmax" or "base", see :func:`~verax.calibrate.jackknife.jackknife`
-    cv : number of folds of neighbouring points, −1 to leave out one point at a time (jackknife), the fold of each point
-        as an array, or a list of (train, test) positions that tests each point once
-    negative : what negative weights mean for the intervals; the model sees them as they are
+    cv : number of folds, or −1 to leave out one point at a time (jackknife); the fold of each point as an array; a list of
+        (train, test) positions that tests each point once; or a splitter of scikit-learn, such as ``KFold(5)``. Points of
+        neither part of a pair (twins of those that are tested) train nothing there
+    negative : what negative weights mean for the intervals
+    shuffle : deal the points to a number of folds at random; else folds are of neighbouring points, as scikit-learn's
+        KFold makes them, and rows that are sorted make intervals too wide
+    random_state : seed of the deal, by default the same each time; None for another one each time
     """
 
     def __init__(
@@ -32,35 +42,73 @@ class CrossConformalRegressor(Estimator):
         confidence_level: float = 0.9,
         *,
         method: str = "plus",
-        cv: int | Int[np.ndarray, " point"] | list[Any] = 5,
+        cv: Any = 5,
         negative: str = "error",
+        shuffle: bool = True,
+        random_state: int | None = 0,
     ) -> None:
         self.estimator = estimator
         self.confidence_level = confidence_level
         self.method = method
         self.cv = cv
         self.negative = negative
+        self.shuffle = shuffle
+        self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "CrossConformalRegressor":
-        """Train one copy of the model on all points and one without each fold, and keep the residuals of those."""
-        exact_level(self.confidence_level, "CrossConformalRegressor")
-        self.model_ = fitted(self.estimator, X, y, sample_weight)
-        target = checked_target(y, X, "CrossConformalRegressor")
-        n = target.size
-        w = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-        self.fold_ = self._folds(n)
-        self.models_, self.residual_ = [], np.zeros(n)
-        for k in range(int(self.fold_.max()) + 1):
-            out = self.fold_ == k
-            model = fitted(self.estimator, take(X, ~out), take(y, ~out), None if w is None else w[~out])
-            self.residual_[out] = np.abs(target[out] - predicted(model, take(X, out)))
-            self.models_.append(model)
-        self.weight_ = w
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, fit_weight: Any = "same", groups: Any = None
+    ) -> "CrossConformalRegressor":
+        """Train one copy of the model on all points and one without each fold, and keep the residuals of those.
+
+        Parameters
+        ----------
+        sample_weight : event weights of the points, for the intervals
+        fit_weight : weights for the model's own ``fit``: "same" as ``sample_weight``, None for none, or one a point.
+            Few models learn from negative weights: give |w| or None, which costs width, not coverage
+        groups : of each point; points of one group are never in different folds. For a number of folds (−1: leave out one
+            group at a time) or a splitter that reads them
+
+        Raises
+        ------
+        InputError : for folds, groups, targets or weights of no use
+        """
+        exact_level(self.confidence_level, WHERE)
+        w = None if sample_weight is None else np.array(unmasked(sample_weight, "the weights", WHERE), np.float64)
+        own = w if isinstance(fit_weight, str) and fit_weight == "same" else fit_weight
+        if isinstance(own, str):
+            raise InputError(WHERE, f"fit_weight '{own}'", "'same', None, or one weight a point")
+        own = None if own is None else np.asarray(unmasked(own, "fit_weight", WHERE), np.float64)
+        if own is not None and own.shape != (rows(X),):
+            raise InputError(WHERE, f"weights of shape {own.shape}", f"one weight for each of {rows(X)} points")
+        whole = self._train(X, y, own)
+        target = checked_target(y, X, WHERE)
+        checked_weight(w, target.size, negative="signed", where=WHERE)
+        splits = self._splits(X, y, target.size, groups)
+        models, residual, fold = [], np.zeros(target.size), np.zeros(target.size, np.int64)
+        for k, (train, test) in enumerate(splits):
+            model = self._train(take(X, train), take(y, train), None if own is None else own[train])
+            residual[test] = np.abs(target[test] - predicted(model, take(X, test)))
+            fold[test] = k
+            models.append(model)
+        # all at once: a fit that fails leaves the last one whole
+        self.model_, self.models_, self.fold_, self.residual_, self.weight_ = whole, models, fold, residual, w
         return self
 
-    def fit_conformalize(self, X: Any, y: Any, sample_weight: Any = None) -> "CrossConformalRegressor":
+    def _train(self, x: Any, y: Any, weight: FloatArray | None) -> Any:
+        try:
+            return fitted(self.estimator, x, y, weight)
+        except ValueError as error:
+            if weight is None or not (weight < 0).any() or isinstance(error, InputError):
+                raise
+            seen = f"negative weights for {type(self.estimator).__name__}: {str(error).splitlines()[0]}"
+            action = "give fit_weight: |w|, or None for none"
+            raise InputError(WHERE, seen, "weights that the model's fit takes", action) from error
+
+    def fit_conformalize(
+        self, X: Any, y: Any, sample_weight: Any = None, *, fit_weight: Any = "same", groups: Any = None
+    ) -> "CrossConformalRegressor":
         """The same as ``fit``, by the name that says what it does."""
-        return self.fit(X, y, sample_weight)
+        return self.fit(X, y, sample_weight, fit_weight=fit_weight, groups=groups)
 
     def predict(self, X: Any) -> FloatArray:
         """Prediction of the model that was trained on all points."""
@@ -82,24 +130,78 @@ class CrossConformalRegressor(Estimator):
             negative=self.negative,
         )
 
-    def _folds(self, n: int) -> Int[np.ndarray, " point"]:
-        where, cv = "CrossConformalRegressor", self.cv
-        if isinstance(cv, int):
-            k = n if cv == -1 else cv
-            if not 2 <= k <= n:
-                action = "n_samples=1 cannot be split" if n == 1 else ""
-                raise InputError(where, f"{k} folds of {n} points", "two or more, at most one a point", action)
-            # folds of neighbouring points, the first ones one larger, as scikit-learn's KFold
-            return np.repeat(np.arange(k), n // k + (np.arange(k) < n % k))
-        fold, times = np.full(n, -1), np.zeros(n, np.int64)
-        if isinstance(cv, np.ndarray):
-            fold, times = cv, np.ones(len(cv), np.int64)
-        else:
-            for i, (_, test) in enumerate(cv):
-                fold[test] = i
-                np.add.at(times, test, 1)
-        if fold.shape != (n,) or (times != 1).any() or (np.bincount(fold, minlength=2) == 0).any():
-            raise InputError(
-                where, f"cv of type {type(cv).__name__}", f"each of {n} points in one of two or more folds"
+    def _splits(self, x: Any, y: Any, n: int, groups: Any) -> list[Split]:
+        """Positions that train and test each model."""
+        cv = self.cv
+        member = None if groups is None else unmasked(groups, "groups", WHERE)
+        if member is not None and member.shape != (n,):
+            raise InputError(WHERE, f"groups of shape {member.shape}", f"one for each of {n} points")
+        if hasattr(cv, "split") and not isinstance(cv, str):
+            return checked_splits(list(cv.split(x, y, member)), n, cv)
+        if isinstance(cv, Integral):
+            return of_folds(self._dealt(int(cv), n, member), n, cv)
+        if member is not None:
+            raise InputError(WHERE, "groups, and folds that are given", "one of them", "make folds of whole groups")
+        try:
+            given = np.asarray(cv)
+        except ValueError:  # pairs of different lengths
+            given = np.zeros((0, 0))
+        if given.ndim == 1 and given.dtype.kind in "iu":
+            return of_folds(given, n, cv)
+        try:
+            pairs = [(train, test) for train, test in cv]
+        except (TypeError, ValueError):
+            raise unusable(cv, n) from None
+        return checked_splits(pairs, n, cv)
+
+    def _dealt(self, cv: int, n: int, groups: np.ndarray | None) -> Int[np.ndarray, " point"]:
+        """The fold of each point, whole groups together; the first folds are one larger."""
+        unit = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+        many, what = int(unit.max()) + 1, "points" if groups is None else "groups"
+        k = many if cv == -1 else cv
+        if not 2 <= k <= many:
+            action = "n_samples=1 cannot be split" if n == 1 else ""
+            raise InputError(WHERE, f"{k} folds of {many} {what}", f"two or more, at most one a {what[:-1]}", action)
+        fold = np.repeat(np.arange(k), many // k + (np.arange(k) < many % k))
+        if self.shuffle and cv != -1:
+            fold = np.random.default_rng(self.random_state).permutation(fold)
+        return np.asarray(fold[unit])
+
+
+def of_folds(fold: np.ndarray, n: int, cv: Any) -> list[Split]:
+    """Each fold tests what all others train."""
+    if fold.shape != (n,) or fold.min() < 0 or fold.max() < 1 or (np.bincount(fold) == 0).any():
+        raise unusable(cv, n)
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(int(fold.max()) + 1)]
+
+
+def checked_splits(pairs: list[tuple[Any, Any]], n: int, cv: Any) -> list[Split]:
+    """Pairs of positions (or masks) that test each point once, and train on none that they test.
+
+    Raises
+    ------
+    InputError : for any others
+    """
+    every = np.arange(n)
+    try:
+        splits = [(every[np.asarray(train)], every[np.asarray(test)]) for train, test in pairs]
+    except IndexError:
+        raise unusable(cv, n) from None
+    times = np.bincount(np.concatenate([test for _, test in splits] or [every[:0]]), minlength=n)
+    if len(splits) < 2 or (times != 1).any():
+        raise unusable(cv, n)
+    for k, (train, test) in enumerate(splits):
+        both = np.intersect1d(train, test)
+        if both.size or not train.size:
+            seen = (
+                f"{both.size} points that pair {k} trains and tests" if both.size else f"no points that train pair {k}"
             )
-        return fold
+            raise InputError(WHERE, seen, "training points that are not tested", "leave them out of one of both")
+    return splits
+
+
+def unusable(cv: Any, n: int) -> InputError:
+    """The error for folds that do not part the points."""
+    name = repr(cv) if hasattr(cv, "get_n_splits") else f"cv of type {type(cv).__name__}"
+    action = "a generator of pairs is used up after one fit: give a list" if hasattr(cv, "__next__") else ""
+    return InputError(WHERE, name, f"each of {n} points in one of two or more folds", action)

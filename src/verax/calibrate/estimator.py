@@ -9,13 +9,33 @@ import numpy as np
 
 from verax.calibrate.model import rows
 from verax.errors import InputError
+from verax.given import unmasked
 from verax.results import FloatArray
 
 
 class Estimator(abc.ABC):
-    """Parameters of the constructor as attributes, ``get_params`` and ``set_params``; fitted attributes end in ``_``."""
+    """Parameters of the constructor as attributes, ``get_params`` and ``set_params``; fitted attributes end in ``_``.
+
+    What ``conformalize`` made (``conformal``) belongs to the model and the score that it was made with. ``fit``, and a
+    change of a parameter that is not in ``harmless``, drop it: prediction then asks for ``conformalize`` again.
+    """
 
     kind = "regressor"
+    harmless: tuple[str, ...] = ()
+    conformal: tuple[str, ...] = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        old = self.__dict__.get(name, value)
+        same = old is value or (isinstance(value, (str, int, float)) and type(old) is type(value) and old == value)
+        object.__setattr__(self, name, value)
+        if not same and name in self._names() and name not in self.harmless:
+            self._drop(f"a change of '{name}'")
+
+    def _drop(self, reason: str) -> None:
+        """Forget what ``conformalize`` made, and remember why."""
+        gone = [name for name in self.conformal if self.__dict__.pop(name, None) is not None]
+        if gone:
+            self.__dict__["_dropped"] = reason
 
     @classmethod
     def _names(cls) -> list[str]:
@@ -42,6 +62,8 @@ class Estimator(abc.ABC):
                 raise InputError(type(self).__name__, f"parameter '{outer}'", ", ".join(self._names()))
             if inner:
                 getattr(self, outer).set_params(**{inner: value})
+                if outer not in self.harmless:
+                    self._drop(f"a change of '{name}'")
             else:
                 setattr(self, name, value)
         return self
@@ -94,12 +116,17 @@ class Estimator(abc.ABC):
         except KeyError:
             if name == "model_":
                 raise not_fitted(type(self).__name__, "fit") from None
-            raise not_fitted(type(self).__name__, "conformalize") from None
+            raise not_fitted(type(self).__name__, "conformalize", self.__dict__.get("_dropped", "")) from None
 
 
-def not_fitted(name: str, verb: str) -> Exception:
-    """The error for a verb used too early: scikit-learn's own kind where that is installed."""
+def not_fitted(name: str, verb: str, since: str = "") -> Exception:
+    """The error for a verb used too early: scikit-learn's own kind where that is installed.
+
+    ``since`` is what took away what an earlier call of the verb had made.
+    """
     error = InputError(name, f"no call of {verb} so far", f"{verb} first")
+    if since:
+        error = InputError(name, f"no call of {verb} since {since}", "scores of this model", f"{verb} again")
     try:
         from sklearn.exceptions import NotFittedError
     except ImportError:
@@ -126,7 +153,7 @@ def checked_target(y: Any, x: Any, where: str) -> FloatArray:
     """
     if y is None:
         raise InputError(where, "y of None", "a target: it requires y to be passed, but the target y is None")
-    values = np.asarray(y)
+    values = unmasked(y, "y", where)
     if np.iscomplexobj(values):
         raise InputError(where, "complex targets", "real numbers", "Complex data not supported")
     values = np.asarray(values, np.float64)

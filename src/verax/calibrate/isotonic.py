@@ -17,6 +17,7 @@ from scipy.optimize import isotonic_regression
 from verax.calibrate.platt import checked_score
 from verax.calibrate.weights import checked_weight, effective
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import FloatArray
 
 
@@ -34,12 +35,14 @@ class Isotonic:
     value: Float[np.ndarray, " pool"]
     n_effective: float
 
+    @plain("isotonic", finite="score")
     def __call__(self, score: Float[np.ndarray, " event"]) -> Float[np.ndarray, " event"]:
         """Calibrated probability of label 1."""
         knots = np.stack([self.low, self.high], 1).ravel()
         return np.asarray(np.interp(np.asarray(score, np.float64), knots, np.repeat(self.value, 2)))
 
 
+@plain("isotonic", other="score label weight")
 def isotonic(
     score: Float[np.ndarray, " event"],
     label: Shaped[np.ndarray, " event"],

@@ -14,12 +14,14 @@ from verax.calibrate.conformal import conformalize, exact_level, ordered, rank
 from verax.calibrate.split import make_interval
 from verax.calibrate.weights import checked_weight
 from verax.errors import InputError, check_known
+from verax.given import plain
 from verax.results import Interval
 
 METHODS = ("plus", "minmax", "base")
 CHUNK = 2**22
 
 
+@plain("jackknife", finite="residual prediction value", whole="model", other="weight")
 def jackknife(
     residual: Float[np.ndarray, " point"],
     prediction: Float[np.ndarray, "test model"],

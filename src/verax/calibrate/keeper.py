@@ -12,11 +12,17 @@ from verax.calibrate.mondrian import Mondrian, mondrian
 from verax.calibrate.shift import Shifted, shifted
 from verax.calibrate.weights import checked_weight
 from verax.errors import InputError
+from verax.given import unmasked
 from verax.results import FloatArray
+
+BOTH = "for both, conformalize and predict the points of each group by themselves"
 
 
 class Conformal(Estimator):
     """What the split estimators share: kept calibration scores, and quantiles of them at any level.
+
+    A model that is trained already (``prefit``, or a callable) is held, not copied: where it is trained again, or its
+    attributes are changed, call ``conformalize`` again. Nothing here can see that.
 
     Attributes
     ----------
@@ -25,6 +31,8 @@ class Conformal(Estimator):
     quantile_ : of the last ``predict_interval`` or ``predict_set``, with its ``note``
     """
 
+    harmless: tuple[str, ...] = ("confidence_level", "negative")
+    conformal: tuple[str, ...] = ("scores_", "weight_", "group_", "quantile_")
     confidence_level: float
     negative: str
     prefit: bool
@@ -38,15 +46,15 @@ class Conformal(Estimator):
         return fitted(self.estimator, x, y, sample_weight)
 
     def _trained(self) -> Any:
-        if "model_" not in self.__dict__ and (self.prefit or not hasattr(self.estimator, "fit")):
+        if self.prefit or not hasattr(self.estimator, "fit"):
             return self.estimator
         return self._fitted("model_")
 
     def _keep(self, scores: FloatArray, sample_weight: Any, group: Any) -> None:
         where, n = type(self).__name__, scores.size
-        given = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-        checked_weight(given, n, negative=self.negative, where=where)
-        labels = None if group is None else np.asarray(group)
+        checked_weight(sample_weight, n, negative=self.negative, where=where)
+        given = None if sample_weight is None else np.array(sample_weight, np.float64)
+        labels = None if group is None else np.array(unmasked(group, "group", where))
         if labels is not None and labels.shape != (n,):
             raise InputError(where, f"groups of shape {labels.shape}", f"one for each of {n} points")
         self.scores_, self.weight_, self.group_ = scores, given, labels
@@ -65,22 +73,28 @@ class Conformal(Estimator):
         ----------
         level : instead of ``confidence_level``
         group : of each new point, when ``conformalize`` was given groups
-        shift : p_test/p_cal at calibration points and at new points
+        shift : p_test/p_cal at calibration points and at new points; not together with groups
         scores : other scores of the calibration points than those that were kept
+
+        Raises
+        ------
+        InputError : for groups in one of ``conformalize`` and prediction only, and for both groups and a shift
         """
         kept, level = self._fitted("scores_"), self.confidence_level if level is None else level
         scores = kept if scores is None else scores
+        if (group is None) != (self.group_ is None) and (shift is None or group is not None):
+            seen = "no groups" if group is None else "groups"
+            raise InputError(type(self).__name__, seen, "groups in conformalize and in prediction, or in neither")
+        if shift is not None and self.group_ is not None:
+            raise InputError(type(self).__name__, "groups and a shift", "one of them", BOTH)
         if shift is not None:
-            weight, own = (np.asarray(values, np.float64) for values in shift)
+            weight, own = (np.asarray(unmasked(v, "the shift", type(self).__name__), np.float64) for v in shift)
             moved = shifted(
                 scores, weight=weight, own=own, level=level, event_weight=self.weight_, negative=self.negative
             )
             return moved, moved.value
-        if (group is None) != (self.group_ is None):
-            seen = "no groups" if group is None else "groups"
-            raise InputError(type(self).__name__, seen, "groups in conformalize and in prediction, or in neither")
         if group is not None and self.group_ is not None:
             grouped = mondrian(scores, self.group_, level=level, weight=self.weight_, negative=self.negative)
-            return grouped, grouped.values(np.asarray(group))
+            return grouped, grouped.values(group)
         one = conformalize(scores, level=level, weight=self.weight_, negative=self.negative)
         return one, one.value

@@ -1,6 +1,5 @@
 """What is asked of a user's model: a callable on arrays, or an object with ``fit`` and ``predict``."""
 
-import copy
 import inspect
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError
+from verax.given import unmasked, untrained
 from verax.results import FloatArray
 
 
@@ -27,24 +27,36 @@ def take(x: Any, index: Any) -> Any:
 
 
 def fitted(model: Any, x: Any, y: Any, weight: Any = None) -> Any:
-    """A fitted copy of the model; a plain callable is taken as it is.
+    """A fitted copy of the model, see :func:`~verax.given.untrained`; a plain callable is taken as it is.
 
     Raises
     ------
-    InputError : when there are weights and ``fit`` takes none
+    InputError : when there are weights and ``fit`` takes none, or for a model that cannot be copied untrained
     """
     if not hasattr(model, "fit"):
         if callable(model):
             return model
         raise InputError("model", type(model).__name__, "a callable, or an object with fit and predict")
-    fresh = copy.deepcopy(model)
+    fresh = untrained(model)
     if weight is None:
-        return fresh.fit(x, y)
+        return fresh.fit(shown(x), y)
     parameters = inspect.signature(fresh.fit).parameters
     if "sample_weight" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         name = type(model).__name__
         raise InputError("model", f"weights for {name}", "a model whose fit takes sample_weight", "fit it without")
-    return fresh.fit(x, y, sample_weight=weight)
+    return fresh.fit(shown(x), y, sample_weight=weight)
+
+
+def shown(x: Any) -> Any:
+    """X as it is; no model is known to heed a mask.
+
+    Raises
+    ------
+    InputError : for masked values
+    """
+    if isinstance(x, np.ma.MaskedArray):
+        unmasked(x, "X", "model")
+    return x
 
 
 def predicted(model: Any, x: Any, *, columns: int | None = None, what: str = "model") -> FloatArray:
@@ -55,7 +67,7 @@ def predicted(model: Any, x: Any, *, columns: int | None = None, what: str = "mo
     InputError : for another shape (which was seen, which expected), or values that are not finite
     """
     function = model.predict if hasattr(model, "predict") else model
-    values = np.asarray(function(x), np.float64)
+    values = np.asarray(unmasked(function(shown(x)), "the prediction", what), np.float64)
     n = rows(x)
     expected = (n,) if columns is None else (n, columns)
     if columns is None and values.shape == (n, 1):
@@ -70,7 +82,7 @@ def predicted(model: Any, x: Any, *, columns: int | None = None, what: str = "mo
 def probabilities(model: Any, x: Any, classes: int | None) -> Float[np.ndarray, "point class"]:
     """Predicted probabilities of each class, checked; a callable returns them itself."""
     function = model.predict_proba if hasattr(model, "predict_proba") else model
-    return check_probability(function(x), rows(x), classes, "model")
+    return check_probability(function(shown(x)), rows(x), classes, "model")
 
 
 def check_probability(values: Any, n: int, classes: int | None, where: str) -> Float[np.ndarray, "point class"]:
@@ -80,7 +92,7 @@ def check_probability(values: Any, n: int, classes: int | None, where: str) -> F
     ------
     InputError : for another shape, a value outside [0, 1], or rows that do not add up to 1 within 1e-3
     """
-    p = np.asarray(values, np.float64)
+    p = np.asarray(unmasked(values, "the probabilities", where), np.float64)
     if p.ndim != 2 or p.shape[0] != n or (classes is not None and p.shape[1] != classes):
         wanted = "classes" if classes is None else str(classes)
         raise InputError(where, f"output of shape {p.shape}", f"shape ({n}, {wanted}): a probability for each class")

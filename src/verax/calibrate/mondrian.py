@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from verax.calibrate.conformal import Quantile, conformalize
 from verax.calibrate.weights import checked_weight
 from verax.errors import InputError
+from verax.given import plain
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Mondrian:
     groups: tuple[Hashable, ...]
     quantiles: tuple[Quantile, ...]
 
+    @plain("mondrian", other="group")
     def index(self, group: Shaped[np.ndarray, " test"]) -> Int[np.ndarray, " test"]:
         """Position in ``groups`` of each new point's group.
 
@@ -36,6 +38,7 @@ class Mondrian:
             raise InputError("mondrian", seen, "one of " + ", ".join(str(g) for g in self.groups[:20]), action)
         return np.asarray(where)
 
+    @plain("mondrian", other="group")
     def values(self, group: Shaped[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
         """The quantile that each new point's group has."""
         return np.array([q.value for q in self.quantiles])[self.index(group)]
@@ -46,6 +49,7 @@ class Mondrian:
         return "; ".join(f"group {g}: {q.note}" for g, q in zip(self.groups, self.quantiles, strict=True) if q.note)
 
 
+@plain("mondrian", other="scores group weight")
 def mondrian(
     scores: Float[np.ndarray, " point"],
     group: Shaped[np.ndarray, " point"],
@@ -74,6 +78,8 @@ def mondrian(
         raise InputError("mondrian", f"groups of shape {group.shape}", f"one for each of {len(scores)} points")
     if not group.size:
         raise InputError("mondrian", "no calibration points", "at least one")
+    if group.dtype.kind == "f" and np.isnan(group).any():
+        raise InputError("mondrian", f"{int(np.isnan(group).sum())} groups of NaN", "a group for each point")
     w = checked_weight(weight, group.size, negative=negative, where="mondrian")
     names, inverse = np.unique(group, return_inverse=True)
     order = np.argsort(inverse, kind="stable")

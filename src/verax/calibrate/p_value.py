@@ -7,9 +7,11 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from verax.calibrate.conformal import ordered
+from verax.given import plain
 from verax.results import FloatArray
 
 
+@plain("p_value", other="scores weight", number="new", finite="own")
 def p_value(
     scores: Float[np.ndarray, " point"],
     new: Float[np.ndarray, " test"],

@@ -15,6 +15,7 @@ from verax.calibrate.conformal import Ordered, ordered
 from verax.calibrate.cqr import check_levels
 from verax.calibrate.weights import checked_weight, effective
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import FloatArray
 
 
@@ -42,6 +43,7 @@ class QuantileCalibration:
         return float(np.mean(self.error) * math.sqrt(2 / math.pi))
 
 
+@plain("quantile calibration", finite="y level", number="quantile", other="weight")
 def quantile_calibration(
     y: Float[np.ndarray, " event"],
     quantile: Float[np.ndarray, "event level"],
@@ -67,6 +69,7 @@ def quantile_calibration(
     return QuantileCalibration(np.asarray(level, np.float64), observed, np.sqrt(level * (1 - level) / n), n)
 
 
+@plain("PIT", finite="y mean spread", alike="y mean spread")
 def pit_normal(
     y: Float[np.ndarray, " event"], mean: Float[np.ndarray, " event"], spread: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:
@@ -76,6 +79,7 @@ def pit_normal(
     return np.asarray(norm.cdf((y - mean) / spread))
 
 
+@plain("PIT", finite="y", other="samples")
 def pit_samples(
     rng: np.random.Generator, y: Float[np.ndarray, " event"], samples: Float[np.ndarray, "event draw"]
 ) -> Float[np.ndarray, " event"]:
@@ -94,6 +98,7 @@ def pit_samples(
     return np.asarray((below + rng.random(len(y)) * (equal + 1)) / (samples.shape[1] + 1))
 
 
+@plain("PIT", other="pit weight")
 def uniformity(
     pit: Float[np.ndarray, " event"],
     *,
@@ -119,11 +124,21 @@ class Recalibration:
     wanted: Float[np.ndarray, " knot"]
     ask: Float[np.ndarray, " knot"]
 
+    @plain("recalibration", number="level")
     def __call__(self, level: Float[np.ndarray, " level"]) -> Float[np.ndarray, " level"]:
-        """The level to ask."""
+        """The level to ask.
+
+        Raises
+        ------
+        InputError : for levels outside [0, 1]
+        """
+        wrong = np.asarray((level < 0) | (level > 1))
+        if wrong.any():
+            raise InputError("recalibration", f"level {np.asarray(level)[wrong][0]:g}", "levels in [0, 1]")
         return np.asarray(np.interp(level, self.wanted, self.ask))
 
 
+@plain("PIT", other="pit weight")
 def recalibration(
     pit: Float[np.ndarray, " event"],
     *,

@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from verax.calibrate.weights import checked_weight, effective
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import FloatArray, Status
 
 MAX_STEPS, TOLERANCE = 100, 1e-10
@@ -29,11 +30,13 @@ class Platt:
     n_effective: float
     status: Status
 
+    @plain("Platt", finite="score")
     def __call__(self, score: Float[np.ndarray, " event"]) -> Float[np.ndarray, " event"]:
         """Calibrated probability of label 1."""
         return np.asarray(expit(self.slope * np.asarray(score, np.float64) + self.offset))
 
 
+@plain("Platt", other="score label weight")
 def platt(
     score: Float[np.ndarray, " event"],
     label: Shaped[np.ndarray, " event"],

@@ -48,7 +48,9 @@ class SplitConformalRegressor(Conformal):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplitConformalRegressor":
         """Train copies of the models; not with the points of ``conformalize``."""
         target = checked_target(y, X, "SplitConformalRegressor")
+        self._drop("fit")
         self.model_ = self._fit_model(X, target, sample_weight)
+        self.spread_ = None
         if self.spread is not None:
             residual = np.abs(target - predicted(self.model_, X))
             self.spread_ = self.spread if self.prefit else fitted(self.spread, X, residual, sample_weight)
@@ -82,7 +84,8 @@ class SplitConformalRegressor(Conformal):
     def _spread(self, x: Any) -> FloatArray | None:
         if self.spread is None:
             return None
-        return predicted(self.__dict__.get("spread_", self.spread), x, what="spread")
+        trained = None if self.prefit or not hasattr(self.spread, "fit") else self.__dict__.get("spread_")
+        return predicted(self.spread if trained is None else trained, x, what="spread")
 
 
 class ConformalizedQuantileRegressor(Conformal):
@@ -97,6 +100,9 @@ class ConformalizedQuantileRegressor(Conformal):
     symmetric : move both ends by the same; else each by its own, so that each misses with probability (1 − level)/2,
         and ``quantile_`` is a pair
     """
+
+    harmless: tuple[str, ...] = ("confidence_level", "negative", "levels", "symmetric")
+    conformal: tuple[str, ...] = (*Conformal.conformal, "sides_")
 
     def __init__(
         self,
@@ -120,6 +126,7 @@ class ConformalizedQuantileRegressor(Conformal):
         exact_level(self.confidence_level, "ConformalizedQuantileRegressor")
         check_levels(tuple(self.levels or ()))
         target, models = checked_target(y, X, "ConformalizedQuantileRegressor"), self._models()
+        self._drop("fit")
         self.model_ = tuple(m if self.prefit else fitted(m, X, target, sample_weight) for m in models)
         return self
 
@@ -164,7 +171,9 @@ class ConformalizedQuantileRegressor(Conformal):
         return models
 
     def _quantiles(self, x: Any) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-        models = self.__dict__.get("model_") or self._models()
+        models = self._models()
+        if not self.prefit and any(hasattr(m, "fit") for m in models):
+            models = self.__dict__.get("model_", models)
         if len(models) == 1:
             both = predicted(models[0], x, columns=2, what="quantile model")
             return both[:, 0], both[:, 1], None

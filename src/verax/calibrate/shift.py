@@ -16,6 +16,7 @@ from verax.calibrate.conformal import exact_level, ordered
 from verax.calibrate.model import check_probability, fitted, rows, take
 from verax.calibrate.weights import checked_weight
 from verax.errors import InputError
+from verax.given import plain
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Shifted:
     own : share of each new point's own weight in the total; above 1 − level the quantile is +∞
     n, n_effective : calibration points, and (Σw)²/Σw²
     reached, reached_error : mean weight of the calibration points and its standard error. For w = p_test/p_cal this is
-        the share of the test distribution that lies where there are calibration points, 1 when the supports overlap
+        the share of the test distribution that lies where there are calibration points, 1 when the supports overlap. A
+        ratio known up to a factor gives the same quantiles, but its mean says nothing of overlap
     """
 
     level: float
@@ -48,7 +50,7 @@ class Shifted:
     @property
     def overlaps(self) -> bool:
         """Whether nothing speaks against overlapping supports: no infinite quantile, mean weight within 4σ of 1."""
-        return self.infinite == 0 and self.reached > 1 - 4 * self.reached_error - 1e-9
+        return self.infinite == 0 and abs(self.reached - 1) <= 4 * self.reached_error + 1e-9
 
     @property
     def note(self) -> str:
@@ -58,14 +60,18 @@ class Shifted:
             notes.append(
                 f"{100 * self.infinite:.1f} % of the new points have infinite sets: too few calibration points there"
             )
-        if self.reached <= 1 - 4 * self.reached_error - 1e-9:
-            share = f"{100 * self.reached:.1f} ± {100 * self.reached_error:.1f} %"
-            notes.append(f"calibration points reach {share} of the new distribution: weights cannot restore the rest")
+        if abs(self.reached - 1) > 4 * self.reached_error + 1e-9:
+            share = f"mean weight {self.reached:.3g} ± {self.reached_error:.2g} of the calibration points"
+            why = "the ratio has another norm, or is not well known"
+            if self.reached < 1:
+                why += "; or they do not reach all of the new distribution, and weights cannot restore the rest"
+            notes.append(f"{share}, 1 for p_test/p_cal where supports overlap: {why}")
         if self.n_effective < 0.1 * self.n:
             notes.append(f"{self.n} weighted calibration points are worth {self.n_effective:.0f}")
         return "; ".join(notes)
 
 
+@plain("shift", other="scores event_weight", number="weight own")
 def shifted(
     scores: Float[np.ndarray, " point"],
     *,
@@ -104,6 +110,7 @@ def shifted(
     return Shifted(float(exact), table.values(exact, mine), share, table.n, table.n_effective, float(w.mean()), error)
 
 
+@plain("label shift", other="scores event_weight", whole="label", number="ratio")
 def label_shift(
     scores: Float[np.ndarray, " point"],
     label: Int[np.ndarray, " point"],
@@ -125,6 +132,7 @@ def label_shift(
     return shifted(scores, weight=ratio[label], own=ratio, level=level, event_weight=event_weight, negative=negative)
 
 
+@plain("shift", other="calibration new weight")
 def ratio_from_classifier(
     rng: np.random.Generator,
     classifier: Any | Callable[..., Any],

@@ -9,14 +9,17 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import Interval
 
 
+@plain("absolute", finite="y mean", alike="y mean")
 def absolute(y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
     """Score |y − μ(x)|."""
     return np.asarray(np.abs(y - mean))
 
 
+@plain("normalised", finite="y mean", number="spread", alike="y mean spread")
 def normalised(
     y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"], spread: Float[np.ndarray, " point"]
 ) -> Float[np.ndarray, " point"]:
@@ -29,6 +32,7 @@ def normalised(
     return np.asarray(np.abs(y - mean) / positive(spread))
 
 
+@plain("band", finite="mean", number="quantile spread")
 def band(
     mean: Float[np.ndarray, " test"],
     quantile: float | Float[np.ndarray, " test"],

@@ -10,6 +10,7 @@ from scipy.special import logsumexp, softmax
 
 from verax.calibrate.weights import checked_weight, effective
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import FloatArray, Status
 
 BOUNDS = (1e-4, 1e4)
@@ -35,11 +36,13 @@ class Temperature:
     n_effective: float
     status: Status
 
+    @plain("temperature", finite="logits")
     def __call__(self, logits: Float[np.ndarray, "event class"]) -> Float[np.ndarray, "event class"]:
         """Calibrated probabilities."""
         return np.asarray(softmax(np.asarray(logits, np.float64) / self.value, axis=1))
 
 
+@plain("temperature", other="logits weight", whole="label")
 def temperature(
     logits: Float[np.ndarray, "event class"],
     label: Int[np.ndarray, " event"],

@@ -13,6 +13,7 @@ from jaxtyping import Float, Shaped
 from verax.calibrate.isotonic import positive_pools
 from verax.calibrate.platt import checked_score
 from verax.calibrate.weights import checked_weight, effective
+from verax.given import plain
 from verax.results import FloatArray
 
 
@@ -26,6 +27,7 @@ class VennAbers:
     p1: Float[np.ndarray, " score"]
     n_effective: float
 
+    @plain("Venn–Abers", finite="score")
     def bounds(
         self, score: Float[np.ndarray, " event"]
     ) -> tuple[Float[np.ndarray, " event"], Float[np.ndarray, " event"]]:
@@ -35,12 +37,14 @@ class VennAbers:
         above = np.searchsorted(self.high, s, side="left")  # with label 1 what is above
         return np.append(0.0, self.p0)[below], np.append(self.p1, 1.0)[above]
 
+    @plain("Venn–Abers", finite="score")
     def __call__(self, score: Float[np.ndarray, " event"]) -> Float[np.ndarray, " event"]:
         """One probability p1/(1 − p0 + p1), which minimises the largest regret in log loss."""
         p0, p1 = self.bounds(score)
         return np.asarray(p1 / (1 - p0 + p1))
 
 
+@plain("Venn–Abers", other="score label weight")
 def venn_abers(
     score: Float[np.ndarray, " event"],
     label: Shaped[np.ndarray, " event"],

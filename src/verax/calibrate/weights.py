@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from verax.errors import InputError, check_known
+from verax.given import unmasked
 from verax.results import FloatArray
 
 NEGATIVE = ("error", "signed", "abs")
@@ -28,7 +29,7 @@ def checked_weight(weight: Shaped[np.ndarray, "..."] | None, n: int, *, negative
     check_known([negative], NEGATIVE, where, "treatment of negative weights")
     if weight is None:
         return np.ones(n)
-    w = np.asarray(weight, np.float64)
+    w = np.asarray(unmasked(weight, "the weights", where), np.float64)
     if w.shape != (n,):
         raise InputError(where, f"weights of shape {w.shape}", f"one weight for each of {n} points")
     if not np.isfinite(w).all():

@@ -14,9 +14,13 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from scipy.stats import chi2
 
-from verax.check.two_sample import checked_signed
+from verax.check.two_sample import checked_signed, effective
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import FloatArray
+
+ENOUGH = 50
+"""Events a cell below which the confusion matrix's own fluctuations bias the fit: 0.4σ at 40, 1.2σ at 10, 0.2σ at 67."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class LabelShift:
     reference : class fractions of the reference
     p_no_shift : p-value of equal fractions (score test, classes − 1 degrees of freedom)
     chi2, ndf, p_value : whether label shift explains the cells; NaN with as many cells as classes, where it always does
+    per_cell : effective events of the smaller sample for each cell
     """
 
     fraction: Float[np.ndarray, " class"]
@@ -41,6 +46,15 @@ class LabelShift:
     chi2: float
     ndf: int
     p_value: float
+    per_cell: float
+
+    @property
+    def note(self) -> str:
+        """What a user should know in one line; empty when there is nothing."""
+        if self.per_cell >= ENOUGH or not self.ndf:
+            return ""
+        seen = f"{self.per_cell:.0f} events a cell (at least {ENOUGH})"
+        return f"{seen}: fractions lean towards the reference's, and p_value rejects too often; use fewer cells"
 
     @property
     def error(self) -> Float[np.ndarray, " class"]:
@@ -53,6 +67,7 @@ class LabelShift:
         return np.sqrt(np.diag(self.ratio_covariance))
 
 
+@plain("label shift", other="reference target reference_weight target_weight", whole="label")
 def bbse(
     reference: Shaped[np.ndarray, "..."],
     label: Int[np.ndarray, " reference"],
@@ -65,7 +80,8 @@ def bbse(
 
     Parameters
     ----------
-    reference, target : predicted cell of each event (0, 1, …: the predicted class, or any finer cell), or one row an event
+    reference, target : predicted cell of each event (0, 1, …: the predicted class, or a finer cell, of which each should
+        have 50 events or more: see the ``note`` of the result), or one row an event
         that adds up to 1 (predicted probabilities: the soft version). Made by a model that did not learn from these events
     label : true classes of the reference, 0, 1, …
     reference_weight, target_weight : of any sign; all sums are taken with weights as they are, errors from Σw²
@@ -143,6 +159,7 @@ def bbse(
         found if ndf else 0.0,
         ndf,
         float(chi2.sf(found, ndf)) if ndf else math.nan,
+        min(effective(w), effective(v)) / cells,
     )
 
 

@@ -10,7 +10,6 @@ p-values are combined by Stouffer's rule, which keeps the level exactly. Ordinar
 two folds that trained each other are correlated. No classifier is ever trained twice.
 """
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from verax.check.two_sample import (
     together,
 )
 from verax.errors import InputError
+from verax.given import plain, untrained
 from verax.results import FloatArray
 
 Score = Callable[[FloatArray], Any]
@@ -59,6 +59,7 @@ class ClassifierTest:
     n_effective: tuple[float, float]
 
 
+@plain("classifier two-sample test", other="first second first_weight second_weight")
 def c2st(
     rng: np.random.Generator,
     first: Shaped[np.ndarray, "..."],
@@ -77,8 +78,8 @@ def c2st(
     rng : deals folds and permutations
     first, second : one row an event (one axis: one feature)
     first_weight, second_weight : of any sign; means of scores take them as they are, in any units
-    classifier : with ``fit(X, y, sample_weight=…)`` and ``predict_proba``, copied for each fold; it learns from |w|, since
-        few can learn from negative weights: this costs power where the sign depends on x, never level. A callable
+    classifier : with ``fit(X, y, sample_weight=…)`` and ``predict_proba``, copied untrained for each fold; it learns from
+        |w|, since few can learn from negative weights: this costs power where the sign depends on x, never level. A callable
         x ↦ score that was not made from these events: then there are no folds, and the test has two sides. None: Fisher's
         discriminant in the features and their products (signed means, metric from |w|), which sees differences of means
         and covariances
@@ -165,7 +166,7 @@ def learn(classifier: Any | None, x: FloatArray, label: Bool[np.ndarray, " event
         return fisher(x, label, weight)
     size = np.abs(weight)
     balance = np.where(label, size[~label].sum() / max(float(size[label].sum()), 1e-300), 1.0)
-    model = copy.deepcopy(classifier).fit(x, label.astype(np.int64), sample_weight=size * balance)
+    model = untrained(classifier).fit(x, label.astype(np.int64), sample_weight=size * balance)
     return lambda new: np.asarray(model.predict_proba(new))[..., -1]
 
 

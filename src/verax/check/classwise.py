@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from verax.check.reliability import Reliability, reliability
 from verax.errors import InputError
+from verax.given import plain
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Classwise:
         return float(np.mean([c.ece_calibrated for c in self.classes]))
 
 
+@plain("reliability", other="probability weight", whole="label")
 def classwise(
     probability: Float[np.ndarray, "event class"],
     label: Int[np.ndarray, " event"],

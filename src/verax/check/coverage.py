@@ -6,9 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import Coverage, FloatArray, Interval, good
 
 
+@plain("coverage", other="truth")
 def coverage(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Coverage:
     """Coverage of a batch of intervals.
 

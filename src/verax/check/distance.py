@@ -4,8 +4,10 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError
+from verax.given import plain
 
 
+@plain("kolmogorov_smirnov", number="first second", finite="first_weight second_weight")
 def kolmogorov_smirnov(
     first: Float[np.ndarray, " first"],
     second: Float[np.ndarray, " second"],
@@ -19,7 +21,7 @@ def kolmogorov_smirnov(
 
     Raises
     ------
-    InputError : for an empty sample, or a sum of weights that is not positive
+    InputError : for an empty sample, values that are no numbers, or a sum of weights that is not positive
 
     >>> kolmogorov_smirnov(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
     (0.5, 1.0)

@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist, pdist
 
 from verax.check.two_sample import BLOCK, checked_points, checked_signed, effective, randomised_p, together
 from verax.errors import InputError, check_known
+from verax.given import plain
 from verax.results import FloatArray
 
 
@@ -35,6 +36,7 @@ class Discrepancy:
     n_effective: tuple[float, float]
 
 
+@plain("maximum mean discrepancy", other="first second first_weight second_weight")
 def mmd(
     rng: np.random.Generator,
     first: Shaped[np.ndarray, "..."],

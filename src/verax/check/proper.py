@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from verax.errors import InputError
+from verax.given import plain
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Average:
     n_effective: float
 
 
+@plain("average", finite="scores weight")
 def average(scores: Float[np.ndarray, " event"], weight: Float[np.ndarray, " row"] | None = None) -> Average:
     """The weighted mean of scores, with signed weights as they are: unbiased, and its error grows accordingly.
 
@@ -42,8 +44,9 @@ def average(scores: Float[np.ndarray, " event"], weight: Float[np.ndarray, " row
     """
     s = np.asarray(scores, np.float64)
     w = np.ones(len(s)) if weight is None else np.asarray(weight, np.float64)
-    if len(w) != len(s):
-        raise InputError("average", f"{len(w)} weights", f"{len(s)}, one for each score")
+    if s.ndim != 1 or w.shape != s.shape:
+        seen = f"{len(w)} weights" if s.ndim == 1 == w.ndim else f"scores of shape {s.shape}, weights of {w.shape}"
+        raise InputError("average", seen, f"{len(s)}, one for each score")
     total = w.sum()
     if not total > 0:
         raise InputError("average", f"{len(s)} scores with weights that sum to {total:g}", "a positive sum")
@@ -52,6 +55,7 @@ def average(scores: Float[np.ndarray, " event"], weight: Float[np.ndarray, " row
     return Average(value, error, float(total**2 / (w**2).sum()))
 
 
+@plain("nll_gaussian", finite="mean variance target", alike="mean variance target")
 def nll_gaussian(
     mean: Float[np.ndarray, " event"], variance: Float[np.ndarray, " event"], target: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:
@@ -65,6 +69,7 @@ def nll_gaussian(
     return -norm.logpdf(y, m, sigma)
 
 
+@plain("crps_gaussian", finite="mean variance target", alike="mean variance target")
 def crps_gaussian(
     mean: Float[np.ndarray, " event"], variance: Float[np.ndarray, " event"], target: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:
@@ -82,6 +87,7 @@ def crps_gaussian(
     return sigma * (z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi))
 
 
+@plain("nll_mixture", finite="share mean variance target", alike="share mean variance")
 def nll_mixture(
     share: Float[np.ndarray, "event component"],
     mean: Float[np.ndarray, "event component"],
@@ -100,6 +106,7 @@ def nll_mixture(
     return -np.asarray(logsumexp(each, axis=1))
 
 
+@plain("crps_mixture", finite="share mean variance target", alike="share mean variance")
 def crps_mixture(
     share: Float[np.ndarray, "event component"],
     mean: Float[np.ndarray, "event component"],
@@ -123,6 +130,7 @@ def crps_mixture(
     return to_target - between / 2
 
 
+@plain("crps_sample", finite="draws target weight")
 def crps_sample(
     draws: Float[np.ndarray, "event draw"],
     target: Float[np.ndarray, " event"],
@@ -153,6 +161,7 @@ def crps_sample(
     return np.sum(w * np.abs(x - y[:, None]), axis=1) / total - spread / pairs
 
 
+@plain("crps_quantiles", finite="levels quantiles target")
 def crps_quantiles(
     levels: Float[np.ndarray, " level"],
     quantiles: Float[np.ndarray, "event column"],

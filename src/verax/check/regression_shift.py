@@ -24,12 +24,14 @@ from verax.check.concept import ConceptTest, robust_test
 from verax.check.diagnosis import Diagnosis, Finding, judged
 from verax.check.two_sample import checked_points, checked_signed, common_terms
 from verax.errors import InputError
+from verax.given import plain, unmasked
 from verax.results import FloatArray
 
 WHERE = "shift diagnosis"
 Pair = tuple[FloatArray, FloatArray]
 
 
+@plain(WHERE, other="x y new_x new_y weight new_weight")
 def diagnose_regression(
     rng: np.random.Generator,
     x: Shaped[np.ndarray, "..."],
@@ -146,7 +148,7 @@ def _finding(hypothesis: str, test: ConceptTest) -> Finding:
 
 
 def _numbers(values: Shaped[np.ndarray, "..."], n: int, what: str) -> FloatArray:
-    out = np.asarray(values, np.float64)
+    out = np.asarray(unmasked(values, what, WHERE), np.float64)
     if out.shape != (n,) or not np.isfinite(out).all():
         seen = f"{what} of shape {out.shape}" if out.shape != (n,) else f"{what} that are not finite"
         raise InputError(WHERE, seen, f"one finite number for each of {n} events")

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from verax.check.coverage import coverage
 from verax.errors import InputError
+from verax.given import plain
 from verax.results import Coverage, Interval, good
 
 LEVEL = 0.6827
@@ -42,6 +43,7 @@ class Score:
     by_truth: tuple[Coverage, ...]
 
 
+@plain("score", other="truth")
 def score(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Score:
     """Score of a batch of intervals at 68.27 % against the true values; pooled, with the coverage per truth beside it.
 

@@ -27,11 +27,13 @@ from verax.check.concept import concept, fit_softmax
 from verax.check.diagnosis import Diagnosis, Finding, judged
 from verax.check.two_sample import checked_points, checked_signed, common_terms
 from verax.errors import InputError
+from verax.given import plain, unmasked
 from verax.results import FloatArray
 
 WHERE = "shift diagnosis"
 
 
+@plain(WHERE, other="x new_x weight new_weight", whole="y new_y")
 def diagnose(
     rng: np.random.Generator,
     x: Shaped[np.ndarray, "..."],
@@ -77,6 +79,9 @@ def diagnose(
     if not 0 < significance < 0.5:
         raise InputError(WHERE, f"significance {significance}", "between 0 and 0.5")
     classes = checked_labels(y, new_y, len(a), len(b))
+    if probability is not None:
+        first, second = (unmasked(p, "the probabilities", WHERE) for p in probability)
+        probability = (first, second)
     y, new_y = np.asarray(y, np.int64), None if new_y is None else np.asarray(new_y, np.int64)
     checked_probability(probability, (len(a), len(b)), classes)
 
@@ -131,7 +136,8 @@ def by_predictions(
         old, new = probability
     try:
         here, there = cells(old, new)
-        return bbse(here, y, there, reference_weight=weight, target_weight=new_weight), ""
+        found = bbse(here, y, there, reference_weight=weight, target_weight=new_weight)
+        return found, found.note
     except InputError as problem:
         return None, str(problem)
 

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from verax.errors import InputError
+from verax.given import unmasked
 from verax.results import FloatArray
 
 BLOCK = 2**22  # numbers held at once by one block of a kernel or of permutations
@@ -16,7 +17,7 @@ def checked_points(x: Shaped[np.ndarray, "..."], where: str, what: str, features
     ------
     InputError : for another shape, no points, values that are not finite, or another number of features
     """
-    points = np.asarray(x, np.float64)
+    points = np.asarray(unmasked(x, what, where), np.float64)
     points = points[:, None] if points.ndim == 1 else points
     if points.ndim != 2 or not points.size:
         raise InputError(where, f"{what} of shape {np.shape(x)}", "one row an event, one column a feature")
@@ -39,7 +40,7 @@ def checked_signed(weight: Shaped[np.ndarray, "..."] | None, n: int, where: str,
     """
     if weight is None:
         return np.ones(n)
-    w = np.asarray(weight, np.float64)
+    w = np.asarray(unmasked(weight, f"weights of {what}", where), np.float64)
     if w.shape != (n,):
         raise InputError(where, f"weights of {what} of shape {w.shape}", f"one weight for each of {n} events")
     if not np.isfinite(w).all():
@@ -67,7 +68,8 @@ def studentised(
     """Difference of the two weighted means of a score (second − first) over its standard error, one for each labelling.
 
     The variance of a weighted mean m is Σw²(s − m)²/(Σw)², which holds for weights of any sign. Where a sum of weights is
-    not positive, or nothing varies, there is no evidence and the value is 0.
+    not positive, or the means are equal, there is no evidence and the value is 0. Where the means differ and nothing
+    varies within either sample, it is ±1e12.
     """
     moments = np.stack([weight, weight * score, weight**2, weight**2 * score, weight**2 * score**2], 1)
     inside = second.astype(np.float64) @ moments
@@ -80,9 +82,11 @@ def studentised(
         mean.append(m)
         variance.append(np.maximum(wwss - 2 * m * wws + m * m * ww, 0.0) / norm**2)
         good &= fine
-    total = variance[0] + variance[1]
-    good &= total > 1e-24 * (1e-300 + mean[0] ** 2 + mean[1] ** 2)
-    return np.where(good, (mean[0] - mean[1]) / np.sqrt(np.where(good, total, 1.0)), 0.0)
+    total, size = variance[0] + variance[1], 1e-300 + mean[0] ** 2 + mean[1] ** 2
+    varies = total > 1e-24 * size
+    difference = np.where(varies | ((mean[0] - mean[1]) ** 2 > 1e-20 * size), mean[0] - mean[1], 0.0)
+    z = np.where(varies, difference / np.sqrt(np.where(varies, total, 1.0)), 1e12 * np.sign(difference))
+    return np.where(good, z, 0.0)
 
 
 def randomised_p(rng: np.random.Generator, observed: float, drawn: Float[np.ndarray, " draw"]) -> float:

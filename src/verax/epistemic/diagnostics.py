@@ -53,6 +53,18 @@ def effective_size(draws: Float[np.ndarray, "chain draw quantity"]) -> Float[np.
     return out
 
 
+def tail_size(draws: Float[np.ndarray, "chain draw quantity"]) -> Float[np.ndarray, " quantity"]:
+    """Independent draws that would know the 5 and the 95 % quantile as well, the smaller of both ("tail" size).
+
+    Raises
+    ------
+    InputError : for fewer than four draws
+    """
+    ends = np.quantile(draws, [0.05, 0.95], axis=(0, 1))
+    sizes = [effective_size(np.where(np.isfinite(draws), draws <= end, np.nan)) for end in ends]
+    return np.fmin(*sizes)
+
+
 def _halves(draws: np.ndarray) -> np.ndarray:
     """Each chain cut into two, so that a drift counts as a disagreement."""
     n = draws.shape[1] // 2

@@ -21,7 +21,7 @@ from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
-from verax.epistemic.diagnostics import effective_size, r_hat
+from verax.epistemic.diagnostics import effective_size, r_hat, tail_size
 from verax.epistemic.posterior import double, evidence, misfit, precision_of, single, temper, weights
 from verax.errors import InputError
 from verax.events import Events
@@ -35,6 +35,12 @@ Quantities: TypeAlias = Callable[[Any], JaxArray]
 LIMIT = 1.1
 """R-hat above which chains do not agree."""
 
+DIVERGENT = 0.01
+"""Share of divergent draws above which the sampler has not been where the posterior is narrow."""
+
+LEAST = 100
+"""Effective draws, in the bulk and in the tails, below which a posterior is not known: its sd to 7 % at best."""
+
 
 @dataclass(frozen=True)
 class Chains:
@@ -45,11 +51,13 @@ class Chains:
     networks : every draw, stacked along a leading axis ``member``, chain after chain
     chains, draws : how many
     log_density : log posterior of each draw, up to a constant
-    r_hat, effective : R-hat and effective sample size of what the networks say, and (last) of the log-density
+    r_hat, effective, tail : R-hat and effective sample sizes (bulk, and 5 and 95 % quantiles) of what the networks say, and
+        (last) of the log-density
     weight_r_hat, weight_effective : the same of each weight; of equal modes these need not agree
     acceptance, step, divergent : of each chain: mean acceptance, step size, share of draws with a divergent trajectory
-    status : OK; MAX_STEPS when an R-hat is above 1.1 or a chain stands still; NOT_FINITE when a chain is not finite
-    problem : one line about it, empty when there is none
+    status : OK; MAX_STEPS when an R-hat is above 1.1, a chain stands still, more than 1 % of the draws diverged, or an
+        effective sample size is below 100; NOT_FINITE when a chain is not finite
+    problem : one line about it, also about fewer divergences; empty when there is none
     observations : what the events counted as, n_eff or Σw
     """
 
@@ -59,6 +67,7 @@ class Chains:
     log_density: Float[np.ndarray, "chain draw"]
     r_hat: Float[np.ndarray, " quantity"]
     effective: Float[np.ndarray, " quantity"]
+    tail: Float[np.ndarray, " quantity"]
     weight_r_hat: Float[np.ndarray, " weight"]
     weight_effective: Float[np.ndarray, " weight"]
     acceptance: Float[np.ndarray, " chain"]
@@ -143,15 +152,18 @@ def hmc(
         said, vectors, density = (np.asarray(a, np.float64) for a in (said, vectors, density))
         accepted, step, divergent = (np.asarray(a, np.float64) for a in (accepted, step, divergent))
     judged = np.concatenate([said, density[..., None]], axis=2)
-    hat = r_hat(judged)
+    hat, bulk, tail = r_hat(judged), effective_size(judged), tail_size(judged)
     status, problem = _judge(judged, hat, density)
+    if status == Status.OK:
+        status, problem = _judge_draws(bulk, tail, divergent, chains * draws)
     return Chains(
         single(networks),
         chains,
         draws,
         density,
         hat,
-        effective_size(judged),
+        bulk,
+        tail,
         r_hat(vectors),
         effective_size(vectors),
         accepted,
@@ -259,6 +271,24 @@ def _judge(
         line = f"chains disagree: R-hat {worst:.2f} (limit {LIMIT}) in {n} of {hat.size} quantities"
         return Status.MAX_STEPS, f"{line}; use longer chains, or report the modes apart"
     return Status.OK, ""
+
+
+def _judge_draws(
+    bulk: Float[np.ndarray, " quantity"],
+    tail: Float[np.ndarray, " quantity"],
+    divergent: Float[np.ndarray, " chain"],
+    draws: int,
+) -> tuple[Status, str]:
+    share = float(divergent.mean())
+    line = f"{round(share * draws)} of {draws} draws diverged: nothing is known of where the posterior is narrow"
+    if share > DIVERGENT:
+        return Status.MAX_STEPS, f"{line}; raise acceptance, or change the parameters"
+    for sizes, what in ((bulk, "draws"), (tail, "draws in the tails")):
+        few = sizes < LEAST  # NaN, of a constant, is not
+        if few.any():
+            seen = f"{np.nanmin(sizes):.0f} effective {what} of {draws} (at least {LEAST}) in the worst of {sizes.size}"
+            return Status.MAX_STEPS, f"{seen} quantities; use longer chains"
+    return Status.OK, f"{line}; raise acceptance" if share else ""
 
 
 def _sampler() -> Any:

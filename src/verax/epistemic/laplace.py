@@ -32,6 +32,7 @@ from verax.learn import Loss
 from verax.results import Status
 
 _MOST = 20_000  # weights: their matrix has 3.2 GB
+_ENDS = (float(np.log(1e-6)), float(np.log(1e6)))  # of the logarithm of a precision that is searched
 
 
 class Linearised(eqx.Module):
@@ -74,8 +75,9 @@ class Laplace:
     log_evidence : log marginal likelihood, up to constants of the likelihood
     offset : distance from the mode, in units of the posterior's width (Newton's decrement); near 0 at the mode
     steps : Newton steps that were made
-    status : OK; MAX_STEPS when not at the mode; NOT_POSITIVE_DEFINITE when the curvature is negative along some
-        direction, where the variance is then the prior's; NOT_FINITE
+    status : OK; AT_BOUND when an end of the range of precisions, 10⁻⁶ … 10⁶, has as large an evidence as any, so that the
+        range chose and not the events; MAX_STEPS when not at the mode; NOT_POSITIVE_DEFINITE when the curvature is negative
+        along some direction, where the variance is then the prior's; NOT_FINITE
     problem : one line about it, empty when there is none
     observations : what the events counted as, n_eff or Σw
     """
@@ -143,8 +145,8 @@ def laplace(
     which : "last": the last linear layer; "all": every trainable weight
     curvature : "gauss-newton" (positive where weights and the bends of losses are), "fisher" (positive where weights are;
         of a loss that knows it, such as that of a Gaussian) or "hessian" (any loss, small networks)
-    precision : τ of the prior N(0, 1/τ) of these weights; None for the one of the largest evidence (MacKay), found in
-        turn with the mode
+    precision : τ of the prior N(0, 1/τ) of these weights; None for the one of the largest evidence (MacKay) in
+        10⁻⁶ … 10⁶, found in turn with the mode
     power, negative : how weights count, see :func:`verax.epistemic.temper`
     steps : most Newton steps; 0 leaves the network where it is
     batch : rows at once in the sum of the first two matrices
@@ -173,7 +175,7 @@ def laplace(
     if point.finite and not point.eigenvalues.any():
         expected = "a loss that bends in what network(x) says"
         raise InputError("laplace", f"a {curvature} curvature of zero", expected, "choose curvature='hessian'")
-    status, problem = _judge(point, made)
+    status, problem = _judge(point, made, searched=precision is None)
     covariance = (point.eigenvectors / point.stiffness) @ point.eigenvectors.T
     return Laplace(
         weights(network, where).network(jnp.asarray(point.vector, jnp.float32)),
@@ -255,8 +257,7 @@ def _at(surface: Surface, vector: np.ndarray, precision: float | None) -> _Point
     point = _Point(vector, float(value), gradient, *np.linalg.eigh(matrix), precision or 1.0)
     if precision is not None or not point.finite:
         return point
-    ends = (float(np.log(1e-6)), float(np.log(1e6)))
-    best = minimize_scalar(lambda t: -point.log_evidence(np.exp(t)), bounds=ends, method="bounded")
+    best = minimize_scalar(lambda t: -point.log_evidence(np.exp(t)), bounds=_ENDS, method="bounded")
     return replace(point, precision=float(np.exp(best.x)))
 
 
@@ -282,7 +283,7 @@ def _climb(surface: Surface, precision: float | None, steps: int) -> tuple[_Poin
     return here, steps
 
 
-def _judge(point: _Point, steps: int) -> tuple[Status, str]:
+def _judge(point: _Point, steps: int, *, searched: bool) -> tuple[Status, str]:
     if not point.finite:
         return Status.NOT_FINITE, "loss or curvature not finite; check features, weights and the network"
     wrong = int((point.eigenvalues < -1e-9 * np.abs(point.eigenvalues).max()).sum())
@@ -292,4 +293,10 @@ def _judge(point: _Point, steps: int) -> tuple[Status, str]:
     if point.offset > 0.1:
         line = f"{point.offset:.2g} widths from the mode after {steps} Newton steps"
         return Status.MAX_STEPS, f"{line}; train longer, or allow more steps"
+    best = point.log_evidence(point.precision)
+    if searched and any(point.log_evidence(float(np.exp(end))) > best - 1e-3 for end in _ENDS):
+        line = (
+            f"no prior precision has the largest evidence: {point.precision:.2g}, no better than the end of its range"
+        )
+        return Status.AT_BOUND, f"{line}; these events do not tell, give precision"
     return Status.OK, ""

@@ -22,13 +22,22 @@ Moments: TypeAlias = Callable[[Any], tuple[JaxArray, JaxArray]]
 """Mean and variance of the target, from a network's output at one point: numbers, or arrays of one shape."""
 
 
-def bernoulli(logit: Float[JaxArray, ""]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
-    """Mean p and variance p(1 − p) of a class label, from a logit."""
+def bernoulli(logit: Any) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+    """Mean p and variance p(1 − p) of a class label, from a logit.
+
+    Raises
+    ------
+    InputError : for an output that is not one number, which is no logit
+    """
+    if jnp.ndim(logit) or not isinstance(logit, (jax.Array, np.ndarray)):
+        seen = f"outputs of shape {jnp.shape(logit)}" if hasattr(logit, "shape") else f"a {type(logit).__name__}"
+        action = "give the moments of this network (moments=…), such as those of its head"
+        raise InputError("predict", f"{seen}, taken for a classifier's logit", "one number an event", action)
     return jax.nn.sigmoid(logit), jax.nn.sigmoid(logit) * jax.nn.sigmoid(-logit)
 
 
 def predict(
-    members: Any, events: Events | Float[Array, "event feature"], *, moments: Moments = bernoulli, batch: int = 2048
+    members: Any, events: Events | Float[Array, "..."], *, moments: Moments = bernoulli, batch: int = 2048
 ) -> Predictive:
     """Mean, aleatoric and epistemic variance over ``members``, by the law of total variance.
 
@@ -39,10 +48,16 @@ def predict(
     ----------
     members : networks stacked along a leading axis ``member``
     events : events, or an array with the network's features in its own order
-    moments : mean and variance of the target from the network's output
+    moments : mean and variance of the target from the network's output. The default takes the output for a classifier's
+        logit: a network of anything else has its own
     batch : rows of a batch; memory is bounded by it, and an event's bits do not depend on which others come with it
+
+    Raises
+    ------
+    InputError : for networks without that axis, another number of features, or outputs that the moments are not for
     """
     networks = jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, members)
+    _check(networks, events, moments)
     return _stream(networks, None, _reader(members, events), len(events), moments, batch)
 
 
@@ -59,21 +74,68 @@ def predict_chunks(
 
 
 def member_means(
-    members: Any, events: Events | Float[Array, "event feature"], *, moments: Moments = bernoulli, batch: int = 2048
+    members: Any, events: Events | Float[Array, "..."], *, moments: Moments = bernoulli, batch: int = 2048
 ) -> Iterator[tuple[slice, Float[np.ndarray, "member row *target"]]]:
     """The mean that each member predicts, batch by batch: the rows, and ``E[y | x, w]`` for each member and row.
 
     For what depends on members one by one, such as histograms of each; a member's numbers are those of one function.
     """
     networks = jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, members)
+    _check(networks, events, moments)
     for rows, values in _parts(networks, None, _reader(members, events), len(events), moments, batch, _means_of_batch):
         yield rows, np.asarray(values, np.float64)[:, : rows.stop - rows.start]
 
 
-def score(trained: CrossTrained, events: Events, *, moments: Moments = bernoulli, batch: int = 2048) -> Predictive:
-    """As :func:`predict`, each event by the networks of its own fold, which never saw it."""
+def score(
+    trained: CrossTrained, events: Events | Array, *, moments: Moments = bernoulli, batch: int = 2048
+) -> Predictive:
+    """As :func:`predict`, each event by the networks of its own fold, which never saw it.
+
+    Raises
+    ------
+    InputError : as there, and for an array, which has no event numbers
+    """
+    if not isinstance(events, Events):
+        raise InputError("score", f"a {type(events).__name__}", "Events: their numbers say which fold each is of")
+    _check(trained.network, events, moments)
     fold = fold_of(events.number, trained.folds)
     return _stream(trained.network, fold, _reader(trained.network, events), len(events), moments, batch)
+
+
+def _check(networks: Any, events: Events | Array, moments: Moments) -> None:
+    """Nothing, if the networks of a fold and member say something about one row that the moments read.
+
+    Raises
+    ------
+    InputError : otherwise
+    """
+    arrays, rest = eqx.partition(networks, eqx.is_array)
+    shapes = {a.shape[:2] for a in jax.tree.leaves(arrays)}
+    if len(shapes) > 1 or any(len(s) < 2 for s in shapes):
+        seen = "arrays of first lengths " + ", ".join(sorted({str(s[1]) if len(s) > 1 else "none" for s in shapes}))
+        action = "a single network: jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, network)"
+        raise InputError("predict", seen, "networks with one leading axis member", action)
+    features = getattr(networks, "features", None)
+    if isinstance(events, Events):
+        many = len(features or events.columns)
+    elif np.ndim(events) != 2:
+        raise InputError("predict", f"events of shape {np.shape(events)}", "one row an event, one column a feature")
+    else:
+        many = np.shape(events)[1]
+        if features is not None and many != len(features):
+            raise InputError("predict", f"{many} columns", f"{len(features)}, the network's features in its own order")
+
+    def one(arrays: Any, x: JaxArray) -> Any:
+        return moments(eqx.combine(jax.tree.map(lambda a: a[0, 0], arrays), rest)(x))
+
+    try:
+        eqx.filter_eval_shape(one, arrays, jnp.zeros(many, jnp.float32))
+    except InputError:
+        raise
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        seen = f"{type(networks).__name__}: {str(error).splitlines()[0]}"
+        expected = f"networks stacked along a leading axis, each called on one row of {many} features"
+        raise InputError("predict", seen, expected, "and moments that read what they say") from error
 
 
 Rows: TypeAlias = slice | np.ndarray

@@ -83,7 +83,7 @@ def coverage(results: Mapping[str, Coverage], *, parameter: str = "mu", style: S
 def reliability(
     results: "Reliability | Mapping[str, Reliability]", *, xlabel: str = "Predicted probability", style: Style = PLAIN
 ) -> Figure:
-    """Observed fraction against predicted probability with errors, above the distribution of the predictions.
+    """Observed fraction against predicted probability with Wilson's intervals, above the distribution of the predictions.
 
     The expected calibration error (ECE) stands beside what it would be by chance alone, were the classifier exactly
     calibrated.
@@ -113,15 +113,15 @@ def reliability(
         main.errorbar(
             r.predicted[used],
             r.observed[used],
-            yerr=r.error[used],
+            yerr=np.stack([r.observed - r.low, r.high - r.observed])[:, used],
             fmt="os^Dv"[i % 5],
             color=colour,
             ms=5,
             lw=1.4,
             label=text,
         )
-        lowest = min(lowest, float(np.min((r.observed - r.error)[used], initial=0.0)))
-        highest = max(highest, float(np.max((r.observed + r.error)[used], initial=1.0)))
+        lowest = min(lowest, float(np.min(r.low[used], initial=0.0)))
+        highest = max(highest, float(np.max(r.high[used], initial=1.0)))
         share = r.weight / (r.weight.sum() or 1.0)
         style_of = {"fill": True, "fc": "0.8", "ec": "black"} if len(cases) == 1 else {"color": colour, "lw": 1.5}
         lower.stairs(share, r.edges, **style_of)  # type: ignore[arg-type]

@@ -1,0 +1,145 @@
+"""What callers give: numbers in any container, taken as plain arrays or refused, and models to be copied untrained."""
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from verax.errors import InputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def plain(
+    where: str, *, finite: str = "", number: str = "", whole: str = "", other: str = "", alike: str = ""
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function of arrays take lists, tables' columns and the like, and no values that are not there.
+
+    A column of a table would go by its index in arithmetic, a masked array would lose its mask in a conversion, and NaN
+    compares false with everything: each ends in a number that looks like any other. None and single numbers stay as they
+    are; floats keep their precision.
+
+    Parameters
+    ----------
+    where : the function's name, for errors
+    finite, number, whole, other : names of its arguments, with spaces between: finite numbers; numbers that may be
+        infinite; whole numbers (truth values are 0 and 1); anything, unmasked
+    alike : names of arguments of one shape
+
+    Raises
+    ------
+    InputError : by the function made, for masked values, others than such numbers, or other shapes
+    """
+    kinds = {"finite": finite.split(), "number": number.split(), "whole": whole.split(), "other": other.split()}
+    kind_of = {name: kind for kind, names in kinds.items() for name in names}
+
+    def make(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                given = signature.bind(*args, **kwargs)
+            except TypeError:
+                return function(*args, **kwargs)  # says by itself which argument is missing, or too many
+            values = given.arguments
+            for name in [name for name in values if name in kind_of]:
+                values[name] = taken(values[name], kind_of[name], name, where)
+            shapes = {name: np.shape(values[name]) for name in alike.split() if values.get(name) is not None}
+            several = {shape for shape in shapes.values() if shape}
+            if len(several) > 1:
+                raise InputError(where, ", ".join(f"{n} of shape {s}" for n, s in shapes.items()), "one shape")
+            return function(*given.args, **given.kwargs)
+
+        return called
+
+    return make
+
+
+def taken(value: Any, kind: str, name: str, where: str) -> Any:
+    """A value as an array of one kind, see :func:`plain`.
+
+    Raises
+    ------
+    InputError : for masked values, or others than such numbers
+    """
+    if value is None:
+        return value
+    array = unmasked(value, name, where)
+    if kind == "other":
+        return value if array.ndim == 0 else array
+    if array.dtype.kind in "USMmc":
+        raise InputError(where, f"{name} of type {array.dtype}", "numbers")
+    if kind != "whole" or array.dtype.kind not in "iu":
+        try:
+            array = array if array.dtype.kind == "f" else np.asarray(array, np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(where, f"{name} of type {array.dtype}", "numbers") from error
+    if kind == "whole" and array.dtype.kind == "f":
+        wrong = array != np.floor(np.where(np.isfinite(array), array, 0.5))
+        if wrong.any():
+            raise InputError(where, f"{name} {array[wrong][0]:g}", "whole numbers")
+        array = array.astype(np.int64)
+    wrong = ~np.isfinite(array) if kind == "finite" else np.isnan(array)
+    if wrong.any():
+        seen = f"{int(wrong.sum())} of {array.size} values of {name} that are {array[wrong][0]}"
+        raise InputError(where, seen, "finite numbers" if kind == "finite" else "numbers", "leave them out or fill in")
+    return value if np.ndim(value) == 0 else array
+
+
+def unmasked(value: Any, name: str, where: str) -> np.ndarray:
+    """Any container as an array.
+
+    Raises
+    ------
+    InputError : for a masked array with masked values
+    """
+    mask = np.ma.getmaskarray(value) if isinstance(value, np.ma.MaskedArray) else None
+    if mask is not None and mask.any():
+        seen = f"{int(mask.sum())} masked values of {name}"
+        raise InputError(where, seen, "values that are there", "leave them out or fill in")
+    return np.asarray(value)
+
+
+def untrained(model: Any) -> Any:
+    """A copy of a model to train, which knows nothing of what the model has been trained on.
+
+    A model with ``get_params`` is made anew from its parameters, and so are the models among them: scikit-learn's
+    ``clone`` where that is installed. Any other is copied with all that it holds: where its ``fit`` goes on from what
+    it has learnt, give it untrained.
+
+    Raises
+    ------
+    InputError : for a model that cannot be made anew, or one without ``get_params`` that is trained and whose ``fit``
+        goes on (``warm_start``)
+    """
+    if hasattr(model, "get_params") and not isinstance(model, type):
+        try:
+            from sklearn.base import clone
+        except ImportError:
+            return _anew(model)
+        try:
+            return clone(model)
+        except (TypeError, RuntimeError) as error:
+            name = type(model).__name__
+            raise InputError("model", f"{name}: {error}", "one that can be made anew from get_params") from error
+    learnt = [name for name in getattr(model, "__dict__", {}) if name.endswith("_") and not name.startswith("_")]
+    if getattr(model, "warm_start", False) and learnt:
+        seen = f"{type(model).__name__} with warm_start, trained already ({learnt[0]})"
+        raise InputError("model", seen, "an untrained one: a copy would go on from what it has seen", "give a new one")
+    return copy.deepcopy(model)
+
+
+def _anew(value: Any) -> Any:
+    """A model with the same parameters; models among them anew too, all else copied."""
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return type(value)(_anew(v) for v in value)
+    if hasattr(value, "__sklearn_clone__"):
+        return value.__sklearn_clone__()
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return type(value)(**{name: _anew(v) for name, v in value.get_params(deep=False).items()})
+    return copy.deepcopy(value)
