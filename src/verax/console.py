@@ -52,6 +52,10 @@ class Told(Progress):
                 self.tasks[task] = self.bars.add_task(task, total=total)
             self.bars.update(self.tasks[task], completed=done, total=total, description=text)
 
+    def note(self, text: str) -> None:
+        """One line, as it is."""
+        self.bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
 
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Progress]:
@@ -68,6 +72,8 @@ def show(measurement: "Measurement", folder: Path) -> None:
     """The result in short, and where the rest is."""
     for table in measurement.tables:
         _print(table)
+    for line in measurement.first:
+        Console(stderr=False).print(line, highlight=False, markup=False, soft_wrap=True)
     if number := len(measurement.warnings):
         rich.print(f"{number} warning{'s' * (number > 1)}, listed at the end of the report")
     rich.print(f"report: {folder / 'report.html'}")

@@ -45,8 +45,13 @@ def measure(
         inputs = partial(sources.inputs, analysis)
         last = "" if until == "report" else until
         with Run(place, inputs, seed=analysis.seed, until=last, progress=progress, executor=executor) as run:
+            given = sources.files(analysis)
             table = run("simulate", partial(simulate, analysis))
-            learned = run("learn", partial(learn, analysis), table)
+            for line in table.notes:
+                run.note(line)
+            learned = run(
+                "learn", partial(learn, analysis), table, of=[] if sources.aware(analysis) else [table.material]
+            )
             summarised = run("summarise", partial(summarise, analysis), table, learned)
             likelihood = run("model", partial(model, analysis), summarised)
             measured = run("infer", partial(infer, analysis), summarised, likelihood)
@@ -56,9 +61,10 @@ def measure(
             run.publish("report")
             made = record(
                 seeds={"analysis": analysis.seed},
-                inputs=sources.files(analysis),
+                inputs=given,
                 timings=run.seconds,
                 failed=failures(measured, checked),
+                notes=run.notes,
             )
             write_json(run.folder / "record.json", made)
             return measurement

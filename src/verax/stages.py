@@ -1,5 +1,7 @@
 """The stages of a measurement: what each reads, does and keeps. `pipeline.measure` runs them in order."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +16,15 @@ from verax.config import Analysis
 from verax.data import read_events, write_events
 from verax.errors import InputError
 from verax.events import Events
-from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, interval, profile, ranking, toys
+from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, goodness_of_fit, interval, profile, ranking, toys
 from verax.infer.yields import Yields, postfit_yields, prefit_yields
 from verax.learn import score
 from verax.learning import Learned, networks_of
 from verax.model import BinnedLikelihood, Data, Pruned, Templates, binned_likelihood, prune, smooth, symmetrise
 from verax.parameters import nuisance
 from verax.results import Coverage, Interval, Status
-from verax.scores import fine_edges_of, summary_of
-from verax.store import Run
+from verax.scores import Outside, fine_edges_of, summary_of, try_functions, undeclared
+from verax.store import Run, digest
 from verax.summarise import Varied, choose_edges, histogram, templates
 
 # ------------------------------------------------------------------------------------------------------------- simulate
@@ -41,17 +43,26 @@ class Yield:
 
 @dataclass(frozen=True)
 class Table:
-    """What is in the table of events that the stage wrote; ``rows`` were read and ``dropped`` left out."""
+    """What is in the table of events that the stage wrote; ``rows`` were read and ``dropped`` left out.
+
+    ``material`` is a checksum of what networks learn from: features, weights, processes and numbers. ``notes`` are what
+    a careful analyst would want to know.
+    """
 
     yields: tuple[Yield, ...]
     observed: int | None
     rows: int
     dropped: int
+    material: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
     """Read every sample, check each value, and write one table of events (a file for each variation)."""
     effects.check_recomputed(analysis)
+    _tell_changes(analysis, run, folder)
+    sources.check_duplicates(analysis)
+    material, numbers = [hashlib.sha256() for _ in range(4)], sources.Numbers()
     count = sources.Read()
     processes = sources.processes_of(analysis)
     sums = [histogram(np.zeros(0, np.int64), np.zeros(0, np.float32), len(processes))] * 2
@@ -63,6 +74,12 @@ def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
             below = weight < 0
             sums[1] += histogram(process[below], weight[below], len(processes))
             rows.append(np.bincount(process, minlength=len(processes)))
+            for h, a in zip(
+                material, (events.features(analysis.features), weight, process, events.number), strict=True
+            ):
+                h.update(np.ascontiguousarray(a).tobytes())
+            if numbers.add(events):  # the first of a process
+                try_functions(analysis, events)
             run.progress.step("events read", count.rows, None)
             yield events
 
@@ -71,7 +88,9 @@ def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
     for s in _varied(analysis):
         for side, samples in {"up": s.up, "down": s.down}.items():
             if samples:
-                write_events(folder / f"{s.name}_{side}.parquet", sources.simulated(analysis, samples, count))
+                write_events(
+                    folder / f"{s.name}_{side}.parquet", sources.simulated(analysis, samples, count, varied=True)
+                )
     seen = sources.Read()
     if sources.is_real(analysis):
         write_events(folder / "observed.parquet", sources.observed(analysis, seen))
@@ -81,7 +100,25 @@ def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
         for name, n, t, m, q in zip(processes, np.sum(rows, axis=0), total, negative, squares, strict=True)
     ]
     observed = seen.rows - seen.dropped if sources.is_real(analysis) else None
-    return Table(tuple(yields), observed, count.rows + seen.rows, count.dropped + seen.dropped)
+    notes = [*numbers.notes(analysis), *undeclared(analysis, run.folder)]
+    learnt_from = digest([processes, *(h.hexdigest() for h in material)])
+    rows_read, dropped = count.rows + seen.rows, count.dropped + seen.dropped
+    return Table(tuple(yields), observed, rows_read, dropped, learnt_from, tuple(notes))
+
+
+def _tell_changes(analysis: Analysis, run: Run, folder: Path) -> None:
+    """A line on files whose content is not what it was when the run's folder was last written."""
+    given = dict(sources.placed(analysis, sources.files(analysis)))
+    (folder / "inputs.json").write_text(json.dumps(given), encoding="utf-8")
+    try:
+        before = json.loads((run.path("simulate") / "inputs.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    changed = [
+        path for path, checksum in given.items() if isinstance(before, dict) and before.get(path, checksum) != checksum
+    ]
+    if changed:
+        run.note(f"changed since the last run: {', '.join(changed)}; what depends on it is done again")
 
 
 def _yield(process: str, rows: int, total: float, negative: float, squares: float) -> Yield:
@@ -112,6 +149,8 @@ class Summarised:
     observed: np.ndarray | None
     problems: tuple[str, ...]
     treated: tuple[str, ...] = ()
+    compared: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    """Of each feature, simulated and observed median, largest distance of the distributions and its p-value."""
 
 
 def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned: Learned) -> Summarised:
@@ -123,10 +162,16 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
     total = sum(y.rows for y in table.yields)
     stage = run.path("simulate")
 
+    given = None if analysis.summary.kind == "classifier" else Outside(tuple(edges), "events")
+    overlap = sources.Overlap(tuple((c.name, c.select) for c in analysis.channels if c.select))
+
     def told() -> Iterator[Events]:
         done = 0
         for events in _nominal(analysis, run):
             yield events
+            overlap.add(events)
+            if given:
+                given.add(events, *summary(events))
             done += len(events)
             run.progress.step("events histogrammed", done, total)
 
@@ -149,6 +194,7 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
         processes=sources.processes_of(analysis),
         executor=run.executor,
     )
+    problems = [*overlap.problems(), *(given.problems() if given else ())]
     options = analysis.binning
     chosen = choose_edges(
         filled,
@@ -160,7 +206,7 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
     )
     final = tuple(given if c.edges else new for c, given, new in zip(analysis.channels, edges, chosen, strict=True))
     merged = filled.rebin(final)
-    observed = None
+    observed, compared = None, dict[str, tuple[float, float, float, float]]()
     if sources.is_real(analysis) and not analysis.blind:
         seen = templates(
             summary,
@@ -171,8 +217,15 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
             processes=("observed",),
         )
         observed = np.asarray(seen.nominal)[0]
+        data = Outside(final, "observed events")
+        for events in read_events(stage / "observed.parquet", analysis.chunk):
+            data.add(events, *summary(events))
+        problems += data.problems()
+        simulated = sources.sampled(analysis, _nominal(analysis, run), total)
+        real = sources.sampled(analysis, read_events(stage / "observed.parquet", analysis.chunk), table.observed or 0)
+        compared = sources.compare(analysis.features, simulated, real)
     final_templates, changes = treat(analysis, merged)
-    return Summarised(final_templates, observed, final_templates.problems(), changes)
+    return Summarised(final_templates, observed, (*problems, *final_templates.problems()), changes, compared)
 
 
 def treat(analysis: Analysis, given: Templates) -> tuple[Templates, tuple[str, ...]]:
@@ -230,6 +283,8 @@ class Measured:
     ranking: Ranking
     prefit: Yields
     postfit: Yields
+    goodness: tuple[float, int, float] | None = None
+    """Saturated goodness of fit of data that are not the expectation: statistic, degrees of freedom, p-value."""
 
 
 def infer(
@@ -260,6 +315,7 @@ def _measure(
     best = fit(likelihood, data)
     found = interval(likelihood, data, poi, level=level)
     down, up = (2.4 * float(x) if np.isfinite(x) else 1.0 for x in (found.down, found.up))
+    told = None if kind == "expected" else goodness_of_fit(likelihood, data)
     values = np.clip(found.value + np.linspace(-down, up, analysis.infer.scan_points), *analysis.poi.bounds)
     return Measured(
         kind,
@@ -273,6 +329,7 @@ def _measure(
         ranking(likelihood, data, poi),
         prefit_yields(likelihood),
         postfit_yields(likelihood, data, best),
+        None if told is None else (float(told.statistic), told.ndf, float(told.p_value)),
     )
 
 

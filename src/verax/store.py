@@ -38,6 +38,10 @@ class Progress:
         """``done`` of ``total`` steps of a task are over, ``failed`` of these in vain."""
         del task, done, total, failed
 
+    def note(self, text: str) -> None:
+        """A line that a person should read, whatever else is shown."""
+        del text
+
 
 class Reached(Exception):
     """The last stage that was asked for is over."""
@@ -74,6 +78,7 @@ class Run:
         self.fingerprints: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
         self.results: dict[str, Any] = {}
+        self.notes: list[str] = []
 
     def __enter__(self) -> "Run":
         try:
@@ -106,9 +111,18 @@ class Run:
         """Folder of a finished stage."""
         return self.folder / "stages" / stage
 
-    def __call__(self, name: str, function: Callable[..., T], *results: Any, alone: bool = False) -> T:
-        """Result of a stage, made now or read back; one that stands ``alone`` does not depend on those before it."""
-        earlier = [] if alone else list(self.fingerprints.values())
+    def note(self, text: str) -> None:
+        """Tell a line once, and keep it for the record."""
+        if text not in self.notes:
+            self.notes.append(text)
+            self.progress.note(text)
+
+    def __call__(self, name: str, function: Callable[..., T], *results: Any, alone: bool = False, of: Any = None) -> T:
+        """Result of a stage, made now or read back; one that stands ``alone`` does not depend on those before it.
+
+        ``of`` is what it depends on in their place.
+        """
+        earlier = [] if alone else list(self.fingerprints.values()) if of is None else of
         fingerprint = digest([name, self.inputs(name), earlier, code_version()])
         self.fingerprints[name] = fingerprint
         done = self._read(name, fingerprint)
