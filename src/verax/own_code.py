@@ -32,8 +32,14 @@ def sources_of(place: str, base: Path) -> tuple[Path, ...]:
     Imports are read from the text, those inside functions included; installed packages and Python's library are not
     followed. A module that cannot be found has no file.
     """
-    todo = [Path(place).resolve()] if place.endswith(".py") else _locate(place.split("."))[-1:]
-    found: dict[Path, None] = dict.fromkeys(todo)
+    return tuple(_followed(place, base)[0])
+
+
+def _followed(place: str, base: Path) -> tuple[dict[Path, None], set[str]]:
+    """The files, and the outermost names under which they are imported."""
+    named = not place.endswith(".py")
+    todo = _locate(place.split("."))[-1:] if named else [Path(place).resolve()]
+    found, outermost = dict.fromkeys(todo), {place.partition(".")[0]} if named else set()
     while todo:
         file = todo.pop()
         if file.suffix != ".py" or not file.is_file():
@@ -46,11 +52,11 @@ def sources_of(place: str, base: Path) -> tuple[Path, ...]:
                 located = [folder / "__init__.py", *_locate(parts, folder)]
             else:
                 located = [other for place in (None, file.parent, base) for other in _locate(parts, place)]
-            for other in located:
-                if other not in found and other.is_file() and _is_own(other):
-                    found[other] = None
-                    todo.append(other)
-    return tuple(found)
+            own = [other for other in located if other.is_file() and _is_own(other)]
+            outermost |= {parts[0]} if own and not level else set()
+            todo += [other for other in own if other not in found]
+            found |= dict.fromkeys(own)
+    return found, outermost
 
 
 def version_of(place: str, base: Path) -> str:
@@ -141,16 +147,15 @@ def find(name: str, base: Path, version: str) -> Callable[..., Any]:
 
 @cache
 def _module(place: str, base: Path, version: str) -> ModuleType:
-    """A module made of what its files hold now: own modules that are loaded already may be older than their files."""
+    """A module made of what its files hold now: own modules that are loaded may be older, or another analysis' own."""
     if version_of(place, base) != version:
         seen = "code that changed during the run"
         raise InputError(f"function in '{place}'", seen, "the same throughout", "start again")
     _OPENED.setdefault(place, {}).clear()
-    files = {str(f) for f in sources_of(place, base) if _is_own(f)}
-    names = {os.path.basename(f) for f in files}
+    outermost = _followed(place, base)[1]
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name != "__main__" and file and os.path.basename(file) in names and os.path.realpath(file) in files:
+        if name.partition(".")[0] in outermost and (file is None or _is_own(Path(file).resolve())):
             del sys.modules[name]
     importlib.invalidate_caches()
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # its time stamps are of a second only

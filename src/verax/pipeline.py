@@ -47,8 +47,6 @@ def measure(
         with Run(place, inputs, seed=analysis.seed, until=last, progress=progress, executor=executor) as run:
             given = sources.files(analysis)
             table = run("simulate", partial(simulate, analysis))
-            for line in table.notes:
-                run.note(line)
             learned = run(
                 "learn", partial(learn, analysis), table, of=[] if sources.aware(analysis) else [table.material]
             )

@@ -120,7 +120,7 @@ class Run:
     def __call__(self, name: str, function: Callable[..., T], *results: Any, alone: bool = False, of: Any = None) -> T:
         """Result of a stage, made now or read back; one that stands ``alone`` does not depend on those before it.
 
-        ``of`` is what it depends on in their place.
+        ``of`` is what it depends on in their place. What a result has as ``notes`` is told, made now or not.
         """
         earlier = [] if alone else list(self.fingerprints.values()) if of is None else of
         fingerprint = digest([name, self.inputs(name), earlier, code_version()])
@@ -138,6 +138,8 @@ class Run:
         assert done is not None
         self.seconds[name] = done["seconds"]
         self.results[name] = load(self.path(name))
+        for line in getattr(self.results[name], "notes", ()):
+            self.note(line)
         if name == self.until:
             raise Reached
         return self.results[name]
