@@ -86,14 +86,18 @@ def test_code_that_changed_since_its_version_was_taken_is_refused(tmp_path):
 
 def test_modules_of_one_name_in_two_folders_are_two(tmp_path):
     for folder, value in (("a", 1), ("b", 2)):
-        text = "import sys, os\nsys.path.insert(0, os.path.dirname(__file__))\nfrom own_twin import b\nsys.path.pop(0)\n"
+        text = (
+            "import sys, os\nsys.path.insert(0, os.path.dirname(__file__))\nfrom own_twin import b\nsys.path.pop(0)\n"
+        )
         write(tmp_path / folder, first=text + "def f():\n    return b\n", own_twin=f"b = {value}\n")
         place = str(tmp_path / folder / "first.py")
         version = own_code.version_of(place, tmp_path / folder)
         assert own_code.find(f"{place}:f", tmp_path / folder, version)() == value
 
 
-@pytest.mark.parametrize("text", ["raise RuntimeError('no model')", "f = (", "f = 1", "g = 1", "import nothing_like_it"])
+@pytest.mark.parametrize(
+    "text", ["raise RuntimeError('no model')", "f = (", "f = 1", "g = 1", "import nothing_like_it"]
+)
 def test_what_cannot_be_imported_is_one_line(tmp_path, text):
     write(tmp_path, bad=text + "\n")
     place = str(tmp_path / "bad.py")

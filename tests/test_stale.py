@@ -200,7 +200,9 @@ def systematics(path, change):
 
 
 KEPT = {
-    "another name": lambda path: systematics(path, lambda s: {**s, "name": "lumi_2" if s["name"] == "lumi" else s["name"]}),
+    "another name": lambda path: systematics(
+        path, lambda s: {**s, "name": "lumi_2" if s["name"] == "lumi" else s["name"]}
+    ),
     "another group": lambda path: systematics(path, lambda s: {**s, "group": "all of them"}),
     "another width": lambda path: systematics(path, lambda s: {**s, "width": 0.1} if s["name"] == "lumi" else s),
     "observed events": lambda path: "observed={files: [data.parquet]}",

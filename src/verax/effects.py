@@ -88,7 +88,8 @@ class Completed:
     processes: tuple[str, ...] = ()
 
     def __call__(self, events: Events, theta: Theta) -> Events:
-        return limited(events, with_derived(self.effect(events, theta), self.derived), self.processes)
+        again = [(name, text) for name, text in self.derived if name in events.columns]
+        return limited(events, with_derived(self.effect(events, theta), again), self.processes)
 
 
 def systematics_of(analysis: Analysis) -> tuple[Systematic, ...]:

@@ -43,7 +43,7 @@ def check_values(
     return good, counts
 
 
-RESOLVED = 1000
+RESOLVED = 100
 """Steps of float32 that a column's values must at least spread over, to be more than a few values in it."""
 
 
