@@ -86,9 +86,9 @@ def test_a_process_needs_what_acts_on_it_only(weighted):
 @pytest.mark.parametrize("where", ["top.parquet", "data.parquet"])
 def test_what_a_file_is_read_for_is_asked_of_it(weighted, where):
     without(weighted.parent / where, "y")
+    read = simulated if where == "top.parquet" else observed
     with pytest.raises(InputError, match=rf"{where}.*'y'"):
-        simulated(weighted)
-        observed(weighted)
+        read(weighted)
 
 
 def test_a_missing_weight_of_a_process_that_it_acts_on_is_refused(weighted):

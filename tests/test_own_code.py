@@ -25,7 +25,7 @@ def code(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     write(
         tmp_path,
-        score="import os, numpy, verax\nimport lib.deep\nfrom helper import a\ndef score(x):\n    import late\n    return x\n",
+        score="import os, numpy, verax\nimport lib.deep\nfrom helper import a\ndef score(x):\n    import late\n",
         helper="import json\nfrom lib import sibling\na = 1\n",
         late="",
         lib__deep="from . import sibling\nfrom .other import thing\n",
@@ -159,6 +159,6 @@ def test_what_a_callable_holds_and_reads_is_in_its_stamp(tmp_path, monkeypatch):
 
 def test_a_value_that_cannot_be_told_apart_is_never_the_same(tmp_path):
     function = scaled(iter([1]).__class__)
-    held = scaled((n for n in range(3)))
+    held = scaled(n for n in range(3))
     assert stamp(function, tmp_path) == stamp(function, tmp_path)
     assert stamp(held, tmp_path) != stamp(held, tmp_path)

@@ -82,12 +82,14 @@ def test_changed_code_is_another_result(tmp_path, monkeypatch, function, changed
     assert any(changed in line for line in heard.lines)
 
 
+SCORE = "def score(x):\n    return {gain} * x[:, 0]\n"
+READ = "float(pathlib.Path('{file}').read_text())"
 READS = {
-    "when called": "import pathlib\ndef score(x):\n    return float(pathlib.Path('{file}').read_text()) * x[:, 0]\n",
-    "when imported": "import pathlib\nGAIN = float(pathlib.Path('{file}').read_text())\ndef score(x):\n    return GAIN * x[:, 0]\n",
-    "by another name": "import pathlib, os\nFILE = pathlib.Path('{file}'[:-3] + 'xt' + 't'[:0])\n"
-    "FILE = FILE.with_suffix('.t' + 'xt')\ndef score(x):\n    return float(FILE.read_text()) * x[:, 0]\n",
-    "by code that Python does not see": "import numpy as np\nNAME = 'gain.txt'\ndef score(x):\n    return 1.0 * x[:, 0]\n",
+    "when called": f"import pathlib\n{SCORE.replace('{gain}', READ)}",
+    "when imported": f"import pathlib\nGAIN = {READ}\n{SCORE.replace('{gain}', 'GAIN')}",
+    "by a name that is made": "import pathlib\nFILE = (pathlib.Path(__file__).parent / ('ga' + 'in')).with_suffix('.txt')\n"
+    + SCORE.replace("{gain}", "float(FILE.read_text())"),
+    "by code that Python does not see": f"NAME = 'gain.txt'\n{SCORE.replace('{gain}', '1.0')}",
 }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from verax import config, effects, own_code, sources
@@ -110,6 +111,7 @@ def try_functions(analysis: Analysis, events: Events) -> None:
         given_function = analysis.summary.function
         score = FunctionScore(effects.function_of(analysis, given_function), tuple(analysis.features))
         where = f"summary.function '{_name(given_function)}'"
+        events = jax.tree.map(_read_only, events)
         half = events.take(np.arange(-(-len(events) // 2)))
         whole, part = (_called(analysis, given_function, where, score, e) for e in (events, half))
         if not np.allclose(whole[: len(half)], part, rtol=1e-3, atol=1e-3 * float(np.ptp(whole)), equal_nan=True):
@@ -123,22 +125,31 @@ def _try_effect(analysis: Analysis, given: config.FunctionEffect, events: Events
     function, where = effects.function_of(analysis, given.function), f"systematic '{given.name}'"
     where += f", function '{_name(given.function)}'"
     layout = effects.layout_of(analysis)
-    free = {*given.changes, *(c for c, _ in effects.moving(analysis)), *(layout.recomputed if layout else ())}
+    again = {*(c for c, _ in effects.moving(analysis)), *(layout.recomputed if layout else ())}
+    events = jax.tree.map(_read_only, events)
     for theta in (0.0, 1.0, -1.0):
         moved = _called(analysis, given.function, where, function, events, theta)
         if not isinstance(moved, Events) or (moved.columns, len(moved)) != (events.columns, len(events)):
             seen = f"{len(moved)} events of {len(events)}" if isinstance(moved, Events) else type(moved).__name__
             raise InputError(where, seen, "all events with their columns, (Events, θ) → Events")
         moved = limited(events, moved, tuple(given.processes or ()))
-        changed = [c for c in events.columns if not _same(moved.column(c), events.column(c), exact=theta != 0)]
+        looked_at = [c for c in events.columns if c not in again]
+        changed = [c for c in looked_at if not _same(moved.column(c), events.column(c), exact=theta != 0)]
         changed += [] if _same(moved.weight, events.weight, exact=theta != 0) else ["weight"]
         changed += [w for w in ("process", "number") if not np.array_equal(getattr(moved, w), getattr(events, w))]
         if theta == 0 and changed:
             raise InputError(where, f"a change of {', '.join(changed)} at θ = 0", "the same events at θ = 0")
-        if others := [c for c in changed if c not in free]:
+        if others := [c for c in changed if c not in given.changes]:
             seen = f"a change of {', '.join(others)} at θ = {theta:+g}"
             action = "name all that it changes under `changes`"
             raise InputError(where, seen, f"changes of {', '.join(given.changes)} only", action)
+
+
+def _read_only(values: Any) -> np.ndarray:
+    """A copy that no function changes in place, which would change the nominal events."""
+    copy = np.array(values)
+    copy.setflags(write=False)
+    return copy
 
 
 def _same(varied: Any, nominal: Any, *, exact: bool) -> bool:
@@ -188,7 +199,8 @@ class Outside:
     """What lies below and above the edges of the summary: exact sums of weights, and rows."""
 
     edges: tuple[tuple[float, ...], ...]
-    label: str
+    label: str = "events"
+    observed: bool = False
     sums: Sums | None = None
     rows: np.ndarray = field(default_factory=lambda: np.zeros(3, np.int64))
     low: float = np.inf
@@ -212,11 +224,11 @@ class Outside:
 
         Raises
         ------
-        InputError : when no event lies between the edges
+        InputError : when no simulated event lies between the edges
         """
         assert self.sums is not None
         ends = f"{min(e[0] for e in self.edges):g} … {max(e[-1] for e in self.edges):g}"
-        if self.rows.sum() and not self.rows[1]:
+        if self.rows.sum() and not self.rows[1] and not self.observed:
             seen = f"none of {self.rows.sum()} {self.label} in {ends}: the summary lies in {self.low:g} … {self.high:g}"
             raise InputError("summary.range", seen, "a range, or edges, that hold events", "correct summary.range")
         weight = self.sums.weight.value()

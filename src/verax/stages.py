@@ -162,7 +162,7 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
     total = sum(y.rows for y in table.yields)
     stage = run.path("simulate")
 
-    given = None if analysis.summary.kind == "classifier" else Outside(tuple(edges), "events")
+    given = None if analysis.summary.kind == "classifier" else Outside(tuple(edges))
     overlap = sources.Overlap(tuple((c.name, c.select) for c in analysis.channels if c.select))
 
     def told() -> Iterator[Events]:
@@ -217,7 +217,7 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
             processes=("observed",),
         )
         observed = np.asarray(seen.nominal)[0]
-        data = Outside(final, "observed events")
+        data = Outside(final, "observed events", observed=True)
         for events in read_events(stage / "observed.parquet", analysis.chunk):
             data.add(events, *summary(events))
         problems += data.problems()

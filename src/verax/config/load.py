@@ -71,7 +71,12 @@ def _change(content: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
                 raise InputError("--set", f"'{key}', but '{section}' holds no keys", "a key of a section")
-        place[last] = _read(value)
+        try:
+            place[last] = _read(value)
+        except InputError as error:
+            raise InputError("--set", error.seen, error.expected, error.action) from error
+        except yaml.YAMLError as error:
+            raise InputError("--set", f"'{setting}'", "a value in YAML", "quote it, or close its brackets") from error
     return content
 
 
