@@ -62,7 +62,7 @@ def test_data_in_other_units_are_said_first(in_mev, capsys, tmp_path):
     assert "Feature x" not in said
     assert "Observed: the fit ends at the bound of mu, 2." in said
     assert "events lie in one of" in said
-    assert "Observed: the model does not describe the data, p = 0" in said
+    assert "Observed: the model does not describe the data, p = " in said
     assert set(found.first) <= set(found.warnings)
     assert set(found.first) <= set(results["warnings"])
     assert all(line.split(":")[0] in page for line in found.first)
