@@ -62,7 +62,7 @@ def weighted(tmp_path):
     for name, value in (("pu", 0.5), ("pu_up", 0.6), ("pu_down", 0.4)):
         top = top.append_column(name, pa.array(np.full(len(top), value)))
     pq.write_table(top, tmp_path / "top.parquet")
-    without(tmp_path / "data.parquet", "w")
+    without(tmp_path / "data.parquet", "w", "number")
     return path
 
 

@@ -207,15 +207,15 @@ def watched(place: str) -> Iterator[None]:
         _WATCHING.remove(entry)
 
 
-def undeclared(place: str, base: Path, known: Iterable[Path], run: Path) -> tuple[str, ...]:
-    """Files that the code opened while :func:`watched`, or names in its text, and that are not ``known``.
+def undeclared(place: str, base: Path, known: Iterable[Path], run: Path, *, texts: bool = True) -> tuple[str, ...]:
+    """Files that the code opened while :func:`watched`, or names in its ``texts``, and that are not ``known``.
 
-    Files of Python, of packages, of the system, of caches and of the ``run`` folder do not count. Those below ``base``
-    are named from there.
+    Code that is not Python's opens files unseen, so names count as well. Files of Python, of packages, of the system, of
+    caches and of the ``run`` folder do not. Those below ``base`` are named from there.
     """
     sources = sources_of(place, base)
     seen = {Path(p): None for p in _OPENED.get(place, ())}
-    for file in (f for f in sources if f.suffix == ".py" and f.is_file() and _is_own(f)):
+    for file in (f for f in sources if texts and f.suffix == ".py" and f.is_file() and _is_own(f)):
         status = file.stat()
         for text in _imports(file, status.st_size, status.st_mtime_ns)[1]:
             seen |= {folder / text: None for folder in (Path.cwd(), base, file.parent) if _is_file(folder / text)}

@@ -114,7 +114,8 @@ def try_functions(analysis: Analysis, events: Events) -> None:
         events = jax.tree.map(_read_only, events)
         half = events.take(np.arange(-(-len(events) // 2)))
         whole, part = (_called(analysis, given_function, where, score, e) for e in (events, half))
-        if not np.allclose(whole[: len(half)], part, rtol=1e-3, atol=1e-3 * float(np.ptp(whole)), equal_nan=True):
+        spread = float(np.ptp(whole[np.isfinite(whole)])) if np.isfinite(whole).any() else 0.0
+        if not np.allclose(whole[: len(half)], part, rtol=1e-3, atol=1e-3 * spread, equal_nan=True):
             seen = "scores that are others when fewer events are given"
             raise InputError(
                 where, seen, "a score that depends on its event alone", "take out means, ranks and the like"
@@ -187,10 +188,10 @@ def undeclared(analysis: Analysis, folder: Path) -> list[str]:
     functions += [analysis.summary.function] if analysis.summary.kind == "function" else []
     for function in functions:
         place = effects.place_of_function(analysis, function)
-        if files := own_code.undeclared(place, base, known, folder):
-            lines.append(
-                f"function '{_name(function)}' uses {', '.join(files)}, which `inputs` does not name: changes go unseen"
-            )
+        files = own_code.undeclared(place, base, known, folder, texts=isinstance(function, str))
+        if files:
+            told = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+            lines.append(f"function '{_name(function)}' uses {told}, which `inputs` does not name: changes go unseen")
     return list(dict.fromkeys(lines))
 
 

@@ -286,14 +286,17 @@ def _raw(
     analysis: Analysis, source: Source, columns: Sequence[str], texts: Sequence[str] = ()
 ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
     """Columns, event numbers and weights of the selected rows; ``texts`` are what is made of the columns."""
-    number = (analysis.number,) if analysis.number else ()
+    table = _open(analysis, source)
+    number: tuple[str, ...] = (analysis.number,) if analysis.number else ()
+    if source is analysis.observed and not set(number) <= set(table.columns):
+        number = ()  # any network may score data: none has seen them
     formulas = [expression(text) for text in (source.select, source.weight) if text]
     needed = tuple(dict.fromkeys([*columns, *(n for f in formulas for n in f.names), *number]))
     text = [n for f in formulas for n in f.text]
     seen = 0
-    for chunk in _open(analysis, source).chunks(needed, analysis.chunk, text=text, integer=number):
+    for chunk in table.chunks(needed, analysis.chunk, text=text, integer=number):
         rows = len(next(iter(chunk.values())))
-        numbers = chunk[analysis.number] if analysis.number else np.arange(seen, seen + rows)
+        numbers = chunk[number[0]] if number else np.arange(seen, seen + rows)
         seen += rows
         for c in names(*(t for t in (*texts, source.select, source.weight) if t and "%" in t)):
             if chunk[c].dtype.kind == "f" and (abs(chunk[c]) > 2**53).any():
