@@ -10,6 +10,7 @@ import pytest
 
 from toy_analysis import write_analysis
 from verax import config, pipeline
+from verax.errors import InputError
 from verax.store import Progress
 
 FEW = {
@@ -168,6 +169,37 @@ def test_a_changed_callable_in_python_is_another_result(tmp_path):
     assert "summarise" in measured(1.0)
     assert measured(1.0) == []
     assert "summarise" in measured(2.0)
+
+
+GAIN = 1.0
+
+
+def shifted(events, theta):
+    return events.replace({"y": events.column("y") + GAIN * theta})
+
+
+def test_a_compiled_function_that_reads_another_value_is_compiled_again(tmp_path, monkeypatch):
+    path = write_analysis(tmp_path, 300, **FEW, summary={"kind": "column", "column": "y", "range": [-5, 5]})
+    effect = config.FunctionEffect(name="own", effect="function", function=shifted, changes=["y"], jax=True)
+    analysis = config.load(path).model_copy(update={"systematics": [effect], "unaffected": ["x"]})
+    sides = []
+    for gain in (1.0, 2.0):
+        monkeypatch.setitem(globals(), "GAIN", gain)
+        pipeline.measure(analysis, tmp_path / "run", until="summarise")
+        with np.load(tmp_path / "run" / "stages" / "summarise" / "arrays.npz") as arrays:
+            sides.append([arrays[name] for name in sorted(arrays)])
+    assert any(not np.array_equal(a, b) for a, b in zip(*sides, strict=True))
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
+    path = scored(tmp_path, "own_score.py:score")
+    (tmp_path / "own_score.py").write_text(
+        "import pathlib\nFILE = pathlib.Path(__file__).with_name('other.csv')\n"
+        "def score(x):\n    FILE.write_bytes(FILE.read_bytes().replace(b'.', b'.0', 1))\n    return x[:, 0]\n"
+    )
+    with pytest.raises(InputError, match="changed while they were read"):
+        templates(path, tmp_path / "run")
+    assert not (tmp_path / "run" / "stages" / "simulate").exists()
 
 
 def test_a_changed_input_file_is_said(tmp_path):

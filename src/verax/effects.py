@@ -67,6 +67,17 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Given:
+    """A function given in Python, another one when what it reads has changed: compiled programs are kept for equal ones."""
+
+    function: Callable[..., Any]
+    version: str
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+
+@dataclass(frozen=True)
 class Interpolated:
     """Weight factor, linear in θ on each side: ``up`` at θ = 1, ``down`` (default: 1/up) at θ = −1."""
 
@@ -142,7 +153,10 @@ def _systematic(analysis: Analysis, given: Any, layout: Layout | None) -> System
         case config.ColumnScale():
             return scale_columns(name, given.width, given.columns, group=group, processes=processes)
         case config.FunctionEffect():
-            effect = Completed(function_of(analysis, given.function), (), processes)
+            function = function_of(analysis, given.function)
+            if not isinstance(function, Named):
+                function = Given(function, own_code.stamp(function, analysis.base.resolve()))
+            effect = Completed(function, (), processes)
             return Systematic(nuisance(name, group), effect, given.one_sided, given.jax, tuple(given.changes))
     raise InputError(f"systematic '{name}'", str(type(given)), "an effect of the analysis file")
 

@@ -60,7 +60,7 @@ class Table:
 def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
     """Read every sample, check each value, and write one table of events (a file for each variation)."""
     effects.check_recomputed(analysis)
-    _tell_changes(analysis, run, folder)
+    before = _tell_changes(analysis, run, folder)
     sources.check_duplicates(analysis)
     material, numbers = [hashlib.sha256() for _ in range(4)], sources.Numbers()
     count = sources.Read()
@@ -100,25 +100,29 @@ def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
         for name, n, t, m, q in zip(processes, np.sum(rows, axis=0), total, negative, squares, strict=True)
     ]
     observed = seen.rows - seen.dropped if sources.is_real(analysis) else None
+    if sources.placed(analysis, sources.files(analysis)) != before:
+        raise InputError("samples", "files that changed while they were read", "the same throughout", "start again")
     notes = [*numbers.notes(analysis), *undeclared(analysis, run.folder)]
     learnt_from = digest([processes, *(h.hexdigest() for h in material)])
     rows_read, dropped = count.rows + seen.rows, count.dropped + seen.dropped
     return Table(tuple(yields), observed, rows_read, dropped, learnt_from, tuple(notes))
 
 
-def _tell_changes(analysis: Analysis, run: Run, folder: Path) -> None:
-    """A line on files whose content is not what it was when the run's folder was last written."""
-    given = dict(sources.placed(analysis, sources.files(analysis)))
+def _tell_changes(analysis: Analysis, run: Run, folder: Path) -> list[tuple[str, str]]:
+    """The files with their checksums, after a line on those that changed since the run's folder was last written."""
+    files = sources.placed(analysis, sources.files(analysis))
+    given = dict(files)
     (folder / "inputs.json").write_text(json.dumps(given), encoding="utf-8")
     try:
         before = json.loads((run.path("simulate") / "inputs.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return
+        return files
     changed = [
         path for path, checksum in given.items() if isinstance(before, dict) and before.get(path, checksum) != checksum
     ]
     if changed:
         run.note(f"changed since the last run: {', '.join(changed)}; what depends on it is done again")
+    return files
 
 
 def _yield(process: str, rows: int, total: float, negative: float, squares: float) -> Yield:
@@ -162,7 +166,8 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
     total = sum(y.rows for y in table.yields)
     stage = run.path("simulate")
 
-    given = None if analysis.summary.kind == "classifier" else Outside(tuple(edges))
+    whole = all(e[0] <= fine[0] and e[-1] >= fine[-1] for e in edges)
+    given = None if analysis.summary.kind == "classifier" and whole else Outside(tuple(edges))
     overlap = sources.Overlap(tuple((c.name, c.select) for c in analysis.channels if c.select))
 
     def told() -> Iterator[Events]:
