@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from toy_analysis import write_analysis
-from verax import config, scores, sources
+from verax import agreement, config, scores
 from verax.errors import InputError
 from verax.events import make_events
 
@@ -153,7 +153,7 @@ def test_a_range_that_holds_no_event_is_refused(events):
 
 
 def test_overlapping_channels_are_counted(events):
-    found = sources.Overlap((("low", "x < 3"), ("high", "x > 0.5"), ("far", "x > 2.5")))
+    found = agreement.Overlap((("low", "x < 3"), ("high", "x > 0.5"), ("far", "x > 2.5")))
     for some in (events.take(np.arange(2)), events.take(np.arange(2, 4))):
         found.add(some)
     assert found.problems() == (

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from toy_analysis import draw, write_analysis
-from verax import config, console, pipeline, sources
+from verax import agreement, config, console, pipeline
 
 SUMMARY = {"kind": "column", "column": "pt", "range": [0, 300], "label": "p_T [GeV]"}
 CHANGES = {
@@ -101,7 +101,7 @@ def test_the_distance_of_features_is_that_of_kolmogorov_and_smirnov():
 
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(4000, 2)), rng.normal([0.0, 0.2], size=(500, 2))
-    found = sources.compare(["a", "b"], (x, np.full(4000, 0.1)), (y, np.ones(500)))
+    found = agreement.compare(["a", "b"], (x, np.full(4000, 0.1)), (y, np.ones(500)))
     for i, name in enumerate(("a", "b")):
         expected = ks_2samp(x[:, i], y[:, i], method="asymp")
         simulated, seen, distance, p = found[name]
@@ -118,6 +118,6 @@ def test_weights_count_in_the_distance():
     weight[::10] *= -1
     weight *= 1.25
     y = np.where(rng.uniform(size=4000) < 0.75, rng.uniform(0, 0.5, 4000), rng.uniform(0.5, 1, 4000))[:, None]
-    _, _, distance, p = sources.compare(["a"], (x, weight), (y, np.ones(4000)))["a"]
+    _, _, distance, p = agreement.compare(["a"], (x, weight), (y, np.ones(4000)))["a"]
     assert distance < 0.03
     assert p > 1e-3

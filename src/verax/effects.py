@@ -122,13 +122,24 @@ def _made(analysis: Analysis) -> list[tuple[Any, Systematic]]:
     return [(s, _systematic(analysis, s, layout)) for s in given]
 
 
+def touched(analysis: Analysis, given: Any) -> tuple[set[str], set[str]]:
+    """Columns that a systematic changes, and those that it needs; the user's functions are not looked for."""
+    if isinstance(given, config.VariedSamples):
+        return set(), set()
+    if isinstance(given, config.FunctionEffect):
+        return set(given.changes), set()
+    made = _systematic(analysis, given, layout_of(analysis))
+    return set(made.changes), set(made.needs)
+
+
 def moving(analysis: Analysis) -> tuple[tuple[str, str], ...]:
     """The derived columns that change with a systematic, or are made of columns that do.
 
     All others are computed once, from the files' columns in their own types.
     """
     layout = layout_of(analysis)
-    moved = {c for _, made in _made(analysis) for c in made.changes} | set(layout.recomputed if layout else ())
+    moved = {c for s in analysis.systematics for c in touched(analysis, s)[0]}
+    moved |= set(layout.recomputed if layout else ())
     found: dict[str, str] = {}
     for name, text in analysis.derived.items():
         if any(n in moved or n in found for n in names(text)):

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from verax import config, effects, sources
+from verax.agreement import Overlap, compare, sampled
 from verax.check import Reliability, ReliabilitySums, coverage, diagram, reliability_sums
 from verax.config import Analysis
 from verax.data import read_events, write_events
@@ -168,7 +169,7 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
 
     whole = all(e[0] <= fine[0] and e[-1] >= fine[-1] for e in edges)
     given = None if analysis.summary.kind == "classifier" and whole else Outside(tuple(edges))
-    overlap = sources.Overlap(tuple((c.name, c.select) for c in analysis.channels if c.select))
+    overlap = Overlap(tuple((c.name, c.select) for c in analysis.channels if c.select))
 
     def told() -> Iterator[Events]:
         done = 0
@@ -226,9 +227,9 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
         for events in read_events(stage / "observed.parquet", analysis.chunk):
             data.add(events, *summary(events))
         problems += data.problems()
-        simulated = sources.sampled(analysis, _nominal(analysis, run), total)
-        real = sources.sampled(analysis, read_events(stage / "observed.parquet", analysis.chunk), table.observed or 0)
-        compared = sources.compare(analysis.features, simulated, real)
+        simulated = sampled(analysis, _nominal(analysis, run), total)
+        real = sampled(analysis, read_events(stage / "observed.parquet", analysis.chunk), table.observed or 0)
+        compared = compare(analysis.features, simulated, real)
     final_templates, changes = treat(analysis, merged)
     return Summarised(final_templates, observed, (*problems, *final_templates.problems()), changes, compared)
 

@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from verax.data.whole import Value, alike, call, compute, fitting, floating
 from verax.errors import InputError, check_known, nearest
 
-Value: TypeAlias = Any
 Columns: TypeAlias = Mapping[str, Any]
 Node: TypeAlias = Callable[[Columns, ModuleType], Value]
 
@@ -90,7 +90,7 @@ class Expression:
         xp: ModuleType = jnp if traced else np
         try:
             with np.errstate(all="ignore"):
-                value = _fitting(self.evaluate(columns, xp), xp)
+                value = fitting(self.evaluate(columns, xp), xp)
         except OverflowError as error:
             where = f"expression '{_short(self.source)}'"
             raise InputError(where, str(error), "at most 64 bits", "multiply by 1.0 for a float") from error
@@ -178,15 +178,17 @@ class _Parser:
                 return lambda columns, xp: xp.logical_not(condition(columns, xp))
             case ast.UnaryOp(op=ast.USub()):
                 operand = self.build(node.operand)
-                return lambda columns, xp: _compute("subtract", 0, operand(columns, xp), xp)
+                return lambda columns, xp: compute("subtract", 0, operand(columns, xp), xp)
             case ast.UnaryOp(op=ast.UAdd()):
                 return self.build(node.operand)
             case ast.BinOp(op=ast.Pow()):
                 base, power = self.build(node.left), self.build(node.right)
-                return lambda columns, xp: xp.power(_float(base(columns, xp), xp) * 1.0, _float(power(columns, xp), xp))
+                return lambda columns, xp: xp.power(
+                    floating(base(columns, xp), xp) * 1.0, floating(power(columns, xp), xp)
+                )
             case ast.BinOp() if type(node.op) in _ARITHMETIC:
                 left, right, name = self.build(node.left), self.build(node.right), _ARITHMETIC[type(node.op)]
-                return lambda columns, xp: _compute(name, left(columns, xp), right(columns, xp), xp)
+                return lambda columns, xp: compute(name, left(columns, xp), right(columns, xp), xp)
             case ast.Compare():
                 return self.comparison(node)
             case ast.Call():
@@ -214,7 +216,7 @@ class _Parser:
             arguments = [first, *(self.build(argument) for argument in node.args[1:])]
         else:
             arguments = [self.build(argument) for argument in node.args]
-        return lambda columns, xp: _call(actual, [argument(columns, xp) for argument in arguments], xp)
+        return lambda columns, xp: call(actual, [argument(columns, xp) for argument in arguments], xp)
 
     def logic(self, node: ast.AST, kind: type[ast.AST], operands: list[ast.expr]) -> Node:
         name = _LOGIC[kind]
@@ -278,7 +280,7 @@ class _Parser:
             read = self.build(column)
             return lambda columns, xp: np.asarray(compare(np.asarray(read(columns, xp)), value), bool)
         first, second = self.build(left), self.build(right)
-        return lambda columns, xp: compare(*_alike(first(columns, xp), second(columns, xp), xp))
+        return lambda columns, xp: compare(*alike(first(columns, xp), second(columns, xp), xp))
 
     def refuse(self, node: ast.AST, expected: str, action: str = "", seen: str = "") -> InputError:
         seen = seen or f"'{_short(ast.unparse(node))}'"
@@ -289,116 +291,6 @@ def _constant(value: float) -> Node:
     if isinstance(value, int) and abs(value) >= 10**308:
         raise ValueError(f"a whole number of {len(str(value))} digits")
     return lambda columns, xp: value
-
-
-# ------------------------------------------------------------------------------------------------------ whole numbers
-
-_EXACT: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int, int], int]]] = {
-    "add": (operator.add, operator.add),
-    "subtract": (operator.sub, operator.add),
-    "multiply": (operator.mul, operator.mul),
-    "mod": (operator.mod, max),
-}
-"""Operations on whole numbers, and how large their results are for operands of some size."""
-
-
-def _is_whole(value: Value) -> bool:
-    """True for integers and truth values of Python, NumPy and JAX, and for arrays of Python integers of any size."""
-    if isinstance(value, int):
-        return True
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
-    return kind in ("b", "i", "u") or (kind == "O" and all(isinstance(v, int) for v in value.flat[:1]))
-
-
-def _whole(value: Value) -> Value:
-    """Whole numbers of NumPy as int64, or as Python's integers where that does not hold them."""
-    if isinstance(value, int):
-        return int(value)
-    if value.dtype == object:
-        return value if _size(value) >= 2**63 else value.astype(np.int64)
-    return value.astype(object if value.dtype == np.uint64 and _size(value) >= 2**63 else np.int64)
-
-
-def _float(value: Value, xp: ModuleType) -> Value:
-    """A value to compute with in floating point: NumPy's short integers would become short floats."""
-    if isinstance(value, int):
-        return float(value) if abs(value) >= 2**31 else value
-    if xp is np and _is_whole(value):
-        return _whole(value).astype(np.float64)
-    return value
-
-
-def _size(value: Value) -> int:
-    """The largest magnitude of whole numbers."""
-    if isinstance(value, int):
-        return abs(value)
-    return max(abs(int(value.max())), abs(int(value.min()))) if value.size else 0
-
-
-def _alike(a: Value, b: Value, xp: ModuleType) -> tuple[Value, Value]:
-    """Two operands as whole numbers where both are, else in floating point."""
-    if _is_whole(a) and _is_whole(b) and (xp is np or (isinstance(a, int) and isinstance(b, int))):
-        return _whole(a), _whole(b)
-    return _float(a, xp), _float(b, xp)
-
-
-def _compute(name: str, a: Value, b: Value, xp: ModuleType) -> Value:
-    """Sum, difference, product, quotient or remainder; whole numbers exactly, and never wrapped, where NumPy computes."""
-    whole = _is_whole(a) and _is_whole(b)
-    a, b = _alike(a, b, xp)
-    if not whole or name == "true_divide" or (name == "mod" and xp is np and not np.all(b)):  # n % 0 is NaN
-        return getattr(xp, name)(*(_float(v, xp) * 1.0 if whole else v for v in (a, b)))
-    if xp is not np and not (isinstance(a, int) and isinstance(b, int)):
-        return getattr(xp, name)(a * 1, b * 1)  # truth values count
-    exact, size = _EXACT[name]
-    if isinstance(a, int) and isinstance(b, int):
-        return exact(a, b)
-    if max(_size(a), _size(b), size(_size(a), _size(b))) < 2**63:
-        return getattr(np, name)(a, b)
-    return _whole(np.asarray(exact(_objects(a), _objects(b)), object))
-
-
-def _objects(value: Value) -> Value:
-    return value if isinstance(value, int) else value.astype(object)
-
-
-def _call(name: str, arguments: list[Value], xp: ModuleType) -> Value:
-    """A known function."""
-    if name in ("abs", "floor", "ceil") and xp is np and _is_whole(arguments[0]):
-        value = _whole(arguments[0])
-        return (
-            abs(value) if name == "abs" and _size(value) < 2**63 else abs(_objects(value)) if name == "abs" else value
-        )
-    first, last = arguments[:-2], arguments[-2:]
-    if name in ("minimum", "maximum", "where"):
-        if not all(isinstance(v, bool) or getattr(v, "dtype", "") == "bool" for v in last):
-            last = list(_alike(last[0], last[1], xp))
-        if any(isinstance(v, int) and abs(v) >= 2**63 for v in last):
-            last = [np.asarray(v, object) for v in last]
-        return getattr(xp, name)(*first, *last)
-    return getattr(xp, name)(*(_float(v, xp) for v in arguments))
-
-
-def _fitting(value: Value, xp: ModuleType) -> Value:
-    """A result in 64 bits.
-
-    Raises
-    ------
-    OverflowError : for a whole number that they do not hold
-    """
-    if isinstance(value, bool) or not (isinstance(value, int) or getattr(value, "dtype", "") == "object"):
-        return value
-    if isinstance(value, int) and xp is not np:
-        return _float(value, xp)
-    if not _is_whole(value):
-        return value
-    value = np.asarray(value, object)
-    low, high = (int(f(value)) if value.size else 0 for f in (np.min, np.max))
-    if low >= -(2**63) and high < 2**63:
-        return value.astype(np.int64)
-    if low >= 0 and high < 2**64:
-        return value.astype(np.uint64)
-    raise OverflowError(f"whole numbers as large as {float(max(-low, high)):.3g}")
 
 
 def _is_number(node: ast.AST) -> bool:
