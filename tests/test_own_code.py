@@ -1,6 +1,8 @@
 """The user's own code: what it is made of, and what stands for it in a fingerprint."""
 
 import functools
+import os
+import subprocess
 import sys
 import textwrap
 
@@ -107,6 +109,7 @@ def test_what_cannot_be_imported_is_one_line(tmp_path, text):
 
 
 GAIN = 2.0
+SETTINGS = None
 
 
 def helper(x):
@@ -155,6 +158,84 @@ def test_what_a_callable_holds_and_reads_is_in_its_stamp(tmp_path, monkeypatch):
     assert stamp(score, tmp_path) == before
     monkeypatch.setitem(globals(), "helper", lambda x: x)
     assert stamp(score, tmp_path) != before
+
+
+def test_a_value_of_a_module_of_ones_own_is_in_the_stamp(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    write(tmp_path, own_settings="GAIN = 1\n")
+    import own_settings
+
+    def scaled_by(x):
+        return x * SETTINGS.GAIN
+
+    monkeypatch.setitem(globals(), "SETTINGS", own_settings)
+    before = stamp(scaled_by, tmp_path)
+    monkeypatch.setattr(own_settings, "GAIN", 2)
+    assert stamp(scaled_by, tmp_path) != before
+
+
+def test_what_packages_hold_is_a_name(tmp_path):
+    """In another process, with other addresses and another order of sets, a stamp is the same."""
+    text = """
+        import functools, sys
+        import numpy as np
+        import jax
+        from numpy import mean
+        from scipy.special import expit
+        from scipy.stats import norm, binned_statistic
+        from pathlib import Path
+        from verax import own_code
+        RANGE = {"a", "b", "c"}
+        @jax.jit
+        def inner(x): return x * 2
+        @functools.lru_cache
+        def kept(x): return x * 3
+        def score(x):
+            some = x in {"u", "v", "w"} or binned_statistic(x, x)
+            return mean(expit(x)) + norm.cdf(x) + inner(x) + kept(1) + some
+        print(own_code.stamp(score, Path("/")))
+    """
+    (tmp_path / "script.py").write_text(textwrap.dedent(text))
+    found = set()
+    for seed in ("1", "2"):
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run([sys.executable, tmp_path / "script.py"], env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found.add(done.stdout)
+    assert len(found) == 1
+
+
+SYSTEM = {
+    "a cache in the folder": (".cache/x.txt", False),
+    "a file of the analysis": ("x.txt", True),
+    "a folder of packages": ("env/lib/python3/site-packages/x.txt", False),
+    "an environment in the folder": ("env/share/x.txt", False),
+    "the run": ("run/x.txt", False),
+    "the run's neighbour": ("running/x.txt", True),
+}
+
+
+@pytest.mark.parametrize(("name", "counts"), SYSTEM.values(), ids=SYSTEM)
+def test_which_files_count(tmp_path, monkeypatch, name, counts):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("x")
+    place = str(tmp_path / "code.py")
+    write(tmp_path, code="def f():\n    return 1\n")
+    with own_code.watched(place):
+        file.read_text()
+    found = own_code.undeclared(place, tmp_path, [], tmp_path / "run")
+    assert found == ((name,) if counts else ())
+    assert own_code.undeclared(place, tmp_path, [file], tmp_path / "run") == ()
+
+
+def test_what_is_written_does_not_count(tmp_path):
+    write(tmp_path, code="")
+    place = str(tmp_path / "code.py")
+    with own_code.watched(place):
+        (tmp_path / "made.txt").write_text("x")
+    assert own_code.undeclared(place, tmp_path, [], tmp_path / "run") == ()
 
 
 def test_a_value_that_cannot_be_told_apart_is_never_the_same(tmp_path):

@@ -241,7 +241,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _is_system(file: Path, base: Path) -> bool:
-    """Files of Python, packages, the system and caches, unless below the analysis' own folder."""
+    """Files of Python, packages, the system and caches; the analysis' own folder may lie in one of theirs."""
     if {"site-packages", "dist-packages", "__pycache__"} & set(file.parts) or file.is_relative_to(PACKAGE):
         return True
     home = Path.home()
@@ -257,7 +257,10 @@ def _is_system(file: Path, base: Path) -> bool:
         home / ".cache",
     ]
     places += [home / ".config", os.environ.get("JAX_COMPILATION_CACHE_DIR") or "/dev"]
-    return not file.is_relative_to(base) and any(file.is_relative_to(place) for place in places)
+    if file.is_relative_to(base) and any(part.startswith(".") for part in file.relative_to(base).parts):
+        return True
+    inside = [place for place in places if file.is_relative_to(place)]
+    return any(not (base.is_relative_to(place) and file.is_relative_to(base)) for place in inside)
 
 
 # ---------------------------------------------------------------------------------------------- callables from Python
@@ -276,10 +279,15 @@ def _stamp(value: Any, base: Path, seen: dict[int, int]) -> Any:
         return ["again", seen[id(value)]]
     seen[id(value)] = len(seen)
     match value:
+        case FunctionType() if not _is_users(value.__module__, base):
+            return ["named", value.__module__, value.__qualname__]
         case FunctionType():
             inner = [_stamp(v, base, seen) for v in (value.__defaults__, value.__kwdefaults__)]
             cells = [_stamp(c.cell_contents, base, seen) for c in value.__closure__ or ()]
-            used = {n: value.__globals__[n] for n in _names(value.__code__) if n in value.__globals__}
+            names = _names(value.__code__)
+            used = {n: value.__globals__[n] for n in names if n in value.__globals__}
+            for module in [m for m in used.values() if isinstance(m, ModuleType) and _is_users(m.__name__, base)]:
+                used |= {f"{module.__name__}.{n}": vars(module)[n] for n in names if n in vars(module)}
             reads = {n: _stamp(v, base, seen) for n, v in used.items()}
             return ["function", _code(value.__code__), inner, cells, reads, _version(value.__module__, base)]
         case MethodType():
@@ -301,6 +309,9 @@ def _stamp(value: Any, base: Path, seen: dict[int, int]) -> Any:
     kind = type(value)
     if isinstance(wrapped := getattr(value, "__wrapped__", None), FunctionType):  # a compiled function, say
         return ["wrapped", kind.__qualname__, _stamp(wrapped, base, seen)]
+    home = vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}
+    if not _is_users(kind.__module__, base) and (names := [n for n, v in home.items() if v is value]):
+        return ["named", kind.__module__, names[0]]
     try:
         state = digest(pickle.dumps(value).hex())
     except Exception:
@@ -310,9 +321,17 @@ def _stamp(value: Any, base: Path, seen: dict[int, int]) -> Any:
 
 def _methods(kind: type, base: Path, seen: dict[int, int]) -> list[Any]:
     """Of a type that is the user's own."""
-    if kind.__module__ != "__main__" and not _version(kind.__module__, base):
+    if not _is_users(kind.__module__, base):
         return []
     return [_stamp(m, base, seen) for m in vars(kind).values() if isinstance(m, FunctionType)]
+
+
+def _is_users(module: str | None, base: Path) -> bool:
+    """False for what an installed package, or Python's library, holds."""
+    loaded = sys.modules.get(module or "__main__")
+    if loaded is None or module == "__main__":
+        return True
+    return module not in sys.builtin_module_names and bool(_version(module, base))
 
 
 def _names(code: CodeType) -> list[str]:

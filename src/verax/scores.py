@@ -233,8 +233,9 @@ class Outside:
             seen = f"none of {self.rows.sum()} {self.label} in {ends}: the summary lies in {self.low:g} … {self.high:g}"
             raise InputError("summary.range", seen, "a range, or edges, that hold events", "correct summary.range")
         weight = self.sums.weight.value()
+        total = weight.sum() or np.nan
         return tuple(
-            f"{self.rows[k]} of {self.rows.sum()} {self.label} ({weight[k] / weight.sum():.2%} by weight) lie {side} the "
+            f"{self.rows[k]} of {self.rows.sum()} {self.label} ({weight[k] / total:.2%} by weight) lie {side} the "
             f"bins, {ends}, and count in the {bin} one"
             for k, side, bin in ((0, "below", "first"), (2, "above", "last"))
             if self.rows[k]
