@@ -60,6 +60,22 @@ def test_a_change_anywhere_is_another_version(code, name):
     assert own_code.version_of("score", code) != before
 
 
+def test_the_packages_of_a_module_belong_to_it(code):
+    before = own_code.version_of("lib.other", code)
+    assert {p.name for p in own_code.sources_of("lib.other", code)} == {"__init__.py", "other.py"}
+    (code / "lib" / "__init__.py").write_text("b = 2\n")
+    assert own_code.version_of("lib.other", code) != before
+
+
+def test_modules_of_packages_stay_loaded(tmp_path):
+    before = {name for name in sys.modules if name.partition(".")[0] in ("numpy", "verax", "jax")}
+    assert own_code.find("numpy:mean", tmp_path, own_code.version_of("numpy", tmp_path)) is np.mean
+    write(tmp_path, own="import numpy, verax.data, jax\ndef f():\n    return 1\n")
+    place = str(tmp_path / "own.py")
+    assert own_code.find(f"{place}:f", tmp_path, own_code.version_of(place, tmp_path))() == 1
+    assert before <= set(sys.modules)
+
+
 @pytest.mark.parametrize("name", ["stranger", "lib/unused"])
 def test_a_change_elsewhere_is_not(code, name):
     before = own_code.version_of("score", code)

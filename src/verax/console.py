@@ -53,7 +53,7 @@ class Told(Progress):
             self.bars.update(self.tasks[task], completed=done, total=total, description=text)
 
     def note(self, text: str) -> None:
-        """One line, as it is."""
+        """One line, above the bars."""
         self.bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -38,8 +38,9 @@ def sources_of(place: str, base: Path) -> tuple[Path, ...]:
 def _followed(place: str, base: Path) -> tuple[dict[Path, None], set[str]]:
     """The files, and the outermost names under which they are imported."""
     named = not place.endswith(".py")
-    todo = _locate(place.split("."))[-1:] if named else [Path(place).resolve()]
-    found, outermost = dict.fromkeys(todo), {place.partition(".")[0]} if named else set()
+    located = _locate(place.split(".")) if named else [Path(place).resolve()]
+    todo = [file for file in located if file == located[-1] or _is_own(file)]
+    found, outermost = dict.fromkeys(todo), {place.partition(".")[0]} if named and all(map(_is_own, located)) else set()
     while todo:
         file = todo.pop()
         if file.suffix != ".py" or not file.is_file():
