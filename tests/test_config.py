@@ -1,7 +1,8 @@
 import pytest
 import yaml
 
-from verax import config
+from toy_analysis import write_analysis
+from verax import config, effects
 from verax.errors import InputError
 
 
@@ -38,6 +39,31 @@ def test_settings_change_keys():
         ("summary.range=[1, 0]", "two increasing numbers"),
         ("dataset=null", "neither or both"),
         ("name=../up", "name"),
+        ("summary={kind: column, column: DER_mass_vis}", "'DER_mass_vis' without a range"),
+        ("channels=[{name: a, edges: [0, 0.5, 2]}]", r"channels\.a\.edges: seen 0 … 2; expected.*0 … 1"),
+        ("channels=[{name: a, edges: [-1, 0.5]}]", "seen -1 … 0.5"),
+        ("derived={a: a + 1}", r"derived\.a: seen 'a \+ 1', made of itself"),
+        ("derived={a: b + 1, b: DER_mass_vis}", "'b', which is derived below it.*move 'b' above"),
+        ("derived={a: DER_mass_vis +}", "an expression over columns"),
+        ("systematics=[{name: s, effect: normalisation, width: 0.1, processes: []}]", "processes: seen \\[\\]"),
+        ("systematics=[{name: s, effect: normalisation, width: true}]", "width: seen true"),
+        ("seed=true", "seed: seen true"),
+        ("seed=18446744073709551616", "seed: seen 18446744073709551616"),
+        ("check.toys=true", "toys: seen true"),
+        ("learn.folds=true", "folds: seen true"),
+        ("infer.level=true", "level: seen true"),
+        ("check.truths=[true]", "truths.0: seen true"),
+        ("pseudo_experiment.truth={mu: true}", r"truth\.mu: seen true"),
+        ("poi.bounds=[false, 20]", "bounds.0: seen false"),
+        ("summary.range=[false, true]", "range.0: seen false"),
+        ("normalisations=[{name: n, processes: [htautau]}]", "'n': seen processes htautau.*told apart"),
+        (
+            "normalisations=[{name: a, processes: [htautau, ttbar]}, {name: b, processes: [ttbar]}]",
+            "normalisation 'b'.*told apart",
+        ),
+        ("report.process_labels={httautau: H}", "process 'httautau'.*did you mean 'htautau'"),
+        ("seed=[1", "--set: seen 'seed=.1'; expected a value in YAML"),
+        ("learn={folds: 2, folds: 3}", "key 'folds' in line 1 and again in line 1"),
         ("check", "KEY=VALUE"),
     ],
 )
@@ -58,6 +84,69 @@ def test_unknown_processes_name_the_nearest():
     }
     with pytest.raises(InputError, match=r"process .signl.*did you mean .signal."):
         config.parse(content, "a.yaml", None)
+
+
+def test_keys_once(tmp_path):
+    path = tmp_path / "analysis.yaml"
+    text = config.embedded("higgsml.yaml")
+    path.write_text(text + "\nlearn:\n  folds: 3\n  members: 2\n  folds: 4\n")
+    with pytest.raises(
+        InputError, match=r"analysis\.yaml: line \d+: seen key 'folds' in line \d+ and again in line \d+"
+    ):
+        config.load(path)
+    path.write_text(text + "\nlearn: {folds: 3}\n\nseed: 3\n")
+    with pytest.raises(InputError, match="key 'seed' in line 6 and again in line"):
+        config.load(path)
+    path.write_text(text + "\nlearn: &a {folds: 3, members: 2}\ninfer: {}\n")
+    assert config.load(path).learn.folds == 3
+
+
+def test_a_merged_key_may_be_given_again(tmp_path):
+    path = tmp_path / "analysis.yaml"
+    path.write_text(
+        config.embedded("example.yaml").replace(
+            "learn: {folds: 3, members: 5}", "learn: {<<: &small {folds: 4, members: 2}, members: 3}"
+        )
+    )
+    learn = config.load(path).learn
+    assert (learn.folds, learn.members) == (4, 3)
+
+
+def test_edges_stand_for_a_range():
+    assert change("summary={kind: column, column: DER_mass_vis}", "channels=[{name: a, edges: [0, 80, 200]}]")
+    assert change("summary={kind: column, column: DER_mass_vis, range: [0, 200]}")
+
+
+def test_the_word_of_the_example_is_no_contradiction():
+    example = config.parse(yaml.safe_load(config.embedded("example.yaml")), "example", None)
+    effects.check_recomputed(example)
+    moved = {c for s in effects.systematics_of(example) for c in s.changes}
+    assert moved & set(example.features)
+
+
+UNAFFECTED = {
+    "one that it changes": ("{scale: [x, y], smear: [x, y]}", "'y', which systematic 'smear' changes"),
+    "a list that a systematic contradicts": ("[x, y]", "'y', which systematic 'smear' changes.*for each systematic"),
+    "not of this systematic": ("{smear: [x]}", "feature 'x'.*systematic 'scale' changes pt.*scale: \\[x\\]"),
+    "not of any": ("{}", "feature 'x'.*'scale'"),
+}
+
+
+@pytest.mark.parametrize(("word", "message"), UNAFFECTED.values(), ids=UNAFFECTED)
+def test_a_word_holds_for_each_systematic(tmp_path, word, message):
+    path = write_analysis(tmp_path, 20)
+    effects.check_recomputed(config.load(path))
+    with pytest.raises(InputError, match=message):
+        effects.check_recomputed(config.load(path, [f"unaffected={word}"]))
+
+
+def test_a_change_that_a_formula_undoes_is_refused(tmp_path):
+    scale = (
+        "{name: s, effect: scale, columns: [log_pt], width: 0.1}, {name: pt, effect: scale, columns: [pt], width: 0.1}"
+    )
+    path = write_analysis(tmp_path, 20, unaffected=["x", "y"])
+    with pytest.raises(InputError, match="systematic 's': seen a change of 'log_pt', which is computed again"):
+        effects.check_recomputed(config.load(path, [f"systematics=[{scale}]"]))
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def write_analysis(folder: Path, n: int = 2000, **changes: object) -> Path:
         "number": "number",
         "derived": {"log_pt": "log(pt)"},
         "features": ["x", "y", "log_pt"],
-        "unaffected": ["x", "y"],
+        "unaffected": {"scale": ["x", "y"], "smear": ["x"]},
         "channels": [{"name": "low", "select": "pt < 45"}, {"name": "high", "select": "pt >= 45"}],
         "systematics": [
             {"name": "scale", "effect": "scale", "columns": ["pt"], "width": 0.02, "group": "detector"},

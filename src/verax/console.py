@@ -80,6 +80,8 @@ def show(measurement: "Measurement", folder: Path) -> None:
     """The result in short, and where the rest is."""
     for table in measurement.tables:
         _print(table)
+    for line in measurement.first:
+        Console(stderr=False).print(line, highlight=False, markup=False, soft_wrap=True)
     if number := len(measurement.warnings):
         rich.print(f"{number} warning{'s' * (number > 1)}, listed at the end of the report")
     rich.print(f"report: {folder / 'report.html'}")

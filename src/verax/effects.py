@@ -1,20 +1,17 @@
 """From an analysis file's words to functions of events: its systematics, and expressions of columns."""
 
-import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from verax import config
+from verax import config, own_code
 from verax.arrays import Array
 from verax.config import Analysis, Function
-from verax.data import expression
+from verax.data import Expression, expression
 from verax.errors import InputError
 from verax.events import Events
 from verax.folder import file_names
@@ -57,12 +54,28 @@ def missing_of(analysis: Analysis) -> float | None:
 
 @dataclass(frozen=True)
 class Named:
-    """A function by ``module:name`` or ``file.py:name``, found when it is first called; so it travels to processes."""
+    """A function by ``module:name`` or ``file.py:name``, found when it is first called; so it travels to processes.
+
+    ``version`` is that of the files which it is made of: an edited function is another one.
+    """
 
     name: str
+    base: Path
+    version: str
 
     def __call__(self, *arguments: Any) -> Any:
-        return _find(self.name)(*arguments)
+        return own_code.find(self.name, self.base, self.version)(*arguments)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A function given in Python, another one when what it reads has changed: compiled programs are kept for equal ones."""
+
+    function: Callable[..., Any]
+    version: str
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
 
 
 @dataclass(frozen=True)
@@ -87,22 +100,52 @@ class Completed:
     processes: tuple[str, ...] = ()
 
     def __call__(self, events: Events, theta: Theta) -> Events:
-        return limited(events, with_derived(self.effect(events, theta), self.derived), self.processes)
+        again = [(name, text) for name, text in self.derived if name in events.columns]
+        return limited(events, with_derived(self.effect(events, theta), again), self.processes)
 
 
 def systematics_of(analysis: Analysis) -> tuple[Systematic, ...]:
     """The systematics that act on events, in the order of the analysis (varied samples are not among them)."""
-    layout, derived = layout_of(analysis), tuple(analysis.derived.items())
+    derived = moving(analysis)
     found = []
-    for given in analysis.systematics:
-        if isinstance(given, config.VariedSamples):
-            continue
-        made = _systematic(analysis, given, layout)
+    for given, made in _made(analysis):
         if derived and made.changes != ("weight",):
             effect = Completed(made.effect, derived, tuple(given.processes or ()))
             made = Systematic(made.parameter, effect, made.one_sided, made.traceable, made.changes, made.needs)
         found.append(made)
     return tuple(found)
+
+
+def _made(analysis: Analysis) -> list[tuple[Any, Systematic]]:
+    """The systematics that act on events as given and as they act, derived columns not computed again."""
+    layout = layout_of(analysis)
+    given = [s for s in analysis.systematics if not isinstance(s, config.VariedSamples)]
+    return [(s, _systematic(analysis, s, layout)) for s in given]
+
+
+def touched(analysis: Analysis, given: Any) -> tuple[set[str], set[str]]:
+    """Columns that a systematic changes, and those that it needs; the user's functions are not looked for."""
+    if isinstance(given, config.VariedSamples):
+        return set(), set()
+    if isinstance(given, config.FunctionEffect):
+        return set(given.changes), set()
+    made = _systematic(analysis, given, layout_of(analysis))
+    return set(made.changes), set(made.needs)
+
+
+def moving(analysis: Analysis) -> tuple[tuple[str, str], ...]:
+    """The derived columns that change with a systematic, or are made of columns that do.
+
+    All others are computed once, from the files' columns in their own types.
+    """
+    layout = layout_of(analysis)
+    moved = {c for s in analysis.systematics for c in touched(analysis, s)[0]}
+    moved |= set(layout.recomputed if layout else ())
+    found: dict[str, str] = {}
+    for name, text in analysis.derived.items():
+        if any(n in moved or n in found for n in names(text)):
+            found[name] = text
+    return tuple(found.items())
 
 
 def _systematic(analysis: Analysis, given: Any, layout: Layout | None) -> Systematic:
@@ -122,7 +165,10 @@ def _systematic(analysis: Analysis, given: Any, layout: Layout | None) -> System
         case config.ColumnScale():
             return scale_columns(name, given.width, given.columns, group=group, processes=processes)
         case config.FunctionEffect():
-            effect = Completed(function_of(analysis, given.function), (), processes)
+            function = function_of(analysis, given.function)
+            if not isinstance(function, Named):
+                function = Given(function, own_code.stamp(function, analysis.base.resolve()))
+            effect = Completed(function, (), processes)
             return Systematic(nuisance(name, group), effect, given.one_sided, given.jax, tuple(given.changes))
     raise InputError(f"systematic '{name}'", str(type(given)), "an effect of the analysis file")
 
@@ -139,30 +185,28 @@ def function_of(analysis: Analysis, function: Function | None) -> Callable[..., 
     if not isinstance(function, str):
         assert function is not None
         return function
-    place, colon, attribute = function.rpartition(":")
-    return Named(f"{analysis.path(place).resolve() if place.endswith('.py') else place}{colon}{attribute}")
+    place, _, attribute = function.rpartition(":")
+    where, base = place_of(analysis, place), analysis.base.resolve()
+    return Named(f"{where}:{attribute}", base, own_code.version_of(where, base))
 
 
-@cache
-def _find(name: str) -> Callable[..., Any]:
-    place, _, attribute = name.rpartition(":")
-    try:
-        if place.endswith(".py"):
-            spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-        else:
-            module = importlib.import_module(place)
-        found = getattr(module, attribute)
-    except (ImportError, OSError, AttributeError, ValueError) as error:
-        raise InputError(
-            f"function '{name}'", str(error), "module:name or path.py:name that can be imported"
-        ) from error
-    if not callable(found):
-        raise InputError(f"function '{name}'", type(found).__name__, "a callable")
-    return found
+def place_of(analysis: Analysis, place: str) -> str:
+    """A module's name, or the whole path of its file."""
+    return str(analysis.path(place).resolve()) if place.endswith(".py") else place
+
+
+def place_of_function(analysis: Analysis, function: Any) -> str:
+    """Where a function is from, named or given."""
+    if isinstance(function, str):
+        return place_of(analysis, function.rpartition(":")[0])
+    return own_code.file_of(function)
+
+
+def places_of(analysis: Analysis) -> tuple[str, ...]:
+    """Modules and files with the functions that an analysis names."""
+    given = [s.function for s in analysis.systematics if isinstance(s, config.FunctionEffect)]
+    named = [f for f in (*given, analysis.summary.function) if isinstance(f, str)]
+    return tuple(dict.fromkeys(place_of(analysis, f.rpartition(":")[0]) for f in named))
 
 
 def check_recomputed(analysis: Analysis) -> None:
@@ -173,28 +217,64 @@ def check_recomputed(analysis: Analysis) -> None:
     InputError : with the feature, the systematic, and both ways out
     """
     layout, systematics = layout_of(analysis), systematics_of(analysis)
-    safe = {*analysis.unaffected, *analysis.derived}
+    safe = set(analysis.derived)
     if layout:
         safe |= {*layout.measured, *layout.recomputed}
-    moving = [s for s in systematics if set(s.changes) - {"weight"}]
+    again = {name for name, _ in moving(analysis)}
+    moving_ones = [s for s in systematics if set(s.changes) - {"weight"}]
     frozen = set(not_recomputed(analysis.features, layout, systematics)) if layout else set()
-    for s in moving:
+    for s in moving_ones:
+        if undone := again & set(s.changes):
+            raise InputError(
+                f"systematic '{s.name}'",
+                f"a change of '{min(undone)}', which is computed again from its formula under `derived`",
+                "changes of columns that are read",
+                "let it change what the formula is made of",
+            )
+        word = analysis.unaffected
         for feature in analysis.features:
-            if feature in analysis.unaffected:
+            if feature in (word.get(s.name, ()) if isinstance(word, dict) else word):
                 continue
             if feature in frozen or (feature not in safe and feature not in s.changes):
                 raise InputError(
                     f"feature '{feature}'",
                     f"a column that nothing recomputes when systematic '{s.name}' changes {', '.join(s.changes)}",
                     "a formula under `derived`, or your word that it does not change under `unaffected`",
-                    "drop the feature otherwise",
+                    f"unaffected: {{{s.name}: [{feature}]}} gives it; drop the feature otherwise",
+                )
+    check_word(analysis, systematics)
+
+
+def check_word(analysis: Analysis, systematics: Sequence[Systematic]) -> None:
+    """Refuse a feature that is said to be unaffected by a systematic that changes it."""
+    by_name = {s.name: s for s in systematics}
+    word = analysis.unaffected
+    said = word if isinstance(word, dict) else dict.fromkeys(by_name, word)
+    for name, features in said.items():
+        for feature in features:
+            if name in by_name and feature in by_name[name].changes:
+                raise InputError(
+                    "unaffected",
+                    f"feature '{feature}', which systematic '{name}' changes",
+                    "features that it does not change",
+                    "say it for each systematic, as in unaffected: {other_systematic: [feature, ...]}",
                 )
 
 
 def evaluate(text: str, events: Events) -> Any:
     """An expression of the events' columns."""
     formula = expression(text)
-    return formula({name: events.column(name) for name in formula.names})
+    return formula(_columns(formula, events))
+
+
+def passed(text: str, events: Events) -> Any:
+    """Which events pass a selection."""
+    formula = expression(text)
+    return formula.passed(_columns(formula, events))
+
+
+def _columns(formula: Expression, events: Events) -> dict[str, Any]:
+    return {name: events.column(name) for name in formula.names}
 
 
 def with_derived(events: Events, derived: Sequence[tuple[str, str]]) -> Events:

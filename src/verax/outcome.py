@@ -72,6 +72,7 @@ def _answers(m: Measured) -> dict[str, Any]:
             for i, name in enumerate(m.ranking.names)
         },
         "scan": {m.scan.name: m.scan.values, "t": m.scan.t, "statistical_t": m.statistical.t},
+        "goodness_of_fit": m.goodness and dict(zip(("statistic", "ndf", "p_value"), m.goodness, strict=True)),
         "counts": m.data.counts,
         "auxiliary": m.data.auxiliary,
     }

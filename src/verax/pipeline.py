@@ -58,8 +58,11 @@ def measure(
             owner=f"analysis '{analysis.name}'",
             types=TYPES,
         ) as run:
+            given = sources.files(analysis)
             table = run("simulate", partial(simulate, analysis))
-            learned = run("learn", partial(learn, analysis), table)
+            learned = run(
+                "learn", partial(learn, analysis), table, of=[] if sources.aware(analysis) else [table.material]
+            )
             summarised = run("summarise", partial(summarise, analysis), table, learned)
             likelihood = run("model", partial(model, analysis), summarised)
             measured = run("infer", partial(infer, analysis), summarised, likelihood)
@@ -68,7 +71,7 @@ def measure(
             measurement = run("report", partial(report, analysis), *done)
             made = record(
                 seeds={"analysis": analysis.seed},
-                inputs=sources.files(analysis),
+                inputs=given,
                 timings=run.seconds,
                 failed=failures(measured, checked),
                 notes=run.notes,

@@ -1,5 +1,7 @@
 """The stages of a measurement: what each reads, does and keeps. `pipeline.measure` runs them in order."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +11,13 @@ import numpy as np
 from scipy.special import xlogy
 
 from verax import config, effects, sources
+from verax.agreement import Overlap, compare, sampled
 from verax.check import Reliability, ReliabilitySums, coverage, diagram, reliability_sums
 from verax.config import Analysis
 from verax.data import read_events, write_events
 from verax.errors import InputError
 from verax.events import Events
-from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, interval, profile, ranking, toys
+from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, goodness_of_fit, interval, profile, ranking, toys
 from verax.infer.results import Row
 from verax.infer.yields import Yields, postfit_yields, prefit_yields
 from verax.learn import History, score
@@ -24,8 +27,8 @@ from verax.model.binwise import CellModifier
 from verax.model.interpolate import code0, code1, code2, code4, code4p
 from verax.parameters import Gaussian, Parameter, Poisson, nuisance
 from verax.results import Coverage, Interval, Status
-from verax.scores import fine_edges_of, summary_of
-from verax.store import Run, named
+from verax.scores import Outside, fine_edges_of, summary_of, try_functions, undeclared
+from verax.store import Run, digest, named
 from verax.summarise import Varied, choose_edges, histogram, templates
 
 # ------------------------------------------------------------------------------------------------------------- simulate
@@ -44,17 +47,26 @@ class Yield:
 
 @dataclass(frozen=True)
 class Table:
-    """What is in the table of events that the stage wrote; ``rows`` were read and ``dropped`` left out."""
+    """What is in the table of events that the stage wrote; ``rows`` were read and ``dropped`` left out.
+
+    ``material`` is a checksum of what networks learn from: features, weights, processes and numbers. ``notes`` are what
+    a careful analyst would want to know.
+    """
 
     yields: tuple[Yield, ...]
     observed: int | None
     rows: int
     dropped: int
+    material: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
     """Read every sample, check each value, and write one table of events (a file for each variation)."""
     effects.check_recomputed(analysis)
+    before = _tell_changes(analysis, run, folder)
+    sources.check_duplicates(analysis)
+    material, numbers = [hashlib.sha256() for _ in range(4)], sources.Numbers()
     count = sources.Read()
     processes = sources.processes_of(analysis)
     sums = [histogram(np.zeros(0, np.int64), np.zeros(0, np.float32), len(processes))] * 2
@@ -66,6 +78,12 @@ def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
             below = weight < 0
             sums[1] += histogram(process[below], weight[below], len(processes))
             rows.append(np.bincount(process, minlength=len(processes)))
+            for h, a in zip(
+                material, (events.features(analysis.features), weight, process, events.number), strict=True
+            ):
+                h.update(np.ascontiguousarray(a).tobytes())
+            if numbers.add(events):  # the first of a process
+                try_functions(analysis, events)
             run.progress.step("events read", count.rows, None)
             yield events
 
@@ -75,7 +93,7 @@ def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
     for s in _varied(analysis):
         for side, samples in {"up": s.up, "down": s.down}.items():
             if samples:
-                write_events(folder / files[s.name, side], sources.simulated(analysis, samples, count))
+                write_events(folder / files[s.name, side], sources.simulated(analysis, samples, count, varied=True))
     seen = sources.Read()
     if sources.is_real(analysis):
         write_events(folder / "observed.parquet", sources.observed(analysis, seen))
@@ -85,7 +103,29 @@ def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
         for name, n, t, m, q in zip(processes, np.sum(rows, axis=0), total, negative, squares, strict=True)
     ]
     observed = seen.rows - seen.dropped if sources.is_real(analysis) else None
-    return Table(tuple(yields), observed, count.rows + seen.rows, count.dropped + seen.dropped)
+    if sources.placed(analysis, sources.files(analysis)) != before:
+        raise InputError("samples", "files that changed while they were read", "the same throughout", "start again")
+    notes = [*numbers.notes(analysis), *undeclared(analysis, run.folder)]
+    learnt_from = digest([processes, *(h.hexdigest() for h in material)])
+    rows_read, dropped = count.rows + seen.rows, count.dropped + seen.dropped
+    return Table(tuple(yields), observed, rows_read, dropped, learnt_from, tuple(notes))
+
+
+def _tell_changes(analysis: Analysis, run: Run, folder: Path) -> list[tuple[str, str]]:
+    """The files with their checksums, after a line on those that changed since the run's folder was last written."""
+    files = sources.placed(analysis, sources.files(analysis))
+    given = dict(files)
+    (folder / "inputs.json").write_text(json.dumps(given), encoding="utf-8")
+    try:
+        before = json.loads((run.path("simulate") / "inputs.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return files
+    changed = [
+        path for path, checksum in given.items() if isinstance(before, dict) and before.get(path, checksum) != checksum
+    ]
+    if changed:
+        run.note(f"changed since the last run: {', '.join(changed)}; what depends on it is done again")
+    return files
 
 
 def _yield(process: str, rows: int, total: float, negative: float, squares: float) -> Yield:
@@ -116,6 +156,8 @@ class Summarised:
     observed: np.ndarray | None
     problems: tuple[str, ...]
     treated: tuple[str, ...] = ()
+    compared: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    """Of each feature, simulated and observed median, largest distance of the distributions and its p-value."""
 
 
 def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned: Learned) -> Summarised:
@@ -127,10 +169,17 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
     total = sum(y.rows for y in table.yields)
     stage = run.path("simulate")
 
+    whole = all(e[0] <= fine[0] and e[-1] >= fine[-1] for e in edges)
+    given = None if analysis.summary.kind == "classifier" and whole else Outside(tuple(edges))
+    overlap = Overlap(tuple((c.name, c.select) for c in analysis.channels if c.select))
+
     def told() -> Iterator[Events]:
         done = 0
         for events in _nominal(analysis, run):
             yield events
+            overlap.add(events)
+            if given:
+                given.add(events, *summary(events))
             done += len(events)
             run.progress.step("events histogrammed", done, total)
 
@@ -154,6 +203,7 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
         processes=sources.processes_of(analysis),
         executor=run.executor,
     )
+    problems = [*overlap.problems(), *(given.problems() if given else ())]
     options = analysis.binning
     chosen = choose_edges(
         filled,
@@ -165,7 +215,7 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
     )
     final = tuple(given if c.edges else new for c, given, new in zip(analysis.channels, edges, chosen, strict=True))
     merged = filled.rebin(final)
-    observed = None
+    observed, compared = None, dict[str, tuple[float, float, float, float]]()
     if sources.is_real(analysis) and not analysis.blind:
         seen = templates(
             summary,
@@ -176,8 +226,15 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
             processes=("observed",),
         )
         observed = np.asarray(seen.nominal)[0]
+        data = Outside(final, "observed events", observed=True)
+        for events in read_events(stage / "observed.parquet", analysis.chunk):
+            data.add(events, *summary(events))
+        problems += data.problems()
+        simulated = sampled(analysis, _nominal(analysis, run), total)
+        real = sampled(analysis, read_events(stage / "observed.parquet", analysis.chunk), table.observed or 0)
+        compared = compare(analysis.features, simulated, real)
     final_templates, changes = treat(analysis, merged)
-    return Summarised(final_templates, observed, final_templates.problems(), changes)
+    return Summarised(final_templates, observed, (*problems, *final_templates.problems()), changes, compared)
 
 
 def treat(analysis: Analysis, given: Templates) -> tuple[Templates, tuple[str, ...]]:
@@ -235,6 +292,8 @@ class Measured:
     ranking: Ranking
     prefit: Yields
     postfit: Yields
+    goodness: tuple[float, int, float] | None = None
+    """Saturated goodness of fit of data that are not the expectation: statistic, degrees of freedom, p-value."""
 
 
 def infer(
@@ -265,6 +324,7 @@ def _measure(
     best = fit(likelihood, data)
     found = interval(likelihood, data, poi, level=level)
     down, up = (2.4 * float(x) if np.isfinite(x) else 1.0 for x in (found.down, found.up))
+    told = None if kind == "expected" else goodness_of_fit(likelihood, data)
     values = np.clip(found.value + np.linspace(-down, up, analysis.infer.scan_points), *analysis.poi.bounds)
     return Measured(
         kind,
@@ -278,6 +338,7 @@ def _measure(
         ranking(likelihood, data, poi),
         prefit_yields(likelihood),
         postfit_yields(likelihood, data, best),
+        None if told is None else (float(told.statistic), told.ndf, float(told.p_value)),
     )
 
 

@@ -55,7 +55,7 @@ class Progress:
         del task, done, total, failed
 
     def note(self, text: str) -> None:
-        """Something was not as it should be, and what is done about it."""
+        """A line that a person should read, whatever else is shown."""
         del text
 
 
@@ -101,7 +101,7 @@ class Run:
         self.results: dict[str, Any] = {}
         self.owner, self.types = owner, types or {}
         self.notes: list[str] = []
-        """What was not as it was left, and what was done about it."""
+        """What was not as it was left, and other lines that a person should read."""
         self._files: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> "Run":
@@ -133,13 +133,17 @@ class Run:
         return self.folder / STAGES / stage
 
     def note(self, text: str) -> None:
-        """Say that something was not as it was left."""
-        self.notes.append(text)
-        self.progress.note(text)
+        """Tell a line once, and keep it for the record."""
+        if text not in self.notes:
+            self.notes.append(text)
+            self.progress.note(text)
 
-    def __call__(self, name: str, function: Callable[..., T], *results: Any, alone: bool = False) -> T:
-        """Result of a stage, made now or read back; one that stands ``alone`` does not depend on those before it."""
-        earlier = [] if alone else list(self.fingerprints.values())
+    def __call__(self, name: str, function: Callable[..., T], *results: Any, alone: bool = False, of: Any = None) -> T:
+        """Result of a stage, made now or read back; one that stands ``alone`` does not depend on those before it.
+
+        ``of`` is what it depends on in their place. What a result has as ``notes`` is told, made now or not.
+        """
+        earlier = [] if alone else list(self.fingerprints.values()) if of is None else of
         fingerprint = digest([name, self.inputs(name), earlier, code_version()])
         done = self._read(name, fingerprint)
         self.progress.stage(name, reused=done is not None)
@@ -157,6 +161,8 @@ class Run:
         self.seconds[name], self._files[name] = found["seconds"], found["files"]
         # Done again to other bits (on another machine), a stage is another one for those after it.
         self.fingerprints[name] = digest([fingerprint, found["files"]])
+        for line in getattr(self.results[name], "notes", ()):
+            self.note(line)
         if name == self.until:
             raise Reached
         return self.results[name]

@@ -15,7 +15,7 @@ from verax.model import BinnedLikelihood, to_pyhf
 from verax.outcome import outcome
 from verax.report import plots, tables
 from verax.report.html import Section, render
-from verax.report.numbers import with_ends
+from verax.report.numbers import MISSING, with_ends
 from verax.report.record import write_json
 from verax.report.style import Style
 from verax.results import Interval, Status
@@ -37,6 +37,8 @@ class Measurement:
     intervals: dict[str, Interval]
     tables: tuple[tables.Table, ...]
     warnings: tuple[str, ...]
+    first: tuple[str, ...] = ()
+    """Lines that must be read with the number."""
 
 
 def report(
@@ -72,7 +74,9 @@ def report(
         folder / "results.json", outcome(analysis, table, summarised.templates, measured, checked, told.warnings())
     )
     brief = (told.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
-    return Measurement(analysis.name, {m.kind: m.interval for m in measured}, brief, tuple(told.warnings()))
+    return Measurement(
+        analysis.name, {m.kind: m.interval for m in measured}, brief, tuple(told.warnings()), tuple(told.first())
+    )
 
 
 LIVING = {
@@ -84,6 +88,16 @@ LIVING = {
     "inferno": "They sort events into bins, so as to make the expected uncertainty of this measurement small (INFERNO).",
 }
 """How networks of each approach live with systematics."""
+
+DISTANT, UNLIKELY = 0.2, 1e-4
+"""Distance and p-value of a feature, or p-value of a fit, from which on they are said first."""
+
+
+def _described(m: Measured) -> str:
+    """The goodness of fit in words."""
+    assert m.goodness is not None
+    statistic, ndf, p = m.goodness
+    return f"p = {p:.2g} (χ² = {statistic:.1f} for {ndf})" if ndf > 0 else "no degrees of freedom"
 
 
 class Story:
@@ -132,17 +146,47 @@ class Story:
                 f"This analysis is blind: its {self.table.observed} observed events were read and checked, but neither "
                 "histogrammed nor fitted. All results are expected ones; set `blind: false` to look.",
             )
+        lines += self.first()
         if number := len(self.warnings()):
             lines.append(f"Warnings, listed at the end: {number}. Read them before using a number.")
         return [*lines, *a.report.notes]
 
+    def first(self) -> list[str]:
+        """What makes a number doubtful at sight: a bound, one bin, a model or features that the data do not follow."""
+        lines, factors = [], (self.analysis.poi, *self.analysis.normalisations)
+        for m in self.measured:
+            lines += [
+                f"{TITLES[m.kind]}: the fit ends at the bound of {f.name}, {bound:g}."
+                for f in factors
+                for bound in f.bounds
+                if abs(m.fit.params[f.name] - bound) < 1e-6 * (f.bounds[1] - f.bounds[0])
+            ]
+            counts = np.asarray(m.data.counts)
+            if len(counts) > 1 and np.count_nonzero(counts) == 1:
+                lines.append(f"{TITLES[m.kind]}: all {counts.sum():g} events lie in one of {len(counts)} bins.")
+            if m.goodness and m.goodness[2] < UNLIKELY:
+                lines.append(f"{TITLES[m.kind]}: the model does not describe the data, {_described(m)}.")
+        for name, (simulated, seen, distance, p) in self.summarised.compared.items():
+            if distance > DISTANT and p < UNLIKELY:
+                lines.append(
+                    f"Feature {name}: data and simulation differ, with medians {seen:.4g} and {simulated:.4g} and "
+                    f"distributions {distance:.2f} apart (of at most 1). Are units and selections the same?"
+                )
+        return lines
+
     def headline(self) -> tables.Table:
         """The interval of each data set."""
         rows = tuple(
-            (TITLES[m.kind], with_ends(m.interval), Status(int(m.interval.status)).name.lower().replace("_", " "))
+            (
+                TITLES[m.kind],
+                with_ends(m.interval),
+                Status(int(m.interval.status)).name.lower().replace("_", " "),
+                _described(m) if m.goodness else MISSING,
+            )
             for m in self.measured
         )
-        return tables.Table(self.analysis.title, ("Data", self.style.name(self.analysis.poi.name), "Status"), rows)
+        columns = ("Data", self.style.name(self.analysis.poi.name), "Status", "Goodness of fit")
+        return tables.Table(self.analysis.title, columns, rows)
 
     # ------------------------------------------------------------------------------------------------ sections
 
@@ -198,7 +242,23 @@ class Story:
             f"{self.table.rows} rows read, {self.table.dropped} dropped for values that are not finite. Effective rows: "
             "(Σw)²/Σw²; negative: share of Σ|w|."
         )
-        return "Events", "", {}, (tables.Table("Simulated events", columns, rows, note), *self.yields())
+        simulated = tables.Table("Simulated events", columns, rows, note)
+        return "Events", "", {}, (simulated, *self.features(), *self.yields())
+
+    def features(self) -> tuple[tables.Table, ...]:
+        """Data and simulation, feature by feature, once the data may be looked at."""
+        if not self.summarised.compared:
+            return ()
+        rows = tuple(
+            (name, f"{simulated:.4g}", f"{seen:.4g}", f"{distance:.3f}", f"{p:.2g}")
+            for name, (simulated, seen, distance, p) in self.summarised.compared.items()
+        )
+        columns = ("Feature", "Simulated median", "Observed median", "Largest distance", "p")
+        note = (
+            "Events of all channels, before the fit. Distance: of the cumulative distributions, at most 1; p: of Kolmogorov "
+            "and Smirnov's test, which knows nothing of systematics."
+        )
+        return (tables.Table("Data and simulation", columns, rows, note),)
 
     def yields(self) -> tuple[tables.Table, ...]:
         """Expected events before and after the fits."""
@@ -331,7 +391,7 @@ class Story:
 
     def warnings(self) -> list[str]:
         """What a careful analyst would want to know."""
-        found = list(self.summarised.problems)
+        found = [*self.first(), *self.table.notes, *self.summarised.problems]
         if self.table.dropped:
             found.append(f"{self.table.dropped} of {self.table.rows} rows dropped for values that are not finite")
         for m in self.measured:

@@ -140,3 +140,78 @@ def test_all_else_is_refused(text, message):
 def test_arithmetic_with_text_is_refused():
     with pytest.raises(InputError, match="values it cannot be computed for"):
         expression("label * 2.5 + a")(COLUMNS)
+
+
+WHOLE = {
+    "id": np.array([3_000_000_000, 3_000_000_001, 3_000_000_002], np.uint32),
+    "big": np.array([2**53 + 1, 2**53 + 2, 2**64 - 1], np.uint64),
+    "n": np.array([0, 1, 2], np.uint8),
+    "run": np.array([300_000, 300_001, 300_002], np.int32),
+    "x": np.array([1.0, 2.0, 3.0]),
+}
+
+EXACT = {
+    "id % 2": [0, 1, 0],
+    "big % 2": [1, 0, 1],
+    "big % 2 == 1": [True, False, True],
+    "(big + 1) % 3": [1, 2, 1],
+    "n - 3": [-3, -2, -1],
+    "-n": [0, -1, -2],
+    "run * 100000 + n": [30_000_000_000, 30_000_100_001, 30_000_200_002],
+    "id * id % 1000": [0, 1, 4],
+    "big * big % 10": [(2**53 + 1) ** 2 % 10, (2**53 + 2) ** 2 % 10, (2**64 - 1) ** 2 % 10],
+    "(n > 0) + (n > 1)": [0, 1, 2],
+    "floor(big) % 2": [1, 0, 1],
+    "abs(n - 1)": [1, 0, 1],
+    "where(n > 0, big, 0) % 2": [0, 0, 1],
+    "maximum(n - 1, 0)": [0, 0, 1],
+    "big == 18446744073709551615": [False, False, True],
+    "big - 18446744073709551615 == 0": [False, False, True],
+    "n % 0": [np.nan] * 3,
+    "1 / n": [np.inf, 1.0, 0.5],
+    "sqrt(n)": np.sqrt([0.0, 1.0, 2.0]),
+    "exp(n > 0)": np.exp([0.0, 1.0, 1.0]),
+    "n ** 2 * 100": [0, 100, 400],
+    "5000000000 * 5000000000 * x": 25e18 * np.array([1.0, 2.0, 3.0]),
+    "100000000000000000000000000000 * x": 1e29 * np.array([1.0, 2.0, 3.0]),
+}
+
+
+@pytest.mark.parametrize("text", EXACT)
+def test_whole_numbers_are_exact_whatever_their_type(text):
+    value = expression(text)(WHOLE)
+    assert value.dtype != object
+    np.testing.assert_allclose(value, EXACT[text], rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize("text", ["5000000000 * 5000000000 * x", "(x > 1) + (x > 2)", "-(x > 1)"])
+def test_constants_and_counts_are_the_same_in_jax(text):
+    value = expression(text)({"x": jnp.asarray(WHOLE["x"])})
+    np.testing.assert_allclose(value, expression(text)({"x": WHOLE["x"]}), rtol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["big * big", "5000000000 * 5000000000 * n", "5000000000 * 5000000000"])
+def test_whole_numbers_never_wrap(text):
+    with pytest.raises(InputError, match=r"expected at most 64 bits; multiply by 1\.0"):
+        expression(text)(WHOLE)
+
+
+@pytest.mark.parametrize("digits", [400, 10_000])
+def test_a_literal_of_many_digits_is_one_short_line(digits):
+    with pytest.raises(InputError, match="digits") as caught:
+        expression("1" * digits + " * x")(WHOLE)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("text", ["x - 1", "2", "sqrt(x)", "-x", "pi", "x", "n"])
+def test_a_selection_is_a_condition(text):
+    with pytest.raises(InputError, match=r"selection.*condition"):
+        expression(text).passed(WHOLE)
+
+
+def test_a_selection_may_be_a_column_of_zeros_and_ones():
+    flag = {"flag": np.array([0, 1, 1], np.uint8), "bad": np.array([0.0, np.nan, 1.0])}
+    assert expression("flag").passed(flag).tolist() == [False, True, True]
+    assert expression("flag == 1 and True").passed(flag).tolist() == [False, True, True]
+    with pytest.raises(InputError, match="1 values such as nan"):
+        expression("bad").passed(flag)

@@ -5,15 +5,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
+import numpy as np
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from verax.errors import InputError, check_known
 from verax.parameters import Parameter, check_value, nuisance
 
-Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Width: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count: TypeAlias = Annotated[int, Field(ge=1)]
+
+def _number(value: Any) -> Any:
+    """Python takes true for 1; an analysis does not."""
+    if isinstance(value, bool):
+        raise ValueError("a number")
+    return value
+
+
+IsNumber = pydantic.BeforeValidator(_number)
+Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False), IsNumber]
+Width: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), IsNumber]
+Count: TypeAlias = Annotated[int, Field(ge=1), IsNumber]
 Function: TypeAlias = str | Callable[..., Any]
 """``module:name`` or ``path.py:name`` (relative to the analysis file); in Python, the callable itself."""
 
@@ -31,6 +41,7 @@ class Source(Strict):
     tree: str | None = Field(None, description="name of the TTree or RNTuple in ROOT files")
     select: str | None = Field(None, description="keep the rows where this expression of columns is true")
     weight: str | None = Field(None, description="expression of columns: expected events per row (default: 1)")
+    allow_duplicates: bool = Field(False, description="rows may be read twice, here or by another sample")
 
 
 class Sample(Source):
@@ -52,7 +63,7 @@ class SystematicBase(Strict):
 
     name: str = Field(description="the nuisance parameter's name, unique")
     group: str = Field("experimental", description="row of the uncertainty breakdown")
-    processes: list[str] | None = Field(None, description="processes it acts on (default: all)")
+    processes: list[str] | None = Field(None, min_length=1, description="processes it acts on (default: all)")
 
 
 class EnergyScale(SystematicBase):
@@ -157,11 +168,11 @@ class Learn(Strict):
     )
     systematics: list[str] | None = Field(None, description="those that the approach acts on (default: all)")
     per: Literal["event", "batch"] = Field("event", description="augment: one θ for each event, or for each batch")
-    strength: Annotated[float, Field(ge=0)] = Field(1.0, description="adversarial: of the adversary")
+    strength: Annotated[float, Field(ge=0), IsNumber] = Field(1.0, description="adversarial: of the adversary")
     at: dict[str, Finite] = Field({}, description="parameterised: θ at which the summary is made (default: 0)")
-    bins: Annotated[int, Field(ge=2)] = Field(10, description="inferno: bins of the summary")
+    bins: Annotated[int, Field(ge=2), IsNumber] = Field(10, description="inferno: bins of the summary")
     temperature: Width = Field(0.1, description="inferno: of the softmax over bins")
-    folds: Annotated[int, Field(ge=2)] = Field(
+    folds: Annotated[int, Field(ge=2), IsNumber] = Field(
         3, description="an event of fold i is scored by networks trained on the others"
     )
     members: Count = Field(5, description="networks per fold")
@@ -187,8 +198,12 @@ class Binning(Strict):
 class Prune(Strict):
     """Negligible effects of systematics are left out, per process and channel."""
 
-    shape: Annotated[float, Field(ge=0)] = Field(0.0, description="largest relative change of a bin at equal yield")
-    normalisation: Annotated[float, Field(ge=0)] = Field(0.0, description="largest relative change of the yield")
+    shape: Annotated[float, Field(ge=0), IsNumber] = Field(
+        0.0, description="largest relative change of a bin at equal yield"
+    )
+    normalisation: Annotated[float, Field(ge=0), IsNumber] = Field(
+        0.0, description="largest relative change of the yield"
+    )
 
 
 class Treatment(Strict):
@@ -204,8 +219,8 @@ class Treatment(Strict):
 class Infer(Strict):
     """What is asked of the likelihood."""
 
-    level: Annotated[float, Field(gt=0, lt=1)] = Field(0.6827, description="confidence level of intervals")
-    scan_points: Annotated[int, Field(ge=5)] = Field(41, description="points of the scan of t")
+    level: Annotated[float, Field(gt=0, lt=1), IsNumber] = Field(0.6827, description="confidence level of intervals")
+    scan_points: Annotated[int, Field(ge=5), IsNumber] = Field(41, description="points of the scan of t")
     simulation_statistics: bool = Field(True, description="one γ per bin for the statistics of the simulation")
 
 
@@ -239,7 +254,7 @@ class Analysis(Strict):
         description="names the run folder, runs/NAME"
     )
     title: str = Field(description="heading of the report")
-    seed: int = Field(0, description="of all random numbers")
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63), IsNumber] = Field(0, description="of all random numbers")
     dataset: Dataset | None = Field(None, description="a data set that verax knows, instead of samples")
     samples: list[Sample] = Field([], description="simulated events, in any number of files and processes")
     observed: Source | Literal["asimov"] = Field("asimov", description="files of observed events, or asimov")
@@ -253,7 +268,12 @@ class Analysis(Strict):
     features: list[str] = Field(
         min_length=1, description="columns that the classifier or your function reads, in this order"
     )
-    unaffected: list[str] = Field([], description="features that no systematic changes, on your word")
+    unaffected: list[str] | dict[str, list[str]] = Field(
+        [], description="features that no systematic changes, on your word; or for each systematic those that it leaves"
+    )
+    inputs: list[str] = Field(
+        [], description="further files that your functions read (patterns, folders): a change of theirs redoes the work"
+    )
     nonfinite: Literal["error", "drop"] = Field(
         "error", description="rows with NaN or infinities: an error, or counted and dropped"
     )
@@ -291,6 +311,8 @@ class Analysis(Strict):
             ):
                 check_known(processes, known, where, "process")
         moved = [s.name for s in self.systematics]
+        self._check_factors()
+        self._check_derived()
         check_known([*self.templates.symmetrise, *self.templates.smooth], moved, "templates", "systematic")
         check_known([*(self.learn.systematics or ()), *self.learn.at], moved, "learn", "systematic")
         if self.pseudo_experiment:
@@ -312,12 +334,67 @@ class Analysis(Strict):
             raise InputError("summary", f"kind: {kind} alone", f"also '{kind}:'", f"give summary.{kind}")
         if self.summary.range[0] >= self.summary.range[1]:
             raise InputError("summary.range", str(list(self.summary.range)), "two increasing numbers")
+        self._check_range()
         for s in self.systematics:
             if isinstance(s, EnergyScale | SoftMet) and self.layout is None and self.dataset is None:
                 raise InputError(
                     f"systematic '{s.name}'", f"effect {s.effect} without layout", "layout: higgsml or fair_universe"
                 )
         return self
+
+    def _check_factors(self) -> None:
+        """Free factors can be told apart, and labels belong to something."""
+        factors = (self.poi, *self.normalisations)
+        known = self._processes()
+        named = known or list(dict.fromkeys(p for f in factors for p in f.processes))
+        acts = np.array([[p in f.processes for p in named] for f in factors], float)
+        for i in range(1, len(factors)):
+            if np.linalg.matrix_rank(acts[: i + 1]) <= i:
+                seen = f"processes {', '.join(factors[i].processes)}, whose yields the other factors move alike"
+                action = "drop it, or constrain one by a systematic of effect normalisation"
+                raise InputError(f"normalisation '{factors[i].name}'", seen, "factors that can be told apart", action)
+        labelled = [*named, *(c.name for c in self.channels), *(f.name for f in factors)]
+        labelled += [w for s in self.systematics for w in (s.name, s.group)]
+        check_known(self.report.process_labels, labelled, "report.process_labels", "process")
+
+    def _processes(self) -> list[str]:
+        """Names of the simulated processes."""
+        if self.dataset is None:
+            return list(dict.fromkeys(s.process for s in self.samples))
+        from verax.data import fair_universe, higgsml  # reading files is slow to import
+
+        return list({"higgsml": higgsml, "fair_universe": fair_universe}[self.dataset.name].PROCESSES)
+
+    def _check_derived(self) -> None:
+        """Derived columns are made of those before them."""
+        if not self.derived:
+            return
+        from verax.data import expression  # reading files is slow to import
+
+        later = list(self.derived)
+        for name, text in self.derived.items():
+            for read in expression(text).names:
+                if read in later:
+                    seen = "itself" if read == name else f"'{read}', which is derived below it"
+                    action = "give it a name of its own" if read == name else f"move '{read}' above it"
+                    raise InputError(
+                        f"derived.{name}", f"'{text}', made of {seen}", "columns of the files or above it", action
+                    )
+            later.remove(name)
+
+    def _check_range(self) -> None:
+        """Bins lie where the summary can be."""
+        given = "range" in self.summary.model_fields_set
+        if self.summary.kind == "column" and not given and not all(c.edges for c in self.channels):
+            seen = f"column '{self.summary.column}' without a range"
+            raise InputError("summary", seen, "range: [low, high]", "give the range that bins may lie in")
+        low, high = (0.0, float(self.learn.bins)) if self.sorts else self.summary.range
+        if self.summary.kind != "classifier" and not given:
+            return
+        for c in self.channels:
+            if c.edges and (c.edges[0] < low or c.edges[-1] > high):
+                seen = f"{c.edges[0]:g} … {c.edges[-1]:g}"
+                raise InputError(f"channels.{c.name}.edges", seen, f"edges in the summary's range, {low:g} … {high:g}")
 
     @property
     def sorts(self) -> bool:

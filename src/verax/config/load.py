@@ -22,17 +22,41 @@ def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analys
     InputError : one line with file, key, what was seen and what was expected
     """
     if path is None:
-        return parse(_change(yaml.safe_load(embedded("higgsml.yaml")), settings), "embedded analysis", Path())
+        return parse(_change(_read(embedded("higgsml.yaml")), settings), "embedded analysis", Path())
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(str(path), f"{type(error).__name__}: {error}", "a readable analysis file (YAML)") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error.where}", error.seen, error.expected, error.action) from error
     except yaml.YAMLError as error:
         raise InputError(str(path), " ".join(str(error).split()), "valid YAML") from error
     if not isinstance(content, dict):
         raise InputError(str(path), type(content).__name__, "a mapping of keys", "see `verax config example`")
     return parse(_change(content, settings), str(path), path.parent)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe types, where each key of a mapping stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping; keys that ``<<`` merges in may be given again."""
+        lines: dict[Any, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                name = self.construct_object(key)
+                if name in lines:
+                    seen = f"key '{name}' in line {lines[name]} and again in line {line}"
+                    raise InputError(f"line {line}", seen, "each key once", "remove one of them")
+                lines[name] = line
+        return super().construct_mapping(node, deep)
+
+
+def _read(text: str) -> Any:
+    """YAML as plain values."""
+    return yaml.load(text, _Loader)
 
 
 def _change(content: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
@@ -47,7 +71,12 @@ def _change(content: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
                 raise InputError("--set", f"'{key}', but '{section}' holds no keys", "a key of a section")
-        place[last] = yaml.safe_load(value)
+        try:
+            place[last] = _read(value)
+        except InputError as error:
+            raise InputError("--set", error.seen, error.expected, error.action) from error
+        except yaml.YAMLError as error:
+            raise InputError("--set", f"'{setting}'", "a value in YAML", "quote it, or close its brackets") from error
     return content
 
 

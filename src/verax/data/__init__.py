@@ -7,4 +7,5 @@ from verax.data.parquet import write_events as write_events
 from verax.data.table import Table as Table
 from verax.data.table import open_table as open_table
 from verax.data.values import add_counts as add_counts
+from verax.data.values import check_exact as check_exact
 from verax.data.values import check_values as check_values

@@ -3,6 +3,9 @@
 Python's syntax for arithmetic, comparisons (chained, ``in`` a list), ``& | ~`` or ``and or not`` between conditions,
 the functions of :data:`FUNCTIONS`, ``pi``, and text in ``==``, ``!=`` and ``in``. Names are columns; ``jet_pt[0]`` and
 ``jet.pt`` are names, too.
+
+Whole numbers stay whole and exact: sums, differences, products and remainders of integer columns (of any width, signed
+or not) are those of arithmetic, and an error where 64 bits do not hold them. Conditions count as 0 and 1.
 """
 
 import ast
@@ -17,9 +20,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from verax.data.whole import Value, alike, call, compute, fitting, floating
 from verax.errors import InputError, check_known, nearest
 
-Value: TypeAlias = Any
 Columns: TypeAlias = Mapping[str, Any]
 Node: TypeAlias = Callable[[Columns, ModuleType], Value]
 
@@ -63,12 +66,14 @@ class Expression:
     source : the text
     names : columns that it reads, in order of appearance
     text : those of them that it compares with text
+    number : it is arithmetic, not a condition
     """
 
     source: str
     names: tuple[str, ...]
     text: tuple[str, ...]
     evaluate: Node = field(repr=False, compare=False)
+    number: bool = False
 
     def __call__(self, columns: Columns) -> Any:
         """The value in each row: NumPy in, NumPy out; JAX arrays and tracers in, JAX out.
@@ -80,19 +85,40 @@ class Expression:
         ------
         InputError : for a name that is no column, with the nearest one; for arithmetic with text
         """
-        check_known(self.names, columns, f"expression '{self.source}'", "column")
+        check_known(self.names, columns, f"expression '{_short(self.source)}'", "column")
         traced = any(isinstance(columns[name], jax.Array) for name in self.names)
         xp: ModuleType = jnp if traced else np
         try:
             with np.errstate(all="ignore"):
-                value = self.evaluate(columns, xp)
+                value = fitting(self.evaluate(columns, xp), xp)
+        except OverflowError as error:
+            where = f"expression '{_short(self.source)}'"
+            raise InputError(where, str(error), "at most 64 bits", "multiply by 1.0 for a float") from error
         except (TypeError, ValueError) as error:
             message = str(error).splitlines()[0]
             raise InputError(
-                f"expression '{self.source}'", f"values it cannot be computed for ({message})", "numbers"
+                f"expression '{_short(self.source)}'", f"values it cannot be computed for ({message})", "numbers"
             ) from error
         rows = next((np.shape(values) for values in columns.values()), ())
         return xp.array(xp.broadcast_to(value, rows)) if np.shape(value) != rows else value
+
+    def passed(self, columns: Columns) -> np.ndarray:
+        """Which rows pass, for an expression that is a condition: true or false, or a column of zeros and ones.
+
+        Raises
+        ------
+        InputError : for numbers other than 0 and 1, and as a call does
+        """
+        if self.number:
+            where, action = f"selection '{_short(self.source)}'", "compare it with something"
+            raise InputError(where, "a number", "a condition, true or false in each row", action)
+        value = np.asarray(self(columns))
+        if value.dtype != bool:
+            other = value[~((value == 0) | (value == 1))]
+            if other.size:
+                where, seen = f"selection '{_short(self.source)}'", f"{other.size} values such as {other[0]}"
+                raise InputError(where, seen, "a condition, or 0 and 1 only", "compare it with something")
+        return np.asarray(value, bool)
 
     def __reduce__(self) -> tuple[Callable[[str], "Expression"], tuple[str]]:
         """Sent to another process as its text."""
@@ -120,8 +146,13 @@ def expression(text: str) -> Expression:
         if isinstance(error, InputError):
             raise
         where = f" at column {error.offset}" if isinstance(error, SyntaxError) else ""
-        raise InputError(f"expression '{text}'", f"{error.args[0]}{where}", "an expression over columns") from error
-    return Expression(parser.source, tuple(parser.names), tuple(parser.text), node)
+        seen = f"{error.args[0]}{where}"
+        raise InputError(f"expression '{_short(str(text))}'", seen, "an expression over columns") from error
+    return Expression(parser.source, tuple(parser.names), tuple(parser.text), node, _is_number(tree.body))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:80]} … {text[-20:]}"
 
 
 class _Parser:
@@ -147,15 +178,17 @@ class _Parser:
                 return lambda columns, xp: xp.logical_not(condition(columns, xp))
             case ast.UnaryOp(op=ast.USub()):
                 operand = self.build(node.operand)
-                return lambda columns, xp: xp.negative(operand(columns, xp))
+                return lambda columns, xp: compute("subtract", 0, operand(columns, xp), xp)
             case ast.UnaryOp(op=ast.UAdd()):
                 return self.build(node.operand)
             case ast.BinOp(op=ast.Pow()):
                 base, power = self.build(node.left), self.build(node.right)
-                return lambda columns, xp: xp.power(base(columns, xp) * 1.0, power(columns, xp))
+                return lambda columns, xp: xp.power(
+                    floating(base(columns, xp), xp) * 1.0, floating(power(columns, xp), xp)
+                )
             case ast.BinOp() if type(node.op) in _ARITHMETIC:
                 left, right, name = self.build(node.left), self.build(node.right), _ARITHMETIC[type(node.op)]
-                return lambda columns, xp: getattr(xp, name)(left(columns, xp), right(columns, xp))
+                return lambda columns, xp: compute(name, left(columns, xp), right(columns, xp), xp)
             case ast.Compare():
                 return self.comparison(node)
             case ast.Call():
@@ -183,7 +216,7 @@ class _Parser:
             arguments = [first, *(self.build(argument) for argument in node.args[1:])]
         else:
             arguments = [self.build(argument) for argument in node.args]
-        return lambda columns, xp: getattr(xp, actual)(*(argument(columns, xp) for argument in arguments))
+        return lambda columns, xp: call(actual, [argument(columns, xp) for argument in arguments], xp)
 
     def logic(self, node: ast.AST, kind: type[ast.AST], operands: list[ast.expr]) -> Node:
         name = _LOGIC[kind]
@@ -247,15 +280,31 @@ class _Parser:
             read = self.build(column)
             return lambda columns, xp: np.asarray(compare(np.asarray(read(columns, xp)), value), bool)
         first, second = self.build(left), self.build(right)
-        return lambda columns, xp: compare(first(columns, xp), second(columns, xp))
+        return lambda columns, xp: compare(*alike(first(columns, xp), second(columns, xp), xp))
 
     def refuse(self, node: ast.AST, expected: str, action: str = "", seen: str = "") -> InputError:
-        return InputError(f"expression '{self.source}'", seen or f"'{ast.unparse(node)}'", expected, action)
+        seen = seen or f"'{_short(ast.unparse(node))}'"
+        return InputError(f"expression '{_short(self.source)}'", seen, expected, action)
 
 
 def _constant(value: float) -> Node:
-    exact = isinstance(value, bool) or abs(value) < 2**63
-    return lambda columns, xp: value if exact else float(value)
+    if isinstance(value, int) and abs(value) >= 10**308:
+        raise ValueError(f"a whole number of {len(str(value))} digits")
+    return lambda columns, xp: value
+
+
+def _is_number(node: ast.AST) -> bool:
+    """True for what can only be a number, not a condition."""
+    match node:
+        case ast.Constant(value=value):
+            return not isinstance(value, bool)
+        case ast.BinOp(op=op):
+            return not isinstance(op, ast.BitAnd | ast.BitOr)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
+            return True
+        case ast.Call(func=ast.Name(id=name)):
+            return name not in ("isnan", "isfinite", "where")
+    return isinstance(node, ast.Name) and node.id in CONSTANTS
 
 
 def _is_text(node: ast.AST) -> bool:

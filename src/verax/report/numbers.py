@@ -2,7 +2,7 @@
 
 import math
 
-from verax.results import Interval
+from verax.results import Interval, Status
 
 MISSING = "–"
 
@@ -49,16 +49,24 @@ def with_error(value: float, error: float) -> str:
 
 
 def with_ends(interval: Interval) -> str:
-    """``value +up −down`` of one interval; with equal ends ``value ± error``.
+    """``value +up −down`` of one interval; with equal ends ``value ± error``. An end that was not found is said.
 
     >>> import numpy as np
     >>> one = lambda x: np.asarray(x)
     >>> with_ends(Interval("mu", 0.68, one(1.0), one(0.757), one(1.27), one(0)))
     '1.00 +0.27 −0.24'
+    >>> with_ends(Interval("mu", 0.68, one(20.0), one(19.971), one(20.0), one(5)))  # END_NOT_FOUND: the bound
+    '20.000 −0.029, upper end not found'
     """
     value, up, down = float(interval.value), float(interval.up), float(interval.down)
     finite = [abs(e) for e in (up, down) if math.isfinite(e) and e != 0]
     places = decimals(min(finite)) if finite else 2
     plus, minus = number(up, places), number(down, places)
+    if int(interval.status) == Status.END_NOT_FOUND:
+        ends = {"upper": (up, f"+{plus}"), "lower": (down, f"−{minus}")}
+        none = [side for side, (size, _) in ends.items() if not size > 0] or ["an"]
+        shown = [f" {text}" for size, text in ends.values() if size > 0]
+        missing = f"{' and '.join(none)} end{'s' * (len(none) > 1)} not found"
+        return f"{number(value, places)}{''.join(shown)}, {missing}{': the bound' * (none == ['an'])}"
     tail = f"± {plus}" if plus == minus else f"+{plus} −{minus}"
     return f"{number(value, places)} {tail}"

@@ -162,7 +162,10 @@ def _moved(analysis: Analysis, stage: Path, judged: Events, kept: Any) -> dict[s
             if getattr(given, side):
                 varied = kept(concatenate(list(read_events(stage / files[given.name, side], analysis.chunk))))
                 others = ~np.isin(np.asarray(judged.process), np.unique(np.asarray(varied.process)))
-                found[f"{given.name} {sign}"] = concatenate([judged.take(np.flatnonzero(others)), varied])
+                left = judged.take(np.flatnonzero(others))
+                x = np.asarray(left.features(varied.columns))  # a varied sample has what it was read for
+                left = Events(x, left.weight, left.process, left.number, varied.columns, left.processes)
+                found[f"{given.name} {sign}"] = concatenate([left, varied])
     return found
 
 
