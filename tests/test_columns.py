@@ -36,7 +36,7 @@ def without(path, *columns):
 
 def table(analysis, folder):
     """The stage simulate."""
-    with Run(folder, lambda _: None) as run:
+    with Run(folder, lambda _: None, types=stages.RESULTS) as run:
         return run("simulate", lambda run, folder: stages.simulate(analysis, run, folder))
 
 
@@ -118,7 +118,7 @@ def test_varied_samples_need_no_columns_of_other_systematics(weighted):
 
 def test_an_analysis_with_weights_can_be_unblinded(weighted, tmp_path):
     analysis = config.load(weighted)
-    with Run(tmp_path / "run", lambda _: None) as run:
+    with Run(tmp_path / "run", lambda _: None, types=stages.RESULTS) as run:
         made = run("simulate", lambda run, folder: stages.simulate(analysis, run, folder))
         found = run("summarise", lambda run, folder: stages.summarise(analysis, run, folder, made, Learned()))
     assert found.observed.sum() == 120
