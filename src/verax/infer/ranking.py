@@ -3,7 +3,8 @@
 import numpy as np
 
 from verax.errors import InputError
-from verax.infer.fit import as_batch, best_fit, rows, take
+from verax.infer.fit import as_batch, best_fit, measured
+from verax.infer.lanes import rows, take
 from verax.infer.minimise import minimise
 from verax.infer.profile import along
 from verax.infer.results import Ranking
@@ -29,7 +30,6 @@ def ranking(model: AbstractLikelihood, data: Data, name: str) -> Ranking:
     others = np.array([i for i, p in enumerate(model.parameters) if i != index and not p.fixed], int)
     constraints = [model.parameters[i].constraint for i in others]
     width = np.array([c.width if isinstance(c, Gaussian) else np.nan for c in constraints])
-    nominal = np.array([model.parameters[i].init for i in others])
     value, error = best.theta[0, others], np.sqrt(np.diagonal(best.covariance[0]))[others]
 
     shift = np.stack([error, -error, width, -width])  # [question, other]
@@ -47,7 +47,7 @@ def ranking(model: AbstractLikelihood, data: Data, name: str) -> Ranking:
         name,
         tuple(model.names[i] for i in others),
         tuple(model.parameters[i].group for i in others),
-        (value - nominal) / width,
+        (value - measured(model, batch)[0, others]) / width,
         error / width,
         change[0],
         change[1],

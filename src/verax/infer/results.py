@@ -86,7 +86,7 @@ class Ranking:
     ----------
     name : the parameter of interest
     names, groups : the other parameters
-    pull : (θ̂ − θ₀) / prior width; NaN for a parameter without a prior
+    pull : (θ̂ − global observable) / prior width; NaN for a parameter without a prior
     pull_error : post-fit σ / prior width; NaN for a parameter without a prior
     up, down : signed change of the estimate when θ is fixed at θ̂ + σ̂ and θ̂ − σ̂ and all else refitted
     prefit_up, prefit_down : the same at θ̂ ± prior width; NaN without a prior

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from verax.errors import InputError, check_known
 from verax.infer import breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
+from verax.infer.fit import as_batch, measured
 from verax.parameters import Gaussian
 from verax.questions.ask import Answer, Asked
 from verax.report import plots, tables
@@ -24,10 +25,9 @@ def answer_fit(a: Asked) -> Answer:
     best = fit(a.model, a.data)
     status = Status(int(best.status)).name
     free = [i for i, p in enumerate(a.model.parameters) if not p.fixed and isinstance(p.constraint, Gaussian)]
-    prior = [(i, a.model.parameters[i].init, a.model.parameters[i].constraint) for i in free]
-    width = np.array([c.width for _, _, c in prior if isinstance(c, Gaussian)])
-    pull = (best.value[free] - np.array([init for _, init, _ in prior])) / width if free else np.zeros(0)
-    pull_error = best.error[free] / width if free else np.zeros(0)
+    width = np.array([c.width for p in a.model.parameters if isinstance(c := p.constraint, Gaussian) and not p.fixed])
+    pull = (best.value - measured(a.model, as_batch(a.model, a.data))[0])[free] / width
+    pull_error = best.error[free] / width
     names = [best.names[i] for i in free]
     content = {
         "status": status,

@@ -22,7 +22,7 @@ def pulls(
 
     Parameters
     ----------
-    pull, error : (θ̂ − θ₀) / Δθ and σ̂ / Δθ
+    pull, error : (θ̂ − global observable) / Δθ and σ̂ / Δθ
 
     Raises
     ------
