@@ -146,12 +146,15 @@ def test_the_gradient_of_many_lanes_is_that_of_each():
     gamma[model.layout.channel, model.layout.slot] = drawn.auxiliary[:, 4:].T
     rest[2:] = drawn.auxiliary[:, :4].T
     with jax.enable_x64(True):
-        value, slope = jax.jit(lambda t, *x: t.value_and_slope(*x))(terms, theta.T[order], counts, gamma, rest[order])
+        value, slope, even, _ = jax.jit(lambda t, *x: t.value_and_slope(*x))(
+            terms, theta.T[order], counts, gamma, rest[order]
+        )
         both = jax.jit(jax.vmap(jax.value_and_grad(lambda t, n, a: -model.log_density(t, Data(n, a)))))
         expected, gradient = both(theta, drawn.counts, drawn.auxiliary)
         steep = np.asarray(jax.jit(lambda t, *x: t.steepness(*x))(terms, theta.T[order], counts, gamma), float)
         exact = jax.jit(jax.vmap(model.derivatives))(theta, Data(drawn.counts, drawn.auxiliary))
         rates = np.asarray(jax.vmap(model.rates)(theta)).sum(1)
+    np.testing.assert_allclose(np.asarray(even), np.asarray(exact.even_slope).T[order], rtol=1e-9, atol=1e-8)
     positive = (rates > np.asarray(model.floor)).all(1)
     assert positive.sum() >= 2
     gauss_newton = np.asarray(exact.hessian - exact.bending)[:, order][:, :, order]

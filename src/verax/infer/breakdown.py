@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from verax.errors import InputError
-from verax.infer.fit import as_batch, best_fit, rows, take
+from verax.infer.fit import as_batch, best_fit
 from verax.infer.interval import ends
-from verax.infer.minimise import Lanes, minimise
+from verax.infer.lanes import Lanes, rows, take
+from verax.infer.minimise import minimise
 from verax.infer.response import response
 from verax.infer.results import Breakdown, Row
 from verax.model.conventions import FLOATING

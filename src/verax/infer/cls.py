@@ -14,7 +14,8 @@ from scipy.special import log_ndtr, ndtr
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit
-from verax.infer.minimise import Lanes, minimise
+from verax.infer.lanes import Lanes
+from verax.infer.minimise import minimise
 from verax.infer.profile import conditional, ratio
 from verax.infer.results import CLs
 from verax.infer.statistic import distinct, expectation, physical, polished, q_tilde, said

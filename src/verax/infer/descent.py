@@ -50,6 +50,7 @@ class Descent:
 
     theta: np.ndarray
     slope: np.ndarray
+    even_slope: np.ndarray
     nll: np.ndarray
     edm: np.ndarray
     steps: np.ndarray
@@ -66,6 +67,7 @@ class Lane(NamedTuple):
     theta: Any
     value: Any
     slope: Any
+    even: Any
     direction: Any
     share: Any
     edm: Any
@@ -79,7 +81,7 @@ class Lane(NamedTuple):
 def _advance(terms: LaneLikelihood, inverse: "Inverse", lower: Array, upper: Array, edm: Array, lane: Lane) -> Lane:
     """One evaluation of every lane, and where to go next."""
     trial = lane.theta + lane.share * lane.direction
-    value, slope = terms.value_and_slope(trial, lane.counts, lane.auxiliary, lane.observed)
+    value, slope, even, ended = terms.value_and_slope(trial, lane.counts, lane.auxiliary, lane.observed)
     active = lane.state == ACTIVE
     accept = active & (value <= lane.value + 1e-13 * jnp.abs(value))
     step, change = lane.share * lane.direction, slope - lane.slope
@@ -107,7 +109,7 @@ def _advance(terms: LaneLikelihood, inverse: "Inverse", lower: Array, upper: Arr
     share = jnp.where(accept, jnp.minimum(1.0, room), 0.3 * lane.share)
     distance = jnp.where(accept, 0.5 * (slope * way).sum(0), lane.edm)
     count = lane.count + active
-    arrived = accept & (distance < edm) & (distance >= 0)
+    arrived = accept & (distance < edm) & (distance >= 0) & ~ended
     lost = active & ~arrived & ((share < SHORT) | (distance < 0) | ~jnp.isfinite(distance))
     return Lane(
         lane.counts,
@@ -116,6 +118,7 @@ def _advance(terms: LaneLikelihood, inverse: "Inverse", lower: Array, upper: Arr
         theta,
         jnp.where(accept, value, lane.value),
         slope,
+        jnp.where(accept, even, lane.even),
         direction,
         share,
         distance,
@@ -200,7 +203,7 @@ def _descend(terms: LaneLikelihood, lower: Array, upper: Array, edm: Array, ente
     counts, auxiliary, observed, theta, moves = jnp.split(entering.T, np.cumsum([channels * slots] * 2 + [size] * 2))
     counts, auxiliary = (x.reshape(channels, slots, lanes) for x in (counts, auxiliary))
     moves = moves > 0
-    value, slope = terms.value_and_slope(theta, counts, auxiliary, observed)
+    value, slope, even, _ = terms.value_and_slope(theta, counts, auxiliary, observed)
     inverse = _inverse(terms, moves, terms.steepness(theta, counts, auxiliary))
     way = inverse.times(slope)
     memory = jnp.zeros((MEMORY, size, lanes))
@@ -211,6 +214,7 @@ def _descend(terms: LaneLikelihood, lower: Array, upper: Array, edm: Array, ente
         theta,
         value,
         slope,
+        even,
         -way,
         jnp.minimum(1.0, _room(theta, -way, lower, upper).min(0)),
         0.5 * (slope * way).sum(0),
@@ -230,7 +234,7 @@ def _descend(terms: LaneLikelihood, lower: Array, upper: Array, edm: Array, ente
     _, lane = jax.lax.while_loop(on, body, (jnp.zeros((), int), lane))
     room: Any = _room(lane.theta, lane.direction, lower, upper)
     report = jnp.stack([lane.value, lane.edm, lane.count * 1.0, lane.state * 1.0, room.min(0), room.argmin(0) * 1.0])
-    return jnp.concatenate([lane.theta, lane.slope, report]).T
+    return jnp.concatenate([lane.theta, lane.slope, lane.even, report]).T
 
 
 def descend(
@@ -265,7 +269,7 @@ def descend(
     entering[:, -3 * size :] = np.concatenate(rest, axis=1)
     theta, moving = entering[:, -2 * size : -size], entering[:, -size:]
     lower, upper = (np.where(moves, x, s * np.inf)[order] for x, s in zip(limits, (-1, 1), strict=True))
-    found, steps = np.zeros((lanes, 2 * size + 6)), np.zeros(lanes, int)
+    found, steps = np.zeros((lanes, 3 * size + 6)), np.zeros(lanes, int)
     with jax.enable_x64(True):
         fixed = jax.device_put((terms, lower[:, None], upper[:, None], edm))
 
@@ -294,10 +298,11 @@ def descend(
             queue = queue[((state == ACTIVE) | stopped | freed.any(axis=1)) & (steps[queue] < STEPS)]
     back = np.argsort(order)
     pinned = moves[order] & (moving == 0)
-    nll, distance = found[:, 2 * size : 2 * size + 2].T
+    nll, distance = found[:, 3 * size : 3 * size + 2].T
     return Descent(
         theta[:, back],
         found[:, size + back],
+        found[:, 2 * size + back],
         nll + lane_constant(model, counts),
         distance,
         steps,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from verax.infer.minimise import MANY, Lanes, batch_sizes, better, blas_threads, bounds, evaluate, minimise
+from verax.infer.lanes import Lanes, better, replace, rows, take
+from verax.infer.minimise import MANY, batch_sizes, blas_threads, bounds, evaluate, minimise
 from verax.infer.response import response
 from verax.infer.results import Fit
 from verax.model.likelihood import AbstractLikelihood, Data
@@ -169,20 +170,3 @@ def estimates(
         step += (batch.auxiliary - expected.auxiliary) @ follows.auxiliary.T
     lower, upper = (centre + 0.9 * (edge - centre) for edge in limits)
     return np.where(free, np.clip(centre + step, lower, upper), start)
-
-
-def rows(batch: Data, index: np.ndarray) -> Data:
-    """Some data sets of a batch."""
-    return Data(batch.counts[index], batch.auxiliary[index])
-
-
-def take(lanes: Lanes, index: np.ndarray) -> Lanes:
-    """Some lanes."""
-    return Lanes(*(getattr(lanes, k)[index] for k in Lanes.__dataclass_fields__))
-
-
-def replace(lanes: Lanes, index: np.ndarray, by: Lanes) -> None:
-    """Write lanes over others, in place."""
-    for k in Lanes.__dataclass_fields__:
-        if (whole := getattr(lanes, k)).flags.writeable:
-            whole[index] = getattr(by, k)

@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.special import ndtri
 
-from verax.infer.fit import as_batch, best_fit, rows, take
-from verax.infer.minimise import Lanes, bounds, minimise
+from verax.infer.fit import as_batch, best_fit
+from verax.infer.lanes import Lanes, rows, take
+from verax.infer.minimise import bounds, minimise
 from verax.infer.profile import along, improve
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import movable

@@ -9,7 +9,6 @@ so that a slow one never holds up a batch.
 """
 
 import functools
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -19,6 +18,8 @@ from scipy.linalg.lapack import dposv, dpotrf
 from threadpoolctl import ThreadpoolController
 
 from verax.infer.descent import Descent, descend
+from verax.infer.lanes import Lanes, rows, unknown, where_lane, write_lowest
+from verax.infer.valleys import elsewhere
 from verax.model.binned import BinnedLikelihood
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.results import Status
@@ -32,30 +33,20 @@ EDM = 1e-8
 FIRST, HARDER, SOFTER, LEAST = 0.5, 4.0, 0.2, 0.2
 """Damping: after the first refusal, factor at each further one, factor after a success, below this none."""
 
+ROUNDS = 4
+"""Times that other minima are looked for from where a lane ended."""
+
 FLAT = 1e-6
 """Below this the expected data leave a direction so flat that only exact Hessians tell where its minimum is."""
 
 MANY = 64
 """Lanes from which on the fast way is worth its compilation."""
 
+SADDLE = 1e-6
+"""A Hessian with an eigenvalue below minus this, in units of the parameters' own scales, is that of no minimum."""
+
 DEGENERATE = 1e-9
 """A Hessian whose smallest eigenvalue, in units of the parameters' own scales, is below this has no useful inverse."""
-
-
-@dataclass(frozen=True)
-class Lanes:
-    """Where each lane ended; the leading axis of every array is ``lane``.
-
-    ``slope`` is the gradient of −log L in all parameters, the fixed ones too; the others are as in :class:`Fit`.
-    """
-
-    theta: np.ndarray
-    slope: np.ndarray
-    covariance: np.ndarray
-    nll: np.ndarray
-    edm: np.ndarray
-    status: np.ndarray
-    steps: np.ndarray
 
 
 class Point(NamedTuple):
@@ -72,6 +63,8 @@ class Point(NamedTuple):
     hessian: Any
     bending: Any
     unit: Any
+    even_slope: Any
+    end: Any
 
 
 class Pool(NamedTuple):
@@ -99,6 +92,9 @@ def minimise(
 ) -> Lanes:
     """Minimise −log L in every lane over its free parameters, within the bounds; the others stay where they start.
 
+    From a saddle a lane goes on down both ways. Where the data may have opened another valley on the other side of a
+    parameter, that one is tried too, and the lower minimum kept.
+
     Parameters
     ----------
     data : counts [bin] shared by all lanes, or [lane, bin]; likewise the global observables
@@ -109,15 +105,51 @@ def minimise(
     steps : evaluations of the likelihood after which a lane gives up
     many : go the fast way first, which has to be compiled; by default where there are at least ``MANY`` lanes
     """
-    lanes, size = start.shape
+    lanes = len(start)
     counts = np.broadcast_to(data.counts, (lanes, data.counts.shape[-1]))
     auxiliary = np.broadcast_to(data.auxiliary, (lanes, data.auxiliary.shape[-1]))
-    lower, upper = bounds(model) if limits is None else limits
+    data = Data(counts, auxiliary)
+    limits = bounds(model) if limits is None else limits
+    start = np.where(free, np.clip(start, *limits), start)
+    free = free & (limits[0] < limits[1])  # bounds without width fix a parameter
+    many = lanes >= MANY if many is None else many
+
+    done = _minimise(model, data, start, free, covariance, limits, steps, many)
+    parts, todo = model.even_parts(), np.arange(lanes)
+    for _ in range(ROUNDS):
+        saddle = todo[(done.way_down[todo] != 0).any(axis=1)]
+        lane = np.concatenate([saddle, saddle])
+        where = done.theta[lane] + np.repeat([[0.5], [-0.5]], len(saddle), axis=0) * done.way_down[lane]
+        sound = todo[done.status[todo] <= Status.NOT_POSITIVE_DEFINITE]
+        if parts is not None and sound.size:
+            with blas_threads(1):
+                other = elsewhere(parts, done.theta[sound], done.even_slope[sound], free[sound], sharp=many)
+            lane, where = np.concatenate([lane, sound[other.lane]]), np.concatenate([where, other.theta])
+        if not lane.size:
+            break
+        second = _minimise(model, rows(data, lane), where, free[lane], covariance, limits, steps, many)
+        todo = write_lowest(done, lane, second)
+    return done
+
+
+def _minimise(
+    model: AbstractLikelihood,
+    data: Data,
+    start: np.ndarray,
+    free: np.ndarray,
+    covariance: bool,
+    limits: tuple[np.ndarray, np.ndarray],
+    steps: int,
+    many: bool,
+) -> Lanes:
+    """The nearest minimum of each lane, or a saddle."""
+    (lanes, size), counts, auxiliary, (lower, upper) = start.shape, data.counts, data.auxiliary, limits
     start = np.where(free, np.clip(start, lower, upper), start)
-    free = free & (lower < upper)  # bounds without width fix a parameter
     done = Lanes(
         theta=start.copy(),
         slope=np.full((lanes, size), np.nan),
+        even_slope=np.zeros((lanes, size)),
+        way_down=np.zeros((lanes, size)),
         covariance=np.full((lanes, size, size), np.nan) if covariance else unknown(lanes, size),
         nll=np.full(lanes, np.inf),
         edm=np.full(lanes, np.inf),
@@ -125,13 +157,12 @@ def minimise(
         steps=np.zeros(lanes, int),
     )
     sizes = batch_sizes(size * max(size, counts.shape[1]))
-    many = lanes >= MANY if many is None else many
-    ahead = _descend(model, Data(counts, auxiliary), start, free, (lower, upper), sizes) if many else None
+    ahead = _descend(model, data, start, free, limits, sizes) if many else None
     if ahead is not None:
         found = np.flatnonzero(ahead.arrived)
         start[found] = ahead.theta[found]
         if not covariance:
-            for name in ("theta", "slope", "nll", "edm", "steps"):
+            for name in ("theta", "slope", "even_slope", "nll", "edm", "steps"):
                 getattr(done, name)[found] = getattr(ahead, name)[found]
             done.status[found] = np.where(ahead.pinned[found].any(axis=1), Status.AT_BOUND, Status.OK)
     with blas_threads(1):
@@ -197,18 +228,6 @@ def bounds(model: AbstractLikelihood) -> tuple[np.ndarray, np.ndarray]:
     return both[:, 0], both[:, 1]
 
 
-def unknown(lanes: int, size: int) -> np.ndarray:
-    """Covariances that nobody asked for, [lane, parameter, parameter]: NaN, without memory and not to be written to."""
-    return np.broadcast_to(np.nan, (lanes, size, size))
-
-
-def better(one: Lanes, other: Lanes) -> Lanes:
-    """Per lane the lower minimum of two attempts; a converged one is preferred to one that failed."""
-    failed, other_failed = one.status > Status.AT_BOUND, other.status > Status.AT_BOUND
-    take = np.where(failed == other_failed, other.nll < one.nll - 1e-6, failed)
-    return Lanes(*(_where(take, getattr(other, k), getattr(one, k)) for k in Lanes.__dataclass_fields__))
-
-
 def batch_sizes(cells: int) -> tuple[int, ...]:
     """Lanes per evaluation, for parameters × observations = ``cells``; a batch is padded to the next of these sizes.
 
@@ -245,14 +264,14 @@ def _root(model: Any, counts: Any, auxiliary: Any, theta: Any, free: Any, lower:
     outer = unit[:, :, None] * unit[:, None, :]
     rest = jnp.where(unit == 0, 1.0, 0.0)[:, :, None] * jnp.eye(theta.shape[1])
     hessian, bending = outer * at.hessian + rest, outer * at.bending
-    return Point(theta, at.nll, at.gradient, unit * at.gradient, hessian, bending, unit)
+    return Point(theta, at.nll, at.gradient, unit * at.gradient, hessian, bending, unit, at.even_slope, at.end)
 
 
 def _enter(start: np.ndarray, lane: np.ndarray) -> Pool:
     """Lanes that come to work: no point yet, so the first finite one is the best."""
     n, p = len(lane), start.shape[1]
     vector, matrix = np.zeros((n, p)), np.zeros((n, p, p))
-    point = Point(start[lane], np.full(n, np.inf), vector, vector, matrix, matrix, vector)
+    point = Point(start[lane], np.full(n, np.inf), vector, vector, matrix, matrix, vector, vector, np.zeros(n, int))
     return Pool(lane, point, start[lane], np.zeros(n), np.zeros(n), np.full(n, np.inf), np.zeros(n, int))
 
 
@@ -266,10 +285,11 @@ def _step(pool: Pool, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.
         gain = pool.best.nll - at.nll
         accept = finite & (gain >= -1e-13 * abs(at.nll))  # but for the rounding of the sum
         as_foreseen = gain > 0.25 * pool.foreseen
+        to_and_fro = accept & (pool.damping == 0) & (pool.foreseen > EDM) & (gain < 0.1 * pool.foreseen)
     softer = np.where(as_foreseen, SOFTER * pool.damping, pool.damping)
     softer = np.where(softer < LEAST, 0.0, softer)
-    damping = np.where(accept, softer, np.maximum(HARDER * pool.damping, FIRST))
-    best = at if accept.all() else Point(*(_where(accept, a, b) for a, b in zip(at, pool.best, strict=True)))
+    damping = np.where(accept & ~to_and_fro, softer, np.maximum(HARDER * pool.damping, FIRST))
+    best = at if accept.all() else Point(*(where_lane(accept, a, b) for a, b in zip(at, pool.best, strict=True)))
 
     identity = np.eye(at.theta.shape[1])
     stretch = 1 + damping[:, None, None]  # Newton's step, shorter each time it is refused
@@ -346,7 +366,12 @@ def _record(done: Lanes, pool: Pool, free: np.ndarray, covariance: bool) -> None
         return
     at, moves, sound = pool.best, pool.best.unit > 0, np.ones(len(pool.lane), bool)
     done.theta[pool.lane], done.slope[pool.lane] = at.theta, at.slope
-    done.nll[pool.lane], done.edm[pool.lane] = at.nll, pool.edm
+    done.even_slope[pool.lane] = at.even_slope
+    impossible = ~np.isfinite(at.nll) | (at.end == 2)  # no parameters that were found can give these data
+    done.nll[pool.lane], done.edm[pool.lane] = np.where(impossible, np.inf, at.nll), pool.edm
+    saddle = ~definite(at.hessian + SADDLE * np.eye(pool.trial.shape[1]))
+    if saddle.any():
+        done.way_down[pool.lane[saddle]] = at.unit[saddle] * np.linalg.eigh(at.hessian[saddle])[1][:, :, 0]
     if covariance:
         sound = definite(at.hessian - DEGENERATE * np.eye(pool.trial.shape[1]))
         inverse = np.full_like(at.hessian, np.nan)
@@ -355,7 +380,7 @@ def _record(done: Lanes, pool: Pool, free: np.ndarray, covariance: bool) -> None
         done.covariance[pool.lane] = np.where(moves[:, :, None] & moves[:, None, :], inverse, 0.0)
     done.steps[pool.lane] = pool.count
     done.status[pool.lane] = np.select(
-        [~np.isfinite(at.nll), ~(pool.edm < EDM), ~sound, (free[pool.lane] & ~moves).any(1)],
+        [impossible, ~(pool.edm < EDM) | saddle, ~sound, (free[pool.lane] & ~moves).any(1) | (at.end == 1)],
         [Status.NOT_FINITE, Status.MAX_STEPS, Status.NOT_POSITIVE_DEFINITE, Status.AT_BOUND],
         Status.OK,
     )
@@ -396,7 +421,3 @@ def rectified(matrix: np.ndarray, least: float = 0.05) -> np.ndarray:
 def _rows(pool: Pool, choose: np.ndarray) -> Pool:
     rows: Pool = jax.tree.map(lambda x: x[choose], pool)
     return rows
-
-
-def _where(choose: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.where(choose.reshape(-1, *[1] * (a.ndim - 1)), a, b)

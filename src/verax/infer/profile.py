@@ -4,8 +4,9 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.arrays import Array
-from verax.infer.fit import as_batch, best_fit, measured, replace, rows, take
-from verax.infer.minimise import Lanes, better, minimise
+from verax.infer.fit import as_batch, best_fit, measured
+from verax.infer.lanes import Lanes, better, replace, rows, take
+from verax.infer.minimise import minimise
 from verax.infer.results import Scan
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.parameters import movable

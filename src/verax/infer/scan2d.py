@@ -8,7 +8,8 @@ from scipy.special import gammaincinv
 
 from verax.arrays import Array
 from verax.errors import InputError
-from verax.infer.fit import as_batch, best_fit, rows, take
+from verax.infer.fit import as_batch, best_fit
+from verax.infer.lanes import rows, take
 from verax.infer.minimise import minimise
 from verax.infer.profile import improve
 from verax.model.likelihood import AbstractLikelihood, Data

@@ -7,7 +7,8 @@ where the estimate lies above μ: an excess says nothing against a smaller signa
 import jax
 import numpy as np
 
-from verax.infer.minimise import Lanes, batch_sizes, bounds, definite, evaluate, solve
+from verax.infer.lanes import Lanes
+from verax.infer.minimise import batch_sizes, bounds, definite, evaluate, solve
 from verax.infer.profile import Limits, ratio
 from verax.model.likelihood import AbstractLikelihood, Data
 from verax.results import Status

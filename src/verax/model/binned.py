@@ -28,11 +28,12 @@ from verax.model.constraint import (
     constraint_terms,
 )
 from verax.model.conventions import SIMULATION, UNCORRELATED
+from verax.model.even import even_parts
 from verax.model.interpolate import code4, code4p
 from verax.model.layout import Layout
-from verax.model.likelihood import AbstractLikelihood, Data, Derivatives, float64_on_host
+from verax.model.likelihood import AbstractLikelihood, Data, Derivatives, EvenParts, float64_on_host
 from verax.model.modifiers import contents
-from verax.model.poisson import bin_terms, positive_rate, profiled_gamma, subset_bin_terms, subset_gamma
+from verax.model.poisson import bin_terms, positive_rate, profiled_gamma, rate_end, subset_bin_terms, subset_gamma
 from verax.parameters import Parameter, Params
 
 
@@ -126,13 +127,19 @@ class BinnedLikelihood(AbstractLikelihood):
         first = self.n_free + self.odd.shape[0]
         return theta[: self.n_free], theta[self.n_free : first], theta[first:]
 
-    def rates(self, theta: Float[Array, " parameter"]) -> Float[Array, "process bin"]:
-        """Expected events of each process in each bin (γ = 1) at the vector of parameter values."""
+    def rates(
+        self, theta: Float[Array, " parameter"], more_even: Float[Array, " systematic"] | float = 0.0
+    ) -> Float[Array, "process bin"]:
+        """Expected events of each process in each bin (γ = 1) at the vector of parameter values.
+
+        ``more_even`` is added to the amplitude of what each systematic does alike on both its sides.
+        """
         free, alpha, kappa = self._split(theta)
-        shape = (
-            self.nominal + jnp.tensordot(alpha, self.odd, 1) + jnp.tensordot(self.shape_code(alpha)[0], self.even, 1)
-        )
+        even = self.shape_code(alpha)[0] + more_even
+        shape = self.nominal + jnp.tensordot(alpha, self.odd, 1) + jnp.tensordot(even, self.even, 1)
         factor = jnp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
+        if not isinstance(more_even, float):
+            factor *= jnp.exp(jnp.tensordot(more_even, self._log_even, 1))
         rate = shape * (self.normalisation(free) * factor)[:, self.layout.channel]
         return rate * cell_factor(kappa, self.slots) if self.n_cells else rate
 
@@ -155,7 +162,7 @@ class BinnedLikelihood(AbstractLikelihood):
         bins of a channel; q any parameter but the cells'.
         """
         if self.scaled:
-            return super().derivatives(theta, data)
+            return self._scaled_derivatives(theta, data)
         free, alpha, kappa = self._split(theta)
         grid, flat = self.layout.grid, self.layout.flat
         odd, even = grid(self.odd), grid(self.even)
@@ -226,7 +233,41 @@ class BinnedLikelihood(AbstractLikelihood):
             hessian + second + jnp.diag(prior2),
             second,
             jnp.maximum(scale + prior2, 1e-12),
+            self._padded(jnp.einsum("kpc,pc->k", even_sum + self._log_even * shape_sum, factor)),
+            self._end(flat(rate if cells is None else rate * cells), theta, data),
         )
+
+    def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
+        """1 where the rate of a bin presses against zero, 2 where it is zero and there are events."""
+        return self._end(self.rates(theta), theta, data)
+
+    def _end(self, rates: Array, theta: Array, data: Data) -> Array:
+        scaled, other = self._parts(rates)
+        total = scaled * self._gamma(theta, data) + other if self.subset else scaled
+        return rate_end(total, data.counts, self.floor).max(initial=0)
+
+    def _scaled_derivatives(self, theta: Array, data: Data) -> Derivatives:
+        """By autodiff, where the widths of γ move with the rates; the even slope at their present widths."""
+        rates = self.rates(theta)
+        growth = self._growth(theta, rates)
+
+        def bins(more_even: Array) -> Array:
+            return self._bins(self._parts(self.rates(theta, more_even)), data, growth)[0].sum()
+
+        even_slope = self._padded(jax.grad(bins)(jnp.zeros(self.odd.shape[0])))
+        return eqx.tree_at(lambda d: d.even_slope, super().derivatives(theta, data), even_slope)
+
+    @property
+    def _log_even(self) -> Float[Array, "systematic process channel"]:
+        return (self.log_up + self.log_down) / 2
+
+    def _padded(self, by_systematic: Array) -> Array:
+        """[parameter] from [systematic]; 0 for the others."""
+        return jnp.pad(by_systematic, (self.n_free, self.n_cells))
+
+    def even_parts(self) -> EvenParts | None:
+        """Systematics whose two sides move the events of any bin the same way; one that scales like e^(±aα) is none."""
+        return even_parts(self)
 
     @property
     def layout(self) -> Layout:
@@ -278,8 +319,8 @@ class BinnedLikelihood(AbstractLikelihood):
         rates = self.rates(theta)
         scaled, other = self._parts(rates)
         width, auxiliary = self._errors(data, self._growth(theta, rates))
-        scaled = jnp.asarray(positive_rate(scaled, self.floor)[0])
         if not self.subset:
+            scaled = jnp.asarray(positive_rate(scaled, self.floor)[0])
             return profiled_gamma(scaled, other, data.counts, auxiliary, width)
         safe = jnp.where((self.width > 0) | (self.tau > 0), scaled, 1.0)
         return subset_gamma(safe, jnp.asarray(other), data.counts, auxiliary, width, self.tau)

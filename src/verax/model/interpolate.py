@@ -18,11 +18,12 @@ def code4p(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, 
     >>> [float(v) for v in code4p(np.asarray(-2.0))]
     [2.0, -1.0, 0.0]
     """
-    size = jnp.abs(alpha)
+    xp = np if isinstance(alpha, np.ndarray) else jnp
+    size = xp.abs(alpha)
     square, inside = alpha**2, size <= 1
-    value = jnp.where(inside, square * (square * (3 * square - 10) + 15) / 8, size)
-    slope = jnp.where(inside, alpha * (square * (18 * square - 40) + 30) / 8, jnp.sign(alpha))
-    bend = jnp.where(inside, (square * (90 * square - 120) + 30) / 8, 0.0)
+    value = xp.where(inside, square * (square * (3 * square - 10) + 15) / 8, size)
+    slope = xp.where(inside, alpha * (square * (18 * square - 40) + 30) / 8, xp.sign(alpha))
+    bend = xp.where(inside, (square * (90 * square - 120) + 30) / 8, 0.0)
     return value, slope, bend
 
 

@@ -14,7 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.polynomial.chebyshev import cheb2poly
 from scipy.special import gammaln
 
@@ -22,7 +22,7 @@ from verax.arrays import Array
 from verax.model.binned import BinnedLikelihood
 from verax.model.constraint import HALF_LOG_2PI
 from verax.model.interpolate import code1, code4
-from verax.model.poisson import positive_rate, profiled_gamma
+from verax.model.poisson import positive_rate, profiled_gamma, rate_end, rate_wall
 from verax.parameters import Gaussian
 
 PRECISION = 1e-12
@@ -69,11 +69,19 @@ class LaneLikelihood(eqx.Module):
         counts: Float[Array, "channel slot lane"],
         auxiliary: Float[Array, "channel slot lane"],
         observed: Float[Array, "parameter lane"],
-    ) -> tuple[Float[Array, " lane"], Float[Array, "parameter lane"]]:
-        """−log L up to a constant of each data set, and its gradient; ``observed`` is where each constraint peaks."""
+    ) -> tuple[
+        Float[Array, " lane"], Float[Array, "parameter lane"], Float[Array, "parameter lane"], Bool[Array, " lane"]
+    ]:
+        """−log L up to a constant of each data set, its gradient, its slope in the even parts as in `Derivatives`, and
+        whether a rate is at its end (`rate_end`).
+
+        ``observed`` is where each constraint peaks.
+        """
         at = self._rates(theta)
         value, slope, _ = self._bins(at.rate, counts, auxiliary)
-        slope = slope * at.rate1
+        wall, wall1, _ = rate_wall(at.total, counts, self.floor)
+        value, slope = value + wall.sum((0, 1)), slope * at.rate1 + wall1
+        ended = jnp.asarray((rate_end(at.total, counts, self.floor) > 0).any((0, 1)))
         gap = theta - observed
         tension = self.stiffness * gap
         value += 0.5 * (tension * gap).sum(0)
@@ -92,7 +100,9 @@ class LaneLikelihood(eqx.Module):
         if at.each:
             to_free = jnp.stack([(self._without(at, i) * sums).sum((0, 1)) for i in range(len(at.each))])
             gradient = gradient.at[: len(at.each)].add(to_free)
-        return value, gradient
+        even: Any = jnp.zeros_like(theta).at[slice(*self.shapes)].set(back[half:])
+        even = even.at[slice(*self.factors)].add((to_basis[-2] + to_basis[-1]) / 2)
+        return value, gradient, even, ended
 
     def steepness(
         self,
@@ -139,8 +149,9 @@ class LaneLikelihood(eqx.Module):
         each = [jnp.where(self.member[i] > 0, theta[i], 1.0) for i in range(free)]
         full = _product(each, factor)
         shape = shape.reshape(processes, channels, slots, lanes)
-        rate, rate1, _ = positive_rate(_total([shape[p] * full[p][:, None] for p in range(processes)]), self.floor)
-        return Rates(shape, factor, each, full, even1, basis, sides, rate, rate1)
+        total = _total([shape[p] * full[p][:, None] for p in range(processes)])
+        rate, rate1, _ = positive_rate(total, self.floor)
+        return Rates(shape, factor, each, full, even1, basis, sides, total, rate, rate1)
 
     def _bins(self, rate: Array, counts: Array, auxiliary: Array) -> tuple[Array, Array, Array]:
         """−log L of the bins [lane], and its first and second derivative in each rate; γ is profiled."""
@@ -170,7 +181,7 @@ class LaneLikelihood(eqx.Module):
 class Rates(NamedTuple):
     """Expected events of each bin, what they are made of, and derivatives on the way.
 
-    ``shape`` [p, c, m, lane] times ``full`` [p, c, lane], summed over processes, is the total, ``rate`` [c, m, lane]
+    ``shape`` [p, c, m, lane] times ``full`` [p, c, lane], summed over processes, is ``total``, ``rate`` [c, m, lane]
     its positive continuation with derivative ``rate1``. ``full`` is ``factor`` of all systematics times ``each`` free one.
     ``even1`` are derivatives of the even parts in their parameters; ``basis`` and ``sides`` are of :func:`_basis`.
     """
@@ -182,6 +193,7 @@ class Rates(NamedTuple):
     even1: Any
     basis: Any
     sides: Any
+    total: Any
     rate: Any
     rate1: Any
 

@@ -3,13 +3,13 @@
 import abc
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from verax.arrays import Array, Scalar
 from verax.errors import InputError
@@ -49,7 +49,9 @@ class Derivatives(eqx.Module):
     """−log L at a point, up to second order.
 
     ``bending`` is the part of the Hessian that may spoil its positive definiteness far from the minimum (curvature of
-    the rates, not of the likelihood in the rates); ``scale`` is a positive curvature typical of each parameter.
+    the rates, not of the likelihood in the rates); ``scale`` is a positive curvature typical of each parameter;
+    ``even_slope`` the derivative in the amplitude of what each parameter does alike on both its sides; ``end`` 1 where
+    the likelihood ends (a rate would be negative beyond), 2 where it is zero, however large ``nll`` is there.
     """
 
     nll: Float[Array, ""]
@@ -57,6 +59,29 @@ class Derivatives(eqx.Module):
     hessian: Float[Array, "parameter parameter"]
     bending: Float[Array, "parameter parameter"]
     scale: Float[Array, " parameter"]
+    even_slope: Float[Array, " parameter"]
+    end: Int[Array, ""]
+
+
+class EvenParts(NamedTuple):
+    """To first order around the initial values, what parameters do that move observations alike on both their sides.
+
+    The expected observations change by α · odd + g(α) · even, with g the even part of an interpolation: about |α|.
+
+    Parameters
+    ----------
+    which : positions of these parameters
+    even : [which, observation]
+    jacobian : [parameter, observation], of all parameters; that of those in ``which`` is ``odd``
+    weight : expected curvature of −log L in each observation's expectation
+    prior : curvature of each parameter's constraint; 0 without one
+    """
+
+    which: Int[np.ndarray, " k"]
+    even: Float[np.ndarray, "k observation"]
+    jacobian: Float[np.ndarray, "parameter observation"]
+    weight: Float[np.ndarray, " observation"]
+    prior: Float[np.ndarray, " parameter"]
 
 
 class AbstractLikelihood(eqx.Module):
@@ -109,6 +134,14 @@ class AbstractLikelihood(eqx.Module):
         """The same likelihood and data with all that is profiled, or ``which``, fixed at its best values."""
         return self, data
 
+    def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
+        """0 inside the region where the likelihood is defined, 1 pressed against its end, 2 where it is zero."""
+        return jnp.zeros((), int)
+
+    def even_parts(self) -> EvenParts | None:
+        """Parameters that may have a second minimum on their other side; None where the model knows of none."""
+        return None
+
     def derivatives(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
         """Value, gradient and exact Hessian of −log L; a subclass may know a faster way than this autodiff."""
 
@@ -122,17 +155,20 @@ class AbstractLikelihood(eqx.Module):
 
         hessian, (slope, value) = jax.jacfwd(gradient, has_aux=True)(theta)
         scale = jnp.maximum(jnp.abs(jnp.diagonal(hessian)), 1e-12)
-        return Derivatives(value, slope, hessian, jnp.zeros_like(hessian), scale)
+        return Derivatives(
+            value, slope, hessian, jnp.zeros_like(hessian), scale, jnp.zeros_like(theta), self.end(theta, data)
+        )
 
     @float64_on_host
     def log_prob(self, params: Params, data: Data) -> Float[Array, ""]:
-        """Log L of one data set; parameters that are not named stay at their initial values.
+        """Log L of one data set, −∞ where a rate is negative; parameters not named stay at their initial values.
 
         Raises
         ------
         InputError : for an unknown name, with its nearest neighbour
         """
-        return self.log_density(self.vector(params), data)
+        theta = self.vector(params)
+        return jnp.where(self.end(theta, data) > 0, -jnp.inf, self.log_density(theta, data))
 
     def vector(self, params: Mapping[str, Scalar]) -> Float[Array, " parameter"]:
         """Parameter values as a vector in the order of ``parameters``; those not named stay at their initial values."""

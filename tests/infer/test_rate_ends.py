@@ -1,0 +1,93 @@
+"""The likelihood ends where a rate does: impossible data are infinite, negative rates a bound, both said."""
+
+import numpy as np
+import pytest
+
+from verax.infer import fit, interval, profile, ranking, significance
+from verax.model import from_pyhf
+from verax.results import Status
+from workspaces import MU, sample, workspace
+
+RANGE = {"name": "mu", "inits": [1.0], "bounds": [[-10.0, 10.0]]}
+
+
+def made(samples, data, *parameters):
+    spec = workspace({"c": samples}, parameters=[RANGE, *parameters], observations={"c": data})
+    model, observed, _ = from_pyhf(spec)
+    return model, observed
+
+
+def test_data_that_the_background_cannot_give_are_infinitely_significant():
+    model, data = made([sample("s", [2.0], MU), sample("b", [0.0])], [3.0])
+    found = significance(model, data, "mu")
+    assert found.z == np.inf
+    assert found.p_value == 0.0
+    assert found.status == Status.NOT_FINITE
+    assert model.log_prob({"mu": 0.0}, data) == -np.inf
+    assert fit(model, data).params["mu"] == pytest.approx(1.5, abs=1e-6)
+
+
+def test_a_rate_does_not_fall_below_zero():
+    """s = 5, b = 1, no event: −log L falls until the rate is gone, at μ = −.2."""
+    model, data = made([sample("s", [5.0], MU), sample("b", [1.0])], [0.0])
+    best = fit(model, data)
+    assert best.status == Status.AT_BOUND
+    assert best.params["mu"] == pytest.approx(-0.2, abs=1e-4)
+    assert best.nll == pytest.approx(0.0, abs=1e-5)
+    assert profile(model, data, "mu", np.array([-0.3])).t[0] == np.inf
+    assert model.log_prob({"mu": -0.3}, data) == -np.inf
+
+
+def test_the_end_of_a_rate_is_an_end_of_the_interval():
+    """By a dense scan of both parameters within the region where both rates are positive."""
+    model, data = made(
+        [sample("s", [5.0, 1.0], MU), sample("b", [1.0, 2.0], ("a", "normsys", {"lo": 0.8, "hi": 1.2}))], [0.0, 3.0]
+    )
+    mu, a = np.meshgrid(np.linspace(-0.3, 0.1, 801), np.linspace(-4, 4, 801), indexing="ij")
+    factor = np.asarray([float(model.expected({"mu": 0.0, "a": x})[0]) for x in a[0]])
+    rates = np.stack([5 * mu + factor, mu + 2 * factor])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        nll = rates.sum(0) - 3 * np.log(rates[1]) + 0.5 * a**2
+    nll[(rates < 0).any(0)] = np.inf
+    t = 2 * (nll.min(1) - nll.min())
+    inside = mu[t <= 1.0, 0]
+    found = interval(model, data, "mu")
+    assert found.low == pytest.approx(inside.min(), abs=1e-3)
+    assert found.low == pytest.approx(-0.248, abs=1e-3)
+    assert found.high == pytest.approx(inside.max(), abs=1e-3)
+
+
+def test_many_data_sets_end_there_too():
+    """Batches go another way down, and come to the same end, with the same status."""
+    model, data = made(
+        [sample("s", [5.0, 1.0], MU), sample("b", [1.0, 2.0], ("a", "normsys", {"lo": 0.8, "hi": 1.2}))], [0.0, 3.0]
+    )
+    many = type(data)(np.tile(data.counts, (64, 1)), np.tile(data.auxiliary, (64, 1)))
+    one, all_of_them = fit(model, data), fit(model, many, covariance=False)
+    np.testing.assert_allclose(all_of_them.nll, one.nll, atol=1e-6)
+    assert (all_of_them.status == one.status).all()
+
+
+def test_a_negative_signal_with_errors_of_its_own():
+    """The error of γ counts for a signal below zero as for one above: −log L by a dense scan of γ."""
+    samples = [sample("s", [5.0, 5.0], MU, ("e", "staterror", [1.0, 1.0])), sample("b", [4.0, 20.0])]
+    model, data = made(samples, [0.0, 15.0])
+    gamma, constants = np.linspace(0.0, 3.0, 30001), []
+    for mu in (-0.6, -0.2, 0.4):
+        value = 0.0
+        for b, n in ((4.0, 0.0), (20.0, 15.0)):
+            mean = gamma * mu * 5.0 + b
+            with np.errstate(invalid="ignore", divide="ignore"):
+                each = mean - n * np.log(mean) + 0.5 * ((gamma - 1) / 0.2) ** 2
+            value += np.nanmin(np.where(mean > 0, each, np.nan))
+        constants.append(value + float(model.log_prob({"mu": mu}, data)))
+    np.testing.assert_allclose(constants, constants[0], atol=1e-4)
+
+
+def test_pulls_are_measured_from_the_global_observables():
+    """Initial values at the best fit do not make pulls vanish; an observed 1.0 is where its pull is counted from."""
+    effect = ("a", "normsys", {"lo": 0.9, "hi": 1.1})
+    alpha = {"name": "a", "inits": [0.9], "bounds": [[-5.0, 5.0]], "auxdata": [1.0]}
+    model, data = made([sample("s", [10.0], MU), sample("b", [100.0], effect)], [120.0], alpha)
+    best = fit(model, data)
+    assert ranking(model, data, "mu").pull[0] == pytest.approx(best.params["a"] - 1.0, abs=1e-12)
