@@ -56,7 +56,8 @@ def ratio(
     if lower.size:
         lane = [np.flatnonzero((toy == i) & (there.nll == lowest[i]))[0] for i in lower]
         improve(model, batch, best, lower, there.theta[lane], np.ones((lower.size, len(model.names)), bool), limits)
-    return np.maximum(2 * (there.nll - best.nll[toy]), 0.0), there
+    with np.errstate(invalid="ignore"):  # where no parameters give the data, t is NaN and the status says so
+        return np.maximum(2 * (there.nll - best.nll[toy]), 0.0), there
 
 
 def conditional(
