@@ -1,9 +1,11 @@
 """The likelihood ends where a rate does: impossible data are infinite, negative rates a bound, both said."""
 
+import jax
 import numpy as np
 import pytest
 
-from verax.infer import fit, interval, profile, ranking, significance
+from verax.errors import InputError
+from verax.infer import fit, interval, profile, ranking, significance, toys
 from verax.model import from_pyhf
 from verax.results import Status
 from workspaces import MU, sample, workspace
@@ -82,6 +84,26 @@ def test_a_negative_signal_with_errors_of_its_own():
             value += np.nanmin(np.where(mean > 0, each, np.nan))
         constants.append(value + float(model.log_prob({"mu": mu}, data)))
     np.testing.assert_allclose(constants, constants[0], atol=1e-4)
+
+
+def test_no_toys_are_drawn_at_a_negative_rate():
+    model, _ = made([sample("s", [5.0], MU), sample("b", [1.0])], [0.0])
+    with pytest.raises(InputError, match=r"channel 'c', bin 0: seen -0.5 expected events; expected no negative rate"):
+        toys(jax.random.key(0), model, {"mu": -0.3}, 10)
+
+
+def test_data_that_no_parameters_give_have_a_status_and_no_number():
+    """The free factor cannot rise above 1e-9, so 30 events are impossible at all values of μ."""
+    k = {"name": "k", "inits": [0.0], "bounds": [[0.0, 1e-15]]}
+    spec = workspace(
+        {"c": [sample("s", [0.0, 5.0], MU), sample("b", [10.0, 10.0], ("k", "normfactor", None))]},
+        parameters=[RANGE, k],
+        observations={"c": [30.0, 10.0]},
+    )
+    model, data, _ = from_pyhf(spec)
+    assert fit(model, data).status == Status.NOT_FINITE
+    assert np.isnan(profile(model, data, "mu", np.array([1.0])).t[0])
+    assert interval(model, data, "mu").status >= Status.NOT_FINITE
 
 
 def test_pulls_are_measured_from_the_global_observables():

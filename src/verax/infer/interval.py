@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from verax.infer.fit import as_batch, best_fit
-from verax.infer.lanes import Lanes, rows, take
+from verax.infer.lanes import Lanes, rows, take, twice_excess
 from verax.infer.minimise import bounds, minimise
 from verax.infer.profile import along, improve
 from verax.model.likelihood import AbstractLikelihood, Data
@@ -88,7 +88,7 @@ def _search(
     for _ in range(ROUNDS):
         there = minimise(model, rows(batch, todo), start[todo], moving[todo], covariance=False)
         at, s, b = mu[todo], side[todo], bound[todo]
-        t = 2 * (there.nll - best.nll[todo])
+        t = twice_excess(there.nll, best.nll[todo])
         lower.update({int(i): there.theta[k] for k, i in enumerate(todo) if t[k] < -1e-5})
         root = np.sqrt(np.maximum(t, 0.0))
         with np.errstate(all="ignore"):

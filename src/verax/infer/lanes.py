@@ -39,6 +39,12 @@ def better(one: Lanes, other: Lanes) -> Lanes:
     return Lanes(*(where_lane(take, getattr(other, k), getattr(one, k)) for k in Lanes.__dataclass_fields__))
 
 
+def twice_excess(nll: np.ndarray, best: np.ndarray | float) -> np.ndarray:
+    """2 [nll − best]; NaN where both are infinite, since no parameters give such data (a status says so)."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(2 * (nll - best))
+
+
 def rows(batch: Data, index: np.ndarray) -> Data:
     """Some data sets of a batch."""
     return Data(batch.counts[index], batch.auxiliary[index])

@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from verax.arrays import Array
 from verax.infer.fit import as_batch, best_fit, measured
-from verax.infer.lanes import Lanes, better, replace, rows, take
+from verax.infer.lanes import Lanes, better, replace, rows, take, twice_excess
 from verax.infer.minimise import minimise
 from verax.infer.results import Scan
 from verax.model.likelihood import AbstractLikelihood, Data
@@ -56,8 +56,7 @@ def ratio(
     if lower.size:
         lane = [np.flatnonzero((toy == i) & (there.nll == lowest[i]))[0] for i in lower]
         improve(model, batch, best, lower, there.theta[lane], np.ones((lower.size, len(model.names)), bool), limits)
-    with np.errstate(invalid="ignore"):  # where no parameters give the data, t is NaN and the status says so
-        return np.maximum(2 * (there.nll - best.nll[toy]), 0.0), there
+    return np.maximum(twice_excess(there.nll, best.nll[toy]), 0.0), there
 
 
 def conditional(

@@ -9,7 +9,7 @@ from scipy.special import gammaincinv
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit
-from verax.infer.lanes import rows, take
+from verax.infer.lanes import rows, take, twice_excess
 from verax.infer.minimise import minimise
 from verax.infer.profile import improve
 from verax.model.likelihood import AbstractLikelihood, Data
@@ -71,6 +71,6 @@ def scan2d(
     if there.nll[lowest] < best.nll[0] - 1e-6:
         improve(model, batch, best, np.array([0]), there.theta[[lowest]], np.ones((1, len(hat)), bool))
     shape = (len(first), len(second))
-    t = np.maximum(2 * (there.nll - best.nll[0]), 0.0).reshape(shape)
+    t = np.maximum(twice_excess(there.nll, best.nll[0]), 0.0).reshape(shape)
     estimate = take(best, np.array([0])).theta[0, pair]
     return Scan2D((names[0], names[1]), first, second, t, there.status.reshape(shape), estimate)

@@ -49,9 +49,10 @@ def toys(
 
     Raises
     ------
-    InputError : an unknown parameter (nearest name given)
+    InputError : an unknown parameter (nearest name given), or a truth at which a rate is negative
     """
     by_name(model.parameters, params, "toys")
+    model.check_truth(params, gamma)
     with jax.enable_x64(True):
         values = {p.name: np.float64(params.get(p.name, p.init)) for p in model.parameters}
         size = min(CHUNK, 1 << max(n - 1, 0).bit_length())

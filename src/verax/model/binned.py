@@ -418,6 +418,16 @@ class BinnedLikelihood(AbstractLikelihood):
         peak = constraint_peak(self.parameters, jnp.asarray(data.auxiliary)[..., :n])
         return counts.sum(-1) + peak.sum(-1) + gamma.sum(-1) - self.offset
 
+    def check_truth(self, params: Params, gamma: Float[Array, " bin"] | None = None) -> None:
+        """Raise InputError where a bin expects less than nothing, with its name."""
+        expected = np.asarray(self.expected(params, gamma))
+        with jax.enable_x64(True):
+            ended = np.asarray(rate_end(expected, np.zeros_like(expected), self.floor)) == 2
+        if ended.any():
+            i = int(np.argmax(ended))
+            where = f"toys, channel '{self.channels[self.layout.channel[i]]}', bin {self.layout.slot[i]}"
+            raise InputError(where, f"{expected[i]:.6g} expected events", "no negative rate", "choose another truth")
+
     def check(self, data: Data) -> None:
         """Counts per bin, not negative, 0 where none can be; one global observable per constraint and γ; all finite."""
         bins, n = self.width.size, sum(p.constraint is not None for p in self.parameters)

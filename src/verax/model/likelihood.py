@@ -138,6 +138,9 @@ class AbstractLikelihood(eqx.Module):
         """0 inside the region where the likelihood is defined, 1 pressed against its end, 2 where it is zero."""
         return jnp.zeros((), int)
 
+    def check_truth(self, params: Params, gamma: Float[Array, "..."] | None = None) -> None:
+        """Raise InputError where no data can be drawn at ``params``; a subclass knows what to look for."""
+
     def even_parts(self) -> EvenParts | None:
         """Parameters that may have a second minimum on their other side; None where the model knows of none."""
         return None
