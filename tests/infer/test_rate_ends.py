@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from verax.errors import InputError
-from verax.infer import fit, interval, profile, ranking, significance, toys
+from verax.infer import cls, fit, interval, limit, profile, ranking, significance, toys
 from verax.model import from_pyhf
 from verax.results import Status
 from workspaces import MU, sample, workspace
@@ -113,3 +113,22 @@ def test_pulls_are_measured_from_the_global_observables():
     model, data = made([sample("s", [10.0], MU), sample("b", [100.0], effect)], [120.0], alpha)
     best = fit(model, data)
     assert ranking(model, data, "mu").pull[0] == pytest.approx(best.params["a"] - 1.0, abs=1e-12)
+
+
+def test_limits_from_expected_data_at_the_end_of_a_rate():
+    """Without signal nothing is left in the first bin: its Asimov data are 0 events, and CLs is a number."""
+    effect = ("h", "histosys", {"lo_data": [12.0, 21.0], "hi_data": [0.0, 19.0]})
+    model, data = made([sample("s", [4.0, 6.0], MU), sample("b", [6.0, 20.0], effect)], [0.0, 14.0])
+    found, tested = limit(model, data, "mu"), cls(model, data, "mu", np.array([1.0]))
+    assert found.status == 0
+    assert np.isfinite([found.observed, *found.expected]).all()
+    assert (np.diff(found.expected) > 0.05).all()
+    assert cls(model, data, "mu", np.array([float(found.observed)])).observed[0] == pytest.approx(0.05, abs=1e-4)
+    assert tested.status[0] == 0
+
+
+def test_no_number_without_a_status_where_data_are_impossible():
+    """Three events where the background gives none: q̃ is infinite, CLs is no number, and both say so."""
+    model, data = made([sample("s", [2.0], MU), sample("b", [0.0])], [3.0])
+    tested = cls(model, data, "mu", np.array([1.0]))
+    assert np.isfinite(tested.observed[0]) or tested.status[0] == Status.NOT_FINITE

@@ -68,12 +68,14 @@ def cls(
         return np.asarray(array[0] if single else array)
 
     none = np.zeros(shape), np.zeros(expected.shape)
+    observed = observed_cls(q, q_asimov)
+    status = np.where(np.isfinite(observed), status, np.maximum(status, int(Status.NOT_FINITE)))
     return CLs(
         name=name,
         method=method,
         toys=0,
         failed=0,
-        observed=each(observed_cls(q, q_asimov).reshape(shape)),
+        observed=each(observed.reshape(shape)),
         expected=each(expected),
         observed_error=each(none[0]),
         expected_error=each(none[1]),

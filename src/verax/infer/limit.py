@@ -100,6 +100,8 @@ def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarra
         found, status = roots(residual, low, -goal, low + goal * sigma, bound, CLOSE)
         if np.array_equal(before[0], question.best.nll) and np.array_equal(before[1], question.expectation_best.nll):
             break
+    known = np.isfinite(residual(np.arange(len(toy)), found))
+    found, status = np.where(known, found, np.nan), np.where(known, status, int(Status.NOT_FINITE))
     return found.reshape(toys, 6), status.reshape(toys, 6)
 
 
@@ -114,6 +116,7 @@ def _by_toys(
 ) -> Limit:
     """CLs on a grid around the asymptotic limits; the crossings are found between its points."""
     bound, alpha = question.limits[1][question.index], 1 - level
+    asymptotic = np.where(np.isfinite(asymptotic), asymptotic, bound)
     anchors = np.concatenate([[0.5 * asymptotic.min()], np.sort(asymptotic), [1.5 * asymptotic.max()]])
     values = np.interp(np.linspace(0, 7, POINTS), np.arange(8), anchors)
     for _ in range(4):

@@ -454,6 +454,7 @@ def _expected_data(model: BinnedLikelihood, theta: Array, gamma: Array) -> Data:
     mean, observed = constraint_mean(model.parameters, theta), jnp.where(model.tau > 0, model.tau, 1.0) * gamma
     rates = model.rates(theta)
     counts = model._mean(rates, gamma)
+    counts = jnp.where(counts > model.floor, counts, 0.0)  # nothing, where a rate ends
     if model.scaled:
         observed = 1 + (observed - 1) / model._growth(theta, rates)
         observed = jnp.where(model.tau > 0, model.tau * gamma, observed)

@@ -73,7 +73,7 @@ def rate_end(
     """0 where the rate of a bin is one; 1 where a fit presses it against zero; 2 where no such data are possible."""
     variance = _wall_variance(floor)
     pressed = jnp.where(total < -1e-3 * variance, 1, 0)
-    return jnp.where((total < -ENDED * variance) | ((total < floor) & (count > 0)), 2, pressed)
+    return jnp.where((total < -ENDED * variance) | ((total < floor) & (count > floor)), 2, pressed)
 
 
 def _wall_variance(floor: Array) -> Array:
