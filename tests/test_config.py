@@ -42,6 +42,7 @@ def test_settings_change_keys():
         ("summary={kind: column, column: DER_mass_vis}", "'DER_mass_vis' without a range"),
         ("channels=[{name: a, edges: [0, 0.5, 2]}]", r"channels\.a\.edges: seen 0 … 2; expected.*0 … 1"),
         ("channels=[{name: a, edges: [-1, 0.5]}]", "seen -1 … 0.5"),
+        ("channels=[]", r"channels: seen \[\]"),
         ("derived={a: a + 1}", r"derived\.a: seen 'a \+ 1', made of itself"),
         ("derived={a: b + 1, b: DER_mass_vis}", "'b', which is derived below it.*move 'b' above"),
         ("derived={a: DER_mass_vis +}", "an expression over columns"),
@@ -165,3 +166,11 @@ def test_the_schema_describes_every_section():
     schema = config.schema()
     assert {"samples", "systematics", "channels", "check"} <= set(schema["properties"])
     assert "fine_bins" in schema["$defs"]["Binning"]["properties"]
+
+
+def test_varied_samples_of_an_unknown_process_are_refused(tmp_path):
+    spec = yaml.safe_load(config.embedded("example.yaml"))
+    varied = next(s for s in spec["systematics"] if s["effect"] == "samples")
+    varied["up"][0]["process"] += "x"
+    with pytest.raises(InputError, match=r"varied samples: seen process '.*x'; expected a known process.*did you mean"):
+        config.parse(spec, "example", None)

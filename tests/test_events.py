@@ -76,3 +76,9 @@ def test_fold_number_is_the_identity_below_32_bits_and_spreads_above():
     # Same low half, 20,000 different high halves: as 32-bit hashes, about 20000²/2/2³² = 0.05 of them collide.
     wide = (np.arange(1, 20_001, dtype=np.uint64) << np.uint64(32)) + np.uint64(7)
     assert len(np.unique(fold_number(wide))) > 19_990
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1.5])
+def test_event_numbers_are_whole(wrong):
+    with pytest.raises(InputError, match="event number: seen 1 of 3 that are not whole"):
+        fold_number(np.array([1.0, wrong, 2.0]))

@@ -7,6 +7,7 @@ import pytest
 
 from verax.errors import InputError
 from verax.folder import checksum_of, remove, seal, unseal
+from verax.report.record import record, to_json
 from verax.results import Coverage, Interval, Status
 from verax.store import Run, checksums, load, named, save
 
@@ -331,16 +332,20 @@ def test_the_folder_of_another_is_refused(tmp_path):
 
 @pytest.mark.parametrize("damage", [None, "", "{}", "[]", '{"owner": 1}'])
 def test_a_lost_mark_is_made_again_and_figures_are_still_known(damage, tmp_path):
+    def made(n):
+        return {"record.json": to_json(record(seeds={"a": n}, inputs={}, timings={}, failed={}, notes=[]))}
+
     with open_run(tmp_path, types=TYPES) as run:
         run("report", measured)
-        run.publish("report")
+        run.publish("report", made(1))
     mark = tmp_path / ".verax"
     mark.unlink() if damage is None else mark.write_text(damage)
     with open_run(tmp_path, {"report": 2}) as run:
         run("report", lambda *_: 2)
-        run.publish("report")
+        run.publish("report", made(2))
         assert run.notes == ["the folder's mark was damaged or lost; written again"]
     assert not (tmp_path / "figures").exists()
+    assert json.loads((tmp_path / "record.json").read_text())["seeds"] == {"a": 2}
 
 
 @pytest.mark.parametrize("name", [".lock", ".verax", "stages"])

@@ -106,10 +106,18 @@ def fold_number(number: np.ndarray) -> np.ndarray:
 
     Two events then share bootstrap factors with probability 2⁻³²: harmless for an ensemble, and kept in one place.
 
+    Raises
+    ------
+    InputError : for numbers that are not whole
+
     >>> fold_number(np.array([7, 2**32 - 1]))
     array([         7, 4294967295], dtype=uint32)
     """
-    wide = np.asarray(number).astype(np.uint64)
+    number = np.asarray(number)
+    if number.dtype.kind == "f" and (bad := ~(np.isfinite(number) & (number == np.floor(number)))).any():
+        seen = f"{int(bad.sum())} of {number.size} that are not whole (NaN, infinite or fractions)"
+        raise InputError("event number", seen, "whole numbers", "leave out the rows without one")
+    wide = number.astype(np.uint64)
     high = (wide >> np.uint64(32)) * np.uint64(0x9E3779B97F4A7C15)
     return (wide ^ (high >> np.uint64(32))).astype(np.uint32)
 

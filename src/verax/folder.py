@@ -22,7 +22,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from verax.errors import InputError
 
-MARK, LOCK, STAGES = ".verax", ".lock", "stages"
+MARK, LOCK, STAGES, RECORD = ".verax", ".lock", "stages", "record.json"
 PART = ".verax-"
 """How the temporary names of verax begin."""
 NOT_COUNTED = (MARK, LOCK, ".DS_Store")
@@ -135,7 +135,18 @@ def _standing(folder: Path) -> dict[str, list[str]]:
         name = PurePosixPath(*path.relative_to(folder / STAGES).parts[1:]).as_posix()
         if (top := checksum_of(folder / name)) is not None and top == checksum_of(path):
             found[name] = [top]
+    if _is_record(folder / RECORD) and (top := checksum_of(folder / RECORD)) is not None:
+        found[RECORD] = [top]
     return found
+
+
+def _is_record(path: Path) -> bool:
+    """Whether a file is the record of a run: it is of no stage."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"packages", "seeds", "inputs", "timings", "failed"} <= set(content)
 
 
 def _read_mark(path: Path) -> Mark | None:

@@ -116,13 +116,9 @@ def _tell_changes(analysis: Analysis, run: Run, folder: Path) -> list[tuple[str,
     files = sources.placed(analysis, sources.files(analysis))
     given = dict(files)
     (folder / "inputs.json").write_text(json.dumps(given), encoding="utf-8")
-    try:
-        before = json.loads((run.path("simulate") / "inputs.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return files
-    changed = [
-        path for path, checksum in given.items() if isinstance(before, dict) and before.get(path, checksum) != checksum
-    ]
+    content = run.read_file("simulate", "inputs.json")
+    before = json.loads(content) if content else {}
+    changed = [path for path, checksum in given.items() if before.get(path, checksum) != checksum]
     if changed:
         run.note(f"changed since the last run: {', '.join(changed)}; what depends on it is done again")
     return files

@@ -167,6 +167,11 @@ class Run:
             raise Reached
         return self.results[name]
 
+    def read_file(self, name: str, file: str) -> bytes | None:
+        """A file that a stage wrote when it was last made; None where it is not there, or not as it was written."""
+        record, path = _record(self.path(name)), self.path(name) / file
+        return path.read_bytes() if record and record["files"].get(file, "") == checksum_of(path) else None
+
     def publish(self, name: str, more: Mapping[str, bytes] | None = None) -> None:
         """Copy the files of a finished stage, and ``more`` by name, to the top of the run folder, each at once."""
         files = {file: self.path(name) / file for file in self._files[name] if file not in OWN}

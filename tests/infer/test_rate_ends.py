@@ -132,3 +132,31 @@ def test_no_number_without_a_status_where_data_are_impossible():
     model, data = made([sample("s", [2.0], MU), sample("b", [0.0])], [3.0])
     tested = cls(model, data, "mu", np.array([1.0]))
     assert np.isfinite(tested.observed[0]) or tested.status[0] == Status.NOT_FINITE
+
+
+def padded(modifiers=()):
+    """A bin without any expectation, and one with background that moves."""
+    return [sample("s", [0.0, 4.0], MU), sample("b", [0.0, 5.0], ("g", "normsys", {"lo": 0.8, "hi": 1.2}), *modifiers)]
+
+
+def test_empty_bins_change_no_limit():
+    """As ordinary as padding: limits with and without the empty bin are the same, and Asimov data can be fitted."""
+    model, data = made(padded(), [0.0, 4.0])
+    alone = [sample("s", [4.0], MU), sample("b", [5.0], ("g", "normsys", {"lo": 0.8, "hi": 1.2}))]
+    one, two = limit(model, data, "mu"), limit(*made(alone, [4.0]), "mu")
+    assert one.status == two.status == 0
+    np.testing.assert_allclose([one.observed, *one.expected], [two.observed, *two.expected], rtol=1e-5)
+    assert one.observed == pytest.approx(1.283, abs=1e-3)
+    asimov = model.asimov({"mu": 0.0})
+    assert asimov.counts[0] == 0.0
+    assert fit(model, asimov).params["mu"] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_limits_without_background_in_a_bin():
+    """Asymptotic and by toys: .486 and .607 where CLs was 1 everywhere."""
+    effect = ("g", "normsys", {"lo": 0.8, "hi": 1.2})
+    model, data = made([sample("s", [3.0, 4.0], MU), sample("b", [0.0, 5.0], effect)], [0.0, 4.0])
+    assert limit(model, data, "mu").observed == pytest.approx(0.486, abs=1e-3)
+    thrown = limit(model, data, "mu", method="toys", key=jax.random.key(1), toys=400)
+    assert abs(thrown.observed - 0.607) < 4 * max(float(thrown.observed_error), 0.02)
+    assert thrown.status == 0

@@ -280,7 +280,9 @@ class Analysis(Strict):
     missing: Finite | None = Field(None, description="value that stands for 'not there' in feature columns")
     chunk: Count = Field(65536, description="rows read at once; results do not depend on it")
     channels: list[Channel] = Field(
-        [Channel(name="all")], description="categories; an event belongs to the first whose selection it passes"
+        [Channel(name="all")],
+        min_length=1,
+        description="categories; an event belongs to the first whose selection it passes",
     )
     systematics: list[Systematics] = Field([], description="sources of systematic uncertainty")
     summary: Summary = Summary()
@@ -308,6 +310,11 @@ class Analysis(Strict):
             for where, processes in (
                 *((f"normalisation '{f.name}'", f.processes) for f in (self.poi, *self.normalisations)),
                 *((f"systematic '{s.name}'", s.processes or []) for s in self.systematics),
+                *(
+                    (f"systematic '{s.name}', varied samples", [sample.process for sample in [*s.up, *(s.down or [])]])
+                    for s in self.systematics
+                    if isinstance(s, VariedSamples)
+                ),
             ):
                 check_known(processes, known, where, "process")
         moved = [s.name for s in self.systematics]
