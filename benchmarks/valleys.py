@@ -61,13 +61,20 @@ class Trial:
                 answer[name] = np.sqrt(max(2 * (self.least(end, data, referee)[0] - best), 0.0)) - 1.0
         upper = limit(model, data, "mu")
         if float(upper.observed) < 0.999 * BOUNDS[1]:
-            cls = self.cls(float(upper.observed), zero if estimate < 0 else best, max(estimate, 0.0))
-            step = self.cls(float(upper.observed) * 1.01, zero if estimate < 0 else best, max(estimate, 0.0))
+            physical, estimate = (best, estimate) if estimate >= 0 else self.physical()
+            cls = self.cls(float(upper.observed), physical, estimate)
+            step = self.cls(float(upper.observed) * 1.01, physical, estimate)
             slope = (np.log(step) - np.log(cls)) / (0.01 * float(upper.observed))
             answer["limit"] = (np.log(cls) - np.log(0.05)) / slope / max(float(ends.width) / 2, 1e-9)
         if int(ends.status) > 1:
             answer[f"status {int(ends.status)}"] = 1.0
         return answer
+
+    def physical(self) -> tuple[float, float]:
+        """The least −log L over μ ≥ 0, and μ there, from the referee's starts and from fits on a grid of ours."""
+        found, where = self.referee.least(lowest=0.0)
+        grid = [(self.least(mu, self.data, self.referee)[0], mu) for mu in (0.0, float(where[0]))]
+        return min([(found, float(where[0])), *grid])
 
     def cls(self, mu: float, physical: float, estimate: float) -> float:
         """Asymptotic CLs of q̃ by the referee's likelihood, with expected data at its conditional fit to μ = 0."""

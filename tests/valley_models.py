@@ -8,7 +8,6 @@ import itertools
 
 import numpy as np
 from scipy.special import gammaln
-from scipy.stats import norm
 
 from workspaces import sample, workspace
 
@@ -105,13 +104,13 @@ class Referee:
         constraint = 0.5 * ((alpha - self.auxiliary) ** 2).sum(-1) + 0.5 * np.log(2 * np.pi) * self.n
         return np.where((nu > np.where(self.counts > 0, 0.0, -1e-4)).all(-1), bins + constraint, np.inf)
 
-    def least(self, mu=None):
-        """The least −log L and where it is, at ``mu`` or, without one, over all μ in the bounds."""
+    def least(self, mu=None, lowest=BOUNDS[0]):
+        """The least −log L and where it is, at ``mu`` or, without one, over all μ from ``lowest`` to the upper bound."""
         if self.n <= 2:
             grid = np.linspace(-4.5, 4.5, 121)
             alpha = np.stack(np.meshgrid(*[grid] * self.n, indexing="ij"), -1).reshape(-1, self.n)
             if mu is None:
-                signals = np.linspace(*BOUNDS, 61)
+                signals = np.linspace(lowest, BOUNDS[1], 61)
                 values = np.stack([self.nll(np.full(len(alpha), m), alpha) for m in signals])
                 best = signals[values.argmin(0)]
                 values = values.min(0)
@@ -134,7 +133,7 @@ class Referee:
             starts = [(self.rng.uniform(-1, 4) if mu is None else mu, *a) for a in alpha]
         starts = np.array(starts, float)
         if mu is None:
-            limits = np.array([BOUNDS] + [(-5.0, 5.0)] * self.n)
+            limits = np.array([(lowest, BOUNDS[1])] + [(-5.0, 5.0)] * self.n)
             return _least(lambda x: self.nll(x[..., 0], x[..., 1:]), starts, limits)
         limits = np.array([(-5.0, 5.0)] * self.n)
         return _least(lambda x: self.nll(np.full(x.shape[:-1], mu), x), starts[:, 1:], limits)
@@ -146,22 +145,6 @@ class Referee:
         alpha = self.least(0.0)[1]
         other.counts, other.auxiliary = self.rates(0.0, alpha), np.asarray(alpha)
         return other
-
-    def cls(self, mu):
-        """Asymptotic CLs (q̃) at ``mu``."""
-        physical = self.least()
-        if physical[1][0] < 0:
-            physical = self.least(0.0)
-            estimate = 0.0
-        else:
-            estimate = physical[1][0]
-        q = max(2 * (self.least(mu)[0] - physical[0]), 0.0) if estimate < mu else 0.0
-        other = self.asimov()
-        qa = max(2 * (other.least(mu)[0] - other.least(0.0)[0]), 0.0)
-        root, roota = np.sqrt(q), np.sqrt(qa)
-        if q <= qa:
-            return norm.sf(root) / norm.cdf(roota - root)
-        return norm.sf((q + qa) / (2 * roota)) / norm.sf((q - qa) / (2 * roota))
 
 
 @np.errstate(invalid="ignore")

@@ -24,7 +24,7 @@ from verax.model.likelihood import EvenParts
 REACH = 4.0
 """How far from its nominal value, in units of its constraint's width, a second minimum of a parameter is looked for."""
 
-SIDE = 1.2
+SIDE = 0.6
 """Where, in these units, the search on the other side starts at least."""
 
 SHARE = 0.75

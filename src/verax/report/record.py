@@ -10,14 +10,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from verax.errors import InputError
 from verax.folder import write
-from verax.infer.results import Fit
 from verax.results import Status
+
+if TYPE_CHECKING:
+    from verax.infer import Fit
 
 VERSION = 1
 """Version of the layout of ``record.json``."""
@@ -100,7 +102,7 @@ def to_json(value: Any) -> bytes:
     return text.encode()
 
 
-def fitted(fit: Fit) -> dict[str, Any]:
+def fitted(fit: "Fit") -> dict[str, Any]:
     """Best values, errors and covariance of one fit, all in the order of ``names``: the alphabet's, as JSON sorts."""
     order = sorted(range(len(fit.names)), key=lambda i: fit.names[i])
     names = [fit.names[i] for i in order]
