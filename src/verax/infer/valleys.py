@@ -24,8 +24,8 @@ from verax.model.likelihood import EvenParts
 REACH = 4.0
 """How far from its nominal value, in units of its constraint's width, a second minimum of a parameter is looked for."""
 
-SIDE = 0.6
-"""Where, in these units, the search on the other side starts at least."""
+SIDES = (0.6, 1.2)
+"""Where, in these units, the search on the other side starts at least: where g is steepest, and beyond its bend."""
 
 SHARE = 0.75
 """Share of c + S·S that counts as holding a parameter in the sharper test: a margin for all that is not to first order."""
@@ -76,12 +76,12 @@ def _by_side(parts: EvenParts, theta: np.ndarray, lane: np.ndarray, k: np.ndarra
     for pattern in np.unique(doubtful[np.unique(lane)], axis=0):
         here, k = np.flatnonzero((doubtful == pattern).all(1)), np.flatnonzero(pattern)
         alpha = theta[np.ix_(here, parts.which[k])] / width[k]
-        far = np.where(alpha < 0, 1, -1) * np.maximum(abs(alpha), SIDE)
-        near = np.where(abs(alpha) < 0.5, -far, alpha)
         sides = [np.arange(len(k)) == i for i in range(len(k))] + [np.ones(len(k), bool)]
         if len(k) <= ALL_SIDES:
             sides = [np.array(x) for x in itertools.product([False, True], repeat=len(k))]
-        for flipped in sides:
+        for flipped, least in itertools.product(sides, SIDES):
+            far = np.where(alpha < 0, 1, -1) * np.maximum(abs(alpha), least)
+            near = np.where(abs(alpha) < 0.5, -far, alpha)
             start = theta[here]
             start[:, parts.which[k]] = np.where(flipped, far, near) * width[k]
             moved = (start != theta[here]).any(1)
@@ -112,9 +112,9 @@ def _by_profile(
     away = x[:, None] - x0
     beyond = ((away < -0.3) & (rise < 0)).any(0), ((away > 0.3) & (rise < 0)).any(0)
     lanes, starts = [], []
-    for side, here in zip((-1, 1), beyond, strict=True):
+    for (side, here), least in itertools.product(zip((-1, 1), beyond, strict=True), SIDES):
         found = np.flatnonzero(here)
-        there = side * np.maximum(abs(x0), SIDE)
+        there = side * np.maximum(abs(x0), least)
         start = theta[lane[found]]
         start[np.arange(len(found)), parts.which[k[found]]] = (there * width[k])[found]
         lanes.append(lane[found])
