@@ -19,6 +19,7 @@ import numpy as np
 
 from verax.infer import fit, interval, limit, significance, toys
 from verax.model import Data, from_pyhf
+from verax.results import Status
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from valley_models import BOUNDS, Referee, random_workspace
@@ -38,20 +39,21 @@ class Trial:
         self.order = [self.model.names.index(f"a{k}") for k in range(systematics)]
         self.referee, self.worse = Referee(spec, seed=number), 0
 
-    def least(self, mu: float | None, data: Data, referee: Referee) -> tuple[float, float, float]:
-        """The least −log L at μ, or over all, and μ there; and how far ours lies above."""
+    def least(self, mu: float | None, data: Data, referee: Referee) -> tuple[float, np.ndarray, float]:
+        """The least −log L at μ, or over all, and where (μ and the α); and how far ours lies above."""
         ours = fit(self.model, data, fixed={} if mu is None else {"mu": mu}, covariance=False)
-        i = self.model.names.index("mu")
-        value = float(referee.nll(ours.value[i], np.asarray(ours.value)[self.order]))
+        point = np.asarray(ours.value)[[self.model.names.index("mu"), *self.order]]
+        value = float(referee.nll(point[0], point[1:]))
         found, where = referee.least(mu)
         self.worse += value < found - 1e-5
-        estimate = float(ours.value[i]) if value <= found else float(where[0])
-        return min(value, found), estimate, value - min(value, found)
+        if found < value:
+            point = where if mu is None else np.array([mu, *where])
+        return min(value, found), point, value - min(value, found)
 
     def faults(self) -> dict[str, float]:
         """Differences in σ, by name: of z, the ends, the limit (of √q), and of fits in −log L."""
         model, data, referee = self.model, self.data, self.referee
-        best, estimate, excess = self.least(None, data, referee)
+        best, (estimate, *_), excess = self.least(None, data, referee)
         zero, _, excess0 = self.least(0.0, data, referee)
         found, ends = significance(model, data, "mu"), interval(model, data, "mu")
         answer = {"best fit": excess, "background only": excess0}
@@ -66,7 +68,8 @@ class Trial:
             step = self.cls(float(upper.observed) * 1.01, physical, estimate)
             slope = (np.log(step) - np.log(cls)) / (0.01 * float(upper.observed))
             answer["limit"] = (np.log(cls) - np.log(0.05)) / slope / max(float(ends.width) / 2, 1e-9)
-        if int(ends.status) > 1:
+        at_bound = np.isclose(np.abs([ends.low, ends.high]), BOUNDS[1]).any()
+        if ends.status > Status.AT_BOUND and not (at_bound and ends.status == Status.END_NOT_FOUND):
             answer[f"status {int(ends.status)}"] = 1.0
         return answer
 
@@ -80,7 +83,7 @@ class Trial:
         """Asymptotic CLs of q̃ by the referee's likelihood, with expected data at its conditional fit to μ = 0."""
         from scipy.stats import norm
 
-        expected = self.referee.asimov()
+        expected = self.referee.asimov(self.least(0.0, self.data, self.referee)[1][1:])
         q = max(2 * (self.least(mu, self.data, self.referee)[0] - physical), 0.0) if estimate < mu else 0.0
         alone = np.zeros(len(self.model.names) - 1)
         alone[np.argsort(np.argsort(self.order))] = expected.auxiliary

@@ -138,12 +138,11 @@ class Referee:
         limits = np.array([(-5.0, 5.0)] * self.n)
         return _least(lambda x: self.nll(np.full(x.shape[:-1], mu), x), starts[:, 1:], limits)
 
-    def asimov(self):
-        """The referee of the expected data without signal, from the conditional fit to these."""
+    def asimov(self, alpha):
+        """The referee of the data expected at ``alpha`` without signal."""
         other = object.__new__(Referee)
         other.__dict__.update(self.__dict__)
-        alpha = self.least(0.0)[1]
-        other.counts, other.auxiliary = self.rates(0.0, alpha), np.asarray(alpha)
+        other.counts, other.auxiliary = np.maximum(self.rates(0.0, alpha), 0.0), np.asarray(alpha)
         return other
 
 

@@ -10,6 +10,7 @@ from valley_models import Referee, random_workspace
 from verax.infer import breakdown, cls, fit, interval, limit, profile, ranking, scan2d, significance, toys
 from verax.infer.minimise import bounds, minimise
 from verax.model import Data, from_pyhf
+from verax.results import Status
 from workspaces import MU, sample, validation, workspace
 
 RANGE = {"name": "mu", "inits": [1.0], "bounds": [[-10.0, 10.0]]}
@@ -165,6 +166,21 @@ def test_toys_meet_the_lower_valley(judged):
         for k in range(4):
             referee.counts, referee.auxiliary = np.asarray(drawn.counts[k]), np.asarray(drawn.auxiliary[k])[columns]
             assert many.nll[k] < referee.least(mu)[0] + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("number", "shape", "fixed"), [(7034, (1, 3), {}), (147, (1, 4), {}), (5034, (2, 3), {"mu": 0.0})]
+)
+def test_a_fit_finds_its_way_along_the_ends_of_rates(number, shape, fixed):
+    """Best fits that press rates of empty bins against zero: none of many starts of the referee is lower."""
+    spec = random_workspace(np.random.default_rng([20, number]), *shape)
+    model, data, _ = from_pyhf(spec)
+    referee = Referee(spec, seed=number)
+    found = fit(model, data, fixed=fixed)
+    assert found.status <= Status.AT_BOUND
+    at = np.array([found.params[name] for name in ("mu", *(f"a{k}" for k in range(referee.n)))])
+    assert referee.nll(at[0], at[1:]) == pytest.approx(found.nll, abs=1e-4)
+    assert found.nll < referee.least(fixed.get("mu"))[0] + 1e-5
 
 
 def test_breakdown_ranking_contours_and_tests_meet_it():

@@ -81,7 +81,7 @@ class Lane(NamedTuple):
 def _advance(terms: LaneLikelihood, inverse: "Inverse", lower: Array, upper: Array, edm: Array, lane: Lane) -> Lane:
     """One evaluation of every lane, and where to go next."""
     trial = lane.theta + lane.share * lane.direction
-    value, slope, even, ended = terms.value_and_slope(trial, lane.counts, lane.auxiliary, lane.observed)
+    value, slope, even, negative = terms.value_and_slope(trial, lane.counts, lane.auxiliary, lane.observed)
     active = lane.state == ACTIVE
     accept = active & (value <= lane.value + 1e-13 * jnp.abs(value))
     step, change = lane.share * lane.direction, slope - lane.slope
@@ -109,8 +109,9 @@ def _advance(terms: LaneLikelihood, inverse: "Inverse", lower: Array, upper: Arr
     share = jnp.where(accept, jnp.minimum(1.0, room), 0.3 * lane.share)
     distance = jnp.where(accept, 0.5 * (slope * way).sum(0), lane.edm)
     count = lane.count + active
-    arrived = accept & (distance < edm) & (distance >= 0) & ~ended
-    lost = active & ~arrived & ((share < SHORT) | (distance < 0) | ~jnp.isfinite(distance))
+    close = accept & (distance < edm) & (distance >= 0)
+    arrived = close & ~negative
+    lost = active & ~arrived & (close | (share < SHORT) | (distance < 0) | ~jnp.isfinite(distance))
     return Lane(
         lane.counts,
         lane.auxiliary,
@@ -118,7 +119,7 @@ def _advance(terms: LaneLikelihood, inverse: "Inverse", lower: Array, upper: Arr
         theta,
         jnp.where(accept, value, lane.value),
         slope,
-        jnp.where(accept, even, lane.even),
+        even,  # of a lane that has arrived, a step below the tolerance away
         direction,
         share,
         distance,

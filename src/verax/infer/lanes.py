@@ -13,13 +13,15 @@ class Lanes:
     """Where each lane ended; the leading axis of every array is ``lane``.
 
     ``slope`` is the gradient of −log L in all parameters, the fixed ones too, ``even_slope`` that in their even parts;
-    ``way_down`` the direction of negative curvature at a saddle, else 0. The others are as in :class:`Fit`.
+    ``way_down`` the direction of negative curvature at a saddle, else 0; ``pressed`` where the likelihood ends there. The
+    others are as in :class:`Fit`.
     """
 
     theta: np.ndarray
     slope: np.ndarray
     even_slope: np.ndarray
     way_down: np.ndarray
+    pressed: np.ndarray
     covariance: np.ndarray
     nll: np.ndarray
     edm: np.ndarray

@@ -42,6 +42,9 @@ FLAT = 1e-6
 MANY = 64
 """Lanes from which on the fast way is worth its compilation."""
 
+SOFT = 1e4
+"""How much softer the ends of rates are made, at first, for lanes that have to find their way along them."""
+
 SADDLE = 1e-6
 """A Hessian with an eigenvalue below minus this, in units of the parameters' own scales, is that of no minimum."""
 
@@ -114,7 +117,7 @@ def minimise(
     free = free & (limits[0] < limits[1])  # bounds without width fix a parameter
     many = lanes >= MANY if many is None else many
 
-    done = _minimise(model, data, start, free, covariance, limits, steps, many)
+    done = _attempt(model, data, start, free, covariance, limits, steps, many)
     parts, todo = model.even_parts(), np.arange(lanes)
     for _ in range(ROUNDS):
         saddle = todo[(done.way_down[todo] != 0).any(axis=1)]
@@ -127,8 +130,30 @@ def minimise(
             lane, where = np.concatenate([lane, sound[other.lane]]), np.concatenate([where, other.theta])
         if not lane.size:
             break
-        second = _minimise(model, rows(data, lane), where, free[lane], covariance, limits, steps, many)
+        second = _attempt(model, rows(data, lane), where, free[lane], covariance, limits, steps, many)
         todo = write_lowest(done, lane, second)
+    return done
+
+
+def _attempt(
+    model: AbstractLikelihood,
+    data: Data,
+    start: np.ndarray,
+    free: np.ndarray,
+    covariance: bool,
+    limits: tuple[np.ndarray, np.ndarray],
+    steps: int,
+    many: bool,
+) -> Lanes:
+    """The nearest minimum of each lane, or a saddle; along the ends of rates, by way of softer ones."""
+    done = _minimise(model, data, start, free, covariance, limits, steps, many)
+    slow = np.flatnonzero(done.pressed | (done.status == Status.MAX_STEPS))
+    if slow.size and (soft := model.softened(SOFT)) is not model:
+        part, where = rows(data, slow), done.theta[slow]
+        for ends in (soft, model.softened(SOFT**0.5), model):
+            second = _minimise(ends, part, where, free[slow], covariance and ends is model, limits, steps, False)
+            where = second.theta
+        write_lowest(done, slow, second)
     return done
 
 
@@ -150,6 +175,7 @@ def _minimise(
         slope=np.full((lanes, size), np.nan),
         even_slope=np.zeros((lanes, size)),
         way_down=np.zeros((lanes, size)),
+        pressed=np.zeros(lanes, bool),
         covariance=np.full((lanes, size, size), np.nan) if covariance else unknown(lanes, size),
         nll=np.full(lanes, np.inf),
         edm=np.full(lanes, np.inf),
@@ -378,7 +404,7 @@ def _record(done: Lanes, pool: Pool, free: np.ndarray, covariance: bool) -> None
         inverse[sound] = np.linalg.inv(at.hessian[sound])
         inverse *= at.unit[:, :, None] * at.unit[:, None, :]
         done.covariance[pool.lane] = np.where(moves[:, :, None] & moves[:, None, :], inverse, 0.0)
-    done.steps[pool.lane] = pool.count
+    done.steps[pool.lane], done.pressed[pool.lane] = pool.count, at.end > 0
     done.status[pool.lane] = np.select(
         [impossible, ~(pool.edm < EDM) | saddle, ~sound, (free[pool.lane] & ~moves).any(1) | (at.end == 1)],
         [Status.NOT_FINITE, Status.MAX_STEPS, Status.NOT_POSITIVE_DEFINITE, Status.AT_BOUND],

@@ -56,11 +56,14 @@ def elsewhere(
     odd, weight = parts.jacobian[parts.which], parts.weight
     odd_even, even_even = (odd * parts.even * weight).sum(1) * width, (parts.even**2 * weight).sum(1)
     # The condition c + g″(a) [level + a S·A + g(a) A·A] < 0, with c = 1, is one on the level from below or from above.
-    level = slope - alpha * odd_even - code4p(alpha)[0] * even_even
     inside = np.array([0.0, -0.25, 0.25, -0.8, 0.8])  # g is straight beyond 1; its curvature changes sign at .58
     g, _, bend = (x[:, None] for x in code4p(inside))
     edge = -1 / bend - inside[:, None] * odd_even - g * even_even
-    lane, k = np.nonzero(((level < edge[:3].max(0)) | (level > edge[3:].min(0))) & ~held)
+    low, high = edge[:3].max(0), edge[3:].min(0)
+    level = slope - alpha * odd_even
+    lane, k = np.nonzero(((level - abs(alpha) * even_even < low) | (level > high)) & ~held)  # since 0 ≤ g ≤ |a|
+    level = level[lane, k] - code4p(alpha[lane, k])[0] * even_even[k]
+    lane, k = (x[(level < low[k]) | (level > high[k])] for x in (lane, k))
     if not lane.size:
         return Elsewhere(lane, theta[:0])
     if sharp and len(parts.which) > ALL_SIDES:

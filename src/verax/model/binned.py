@@ -241,6 +241,10 @@ class BinnedLikelihood(AbstractLikelihood):
         """1 where the rate of a bin presses against zero, 2 where it is zero and there are events."""
         return self._end(self.rates(theta), theta, data)
 
+    def softened(self, factor: float) -> "BinnedLikelihood":
+        """The same likelihood, with a floor under its rates that is ``factor`` times as high."""
+        return eqx.tree_at(lambda m: m.floor, self, factor * self.floor)
+
     def _end(self, rates: Array, theta: Array, data: Data) -> Array:
         scaled, other = self._parts(rates)
         total = scaled * self._gamma(theta, data) + other if self.subset else scaled

@@ -22,7 +22,7 @@ from verax.arrays import Array
 from verax.model.binned import BinnedLikelihood
 from verax.model.constraint import HALF_LOG_2PI
 from verax.model.interpolate import code1, code4
-from verax.model.poisson import positive_rate, profiled_gamma, rate_end, rate_wall
+from verax.model.poisson import positive_rate, profiled_gamma
 from verax.parameters import Gaussian
 
 PRECISION = 1e-12
@@ -72,16 +72,14 @@ class LaneLikelihood(eqx.Module):
     ) -> tuple[
         Float[Array, " lane"], Float[Array, "parameter lane"], Float[Array, "parameter lane"], Bool[Array, " lane"]
     ]:
-        """−log L up to a constant of each data set, its gradient, its slope in the even parts as in `Derivatives`, and
-        whether a rate is at its end (`rate_end`).
+        """−log L up to a constant of each data set, its gradient, its slope in the even parts as in `Derivatives`.
 
-        ``observed`` is where each constraint peaks.
+        Last, whether a rate is negative: what stands for −log L there lacks the wall of an empty bin. ``observed`` is where
+        each constraint peaks.
         """
         at = self._rates(theta)
         value, slope, _ = self._bins(at.rate, counts, auxiliary)
-        wall, wall1, _ = rate_wall(at.total, counts, self.floor)
-        value, slope = value + wall.sum((0, 1)), slope * at.rate1 + wall1
-        ended = jnp.asarray((rate_end(at.total, counts, self.floor) > 0).any((0, 1)))
+        slope = slope * at.rate1
         gap = theta - observed
         tension = self.stiffness * gap
         value += 0.5 * (tension * gap).sum(0)
@@ -100,9 +98,10 @@ class LaneLikelihood(eqx.Module):
         if at.each:
             to_free = jnp.stack([(self._without(at, i) * sums).sum((0, 1)) for i in range(len(at.each))])
             gradient = gradient.at[: len(at.each)].add(to_free)
-        even: Any = jnp.zeros_like(theta).at[slice(*self.shapes)].set(back[half:])
-        even = even.at[slice(*self.factors)].add((to_basis[-2] + to_basis[-1]) / 2)
-        return value, gradient, even, ended
+        by_shape, by_factor = ((a, len(theta) - b) for a, b in (self.shapes, self.factors))
+        ends_even = (to_basis[-2] + to_basis[-1]) / 2
+        even = jnp.pad(back[half:], (by_shape, (0, 0))) + jnp.pad(ends_even, (by_factor, (0, 0)))
+        return value, gradient, even, at.total.min((0, 1)) < 0
 
     def steepness(
         self,

@@ -138,6 +138,10 @@ class AbstractLikelihood(eqx.Module):
         """0 inside the region where the likelihood is defined, 1 pressed against its end, 2 where it is zero."""
         return jnp.zeros((), int)
 
+    def softened(self, factor: float) -> "AbstractLikelihood":
+        """The same likelihood, going up ``factor`` times as softly where it ends; itself where it has no ends."""
+        return self
+
     def check_truth(self, params: Params, gamma: Float[Array, "..."] | None = None) -> None:
         """Raise InputError where no data can be drawn at ``params``; a subclass knows what to look for."""
 
