@@ -27,7 +27,7 @@ REACH = 4.0
 SIDES = (0.6, 1.2)
 """Where, in these units, the search on the other side starts at least: where g is steepest, and beyond its bend."""
 
-SHARE = 0.75
+SHARE = 0.6
 """Share of c + S·S that counts as holding a parameter in the sharper test: a margin for all that is not to first order."""
 
 ALL_SIDES = 4
