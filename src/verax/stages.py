@@ -19,10 +19,21 @@ from verax.errors import InputError
 from verax.events import Events
 from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, goodness_of_fit, interval, profile, ranking, toys
 from verax.infer.results import Row
-from verax.infer.yields import Yields, postfit_yields, prefit_yields
 from verax.learn import History, score
 from verax.learning import Learned, networks_of
-from verax.model import BinnedLikelihood, Data, Pruned, Templates, binned_likelihood, prune, smooth, symmetrise
+from verax.model import (
+    BinnedLikelihood,
+    Data,
+    Pruned,
+    Templates,
+    Yields,
+    binned_likelihood,
+    postfit_yields,
+    prefit_yields,
+    prune,
+    smooth,
+    symmetrise,
+)
 from verax.model.binwise import CellModifier
 from verax.model.interpolate import code0, code1, code2, code4, code4p
 from verax.parameters import Gaussian, Parameter, Poisson, nuisance

@@ -168,7 +168,7 @@ def test_discovery_by_toys(setups):
     best = {mu: conditional(model, data, poi, mu) for mu in (0.0, 1.0)}
     n = 20_000
     thrown = [
-        significance(model, toys(jax.random.key(i), model, best[mu], n, gamma=model.profiled(best[mu], data)), poi)
+        significance(model, toys(jax.random.key(i), model, best[mu], n, profiled=model.profiled(best[mu], data)), poi)
         for i, mu in enumerate(best)
     ]
     assert all((t.status <= 1).all() for t in thrown)

@@ -50,7 +50,7 @@ def test_failures_are_counted_and_left_out():
 
 def test_toys_at_fitted_gamma_scatter_around_it():
     model = counting(relative_error=0.05)
-    drawn = toys(KEY, model, {"mu": 1.0}, 4000, gamma=np.array([1.2]))
+    drawn = toys(KEY, model, {"mu": 1.0}, 4000, profiled=np.array([1.2]))
     assert drawn.counts.mean() == pytest.approx(144, abs=4 * 12 / np.sqrt(4000))
     assert drawn.auxiliary.mean() == pytest.approx(1.2, abs=4 * 0.05 / np.sqrt(4000))
 

@@ -8,7 +8,7 @@ from verax.infer import fit, toys
 from verax.infer.descent import descend
 from verax.infer.minimise import bounds, definite, rectified
 from verax.model import AbstractLikelihood, Data, binned_likelihood
-from verax.model.lanes import lane_constant, lane_likelihood
+from verax.model.lanes import lane_likelihood
 from verax.results import Status, good
 
 
@@ -136,31 +136,25 @@ def test_many_data_sets_take_a_faster_way_to_the_same_minima(monkeypatch):
 
 def test_the_gradient_of_many_lanes_is_that_of_each():
     model = realistic(bins=(4, 3))
-    terms, order = lane_likelihood(model)
+    terms, order, pack, constant = lane_likelihood(model)
     drawn = toys(jax.random.key(4), model, {}, 5)
     rng = np.random.default_rng(4)
     theta = rng.normal(0, 1.2, (5, 6)) + [1.0, 1.0, 0, 0, 0, 0]  # interpolated, extrapolated, and negative rates
-    shape, rest = (2, 4, 5), np.zeros((6, 5))
-    counts, gamma = np.zeros(shape), np.ones(shape)
-    counts[model.layout.channel, model.layout.slot] = drawn.counts.T
-    gamma[model.layout.channel, model.layout.slot] = drawn.auxiliary[:, 4:].T
-    rest[2:] = drawn.auxiliary[:, :4].T
+    packed = pack(drawn).T
     with jax.enable_x64(True):
-        value, slope, even, _ = jax.jit(lambda t, *x: t.value_and_slope(*x))(
-            terms, theta.T[order], counts, gamma, rest[order]
-        )
+        value, slope, even, _ = jax.jit(lambda t, *x: t.value_and_slope(*x))(terms, theta.T[order], packed)
         both = jax.jit(jax.vmap(jax.value_and_grad(lambda t, n, a: -model.log_density(t, Data(n, a)))))
         expected, gradient = both(theta, drawn.counts, drawn.auxiliary)
-        steep = np.asarray(jax.jit(lambda t, *x: t.steepness(*x))(terms, theta.T[order], counts, gamma), float)
+        steep = np.asarray(jax.jit(lambda t, *x: t.whitened_jacobian(*x))(terms, theta.T[order], packed), float)
         exact = jax.jit(jax.vmap(model.derivatives))(theta, Data(drawn.counts, drawn.auxiliary))
         rates = np.asarray(jax.vmap(model.rates)(theta)).sum(1)
     np.testing.assert_allclose(np.asarray(even), np.asarray(exact.even_slope).T[order], rtol=1e-9, atol=1e-8)
     positive = (rates > np.asarray(model.floor)).all(1)
     assert positive.sum() >= 2
     gauss_newton = np.asarray(exact.hessian - exact.bending)[:, order][:, :, order]
-    product = np.einsum("kbl,jbl->lkj", steep, steep) + np.eye(6) * np.asarray(terms.stiffness)
+    product = np.einsum("kbl,jbl->lkj", steep, steep) + np.eye(6) * np.asarray(terms.prior_precision)
     np.testing.assert_allclose(product[positive], gauss_newton[positive], rtol=1e-4, atol=1e-2)
-    np.testing.assert_allclose(np.asarray(value) + lane_constant(model, drawn.counts), np.asarray(expected), rtol=1e-11)
+    np.testing.assert_allclose(np.asarray(value) + constant(drawn), np.asarray(expected), rtol=1e-11)
     np.testing.assert_allclose(np.asarray(slope), np.asarray(gradient).T[order], rtol=1e-9, atol=1e-8)
 
 

@@ -10,6 +10,7 @@ from valley_models import Referee, random_workspace
 from verax.infer import breakdown, cls, fit, interval, limit, profile, ranking, scan2d, significance, toys
 from verax.infer.minimise import bounds, minimise
 from verax.model import Data, from_pyhf
+from verax.model.data import DataSets
 from verax.results import Status
 from workspaces import MU, sample, validation, workspace
 
@@ -98,7 +99,7 @@ def test_a_saddle_that_no_other_start_leaves_is_said(monkeypatch):
     model, data = same_histosys()
     start = np.array([[0.0, 0.0]])
     for covariance in (True, False):
-        there = minimise(model, data, start, np.array([[False, True]]), covariance=covariance, many=False)
+        there = minimise(model, DataSets.of(data), start, np.array([[False, True]]), covariance=covariance, many=False)
         assert there.theta[0, 1] == 0.0
         assert there.status[0] == 2
 
@@ -209,7 +210,7 @@ def test_an_ordinary_model_is_not_searched_twice(monkeypatch):
     monkeypatch.setattr(module, "_minimise", lambda *a: calls.append(1) or nearest(*a))
     model, data = one_bin(histosys("h", [110.0], [90.0]))
     start = np.array([[1.0, 0.0]])
-    minimise(model, data, start, np.ones((1, 2), bool), limits=bounds(model))
+    minimise(model, DataSets.of(data), start, np.ones((1, 2), bool), limits=bounds(model))
     assert len(calls) == 1
 
 

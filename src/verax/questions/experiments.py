@@ -78,7 +78,7 @@ def _thrown(
     if done is not None:
         a.told(done.n, n, done.failed)
     key, statistic = jax.random.key(a.seed), Estimate(a.poi, level)
-    return campaign(key, a.model, truth, n, statistic, batch=a.batch, gamma=gamma, done=done, progress=told)
+    return campaign(key, a.model, truth, n, statistic, batch=a.batch, profiled=gamma, done=done, progress=told)
 
 
 def _truth(a: Asked) -> tuple[dict[str, float], np.ndarray | None]:
