@@ -81,21 +81,16 @@ def data(model):
 
 def curvature(model, data, params):
     """−∂∂ log L by differences of its values: [parameter, parameter]."""
-    names, h = model.names, 1e-3
-    at = np.array([params.get(p.name, p.init) for p in model.parameters])
-
-    def value(*moves):
-        theta = at.copy()
-        for i, size in moves:
-            theta[i] += size
-        return -float(model.log_prob(dict(zip(names, theta, strict=True)), data))
-
-    matrix = np.zeros((len(at), len(at)))
-    for i in range(len(at)):
-        for j in range(i + 1):
-            four = [value((i, a * h), (j, b * h)) * a * b for a in (1, -1) for b in (1, -1)]
-            matrix[i, j] = matrix[j, i] = sum(four) / (4 * h * h)
-    return matrix
+    at, h = np.array([params.get(p.name, p.init) for p in model.parameters]), 1e-3
+    n = len(at)
+    unit = h * np.eye(n)
+    pairs = (
+        unit[:, None, None] * np.array([1, 1, -1, -1])[:, None]
+        + unit[None, :, None] * np.array([1, -1, 1, -1])[:, None]
+    )
+    with jax.enable_x64(True):
+        values = jax.jit(jax.vmap(model.log_density, (0, None)))(at + pairs.reshape(-1, n), data)
+    return -np.asarray(values).reshape(n, n, 4) @ [1, -1, -1, 1] / (4 * h * h)
 
 
 def exact_error(model):
@@ -104,7 +99,8 @@ def exact_error(model):
 
 
 def test_asimov_data_are_fitted_by_the_parameters_that_made_them(model):
-    truth = dict(zip(model.names, [1.3, 0.9, 0.4, -0.3, 0.2, 0.1], strict=False))
+    shifts = zip(model.parameters, [0.3, -0.1, 0.2, -0.2, 0.2, 0.1], strict=False)
+    truth = {p.name: p.init + shift for p, shift in shifts}
     best = fit(model, model.asimov(truth))
     assert best.status == 0
     for name, value in truth.items():
@@ -168,7 +164,8 @@ def test_rankings_are_refits(model, data):
     for k, name in enumerate(table.names):
         moved = best.params[name] + best.error[model.names.index(name)]
         there = fit(model, data, fixed={name: moved})
-        assert table.up[k] == pytest.approx(there.params["mu"] - best.params["mu"], abs=1e-5)
+        change = there.params["mu"] - best.params["mu"]
+        assert table.up[k] == pytest.approx(change, abs=2e-4 * best.error[model.names.index("mu")])
 
 
 def test_a_batch_is_its_data_sets_one_by_one(model):
