@@ -19,8 +19,8 @@ from verax.infer import (
     limit,
     profile,
     ranking,
+    sample_toys,
     significance,
-    toys,
 )
 from verax.model import JointLikelihood, binned_likelihood, from_pyhf
 from verax.results import good
@@ -76,7 +76,7 @@ def model(request):
 
 @pytest.fixture(scope="module")
 def data(model):
-    return toys(jax.random.key(3), model, TRUTH, 1)[0]
+    return sample_toys(jax.random.key(3), model, TRUTH, 1)[0]
 
 
 def curvature(model, data, params):
@@ -110,7 +110,7 @@ def test_asimov_data_are_fitted_by_the_parameters_that_made_them(model):
 def test_the_score_vanishes_on_average(model):
     """E[∂ log L/∂θ] = 0 at the truth: so it is for every normalised density, profiling γ apart."""
     n = 4000
-    drawn = toys(jax.random.key(5), model, TRUTH, n)
+    drawn = sample_toys(jax.random.key(5), model, TRUTH, n)
     with jax.enable_x64(True):
         theta = np.asarray(model.vector(TRUTH))
         score = jax.jit(jax.vmap(jax.grad(model.log_density), (None, drawn.axes)))(theta, drawn)
@@ -169,7 +169,7 @@ def test_rankings_are_refits(model, data):
 
 
 def test_a_batch_is_its_data_sets_one_by_one(model):
-    drawn = toys(jax.random.key(7), model, TRUTH, 3)
+    drawn = sample_toys(jax.random.key(7), model, TRUTH, 3)
     together, alone = fit(model, drawn), [fit(model, drawn[i]) for i in range(3)]
     assert together.nll == pytest.approx([float(f.nll) for f in alone], abs=1e-7)
     ends = interval(model, drawn, "mu")

@@ -4,7 +4,7 @@ import pytest
 
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
-from verax.infer import fit, toys
+from verax.infer import fit, sample_toys
 from verax.infer.descent import descend
 from verax.infer.minimise import bounds, definite, rectified
 from verax.model import AbstractLikelihood, Data, binned_likelihood
@@ -30,7 +30,7 @@ def test_simulation_statistics_widen_the_error():
 
 def test_a_batch_is_its_data_sets_one_by_one():
     model = realistic()
-    data = toys(jax.random.key(0), model, {"mu": 1.0}, 40)
+    data = sample_toys(jax.random.key(0), model, {"mu": 1.0}, 40)
     together = fit(model, data)
     assert good(together.status).all()
     for i in (0, 17, 39):
@@ -42,7 +42,7 @@ def test_a_batch_is_its_data_sets_one_by_one():
 
 def test_result_is_a_stationary_point_with_the_inverse_hessian():
     model = realistic()
-    data = toys(jax.random.key(2), model, {"mu": 2.0}, 1)
+    data = sample_toys(jax.random.key(2), model, {"mu": 2.0}, 1)
     data = Data(data.counts[0], data.auxiliary[0])
     best = fit(model, data)
     with jax.enable_x64(True):
@@ -122,7 +122,7 @@ def test_definite_agrees_with_eigenvalues():
 
 def test_many_data_sets_take_a_faster_way_to_the_same_minima(monkeypatch):
     model = realistic()
-    drawn = toys(jax.random.key(3), model, {"mu": 1.5, "theta1": 0.8}, 300)
+    drawn = sample_toys(jax.random.key(3), model, {"mu": 1.5, "theta1": 0.8}, 300)
     fast, exact_at_the_end = fit(model, drawn, covariance=False), fit(model, drawn)
     monkeypatch.setattr("verax.infer.minimise.MANY", 10**9)
     exact = fit(model, drawn)
@@ -137,7 +137,7 @@ def test_many_data_sets_take_a_faster_way_to_the_same_minima(monkeypatch):
 def test_the_gradient_of_many_lanes_is_that_of_each():
     model = realistic(bins=(4, 3))
     terms, order, pack, constant = lane_likelihood(model)
-    drawn = toys(jax.random.key(4), model, {}, 5)
+    drawn = sample_toys(jax.random.key(4), model, {}, 5)
     rng = np.random.default_rng(4)
     theta = rng.normal(0, 1.2, (5, 6)) + [1.0, 1.0, 0, 0, 0, 0]  # interpolated, extrapolated, and negative rates
     packed = pack(drawn).T
@@ -161,7 +161,7 @@ def test_the_gradient_of_many_lanes_is_that_of_each():
 def test_lanes_leave_a_bound_again_where_the_minimum_lies_inside():
     """From far away many run into a bound of μ or of the normalisation: 5 of these 200 arrived while they had to stay."""
     model, rng = realistic(), np.random.default_rng(1)
-    drawn = toys(jax.random.key(0), model, {}, 200)
+    drawn = sample_toys(jax.random.key(0), model, {}, 200)
     data = Data(np.asarray(drawn.counts, float), np.asarray(drawn.auxiliary, float))
     (lower, upper), best = bounds(model), fit(model, data)
     start = np.tile([p.init for p in model.parameters], (200, 1))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from valley_models import Referee, random_workspace
-from verax.infer import breakdown, cls, fit, interval, limit, profile, ranking, scan2d, significance, toys
+from verax.infer import breakdown, cls, fit, interval, limit, profile, ranking, sample_toys, scan2d, significance
 from verax.infer.minimise import bounds, minimise
 from verax.model import Data, from_pyhf
 from verax.model.data import DataSets
@@ -158,7 +158,7 @@ def test_every_question_meets_the_lower_valley(judged):
 def test_toys_meet_the_lower_valley(judged):
     """Many data sets go another way down; here four of 64, best fits and those without signal."""
     model, data, referee = judged
-    drawn = toys(jax.random.key(5), model, fit(model, data).params, 64)
+    drawn = sample_toys(jax.random.key(5), model, fit(model, data).params, 64)
     order = [model.names.index(f"a{k}") for k in range(3)]
     columns = np.argsort(np.argsort(order))
     for mu, fixed in ((None, {}), (0.0, {"mu": 0.0})):
@@ -216,7 +216,7 @@ def test_an_ordinary_model_is_not_searched_twice(monkeypatch):
 
 def test_the_answer_does_not_depend_on_the_batch():
     model, _ = unequal_sides()
-    drawn = toys(jax.random.key(2), model, {"mu": 1.0}, 70)
+    drawn = sample_toys(jax.random.key(2), model, {"mu": 1.0}, 70)
     together = fit(model, drawn, covariance=False)
     part = fit(model, Data(drawn.counts[:64], drawn.auxiliary[:64]), covariance=False)
     np.testing.assert_array_equal(together.value[:64], part.value)

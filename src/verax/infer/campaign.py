@@ -11,7 +11,7 @@ from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit, fit
 from verax.infer.interval import ends
 from verax.infer.minimise import MANY, bounds
-from verax.infer.toys import toys
+from verax.infer.toys import sample_toys
 from verax.model.data import Data
 from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import Params, by_name, movable
@@ -95,7 +95,7 @@ def campaign(
 
     Parameters
     ----------
-    profiled : as in :func:`verax.infer.toys`
+    profiled : as in :func:`verax.infer.sample_toys`
     done : what an earlier, shorter campaign with the same key returned, or its last progress: it is continued
     progress : called with the campaign so far after each batch; may save it, print it, or raise to stop
 
@@ -130,7 +130,7 @@ def _parts(
     while first < n:
         size = min(batch, n - first)
         # Few data sets and many are fitted in different ways: a short rest is made longer, to be fitted like the others.
-        drawn = toys(key, model, params, max(size, MANY), first=first, profiled=profiled)
+        drawn = sample_toys(key, model, params, max(size, MANY), first=first, profiled=profiled)
         values, status = statistic(model, drawn)
         yield Campaign(n, np.asarray(values)[:size], np.asarray(status)[:size])
         first += size

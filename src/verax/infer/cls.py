@@ -20,8 +20,7 @@ from verax.infer.minimise import Limits, minimise
 from verax.infer.profile import conditional, ratio
 from verax.infer.results import CLs
 from verax.infer.statistic import expectation, physical, polished, q_tilde, said
-from verax.infer.toys import Told
-from verax.infer.toys import toys as draw
+from verax.infer.toys import Told, sample_toys
 from verax.model.data import Data, DataSets
 from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
@@ -41,7 +40,7 @@ def cls(
     *,
     method: str = "asymptotic",
     key: PRNGKeyArray | None = None,
-    toys: int = 1000,
+    n_toys: int = 1000,
     fixed: Mapping[str, float] | None = None,
     progress: Told | None = None,
 ) -> CLs:
@@ -61,7 +60,7 @@ def cls(
     n, points = len(question.batch), len(values)
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:
-        return throw(key, question, values, toys, progress).curve(key, poi)
+        return throw(key, question, values, n_toys, progress).curve(key, poi)
     q, status = question.observed(toy, where)
     q_asimov = question.asimov(toy, where)
     shape = (n, points)
@@ -235,7 +234,7 @@ def _tested(key: PRNGKeyArray, question: Question, theta: np.ndarray, values: np
     """q̃ of toys drawn at ``theta``; [point, toy]."""
     model, data = question.model, question.batch.one()
     params = dict(zip(model.names, theta, strict=True))
-    toys, which = draw(key, model, params, n, profiled=model.profiled(params, data)).distinct()
+    toys, which = sample_toys(key, model, params, n, profiled=model.profiled(params, data)).distinct()
     batch = as_batch(model, toys)
     best = best_fit(model, batch, question.limits)
     lanes = np.tile(np.arange(len(batch)), len(values))

@@ -52,7 +52,7 @@ def goodness_of_fit(
     data: Data,
     *,
     key: PRNGKeyArray | None = None,
-    toys: int = 0,
+    n_toys: int = 0,
     fixed: Mapping[str, float] | None = None,
     progress: Told | None = None,
 ) -> GoodnessOfFit:
@@ -66,7 +66,7 @@ def goodness_of_fit(
     InputError : toys without a key or for a batch, a likelihood that is not binned, or data that do not fit the model
     """
     by_name(model.parameters, fixed or (), "goodness_of_fit")
-    if toys and (key is None or data.is_batch):
+    if n_toys and (key is None or data.is_batch):
         raise InputError("goodness_of_fit", "toys without a key, or for a batch", "key=..., and one data set")
     batch = as_batch(model, data)
     limits = bounds(model, fixed)
@@ -77,17 +77,17 @@ def goodness_of_fit(
     ndf = data.counts.shape[-1] - int(free)
     p_value = np.asarray(chdtrc(ndf, statistic)) if ndf > 0 else np.full(statistic.shape, np.nan)
     fraction, error, failed, thrown = np.nan, np.nan, 0, np.zeros(0)
-    if toys and key is not None:
+    if n_toys and key is not None:
         params = dict(zip(model.names, best.theta[0], strict=True))
-        told = None if progress is None else lambda c: progress(c.n, toys, c.failed)
+        told = None if progress is None else lambda c: progress(c.n, n_toys, c.failed)
         of_toys, profiled = functools.partial(_of_toys, fixed), model.profiled(params, data)
-        done = campaign(key, model, params, toys, of_toys, batch=BATCH, profiled=profiled, progress=told)
+        done = campaign(key, model, params, n_toys, of_toys, batch=BATCH, profiled=profiled, progress=told)
         failed, thrown = done.failed, done.good
         if len(thrown):
             larger = thrown >= statistic[0] * (1 - 1e-9)
             fraction, error = float(larger.mean()), binomial_error(int(larger.sum()), len(thrown))
     statistic, p_value, status = one_or_many(data, statistic, p_value, best.status)
-    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, toys, failed, status, thrown)
+    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, n_toys, failed, status, thrown)
 
 
 def _of_toys(

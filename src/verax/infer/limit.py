@@ -32,7 +32,7 @@ def limit(
     level: float = 0.95,
     method: str = "asymptotic",
     key: PRNGKeyArray | None = None,
-    toys: int = 1000,
+    n_toys: int = 1000,
     fixed: Mapping[str, float] | None = None,
     progress: Told | None = None,
 ) -> Limit:
@@ -52,7 +52,7 @@ def limit(
     question = ask(model, data, index, fixed)
     values, status = _asymptotic(question, 1 - level)
     if method == "toys" and key is not None:
-        return _by_toys(key, question, poi, level, toys, values[0], progress)
+        return _by_toys(key, question, poi, level, n_toys, values[0], progress)
     status[:, 0] = np.maximum(status[:, 0], said(question.best, index))
     values, status = one_or_many(data, values, status)
     return _limit(poi, level, values, np.zeros(values.shape), status)

@@ -16,8 +16,7 @@ from verax.infer.fit import as_batch, best_fit
 from verax.infer.goodness import binomial_error
 from verax.infer.minimise import Limits, bounds
 from verax.infer.profile import ratio
-from verax.infer.toys import Told
-from verax.infer.toys import toys as draw
+from verax.infer.toys import Told, sample_toys
 from verax.model.data import Data
 from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
@@ -67,7 +66,7 @@ def neyman(
     *,
     level: float = 0.6827,
     ordering: str = "likelihood-ratio",
-    toys: int = 1000,
+    n_toys: int = 1000,
     fixed: Mapping[str, float] | None = None,
     progress: Told | None = None,
 ) -> Belt:
@@ -100,16 +99,16 @@ def neyman(
     failed = np.zeros(len(values), int)
     for k, theta in enumerate(there.theta):
         params = dict(zip(model.names, theta, strict=True))
-        drawn = draw(key, model, params, toys, profiled=model.profiled(params, data))
+        drawn = sample_toys(key, model, params, n_toys, profiled=model.profiled(params, data))
         thrown = _statistic(model, drawn, index, values[k], ordering, limits)
         fine = thrown[np.isfinite(thrown)]
-        failed[k] = toys - len(fine)
+        failed[k] = n_toys - len(fine)
         if len(fine):
             extreme = int((fine >= t[k] - SAME).sum())
             p_value[k], p_error[k] = extreme / len(fine), binomial_error(extreme, len(fine))
             critical[k] = np.quantile(fine, level, method="higher")
         if progress is not None:
-            progress((k + 1) * toys, len(values) * toys, int(failed.sum()))
+            progress((k + 1) * n_toys, len(values) * n_toys, int(failed.sum()))
     middle, more, fewer = (_ends(values, p_value + shift, 1 - level) for shift in (0.0, p_error, -p_error))
     low, high = (float(x) for x in middle)
     edges = [float(b[index]) for b in limits]
@@ -122,7 +121,7 @@ def neyman(
     code = code if low_found and high_found else max(code, Status.END_NOT_FOUND)
     ends = (np.asarray(best.theta[0, index]), np.asarray(low), np.asarray(high), np.asarray(code))
     interval = Interval(poi, level, *ends)
-    found = (interval, low_error, high_error, toys, failed)
+    found = (interval, low_error, high_error, n_toys, failed)
     return Belt(poi, level, ordering, values, t, critical, p_value, p_error, *found)
 
 

@@ -19,7 +19,7 @@ Told = Callable[[int, int, int], None]
 """Called while toys are thrown and fitted: how many are done, of how many, and how many of these failed."""
 
 
-def toys(
+def sample_toys(
     key: PRNGKeyArray,
     model: AbstractLikelihood,
     params: Params,
@@ -53,7 +53,7 @@ def toys(
     ------
     InputError : an unknown parameter (nearest name given), or a truth at which a rate is negative
     """
-    by_name(model.parameters, params, "toys")
+    by_name(model.parameters, params, "sample_toys")
     model.check_truth(params, profiled)
     with jax.enable_x64(True):
         values = {p.name: np.float64(params.get(p.name, p.init)) for p in model.parameters}

@@ -29,7 +29,7 @@ DEFAULT = 1000
 """Toys unless a number is given."""
 
 NOTE = """Moments leave out failed toys and estimates at a bound. Their means need not be those of a Gaussian: where the \
-expectation bends with its parameters, maximum likelihood is biased by a small part of its σ (see verax.infer.toys)."""
+expectation bends with its parameters, maximum likelihood is biased by a small part of its σ (see `sample_toys`)."""
 
 
 def answer_toys(a: Asked) -> Answer:

@@ -72,7 +72,7 @@ def answer_interval(a: Asked) -> Answer:
         _around(a, found, GRID, reach=1.8),
         level=level,
         ordering=ordering,
-        toys=a.toys or 1000,
+        n_toys=a.toys or 1000,
         progress=a.told,
     )
     ends = belt.interval
