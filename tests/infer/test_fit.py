@@ -8,6 +8,7 @@ from verax.infer import fit, sample_toys
 from verax.infer.descent import descend
 from verax.infer.minimise import bounds, definite, rectified
 from verax.model import AbstractLikelihood, Data, binned_likelihood
+from verax.model.data import DataSets
 from verax.model.lanes import lane_likelihood
 from verax.results import Status, good
 
@@ -167,7 +168,7 @@ def test_lanes_leave_a_bound_again_where_the_minimum_lies_inside():
     start = np.tile([p.init for p in model.parameters], (200, 1))
     free = [i for i, p in enumerate(model.parameters) if p.constraint is None]
     start[:, free] = rng.uniform(-20, 20, (200, len(free)))
-    found = descend(model, data, start, np.ones(len(lower), bool), (lower, upper), 1e-9)
+    found = descend(model.batched(), DataSets.of(data), start, np.ones(len(lower), bool), (lower, upper), 1e-9)
     assert found.arrived.sum() > 60
     inward = np.where(found.theta == lower, -1, 1) * found.slope > 0
     assert not (found.pinned & inward)[found.arrived].any()
