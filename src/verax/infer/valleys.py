@@ -33,6 +33,9 @@ SHARE = 0.6
 ALL_SIDES = 4
 """Parameters with an even part up to which each combination of their sides is tried, whatever it costs."""
 
+EACH_SIDE = 12
+"""Those up to which each other side, and all at once, are tried in many data sets too; of more the sharper test decides."""
+
 
 class Elsewhere(NamedTuple):
     """Where other minima may be: the number of a fit, and a point to start from, each."""
@@ -66,7 +69,7 @@ def elsewhere(
     lane, k = (x[(level < low[k]) | (level > high[k])] for x in (lane, k))
     if not lane.size:
         return Elsewhere(lane, theta[:0])
-    if sharp and len(parts.which) > ALL_SIDES:
+    if sharp and len(parts.which) > EACH_SIDE:
         return _by_profile(parts, theta, slope[lane, k], lane, k, width)
     return _by_side(parts, theta, lane, k, width)
 
