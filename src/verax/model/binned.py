@@ -13,10 +13,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from verax.arrays import Array
+from verax.arrays import Array, gammaln, namespace, xlogy
 from verax.errors import InputError
 from verax.model.binwise import CellModifier, cell_bending, cell_factor, cell_slopes
 from verax.model.constraint import HALF_LOG_2PI
@@ -116,7 +115,22 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def normalisation(self, free: Float[Array, " free"]) -> Float[Array, "process channel"]:
         """Product of the normalisation factors of each process in each channel."""
-        return jnp.prod(jnp.where(self.member > 0, free[:, None, None], 1.0), axis=0)
+        xp = namespace(free, self.member)
+        return xp.prod(xp.where(self.member > 0, free[:, None, None], 1.0), axis=0)
+
+    def _normalisation_slopes(self, free: Array) -> tuple[Array, Array]:
+        """∂ and ∂∂ of the product of normalisation factors, [i, process, channel] and [process, channel, i, j].
+
+        Of a product of factors f_k, ∂_i is the product without f_i, and ∂_i ∂_j that without both, where they act at all.
+        """
+        xp, acts, n = namespace(free, self.member), self.member > 0, self.n_free
+        factors = xp.where(acts, free[:, None, None], 1.0)
+        one = np.eye(n, dtype=bool)
+        both = one[:, None] | one[None]
+        first = xp.where(acts, xp.prod(xp.where(one[:, :, None, None], 1.0, factors), axis=1), 0.0)
+        second = xp.prod(xp.where(both[:, :, :, None, None], 1.0, factors), axis=2)
+        second = xp.where(acts[:, None] & acts[None] & ~one[:, :, None, None], second, 0.0)
+        return first, xp.moveaxis(second, (0, 1), (2, 3))
 
     def _split(self, theta: Array) -> tuple[Array, Array, Array]:
         first = self.n_free + self.odd.shape[0]
@@ -129,12 +143,13 @@ class BinnedLikelihood(AbstractLikelihood):
 
         ``more_even`` is added to the amplitude of what each systematic does alike on both its sides.
         """
+        xp = namespace(theta, self.nominal)
         free, alpha, kappa = self._split(theta)
         even = self.shape_code(alpha)[0] + more_even
-        shape = self.nominal + jnp.tensordot(alpha, self.odd, 1) + jnp.tensordot(even, self.even, 1)
-        factor = jnp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
+        shape = self.nominal + xp.tensordot(alpha, self.odd, 1) + xp.tensordot(even, self.even, 1)
+        factor = xp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
         if not isinstance(more_even, float):
-            factor *= jnp.exp(jnp.tensordot(more_even, self._log_even, 1))
+            factor *= xp.exp(xp.tensordot(more_even, self._log_even, 1))
         rate = shape * (self.normalisation(free) * factor)[:, self.layout.channel]
         return rate * cell_factor(kappa, self.slots) if self.n_cells else rate
 
@@ -158,17 +173,17 @@ class BinnedLikelihood(AbstractLikelihood):
         """
         if self.scaled:
             return self._scaled_derivatives(theta, data)
+        xp = namespace(theta, data.counts, self.nominal)
         free, alpha, kappa = self._split(theta)
         grid, flat = self.layout.grid, self.layout.flat
         odd, even = grid(self.odd), grid(self.even)
         g, g1, g2 = self.shape_code(alpha)
         f, f1, f2 = self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)
-        phi, phi1 = self.normalisation(free), jnp.moveaxis(jax.jacfwd(self.normalisation)(free), -1, 0)  # p c; i p c
-        phi2 = jax.jacfwd(jax.jacfwd(self.normalisation))(free)  # p c i j
-        norm, log1 = jnp.prod(f, axis=0), f1 / f  # p c; k p c
+        phi, (phi1, phi2) = self.normalisation(free), self._normalisation_slopes(free)
+        norm, log1 = xp.prod(f, axis=0), f1 / f  # p c; k p c
         factor = phi * norm
-        factor1 = jnp.concatenate([phi1 * norm, factor * log1])  # q p c
-        shape = grid(self.nominal) + jnp.tensordot(alpha, odd, 1) + jnp.tensordot(g, even, 1)
+        factor1 = xp.concatenate([phi1 * norm, factor * log1])  # q p c
+        shape = grid(self.nominal) + xp.tensordot(alpha, odd, 1) + xp.tensordot(g, even, 1)
         rate = shape * factor[:, :, None]
         cells = grid(cell_factor(kappa, self.slots)) if self.n_cells else None
 
@@ -178,15 +193,15 @@ class BinnedLikelihood(AbstractLikelihood):
                 within, through, kind = shape, factor, "pc"
             else:
                 within, through, kind = shape * part, factor[:, :, None] * part, "pcm"
-            by_free = jnp.einsum("ipc,pcm->icm", factor1[: self.n_free], within)
-            by_shape = jnp.einsum(f"kpcm,{kind}->kcm", odd, through)
-            by_shape += _by(g1, jnp.einsum(f"kpcm,{kind}->kcm", even, through))
-            by_factor = jnp.einsum("kpc,pcm->kcm", log1, rate if part is None else rate * part)
-            return flat(jnp.concatenate([by_free, by_shape + by_factor]))
+            by_free = xp.einsum("ipc,pcm->icm", factor1[: self.n_free], within)
+            by_shape = xp.einsum(f"kpcm,{kind}->kcm", odd, through)
+            by_shape += _by(g1, xp.einsum(f"kpcm,{kind}->kcm", even, through))
+            by_factor = xp.einsum("kpc,pcm->kcm", log1, rate if part is None else rate * part)
+            return flat(xp.concatenate([by_free, by_shape + by_factor]))
 
         value, slope, bend, fisher = self._bins(self._parts(flat(rate if cells is None else rate * cells)), data)
-        slope, bend, fisher = (jnp.atleast_2d(x) for x in (slope, bend, fisher))
-        members: list[Array] = [self.dressed, 1 - self.dressed] if self.subset else [jnp.ones_like(self.dressed)]
+        slope, bend, fisher = (xp.atleast_2d(x) for x in (slope, bend, fisher))
+        members: list[Array] = [self.dressed, 1 - self.dressed] if self.subset else [xp.ones_like(self.dressed)]
         sides = [grid(m) for m in members]
         parts = sides if cells is None else [side * cells for side in sides]
         plain = cells is None and not self.subset
@@ -196,38 +211,39 @@ class BinnedLikelihood(AbstractLikelihood):
         if self.subset:
             weight = sides[0] * weight + sides[1] * grid(slope[1])
         by_cell, kind = (weight, "pcm" if self.subset else "cm") if cells is None else (weight * cells, "pcm")
-        even_sum = jnp.einsum(f"kpcm,{kind}->kpc", even, by_cell)
-        shape1_sum = jnp.einsum(f"kpcm,{kind}->kpc", odd, by_cell) + _by(g1, even_sum)
-        shape_sum = jnp.einsum(f"pcm,{kind}->pc", shape, by_cell)
-        mixed = jnp.einsum("kpc,qpc->kq", shape1_sum, factor1)  # ∂shape ∂factor
-        free_free = jnp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
-        free_alpha = jnp.einsum("ipc,kpc->ik", factor1[: self.n_free] * shape_sum, log1)
-        alpha_alpha = jnp.einsum("kpc,lpc->kl", shape_sum * factor * log1, log1)
-        diagonal = g2 * jnp.einsum("kpc,pc->k", even_sum, factor)
-        diagonal += jnp.einsum("pc,kpc->k", shape_sum * factor, f2 / f - log1**2)
-        second = jnp.block([[free_free, free_alpha], [free_alpha.T, alpha_alpha + jnp.diag(diagonal)]])
-        second = second.at[self.n_free :].add(mixed).at[:, self.n_free :].add(mixed.T)
+        even_sum = xp.einsum(f"kpcm,{kind}->kpc", even, by_cell)
+        shape1_sum = xp.einsum(f"kpcm,{kind}->kpc", odd, by_cell) + _by(g1, even_sum)
+        shape_sum = xp.einsum(f"pcm,{kind}->pc", shape, by_cell)
+        mixed = xp.einsum("kpc,qpc->kq", shape1_sum, factor1)  # ∂shape ∂factor
+        free_free = xp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
+        free_alpha = xp.einsum("ipc,kpc->ik", factor1[: self.n_free] * shape_sum, log1)
+        alpha_alpha = xp.einsum("kpc,lpc->kl", shape_sum * factor * log1, log1)
+        diagonal = g2 * xp.einsum("kpc,pc->k", even_sum, factor)
+        diagonal += xp.einsum("pc,kpc->k", shape_sum * factor, f2 / f - log1**2)
+        second = xp.block([[free_free, free_alpha], [free_alpha.T, alpha_alpha + xp.diag(diagonal)]])
+        mixed = xp.concatenate([xp.zeros((self.n_free, mixed.shape[1]), mixed.dtype), mixed])
+        second = second + mixed + mixed.T
         if self.n_cells:
             by_free = shape * factor1[: self.n_free, :, :, None]
             by_alpha = (odd + g1[:, None, None, None] * even) * factor[:, :, None]
-            rate1 = flat(jnp.concatenate([by_free, by_alpha + rate * log1[:, :, :, None]]))
+            rate1 = flat(xp.concatenate([by_free, by_alpha + rate * log1[:, :, :, None]]))
             more = cell_slopes(kappa, self.slots, flat(rate), members)
-            total1 = [jnp.concatenate([t, extra]) for t, extra in zip(total1, more, strict=True)]
-            flat_weight = jnp.broadcast_to(flat(weight), self.dressed.shape)
+            total1 = [xp.concatenate([t, extra]) for t, extra in zip(total1, more, strict=True)]
+            flat_weight = xp.broadcast_to(flat(weight), self.dressed.shape)
             across, among = cell_bending(kappa, self.slots, flat(rate), rate1, flat_weight)
-            second = jnp.block([[second, across], [across.T, among]])
+            second = xp.block([[second, across], [across.T, among]])
         hessian, scale = (total1[0] * bend[0]) @ total1[0].T, total1[0] ** 2 @ fisher[0]
         if self.subset:
             cross = (total1[0] * bend[1]) @ total1[1].T
             hessian += cross + cross.T + (total1[1] * bend[2]) @ total1[1].T
             scale += 2 * (total1[0] * total1[1]) @ fisher[1] + total1[1] ** 2 @ fisher[2]
         return Derivatives(
-            value.sum() - self.offset,
+            xp.asarray(value.sum() - self.offset),
             sum((t @ x for t, x in zip(total1[1:], slope[1:], strict=True)), total1[0] @ slope[0]),
             hessian + second,
             second,
             scale,
-            self._padded(jnp.einsum("kpc,pc->k", even_sum + self._log_even * shape_sum, factor)),
+            self._padded(xp.einsum("kpc,pc->k", even_sum + self._log_even * shape_sum, factor)),
             self._end(flat(rate if cells is None else rate * cells), theta, data),
         )
 
@@ -242,7 +258,8 @@ class BinnedLikelihood(AbstractLikelihood):
     def _end(self, rates: Array, theta: Array, data: Data) -> Array:
         scaled, other = self._parts(rates)
         total = scaled * self._gamma(theta, data) + other if self.subset else scaled
-        return rate_end(total, data.counts, self.floor).max(initial=0)
+        ended = rate_end(total, data.counts, self.floor)
+        return namespace(ended).asarray(ended.max(initial=0))
 
     def _scaled_derivatives(self, theta: Array, data: Data) -> Derivatives:
         """By autodiff, where the widths of γ move with the rates; the even slope at their present widths."""
@@ -261,7 +278,7 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def _padded(self, by_systematic: Array) -> Array:
         """[parameter] from [systematic]; 0 for the others."""
-        return jnp.pad(by_systematic, (self.n_free, self.n_cells))
+        return namespace(by_systematic).pad(by_systematic, (self.n_free, self.n_cells))
 
     def even_parts(self) -> EvenParts | None:
         """Systematics whose two sides move the events of any bin the same way; one that scales like e^(±aα) is none."""
@@ -273,7 +290,7 @@ class BinnedLikelihood(AbstractLikelihood):
         return Layout(tuple(len(e) - 1 for e in self.edges))
 
     def _gamma_auxiliary(self, data: Data) -> Array:
-        return data.auxiliary[self.n_constraints :] if self.simulation_statistics else jnp.ones_like(self.width)
+        return data.auxiliary[self.n_constraints :] if self.simulation_statistics else np.ones(self.width.shape)
 
     def _parts(self, rates: Array) -> tuple[Array, Array | float]:
         """Total rate with and without a γ, per bin."""

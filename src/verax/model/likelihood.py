@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from verax.arrays import Array, Scalar
+from verax.arrays import Array, Scalar, namespace
 from verax.errors import InputError
 from verax.model.constraint import (
     constraint_mean,
@@ -277,12 +277,13 @@ class AbstractLikelihood(eqx.Module):
         """Value, gradient and exact Hessian of −log L, constraints included."""
         at = self.derivatives_observed(theta, data)
         value, slope, bend = self.constraints(theta, data)
+        xp = namespace(theta, at.gradient)
         return Derivatives(
-            at.nll + value.sum(),
+            xp.asarray(at.nll + value.sum()),
             at.gradient + slope,
-            at.hessian + jnp.diag(bend),
+            at.hessian + xp.diag(bend),
             at.bending,
-            jnp.maximum(at.scale + bend, 1e-12),
+            xp.maximum(at.scale + bend, 1e-12),
             at.even_slope,
             at.end,
         )
