@@ -25,7 +25,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax.infer import fit, toys
+from verax.infer import fit, sample_toys
 from verax.model import BinnedLikelihood, Data, from_pyhf
 from verax.model.schema import read_json
 
@@ -54,7 +54,7 @@ def ours(path: Path, n: int) -> tuple[BinnedLikelihood, Data]:
     say("first fit", wall, cpu, f"{poi} = {best.value[i]:.4f} ± {best.error[i]:.4f}, status {int(best.status)}")
     _, wall, cpu = clock(lambda: fit(model, data))
     say("next fit", wall, cpu)
-    drawn, wall, cpu = clock(lambda: toys(jax.random.key(1), model, best.params, n))
+    drawn, wall, cpu = clock(lambda: sample_toys(jax.random.key(1), model, best.params, n))
     say(f"draw {n} toys", wall, cpu)
     for covariance in (True, False):
         what = f"fit {n} toys" + " with covariances" * covariance

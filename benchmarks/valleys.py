@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax.infer import fit, interval, limit, significance, toys
+from verax.infer import fit, interval, limit, sample_toys, significance
 from verax.model import Data, from_pyhf
 from verax.results import Status
 
@@ -97,7 +97,7 @@ class Trial:
     def toys(self, n: int, seed: int) -> dict[str, float]:
         """By how much fits of toys, best and at μ = 0, lie above the referee's: the largest of each."""
         truth = fit(self.model, self.data).params
-        drawn = toys(jax.random.key(seed), self.model, truth, 64)
+        drawn = sample_toys(jax.random.key(seed), self.model, truth, 64)
         fits = {
             mu: fit(self.model, drawn, fixed=fixed, covariance=False) for mu, fixed in ((None, {}), (0.0, {"mu": 0.0}))
         }

@@ -5,7 +5,7 @@ import numpy as np
 
 from verax.check import coverage
 from verax.events import make_events
-from verax.infer import breakdown, interval, toys
+from verax.infer import breakdown, interval, sample_toys
 from verax.model import binned_likelihood
 from verax.summarise import templates
 from verax.systematics import normalisation, scale_columns
@@ -29,4 +29,4 @@ model = binned_likelihood(filled, free={"mu": ["signal"], "norm_background": ["b
 print(interval(model, model.asimov({"mu": 1.0}), "mu"))
 for row in breakdown(model, model.asimov({"mu": 1.0}), "mu").rows:
     print("  " * row.depth + f"{row.name}: {row.impact:.3f}")
-print(coverage(interval(model, toys(jax.random.key(2), model, {"mu": 1.0}, 1000), "mu"), 1.0))
+print(coverage(interval(model, sample_toys(jax.random.key(2), model, {"mu": 1.0}, 1000), "mu"), 1.0))

@@ -99,18 +99,20 @@ def by_name(parameters: Iterable[Parameter], given: Iterable[str], where: str) -
     return table
 
 
-def movable(parameters: Iterable[Parameter], names: Iterable[str], where: str) -> None:
-    """Check that each of ``names`` is a parameter that the data can say something about.
+def movable(
+    parameters: Iterable[Parameter], names: Iterable[str], where: str, fixed: Mapping[str, float] | None = None
+) -> None:
+    """Check that each of ``names`` is a parameter that the data can say something about, and ``fixed`` ones exist.
 
     Raises
     ------
     InputError : for an unknown name, with its nearest neighbour; for a parameter that is fixed
     """
-    names = list(names)
-    table = by_name(parameters, names, where)
+    names, fixed = list(names), fixed or {}
+    table = by_name(parameters, [*names, *fixed], where)
     for name in names:
-        if table[name].fixed:
-            seen = f"'{name}', which is fixed at {table[name].init:g}"
+        if table[name].fixed or name in fixed:
+            seen = f"'{name}', which is fixed at {fixed.get(name, table[name].init):g}"
             raise InputError(where, seen, "a parameter that can move", "free it, or ask about another one")
 
 

@@ -17,12 +17,35 @@ from verax.config import Analysis
 from verax.data import read_events, write_events
 from verax.errors import InputError
 from verax.events import Events
-from verax.infer import Breakdown, Fit, Ranking, Scan, breakdown, fit, goodness_of_fit, interval, profile, ranking, toys
+from verax.infer import (
+    Breakdown,
+    Fit,
+    Ranking,
+    Scan,
+    breakdown,
+    fit,
+    goodness_of_fit,
+    interval,
+    profile,
+    ranking,
+    sample_toys,
+)
 from verax.infer.results import Row
-from verax.infer.yields import Yields, postfit_yields, prefit_yields
 from verax.learn import History, score
 from verax.learning import Learned, networks_of
-from verax.model import BinnedLikelihood, Data, Pruned, Templates, binned_likelihood, prune, smooth, symmetrise
+from verax.model import (
+    BinnedLikelihood,
+    Data,
+    Pruned,
+    Templates,
+    Yields,
+    binned_likelihood,
+    postfit_yields,
+    prefit_yields,
+    prune,
+    smooth,
+    symmetrise,
+)
 from verax.model.binwise import CellModifier
 from verax.model.interpolate import code0, code1, code2, code4, code4p
 from verax.parameters import Gaussian, Parameter, Poisson, nuisance
@@ -301,7 +324,7 @@ def infer(
     data = {"expected": (nominal, likelihood.asimov(nominal))}
     if analysis.pseudo_experiment:
         truth = nominal | analysis.pseudo_experiment.truth
-        one = toys(run.key("infer"), likelihood, truth, 1)
+        one = sample_toys(run.key("infer"), likelihood, truth, 1)
         data["pseudo-experiment"] = (truth, Data(np.asarray(one.counts)[0], np.asarray(one.auxiliary)[0]))
     if summarised.observed is not None:
         data["observed"] = ({}, Data(summarised.observed, likelihood.asimov(nominal).auxiliary))
@@ -373,7 +396,7 @@ def check(analysis: Analysis, run: Run, folder: Path, likelihood: BinnedLikeliho
     found = {}
     for i, (label, truth) in enumerate(truths.items()):
         run.progress.step("coverage", i, len(truths))
-        data = toys(jax.random.fold_in(run.key("check"), i), likelihood, truth, analysis.check.toys)
+        data = sample_toys(jax.random.fold_in(run.key("check"), i), likelihood, truth, analysis.check.toys)
         intervals = interval(likelihood, data, analysis.poi.name, level=analysis.infer.level)
         found[label] = coverage(intervals, truth[analysis.poi.name])
         run.progress.step("coverage", i + 1, len(truths))

@@ -7,7 +7,7 @@ import pytest
 
 from likelihoods import make_templates, realistic
 from onoff import observed, on_off
-from verax.infer import cls, goodness_of_fit, limit, significance, toys
+from verax.infer import cls, goodness_of_fit, limit, sample_toys, significance
 from verax.model import Data, binned_likelihood, to_pyhf
 
 # pyhf 0.7.6 still uses a part of jsonschema that is announced to go away
@@ -65,7 +65,7 @@ def control_region():
 def exported():
     """Made here, with shapes and simulation statistics, and exported."""
     model = realistic(bins=(3, 2), systematics=3)
-    drawn = toys(jax.random.key(3), model, {"mu": 0.5, "theta0": 0.5}, 1)
+    drawn = sample_toys(jax.random.key(3), model, {"mu": 0.5, "theta0": 0.5}, 1)
     auxiliary = drawn.auxiliary[0].copy()
     auxiliary[3:] = 1.0  # pyhf knows no other value for staterror
     data = Data(drawn.counts[0], auxiliary)

@@ -7,7 +7,7 @@ import pyhf
 import pytest
 
 from likelihoods import realistic
-from verax.infer import fit, interval, toys
+from verax.infer import fit, interval, sample_toys
 from verax.model import Data, to_pyhf
 
 # pyhf 0.7.6 still uses a part of jsonschema that is announced to go away
@@ -19,7 +19,7 @@ class Exported:
 
     def __init__(self):
         self.model = realistic()
-        drawn = toys(jax.random.key(8), self.model, {"mu": 1.3, "theta0": 0.7}, 1)
+        drawn = sample_toys(jax.random.key(8), self.model, {"mu": 1.3, "theta0": 0.7}, 1)
         auxiliary = drawn.auxiliary[0].copy()
         auxiliary[4:] = 1.0  # pyhf knows no other value for staterror
         self.data = Data(drawn.counts[0], auxiliary)

@@ -13,7 +13,7 @@ from referee import Referee, compare, random_params, values
 from verax.errors import InputError
 from verax.infer import fit
 from verax.model import from_pyhf, to_pyhf
-from verax.model.likelihood import Data
+from verax.model.data import Data
 from verax.model.schema import patched
 from workspaces import EXAMPLES, validation
 

@@ -4,7 +4,7 @@ import pytest
 
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
-from verax.infer import breakdown, fit, toys
+from verax.infer import breakdown, fit, sample_toys
 from verax.model import Data, binned_likelihood, from_pyhf
 from verax.parameters import nuisance
 from workspaces import MU, sample, workspace
@@ -104,7 +104,7 @@ def test_shifted_observables_are_what_refits_of_shifted_data_give():
 
 def test_freezing_never_gives_nan():
     model = realistic()
-    data = toys(jax.random.key(4), model, {"mu": 0.2}, 10)
+    data = sample_toys(jax.random.key(4), model, {"mu": 0.2}, 10)
     for i in range(10):
         for row in breakdown(model, Data(data.counts[i], data.auxiliary[i]), "mu", method="freeze").rows:
             assert np.isfinite([row.impact, row.up, row.down]).all()

@@ -5,7 +5,7 @@ from scipy.stats import norm
 
 from likelihoods import counting, realistic
 from verax.errors import InputError
-from verax.infer import Estimate, campaign, fit, interval, toys
+from verax.infer import Estimate, campaign, fit, interval, sample_toys
 from verax.results import Status
 
 KEY = jax.random.key(30)
@@ -17,7 +17,7 @@ def test_neither_batches_nor_a_stop_change_the_answer():
     parts = campaign(KEY, model, {"mu": 1.0}, 300, batch=128, progress=lambda c: seen.append((c.n, c.total, c.failed)))
     np.testing.assert_allclose(parts.values, whole.values, atol=1e-9)
     assert seen == [(128, 300, 0), (256, 300, 0), (300, 300, 0)]
-    drawn = toys(KEY, model, {"mu": 1.0}, 300)
+    drawn = sample_toys(KEY, model, {"mu": 1.0}, 300)
     np.testing.assert_allclose(whole.values, fit(model, drawn).value, atol=1e-9)
 
 
@@ -45,12 +45,12 @@ def test_failures_are_counted_and_left_out():
     found = campaign(KEY, counting(), {}, 64, half, batch=32)
     assert found.failed == 32
     assert found.good.shape == (32,)
-    np.testing.assert_array_equal(found.values, toys(KEY, counting(), {}, 64).counts[:, 0])
+    np.testing.assert_array_equal(found.values, sample_toys(KEY, counting(), {}, 64).counts[:, 0])
 
 
 def test_toys_at_fitted_gamma_scatter_around_it():
     model = counting(relative_error=0.05)
-    drawn = toys(KEY, model, {"mu": 1.0}, 4000, gamma=np.array([1.2]))
+    drawn = sample_toys(KEY, model, {"mu": 1.0}, 4000, profiled=np.array([1.2]))
     assert drawn.counts.mean() == pytest.approx(144, abs=4 * 12 / np.sqrt(4000))
     assert drawn.auxiliary.mean() == pytest.approx(1.2, abs=4 * 0.05 / np.sqrt(4000))
 
@@ -58,7 +58,7 @@ def test_toys_at_fitted_gamma_scatter_around_it():
 def test_estimates_are_the_intervals_and_a_bound_is_an_end():
     """With the truth at the bound, an interval {t ≤ 1} covers unless the estimate is more than 1 σ above: Φ(1)."""
     model = counting(40.0, 4000.0, bounds=(0.0, 20.0))
-    drawn = toys(KEY, model, {"mu": 0.0}, 2000)
+    drawn = sample_toys(KEY, model, {"mu": 0.0}, 2000)
     values, status = Estimate("mu")(model, drawn)
     ends = interval(model, drawn, "mu")
     np.testing.assert_allclose(values[:, [0, 2, 3]], np.stack([ends.value, ends.low, ends.high], axis=1), atol=1e-9)

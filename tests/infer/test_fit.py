@@ -4,11 +4,12 @@ import pytest
 
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
-from verax.infer import fit, toys
+from verax.infer import fit, sample_toys
 from verax.infer.descent import descend
 from verax.infer.minimise import bounds, definite, rectified
 from verax.model import AbstractLikelihood, Data, binned_likelihood
-from verax.model.lanes import lane_constant, lane_likelihood
+from verax.model.data import DataSets
+from verax.model.lanes import lane_likelihood
 from verax.results import Status, good
 
 
@@ -30,7 +31,7 @@ def test_simulation_statistics_widen_the_error():
 
 def test_a_batch_is_its_data_sets_one_by_one():
     model = realistic()
-    data = toys(jax.random.key(0), model, {"mu": 1.0}, 40)
+    data = sample_toys(jax.random.key(0), model, {"mu": 1.0}, 40)
     together = fit(model, data)
     assert good(together.status).all()
     for i in (0, 17, 39):
@@ -42,7 +43,7 @@ def test_a_batch_is_its_data_sets_one_by_one():
 
 def test_result_is_a_stationary_point_with_the_inverse_hessian():
     model = realistic()
-    data = toys(jax.random.key(2), model, {"mu": 2.0}, 1)
+    data = sample_toys(jax.random.key(2), model, {"mu": 2.0}, 1)
     data = Data(data.counts[0], data.auxiliary[0])
     best = fit(model, data)
     with jax.enable_x64(True):
@@ -122,7 +123,7 @@ def test_definite_agrees_with_eigenvalues():
 
 def test_many_data_sets_take_a_faster_way_to_the_same_minima(monkeypatch):
     model = realistic()
-    drawn = toys(jax.random.key(3), model, {"mu": 1.5, "theta1": 0.8}, 300)
+    drawn = sample_toys(jax.random.key(3), model, {"mu": 1.5, "theta1": 0.8}, 300)
     fast, exact_at_the_end = fit(model, drawn, covariance=False), fit(model, drawn)
     monkeypatch.setattr("verax.infer.minimise.MANY", 10**9)
     exact = fit(model, drawn)
@@ -136,44 +137,38 @@ def test_many_data_sets_take_a_faster_way_to_the_same_minima(monkeypatch):
 
 def test_the_gradient_of_many_lanes_is_that_of_each():
     model = realistic(bins=(4, 3))
-    terms, order = lane_likelihood(model)
-    drawn = toys(jax.random.key(4), model, {}, 5)
+    terms, order, pack, constant = lane_likelihood(model)
+    drawn = sample_toys(jax.random.key(4), model, {}, 5)
     rng = np.random.default_rng(4)
     theta = rng.normal(0, 1.2, (5, 6)) + [1.0, 1.0, 0, 0, 0, 0]  # interpolated, extrapolated, and negative rates
-    shape, rest = (2, 4, 5), np.zeros((6, 5))
-    counts, gamma = np.zeros(shape), np.ones(shape)
-    counts[model.layout.channel, model.layout.slot] = drawn.counts.T
-    gamma[model.layout.channel, model.layout.slot] = drawn.auxiliary[:, 4:].T
-    rest[2:] = drawn.auxiliary[:, :4].T
+    packed = pack(drawn).T
     with jax.enable_x64(True):
-        value, slope, even, _ = jax.jit(lambda t, *x: t.value_and_slope(*x))(
-            terms, theta.T[order], counts, gamma, rest[order]
-        )
+        value, slope, even, _ = jax.jit(lambda t, *x: t.value_and_slope(*x))(terms, theta.T[order], packed)
         both = jax.jit(jax.vmap(jax.value_and_grad(lambda t, n, a: -model.log_density(t, Data(n, a)))))
         expected, gradient = both(theta, drawn.counts, drawn.auxiliary)
-        steep = np.asarray(jax.jit(lambda t, *x: t.steepness(*x))(terms, theta.T[order], counts, gamma), float)
+        steep = np.asarray(jax.jit(lambda t, *x: t.whitened_jacobian(*x))(terms, theta.T[order], packed), float)
         exact = jax.jit(jax.vmap(model.derivatives))(theta, Data(drawn.counts, drawn.auxiliary))
         rates = np.asarray(jax.vmap(model.rates)(theta)).sum(1)
     np.testing.assert_allclose(np.asarray(even), np.asarray(exact.even_slope).T[order], rtol=1e-9, atol=1e-8)
     positive = (rates > np.asarray(model.floor)).all(1)
     assert positive.sum() >= 2
     gauss_newton = np.asarray(exact.hessian - exact.bending)[:, order][:, :, order]
-    product = np.einsum("kbl,jbl->lkj", steep, steep) + np.eye(6) * np.asarray(terms.stiffness)
+    product = np.einsum("kbl,jbl->lkj", steep, steep) + np.eye(6) * np.asarray(terms.prior_precision)
     np.testing.assert_allclose(product[positive], gauss_newton[positive], rtol=1e-4, atol=1e-2)
-    np.testing.assert_allclose(np.asarray(value) + lane_constant(model, drawn.counts), np.asarray(expected), rtol=1e-11)
+    np.testing.assert_allclose(np.asarray(value) + constant(drawn), np.asarray(expected), rtol=1e-11)
     np.testing.assert_allclose(np.asarray(slope), np.asarray(gradient).T[order], rtol=1e-9, atol=1e-8)
 
 
 def test_lanes_leave_a_bound_again_where_the_minimum_lies_inside():
     """From far away many run into a bound of μ or of the normalisation: 5 of these 200 arrived while they had to stay."""
     model, rng = realistic(), np.random.default_rng(1)
-    drawn = toys(jax.random.key(0), model, {}, 200)
+    drawn = sample_toys(jax.random.key(0), model, {}, 200)
     data = Data(np.asarray(drawn.counts, float), np.asarray(drawn.auxiliary, float))
     (lower, upper), best = bounds(model), fit(model, data)
     start = np.tile([p.init for p in model.parameters], (200, 1))
     free = [i for i, p in enumerate(model.parameters) if p.constraint is None]
     start[:, free] = rng.uniform(-20, 20, (200, len(free)))
-    found = descend(model, data, start, np.ones(len(lower), bool), (lower, upper), 1e-9)
+    found = descend(model.batched(), DataSets.of(data), start, np.ones(len(lower), bool), (lower, upper), 1e-9)
     assert found.arrived.sum() > 60
     inward = np.where(found.theta == lower, -1, 1) * found.slope > 0
     assert not (found.pinned & inward)[found.arrived].any()

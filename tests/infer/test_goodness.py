@@ -6,14 +6,14 @@ from scipy.stats import chi2, kstest, norm
 
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
-from verax.infer import goodness_of_fit, toys
+from verax.infer import goodness_of_fit, sample_toys
 from verax.model import Data, binned_likelihood
 from verax.parameters import Parameter, Poisson
 
 
 def test_saturated_likelihood_is_the_product_of_its_largest_terms():
     model = realistic()
-    drawn = toys(jax.random.key(1), model, {}, 3)
+    drawn = sample_toys(jax.random.key(1), model, {}, 3)
     poisson = drawn.counts - xlogy(drawn.counts, drawn.counts) + gammaln(drawn.counts + 1)
     constraints = -4 * norm.logpdf(0) - norm.logpdf(0, scale=model.width).sum()
     np.testing.assert_allclose(model.saturated(drawn), poisson.sum(1) + constraints, rtol=1e-12)
@@ -42,11 +42,11 @@ def test_known_rates_give_the_deviance():
 
 def test_toys_follow_chi2_where_counts_are_large_and_say_so():
     model = realistic()
-    drawn = toys(jax.random.key(2), model, {}, 400)
+    drawn = sample_toys(jax.random.key(2), model, {}, 400)
     many = goodness_of_fit(model, drawn)
     assert many.ndf == 5
     assert kstest(many.p_value, "uniform").pvalue > 1e-3
-    one = goodness_of_fit(model, Data(drawn.counts[0], drawn.auxiliary[0]), key=jax.random.key(3), toys=400)
+    one = goodness_of_fit(model, Data(drawn.counts[0], drawn.auxiliary[0]), key=jax.random.key(3), n_toys=400)
     assert one.failed == 0
     assert one.p_toys == pytest.approx(float(one.p_value), abs=4 * one.p_toys_error + 0.02)
     assert float(one.statistic) == pytest.approx(many.statistic[0], abs=1e-6)
@@ -55,4 +55,4 @@ def test_toys_follow_chi2_where_counts_are_large_and_say_so():
 def test_toys_need_a_key():
     model = counting()
     with pytest.raises(InputError, match="key"):
-        goodness_of_fit(model, model.asimov({}), toys=10)
+        goodness_of_fit(model, model.asimov({}), n_toys=10)

@@ -7,7 +7,7 @@ import pytest
 
 from likelihoods import make_templates
 from verax.errors import InputError
-from verax.infer import cls, fit, interval, limit, profile, ranking, toys
+from verax.infer import cls, fit, interval, limit, profile, ranking, sample_toys
 from verax.infer.minimise import bounds
 from verax.model import Data, binned_likelihood, from_pyhf
 from verax.parameters import nuisance
@@ -174,7 +174,7 @@ class Referee:
 @pytest.mark.parametrize("case", CASES, ids=lambda f: f.__name__)
 def test_the_minimum_is_minuits_or_lower(case):
     model, n = case(), 6
-    drawn = toys(jax.random.key(17), model, {"mu": 1.0}, n)
+    drawn = sample_toys(jax.random.key(17), model, {"mu": 1.0}, n)
     best = fit(model, drawn)
     referee = Referee(model)
     nominal = np.array([p.init for p in model.parameters])
@@ -190,7 +190,7 @@ def test_the_minimum_is_minuits_or_lower(case):
 def test_errors_are_those_of_the_exact_hessian_or_absent():
     """Where one direction is flat there is no covariance, and the status says so; nearly flat ones keep theirs."""
     model = identical_factors()
-    drawn = toys(jax.random.key(18), model, {"mu": 1.0}, 20)
+    drawn = sample_toys(jax.random.key(18), model, {"mu": 1.0}, 20)
     best = fit(model, drawn)
     assert (best.status == Status.NOT_POSITIVE_DEFINITE).all()
     assert np.isnan(best.error).all()
@@ -204,7 +204,7 @@ def test_errors_are_those_of_the_exact_hessian_or_absent():
 def test_minos_where_a_nuisance_meets_its_bound():
     """Minuit on the same function agrees at both ends, though one nuisance is pressed against its bound on the way."""
     model = at_its_bound()
-    drawn = toys(jax.random.key(19), model, {"mu": 3.0}, 3)
+    drawn = sample_toys(jax.random.key(19), model, {"mu": 3.0}, 3)
     found = interval(model, drawn, "mu")
     referee = Referee(model)
     for i in range(3):
@@ -226,7 +226,7 @@ def above_the_lowest(model, drawn, found):
 def test_a_weak_signal_ends_in_the_lowest_of_its_minima():
     """One start of six toys missed the lowest by up to 0.6."""
     model = weak_signal()
-    drawn = toys(jax.random.key(21), model, {"mu": 1.0}, 70)
+    drawn = sample_toys(jax.random.key(21), model, {"mu": 1.0}, 70)
     found = fit(model, drawn)
     assert above_the_lowest(model, drawn, found).mean() <= 0.02
     scan = profile(model, Data(drawn.counts[3], drawn.auxiliary[3]), "mu", np.array([found.value[3, 0], 3.0]))
@@ -239,14 +239,14 @@ def test_weak_signals_over_many_toys():
     """None of 200 misses, with seeds that were not used to choose the starts; a minute."""
     model, misses = weak_signal(), 0
     for seed in (81, 82):
-        drawn = toys(jax.random.key(seed), model, {"mu": 1.0}, 100)
+        drawn = sample_toys(jax.random.key(seed), model, {"mu": 1.0}, 100)
         misses += above_the_lowest(model, drawn, fit(model, drawn, covariance=False)).sum()
     assert misses <= 2  # more have a chance of 1e-3 where one of 1,000 misses
 
 
 def test_a_limit_on_a_weak_signal_has_an_honest_status():
     model = weak_signal()
-    found = limit(model, toys(jax.random.key(20), model, {"mu": 0.0}, 10), "mu")
+    found = limit(model, sample_toys(jax.random.key(20), model, {"mu": 0.0}, 10), "mu")
     assert np.isfinite(found.observed).all()
     at_bound = found.observed >= 50
     assert (found.status[at_bound] == Status.END_NOT_FOUND).all()
@@ -301,7 +301,7 @@ def test_toys_of_one_bin_each_have_a_status():
     samples = {"c": [sample("signal", [1.0], MU), sample("background", [16.69251820997423], shape)]}
     bounds = {"name": "mu", "bounds": [[-10.0, 100.0]]}
     model, _, _ = reported(samples, settings=[bounds], observations={"c": [17.0]})
-    drawn = toys(jax.random.key(21), model, {"mu": 2.0}, 2000)
+    drawn = sample_toys(jax.random.key(21), model, {"mu": 2.0}, 2000)
     best = fit(model, drawn)
     assert np.isin(best.status, [Status.OK, Status.AT_BOUND]).all()
     with jax.enable_x64(True):
@@ -319,7 +319,7 @@ def test_a_count_below_one_with_small_backgrounds():
         "c": [sample("s", [1.364790054231882], MU, size), sample("b", [0.43], ("staterror_c", "staterror", [0.16]))]
     }
     model, data, poi = reported(samples, observations={"c": [0.0]})
-    found = cls(model, data, poi, np.array([1.0, 2.0]), method="toys", key=jax.random.key(22), toys=2000)
+    found = cls(model, data, poi, np.array([1.0, 2.0]), method="toys", key=jax.random.key(22), n_toys=2000)
     assert found.failed == 0
     assert (found.expected[:, 1] < 1).all()
     assert (np.diff(found.expected, axis=1) < 0).all()

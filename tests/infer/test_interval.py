@@ -5,7 +5,7 @@ from scipy.optimize import brentq
 
 from likelihoods import counting, realistic
 from verax.errors import InputError
-from verax.infer import fit, interval, profile, toys
+from verax.infer import fit, interval, profile, sample_toys
 from verax.model import Data
 from verax.results import Status, good
 
@@ -42,7 +42,7 @@ def test_an_end_beyond_the_bound_is_said():
 
 def test_t_equals_its_quantile_at_the_ends():
     model = realistic()
-    data = toys(jax.random.key(1), model, {}, 5)
+    data = sample_toys(jax.random.key(1), model, {}, 5)
     found = interval(model, data, "mu", level=0.9)
     for i in range(5):
         scan = profile(model, Data(data.counts[i], data.auxiliary[i]), "mu", np.array([found.low[i], found.high[i]]))
@@ -51,7 +51,7 @@ def test_t_equals_its_quantile_at_the_ends():
 
 def test_profile_of_a_batch():
     model = realistic()
-    data = toys(jax.random.key(1), model, {}, 3)
+    data = sample_toys(jax.random.key(1), model, {}, 3)
     scan = profile(model, data, "mu", np.array([0.0, 1.0]))
     assert scan.t.shape == scan.status.shape == (3, 2)
     one = fit(model, data)
@@ -77,7 +77,7 @@ def coverage_of():
     model, n = realistic(), 4000
 
     def measure(truth, **options):
-        found = interval(model, toys(jax.random.key(11), model, truth, n, **options), "mu")
+        found = interval(model, sample_toys(jax.random.key(11), model, truth, n, **options), "mu")
         ok = good(found.status)
         true = truth.get("mu", 1.0)
         inside = ((found.low <= true) & (true <= found.high))[ok]

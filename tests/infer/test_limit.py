@@ -7,7 +7,7 @@ from scipy.stats import norm, poisson
 import onoff
 from likelihoods import counting, realistic
 from verax.errors import InputError
-from verax.infer import cls, limit, toys
+from verax.infer import cls, limit, sample_toys
 from verax.infer.roots import roots
 from verax.model import Data
 from verax.results import Status
@@ -49,7 +49,7 @@ def test_a_model_whose_strength_may_be_negative_has_the_same_limit():
 
 def test_a_batch_is_its_data_sets_and_covers():
     model = realistic()
-    drawn = toys(jax.random.key(4), model, {"mu": 0.3}, 300)
+    drawn = sample_toys(jax.random.key(4), model, {"mu": 0.3}, 300)
     together = limit(model, drawn, "mu")
     for i in (0, 33, 299):
         alone = limit(model, Data(drawn.counts[i], drawn.auxiliary[i]), "mu")
@@ -80,13 +80,13 @@ def exact_by_toys(mu, n, m):
 def test_toys_against_the_sum_over_all_counts():
     n, m = 12.0, 14.0
     model, data = onoff.on_off(), onoff.observed(n, m)
-    scan = cls(model, data, "mu", VALUES, method="toys", key=jax.random.key(5), toys=4000)
+    scan = cls(model, data, "mu", VALUES, method="toys", key=jax.random.key(5), n_toys=4000)
     exact = np.array([exact_by_toys(mu, n, m) for mu in VALUES])
     np.testing.assert_array_equal(scan.observed[:2], 1.0)  # below the estimate q = 0, and every toy is as extreme
     assert (scan.observed_error[2:] > 0).all()
     assert (abs(scan.observed - exact) <= 4.5 * scan.observed_error + 1e-9).all()
     assert scan.failed == 0
-    found = limit(model, data, "mu", method="toys", key=jax.random.key(6), toys=2000)
+    found = limit(model, data, "mu", method="toys", key=jax.random.key(6), n_toys=2000)
     root = brentq(lambda mu: exact_by_toys(mu, n, m) - 0.05, 0.5, 5.0, xtol=1e-3)
     assert abs(float(found.observed) - root) < 4 * float(found.observed_error) + 0.02
     assert 0 < found.observed_error < 0.2
@@ -108,7 +108,7 @@ def test_expected_limits_by_toys_of_a_counting_experiment():
 
 def test_same_key_same_limit():
     model, data = onoff.on_off(), onoff.observed(12.0, 14.0)
-    one, two = (limit(model, data, "mu", method="toys", key=jax.random.key(8), toys=100) for _ in range(2))
+    one, two = (limit(model, data, "mu", method="toys", key=jax.random.key(8), n_toys=100) for _ in range(2))
     assert one.observed == two.observed
     np.testing.assert_array_equal(one.expected, two.expected)
 

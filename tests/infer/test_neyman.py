@@ -86,7 +86,7 @@ def test_feldman_cousins_intervals(n):
         near.append(low + np.arange(-0.1, 0.5, 0.1))
     values = np.unique(np.concatenate([[0.0], *near]).round(6))
     belt = neyman(
-        jax.random.key(n), small(), Data(np.array([float(n)]), np.zeros(0)), "mu", values, level=0.9, toys=3000
+        jax.random.key(n), small(), Data(np.array([float(n)]), np.zeros(0)), "mu", values, level=0.9, n_toys=3000
     )
     exact = exact_p(values, n)
     error = np.sqrt(exact * (1 - exact) / 3000) + 1e-12
@@ -99,7 +99,7 @@ def test_feldman_cousins_intervals(n):
 def test_on_off_with_its_background_profiled():
     n, m = 15.0, 17.0
     values = np.linspace(0, 5, 11)
-    belt = neyman(jax.random.key(20), onoff.on_off(), onoff.observed(n, m), "mu", values, level=0.9, toys=2000)
+    belt = neyman(jax.random.key(20), onoff.on_off(), onoff.observed(n, m), "mu", values, level=0.9, n_toys=2000)
     counts = onoff.all_counts()
     exact = []
     for mu in values:
@@ -133,7 +133,7 @@ def test_upper_limits_only():
         np.linspace(0, 9, 19),
         level=0.9,
         ordering="upper",
-        toys=2000,
+        n_toys=2000,
     )
     assert belt.interval.low == 0
     assert belt.interval.status == Status.OK
@@ -142,9 +142,9 @@ def test_upper_limits_only():
 
 def test_ends_beyond_the_tested_values_are_said():
     data = Data(np.array([130.0]), np.array([1.0]))
-    short = neyman(jax.random.key(23), counting(), data, "mu", np.array([1.0, 1.5, 2.0]), toys=200)
+    short = neyman(jax.random.key(23), counting(), data, "mu", np.array([1.0, 1.5, 2.0]), n_toys=200)
     assert short.interval.status == Status.END_NOT_FOUND
-    none = neyman(jax.random.key(23), counting(), data, "mu", np.array([10.0, 11.0]), toys=200)
+    none = neyman(jax.random.key(23), counting(), data, "mu", np.array([10.0, 11.0]), n_toys=200)
     assert none.interval.status == Status.END_NOT_FOUND
     assert np.isnan(none.interval.low)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from verax.errors import InputError
-from verax.infer import cls, fit, interval, limit, profile, ranking, significance, toys
+from verax.infer import cls, fit, interval, limit, profile, ranking, sample_toys, significance
 from verax.model import from_pyhf
 from verax.results import Status
 from workspaces import MU, sample, workspace
@@ -89,7 +89,7 @@ def test_a_negative_signal_with_errors_of_its_own():
 def test_no_toys_are_drawn_at_a_negative_rate():
     model, _ = made([sample("s", [5.0], MU), sample("b", [1.0])], [0.0])
     with pytest.raises(InputError, match=r"channel 'c', bin 0: seen -0.5 expected events; expected no negative rate"):
-        toys(jax.random.key(0), model, {"mu": -0.3}, 10)
+        sample_toys(jax.random.key(0), model, {"mu": -0.3}, 10)
 
 
 def test_data_that_no_parameters_give_have_a_status_and_no_number():
@@ -157,6 +157,6 @@ def test_limits_without_background_in_a_bin():
     effect = ("g", "normsys", {"lo": 0.8, "hi": 1.2})
     model, data = made([sample("s", [3.0, 4.0], MU), sample("b", [0.0, 5.0], effect)], [0.0, 4.0])
     assert limit(model, data, "mu").observed == pytest.approx(0.486, abs=1e-3)
-    thrown = limit(model, data, "mu", method="toys", key=jax.random.key(1), toys=400)
+    thrown = limit(model, data, "mu", method="toys", key=jax.random.key(1), n_toys=400)
     assert abs(thrown.observed - 0.607) < 4 * max(float(thrown.observed_error), 0.02)
     assert thrown.status == 0

@@ -6,7 +6,7 @@ from scipy.stats import norm
 import onoff
 from likelihoods import counting, realistic
 from verax.errors import InputError
-from verax.infer import significance, toys
+from verax.infer import sample_toys, significance
 from verax.model import Data
 from verax.results import Status
 
@@ -38,7 +38,7 @@ def test_expected_significance_is_that_of_asimov_data():
 
 def test_without_signal_z_is_normal():
     model = realistic()
-    drawn = toys(jax.random.key(11), model, {"mu": 0.0}, 600)
+    drawn = sample_toys(jax.random.key(11), model, {"mu": 0.0}, 600)
     found = significance(model, drawn, "mu")
     assert (found.status <= Status.AT_BOUND).mean() > 0.99
     assert abs(found.z.mean()) < 4 / np.sqrt(600)

@@ -4,7 +4,7 @@ import pytest
 
 from likelihoods import realistic
 from verax.errors import InputError
-from verax.infer import fit, toys
+from verax.infer import fit, sample_toys
 from verax.results import good
 
 KEY = jax.random.key(3)
@@ -17,7 +17,7 @@ def model():
 
 def test_counts_and_global_observables_have_the_right_mean_and_spread(model):
     n, truth = 6000, {"mu": 2.0, "theta0": 1.0}
-    data = toys(KEY, model, truth, n)
+    data = sample_toys(KEY, model, truth, n)
     mean, spread = model.asimov(truth), model.spread(truth, model.asimov(truth))
     for drawn, center, width in zip(*((d.counts, d.auxiliary) for d in (data, mean, spread)), strict=True):
         assert (abs(drawn.mean(0) - center) < 4.5 * width / np.sqrt(n)).all()
@@ -26,23 +26,23 @@ def test_counts_and_global_observables_have_the_right_mean_and_spread(model):
 
 
 def test_a_toy_depends_on_the_key_and_its_number_only(model):
-    few, many = toys(KEY, model, {}, 3), toys(KEY, model, {}, 5000)
+    few, many = sample_toys(KEY, model, {}, 3), sample_toys(KEY, model, {}, 5000)
     np.testing.assert_array_equal(few.counts, many.counts[:3])
     np.testing.assert_array_equal(few.auxiliary, many.auxiliary[:3])
-    assert not np.array_equal(few.counts, toys(jax.random.key(4), model, {}, 3).counts)
+    assert not np.array_equal(few.counts, sample_toys(jax.random.key(4), model, {}, 3).counts)
 
 
 def test_global_observables_can_be_left_alone(model):
-    data = toys(KEY, model, {"theta0": 1.0}, 5, fluctuate_auxiliary=False)
+    data = sample_toys(KEY, model, {"theta0": 1.0}, 5, fluctuate_auxiliary=False)
     np.testing.assert_array_equal(data.auxiliary, np.tile([1.0, 0, 0, 0, *np.ones(7)], (5, 1)))
-    np.testing.assert_array_equal(data.counts, toys(KEY, model, {"theta0": 1.0}, 5).counts)
+    np.testing.assert_array_equal(data.counts, sample_toys(KEY, model, {"theta0": 1.0}, 5).counts)
 
 
 def test_the_bias_of_estimates_is_that_of_maximum_likelihood_not_of_the_minimiser():
     """Cox and Snell's bias, with the second-order change of the expectation replaced by its mean over the spread of θ̂."""
     model, n = realistic(simulation_statistics=False), 10_000
     truth = np.array([p.init for p in model.parameters])
-    best = fit(model, toys(KEY, model, {}, n), covariance=False)
+    best = fit(model, sample_toys(KEY, model, {}, n), covariance=False)
     assert good(best.status).all()
     with jax.enable_x64(True):
 
@@ -63,4 +63,4 @@ def test_the_bias_of_estimates_is_that_of_maximum_likelihood_not_of_the_minimise
 
 def test_unknown_parameters_are_named(model):
     with pytest.raises(InputError, match="did you mean 'theta0'"):
-        toys(KEY, model, {"theta00": 1.0}, 2)
+        sample_toys(KEY, model, {"theta00": 1.0}, 2)

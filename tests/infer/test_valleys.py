@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from valley_models import Referee, random_workspace
-from verax.infer import breakdown, cls, fit, interval, limit, profile, ranking, scan2d, significance, toys
+from verax.infer import breakdown, cls, fit, interval, limit, profile, ranking, sample_toys, scan2d, significance
 from verax.infer.minimise import bounds, minimise
 from verax.model import Data, from_pyhf
+from verax.model.data import DataSets
 from verax.results import Status
 from workspaces import MU, sample, validation, workspace
 
@@ -98,7 +99,7 @@ def test_a_saddle_that_no_other_start_leaves_is_said(monkeypatch):
     model, data = same_histosys()
     start = np.array([[0.0, 0.0]])
     for covariance in (True, False):
-        there = minimise(model, data, start, np.array([[False, True]]), covariance=covariance, many=False)
+        there = minimise(model, DataSets.of(data), start, np.array([[False, True]]), covariance=covariance, many=False)
         assert there.theta[0, 1] == 0.0
         assert there.status[0] == 2
 
@@ -157,7 +158,7 @@ def test_every_question_meets_the_lower_valley(judged):
 def test_toys_meet_the_lower_valley(judged):
     """Many data sets go another way down; here four of 64, best fits and those without signal."""
     model, data, referee = judged
-    drawn = toys(jax.random.key(5), model, fit(model, data).params, 64)
+    drawn = sample_toys(jax.random.key(5), model, fit(model, data).params, 64)
     order = [model.names.index(f"a{k}") for k in range(3)]
     columns = np.argsort(np.argsort(order))
     for mu, fixed in ((None, {}), (0.0, {"mu": 0.0})):
@@ -209,13 +210,13 @@ def test_an_ordinary_model_is_not_searched_twice(monkeypatch):
     monkeypatch.setattr(module, "_minimise", lambda *a: calls.append(1) or nearest(*a))
     model, data = one_bin(histosys("h", [110.0], [90.0]))
     start = np.array([[1.0, 0.0]])
-    minimise(model, data, start, np.ones((1, 2), bool), limits=bounds(model))
+    minimise(model, DataSets.of(data), start, np.ones((1, 2), bool), limits=bounds(model))
     assert len(calls) == 1
 
 
 def test_the_answer_does_not_depend_on_the_batch():
     model, _ = unequal_sides()
-    drawn = toys(jax.random.key(2), model, {"mu": 1.0}, 70)
+    drawn = sample_toys(jax.random.key(2), model, {"mu": 1.0}, 70)
     together = fit(model, drawn, covariance=False)
     part = fit(model, Data(drawn.counts[:64], drawn.auxiliary[:64]), covariance=False)
     np.testing.assert_array_equal(together.value[:64], part.value)

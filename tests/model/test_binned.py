@@ -6,7 +6,7 @@ from scipy import optimize, stats
 
 from likelihoods import make_templates, realistic
 from verax.errors import InputError
-from verax.infer import fit, toys
+from verax.infer import fit, sample_toys
 from verax.model import Data, Templates, binned_likelihood, to_pyhf
 from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import nuisance
@@ -187,7 +187,7 @@ class TestErrorsThatFollowTheNormalisations:
         best = fit(model, mean)
         assert best.status == 0
         assert best.params["r"] == pytest.approx(2.0, abs=1e-3)
-        draws = toys(jax.random.key(4), model, {"r": 2.0}, 2000)
+        draws = sample_toys(jax.random.key(4), model, {"r": 2.0}, 2000)
         assert draws.auxiliary.std() == pytest.approx(float(model.width[0]), rel=5 / np.sqrt(4000))
 
     def test_unknown_convention(self):

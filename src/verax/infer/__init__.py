@@ -9,8 +9,7 @@
 | how large can it be? | `limit`, `cls` |
 | does the model describe the data? | `goodness_of_fit` |
 | where does the uncertainty come from? | `breakdown`, `ranking` |
-| what if it were done again? | `toys`, `campaign` |
-| how many events are expected? | `prefit_yields`, `postfit_yields` |
+| what if it were done again? | `sample_toys`, `campaign` |
 """
 
 from verax.infer.breakdown import breakdown as breakdown
@@ -40,7 +39,4 @@ from verax.infer.scan2d import Scan2D as Scan2D
 from verax.infer.scan2d import scan2d as scan2d
 from verax.infer.significance import Significance as Significance
 from verax.infer.significance import significance as significance
-from verax.infer.toys import toys as toys
-from verax.infer.yields import Yields as Yields
-from verax.infer.yields import postfit_yields as postfit_yields
-from verax.infer.yields import prefit_yields as prefit_yields
+from verax.infer.toys import sample_toys as sample_toys

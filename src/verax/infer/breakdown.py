@@ -9,6 +9,7 @@ what their being unknown adds to the variance when all nuisances are known; the 
 impact = √(σ² − σ²_without). The parts do not add in quadrature, since correlated parameters share what they take away.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,19 +17,27 @@ import numpy as np
 from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit
 from verax.infer.interval import ends
-from verax.infer.lanes import Lanes, rows, take
-from verax.infer.minimise import minimise
+from verax.infer.lanes import Lanes, take
+from verax.infer.minimise import Limits, bounds, minimise
 from verax.infer.response import response
 from verax.infer.results import Breakdown, Row
 from verax.model.conventions import FLOATING
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.model.data import Data, DataSets
+from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import groups, movable
 from verax.results import Status
 
 ONE_SIGMA = 0.6826894921370859
 
 
-def breakdown(model: AbstractLikelihood, data: Data, name: str, *, method: str = "shifted-observables") -> Breakdown:
+def breakdown(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    *,
+    method: str = "shifted-observables",
+    fixed: Mapping[str, float] | None = None,
+) -> Breakdown:
     """Uncertainty of one parameter by source, for one data set.
 
     Rows: total; statistical (data only, floating normalisations); systematics (each group of parameters in their order,
@@ -42,14 +51,14 @@ def breakdown(model: AbstractLikelihood, data: Data, name: str, *, method: str =
         the model
     """
     methods = {"shifted-observables": _shifted, "freeze": _frozen}
-    movable(model.parameters, [name], "breakdown")
+    movable(model.parameters, [poi], "breakdown", fixed)
     if method not in methods:
         raise InputError("breakdown method", f"'{method}'", " or ".join(f"'{m}'" for m in methods))
-    if data.counts.ndim != 1:
+    if data.is_batch:
         raise InputError("breakdown", "a batch of data sets", "one data set", "choose one of them")
-    batch, index = as_batch(model, data), model.names.index(name)
-    best = best_fit(model, batch, {}, {})
-    return Breakdown(name, method, tuple(methods[method](model, batch, best, index)))
+    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
+    best = best_fit(model, batch, limits)
+    return Breakdown(poi, method, tuple(methods[method](model, batch, best, index, limits)))
 
 
 def _floating(model: AbstractLikelihood, index: int) -> list[int]:
@@ -70,9 +79,10 @@ class Group(NamedTuple):
     gamma: np.ndarray
 
 
-def _groups(model: AbstractLikelihood) -> list[Group]:
+def _groups(model: AbstractLikelihood, limits: Limits) -> list[Group]:
     """Rows below "systematics", parents before their children."""
-    table = groups([p for p in model.parameters if p.constraint is not None and not p.fixed])
+    moves = limits[0] < limits[1]
+    table = groups([p for p, m in zip(model.parameters, moves, strict=True) if p.constraint is not None and m])
     profiled = model.profiled_groups()
     none = np.zeros(next((len(mask) for mask in profiled.values()), 0), bool)
     rows: dict[str, list[Group]] = {}
@@ -89,14 +99,14 @@ def _groups(model: AbstractLikelihood) -> list[Group]:
     return [row for family in rows.values() for row in family]
 
 
-def _shifted(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) -> list[Row]:
+def _shifted(model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, limits: Limits) -> list[Row]:
     theta, covariance = best.theta[0], best.covariance[0]
-    params, data = dict(zip(model.names, theta, strict=True)), Data(batch.counts[0], batch.auxiliary[0])
+    params, data = dict(zip(model.names, theta, strict=True)), batch.one()
     order, spread = _constrained(model), model.spread(params, data)
     follows = response(model, theta, data, covariance[index])
-    counts, auxiliary = follows.counts * spread.counts, follows.auxiliary * spread.auxiliary
+    counts, auxiliary = follows.observations * spread.counts, follows.auxiliary * spread.auxiliary
     own, profiled = auxiliary[: len(order)], auxiliary[len(order) :]
-    statistical = _without(_known(model, batch, best)[2].covariance[0], [i for i in order if i != index])
+    statistical = _without(_known(model, batch, best, limits)[2].covariance[0], [i for i in order if i != index])
     alone = _without(statistical, _floating(model, index))
     floating = np.sqrt(max(statistical[index, index] - alone[index, index], 0.0))
 
@@ -119,7 +129,7 @@ def _shifted(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) ->
                 g.depth,
                 np.hypot(norm(own[[order.index(i) for i in g.members]]), norm(profiled[np.flatnonzero(g.gamma)])),
             )
-            for g in _groups(model)
+            for g in _groups(model, limits)
         ),
     ]
 
@@ -131,16 +141,18 @@ def _without(covariance: np.ndarray, known: list[int]) -> np.ndarray:
     return covariance - cross @ np.linalg.solve(covariance[np.ix_(known, known)], cross.T) if known else covariance
 
 
-def _frozen(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) -> list[Row]:
-    floating, parts = _floating(model, index), _groups(model)
+def _frozen(model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, limits: Limits) -> list[Row]:
+    floating, parts = _floating(model, index), _groups(model, limits)
     constrained = [i for i in _constrained(model) if i != index]
     plain = [[i for i in g.members if i != index] for g in parts]
-    with_all, without_floating, *rest = _sides(model, batch, best, index, [[], floating, *plain])
+    with_all, without_floating, *rest = _sides(model, batch, best, index, limits, [[], floating, *plain])
     without = [
-        _sides(*_known(model, batch, best, g.gamma), index, [members])[0] if g.gamma.any() else sides
+        _sides(*_known(model, batch, best, limits, g.gamma), index, limits, [members])[0] if g.gamma.any() else sides
         for g, members, sides in zip(parts, plain, rest, strict=True)
     ]
-    statistical, data_only = _sides(*_known(model, batch, best), index, [constrained, constrained + floating])
+    statistical, data_only = _sides(
+        *_known(model, batch, best, limits), index, limits, [constrained, constrained + floating]
+    )
 
     def direct(name: str, depth: int, sides: np.ndarray, note: str = "") -> Row:
         impact, up, down = (float(side) for side in sides)
@@ -163,16 +175,18 @@ def _frozen(model: AbstractLikelihood, batch: Data, best: Lanes, index: int) -> 
 
 
 def _known(
-    model: AbstractLikelihood, batch: Data, best: Lanes, which: np.ndarray | None = None
-) -> tuple[AbstractLikelihood, Data, Lanes]:
+    model: AbstractLikelihood, batch: DataSets, best: Lanes, limits: Limits, which: np.ndarray | None = None
+) -> tuple[AbstractLikelihood, DataSets, Lanes]:
     """Model, data and best fit with each γ, or ``which``, fixed at γ̂: the minimum stays, the Hessian is another."""
     params = dict(zip(model.names, best.theta[0], strict=True))
-    known, data = model.freeze_profiled(params, Data(batch.counts[0], batch.auxiliary[0]), which)
+    known, data = model.freeze_profiled(params, batch.one(), which)
     same = as_batch(known, data)
-    return known, same, minimise(known, same, best.theta, np.ones(best.theta.shape, bool))
+    return known, same, minimise(known, same, best.theta, np.ones(best.theta.shape, bool), limits=limits)
 
 
-def _sides(model: AbstractLikelihood, batch: Data, best: Lanes, index: int, questions: list[list[int]]) -> np.ndarray:
+def _sides(
+    model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, limits: Limits, questions: list[list[int]]
+) -> np.ndarray:
     """σ from the Hessian, and the distances to the upper and lower end, when some parameters are known; [question, 3]."""
     lane = np.zeros(len(questions), int)
     lanes = take(best, lane)
@@ -180,7 +194,7 @@ def _sides(model: AbstractLikelihood, batch: Data, best: Lanes, index: int, ques
     for k, known in enumerate(questions):
         free[k, known] = False
         lanes.covariance[k] = _without(best.covariance[0], known)
-    low, high, _ = ends(model, rows(batch, lane), lanes, index, free, level=ONE_SIGMA)
+    low, high, _ = ends(model, batch[lane], lanes, index, free, limits, level=ONE_SIGMA)
     hat = lanes.theta[:, index]
     return np.stack([np.sqrt(lanes.covariance[:, index, index]), high - hat, hat - low], axis=1)
 

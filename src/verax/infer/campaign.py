@@ -1,18 +1,19 @@
 """A long campaign of pseudo-experiments: streamed in batches, memory bounded, counted, resumable."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Shaped
 
-from verax.arrays import Array
 from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit, fit
 from verax.infer.interval import ends
 from verax.infer.minimise import MANY, bounds
-from verax.infer.toys import toys
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.infer.toys import sample_toys
+from verax.model.data import Data
+from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import Params, by_name, movable
 from verax.results import Status, good
 
@@ -59,15 +60,16 @@ class Estimate:
 
     name: str
     level: float = 0.6827
+    fixed: Mapping[str, float] | None = None
 
     def __call__(
         self, model: AbstractLikelihood, data: Data
     ) -> tuple[Float[np.ndarray, "toy 4"], Int[np.ndarray, " toy"]]:
-        movable(model.parameters, [self.name], "toys")
-        batch, index = as_batch(model, data), model.names.index(self.name)
-        best = best_fit(model, batch, {}, {})
-        low, high, status = ends(model, batch, best, index, np.ones(best.theta.shape, bool), level=self.level)
-        lower, upper = bounds(model)
+        movable(model.parameters, [self.name], "toys", self.fixed)
+        batch, index, limits = as_batch(model, data), model.names.index(self.name), bounds(model, self.fixed)
+        best = best_fit(model, batch, limits)
+        low, high, status = ends(model, batch, best, index, np.ones(best.theta.shape, bool), limits, level=self.level)
+        lower, upper = limits
         at_bound = (status == Status.END_NOT_FOUND) & ((low == lower[index]) | (high == upper[index]))
         with np.errstate(invalid="ignore"):
             sigma = np.sqrt(best.covariance[:, index, index])
@@ -83,7 +85,7 @@ def campaign(
     statistic: Statistic = fitted,
     *,
     batch: int = 8192,
-    gamma: Float[Array, "..."] | None = None,
+    profiled: Any = None,
     done: Campaign | None = None,
     progress: Callable[[Campaign], None] | None = None,
 ) -> Campaign:
@@ -93,7 +95,7 @@ def campaign(
 
     Parameters
     ----------
-    gamma : as in :func:`verax.infer.toys`
+    profiled : as in :func:`verax.infer.sample_toys`
     done : what an earlier, shorter campaign with the same key returned, or its last progress: it is continued
     progress : called with the campaign so far after each batch; may save it, print it, or raise to stop
 
@@ -107,7 +109,7 @@ def campaign(
     parts = [] if done is None else [done]
     if done is not None and done.n >= n:
         return Campaign(n, done.values[:n], done.status[:n])
-    for part in _parts(key, model, params, n, statistic, batch, gamma, 0 if done is None else done.n):
+    for part in _parts(key, model, params, n, statistic, batch, profiled, 0 if done is None else done.n):
         parts.append(part)
         if progress is not None:
             parts = [_joined(parts, n)]
@@ -122,13 +124,13 @@ def _parts(
     n: int,
     statistic: Statistic,
     batch: int,
-    gamma: Array | None,
+    profiled: Any,
     first: int,
 ) -> Iterator[Campaign]:
     while first < n:
         size = min(batch, n - first)
         # Few data sets and many are fitted in different ways: a short rest is made longer, to be fitted like the others.
-        drawn = toys(key, model, params, max(size, MANY), first=first, gamma=gamma)
+        drawn = sample_toys(key, model, params, max(size, MANY), first=first, profiled=profiled)
         values, status = statistic(model, drawn)
         yield Campaign(n, np.asarray(values)[:size], np.asarray(status)[:size])
         first += size

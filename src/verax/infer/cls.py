@@ -4,6 +4,7 @@ CLs(μ) = P(q ≥ q_obs | μ) / P(q ≥ q_obs | 0). Asymptotically all follows f
 data set without signal at the nuisance parameters' conditional fit to the data.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import jax
@@ -13,15 +14,15 @@ from scipy.special import log_ndtr, ndtr
 
 from verax.arrays import Array
 from verax.errors import InputError
-from verax.infer.fit import as_batch, best_fit
+from verax.infer.fit import as_batch, best_fit, one_or_many
 from verax.infer.lanes import Lanes
-from verax.infer.minimise import minimise
+from verax.infer.minimise import Limits, minimise
 from verax.infer.profile import conditional, ratio
 from verax.infer.results import CLs
-from verax.infer.statistic import distinct, expectation, physical, polished, q_tilde, said
-from verax.infer.toys import Told
-from verax.infer.toys import toys as draw
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.infer.statistic import expectation, physical, polished, q_tilde, said
+from verax.infer.toys import Told, sample_toys
+from verax.model.data import Data, DataSets
+from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
 from verax.results import Status, good
 
@@ -34,12 +35,13 @@ BOOTSTRAPS = 100
 def cls(
     model: AbstractLikelihood,
     data: Data,
-    name: str,
+    poi: str,
     values: Float[Array, " point"],
     *,
     method: str = "asymptotic",
     key: PRNGKeyArray | None = None,
-    toys: int = 1000,
+    n_toys: int = 1000,
+    fixed: Mapping[str, float] | None = None,
     progress: Told | None = None,
 ) -> CLs:
     """CLs at the given values; batched over data sets if asymptotic, of one data set with ``method="toys"``.
@@ -52,26 +54,26 @@ def cls(
     InputError : a parameter that is unknown or fixed, an unknown method, toys without a key or for a batch, or data
         that do not fit the model
     """
-    index = checked(model, data, name, method, key, "cls")
+    index = checked(model, data, poi, method, key, "cls", fixed)
     values = np.asarray(values, np.float64)
-    question = ask(model, data, index)
-    n, points = len(question.batch.counts), len(values)
+    question = ask(model, data, index, fixed)
+    n, points = len(question.batch), len(values)
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:
-        return throw(key, question, values, toys, progress).curve(key, name)
+        return throw(key, question, values, n_toys, progress).curve(key, poi)
     q, status = question.observed(toy, where)
     q_asimov = question.asimov(toy, where)
-    shape, single = (n, points), data.counts.ndim == 1
+    shape = (n, points)
     expected = np.moveaxis(expected_cls(q_asimov).reshape(*shape, 5), -1, 1)
 
     def each(array: np.ndarray) -> np.ndarray:
-        return np.asarray(array[0] if single else array)
+        return one_or_many(data, array)[0]
 
     none = np.zeros(shape), np.zeros(expected.shape)
     observed = observed_cls(q, q_asimov)
     status = np.where(np.isfinite(observed), status, np.maximum(status, int(Status.NOT_FINITE)))
     return CLs(
-        name=name,
+        name=poi,
         method=method,
         toys=0,
         failed=0,
@@ -85,14 +87,22 @@ def cls(
     )
 
 
-def checked(model: AbstractLikelihood, data: Data, name: str, method: str, key: PRNGKeyArray | None, where: str) -> int:
+def checked(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    method: str,
+    key: PRNGKeyArray | None,
+    where: str,
+    fixed: Mapping[str, float] | None,
+) -> int:
     """The position of the parameter, once the arguments make sense."""
-    movable(model.parameters, [name], where)
+    movable(model.parameters, [poi], where, fixed)
     if method not in ("asymptotic", "toys"):
         raise InputError(f"{where} method", f"'{method}'", "'asymptotic' or 'toys'")
-    if method == "toys" and (key is None or data.counts.ndim != 1):
+    if method == "toys" and (key is None or data.is_batch):
         raise InputError(where, "toys without a key, or for a batch", "key=..., and one data set")
-    return model.names.index(name)
+    return model.names.index(poi)
 
 
 def observed_cls(q: np.ndarray, q_asimov: np.ndarray) -> np.ndarray:
@@ -118,11 +128,11 @@ class Question:
 
     model: AbstractLikelihood
     index: int
-    limits: tuple[np.ndarray, np.ndarray]
-    batch: Data
+    limits: Limits
+    batch: DataSets
     best: Lanes
     background: Lanes
-    expectation: Data
+    expectation: DataSets
     expectation_best: Lanes
 
     def observed(self, toy: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -134,12 +144,12 @@ class Question:
         return ratio(self.model, self.expectation, self.expectation_best, toy, self.index, values, self.limits)[0]
 
 
-def ask(model: AbstractLikelihood, data: Data, index: int) -> Question:
+def ask(model: AbstractLikelihood, data: Data, index: int, fixed: Mapping[str, float] | None) -> Question:
     """Fit the data with and without signal, and prepare the Asimov data."""
-    batch, limits = as_batch(model, data), physical(model, index)
-    best = best_fit(model, batch, {}, {}, limits=limits)
-    background = conditional(model, batch, best, index, np.zeros(len(batch.counts)), limits)
-    held = np.ones(background.theta.shape, bool)
+    batch, limits = as_batch(model, data), physical(model, index, fixed)
+    best = best_fit(model, batch, limits)
+    background = conditional(model, batch, best, index, np.zeros(len(batch)), limits)
+    held = np.tile(limits[0] < limits[1], (len(batch), 1))
     held[:, index] = False
     background = replace(background, theta=polished(model, batch, background.theta, held, limits))
     expected = expectation(model, batch, background.theta)
@@ -222,12 +232,13 @@ def throw(key: PRNGKeyArray, question: Question, values: np.ndarray, n: int, pro
 
 def _tested(key: PRNGKeyArray, question: Question, theta: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     """q̃ of toys drawn at ``theta``; [point, toy]."""
-    model, data = question.model, Data(question.batch.counts[0], question.batch.auxiliary[0])
+    model, data = question.model, question.batch.one()
     params = dict(zip(model.names, theta, strict=True))
-    batch, which = distinct(as_batch(model, draw(key, model, params, n, gamma=model.profiled(params, data))))
-    best = best_fit(model, batch, {}, {}, limits=question.limits)
-    lanes = np.tile(np.arange(len(batch.counts)), len(values))
-    where = np.repeat(values, len(batch.counts))
+    toys, which = sample_toys(key, model, params, n, profiled=model.profiled(params, data)).distinct()
+    batch = as_batch(model, toys)
+    best = best_fit(model, batch, question.limits)
+    lanes = np.tile(np.arange(len(batch)), len(values))
+    where = np.repeat(values, len(batch))
     q, status = q_tilde(model, batch, best, lanes, question.index, where, question.limits)
     status = np.where(status == Status.NOT_POSITIVE_DEFINITE, Status.OK, status)  # q̃ needs no covariance
     return np.where(good(status), q, np.nan).reshape(len(values), -1)[:, which]

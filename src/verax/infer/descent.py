@@ -16,9 +16,8 @@ import numpy as np
 
 from verax.arrays import Array
 from verax.cores import side_by_side
-from verax.model.binned import BinnedLikelihood
-from verax.model.lanes import LaneLikelihood, lane_constant, lane_likelihood
-from verax.model.likelihood import Data
+from verax.model.data import DataSets
+from verax.model.likelihood import AbstractBatched, Batched
 
 MEMORY = 4
 """Steps from which a lane improves its inverse Hessian."""
@@ -61,9 +60,7 @@ class Descent:
 class Lane(NamedTuple):
     """The lanes on their way [..., lane]: data, best point, direction and share of it to try, last steps and yields."""
 
-    counts: Any
-    auxiliary: Any
-    observed: Any
+    packed: Any
     theta: Any
     value: Any
     slope: Any
@@ -78,10 +75,10 @@ class Lane(NamedTuple):
     state: Any
 
 
-def _advance(terms: LaneLikelihood, inverse: "Inverse", lower: Array, upper: Array, edm: Array, lane: Lane) -> Lane:
+def _advance(terms: AbstractBatched, inverse: "Inverse", lower: Array, upper: Array, edm: Array, lane: Lane) -> Lane:
     """One evaluation of every lane, and where to go next."""
     trial = lane.theta + lane.share * lane.direction
-    value, slope, even, negative = terms.value_and_slope(trial, lane.counts, lane.auxiliary, lane.observed)
+    value, slope, even, negative = terms.value_and_slope(trial, lane.packed)
     active = lane.state == ACTIVE
     accept = active & (value <= lane.value + 1e-13 * jnp.abs(value))
     step, change = lane.share * lane.direction, slope - lane.slope
@@ -113,9 +110,7 @@ def _advance(terms: LaneLikelihood, inverse: "Inverse", lower: Array, upper: Arr
     arrived = close & ~negative
     lost = active & ~arrived & (close | (share < SHORT) | (distance < 0) | ~jnp.isfinite(distance))
     return Lane(
-        lane.counts,
-        lane.auxiliary,
-        lane.observed,
+        lane.packed,
         theta,
         jnp.where(accept, value, lane.value),
         slope,
@@ -153,12 +148,12 @@ class Inverse(NamedTuple):
         return self.unit * (vector - (self.rows * inner).sum(1))
 
 
-def _inverse(terms: LaneLikelihood, moves: Array, steep: Array) -> Inverse:
-    """From the ``steepness`` [parameter, cell, lane], in the smaller of the spaces of parameters and cells."""
+def _inverse(terms: AbstractBatched, moves: Array, steep: Array) -> Inverse:
+    """From the ``whitened_jacobian`` [parameter, observation, lane], in the smaller of the two spaces."""
     size, cells, _ = steep.shape
     narrow = size <= cells
     steep = steep if narrow else steep.astype(float)  # what is taken away from 1 there leaves little
-    stiffness = terms.stiffness.astype(steep.dtype)
+    stiffness = terms.prior_precision.astype(steep.dtype)
     if narrow:
         each = jnp.moveaxis(steep, 2, 0)
         square = jnp.moveaxis(jnp.einsum("lkb,ljb->lkj", each, each), 0, 2)
@@ -193,25 +188,21 @@ def _inverted(matrix: Array) -> Array:
 
 
 @jax.jit
-def _descend(terms: LaneLikelihood, lower: Array, upper: Array, edm: Array, entering: Array, waiting: Array) -> Array:
+def _descend(terms: AbstractBatched, lower: Array, upper: Array, edm: Array, entering: Array, waiting: Array) -> Array:
     """Go down from the rows of ``entering`` (data, start, and 1 where a parameter moves), one turn.
 
     Says of each lane where it is: the columns of :class:`Descent`, parameters in order, its state, and which parameter
     is nearest to a bound on the way ahead, in units of the step.
     """
-    _, channels, slots = terms.grid
     lanes, size = len(entering), len(lower)
-    counts, auxiliary, observed, theta, moves = jnp.split(entering.T, np.cumsum([channels * slots] * 2 + [size] * 2))
-    counts, auxiliary = (x.reshape(channels, slots, lanes) for x in (counts, auxiliary))
+    packed, theta, moves = entering.T[: -2 * size], entering.T[-2 * size : -size], entering.T[-size:]
     moves = moves > 0
-    value, slope, even, _ = terms.value_and_slope(theta, counts, auxiliary, observed)
-    inverse = _inverse(terms, moves, terms.steepness(theta, counts, auxiliary))
+    value, slope, even, _ = terms.value_and_slope(theta, packed)
+    inverse = _inverse(terms, moves, terms.whitened_jacobian(theta, packed))
     way = inverse.times(slope)
     memory = jnp.zeros((MEMORY, size, lanes))
     lane = Lane(
-        counts,
-        auxiliary,
-        observed,
+        packed,
         theta,
         value,
         slope,
@@ -239,35 +230,17 @@ def _descend(terms: LaneLikelihood, lower: Array, upper: Array, edm: Array, ente
 
 
 def descend(
-    model: BinnedLikelihood,
-    data: Data,
+    batched: Batched,
+    data: DataSets,
     start: np.ndarray,
     moves: np.ndarray,
     limits: tuple[np.ndarray, np.ndarray],
     edm: float,
-) -> Descent | None:
-    """Go down in every lane in the parameters that ``moves`` [parameter] says.
-
-    None where the likelihood is not one that :func:`verax.model.lanes.lane_likelihood` knows. ``data`` and ``start``
-    have a leading lane axis.
-    """
-    known = lane_likelihood(model)
-    if known is None:
-        return None
-    terms, order = known
-    lanes, size = start.shape
-    layout = model.layout
-    channels, slots = len(layout.bins), max(layout.bins)
-    cells = layout.channel * slots + layout.slot
-    constrained = [i for i, p in enumerate(model.parameters) if p.constraint is not None]
-    counts, auxiliary = np.asarray(data.counts), np.asarray(data.auxiliary)
-    gamma = auxiliary[:, len(constrained) :] if model.simulation_statistics else 1.0
-    observed = np.zeros((lanes, size))
-    observed[:, constrained] = auxiliary[:, : len(constrained)]
-    entering = np.zeros((lanes, 2 * channels * slots + 3 * size))
-    entering[:, cells], entering[:, channels * slots + cells] = counts, gamma
-    rest = (observed[:, order], start[:, order], np.broadcast_to(moves[order], (lanes, size)))
-    entering[:, -3 * size :] = np.concatenate(rest, axis=1)
+) -> Descent:
+    """Go down in every lane, [lane] of ``data`` and ``start``, in the parameters that ``moves`` [parameter] says."""
+    terms, order, pack, constant = batched
+    (lanes, size), sets = start.shape, data.gather()
+    entering = np.concatenate([pack(sets), start[:, order], np.broadcast_to(moves[order], start.shape)], axis=1)
     theta, moving = entering[:, -2 * size : -size], entering[:, -size:]
     lower, upper = (np.where(moves, x, s * np.inf)[order] for x, s in zip(limits, (-1, 1), strict=True))
     found, steps = np.zeros((lanes, 3 * size + 6)), np.zeros(lanes, int)
@@ -304,7 +277,7 @@ def descend(
         theta[:, back],
         found[:, size + back],
         found[:, 2 * size + back],
-        nll + lane_constant(model, counts),
+        nll + constant(sets),
         distance,
         steps,
         arrived,

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from verax.infer.lanes import Lanes, better, replace, rows, take
-from verax.infer.minimise import MANY, batch_sizes, blas_threads, bounds, evaluate, minimise
+from verax.infer.lanes import Lanes, better, replace, take
+from verax.infer.minimise import MANY, Limits, batch_sizes, blas_threads, bounds, evaluate, minimise
 from verax.infer.response import response
 from verax.infer.results import Fit
-from verax.model.likelihood import AbstractLikelihood, Data
-from verax.parameters import Poisson, by_name
+from verax.model.data import Data, DataSets
+from verax.model.likelihood import AbstractLikelihood
+from verax.parameters import by_name
 from verax.results import Status
 
 SLOW = 25
@@ -57,44 +58,48 @@ def fit(
     fixed, init = fixed or {}, init or {}
     by_name(model.parameters, [*fixed, *init], "fit")
     batch = as_batch(model, data)
-    lanes = best_fit(model, batch, fixed, init, covariance=covariance)
-    single = data.counts.ndim == 1
+    lanes = best_fit(model, batch, bounds(model, fixed), init=init, covariance=covariance)
     arrays = (lanes.theta, lanes.covariance, lanes.nll, lanes.status, lanes.edm, lanes.steps)
-    return Fit(model.names, *(np.asarray(x[0]) if single else x for x in arrays))
+    return Fit(model.names, *one_or_many(data, *arrays))
 
 
-def as_batch(model: AbstractLikelihood, data: Data) -> Data:
+def as_batch(model: AbstractLikelihood, data: Data) -> DataSets:
     """The data as float64 with a leading ``toy`` axis, after the model's own checks."""
     model.check(data)
-    counts, auxiliary = np.asarray(data.counts, np.float64), np.asarray(data.auxiliary, np.float64)
-    return Data(np.atleast_2d(counts), np.atleast_2d(auxiliary))
+    return DataSets.of(data)
+
+
+def one_or_many(data: Data, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Answers with a leading ``toy`` axis as they were asked: without it where there was one data set."""
+    return arrays if data.is_batch else tuple(np.asarray(x[0]) for x in arrays)
 
 
 def best_fit(
     model: AbstractLikelihood,
-    batch: Data,
-    fixed: Mapping[str, float],
-    init: Mapping[str, float],
+    batch: DataSets,
+    limits: Limits,
     *,
+    init: Mapping[str, float] | None = None,
     covariance: bool = True,
-    limits: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Lanes:
-    """One lane per data set, over two starting points, or more where the going is hard; ``limits`` as in `minimise`."""
-    toys, names = len(batch.counts), model.names
-    free = np.tile([name not in fixed for name in names], (toys, 1))
-    nominal = np.tile([float({**init, **fixed}.get(p.name, p.init)) for p in model.parameters], (toys, 1))
-    observed, asked = measured(model, batch), [name in fixed or name in init for name in names]
+    """One lane per data set within ``limits``, over two starting points, or more where fits are difficult."""
+    toys, names, init = len(batch), model.names, init or {}
+    lower, upper = limits
+    moves = lower < upper
+    free = np.tile(moves, (toys, 1))
+    nominal = np.tile([float(init.get(p.name, p.init)) for p in model.parameters], (toys, 1))
+    nominal = np.where(moves, nominal, lower)
+    observed, asked = model.start(batch.gather()), ~moves | np.isin(names, list(init))
     observed[:, asked] = nominal[:, asked]
     many = toys >= MANY
     guess = many and not init
-    lower, upper = bounds(model) if limits is None else limits
-    start = estimates(model, batch, observed, fixed, (lower, upper)) if guess else observed
+    start = estimates(model, batch, observed, limits) if guess else observed
     lanes = minimise(model, batch, start, free, covariance=covariance, limits=limits)
 
     again = np.flatnonzero(lanes.status != Status.OK)
-    loose = _loose(model, fixed)
+    loose = _loose(model, moves)
     suspect = (lanes.steps > SLOW) | (lanes.status > Status.NOT_POSITIVE_DEFINITE)
-    wide = _wide(model, batch, nominal[0], loose, (lower, upper))
+    wide = _wide(model, batch, nominal[0], loose, limits)
     hard = np.flatnonzero(suspect | (bool(wide) & (lanes.status != Status.NOT_POSITIVE_DEFINITE)))
     other = [] if np.array_equal(start[again], nominal[again]) else [(again, nominal[again])]
     if guess and hard.size:
@@ -107,66 +112,50 @@ def best_fit(
                 other.append((hard, aside))
                 if i in wide and share in SETTLED:
                     rest = free[hard] & (np.arange(len(names)) != i)
-                    settled = minimise(
-                        model, rows(batch, hard), aside, rest, covariance=False, limits=limits, many=many
-                    )
+                    settled = minimise(model, batch[hard], aside, rest, covariance=False, limits=limits, many=many)
                     other.append((hard, settled.theta))
     if other:
         lane, where = np.concatenate([a for a, _ in other]), np.concatenate([b for _, b in other])
-        second = minimise(model, rows(batch, lane), where, free[lane], covariance=covariance, limits=limits, many=many)
+        second = minimise(model, batch[lane], where, free[lane], covariance=covariance, limits=limits, many=many)
         ends = np.cumsum([len(a) for a, _ in other])
         for (a, _), end in zip(other, ends, strict=True):
             replace(lanes, a, better(take(lanes, a), take(second, np.arange(end - len(a), end))))
     return lanes
 
 
-def _loose(model: AbstractLikelihood, fixed: Mapping[str, float]) -> list[int]:
+def _loose(model: AbstractLikelihood, moves: np.ndarray) -> list[int]:
     """Positions of the first few unconstrained parameters: those between whose bounds other minima hide."""
-    return [i for i, p in enumerate(model.parameters) if p.constraint is None and p.name not in fixed][:LOOSE]
+    return [i for i, p in enumerate(model.parameters) if p.constraint is None and moves[i]][:LOOSE]
 
 
 def _wide(
-    model: AbstractLikelihood, batch: Data, nominal: np.ndarray, loose: list[int], limits: tuple[np.ndarray, np.ndarray]
+    model: AbstractLikelihood, batch: DataSets, nominal: np.ndarray, loose: list[int], limits: Limits
 ) -> list[int]:
     """Those of the parameters that are hardly constrained between their bounds, even if all the others were known."""
     free = np.isin(np.arange(len(nominal)), loose)[None]
-    sizes = batch_sizes(len(nominal) * max(len(nominal), batch.counts.shape[1]))
-    least = 1 if len(batch.counts) >= MANY else min(len(batch.counts), sizes[-1])
+    sizes = batch_sizes(model.work(batch.batch))
+    least = 1 if len(batch) >= MANY else min(len(batch), sizes[-1])
     here = tuple(s for s in sizes if s >= least)  # no other shape is compiled for this
-    error = evaluate(model, rows(batch, np.zeros(1, int)), nominal[None], free, limits, here).unit[0]
+    error = evaluate(model, batch[:1], nominal[None], free, limits, here).unit[0]
     return [i for i in loose if error[i] > WIDE * (limits[1] - limits[0])[i]]
 
 
-def measured(model: AbstractLikelihood, batch: Data) -> np.ndarray:
-    """[toy, parameter]: constrained parameters where their global observables say, the others at their initial values."""
-    start = np.tile([float(p.init) for p in model.parameters], (len(batch.counts), 1))
-    constrained = [i for i, p in enumerate(model.parameters) if p.constraint is not None]
-    for column, i in enumerate(constrained):
-        c = model.parameters[i].constraint
-        start[:, i] = batch.auxiliary[:, column] / (c.tau if isinstance(c, Poisson) else 1.0)
-    return start
-
-
-def estimates(
-    model: AbstractLikelihood,
-    batch: Data,
-    start: np.ndarray,
-    fixed: Mapping[str, float],
-    limits: tuple[np.ndarray, np.ndarray],
-) -> np.ndarray:
+def estimates(model: AbstractLikelihood, batch: DataSets, start: np.ndarray, limits: Limits) -> np.ndarray:
     """[toy, parameter]: where the best fits are, to first order around that of the expected data; ``start`` where it fails.
 
     No estimate is at a bound. That of a data set does not depend on the others.
     """
-    expected, free = model.asimov(fixed), np.array([name not in fixed for name in model.names])
+    free = limits[0] < limits[1]
+    expected = model.asimov({n: v for n, v, moves in zip(model.names, limits[0], free, strict=True) if not moves})
     centre = np.where(free, [float(p.init) for p in model.parameters], start[0])
-    lanes = minimise(model, expected, centre[None], free[None], limits=limits)
+    if not expected.comparable(batch.batch):
+        return start
+    lanes = minimise(model, DataSets.of(expected), centre[None], free[None], limits=limits)
     if lanes.status[0] != Status.OK:
         return start
     centre = lanes.theta[0]
     follows = response(model, centre, expected, lanes.covariance[0])
     with blas_threads(1):
-        step = (batch.counts - expected.counts) @ follows.counts.T
-        step += (batch.auxiliary - expected.auxiliary) @ follows.auxiliary.T
+        step = follows.first_order(batch.gather(), expected)
     lower, upper = (centre + 0.9 * (edge - centre) for edge in limits)
     return np.where(free, np.clip(centre + step, lower, upper), start)

@@ -1,5 +1,7 @@
 """Goodness of fit against the saturated model (Baker and Cousins, NIM 221 (1984) 437), asymptotic and from toys."""
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +10,12 @@ from scipy.special import chdtrc
 
 from verax.errors import InputError
 from verax.infer.campaign import campaign
-from verax.infer.fit import as_batch, best_fit
+from verax.infer.fit import as_batch, best_fit, one_or_many
+from verax.infer.minimise import bounds
 from verax.infer.toys import Told
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.model.data import Data, DataSets
+from verax.model.likelihood import AbstractLikelihood
+from verax.parameters import by_name
 
 BATCH = 2048
 """Toys in memory at a time."""
@@ -47,7 +52,8 @@ def goodness_of_fit(
     data: Data,
     *,
     key: PRNGKeyArray | None = None,
-    toys: int = 0,
+    n_toys: int = 0,
+    fixed: Mapping[str, float] | None = None,
     progress: Told | None = None,
 ) -> GoodnessOfFit:
     """Saturated goodness of fit, batched over data sets; with toys for one data set.
@@ -59,36 +65,41 @@ def goodness_of_fit(
     ------
     InputError : toys without a key or for a batch, a likelihood that is not binned, or data that do not fit the model
     """
-    if toys and (key is None or data.counts.ndim != 1):
+    by_name(model.parameters, fixed or (), "goodness_of_fit")
+    if n_toys and (key is None or data.is_batch):
         raise InputError("goodness_of_fit", "toys without a key, or for a batch", "key=..., and one data set")
     batch = as_batch(model, data)
-    best = best_fit(model, batch, {}, {})
+    limits = bounds(model, fixed)
+    best = best_fit(model, batch, limits)
     statistic = _statistic(model, batch, best.nll)
-    ndf = batch.counts.shape[1] - sum(p.constraint is None and not p.fixed for p in model.parameters)
+    moves = limits[0] < limits[1]
+    free = sum(p.constraint is None and m for p, m in zip(model.parameters, moves, strict=True))
+    ndf = data.counts.shape[-1] - int(free)
     p_value = np.asarray(chdtrc(ndf, statistic)) if ndf > 0 else np.full(statistic.shape, np.nan)
     fraction, error, failed, thrown = np.nan, np.nan, 0, np.zeros(0)
-    if toys and key is not None:
+    if n_toys and key is not None:
         params = dict(zip(model.names, best.theta[0], strict=True))
-        told = None if progress is None else lambda c: progress(c.n, toys, c.failed)
-        gamma = np.asarray(model.profiled(params, data))
-        done = campaign(key, model, params, toys, _of_toys, batch=BATCH, gamma=gamma, progress=told)
+        told = None if progress is None else lambda c: progress(c.n, n_toys, c.failed)
+        of_toys, profiled = functools.partial(_of_toys, fixed), model.profiled(params, data)
+        done = campaign(key, model, params, n_toys, of_toys, batch=BATCH, profiled=profiled, progress=told)
         failed, thrown = done.failed, done.good
         if len(thrown):
             larger = thrown >= statistic[0] * (1 - 1e-9)
             fraction, error = float(larger.mean()), binomial_error(int(larger.sum()), len(thrown))
-    single = data.counts.ndim == 1
-    statistic, p_value, status = (np.asarray(x[0]) if single else x for x in (statistic, p_value, best.status))
-    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, toys, failed, status, thrown)
+    statistic, p_value, status = one_or_many(data, statistic, p_value, best.status)
+    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, n_toys, failed, status, thrown)
 
 
-def _of_toys(model: AbstractLikelihood, data: Data) -> tuple[Float[np.ndarray, " toy"], Int[np.ndarray, " toy"]]:
+def _of_toys(
+    fixed: Mapping[str, float] | None, model: AbstractLikelihood, data: Data
+) -> tuple[Float[np.ndarray, " toy"], Int[np.ndarray, " toy"]]:
     batch = as_batch(model, data)
-    fits = best_fit(model, batch, {}, {}, covariance=False)
+    fits = best_fit(model, batch, bounds(model, fixed), covariance=False)
     return _statistic(model, batch, fits.nll), fits.status
 
 
-def _statistic(model: AbstractLikelihood, batch: Data, nll: np.ndarray) -> np.ndarray:
-    return np.maximum(2 * (nll - np.asarray(model.saturated(batch))), 0.0)
+def _statistic(model: AbstractLikelihood, batch: DataSets, nll: np.ndarray) -> np.ndarray:
+    return np.maximum(2 * (nll - np.asarray(model.saturated(batch.gather()))), 0.0)
 
 
 def binomial_error(passed: int, n: int) -> float:

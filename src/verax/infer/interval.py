@@ -1,13 +1,16 @@
 """Confidence intervals from the profile likelihood: {μ : t(μ) ≤ χ²₁ quantile}, as MINOS finds them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.special import ndtri
 
-from verax.infer.fit import as_batch, best_fit
-from verax.infer.lanes import Lanes, rows, take, twice_excess
-from verax.infer.minimise import bounds, minimise
+from verax.infer.fit import as_batch, best_fit, one_or_many
+from verax.infer.lanes import Lanes, take, twice_excess
+from verax.infer.minimise import Limits, bounds, minimise
 from verax.infer.profile import along, improve
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.model.data import Data, DataSets
+from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
 from verax.results import Interval, Status
 
@@ -16,8 +19,15 @@ ROUNDS = 40
 CLOSE = 3e-3  # of √t: one more Newton step from there is exact to 1e-5 σ
 
 
-def interval(model: AbstractLikelihood, data: Data, name: str, *, level: float = 0.6827) -> Interval:
-    """Both ends of the profile-likelihood interval of one parameter, batched over data sets.
+def interval(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    *,
+    level: float = 0.6827,
+    fixed: Mapping[str, float] | None = None,
+) -> Interval:
+    """Both ends of the profile-likelihood interval of one parameter, those ``fixed`` known, batched over data sets.
 
     The status is the fit's, or END_NOT_FOUND where t stays below its quantile up to a bound; that end is the bound.
 
@@ -25,22 +35,27 @@ def interval(model: AbstractLikelihood, data: Data, name: str, *, level: float =
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
     """
-    movable(model.parameters, [name], "interval")
-    batch, index = as_batch(model, data), model.names.index(name)
+    movable(model.parameters, [poi], "interval", fixed)
+    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
     parts = []
-    for first in range(0, len(batch.counts), CHUNK):
-        chunk = rows(batch, np.arange(first, min(first + CHUNK, len(batch.counts))))
-        best = best_fit(model, chunk, {}, {})
+    for first in range(0, len(batch), CHUNK):
+        chunk = batch[first : first + CHUNK]
+        best = best_fit(model, chunk, limits)
         free = np.ones(best.theta.shape, bool)
-        low, high, status = ends(model, chunk, best, index, free, level=level)  # may improve the best fit
+        low, high, status = ends(model, chunk, best, index, free, limits, level=level)  # may improve the best fit
         parts.append((best.theta[:, index], low, high, status))
-    value, low, high, status = (np.concatenate(x) for x in zip(*parts, strict=True))
-    single = data.counts.ndim == 1
-    return Interval(name, level, *(np.asarray(x[0]) if single else x for x in (value, low, high, status)))
+    return Interval(poi, level, *one_or_many(data, *(np.concatenate(x) for x in zip(*parts, strict=True))))
 
 
 def ends(
-    model: AbstractLikelihood, batch: Data, best: Lanes, index: int, free: np.ndarray, *, level: float
+    model: AbstractLikelihood,
+    batch: DataSets,
+    best: Lanes,
+    index: int,
+    free: np.ndarray,
+    limits: Limits,
+    *,
+    level: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lower end, upper end and status of each lane, from its best fit; parameters that are not ``free`` stay there.
 
@@ -53,25 +68,32 @@ def ends(
             break
         both = np.concatenate([todo, todo])
         side = np.repeat([-1.0, 1.0], todo.size)
-        end, code, lower = _search(model, rows(batch, both), take(best, both), index, free[both], side, level)
+        end, code, lower = _search(model, batch[both], take(best, both), index, free[both], limits, side, level)
         low[todo], high[todo] = end[: todo.size], end[todo.size :]
         status[todo] = np.maximum(best.status[todo], np.maximum(code[: todo.size], code[todo.size :]))
         better = {int(both[i]): theta for i, theta in lower.items()}
         todo = np.array(list(better), int)
         if todo.size:
-            improve(model, batch, best, todo, np.stack(list(better.values())), free[todo])
+            improve(model, batch, best, todo, np.stack(list(better.values())), free[todo], limits)
     return low, high, status
 
 
 def _search(
-    model: AbstractLikelihood, batch: Data, best: Lanes, index: int, free: np.ndarray, side: np.ndarray, level: float
+    model: AbstractLikelihood,
+    batch: DataSets,
+    best: Lanes,
+    index: int,
+    free: np.ndarray,
+    limits: Limits,
+    side: np.ndarray,
+    level: float,
 ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
     """Newton's method on √t, which is nearly linear in μ, inside a bracket; t's slope comes from the envelope theorem.
 
     Returns the end and a status per lane, and the points found to be lower than the best fit.
     """
     goal = ndtri(0.5 + 0.5 * level)
-    bound = np.where(side < 0, bounds(model)[0][index], bounds(model)[1][index])
+    bound = np.where(side < 0, limits[0][index], limits[1][index])
     hat = best.theta[:, index]
     sigma = np.sqrt(best.covariance[:, index, index])
     with np.errstate(invalid="ignore"):
@@ -86,7 +108,7 @@ def _search(
     end, status, lower = mu.copy(), np.full(hat.shape, int(Status.END_NOT_FOUND)), {}
     todo = np.arange(len(hat))
     for _ in range(ROUNDS):
-        there = minimise(model, rows(batch, todo), start[todo], moving[todo], covariance=False)
+        there = minimise(model, batch[todo], start[todo], moving[todo], covariance=False, limits=limits)
         at, s, b = mu[todo], side[todo], bound[todo]
         t = twice_excess(there.nll, best.nll[todo])
         lower.update({int(i): there.theta[k] for k, i in enumerate(todo) if t[k] < -1e-5})

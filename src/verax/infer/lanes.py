@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verax.model.likelihood import Data
 from verax.results import Status
 
 
@@ -45,11 +44,6 @@ def twice_excess(nll: np.ndarray, best: np.ndarray | float) -> np.ndarray:
     """2 [nll − best]; NaN where both are infinite, since no parameters give such data (a status says so)."""
     with np.errstate(invalid="ignore"):
         return np.asarray(2 * (nll - best))
-
-
-def rows(batch: Data, index: np.ndarray) -> Data:
-    """Some data sets of a batch."""
-    return Data(batch.counts[index], batch.auxiliary[index])
 
 
 def take(lanes: Lanes, index: np.ndarray) -> Lanes:

@@ -1,16 +1,20 @@
 """Upper limits: where CLs falls to 1 − level, observed and expected, asymptotic and by toys."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import PRNGKeyArray
 from scipy.special import ndtr, ndtri
 
 from verax.errors import InputError
 from verax.infer.cls import BANDS, Question, ask, checked, observed_cls, throw
+from verax.infer.fit import one_or_many
 from verax.infer.results import CLs, Limit
 from verax.infer.roots import roots
 from verax.infer.statistic import said
 from verax.infer.toys import Told
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.model.data import Data
+from verax.model.likelihood import AbstractLikelihood
 from verax.results import Status
 
 POINTS = 15
@@ -23,12 +27,13 @@ CLOSE = 1e-7
 def limit(
     model: AbstractLikelihood,
     data: Data,
-    name: str,
+    poi: str,
     *,
     level: float = 0.95,
     method: str = "asymptotic",
     key: PRNGKeyArray | None = None,
-    toys: int = 1000,
+    n_toys: int = 1000,
+    fixed: Mapping[str, float] | None = None,
     progress: Told | None = None,
 ) -> Limit:
     """CLs upper limit with q̃; batched over data sets if asymptotic, of one data set with ``method="toys"``.
@@ -41,17 +46,16 @@ def limit(
     InputError : a parameter that is unknown or fixed, an unknown method, a level outside (0.5, 1), toys without a key
         or for a batch, or data that do not fit the model
     """
-    index = checked(model, data, name, method, key, "limit")
+    index = checked(model, data, poi, method, key, "limit", fixed)
     if not 0.5 < level < 1:
         raise InputError("limit, level", f"{level}", "a number between 0.5 and 1")
-    question = ask(model, data, index)
+    question = ask(model, data, index, fixed)
     values, status = _asymptotic(question, 1 - level)
     if method == "toys" and key is not None:
-        return _by_toys(key, question, name, level, toys, values[0], progress)
-    single = data.counts.ndim == 1
+        return _by_toys(key, question, poi, level, n_toys, values[0], progress)
     status[:, 0] = np.maximum(status[:, 0], said(question.best, index))
-    values, status = (x[0] if single else x for x in (values, status))
-    return _limit(name, level, values, np.zeros(values.shape), status)
+    values, status = one_or_many(data, values, status)
+    return _limit(poi, level, values, np.zeros(values.shape), status)
 
 
 def _limit(
@@ -76,7 +80,7 @@ def _limit(
 
 def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Limits [toy, 6] (observed, then the five expected) and a status each."""
-    toys = len(question.batch.counts)
+    toys = len(question.batch)
     toy, kind = (x.ravel() for x in np.meshgrid(np.arange(toys), np.arange(6), indexing="ij"))
     # Φ(−√q_A + n) = α Φ(n) says where √q_A has to be for each expected limit.
     goal = np.concatenate([[-ndtri(alpha)], BANDS - ndtri(alpha * ndtr(BANDS))])[kind]

@@ -9,6 +9,7 @@ so that a slow one never holds up a batch.
 """
 
 import functools
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -18,14 +19,17 @@ from scipy.linalg.lapack import dposv, dpotrf
 from threadpoolctl import ThreadpoolController
 
 from verax.infer.descent import Descent, descend
-from verax.infer.lanes import Lanes, rows, unknown, where_lane, write_lowest
+from verax.infer.lanes import Lanes, unknown, where_lane, write_lowest
 from verax.infer.valleys import elsewhere
-from verax.model.binned import BinnedLikelihood
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.model.data import Data, DataSets
+from verax.model.likelihood import AbstractLikelihood
 from verax.results import Status
 
 WORKING_SET = 250_000
 """Lanes × parameters × observations to stay below: a batch that falls out of the processor's cache is slower."""
+
+LARGEST = 100 * WORKING_SET
+"""Likewise for likelihoods of which one alone falls out of it: for the sake of memory."""
 
 EDM = 1e-8
 """Converged when the estimated distance to the minimum, in units of −log L, is below this: 1e-4 σ of a parameter."""
@@ -50,6 +54,10 @@ SADDLE = 1e-6
 
 DEGENERATE = 1e-9
 """A Hessian whose smallest eigenvalue, in units of the parameters' own scales, is below this has no useful inverse."""
+
+
+Limits = tuple[np.ndarray, np.ndarray]
+"""Lower and upper bound of each parameter; one whose bounds are equal is fixed there."""
 
 
 class Point(NamedTuple):
@@ -84,12 +92,12 @@ class Pool(NamedTuple):
 
 def minimise(
     model: AbstractLikelihood,
-    data: Data,
+    data: DataSets,
     start: np.ndarray,
     free: np.ndarray,
     *,
     covariance: bool = True,
-    limits: tuple[np.ndarray, np.ndarray] | None = None,
+    limits: Limits | None = None,
     steps: int = 300,
     many: bool | None = None,
 ) -> Lanes:
@@ -100,7 +108,7 @@ def minimise(
 
     Parameters
     ----------
-    data : counts [bin] shared by all lanes, or [lane, bin]; likewise the global observables
+    data : of each lane
     start : [lane, parameter]
     free : [lane, parameter], boolean
     covariance : invert the Hessians, and say which are not positive definite; else they are left out (NaN)
@@ -108,17 +116,13 @@ def minimise(
     steps : evaluations of the likelihood after which a lane gives up
     many : go the fast way first, which has to be compiled; by default where there are at least ``MANY`` lanes
     """
-    lanes = len(start)
-    counts = np.broadcast_to(data.counts, (lanes, data.counts.shape[-1]))
-    auxiliary = np.broadcast_to(data.auxiliary, (lanes, data.auxiliary.shape[-1]))
-    data = Data(counts, auxiliary)
     limits = bounds(model) if limits is None else limits
     start = np.where(free, np.clip(start, *limits), start)
     free = free & (limits[0] < limits[1])  # bounds without width fix a parameter
-    many = lanes >= MANY if many is None else many
+    many = len(start) >= MANY if many is None else many
 
     done = _attempt(model, data, start, free, covariance, limits, steps, many)
-    parts, todo = model.even_parts(), np.arange(lanes)
+    parts, todo = model.even_parts(), np.arange(len(start))
     for _ in range(ROUNDS):
         saddle = todo[(done.way_down[todo] != 0).any(axis=1)]
         lane = np.concatenate([saddle, saddle])
@@ -130,18 +134,18 @@ def minimise(
             lane, where = np.concatenate([lane, sound[other.lane]]), np.concatenate([where, other.theta])
         if not lane.size:
             break
-        second = _attempt(model, rows(data, lane), where, free[lane], covariance, limits, steps, many)
+        second = _attempt(model, data[lane], where, free[lane], covariance, limits, steps, many)
         todo = write_lowest(done, lane, second)
     return done
 
 
 def _attempt(
     model: AbstractLikelihood,
-    data: Data,
+    data: DataSets,
     start: np.ndarray,
     free: np.ndarray,
     covariance: bool,
-    limits: tuple[np.ndarray, np.ndarray],
+    limits: Limits,
     steps: int,
     many: bool,
 ) -> Lanes:
@@ -149,7 +153,7 @@ def _attempt(
     done = _minimise(model, data, start, free, covariance, limits, steps, many)
     slow = np.flatnonzero(done.pressed | (done.status == Status.MAX_STEPS))
     if slow.size and (soft := model.softened(SOFT)) is not model:
-        part, where = rows(data, slow), done.theta[slow]
+        part, where = data[slow], done.theta[slow]
         for ends in (soft, model.softened(SOFT**0.5), model):
             second = _minimise(ends, part, where, free[slow], covariance and ends is model, limits, steps, False)
             where = second.theta
@@ -159,16 +163,16 @@ def _attempt(
 
 def _minimise(
     model: AbstractLikelihood,
-    data: Data,
+    data: DataSets,
     start: np.ndarray,
     free: np.ndarray,
     covariance: bool,
-    limits: tuple[np.ndarray, np.ndarray],
+    limits: Limits,
     steps: int,
     many: bool,
 ) -> Lanes:
     """The nearest minimum of each lane, or a saddle."""
-    (lanes, size), counts, auxiliary, (lower, upper) = start.shape, data.counts, data.auxiliary, limits
+    (lanes, size), (lower, upper) = start.shape, limits
     start = np.where(free, np.clip(start, lower, upper), start)
     done = Lanes(
         theta=start.copy(),
@@ -182,7 +186,7 @@ def _minimise(
         status=np.full(lanes, int(Status.NOT_FINITE)),
         steps=np.zeros(lanes, int),
     )
-    sizes = batch_sizes(size * max(size, counts.shape[1]))
+    sizes = batch_sizes(model.work(data.batch))
     ahead = _descend(model, data, start, free, limits, sizes) if many else None
     if ahead is not None:
         found = np.flatnonzero(ahead.arrived)
@@ -198,9 +202,7 @@ def _minimise(
             fresh = queue[waiting : waiting + sizes[-1] - pool.lane.size]
             waiting += fresh.size
             pool = jax.tree.map(lambda a, b: np.concatenate([a, b]), pool, _enter(start, fresh))
-            at = evaluate(
-                model, Data(counts[pool.lane], auxiliary[pool.lane]), pool.trial, free[pool.lane], (lower, upper), sizes
-            )
+            at = evaluate(model, data[pool.lane], pool.trial, free[pool.lane], limits, sizes)
             pool = _step(pool, at, free[pool.lane], lower, upper)
             finished = (
                 ((pool.edm < EDM) & ~_worth_polishing(pool))
@@ -215,19 +217,19 @@ def _minimise(
 
 def _descend(
     model: AbstractLikelihood,
-    data: Data,
+    data: DataSets,
     start: np.ndarray,
     free: np.ndarray,
-    limits: tuple[np.ndarray, np.ndarray],
+    limits: Limits,
     sizes: tuple[int, ...],
 ) -> Descent | None:
     """The fast way for many lanes with the same free parameters; None where it is not known, or has no curvature."""
-    if not isinstance(model, BinnedLikelihood) or not free[0].any() or (free != free[0]).any():
+    if not free[0].any() or (free != free[0]).any() or (batched := model.batched()) is None:
         return None
-    expected = model.asimov({})
+    expected = DataSets.of(model.asimov({}))
     centre = np.array([[p.init for p in model.parameters]])
     centre = np.where(free[0], np.clip(centre, *limits), start[:1])
-    at = evaluate(model, Data(expected.counts[None], expected.auxiliary[None]), centre, free[:1], limits, sizes)
+    at = evaluate(model, expected, centre, free[:1], limits, sizes)
     # Parameters that are pressed against a bound here may be free in a lane, so there must be none.
     if (
         not np.isfinite(at.hessian).all()
@@ -235,7 +237,7 @@ def _descend(
         or not definite(at.hessian - FLAT * np.eye(start.shape[1])).all()
     ):
         return None
-    return descend(model, data, start, free[0], limits, 0.3 * EDM)  # its matrices are less exact
+    return descend(batched, data, start, free[0], limits, 0.3 * EDM)  # its matrices are less exact
 
 
 @functools.cache
@@ -248,43 +250,51 @@ def blas_threads(limit: int) -> Any:
     return _blas().limit(limits=limit, user_api="blas")
 
 
-def bounds(model: AbstractLikelihood) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper bounds of the parameters."""
-    both = np.array([p.bounds for p in model.parameters], np.float64).reshape(-1, 2)
-    return both[:, 0], both[:, 1]
+def bounds(model: AbstractLikelihood, fixed: Mapping[str, float] | None = None) -> Limits:
+    """Lower and upper bounds of the parameters; those that are ``fixed`` have none but their value."""
+    fixed = fixed or {}
+    both = [(fixed[p.name],) * 2 if p.name in fixed else p.bounds for p in model.parameters]
+    lower, upper = np.array(both, np.float64).reshape(-1, 2).T
+    return lower, upper
 
 
-def batch_sizes(cells: int) -> tuple[int, ...]:
-    """Lanes per evaluation, for parameters × observations = ``cells``; a batch is padded to the next of these sizes.
+def batch_sizes(work: int) -> tuple[int, ...]:
+    """Lanes per evaluation, for the work that one of them is; a batch is padded to the next of these sizes.
 
-    There are three, so that few shapes are ever compiled; the largest keeps a batch within the processor's cache.
+    There are three, so that few shapes are ever compiled; the largest keeps a batch within the processor's cache. Where one
+    lane does not fit into it there are more, since padding costs more than compiling.
 
-    >>> batch_sizes(10 * 15), batch_sizes(33 * 100), batch_sizes(103 * 1000)
-    ((1, 16, 256), (1, 16, 64), (1, 16))
+    >>> batch_sizes(10 * 15), batch_sizes(33 * 100), batch_sizes(103 * 1000), batch_sizes(3 * 10**6)
+    ((1, 16, 256), (1, 16, 64), (1, 16), (1, 2, 4, 8))
     """
-    return (1, 16, *[b for b in (256, 64) if b * cells <= WORKING_SET][:1])
+    if work > WORKING_SET:
+        return (1, *[b for b in (2, 4, 8, 16) if b * work <= LARGEST])
+    return (1, 16, *[b for b in (256, 64) if b * work <= WORKING_SET][:1])
 
 
 def evaluate(
     model: AbstractLikelihood,
-    data: Data,
+    data: DataSets,
     theta: np.ndarray,
     free: np.ndarray,
-    limits: tuple[np.ndarray, np.ndarray],
+    limits: Limits,
     sizes: tuple[int, ...],
 ) -> Point:
     """−log L and its derivatives in a batch of lanes, padded to one of the ``sizes``."""
     lanes = len(theta)
     size = next(b for b in sizes if b >= lanes)
     row = np.minimum(np.arange(size), lanes - 1)
+    # A large data set is not copied for each lane; small ones are, so that one program serves one and many.
+    shared = data.alone and model.work(data.batch) > WORKING_SET
+    here = data.one() if shared else data[row].gather()
     with jax.enable_x64(True):
-        point = _root(model, data.counts[row], data.auxiliary[row], theta[row], free[row], *limits)
+        point = _root(model, here, theta[row], free[row], *limits)
         return Point(*(np.asarray(x)[:lanes] for x in point))
 
 
 @jax.jit
-def _root(model: Any, counts: Any, auxiliary: Any, theta: Any, free: Any, lower: Any, upper: Any) -> Point:
-    at = jax.vmap(lambda n, a, t: model.derivatives(t, Data(n, a)))(counts, auxiliary, theta)
+def _root(model: AbstractLikelihood, data: Data, theta: Any, free: Any, lower: Any, upper: Any) -> Point:
+    at = jax.vmap(model.derivatives, (0, data.axes if data.is_batch else None))(theta, data)
     held = ((theta <= lower) & (at.gradient > 0)) | ((theta >= upper) & (at.gradient < 0))
     unit = jnp.where(free & ~held, jax.lax.rsqrt(at.scale), 0.0)
     outer = unit[:, :, None] * unit[:, None, :]

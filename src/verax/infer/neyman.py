@@ -4,6 +4,7 @@ With the likelihood ratio as ordering this is Feldman and Cousins' unified inter
 parameters are drawn at their conditional fits to the data ("profile construction", arXiv:0810.1041).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,11 @@ from verax.arrays import Array
 from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit
 from verax.infer.goodness import binomial_error
-from verax.infer.minimise import bounds
+from verax.infer.minimise import Limits, bounds
 from verax.infer.profile import ratio
-from verax.infer.statistic import distinct
-from verax.infer.toys import Told
-from verax.infer.toys import toys as draw
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.infer.toys import Told, sample_toys
+from verax.model.data import Data
+from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
 from verax.results import Interval, Status, good
 
@@ -61,12 +61,13 @@ def neyman(
     key: PRNGKeyArray,
     model: AbstractLikelihood,
     data: Data,
-    name: str,
+    poi: str,
     values: Float[Array, " point"],
     *,
     level: float = 0.6827,
     ordering: str = "likelihood-ratio",
-    toys: int = 1000,
+    n_toys: int = 1000,
+    fixed: Mapping[str, float] | None = None,
     progress: Told | None = None,
 ) -> Belt:
     """Which of the ``values`` (increasing) the data accept, judged by toys thrown at each of them.
@@ -82,35 +83,35 @@ def neyman(
     InputError : a parameter that is unknown or fixed, an unknown ordering, values that do not increase, a batch of
         data sets, or data that do not fit the model
     """
-    movable(model.parameters, [name], "neyman")
+    movable(model.parameters, [poi], "neyman", fixed)
     values = np.asarray(values, np.float64)
     if ordering not in ("likelihood-ratio", "upper"):
         raise InputError("neyman ordering", f"'{ordering}'", "'likelihood-ratio' or 'upper'")
     if len(values) < 2 or not (np.diff(values) > 0).all():
         raise InputError("neyman, values", "values that do not increase", "two or more increasing ones")
-    if data.counts.ndim != 1:
+    if data.is_batch:
         raise InputError("neyman", "a batch of data sets", "one data set", "choose one of them")
-    batch, index = as_batch(model, data), model.names.index(name)
-    best = best_fit(model, batch, {}, {})
-    t, there = ratio(model, batch, best, np.zeros(len(values), int), index, values)
+    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
+    best = best_fit(model, batch, limits)
+    t, there = ratio(model, batch, best, np.zeros(len(values), int), index, values, limits)
     t = np.where((ordering == "upper") & (best.theta[0, index] >= values), 0.0, t)
     critical, p_value, p_error = np.full((3, len(values)), np.nan)
     failed = np.zeros(len(values), int)
     for k, theta in enumerate(there.theta):
         params = dict(zip(model.names, theta, strict=True))
-        drawn = draw(key, model, params, toys, gamma=model.profiled(params, data))
-        thrown = _statistic(model, as_batch(model, drawn), index, values[k], ordering)
+        drawn = sample_toys(key, model, params, n_toys, profiled=model.profiled(params, data))
+        thrown = _statistic(model, drawn, index, values[k], ordering, limits)
         fine = thrown[np.isfinite(thrown)]
-        failed[k] = toys - len(fine)
+        failed[k] = n_toys - len(fine)
         if len(fine):
             extreme = int((fine >= t[k] - SAME).sum())
             p_value[k], p_error[k] = extreme / len(fine), binomial_error(extreme, len(fine))
             critical[k] = np.quantile(fine, level, method="higher")
         if progress is not None:
-            progress((k + 1) * toys, len(values) * toys, int(failed.sum()))
+            progress((k + 1) * n_toys, len(values) * n_toys, int(failed.sum()))
     middle, more, fewer = (_ends(values, p_value + shift, 1 - level) for shift in (0.0, p_error, -p_error))
     low, high = (float(x) for x in middle)
-    edges = [float(b[index]) for b in bounds(model)]
+    edges = [float(b[index]) for b in limits]
     low_found, high_found = (values[0] < low or low == edges[0]), (high < values[-1] or high == edges[1])
     # How far the ends move when every p moves by its error; where that leaves no interval, one side says it twice.
     moved = np.abs(np.where(np.isfinite(fewer), more - fewer, 2 * (more - middle))) / 2
@@ -119,17 +120,20 @@ def neyman(
     code = max(int(best.status[0]), int(there.status.max()))
     code = code if low_found and high_found else max(code, Status.END_NOT_FOUND)
     ends = (np.asarray(best.theta[0, index]), np.asarray(low), np.asarray(high), np.asarray(code))
-    interval = Interval(name, level, *ends)
-    found = (interval, low_error, high_error, toys, failed)
-    return Belt(name, level, ordering, values, t, critical, p_value, p_error, *found)
+    interval = Interval(poi, level, *ends)
+    found = (interval, low_error, high_error, n_toys, failed)
+    return Belt(poi, level, ordering, values, t, critical, p_value, p_error, *found)
 
 
-def _statistic(model: AbstractLikelihood, toys: Data, index: int, value: float, ordering: str) -> np.ndarray:
+def _statistic(
+    model: AbstractLikelihood, toys: Data, index: int, value: float, ordering: str, limits: Limits
+) -> np.ndarray:
     """T of each toy at ``value``; NaN where a fit failed."""
-    batch, which = distinct(toys)
-    best = best_fit(model, batch, {}, {})
-    n = len(batch.counts)
-    t, there = ratio(model, batch, best, np.arange(n), index, np.full(n, value))
+    different, which = toys.distinct()
+    batch = as_batch(model, different)
+    best = best_fit(model, batch, limits)
+    n = len(batch)
+    t, there = ratio(model, batch, best, np.arange(n), index, np.full(n, value), limits)
     if ordering == "upper":
         t = np.where(best.theta[:, index] >= value, 0.0, t)
     sound = good(there.status) & (good(best.status) | (best.status == Status.NOT_POSITIVE_DEFINITE))

@@ -1,22 +1,30 @@
 """The profile likelihood ratio t(μ) = −2 ln [L(μ, θ̂(μ)) / L(μ̂, θ̂)] (Cowan et al., arXiv:1007.1727, eq. 7–8)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import Float
 
 from verax.arrays import Array
-from verax.infer.fit import as_batch, best_fit, measured
-from verax.infer.lanes import Lanes, better, replace, rows, take, twice_excess
-from verax.infer.minimise import minimise
+from verax.infer.fit import as_batch, best_fit, one_or_many
+from verax.infer.lanes import Lanes, better, replace, take, twice_excess
+from verax.infer.minimise import Limits, bounds, minimise
 from verax.infer.results import Scan
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.model.data import Data, DataSets
+from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
 from verax.results import Status
 
-Limits = tuple[np.ndarray, np.ndarray] | None
 
-
-def profile(model: AbstractLikelihood, data: Data, name: str, values: Float[Array, " point"]) -> Scan:
-    """T of one parameter at the given values, all other parameters refitted at each.
+def profile(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    values: Float[Array, " point"],
+    *,
+    fixed: Mapping[str, float] | None = None,
+) -> Scan:
+    """T of one parameter at the given values, all others but those ``fixed`` refitted at each.
 
     Should a point lie below the best fit found, the best fit is sought again from there, so t is never negative.
 
@@ -24,32 +32,30 @@ def profile(model: AbstractLikelihood, data: Data, name: str, values: Float[Arra
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
     """
-    movable(model.parameters, [name], "profile")
-    batch, index = as_batch(model, data), model.names.index(name)
+    movable(model.parameters, [poi], "profile", fixed)
+    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
     values = np.asarray(values, np.float64)
-    toys, points = len(batch.counts), len(values)
-    best = best_fit(model, batch, {}, {})
+    toys, points = len(batch), len(values)
+    best = best_fit(model, batch, limits)
     toy = np.repeat(np.arange(toys), points)
-    t, there = ratio(model, batch, best, toy, index, np.tile(values, toys))
-    t, status = t.reshape(toys, points), there.status.reshape(toys, points)
-    single = data.counts.ndim == 1
-    return Scan(name, values, t[0] if single else t, status[0] if single else status)
+    t, there = ratio(model, batch, best, toy, index, np.tile(values, toys), limits)
+    return Scan(poi, values, *one_or_many(data, t.reshape(toys, points), there.status.reshape(toys, points)))
 
 
 def ratio(
     model: AbstractLikelihood,
-    batch: Data,
+    batch: DataSets,
     best: Lanes,
     toy: np.ndarray,
     index: int,
     values: np.ndarray,
-    limits: Limits = None,
+    limits: Limits,
 ) -> tuple[np.ndarray, Lanes]:
     """T of data set ``toy`` [lane] with one parameter at ``values`` [lane], and the conditional fits.
 
     Where a lane lies below the best fit of its data set, that fit (updated in place) is sought again from there.
     """
-    there = conditional(model, rows(batch, toy), take(best, toy), index, values, limits)
+    there = conditional(model, batch[toy], take(best, toy), index, values, limits)
     lowest = np.full(len(best.nll), np.inf)
     np.fmin.at(lowest, toy, there.nll)
     lower = np.flatnonzero(lowest < best.nll - 1e-6)
@@ -60,7 +66,7 @@ def ratio(
 
 
 def conditional(
-    model: AbstractLikelihood, batch: Data, best: Lanes, index: int, values: np.ndarray, limits: Limits = None
+    model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, values: np.ndarray, limits: Limits
 ) -> Lanes:
     """Fits with one parameter held at ``values`` [lane], started where the covariance says the others will go.
 
@@ -72,9 +78,9 @@ def conditional(
     there = minimise(model, batch, start, free, covariance=False, limits=limits)
     again = np.flatnonzero(there.status > Status.AT_BOUND)
     if again.size:
-        other = measured(model, rows(batch, again))
+        other = model.start(batch[again].gather())
         other[:, index] = values[again]
-        second = minimise(model, rows(batch, again), other, free[again], covariance=False, limits=limits)
+        second = minimise(model, batch[again], other, free[again], covariance=False, limits=limits)
         replace(there, again, better(take(there, again), second))
     return there
 
@@ -92,13 +98,13 @@ def along(best: Lanes, index: int | np.ndarray, values: np.ndarray) -> np.ndarra
 
 def improve(
     model: AbstractLikelihood,
-    batch: Data,
+    batch: DataSets,
     best: Lanes,
     lanes: np.ndarray,
     start: np.ndarray,
     free: np.ndarray,
-    limits: Limits = None,
+    limits: Limits,
 ) -> None:
     """Seek the best fit of some lanes again from points found to be lower; ``best`` is updated in place."""
-    second = minimise(model, rows(batch, lanes), start, free, limits=limits)
+    second = minimise(model, batch[lanes], start, free, limits=limits)
     replace(best, lanes, better(take(best, lanes), second))

@@ -1,5 +1,6 @@
 """The profile likelihood ratio of two parameters on a grid."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,11 @@ from scipy.special import gammaincinv
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.infer.fit import as_batch, best_fit
-from verax.infer.lanes import rows, take, twice_excess
-from verax.infer.minimise import minimise
+from verax.infer.lanes import take, twice_excess
+from verax.infer.minimise import bounds, minimise
 from verax.infer.profile import improve
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.model.data import Data
+from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
 
 
@@ -42,6 +44,8 @@ def scan2d(
     data: Data,
     names: tuple[str, str],
     values: tuple[Float[Array, " first"], Float[Array, " second"]],
+    *,
+    fixed: Mapping[str, float] | None = None,
 ) -> Scan2D:
     """T of two parameters at every pair of ``values`` (one array each), the others refitted at each; one data set.
 
@@ -49,15 +53,15 @@ def scan2d(
     ------
     InputError : unknown names or one name twice, a batch of data sets, or data that do not fit the model
     """
-    movable(model.parameters, names, "scan2d")
+    movable(model.parameters, names, "scan2d", fixed)
     if len(names) != 2 or names[0] == names[1] or len(values) != 2:
         raise InputError("scan2d", f"parameters {tuple(names)}", "two different ones, with an array of values each")
-    if data.counts.ndim != 1:
+    if data.is_batch:
         raise InputError("scan2d", "a batch of data sets", "one data set", "choose one of them")
-    batch, pair = as_batch(model, data), [model.names.index(n) for n in names]
+    batch, limits, pair = as_batch(model, data), bounds(model, fixed), [model.names.index(n) for n in names]
     first, second = (np.asarray(v, np.float64) for v in values)
     points = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
-    best = best_fit(model, batch, {}, {})
+    best = best_fit(model, batch, limits)
     hat, covariance = best.theta[0], best.covariance[0]
     start = np.tile(hat, (len(points), 1))
     block = covariance[np.ix_(pair, pair)]
@@ -66,10 +70,10 @@ def scan2d(
     start[:, pair] = points
     free = np.ones(start.shape, bool)
     free[:, pair] = False
-    there = minimise(model, rows(batch, np.zeros(len(points), int)), start, free, covariance=False)
+    there = minimise(model, batch[np.zeros(len(points), int)], start, free, covariance=False, limits=limits)
     lowest = int(np.argmin(there.nll))
     if there.nll[lowest] < best.nll[0] - 1e-6:
-        improve(model, batch, best, np.array([0]), there.theta[[lowest]], np.ones((1, len(hat)), bool))
+        improve(model, batch, best, np.array([0]), there.theta[[lowest]], np.ones((1, len(hat)), bool), limits)
     shape = (len(first), len(second))
     t = np.maximum(twice_excess(there.nll, best.nll[0]), 0.0).reshape(shape)
     estimate = take(best, np.array([0])).theta[0, pair]

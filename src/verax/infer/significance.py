@@ -1,14 +1,17 @@
 """Significance of a signal: the discovery test q₀ (Cowan et al., EPJC 71 (2011) 1554, eq. 12 and 52–53)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtr
 
-from verax.infer.fit import as_batch, best_fit
+from verax.infer.fit import as_batch, best_fit, one_or_many
+from verax.infer.minimise import bounds
 from verax.infer.profile import ratio
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.model.data import Data
+from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
 
 
@@ -34,20 +37,26 @@ class Significance:
     status: Int[np.ndarray, "*toy"]
 
 
-def significance(model: AbstractLikelihood, data: Data, name: str, *, null: float = 0.0) -> Significance:
+def significance(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    *,
+    null: float = 0.0,
+    fixed: Mapping[str, float] | None = None,
+) -> Significance:
     """Asymptotic significance against ``null``, batched over data sets; of Asimov data, the median expected one.
 
     Raises
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
     """
-    movable(model.parameters, [name], "significance")
-    batch, index = as_batch(model, data), model.names.index(name)
-    best = best_fit(model, batch, {}, {})
-    toys = len(batch.counts)
-    t, there = ratio(model, batch, best, np.arange(toys), index, np.full(toys, float(null)))
+    movable(model.parameters, [poi], "significance", fixed)
+    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
+    best = best_fit(model, batch, limits)
+    toys = len(batch)
+    t, there = ratio(model, batch, best, np.arange(toys), index, np.full(toys, float(null)), limits)
     value = best.theta[:, index]
     z = np.sign(value - null) * np.sqrt(t)
     arrays = (value, np.where(z > 0, t, 0.0), z, ndtr(-z), np.maximum(best.status, there.status))
-    single = data.counts.ndim == 1
-    return Significance(name, float(null), *(np.asarray(x[0]) if single else x for x in arrays))
+    return Significance(poi, float(null), *one_or_many(data, *arrays))

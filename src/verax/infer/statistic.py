@@ -4,26 +4,29 @@ q̃_μ (Cowan, Cranmer, Gross, Vitells, EPJC 71 (2011) 1554, eq. 16) is t_μ wit
 where the estimate lies above μ: an excess says nothing against a smaller signal.
 """
 
+from collections.abc import Mapping
+
 import jax
 import numpy as np
 
 from verax.infer.lanes import Lanes
-from verax.infer.minimise import batch_sizes, bounds, definite, evaluate, solve
-from verax.infer.profile import Limits, ratio
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.infer.minimise import Limits, batch_sizes, bounds, definite, evaluate, solve
+from verax.infer.profile import ratio
+from verax.model.data import Data, DataSets, mapped
+from verax.model.likelihood import AbstractLikelihood
 from verax.results import Status
 
 
-def physical(model: AbstractLikelihood, index: int) -> tuple[np.ndarray, np.ndarray]:
+def physical(model: AbstractLikelihood, index: int, fixed: Mapping[str, float] | None = None) -> Limits:
     """The bounds of the parameters, with the one at ``index`` not below zero."""
-    lower, upper = bounds(model)
+    lower, upper = bounds(model, fixed)
     lower[index] = max(lower[index], 0.0)
     return lower, upper
 
 
 def q_tilde(
     model: AbstractLikelihood,
-    batch: Data,
+    batch: DataSets,
     best: Lanes,
     toy: np.ndarray,
     index: int,
@@ -46,13 +49,12 @@ def said(best: Lanes, index: int) -> np.ndarray:
     return np.where(alone, int(Status.OK), best.status)
 
 
-def expectation(model: AbstractLikelihood, batch: Data, theta: np.ndarray) -> Data:
+def expectation(model: AbstractLikelihood, batch: DataSets, theta: np.ndarray) -> DataSets:
     """The Asimov data of each data set at ``theta`` [toy, parameter]; what the likelihood profiles is at its fit too."""
     n = len(theta)
     row = np.minimum(np.arange(1 << max(n - 1, 0).bit_length()), n - 1)
     with jax.enable_x64(True):
-        data = _expectation(model, Data(batch.counts[row], batch.auxiliary[row]), theta[row])
-        return Data(np.asarray(data.counts)[:n], np.asarray(data.auxiliary)[:n])
+        return DataSets.of(_expectation(model, batch[row].gather(), theta[row]))[:n]
 
 
 @jax.jit
@@ -61,20 +63,20 @@ def _expectation(model: AbstractLikelihood, batch: Data, theta: jax.Array) -> Da
         params = dict(zip(model.names, values, strict=True))
         return model.asimov(params, model.profiled(params, data))
 
-    return jax.vmap(one)(batch, theta)
+    return mapped(one, (batch.axes, 0))(batch, theta)
 
 
 def polished(
-    model: AbstractLikelihood, batch: Data, theta: np.ndarray, free: np.ndarray, limits: tuple[np.ndarray, np.ndarray]
+    model: AbstractLikelihood, batch: DataSets, theta: np.ndarray, free: np.ndarray, limits: Limits
 ) -> np.ndarray:
     """Minima [toy, parameter] after one more step of Newton's, which doubles their digits; kept where it does not rise.
 
     Asimov data depend on the fit that they are made from to first order, −log L at its minimum only to second.
     """
-    answer, sizes = theta.copy(), batch_sizes(theta.shape[1] * batch.counts.shape[1])
+    answer, sizes = theta.copy(), batch_sizes(model.work(batch.batch))
     for first in range(0, len(theta), sizes[-1]):
         part = np.arange(first, min(first + sizes[-1], len(theta)))
-        data = Data(batch.counts[part], batch.auxiliary[part])
+        data = batch[part]
         at = evaluate(model, data, theta[part], free[part], limits, sizes)
         sound = np.isfinite(at.nll) & np.isfinite(at.hessian).all((1, 2))
         hessian = np.where(sound[:, None, None], at.hessian, np.eye(theta.shape[1]))
@@ -87,10 +89,3 @@ def polished(
             )
         answer[part] = np.where(better[:, None], trial, theta[part])
     return answer
-
-
-def distinct(batch: Data) -> tuple[Data, np.ndarray]:
-    """The different data sets of a batch, and which of them each is: toys of a few counts are often the same."""
-    both = np.concatenate([batch.counts, batch.auxiliary], axis=1)
-    _, first, which = np.unique(both, axis=0, return_index=True, return_inverse=True)
-    return Data(batch.counts[first], batch.auxiliary[first]), which.reshape(-1)

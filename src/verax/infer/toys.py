@@ -1,14 +1,16 @@
 """Pseudo-experiments: observations and global observables drawn from the model."""
 
 from collections.abc import Callable
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
-from verax.arrays import Array
-from verax.model.likelihood import AbstractLikelihood, Data
+from verax.model.data import Data, concatenate, mapped
+from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import Params, by_name
 
 CHUNK = 4096
@@ -17,14 +19,14 @@ Told = Callable[[int, int, int], None]
 """Called while toys are thrown and fitted: how many are done, of how many, and how many of these failed."""
 
 
-def toys(
+def sample_toys(
     key: PRNGKeyArray,
     model: AbstractLikelihood,
     params: Params,
     n: int,
     *,
     first: int = 0,
-    gamma: Float[Array, "..."] | None = None,
+    profiled: Any = None,
     fluctuate_auxiliary: bool = True,
 ) -> Data:
     """``n`` pseudo-experiments at the given parameters (others at their initial values), with a leading ``toy`` axis.
@@ -43,7 +45,7 @@ def toys(
     Parameters
     ----------
     first : number of the first toy
-    gamma : true values of what the likelihood profiles by itself (``model.profiled``); nominal by default
+    profiled : true values of what the likelihood profiles by itself (``model.profiled``); nominal by default
     fluctuate_auxiliary : False leaves the global observables at their expectation, as is sometimes done by mistake:
         the intervals then cover too often
 
@@ -51,22 +53,20 @@ def toys(
     ------
     InputError : an unknown parameter (nearest name given), or a truth at which a rate is negative
     """
-    by_name(model.parameters, params, "toys")
-    model.check_truth(params, gamma)
+    by_name(model.parameters, params, "sample_toys")
+    model.check_truth(params, profiled)
     with jax.enable_x64(True):
         values = {p.name: np.float64(params.get(p.name, p.init)) for p in model.parameters}
         size = min(CHUNK, 1 << max(n - 1, 0).bit_length())
-        chunks = [_sample(key, model, values, gamma, first + k + np.arange(size)) for k in range(0, n, size)]
-        counts = np.concatenate([np.asarray(c.counts) for c in chunks])[:n]
-        auxiliary = np.concatenate([np.asarray(c.auxiliary) for c in chunks])[:n]
-    if not fluctuate_auxiliary:
-        auxiliary = np.tile(np.asarray(model.asimov(values, gamma).auxiliary), (n, 1))
-    return Data(counts, auxiliary)
+        chunks = [_sample(key, model, values, profiled, first + k + np.arange(size)) for k in range(0, n, size)]
+    drawn = concatenate(chunks)[:n]
+    if fluctuate_auxiliary:
+        return drawn
+    known = np.tile(np.asarray(model.asimov(values, profiled).auxiliary), (n, 1))
+    return eqx.tree_at(lambda d: d.auxiliary, drawn, known)
 
 
 @jax.jit
-def _sample(
-    key: PRNGKeyArray, model: AbstractLikelihood, params: Params, gamma: Array | None, index: jax.Array
-) -> Data:
+def _sample(key: PRNGKeyArray, model: AbstractLikelihood, params: Params, profiled: Any, index: jax.Array) -> Data:
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.asarray(index, jnp.uint32))
-    return jax.vmap(lambda k: model.sample(k, params, gamma))(keys)
+    return mapped(lambda k: model.sample(k, params, profiled))(keys)

@@ -13,25 +13,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from verax.arrays import Array
+from verax.arrays import Array, gammaln, namespace, xlogy
 from verax.errors import InputError
 from verax.model.binwise import CellModifier, cell_bending, cell_factor, cell_slopes
-from verax.model.constraint import (
-    HALF_LOG_2PI,
-    constraint_mean,
-    constraint_peak,
-    constraint_sample,
-    constraint_spread,
-    constraint_terms,
-)
+from verax.model.constraint import HALF_LOG_2PI
 from verax.model.conventions import SIMULATION, UNCORRELATED
+from verax.model.data import Data
 from verax.model.even import even_parts
 from verax.model.interpolate import code4, code4p
+from verax.model.lanes import lane_likelihood
 from verax.model.layout import Layout
-from verax.model.likelihood import AbstractLikelihood, Data, Derivatives, EvenParts, float64_on_host
+from verax.model.likelihood import AbstractLikelihood, Batched, Derivatives, EvenParts, float64_on_host
 from verax.model.modifiers import contents
 from verax.model.poisson import bin_terms, positive_rate, profiled_gamma, rate_end, subset_bin_terms, subset_gamma
 from verax.parameters import Parameter, Params
@@ -121,7 +115,22 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def normalisation(self, free: Float[Array, " free"]) -> Float[Array, "process channel"]:
         """Product of the normalisation factors of each process in each channel."""
-        return jnp.prod(jnp.where(self.member > 0, free[:, None, None], 1.0), axis=0)
+        xp = namespace(free, self.member)
+        return xp.prod(xp.where(self.member > 0, free[:, None, None], 1.0), axis=0)
+
+    def _normalisation_slopes(self, free: Array) -> tuple[Array, Array]:
+        """∂ and ∂∂ of the product of normalisation factors, [i, process, channel] and [process, channel, i, j].
+
+        Of a product of factors f_k, ∂_i is the product without f_i, and ∂_i ∂_j that without both, where they act at all.
+        """
+        xp, acts, n = namespace(free, self.member), self.member > 0, self.n_free
+        factors = xp.where(acts, free[:, None, None], 1.0)
+        one = np.eye(n, dtype=bool)
+        both = one[:, None] | one[None]
+        first = xp.where(acts, xp.prod(xp.where(one[:, :, None, None], 1.0, factors), axis=1), 0.0)
+        second = xp.prod(xp.where(both[:, :, :, None, None], 1.0, factors), axis=2)
+        second = xp.where(acts[:, None] & acts[None] & ~one[:, :, None, None], second, 0.0)
+        return first, xp.moveaxis(second, (0, 1), (2, 3))
 
     def _split(self, theta: Array) -> tuple[Array, Array, Array]:
         first = self.n_free + self.odd.shape[0]
@@ -134,25 +143,26 @@ class BinnedLikelihood(AbstractLikelihood):
 
         ``more_even`` is added to the amplitude of what each systematic does alike on both its sides.
         """
+        xp = namespace(theta, self.nominal)
         free, alpha, kappa = self._split(theta)
         even = self.shape_code(alpha)[0] + more_even
-        shape = self.nominal + jnp.tensordot(alpha, self.odd, 1) + jnp.tensordot(even, self.even, 1)
-        factor = jnp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
+        shape = self.nominal + xp.tensordot(alpha, self.odd, 1) + xp.tensordot(even, self.even, 1)
+        factor = xp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
         if not isinstance(more_even, float):
-            factor *= jnp.exp(jnp.tensordot(more_even, self._log_even, 1))
+            factor *= xp.exp(xp.tensordot(more_even, self._log_even, 1))
         rate = shape * (self.normalisation(free) * factor)[:, self.layout.channel]
         return rate * cell_factor(kappa, self.slots) if self.n_cells else rate
 
-    def log_density(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
-        """Log L of one data set, γ profiled; every normalisation constant included, as in pyhf."""
+    def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
+        """Log of the counts' density, γ profiled; every normalisation constant included, as in pyhf."""
         rates = self.rates(theta)
         growth = self._growth(theta, rates)
-        value = self._bins(self._parts(rates), data, growth)[0].sum() + self._priors(theta, data)[0].sum()
+        value = self._bins(self._parts(rates), data, growth)[0].sum()
         if self.scaled:  # the density of the pull, whose width is 1
             value -= jnp.where(self.width > 0, jnp.log(growth), 0.0).sum()
         return self.offset - value
 
-    def derivatives(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
+    def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
         """Value, gradient and exact Hessian of −log L, by the chain rule through the rates (5–20 × faster than autodiff).
 
         With T the rate of a bin and ℓ its −log L, the Hessian is Σ ℓ″ ∂T ∂T + Σ ℓ′ ∂∂T (the bending); the scale is the
@@ -163,17 +173,17 @@ class BinnedLikelihood(AbstractLikelihood):
         """
         if self.scaled:
             return self._scaled_derivatives(theta, data)
+        xp = namespace(theta, data.counts, self.nominal)
         free, alpha, kappa = self._split(theta)
         grid, flat = self.layout.grid, self.layout.flat
         odd, even = grid(self.odd), grid(self.even)
         g, g1, g2 = self.shape_code(alpha)
         f, f1, f2 = self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)
-        phi, phi1 = self.normalisation(free), jnp.moveaxis(jax.jacfwd(self.normalisation)(free), -1, 0)  # p c; i p c
-        phi2 = jax.jacfwd(jax.jacfwd(self.normalisation))(free)  # p c i j
-        norm, log1 = jnp.prod(f, axis=0), f1 / f  # p c; k p c
+        phi, (phi1, phi2) = self.normalisation(free), self._normalisation_slopes(free)
+        norm, log1 = xp.prod(f, axis=0), f1 / f  # p c; k p c
         factor = phi * norm
-        factor1 = jnp.concatenate([phi1 * norm, factor * log1])  # q p c
-        shape = grid(self.nominal) + jnp.tensordot(alpha, odd, 1) + jnp.tensordot(g, even, 1)
+        factor1 = xp.concatenate([phi1 * norm, factor * log1])  # q p c
+        shape = grid(self.nominal) + xp.tensordot(alpha, odd, 1) + xp.tensordot(g, even, 1)
         rate = shape * factor[:, :, None]
         cells = grid(cell_factor(kappa, self.slots)) if self.n_cells else None
 
@@ -183,57 +193,57 @@ class BinnedLikelihood(AbstractLikelihood):
                 within, through, kind = shape, factor, "pc"
             else:
                 within, through, kind = shape * part, factor[:, :, None] * part, "pcm"
-            by_free = jnp.einsum("ipc,pcm->icm", factor1[: self.n_free], within)
-            by_shape = jnp.einsum(f"kpcm,{kind}->kcm", odd, through)
-            by_shape += _by(g1, jnp.einsum(f"kpcm,{kind}->kcm", even, through))
-            by_factor = jnp.einsum("kpc,pcm->kcm", log1, rate if part is None else rate * part)
-            return flat(jnp.concatenate([by_free, by_shape + by_factor]))
+            by_free = xp.einsum("ipc,pcm->icm", factor1[: self.n_free], within)
+            by_shape = xp.einsum(f"kpcm,{kind}->kcm", odd, through)
+            by_shape += _by(g1, xp.einsum(f"kpcm,{kind}->kcm", even, through))
+            by_factor = xp.einsum("kpc,pcm->kcm", log1, rate if part is None else rate * part)
+            return flat(xp.concatenate([by_free, by_shape + by_factor]))
 
         value, slope, bend, fisher = self._bins(self._parts(flat(rate if cells is None else rate * cells)), data)
-        slope, bend, fisher = (jnp.atleast_2d(x) for x in (slope, bend, fisher))
-        members: list[Array] = [self.dressed, 1 - self.dressed] if self.subset else [jnp.ones_like(self.dressed)]
+        slope, bend, fisher = (xp.atleast_2d(x) for x in (slope, bend, fisher))
+        members: list[Array] = [self.dressed, 1 - self.dressed] if self.subset else [xp.ones_like(self.dressed)]
         sides = [grid(m) for m in members]
         parts = sides if cells is None else [side * cells for side in sides]
         plain = cells is None and not self.subset
         total1 = [slopes(None if plain else part) for part in parts]  # one or two of [q, bin]
-        prior, prior1, prior2 = self._priors(theta, data)
 
         weight = grid(slope[0])
         if self.subset:
             weight = sides[0] * weight + sides[1] * grid(slope[1])
         by_cell, kind = (weight, "pcm" if self.subset else "cm") if cells is None else (weight * cells, "pcm")
-        even_sum = jnp.einsum(f"kpcm,{kind}->kpc", even, by_cell)
-        shape1_sum = jnp.einsum(f"kpcm,{kind}->kpc", odd, by_cell) + _by(g1, even_sum)
-        shape_sum = jnp.einsum(f"pcm,{kind}->pc", shape, by_cell)
-        mixed = jnp.einsum("kpc,qpc->kq", shape1_sum, factor1)  # ∂shape ∂factor
-        free_free = jnp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
-        free_alpha = jnp.einsum("ipc,kpc->ik", factor1[: self.n_free] * shape_sum, log1)
-        alpha_alpha = jnp.einsum("kpc,lpc->kl", shape_sum * factor * log1, log1)
-        diagonal = g2 * jnp.einsum("kpc,pc->k", even_sum, factor)
-        diagonal += jnp.einsum("pc,kpc->k", shape_sum * factor, f2 / f - log1**2)
-        second = jnp.block([[free_free, free_alpha], [free_alpha.T, alpha_alpha + jnp.diag(diagonal)]])
-        second = second.at[self.n_free :].add(mixed).at[:, self.n_free :].add(mixed.T)
+        even_sum = xp.einsum(f"kpcm,{kind}->kpc", even, by_cell)
+        shape1_sum = xp.einsum(f"kpcm,{kind}->kpc", odd, by_cell) + _by(g1, even_sum)
+        shape_sum = xp.einsum(f"pcm,{kind}->pc", shape, by_cell)
+        mixed = xp.einsum("kpc,qpc->kq", shape1_sum, factor1)  # ∂shape ∂factor
+        free_free = xp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
+        free_alpha = xp.einsum("ipc,kpc->ik", factor1[: self.n_free] * shape_sum, log1)
+        alpha_alpha = xp.einsum("kpc,lpc->kl", shape_sum * factor * log1, log1)
+        diagonal = g2 * xp.einsum("kpc,pc->k", even_sum, factor)
+        diagonal += xp.einsum("pc,kpc->k", shape_sum * factor, f2 / f - log1**2)
+        second = xp.block([[free_free, free_alpha], [free_alpha.T, alpha_alpha + xp.diag(diagonal)]])
+        mixed = xp.concatenate([xp.zeros((self.n_free, mixed.shape[1]), mixed.dtype), mixed])
+        second = second + mixed + mixed.T
         if self.n_cells:
             by_free = shape * factor1[: self.n_free, :, :, None]
             by_alpha = (odd + g1[:, None, None, None] * even) * factor[:, :, None]
-            rate1 = flat(jnp.concatenate([by_free, by_alpha + rate * log1[:, :, :, None]]))
+            rate1 = flat(xp.concatenate([by_free, by_alpha + rate * log1[:, :, :, None]]))
             more = cell_slopes(kappa, self.slots, flat(rate), members)
-            total1 = [jnp.concatenate([t, extra]) for t, extra in zip(total1, more, strict=True)]
-            flat_weight = jnp.broadcast_to(flat(weight), self.dressed.shape)
+            total1 = [xp.concatenate([t, extra]) for t, extra in zip(total1, more, strict=True)]
+            flat_weight = xp.broadcast_to(flat(weight), self.dressed.shape)
             across, among = cell_bending(kappa, self.slots, flat(rate), rate1, flat_weight)
-            second = jnp.block([[second, across], [across.T, among]])
+            second = xp.block([[second, across], [across.T, among]])
         hessian, scale = (total1[0] * bend[0]) @ total1[0].T, total1[0] ** 2 @ fisher[0]
         if self.subset:
             cross = (total1[0] * bend[1]) @ total1[1].T
             hessian += cross + cross.T + (total1[1] * bend[2]) @ total1[1].T
             scale += 2 * (total1[0] * total1[1]) @ fisher[1] + total1[1] ** 2 @ fisher[2]
         return Derivatives(
-            value.sum() + prior.sum() - self.offset,
-            sum((t @ x for t, x in zip(total1, slope, strict=True)), prior1),
-            hessian + second + jnp.diag(prior2),
+            xp.asarray(value.sum() - self.offset),
+            sum((t @ x for t, x in zip(total1[1:], slope[1:], strict=True)), total1[0] @ slope[0]),
+            hessian + second,
             second,
-            jnp.maximum(scale + prior2, 1e-12),
-            self._padded(jnp.einsum("kpc,pc->k", even_sum + self._log_even * shape_sum, factor)),
+            scale,
+            self._padded(xp.einsum("kpc,pc->k", even_sum + self._log_even * shape_sum, factor)),
             self._end(flat(rate if cells is None else rate * cells), theta, data),
         )
 
@@ -248,7 +258,8 @@ class BinnedLikelihood(AbstractLikelihood):
     def _end(self, rates: Array, theta: Array, data: Data) -> Array:
         scaled, other = self._parts(rates)
         total = scaled * self._gamma(theta, data) + other if self.subset else scaled
-        return rate_end(total, data.counts, self.floor).max(initial=0)
+        ended = rate_end(total, data.counts, self.floor)
+        return namespace(ended).asarray(ended.max(initial=0))
 
     def _scaled_derivatives(self, theta: Array, data: Data) -> Derivatives:
         """By autodiff, where the widths of γ move with the rates; the even slope at their present widths."""
@@ -259,7 +270,7 @@ class BinnedLikelihood(AbstractLikelihood):
             return self._bins(self._parts(self.rates(theta, more_even)), data, growth)[0].sum()
 
         even_slope = self._padded(jax.grad(bins)(jnp.zeros(self.odd.shape[0])))
-        return eqx.tree_at(lambda d: d.even_slope, super().derivatives(theta, data), even_slope)
+        return eqx.tree_at(lambda d: d.even_slope, super().derivatives_observed(theta, data), even_slope)
 
     @property
     def _log_even(self) -> Float[Array, "systematic process channel"]:
@@ -267,7 +278,7 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def _padded(self, by_systematic: Array) -> Array:
         """[parameter] from [systematic]; 0 for the others."""
-        return jnp.pad(by_systematic, (self.n_free, self.n_cells))
+        return namespace(by_systematic).pad(by_systematic, (self.n_free, self.n_cells))
 
     def even_parts(self) -> EvenParts | None:
         """Systematics whose two sides move the events of any bin the same way; one that scales like e^(±aα) is none."""
@@ -278,13 +289,8 @@ class BinnedLikelihood(AbstractLikelihood):
         """Where the bins of each channel lie."""
         return Layout(tuple(len(e) - 1 for e in self.edges))
 
-    def _priors(self, theta: Array, data: Data) -> tuple[Array, Array, Array]:
-        n = sum(p.constraint is not None for p in self.parameters)
-        return constraint_terms(self.parameters, theta, data.auxiliary[:n])
-
     def _gamma_auxiliary(self, data: Data) -> Array:
-        n = sum(p.constraint is not None for p in self.parameters)
-        return data.auxiliary[n:] if self.simulation_statistics else jnp.ones_like(self.width)
+        return data.auxiliary[self.n_constraints :] if self.simulation_statistics else np.ones(self.width.shape)
 
     def _parts(self, rates: Array) -> tuple[Array, Array | float]:
         """Total rate with and without a γ, per bin."""
@@ -355,39 +361,49 @@ class BinnedLikelihood(AbstractLikelihood):
         """γ̂ of each bin at the given parameters."""
         return self._gamma(self.vector(params), data)
 
-    @float64_on_host
-    def asimov(self, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
-        """The data set that every estimator meets on average: counts and global observables without fluctuation.
+    def asimov_observed(self, theta: Array, profiled: Array | None) -> Data:
+        """Expected counts; ``profiled`` is the true value of each γ, 1 by default."""
+        gamma, rates = self._truth(profiled), self.rates(theta)
+        observed = jnp.where(self.tau > 0, self.tau, 1.0) * gamma
+        counts = self._mean(rates, gamma)
+        counts = jnp.where(counts > self.floor, counts, 0.0)  # nothing, where a rate ends
+        if self.scaled:
+            observed = 1 + (observed - 1) / self._growth(theta, rates)
+            observed = jnp.where(self.tau > 0, self.tau * gamma, observed)
+        return self._observed(counts, observed)
 
-        ``gamma`` is the true value of each γ, 1 by default.
-        """
-        return _expected_data(self, self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma)
-
-    @float64_on_host
-    def sample(self, key: PRNGKeyArray, params: Params, gamma: Float[Array, " bin"] | None = None) -> Data:
-        """One pseudo-experiment: Poisson counts, global observables of nuisances and of γ (true value 1 by default)."""
-        theta, truth = self.vector(params), jnp.ones_like(self.width) if gamma is None else gamma
-        rates = self.rates(theta)
+    def sample_observed(self, keys: tuple[PRNGKeyArray, PRNGKeyArray], theta: Array, profiled: Array | None) -> Data:
+        """Poisson counts, and global observables of γ (true value 1 by default)."""
+        truth, rates = self._truth(profiled), self.rates(theta)
         rate = self._mean(rates, truth)
-        key_counts, key_auxiliary, key_gamma = jax.random.split(key, 3)
-        counts = jax.random.poisson(key_counts, rate).astype(rate.dtype)
-        auxiliary = constraint_sample(key_auxiliary, self.parameters, theta)
+        counts = jax.random.poisson(keys[0], rate).astype(rate.dtype)
         centre = 1 + (truth - 1) / self._growth(theta, rates)
-        measured = centre + self.width * jax.random.normal(key_gamma, self.width.shape, rate.dtype)
+        measured = centre + self.width * jax.random.normal(keys[1], self.width.shape, rate.dtype)
         if self.subset:
-            counted = jax.random.poisson(key_gamma, self.tau * truth).astype(rate.dtype)
+            counted = jax.random.poisson(keys[1], self.tau * truth).astype(rate.dtype)
             measured = jnp.where(self.tau > 0, counted, measured)
-        return Data(counts, jnp.concatenate([auxiliary, measured]) if self.simulation_statistics else auxiliary)
+        return self._observed(counts, measured)
 
-    @float64_on_host
-    def spread(self, params: Params, data: Data) -> Data:
-        """√expected of each count (γ̂ included), and the width of each constraint term."""
-        theta = self.vector(params)
+    def spread_observed(self, theta: Array, data: Data) -> Data:
+        """√expected of each count (γ̂ included), and the width of each γ's constraint."""
         gamma = self._gamma(theta, data)
-        auxiliary = constraint_spread(self.parameters, theta)
         width = jnp.where(self.tau > 0, jnp.sqrt(self.tau * gamma), self.width) if self.subset else self.width
-        both = jnp.concatenate([auxiliary, width]) if self.simulation_statistics else auxiliary
-        return Data(jnp.sqrt(self._mean(self.rates(theta), gamma)), both)
+        return self._observed(jnp.sqrt(self._mean(self.rates(theta), gamma)), width)
+
+    def _truth(self, gamma: Array | None) -> Array:
+        return jnp.ones_like(self.width) if gamma is None else gamma
+
+    def _observed(self, counts: Array, gamma: Array) -> Data:
+        return Data(counts, gamma if self.simulation_statistics else gamma[:0])
+
+    @property
+    def n_profiled(self) -> int:
+        """One global observable per γ, in bins."""
+        return self.width.size if self.simulation_statistics else 0
+
+    def batched(self) -> Batched | None:
+        """Matrix products over all data sets; None where :func:`verax.model.lanes.lane_likelihood` does not hold."""
+        return lane_likelihood(self)
 
     def profiled_groups(self) -> dict[str, Bool[np.ndarray, " bin"]]:
         """γ of the simulation (``staterror``), and of a process's own uncorrelated errors (``shapesys``)."""
@@ -403,28 +419,25 @@ class BinnedLikelihood(AbstractLikelihood):
         if not self.simulation_statistics:
             return self, data
         frozen = np.ones(self.width.shape, bool) if which is None else which
-        n = data.auxiliary.shape[-1] - self.width.size
+        n = self.n_constraints
         gamma = np.where(frozen, self.profiled(params, data), data.auxiliary[n:])
         zero = tuple(np.where(frozen, 0.0, x) for x in (self.width, self.tau))
         known = eqx.tree_at(lambda m: (m.width, m.tau), self, zero)
         return known, Data(data.counts, np.concatenate([data.auxiliary[:n], gamma]))
 
-    @float64_on_host
-    def saturated(self, data: Data) -> Float[Array, "*toy"]:
-        """−log L where every bin expects what it counts, and every constrained parameter is at its global observable."""
-        n = sum(p.constraint is not None for p in self.parameters)
+    def saturated_observed(self, data: Data) -> Float[Array, "*toy"]:
+        """−log L of the counts where every bin expects what it counts, and each γ is at its global observable."""
         counts = data.counts - xlogy(data.counts, data.counts) + gammaln(data.counts + 1)
         fluctuates = self.width > 0 if self.simulation_statistics else np.zeros(self.width.shape, bool)
         gamma = jnp.where(fluctuates, jnp.log(jnp.where(fluctuates, self.width, 1.0)) + HALF_LOG_2PI, 0.0)
         if self.subset:
-            observed = jnp.where(self.tau > 0, data.auxiliary[..., n:], 1.0)
+            observed = jnp.where(self.tau > 0, data.auxiliary[..., self.n_constraints :], 1.0)
             gamma = jnp.where(self.tau > 0, observed - xlogy(observed, observed) + gammaln(observed + 1), gamma)
-        peak = constraint_peak(self.parameters, jnp.asarray(data.auxiliary)[..., :n])
-        return counts.sum(-1) + peak.sum(-1) + gamma.sum(-1) - self.offset
+        return counts.sum(-1) + gamma.sum(-1) - self.offset
 
-    def check_truth(self, params: Params, gamma: Float[Array, " bin"] | None = None) -> None:
+    def check_truth(self, params: Params, profiled: Float[Array, " bin"] | None = None) -> None:
         """Raise InputError where a bin expects less than nothing, with its name."""
-        expected = np.asarray(self.expected(params, gamma))
+        expected = np.asarray(self.expected(params, profiled))
         with jax.enable_x64(True):
             ended = np.asarray(rate_end(expected, np.zeros_like(expected), self.floor)) == 2
         if ended.any():
@@ -434,13 +447,10 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def check(self, data: Data) -> None:
         """Counts per bin, not negative, 0 where none can be; one global observable per constraint and γ; all finite."""
-        bins, n = self.width.size, sum(p.constraint is not None for p in self.parameters)
-        n += bins if self.simulation_statistics else 0
-        for what, values, size in (("counts", data.counts, bins), ("global observables", data.auxiliary, n)):
-            if values.shape[-1] != size:
-                raise InputError(f"data, {what}", f"{values.shape[-1]} per data set", f"{size}")
-            if not np.isfinite(values).all():
-                raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
+        bins = self.width.size
+        if data.counts.shape[-1] != bins:
+            raise InputError("data, counts", f"{data.counts.shape[-1]} per data set", f"{bins}")
+        super().check(data)
         if (np.asarray(data.counts) < 0).any():
             raise InputError("data, counts", f"{np.min(data.counts):g}", "counts that are not negative")
         seen = np.max(np.reshape(data.counts, (-1, bins)), axis=0, initial=0.0)
@@ -451,15 +461,3 @@ class BinnedLikelihood(AbstractLikelihood):
                 raise InputError(
                     where, f"{seen[b]:g} events", expected, "give it a process there, or leave the bin out"
                 )
-
-
-@jax.jit
-def _expected_data(model: BinnedLikelihood, theta: Array, gamma: Array) -> Data:
-    mean, observed = constraint_mean(model.parameters, theta), jnp.where(model.tau > 0, model.tau, 1.0) * gamma
-    rates = model.rates(theta)
-    counts = model._mean(rates, gamma)
-    counts = jnp.where(counts > model.floor, counts, 0.0)  # nothing, where a rate ends
-    if model.scaled:
-        observed = 1 + (observed - 1) / model._growth(theta, rates)
-        observed = jnp.where(model.tau > 0, model.tau * gamma, observed)
-    return Data(counts, jnp.concatenate([mean, observed]) if model.simulation_statistics else mean)

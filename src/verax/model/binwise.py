@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from verax.arrays import Array
+from verax.arrays import Array, add_at, namespace
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,13 @@ class CellModifier:
 
 def _padded(kappa: Float[Array, " cell"]) -> Array:
     """With a last entry 1, the factor of a slot that is empty."""
-    return jnp.concatenate([kappa, jnp.ones(1, kappa.dtype)])
+    xp = namespace(kappa)
+    return xp.concatenate([kappa, xp.ones(1, kappa.dtype)])
 
 
 def cell_factor(kappa: Float[Array, " cell"], slots: Int[Array, "slot process bin"]) -> Float[Array, "process bin"]:
     """Product of the cell parameters that act on each process in each bin; ``slots`` holds their numbers."""
-    return jnp.prod(_padded(kappa)[slots], axis=0)
+    return namespace(kappa).prod(_padded(kappa)[slots], axis=0)
 
 
 def cell_slopes(
@@ -48,10 +48,11 @@ def cell_slopes(
     """∂(Σ_process part · rate · factor)/∂κ in each bin, for each of the ``parts``; ``rate`` is without the factor."""
     factors, n = _padded(kappa)[slots], kappa.shape[0]
     bins = np.broadcast_to(np.arange(rate.shape[1]), rate.shape)
-    slopes = [jnp.zeros((n + 1, rate.shape[1]), rate.dtype) for _ in parts]
+    xp = namespace(kappa, rate)
+    slopes = [xp.zeros((n + 1, rate.shape[1]), rate.dtype) for _ in parts]
     for s in range(slots.shape[0]):
         change = rate * _product(factors, s)
-        slopes = [slope.at[slots[s], bins].add(change * part) for slope, part in zip(slopes, parts, strict=True)]
+        slopes = [add_at(slope, (slots[s], bins), change * part) for slope, part in zip(slopes, parts, strict=True)]
     return [slope[:n] for slope in slopes]
 
 
@@ -64,16 +65,17 @@ def cell_bending(
 ) -> tuple[Float[Array, "parameter cell"], Float[Array, "cell cell"]]:
     """Σ weight · ∂∂(rate · factor): mixed with the other parameters, and among cell parameters."""
     factors, n = _padded(kappa)[slots], kappa.shape[0]
-    mixed = jnp.zeros((rate_slopes.shape[0], n + 1), rate.dtype)
-    among = jnp.zeros((n + 1, n + 1), rate.dtype)
+    xp = namespace(kappa, rate)
+    mixed: Array = xp.zeros((rate_slopes.shape[0], n + 1), rate.dtype)
+    among: Array = xp.zeros((n + 1, n + 1), rate.dtype)
     for s in range(slots.shape[0]):
-        mixed = mixed.at[:, slots[s]].add(rate_slopes * (weight * _product(factors, s)))
+        mixed = add_at(mixed, (slice(None), slots[s]), rate_slopes * (weight * _product(factors, s)))
         for r in range(slots.shape[0]):
             if r != s:
-                among = among.at[slots[s], slots[r]].add(weight * rate * _product(factors, s, r))
+                among = add_at(among, (slots[s], slots[r]), weight * rate * _product(factors, s, r))
     return mixed[:, :n], among[:n, :n]
 
 
 def _product(factors: Float[Array, "slot process bin"], *without: int) -> Array:
     keep = [k for k in range(factors.shape[0]) if k not in without]
-    return jnp.prod(factors[np.array(keep, int)], axis=0)
+    return namespace(factors).prod(factors[np.array(keep, int)], axis=0)

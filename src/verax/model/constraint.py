@@ -3,10 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Float, PRNGKeyArray
 
-from verax.arrays import Array
+from verax.arrays import Array, gammaln, namespace, xlogy
 from verax.parameters import Gaussian, Parameter, Poisson
 
 HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
@@ -19,20 +18,21 @@ def constraint_terms(
 
     Gaussian: G(auxiliary; θ; width). Poisson: Poisson(auxiliary; τ θ). Normalised densities, as in pyhf.
     """
+    xp = namespace(theta, auxiliary)
     gaussian = np.array([isinstance(p.constraint, Gaussian) for p in parameters], bool)
     poisson = np.array([isinstance(p.constraint, Poisson) for p in parameters], bool)
     width = np.array([p.constraint.width if isinstance(p.constraint, Gaussian) else 1.0 for p in parameters])
     tau = np.array([p.constraint.tau if isinstance(p.constraint, Poisson) else 1.0 for p in parameters])
     order = np.cumsum(gaussian | poisson) - 1
-    observed = auxiliary[np.maximum(order, 0)] if order.size and order[-1] >= 0 else jnp.zeros_like(theta)
+    observed = auxiliary[np.maximum(order, 0)] if order.size and order[-1] >= 0 else xp.zeros_like(theta)
     pull = (theta - observed) / width
-    value = jnp.where(gaussian, 0.5 * pull**2 + HALF_LOG_2PI + np.log(width), 0.0)
-    slope, bend = jnp.where(gaussian, pull / width, 0.0), jnp.where(gaussian, 1 / width**2, 0.0)
+    value = xp.where(gaussian, 0.5 * pull**2 + HALF_LOG_2PI + np.log(width), 0.0)
+    slope, bend = xp.where(gaussian, pull / width, 0.0), xp.where(gaussian, 1 / width**2, 0.0)
     if poisson.any():
-        safe = jnp.where(poisson, theta, 1.0)
-        value += jnp.where(poisson, tau * safe - xlogy(observed, tau * safe) + gammaln(observed + 1), 0.0)
-        slope += jnp.where(poisson, tau - observed / safe, 0.0)
-        bend += jnp.where(poisson, observed / safe**2, 0.0)
+        safe = xp.where(poisson, theta, 1.0)
+        value += xp.where(poisson, tau * safe - xlogy(observed, tau * safe) + gammaln(observed + 1), 0.0)
+        slope += xp.where(poisson, tau - observed / safe, 0.0)
+        bend += xp.where(poisson, observed / safe**2, 0.0)
     return value, slope, bend
 
 
@@ -40,11 +40,12 @@ def constraint_peak(
     parameters: tuple[Parameter, ...], auxiliary: Float[Array, "*toy constraint"]
 ) -> Float[Array, "*toy constraint"]:
     """−log of each constraint where it is largest: at the global observable itself."""
+    xp = namespace(auxiliary)
     constraints = [p.constraint for p in parameters if p.constraint is not None]
     poisson = np.array([isinstance(c, Poisson) for c in constraints], bool)
     width = np.array([c.width if isinstance(c, Gaussian) else 1.0 for c in constraints])
-    count = jnp.where(poisson, auxiliary, 0.0)
-    return jnp.where(poisson, count - xlogy(count, count) + gammaln(count + 1), HALF_LOG_2PI + np.log(width))
+    count = xp.where(poisson, auxiliary, 0.0)
+    return xp.where(poisson, count - xlogy(count, count) + gammaln(count + 1), HALF_LOG_2PI + np.log(width))
 
 
 def constraint_mean(

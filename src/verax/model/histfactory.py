@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from verax.model.binned import BinnedLikelihood
+from verax.model.data import Data
 from verax.model.interpolate import code4, code4p
-from verax.model.likelihood import Data
 from verax.model.modifiers import Codes, contents
 from verax.model.schema import Json
 

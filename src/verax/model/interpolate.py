@@ -5,11 +5,10 @@ A = (up + down)/2 − nominal, so that the sum over systematics is two matrix pr
 Each function returns value, first and second derivative in α.
 """
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from verax.arrays import Array
+from verax.arrays import Array, namespace
 
 
 def code4p(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "*a"], Float[Array, "*a"]]:
@@ -18,7 +17,7 @@ def code4p(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, 
     >>> [float(v) for v in code4p(np.asarray(-2.0))]
     [2.0, -1.0, 0.0]
     """
-    xp = np if isinstance(alpha, np.ndarray) else jnp
+    xp = namespace(alpha)
     size = xp.abs(alpha)
     square, inside = alpha**2, size <= 1
     value = xp.where(inside, square * (square * (3 * square - 10) + 15) / 8, size)
@@ -38,7 +37,7 @@ def code4_coefficients(log_up: Float[Array, "*f"], log_down: Float[Array, "*f"])
         powers, powers * (-1.0) ** (powers - 1),
         powers * (powers - 1), powers * (powers - 1) * (-1.0) ** powers,
     ])  # fmt: skip
-    xp = np if isinstance(log_up, np.ndarray) and isinstance(log_down, np.ndarray) else jnp
+    xp = namespace(log_up, log_down)
     up, down = xp.exp(log_up), xp.exp(log_down)
     target = xp.stack([up - 1, down - 1, log_up * up, -log_down * down, log_up**2 * up, log_down**2 * down])
     return xp.tensordot(np.linalg.inv(matrix), target, 1)
@@ -55,27 +54,29 @@ def code4(
     Float[Array, "systematic process channel"],
 ]:
     """Code 4, a factor: polynomial inside [−1, 1], exponential up^α or down^−α outside."""
+    xp = namespace(alpha, log_up, log_down)
     a = alpha[:, None, None]
-    value: Array = jnp.zeros(())
+    value: Array = xp.zeros(())
     slope = bend = value
     for c in coefficients[::-1]:  # Horner's rule for the polynomial and both derivatives
         bend = bend * a + 2 * slope
         slope = slope * a + value
         value = value * a + c
     value, slope, bend = 1 + a * value, value + a * slope, 2 * slope + a * bend
-    rate = jnp.where(a > 0, log_up, -log_down)
-    outside = jnp.exp(a * rate)
-    inside = jnp.abs(a) <= 1
+    rate = xp.where(a > 0, log_up, -log_down)
+    outside = xp.exp(a * rate)
+    inside = xp.abs(a) <= 1
     return (
-        jnp.where(inside, value, outside),
-        jnp.where(inside, slope, rate * outside),
-        jnp.where(inside, bend, rate**2 * outside),
+        xp.where(inside, value, outside),
+        xp.where(inside, slope, rate * outside),
+        xp.where(inside, bend, rate**2 * outside),
     )
 
 
 def code0(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "*a"], Float[Array, "*a"]]:
     """The even part g(α) of code 0, piecewise linear: |α|; its slope jumps at 0."""
-    return jnp.abs(alpha), jnp.sign(alpha), jnp.zeros_like(alpha)
+    xp = namespace(alpha)
+    return xp.abs(alpha), xp.sign(alpha), xp.zeros_like(alpha)
 
 
 def code2(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "*a"], Float[Array, "*a"]]:
@@ -86,12 +87,13 @@ def code2(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "
     >>> [float(v) for v in code2(np.asarray(-2.0))]
     [3.0, -2.0, 0.0]
     """
-    size = jnp.abs(alpha)
+    xp = namespace(alpha)
+    size = xp.abs(alpha)
     inside = size <= 1
     return (
-        jnp.where(inside, alpha**2, 2 * size - 1),
-        jnp.where(inside, 2 * alpha, 2 * jnp.sign(alpha)),
-        jnp.where(inside, 2.0, 0.0) * jnp.ones_like(alpha),
+        xp.where(inside, alpha**2, 2 * size - 1),
+        xp.where(inside, 2 * alpha, 2 * xp.sign(alpha)),
+        xp.where(inside, 2.0, 0.0) * xp.ones_like(alpha),
     )
 
 
@@ -106,7 +108,8 @@ def code1(
     Float[Array, "systematic process channel"],
 ]:
     """Code 1, a factor: up^α for α > 0, down^−α otherwise; its slope jumps at 0. ``coefficients`` are not used."""
+    xp = namespace(alpha, log_up, log_down)
     a = alpha[:, None, None]
-    rate = jnp.where(a > 0, log_up, -log_down)
-    value = jnp.exp(a * rate)
+    rate = xp.where(a > 0, log_up, -log_down)
+    value = xp.exp(a * rate)
     return value, rate * value, rate**2 * value

@@ -8,7 +8,7 @@ outside. So the rates of all lanes, and the way back to the gradient, take three
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -19,11 +19,15 @@ from numpy.polynomial.chebyshev import cheb2poly
 from scipy.special import gammaln
 
 from verax.arrays import Array
-from verax.model.binned import BinnedLikelihood
 from verax.model.constraint import HALF_LOG_2PI
+from verax.model.data import Data
 from verax.model.interpolate import code1, code4
+from verax.model.likelihood import AbstractBatched, Batched
 from verax.model.poisson import positive_rate, profiled_gamma
 from verax.parameters import Gaussian
+
+if TYPE_CHECKING:
+    from verax.model.binned import BinnedLikelihood
 
 PRECISION = 1e-12
 """Chebyshev coefficients of the logarithm of a factor are left out below this: so −log L is right to this share of it."""
@@ -32,7 +36,7 @@ DEGREE = 24
 """No polynomial has a higher degree."""
 
 
-class LaneLikelihood(eqx.Module):
+class LaneLikelihood(AbstractBatched):
     """−log L and its gradient over lanes, but for terms that depend on the data alone.
 
     Parameters are in the order ``order``: normalisation factors, systematics that only change shapes, those that do
@@ -43,7 +47,7 @@ class LaneLikelihood(eqx.Module):
     ----------
     additive : [p·c·m, 2·systematic], odd parts and then even parts
     logarithms : [p·c, basis·systematic], of the factors
-    centre, stiffness : [parameter], Gaussian constraints: column of the observed value, 1/width² (0 without one)
+    prior_precision : 1/width² of the Gaussian constraints, 0 without one
     """
 
     nominal: Float[Array, "cell 1"]
@@ -52,7 +56,7 @@ class LaneLikelihood(eqx.Module):
     logarithms: Float[Array, "group basis"]
     logarithms_back: Float[Array, "basis group"]
     member: Float[Array, "free process channel 1"]
-    stiffness: Float[Array, "parameter 1"]
+    prior_precision: Float[Array, "parameter 1"]
     width: Float[Array, "channel slot 1"]
     floor: Float[Array, "channel slot 1"]
     fluctuates: bool = eqx.field(static=True)
@@ -66,22 +70,20 @@ class LaneLikelihood(eqx.Module):
     def value_and_slope(
         self,
         theta: Float[Array, "parameter lane"],
-        counts: Float[Array, "channel slot lane"],
-        auxiliary: Float[Array, "channel slot lane"],
-        observed: Float[Array, "parameter lane"],
+        packed: Float[Array, "number lane"],
     ) -> tuple[
         Float[Array, " lane"], Float[Array, "parameter lane"], Float[Array, "parameter lane"], Bool[Array, " lane"]
     ]:
         """−log L up to a constant of each data set, its gradient, its slope in the even parts as in `Derivatives`.
 
-        Last, whether a rate is negative: what stands for −log L there lacks the wall of an empty bin. ``observed`` is where
-        each constraint peaks.
+        Last, whether a rate is negative: what stands for −log L there lacks the wall of an empty bin.
         """
+        counts, auxiliary, observed = self._unpacked(packed)
         at = self._rates(theta)
         value, slope, _ = self._bins(at.rate, counts, auxiliary)
         slope = slope * at.rate1
         gap = theta - observed
-        tension = self.stiffness * gap
+        tension = self.prior_precision * gap
         value += 0.5 * (tension * gap).sum(0)
 
         lanes = theta.shape[1]
@@ -103,17 +105,15 @@ class LaneLikelihood(eqx.Module):
         even = jnp.pad(back[half:], (by_shape, (0, 0))) + jnp.pad(ends_even, (by_factor, (0, 0)))
         return value, gradient, even, at.total.min((0, 1)) < 0
 
-    def steepness(
-        self,
-        theta: Float[Array, "parameter lane"],
-        counts: Float[Array, "channel slot lane"],
-        auxiliary: Float[Array, "channel slot lane"],
+    def whitened_jacobian(
+        self, theta: Float[Array, "parameter lane"], packed: Float[Array, "number lane"]
     ) -> Float[Array, "parameter cell lane"]:
         """Derivatives of the rates times the root of −log L's curvature in each rate, to single precision.
 
-        Their products over cells, with the constraints' stiffness, make Gauss and Newton's matrix.
+        Their products over cells, with the constraints' prior_precision, make Gauss and Newton's matrix.
         """
         single, size = jnp.float32, len(theta)
+        counts, auxiliary, _ = self._unpacked(packed)
         at = self._rates(theta)
         _, _, bend = self._bins(at.rate, counts, auxiliary)
         weight = jnp.sqrt(jnp.maximum(bend, 0.0)) * at.rate1
@@ -136,6 +136,12 @@ class LaneLikelihood(eqx.Module):
         rest = jnp.zeros((size - self.factors[1], *weight.shape), single)
         rows = [*by_free, by_shape[:alone], by_shape[alone:] + by_factor[:both], by_factor[both:], rest]
         return jnp.concatenate([x * weight.astype(single) for x in rows]).reshape(size, -1, theta.shape[1])
+
+    def _unpacked(self, packed: Array) -> tuple[Array, Array, Array]:
+        """Counts and global observables of γ [channel, slot, lane], and where each constraint peaks [parameter, lane]."""
+        _, channels, slots = self.grid
+        counts, auxiliary, observed = jnp.split(packed, (channels * slots, 2 * channels * slots))
+        return counts.reshape(channels, slots, -1), auxiliary.reshape(channels, slots, -1), observed
 
     def _rates(self, theta: Float[Array, "parameter lane"]) -> "Rates":
         processes, channels, slots = self.grid
@@ -217,8 +223,8 @@ def _basis(alpha: Array, edge: float, degree: int) -> tuple[Array, Array]:
     return jnp.concatenate([powers, (sides[1] * alpha)[None], (-sides[2] * alpha)[None]]), sides
 
 
-def lane_likelihood(model: BinnedLikelihood) -> tuple[LaneLikelihood, np.ndarray] | None:
-    """The likelihood over lanes and the order of its parameters (positions in ``model.parameters``).
+def lane_likelihood(model: "BinnedLikelihood") -> Batched | None:
+    """The likelihood of a binned model over lanes.
 
     None where the derivation does not hold: Combine's convention, a γ for some processes only, factors of single cells,
     constraints that are not Gaussian, factors that touch zero or are not smooth enough. Nor without any systematics:
@@ -266,7 +272,7 @@ def lane_likelihood(model: BinnedLikelihood) -> tuple[LaneLikelihood, np.ndarray
         logarithms=np.ascontiguousarray(basis.T),
         logarithms_back=basis,
         member=np.asarray(model.member)[..., None],
-        stiffness=(1 / np.array(width)[order] ** 2)[:, None],
+        prior_precision=(1 / np.array(width)[order] ** 2)[:, None],
         width=grid(np.asarray(model.width))[:, :, None],
         floor=grid(np.asarray(model.floor), 1e-100)[:, :, None],
         fluctuates=bool((np.asarray(model.width) > 0).any()),
@@ -277,10 +283,24 @@ def lane_likelihood(model: BinnedLikelihood) -> tuple[LaneLikelihood, np.ndarray
         grid=(processes, channels, slots),
         shape_code=model.shape_code,
     )
-    return terms, order
+    return Batched(terms, order, functools.partial(_pack, model, order), functools.partial(_constant, model))
 
 
-def _coefficients(model: BinnedLikelihood, chosen: np.ndarray) -> np.ndarray | None:
+def _pack(model: "BinnedLikelihood", order: np.ndarray, data: Data) -> Float[np.ndarray, "lane number"]:
+    """Counts and global observables of γ on the grid, and where each constraint peaks."""
+    layout, n = model.layout, model.n_constraints
+    slots = max(layout.bins)
+    cells, grid = layout.channel * slots + layout.slot, len(layout.bins) * slots
+    packed = np.zeros((len(data), 2 * grid + len(order)))
+    packed[:, cells] = data.counts
+    packed[:, grid + cells] = data.auxiliary[:, n:] if model.n_profiled else 1.0
+    observed = np.zeros((len(data), len(order)))
+    observed[:, [i for i, p in enumerate(model.parameters) if p.constraint is not None]] = data.auxiliary[:, :n]
+    packed[:, 2 * grid :] = observed[:, order]
+    return packed
+
+
+def _coefficients(model: "BinnedLikelihood", chosen: np.ndarray) -> np.ndarray | None:
     """[function, systematic, process, channel]: the logarithm of each factor in the functions of the basis."""
     log_up, log_down = np.asarray(model.log_up)[chosen], np.asarray(model.log_down)[chosen]
     outside = np.stack([log_up, log_down])
@@ -307,10 +327,10 @@ def _powers(degree: int) -> Float[np.ndarray, "polynomial power"]:
     return np.stack([np.pad(cheb2poly([0.0] * n + [1.0]), (0, degree - n)) for n in range(1, degree + 1)])[:, 1:]
 
 
-def lane_constant(model: BinnedLikelihood, counts: Float[np.ndarray, "lane bin"]) -> Float[np.ndarray, " lane"]:
+def _constant(model: "BinnedLikelihood", data: Data) -> Float[np.ndarray, " lane"]:
     """What :meth:`LaneLikelihood.value_and_slope` leaves out of −log L."""
     gaussian = [np.log(p.constraint.width) for p in model.parameters if isinstance(p.constraint, Gaussian)]
     width = np.asarray(model.width)
     gaussian += list(np.log(width[width > 0]))
     rest = float(np.sum(gaussian)) + HALF_LOG_2PI * len(gaussian) - float(model.offset)
-    return np.asarray(gammaln(counts + 1).sum(1) + rest)
+    return np.asarray(gammaln(data.counts + 1).sum(1) + rest)

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from verax.arrays import Array
+from verax.arrays import Array, namespace
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class Layout:
             return flat.reshape(*flat.shape[:-1], channels, slots)
         index = np.full((channels, slots), flat.shape[-1])
         index[self.channel, self.slot] = np.arange(flat.shape[-1])
-        padded = jnp.concatenate([flat, jnp.zeros((*flat.shape[:-1], 1), flat.dtype)], axis=-1)
+        xp = namespace(flat)
+        padded = xp.concatenate([flat, xp.zeros((*flat.shape[:-1], 1), flat.dtype)], axis=-1)
         return padded[..., index]
 
     def flat(self, grid: Float[Array, "*axes channel slot"]) -> Float[Array, "*axes bin"]:

@@ -17,9 +17,9 @@ from verax.errors import InputError, check_known
 from verax.model.binwise import CellModifier
 from verax.model.constraint import HALF_LOG_2PI
 from verax.model.conventions import FLOATING, SIMULATION, UNCORRELATED, scaled_errors
+from verax.model.data import Data
 from verax.model.interpolate import code4, code4_coefficients, code4p
 from verax.model.layout import Layout
-from verax.model.likelihood import Data
 from verax.model.schema import Json, check_workspace, patched, read_json
 from verax.parameters import Gaussian, Parameter, Poisson
 

@@ -2,10 +2,9 @@
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Float, Int
 
-from verax.arrays import Array
+from verax.arrays import Array, gammaln, namespace, xlogy
 from verax.model.constraint import HALF_LOG_2PI
 
 
@@ -22,15 +21,16 @@ def profiled_gamma(
     width is 0, γ is its auxiliary value. Being closed, it can be differentiated: derivatives of the likelihood at γ̂
     are those of the profile likelihood.
     """
+    xp = namespace(scaled, other, count, auxiliary, width)
     variance = width**2
     shift = scaled * variance - auxiliary
     b = other + scaled * shift  # the quadratic is S γ² + b γ + c
     c = other * shift - count * scaled * variance
     square = b**2 - 4 * scaled * c
-    root = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
+    root = xp.where(square > 0, xp.sqrt(xp.where(square > 0, square, 1.0)), 0.0)
     large = root + abs(b)
-    conjugate = -2 * c / jnp.where(large > 0, large, 1.0)
-    return jnp.maximum(jnp.where(b <= 0, large / (2 * scaled), conjugate), 0.0)
+    conjugate = -2 * c / xp.where(large > 0, large, 1.0)
+    return xp.maximum(xp.where(b <= 0, large / (2 * scaled), conjugate), 0.0)
 
 
 def positive_rate(
@@ -40,13 +40,14 @@ def positive_rate(
 
     The continuation is smooth in value and slope, so a fit that strays into negative rates finds its way back.
     """
+    xp = namespace(total, floor)
     above = total >= floor
-    gap = jnp.where(above, floor, 2 * floor - total)
+    gap = xp.where(above, floor, 2 * floor - total)
     ratio = floor / gap
     return (
-        jnp.where(above, total, floor * ratio),
-        jnp.where(above, 1.0, ratio**2),
-        jnp.where(above, 0.0, 2 * ratio**2 / gap),
+        xp.where(above, total, floor * ratio),
+        xp.where(above, 1.0, ratio**2),
+        xp.where(above, 0.0, 2 * ratio**2 / gap),
     )
 
 
@@ -62,22 +63,24 @@ def rate_wall(
     The likelihood ends where a rate does. Without this such a bin would let its rate fall for nothing; so it falls by the
     wall's width². Where there are events their own term goes up.
     """
-    steep = jnp.where(count > 0, 0.0, 1 / _wall_variance(floor))
-    below = jnp.minimum(total, 0.0)
-    return 0.5 * steep * below**2, steep * below, jnp.where(total < 0, steep, 0.0)
+    xp = namespace(total, count, floor)
+    steep = xp.where(count > 0, 0.0, 1 / _wall_variance(floor))
+    below = xp.minimum(total, 0.0)
+    return 0.5 * steep * below**2, steep * below, xp.where(total < 0, steep, 0.0)
 
 
 def rate_end(
     total: Float[Array, "*bin"], count: Float[Array, "*#bin"], floor: Float[Array, "*#bin"]
 ) -> Int[Array, "*bin"]:
     """0 where the rate of a bin is one; 1 where a fit presses it against zero; 2 where no such data are possible."""
+    xp = namespace(total, count, floor)
     variance = _wall_variance(floor)
-    pressed = jnp.where(total < -1e-3 * variance, 1, 0)
-    return jnp.where((total < -ENDED * variance) | ((total < floor) & (count > floor)), 2, pressed)
+    pressed = xp.where(total < -1e-3 * variance, 1, 0)
+    return xp.where((total < -ENDED * variance) | ((total < floor) & (count > floor)), 2, pressed)
 
 
 def _wall_variance(floor: Array) -> Array:
-    return jnp.asarray(1e-2 * floor + 1e-9)
+    return 1e-2 * floor + 1e-9
 
 
 def bin_terms(
@@ -92,19 +95,20 @@ def bin_terms(
 
     By the envelope theorem the slope is the partial derivative at fixed γ̂; the curvature takes dγ̂/d rate along.
     """
+    xp = namespace(total, count, auxiliary, width, floor)
     rate, rate1, rate2 = positive_rate(total, floor)
     wall, wall1, wall2 = rate_wall(total, count, floor)
     variance, fluctuates = width**2, width > 0
-    safe_width = jnp.where(fluctuates, width, 1.0)
+    safe_width = xp.where(fluctuates, width, 1.0)
     gamma = profiled_gamma(rate, 0.0, count, auxiliary, width)
     mean = gamma * rate
-    value = mean - xlogy(count, jnp.where(mean > 0, mean, 1.0)) + gammaln(count + 1)
-    gaussian = 0.5 * ((gamma - auxiliary) / safe_width) ** 2 + HALF_LOG_2PI + jnp.log(safe_width)
+    value = mean - xlogy(count, xp.where(mean > 0, mean, 1.0)) + gammaln(count + 1)
+    gaussian = 0.5 * ((gamma - auxiliary) / safe_width) ** 2 + HALF_LOG_2PI + xp.log(safe_width)
     slope = gamma - count / rate
-    root = jnp.sqrt((auxiliary - rate * variance) ** 2 + 4 * count * variance)
-    bend = count / rate**2 - jnp.where(fluctuates, gamma * variance / jnp.where(root > 0, root, 1.0), 0.0)
+    root = xp.sqrt((auxiliary - rate * variance) ** 2 + 4 * count * variance)
+    bend = count / rate**2 - xp.where(fluctuates, gamma * variance / xp.where(root > 0, root, 1.0), 0.0)
     return (
-        value + jnp.where(fluctuates, gaussian, 0.0) + wall,
+        value + xp.where(fluctuates, gaussian, 0.0) + wall,
         slope * rate1 + wall1,
         bend * rate1**2 + slope * rate2 + wall2,
         rate1**2 / (rate * (1 + rate * variance)),

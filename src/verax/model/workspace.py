@@ -7,8 +7,8 @@ import numpy as np
 from verax.errors import InputError, check_known
 from verax.model.binned import BinnedLikelihood
 from verax.model.binwise import CellModifier
+from verax.model.data import Data
 from verax.model.interpolate import code4, code4p
-from verax.model.likelihood import Data
 from verax.parameters import Gaussian, Parameter, Poisson
 
 Json = dict[str, Any]

@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from verax.errors import check_known
-from verax.infer import Yields, fit, postfit_yields, prefit_yields
+from verax.infer import fit
+from verax.model import Yields, postfit_yields, prefit_yields
 from verax.model.extract import templates
 from verax.model.layout import Layout
 from verax.model.split import normalisation_part

@@ -29,7 +29,7 @@ DEFAULT = 1000
 """Toys unless a number is given."""
 
 NOTE = """Moments leave out failed toys and estimates at a bound. Their means need not be those of a Gaussian: where the \
-expectation bends with its parameters, maximum likelihood is biased by a small part of its σ (see verax.infer.toys)."""
+expectation bends with its parameters, maximum likelihood is biased by a small part of its σ (see `sample_toys`)."""
 
 
 def answer_toys(a: Asked) -> Answer:
@@ -78,7 +78,7 @@ def _thrown(
     if done is not None:
         a.told(done.n, n, done.failed)
     key, statistic = jax.random.key(a.seed), Estimate(a.poi, level)
-    return campaign(key, a.model, truth, n, statistic, batch=a.batch, gamma=gamma, done=done, progress=told)
+    return campaign(key, a.model, truth, n, statistic, batch=a.batch, profiled=gamma, done=done, progress=told)
 
 
 def _truth(a: Asked) -> tuple[dict[str, float], np.ndarray | None]:

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from verax.errors import InputError, check_known
 from verax.infer import breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
-from verax.infer.fit import as_batch, measured
+from verax.model.data import DataSets
 from verax.parameters import Gaussian
 from verax.questions.ask import Answer, Asked
 from verax.report import plots, tables
@@ -26,7 +26,7 @@ def answer_fit(a: Asked) -> Answer:
     status = Status(int(best.status)).name
     free = [i for i, p in enumerate(a.model.parameters) if not p.fixed and isinstance(p.constraint, Gaussian)]
     width = np.array([c.width for p in a.model.parameters if isinstance(c := p.constraint, Gaussian) and not p.fixed])
-    pull = (best.value - measured(a.model, as_batch(a.model, a.data))[0])[free] / width
+    pull = (best.value - a.model.start(DataSets.of(a.data).batch)[0])[free] / width
     pull_error = best.error[free] / width
     names = [best.names[i] for i in free]
     content = {
@@ -72,7 +72,7 @@ def answer_interval(a: Asked) -> Answer:
         _around(a, found, GRID, reach=1.8),
         level=level,
         ordering=ordering,
-        toys=a.toys or 1000,
+        n_toys=a.toys or 1000,
         progress=a.told,
     )
     ends = belt.interval

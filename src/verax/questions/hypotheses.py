@@ -19,7 +19,7 @@ def answer_limit(a: Asked) -> Answer:
     level = a.level or 0.95
     if a.toys:
         key = jax.random.key(a.seed)
-        found = limit(a.model, a.data, a.poi, level=level, method="toys", key=key, toys=a.toys, progress=a.told)
+        found = limit(a.model, a.data, a.poi, level=level, method="toys", key=key, n_toys=a.toys, progress=a.told)
     else:
         found = limit(a.model, a.data, a.poi, level=level)
     columns = ("Limit", a.poi, "Status")
@@ -56,7 +56,7 @@ def answer_limit(a: Asked) -> Answer:
 def answer_gof(a: Asked) -> Answer:
     """Goodness of fit against the saturated model."""
     key = jax.random.key(a.seed) if a.toys else None
-    found = goodness_of_fit(a.model, a.data, key=key, toys=a.toys, progress=a.told)
+    found = goodness_of_fit(a.model, a.data, key=key, n_toys=a.toys, progress=a.told)
     rows = [
         ("2 [nll(best) − nll(saturated)]", number(float(found.statistic), 3)),
         ("degrees of freedom", str(found.ndf)),

@@ -1,6 +1,7 @@
 """Expected events with their uncertainty, before and after a fit: one pass with the covariance, no refits."""
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -8,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from verax.infer.results import Fit
-from verax.model import BinnedLikelihood, Data
+from verax.model.binned import BinnedLikelihood
+from verax.model.data import Data
 from verax.parameters import Gaussian, Parameter, Poisson
 
 
@@ -56,7 +57,18 @@ def _width(p: Parameter) -> float:
             return 0.0
 
 
-def postfit_yields(model: BinnedLikelihood, data: Data, best: Fit) -> Yields:
+@runtime_checkable
+class Fitted(Protocol):
+    """A fit of one data set: best values, and their covariance [parameter, parameter]."""
+
+    @property
+    def params(self) -> dict[str, float]: ...
+
+    @property
+    def covariance(self) -> np.ndarray: ...
+
+
+def postfit_yields(model: BinnedLikelihood, data: Data, best: Fitted) -> Yields:
     """Expected events at the best fit of one data set, with the errors of its covariance."""
     rates, slopes, gamma, gamma_slope = _derivatives(model, best.params, data)
     # Curvature of −log L in γ at fixed θ: what is left of γ's variance when θ is known.

@@ -6,8 +6,7 @@ import pytest
 
 from likelihoods import realistic
 from verax.infer import fit
-from verax.infer.yields import postfit_yields, prefit_yields
-from verax.model import from_pyhf
+from verax.model import from_pyhf, postfit_yields, prefit_yields
 from workspaces import MU, sample, workspace
 
 

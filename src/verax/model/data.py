@@ -1,0 +1,123 @@
+"""What is observed: multiplicities at places, and global observables; data sets, batches, views of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from verax.arrays import Array
+
+
+class Data(eqx.Module):
+    """Observations and global observables; a leading ``toy`` axis makes a batch.
+
+    An observation has a multiplicity and a place. A bin counts events and needs no place; an event has a place and counts
+    once, or as often as pseudo-experiments repeat it, or with its weight; a multiplicity of 0 pads.
+
+    Parameters
+    ----------
+    counts : multiplicity of each observation: events per bin, 1 (or a weight) per event
+    auxiliary : global observables: those of the constrained parameters in their order, then one per profiled γ
+    place : arrays [observation, ...], or [toy, observation, ...] with ``own_places``; None for bins
+    own_places : whether each data set of a batch has places of its own; else all share them, static
+    """
+
+    counts: Float[Array, "*toy observation"]
+    auxiliary: Float[Array, "*toy constraint"]
+    place: Any = None
+    own_places: bool = eqx.field(static=True, default=False)
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether there is a leading ``toy`` axis."""
+        return self.counts.ndim == 2
+
+    @property
+    def axes(self) -> "Data":
+        """The axes to map over a batch, for ``jax.vmap``."""
+        leaves, structure = jax.tree.flatten(self)
+        by_place = [0 if self.own_places else None] * (len(leaves) - 2)
+        return jax.tree.unflatten(structure, [0, 0, *by_place])
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, index: int | slice | np.ndarray) -> "Data":
+        """One data set of a batch, or some of them."""
+        place = jax.tree.map(lambda x: x[index], self.place) if self.own_places else self.place
+        return Data(self.counts[index], self.auxiliary[index], place, self.own_places)
+
+    def comparable(self, other: "Data") -> bool:
+        """Whether the observations are the same: only their multiplicities differ."""
+        if self.own_places or other.own_places or self.counts.shape[-1] != other.counts.shape[-1]:
+            return False
+        mine, others = jax.tree.leaves(self.place), jax.tree.leaves(other.place)
+        return len(mine) == len(others) and all(np.array_equal(a, b) for a, b in zip(mine, others, strict=True))
+
+    def distinct(self) -> "tuple[Data, Int[np.ndarray, ' toy']]":
+        """The different data sets of a batch, and which of them each is: toys of a few counts are often the same."""
+        if self.own_places:
+            return self, np.arange(len(self))
+        both = np.concatenate([self.counts, self.auxiliary], axis=1)
+        _, first, which = np.unique(both, axis=0, return_index=True, return_inverse=True)
+        return self[first], which.reshape(-1)
+
+
+def mapped(make: Callable[..., Data], in_axes: Any = 0) -> Callable[..., Data]:
+    """``jax.vmap`` of a function that makes one data set each; places that all of them share are not repeated."""
+
+    def over(*arguments: Any) -> Data:
+        axes = jax.eval_shape(jax.vmap(make, in_axes), *arguments).axes
+        return jax.vmap(make, in_axes, axes)(*arguments)
+
+    return over
+
+
+def concatenate(batches: Sequence[Data]) -> Data:
+    """Batches of data sets, one after the other, on the host; shared places are those of the first."""
+    first = batches[0]
+    places = [b.place for b in batches] if first.own_places else [first.place]
+    place = jax.tree.map(lambda *x: np.concatenate(x) if first.own_places else np.asarray(x[0]), *places)
+    counts, auxiliary = (np.concatenate([np.asarray(getattr(b, k)) for b in batches]) for k in ("counts", "auxiliary"))
+    return Data(counts, auxiliary, place, first.own_places)
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """Data sets ``index`` of a batch, each as often as it is named: nothing is copied until they are gathered."""
+
+    batch: Data
+    index: Int[np.ndarray, " set"]
+
+    @classmethod
+    def of(cls, data: Data) -> "DataSets":
+        """Float64 on the host, with a leading axis."""
+        wide = jax.tree.map(lambda x: np.asarray(x, np.float64), data)
+        if not data.is_batch:
+            place = jax.tree.map(lambda x: x[None], wide.place) if data.own_places else wide.place
+            wide = Data(wide.counts[None], wide.auxiliary[None], place, data.own_places)
+        return cls(wide, np.arange(len(wide)))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, index: np.ndarray | slice) -> "DataSets":
+        return DataSets(self.batch, self.index[index])
+
+    def gather(self) -> Data:
+        """The data sets, as a batch of their own."""
+        whole = len(self.index) == len(self.batch) and np.array_equal(self.index, np.arange(len(self.index)))
+        return self.batch if whole else self.batch[self.index]
+
+    def one(self, i: int = 0) -> Data:
+        """A single data set."""
+        return self.batch[int(self.index[i])]
+
+    @property
+    def alone(self) -> bool:
+        """Whether all are the same data set."""
+        return bool((self.index == self.index[0]).all()) if self.index.size else False
