@@ -66,6 +66,8 @@ def test_settings_change_keys():
         ("seed=[1", "--set: seen 'seed=.1'; expected a value in YAML"),
         ("learn={folds: 2, folds: 3}", "key 'folds' in line 1 and again in line 1"),
         ("check", "KEY=VALUE"),
+        ("channels=[{name: ''}]", "channels.0.name: .*at least 1 character"),
+        ("poi={name: '', processes: [htautau]}", "poi.name: .*at least 1 character"),
     ],
 )
 def test_a_wrong_key_or_value_is_one_line(setting, message):

@@ -143,6 +143,24 @@ def test_a_declared_file_that_changes_is_another_result(tmp_path, given):
     assert any(a.shape != b.shape or not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+def test_links_to_folders_lead_to_declared_files_too(tmp_path):
+    """Also in circles, and to files outside the declared folder."""
+    far = tmp_path / "far"
+    (tmp_path / "made" / "deep").mkdir(parents=True)
+    far.mkdir()
+    (far / "gain.txt").write_text("1.0")
+    (tmp_path / "made" / "deep" / "link").symlink_to(far)
+    (far / "back").symlink_to(tmp_path / "made")
+    (tmp_path / "own_score.py").write_text(READS["when called"].format(file=tmp_path / "made/deep/link/gain.txt"))
+    path = scored(tmp_path, "own_score.py:score", inputs=["made"])
+    before, heard = templates(path, tmp_path / "run")
+    assert heard.lines == []
+    (far / "gain.txt").write_text("-1.")
+    after, heard = templates(path, tmp_path / "run")
+    assert any("gain.txt" in line and "changed since the last run" in line for line in heard.lines)
+    assert any(a.shape != b.shape or not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
 def test_an_effect_of_ones_own_that_changes_is_another_result(tmp_path):
     smear = {"name": "smear", "effect": "function", "function": "smear.py:smear", "changes": ["y"]}
     summary = {"kind": "column", "column": "y", "range": [-5, 5]}

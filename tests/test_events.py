@@ -82,3 +82,26 @@ def test_fold_number_is_the_identity_below_32_bits_and_spreads_above():
 def test_event_numbers_are_whole(wrong):
     with pytest.raises(InputError, match="event number: seen 1 of 3 that are not whole"):
         fold_number(np.array([1.0, wrong, 2.0]))
+
+
+@pytest.mark.parametrize(
+    ("columns", "weight", "line"),
+    [
+        (
+            {"x": np.array([1.0, -1e40])},
+            None,
+            r"column 'x': .* -1e\+40 in 1 of 2 rows; expected numbers up to 3.4e\+38",
+        ),
+        (
+            {"x": np.ones(2)},
+            np.array([1e20, 1.0]),
+            r"weights: .* 1e\+20 in 1 of 2 rows; expected numbers up to 1.8e\+19",
+        ),
+    ],
+)
+def test_numbers_that_float32_does_not_hold_are_refused(columns, weight, line):
+    with pytest.raises(InputError, match=line):
+        make_events(columns, weight=weight)
+    assert (
+        np.isnan(np.asarray(make_events({"x": np.array([np.nan, 1.0])}).x)).sum() == 1
+    )  # said where values are checked

@@ -8,8 +8,15 @@ from sklearn.linear_model import SGDRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from verax.calibrate import CrossConformalRegressor, SplitConformalRegressor, absolute, ratio_from_classifier
-from verax.check import c2st
+from verax.calibrate import (
+    CrossConformalRegressor,
+    SplitConformalRegressor,
+    absolute,
+    band,
+    ratio_from_classifier,
+    temperature,
+)
+from verax.check import c2st, reliability
 from verax.errors import InputError
 from verax.given import plain, untrained
 
@@ -22,6 +29,25 @@ def test_a_missing_argument_is_told_by_the_function_itself():
     ):
         plain("absolute", finite="y mean", alike="y mean")(lambda y, mean: y - mean)(np.zeros(2), np.zeros((2, 1)))
     assert absolute(np.zeros(2, np.float32), np.ones(2, np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: temperature(np.zeros(3), np.ones(3)), r"logits of shape \(3,\); expected shape \(event, class\)"),
+        (lambda: temperature(np.zeros((3, 2)), np.ones(2)), r"label of shape \(2,\); expected 3 along axis 'event'"),
+        (lambda: temperature(np.zeros((3, 2)), None), "label of None; expected an array"),
+        (lambda: reliability(np.full(3, 0.5), np.ones(3), 1.0), r"weight of shape \(\); expected shape \(event\)"),
+        (lambda: band(np.zeros(3), np.ones(2), level=0.9), r"quantile of shape \(2,\); expected 3 along axis 'test'"),
+    ],
+)
+def test_arrays_have_the_axes_that_the_signature_names(call, line):
+    with pytest.raises(InputError, match=line):
+        call()
+    assert band(np.zeros(2), 1.0, level=0.9, spread=None).high.tolist() == [
+        1.0,
+        1.0,
+    ]  # one number, and none, where told
 
 
 class Memory:

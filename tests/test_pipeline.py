@@ -18,7 +18,11 @@ from referee import compare
 from toy_analysis import write_analysis
 from verax import config, pipeline
 from verax.errors import InputError
+from verax.infer import fit
+from verax.model import from_pyhf
 from verax.results import good
+from verax.stages import statistical
+from workspaces import MU, sample, workspace
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,18 @@ def test_the_record_says_what_was_used(done):
     assert any("coverage" in name for name in record["failed"])
 
 
+def test_what_the_counts_alone_say_beside_a_bin_that_can_expect_nothing():
+    """It says nothing of μ: the scan is that of the other bin, to the last bit, and reaches 3.5 σ = 3.5 √120/20."""
+    scans = []
+    for more in ([], [0.0]):
+        samples = [sample("s", [20.0, *more], MU), sample("b", [100.0, *more])]
+        model, data, _ = from_pyhf(workspace({"a": samples}, observations={"a": [120.0, *more]}))
+        scans.append(statistical(model, data, fit(model, data), "mu", 7))
+    assert (scans[1].status == 0).all()
+    np.testing.assert_array_equal(scans[0].t, scans[1].t)
+    np.testing.assert_allclose(np.ptp(scans[1].values), 7 * np.sqrt(120) / 20)
+
+
 def test_a_second_run_changes_only_what_it_must(done, monkeypatch):
     folder, path, _ = done
     before = results(folder / "run")
@@ -132,10 +148,15 @@ def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
     blind = results(tmp_path / "run")
     assert blind["blind"]
     assert "observed" not in blind["results"]
-    assert "This analysis is blind" in (tmp_path / "run" / "report.html").read_text()
+    assert "This analysis is blind" in (page := (tmp_path / "run" / "report.html").read_text())
+    assert blind["events"]["observed"] is None
+    assert blind["events"]["rows"] == sum(y["rows"] for y in blind["events"]["yields"]) + 2000  # of the varied sample
+    assert " 600 " not in page  # observed events, also not by way of the rows that were read
+    assert " 8600 " not in page
     pipeline.measure(config.load(path, [observed, "blind=false"]), tmp_path / "run")
     found = results(tmp_path / "run")
     assert not found["blind"]
+    assert found["events"]["observed"] == 600
     assert sum(found["results"]["observed"]["counts"]) == 600
     assert found["results"]["expected"] == blind["results"]["expected"]
     figures = tmp_path / "run" / "figures"

@@ -12,6 +12,7 @@ from rich.progress import Progress as Bars
 from likelihoods import realistic
 from verax import cli, questions
 from verax.console import Told, save_figures
+from verax.errors import InputError
 from verax.infer import breakdown, fit, interval, limit
 from verax.model import edit, from_pyhf, hold, to_pyhf
 from verax.questions.experiments import Kept
@@ -141,6 +142,18 @@ def test_a_limit_by_toys_is_drawn_with_the_toys_own_band(workspace, monkeypatch)
         np.testing.assert_array_equal(shown, thrown)
     assert curve.values[0] < limit.observed < curve.values[-1]
     assert np.interp(limit.observed, curve.values, curve.observed) == pytest.approx(0.05, abs=0.03)
+
+
+def test_rows_of_a_breakdown_that_a_workspace_cannot_keep(model, workspace, capsys):
+    """The groups of the model that it was written from, by patterns; the last that matches counts."""
+    given = ["--group", "experiment/leptons=theta*", "--group", "experiment/jets=theta1", "--group", "theory=theta3"]
+    rows = {r["name"]: r["impact"] for r in ask(capsys, "breakdown", workspace, *given)["freeze"]}
+    expected = {r.name: r.impact for r in breakdown(model, model.asimov({"mu": 1.2}), "mu", method="freeze").rows}
+    assert rows.keys() == expected.keys() >= {"experiment", "leptons", "jets", "theory"}
+    assert rows == pytest.approx(expected, rel=1e-3)
+    for wrong, line in (("mine", "ROW=PATTERN"), ("mine=mu", "a pattern of constrained parameters; known: theta0")):
+        with pytest.raises(InputError, match=line):
+            questions.answer("breakdown", str(workspace), groups=[wrong])
 
 
 def test_held_parameters_hold_for_every_question(model, workspace, capsys):

@@ -239,6 +239,28 @@ def test_a_digit_of_a_result_is_not_believed(tmp_path):
         assert run("a", lambda *_: {"limit": 1.25}) == {"limit": 1.25}
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_notes_of_the_user_in_a_stage_stay_when_it_is_done_again(damaged, tmp_path):
+    """The stage's own old files go where its record tells; a name that the stage takes is the stage's."""
+    with open_run(tmp_path / "run", types=TYPES) as run:
+        run("a", lambda run, folder: (folder / "old.txt").write_text("verax's"))
+    stage, linked = tmp_path / "run" / "stages" / "a", tmp_path / "linked"
+    linked.mkdir()
+    (linked / "far.txt").write_text("mine")
+    (stage / "mine").mkdir()
+    for name in ("notes.txt", "mine/plot.txt", "new.txt"):
+        (stage / name).write_text("mine")
+    (stage / "link").symlink_to(linked)
+    if damaged:
+        (stage / "stage.json").write_text("{}")
+    with open_run(tmp_path / "run", {"a": 2}, types=TYPES) as run:
+        run("a", lambda run, folder: (folder / "new.txt").write_text("verax's"))
+    assert [(stage / n).read_text() for n in ("notes.txt", "mine/plot.txt", "link/far.txt")] == ["mine"] * 3
+    assert (stage / "new.txt").read_text() == "verax's"
+    assert (stage / "old.txt").exists() == damaged
+    assert (linked / "far.txt").read_text() == "mine"
+
+
 def test_a_stage_done_again_to_other_bits_is_another_one_for_those_after_it(tmp_path):
     for value in (1, 2):
         with open_run(tmp_path) as run:

@@ -43,6 +43,9 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "level": _option(
         float | None, None, "--level", min=0.0, max=1.0, help="confidence level (default 0.6827; limit: 0.95)"
     ),
+    "groups": _option(
+        Strings, None, "--group", metavar="ROW=PATTERN", help="parameters of a row, such as 'detector=je*'; 'a/b' nests"
+    ),
     "toys": _option(int, 0, "--toys", "-n", min=0, help="number of pseudo-experiments"),
     "seed": _option(int, 0, "--seed", help="of the pseudo-experiments"),
     "against": _option(str | None, None, "--against", metavar="NAME", help="scan this parameter too: contours"),
@@ -70,7 +73,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("level", "method", "toys", "seed"),
     ),
     "scan": ("Profile likelihood ratio, of one parameter or two.", ("level", "against", "points")),
-    "breakdown": ("Uncertainty by source, by both definitions.", ()),
+    "breakdown": ("Uncertainty by source, by both definitions.", ("groups",)),
     "ranking": ("Pulls, and impacts from refits.", ()),
     "limit": ("CLs upper limit, observed and expected; by toys with --toys.", ("level", "toys", "seed")),
     "toys": (

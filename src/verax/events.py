@@ -82,7 +82,8 @@ def make_events(
 
     Raises
     ------
-    InputError : when the lengths differ, or a process index names no process
+    InputError : when the lengths differ, a process index names no process, or float32 cannot hold a number (of weights,
+        its square)
     """
     lengths = {name: len(values) for name, values in columns.items()}
     n = next(iter(lengths.values()), 0)
@@ -92,13 +93,27 @@ def make_events(
     process = np.zeros(n, np.int32) if process is None else np.asarray(process, np.int32)
     if n and not (process.min() >= 0 and process.max() < len(processes)):
         raise InputError("process index", f"{process.min()} … {process.max()}", f"0 … {len(processes) - 1}")
-    x = np.stack([np.asarray(v, np.float32) for v in columns.values()], axis=1) if columns else np.zeros((0, 0), "f4")
-    weight = np.ones(n, np.float32) if weight is None else np.asarray(weight, np.float32)
+    x = (
+        np.stack([_short(v, f"column '{k}'", 3.4e38) for k, v in columns.items()], 1)
+        if columns
+        else np.zeros((0, 0), "f4")
+    )
+    weight = np.ones(n, np.float32) if weight is None else _short(weight, "weights", 1.8e19)
     number = fold_number(np.arange(n) if number is None else number)
     for name, values in {"weight": weight, "process": process, "number": number}.items():
         if len(values) != n:
             raise InputError(name, f"{len(values)} rows", f"{n} rows, as in the columns")
     return Events(x, weight, process, number, tuple(columns), tuple(processes))
+
+
+def _short(values: np.ndarray, name: str, largest: float) -> np.ndarray:
+    """Numbers as float32; NaN and infinities are others' to judge."""
+    given = np.asarray(values)
+    given = given if given.dtype.kind in "biuf" else given.astype(np.float64)
+    if (beyond := (abs(given) > largest) & np.isfinite(given)).any():
+        seen = f"{given[beyond][0]:g} in {int(beyond.sum())} of {given.size} rows"
+        raise InputError(name, seen, f"numbers up to {largest:g}, which float32 holds", "use another unit")
+    return given.astype(np.float32, copy=False)
 
 
 def fold_number(number: np.ndarray) -> np.ndarray:

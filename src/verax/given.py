@@ -4,7 +4,8 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from types import NoneType
+from typing import Any, ParamSpec, TypeVar, get_args, get_origin
 
 import numpy as np
 
@@ -20,8 +21,8 @@ def plain(
     """Make a function of arrays take lists, tables' columns and the like, and no values that are not there.
 
     A column of a table would go by its index in arithmetic, a masked array would lose its mask in a conversion, and NaN
-    compares false with everything: each ends in a number that looks like any other. None and single numbers stay as they
-    are; floats keep their precision.
+    compares false with everything: each ends in a number that looks like any other. Single numbers stay as they are, and
+    None where it may be given; floats keep their precision. Axes are those of the signature.
 
     Parameters
     ----------
@@ -32,13 +33,15 @@ def plain(
 
     Raises
     ------
-    InputError : by the function made, for masked values, others than such numbers, or other shapes
+    InputError : by the function made, for masked values, none, others than such numbers, or other shapes
     """
     kinds = {"finite": finite.split(), "number": number.split(), "whole": whole.split(), "other": other.split()}
     kind_of = {name: kind for kind, names in kinds.items() for name in names}
 
     def make(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
+        needed = [n for n, p in signature.parameters.items() if p.default is p.empty and n in kind_of]
+        needed = [n for n in needed if NoneType not in get_args(signature.parameters[n].annotation)]
 
         @functools.wraps(function)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -47,8 +50,12 @@ def plain(
             except TypeError:
                 return function(*args, **kwargs)  # says by itself which argument is missing, or too many
             values = given.arguments
+            sizes: dict[str, int] = {}
             for name in [name for name in values if name in kind_of]:
+                if values[name] is None and name in needed:
+                    raise InputError(where, f"{name} of None", "an array")
                 values[name] = taken(values[name], kind_of[name], name, where)
+                check_axes(values[name], signature.parameters[name].annotation, sizes, name, where)
             shapes = {name: np.shape(values[name]) for name in alike.split() if values.get(name) is not None}
             several = {shape for shape in shapes.values() if shape}
             if len(several) > 1:
@@ -58,6 +65,27 @@ def plain(
         return called
 
     return make
+
+
+def check_axes(value: Any, annotation: Any, sizes: dict[str, int], name: str, where: str) -> None:
+    """Hold an array to the axes that its annotation names; ``sizes`` are those met so far, and take its own.
+
+    Raises
+    ------
+    InputError : for another number of axes, or another length of one
+    """
+    kinds, shape = get_args(annotation) or (annotation,), np.shape(value)
+    named = [kind.dim_str.split() for kind in kinds if hasattr(kind, "dim_str")]
+    if value is None or len(named) != 1 or any(get_origin(kind) is tuple for kind in kinds):
+        return
+    (axes,) = named
+    if not all(map(str.isidentifier, axes)) or (shape == () and float in kinds):
+        return
+    if len(shape) != len(axes):
+        raise InputError(where, f"{name} of shape {shape}", f"shape ({', '.join(axes)})")
+    for axis, n in zip(axes, shape, strict=True):
+        if sizes.setdefault(axis, n) != n:
+            raise InputError(where, f"{name} of shape {shape}", f"{sizes[axis]} along axis '{axis}'")
 
 
 def taken(value: Any, kind: str, name: str, where: str) -> Any:

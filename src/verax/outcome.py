@@ -1,5 +1,6 @@
 """The results of a measurement as JSON: the content of ``results.json``."""
 
+from dataclasses import replace
 from typing import Any
 
 from verax.config import Analysis
@@ -21,11 +22,12 @@ def outcome(
     warnings: list[str],
 ) -> dict[str, Any]:
     """What is written; equal inputs and seeds give equal bytes."""
+    blind = table.observed is not None and analysis.blind
     return {
         "schema": SCHEMA,
         "name": analysis.name,
         "parameter_of_interest": analysis.poi.name,
-        "blind": table.observed is not None and analysis.blind,
+        "blind": blind,
         "results": {m.kind: _answers(m) for m in measured},
         "coverage": checked.coverage,
         "reliability": checked.reliability,
@@ -39,7 +41,7 @@ def outcome(
                 for k, p in enumerate(templates.systematics)
             },
         },
-        "events": table,
+        "events": replace(table, observed=None) if blind else table,
         "warnings": warnings,
     }
 

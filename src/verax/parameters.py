@@ -23,10 +23,9 @@ class Gaussian:
     width: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.width) and self.width > 0):
-            raise InputError(
-                "Gaussian constraint", f"width {self.width}", "a finite width above zero", "fix the parameter instead"
-            )
+        if not 1e-100 < self.width < 1e100:  # whose square is a number
+            expected = "a width between 1e-100 and 1e100"
+            raise InputError("Gaussian constraint", f"width {self.width}", expected, "fix the parameter instead")
 
 
 @dataclass(frozen=True)

@@ -166,8 +166,10 @@ def _called(analysis: Analysis, given: Any, where: str, function: Any, *argument
     with own_code.watched(effects.place_of_function(analysis, given)):
         try:
             return function(*arguments)
-        except InputError:
-            raise
+        except InputError as error:
+            if "function" in error.where:
+                raise
+            raise InputError(f"{where}: {error.where}", error.seen, error.expected, error.action) from error
         except Exception as error:
             seen = " ".join(f"{type(error).__name__}: {error}".split())
             raise InputError(

@@ -399,7 +399,7 @@ def files(analysis: Analysis) -> dict[str, str]:
 
 
 def declared(analysis: Analysis) -> list[Path]:
-    """Further files that functions read, patterns and folders expanded.
+    """Further files that functions read, patterns and folders expanded, links to folders followed.
 
     Raises
     ------
@@ -412,5 +412,11 @@ def declared(analysis: Analysis) -> list[Path]:
         if not some:
             raise InputError("inputs", f"'{path}'", "a file, a folder or a pattern that matches some", "check the path")
         for one in some:
-            found += sorted(p for p in one.rglob("*") if p.is_file()) if one.is_dir() else [one]
+            found += [] if one.is_dir() else [one]
+            seen = set[str]()  # links may lead in circles
+            for place, folders, inside in os.walk(one, followlinks=True):
+                new = (real := os.path.realpath(place)) not in seen
+                folders[:] = sorted(folders) if new else []
+                found += [p for p in map(Path(place).joinpath, sorted(inside)) if new and p.is_file()]
+                seen.add(real)
     return found

@@ -70,7 +70,7 @@ class Yield:
 
 @dataclass(frozen=True)
 class Table:
-    """What is in the table of events that the stage wrote; ``rows`` were read and ``dropped`` left out.
+    """What is in the table of events that the stage wrote; simulated ``rows`` were read, and ``dropped`` of them left out.
 
     ``material`` is a checksum of what networks learn from: features, weights, processes and numbers. ``notes`` are what
     a careful analyst would want to know.
@@ -129,9 +129,10 @@ def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
     if sources.placed(analysis, sources.files(analysis)) != before:
         raise InputError("samples", "files that changed while they were read", "the same throughout", "start again")
     notes = [*numbers.notes(analysis), *undeclared(analysis, run.folder)]
+    if seen.dropped:  # without how many there are, which a blind analysis keeps to itself
+        notes.append(f"{seen.dropped} observed rows dropped for values that are not finite")
     learnt_from = digest([processes, *(h.hexdigest() for h in material)])
-    rows_read, dropped = count.rows + seen.rows, count.dropped + seen.dropped
-    return Table(tuple(yields), observed, rows_read, dropped, learnt_from, tuple(notes))
+    return Table(tuple(yields), observed, count.rows, count.dropped, learnt_from, tuple(notes))
 
 
 def _tell_changes(analysis: Analysis, run: Run, folder: Path) -> list[tuple[str, str]]:
@@ -369,11 +370,11 @@ def statistical(likelihood: BinnedLikelihood, data: Data, best: Fit, name: str, 
         return np.stack([likelihood.expected({**best.params, name: float(v)}, gamma) for v in values])
 
     there, slope = events(np.array([hat])), np.diff(events(np.array([hat, hat + 1])), axis=0)
-    sigma = 1 / np.sqrt((slope**2 / there).sum())
+    sigma = 1 / np.sqrt(np.divide(slope**2, there, out=np.zeros_like(there), where=there > 0).sum())
     values = hat + np.linspace(-3.5, 3.5, points) * sigma
     nu = there + slope * (values - hat)[:, None]  # expected events are linear in a normalisation factor
     with np.errstate(divide="ignore", invalid="ignore"):
-        nll = np.where(nu > 0, nu - xlogy(counts, nu), np.inf).sum(axis=1)
+        nll = np.where((nu > 0) | (nu == counts), nu - xlogy(counts, nu), np.inf).sum(axis=1)
     t = np.maximum(2 * (nll - (there - xlogy(counts, there)).sum()), 0.0)
     return Scan(name, values, t, np.where(np.isfinite(t), Status.OK, Status.NOT_FINITE))
 

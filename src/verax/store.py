@@ -211,8 +211,21 @@ class Run:
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
+        _keep_others(self.path(name), part)
         remove(self.path(name))
         os.replace(part, self.path(name))
+
+
+def _keep_others(old: Path, new: Path) -> None:
+    """Move what verax did not write from a stage's folder to the one that takes its place, where the name is free."""
+    record = _record(old)
+    own = {"stage.json", *(record["files"] if record else ())}
+    for path in [] if old.is_symlink() else sorted(old.rglob("*")):
+        name = path.relative_to(old)
+        free = not os.path.lexists(new / name) and not any(os.path.isfile(new / p) for p in name.parents)
+        if name.as_posix() not in own and free and (path.is_symlink() or path.is_file()):
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, new / name)
 
 
 def _record(place: Path) -> dict[str, Any] | None:

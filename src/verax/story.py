@@ -143,8 +143,8 @@ class Story:
         elif a.blind:
             lines.insert(
                 1,
-                f"This analysis is blind: its {self.table.observed} observed events were read and checked, but neither "
-                "histogrammed nor fitted. All results are expected ones; set `blind: false` to look.",
+                "This analysis is blind: its observed events were read and checked, but neither counted, histogrammed "
+                "nor fitted. All results are expected ones; set `blind: false` to look.",
             )
         lines += self.first()
         if number := len(self.warnings()):
@@ -239,8 +239,8 @@ class Story:
         )
         columns = ("Process", "Rows", "Expected events", "Effective rows", "Negative")
         note = (
-            f"{self.table.rows} rows read, {self.table.dropped} dropped for values that are not finite. Effective rows: "
-            "(Σw)²/Σw²; negative: share of Σ|w|."
+            f"{self.table.rows} simulated rows read, {self.table.dropped} dropped for values that are not finite. "
+            "Effective rows: (Σw)²/Σw²; negative: share of Σ|w|."
         )
         simulated = tables.Table("Simulated events", columns, rows, note)
         return "Events", "", {}, (simulated, *self.features(), *self.yields())
@@ -393,7 +393,9 @@ class Story:
         """What a careful analyst would want to know."""
         found = [*self.first(), *self.table.notes, *self.summarised.problems]
         if self.table.dropped:
-            found.append(f"{self.table.dropped} of {self.table.rows} rows dropped for values that are not finite")
+            found.append(
+                f"{self.table.dropped} of {self.table.rows} simulated rows dropped for values that are not finite"
+            )
         for m in self.measured:
             for what, status in {"fit": m.fit.status, "interval": m.interval.status}.items():
                 if int(status) != Status.OK:

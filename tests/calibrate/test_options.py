@@ -57,6 +57,25 @@ def test_no_option_of_a_classifier_is_ignored(before, after, line):
         model.predict_set(X, **after)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ({"group": GROUP}, {"group": GROUP[:3]}, r"groups of shape \(3,\); expected one for each of 200 points"),
+        ({"group": GROUP}, {"group": "class"}, r"groups of shape \(\); expected one for each of 200 points"),
+        ({}, {"shift": (SHIFT[0], SHIFT[1][:3])}, r"ratios of shape \(3,\); expected one for each of 200 points"),
+        ({}, {"shift": (SHIFT[0][:3], SHIFT[1])}, r"weight of shape \(3,\); expected 200 along axis 'point'"),
+    ],
+)
+def test_groups_and_ratios_are_one_a_point(before, after, line):
+    made = (
+        SplitConformalRegressor(lambda x: x[:, 0]).conformalize(X, X[:, 1], **before).predict_interval,
+        SplitConformalClassifier(probability, classes=[0, 1]).conformalize(X, KIND, **before).predict_set,
+    )
+    for predict in made:
+        with pytest.raises(InputError, match=line):
+            predict(X, **after)
+
+
 def test_classes_and_scores_are_those_that_were_named():
     model = SplitConformalClassifier(LogisticRegression(), classes=["a", "b"]).fit(X, KIND)
     with pytest.raises(InputError, match="classes a, b for a model of 0, 1"):

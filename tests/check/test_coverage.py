@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from verax.calibrate import PredictionSets
 from verax.check import coverage
 from verax.check.coverage import median
 from verax.errors import InputError
@@ -69,3 +70,12 @@ def test_the_error_of_the_median_is_its_spread() -> None:
     assert found[:, 0].std() == pytest.approx(expected, rel=0.15)  # 4 σ of a standard deviation from 400 samples
     assert found[:, 1].mean() == pytest.approx(expected, rel=0.1)
     assert math.isnan(median(np.ones(3))[1])
+
+
+def test_prediction_sets_are_judged_by_the_classes_that_they_hold() -> None:
+    member = np.array([[True, False, False], [True, True, False], [False, True, True], [True, True, True], [False] * 3])
+    found = coverage(PredictionSets(0.9, ("a", "b", "c"), member), np.array(["a", "c", "c", "b", "a"]))
+    assert (found.fraction, found.width, found.n, found.failed) == (0.6, 2.0, 5, 0)
+    assert found.error == pytest.approx(math.sqrt(0.9 * 0.1 / 5))
+    with pytest.raises(InputError, match=r"labels of shape \(4,\)"):
+        coverage(PredictionSets(0.9, ("a", "b", "c"), member), np.array(["a", "c", "c", "b"]))

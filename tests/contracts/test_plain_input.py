@@ -1,5 +1,6 @@
 """What each public function of calibrate and check makes of lists, columns of a table, truth values, NaN and masks."""
 
+import contextlib
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
@@ -229,6 +230,20 @@ def test_values_that_are_not_there_are_refused(name):
             for bad in (hole, Column(hole), hole.tolist(), np.ma.array(value, mask=mask)):
                 with pytest.raises(InputError):
                     call(name, **{argument: bad})
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_none_and_other_shapes_are_refused_or_taken_and_no_error_of_numpy(name):
+    function, given = CASES[name]
+    needed = {k for k, p in inspect.signature(function).parameters.items() if p.default is p.empty}
+    for argument, value in given.items():
+        if isinstance(value, np.ndarray):
+            for bad in (value[:-1], value[None]):
+                with contextlib.suppress(InputError):
+                    call(name, **{argument: bad})
+            if argument in needed:
+                with pytest.raises(InputError):
+                    call(name, **{argument: None})
 
 
 # where an infinite number has a meaning: a score beyond all, an interval without end, a point without calibration points

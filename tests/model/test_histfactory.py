@@ -319,6 +319,9 @@ def test_files(tmp_path):
         ("5.0", "1" * 5000, "a number of thousands of digits"),
         ("5.0", "1" * 400, "sample 's', data, entry 0: seen 1111.*a finite number"),
         ("5.0", "[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ("5.0", "1e308", r"sample 's', data, entry 0: .* 1e\+308; expected a finite number, up to 1e\+100"),
+        ('"s"', '""', "channel 'a', sample, name: .*''; expected a name"),
+        ('"k"', '" "', "modifier, name: .*' '; expected a name"),
     ],
 )
 def test_what_json_takes_in_silence_is_refused(old, new, message, tmp_path):
@@ -328,6 +331,32 @@ def test_what_json_takes_in_silence_is_refused(old, new, message, tmp_path):
     with pytest.raises(InputError, match=message) as caught:
         from_pyhf(tmp_path / "w.json")
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("modifier", "line"),
+    [
+        (("st", "staterror", [1e80, 1.0]), "Gaussian constraint: .* width 1e.160"),
+        (("e", "shapesys", [1e-200, 1.0]), "Poisson constraint: .* tau inf"),
+    ],
+)
+def test_errors_beyond_all_numbers_are_one_line(modifier, line):
+    spec = workspace({"a": [sample("s", [5.0, 6.0], MU), sample("b", [1e-80, 60.0], modifier)]})
+    with pytest.raises(InputError, match=line):
+        from_pyhf(spec)
+
+
+def test_numbers_of_numpy_are_numbers():
+    """As lists of an array's entries are in Python, with the same log L; its truth values are none."""
+    spec = workspace({"a": [sample("s", [5.0, 6.0], MU), sample("b", [50.0, 60.0])]})
+    model, data, _ = from_pyhf(spec)
+    spec["channels"][0]["samples"][1]["data"] = list(np.array([50.0, 60.0]))
+    spec["observations"][0]["data"] = list(np.asarray(data.counts, np.int64))
+    again, same, _ = from_pyhf(spec)
+    assert again.log_prob({"mu": 2.0}, same) == model.log_prob({"mu": 2.0}, data)
+    spec["observations"][0]["data"] = list(np.ones(2, bool))
+    with pytest.raises(InputError, match="observations of channel 'a', entry 0"):
+        from_pyhf(spec)
 
 
 @pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")

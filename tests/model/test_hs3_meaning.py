@@ -146,6 +146,10 @@ REFUSED = {
         lambda x: x["data"][0].update(axes=[{"name": "obs_SR", "min": 0, "max": 2, "nbins": 3}]),
         "data 'd' .*, axes",
     ),
+    "data of another observable": (
+        lambda x: x["data"][0].update(axes=[AXES[0] | {"name": "mass"}]),
+        r"data 'd' .*, axes: .* observables \['mass'\]; expected those of the distribution, \['obs_SR'\]",
+    ),
     "errors of the data": (
         lambda x: x["data"][0].update(uncertainty={"sigma": [1, 1]}),
         "data 'd' .*key 'uncertainty'",
@@ -169,6 +173,10 @@ REFUSED = {
     "two analyses": (
         lambda x: x["analyses"].append({"name": "B", "likelihood": "L", "domains": ["default_domain"]}),
         "likelihood 'L': seen 2 analyses: A, B",
+    ),
+    "an analysis of no likelihood": (
+        lambda x: x["analyses"][0].update(likelihood="l"),
+        "analysis 'A': .* likelihood 'l'; expected a known likelihood",
     ),
     "a prior": (lambda x: x["analyses"][0].update(prior="p"), "analysis 'A': seen prior 'p'"),
     "auxiliary distributions": (

@@ -79,5 +79,13 @@ def sets(
 
     ``quantile`` is one number, one for each class (shape ``(class,)``: label shift, Mondrian by class), or one for each
     point (shape ``(test, 1)``: covariate shift, Mondrian by group).
+
+    Raises
+    ------
+    InputError : for quantiles of another shape
     """
-    return np.asarray(scores <= quantile)
+    try:
+        return np.broadcast_to(quantile, scores.shape) >= scores
+    except ValueError as error:
+        seen = f"quantiles of shape {np.shape(quantile)}"
+        raise InputError("prediction sets", seen, "one number, one for each class, or shape (test, 1)") from error

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from verax.calibrate.classification import aps, at_label, lac, raps, sets
 from verax.calibrate.conformal import Quantile
 from verax.calibrate.keeper import BOTH, Conformal
-from verax.calibrate.model import probabilities
+from verax.calibrate.model import probabilities, rows
 from verax.calibrate.mondrian import Mondrian, mondrian
 from verax.calibrate.shift import Shifted, label_shift
 from verax.errors import InputError, check_known
@@ -174,7 +174,7 @@ class SplitConformalClassifier(Conformal):
         elif self.by_class_:
             self.quantile_, value = self._by_class(level)
         else:
-            self.quantile_, value = self.quantile(level, group=group, shift=shift)
+            self.quantile_, value = self.quantile(level, group=group, shift=shift, points=rows(X))
             value = value[:, None] if isinstance(value, np.ndarray) else value
         return PredictionSets(level, tuple(self.classes_.tolist()), sets(scores, value))
 

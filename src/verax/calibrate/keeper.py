@@ -66,6 +66,7 @@ class Conformal(Estimator):
         group: Any = None,
         shift: tuple[FloatArray, FloatArray] | None = None,
         scores: FloatArray | None = None,
+        points: int | None = None,
     ) -> tuple[Quantile | Mondrian | Shifted, float | FloatArray]:
         """The quantile of the calibration scores, and its value for each new point.
 
@@ -75,12 +76,15 @@ class Conformal(Estimator):
         group : of each new point, when ``conformalize`` was given groups
         shift : p_test/p_cal at calibration points and at new points; not together with groups
         scores : other scores of the calibration points than those that were kept
+        points : number of new points, where it is known: groups and ratios of another number are refused
 
         Raises
         ------
-        InputError : for groups in one of ``conformalize`` and prediction only, and for both groups and a shift
+        InputError : for groups in one of ``conformalize`` and prediction only, for both groups and a shift, and for groups
+            or ratios that are not one a point
         """
         kept, level = self._fitted("scores_"), self.confidence_level if level is None else level
+        self._check_points(group, shift, points)
         scores = kept if scores is None else scores
         if (group is None) != (self.group_ is None) and (shift is None or group is not None):
             seen = "no groups" if group is None else "groups"
@@ -98,3 +102,11 @@ class Conformal(Estimator):
             return grouped, grouped.values(group)
         one = conformalize(scores, level=level, weight=self.weight_, negative=self.negative)
         return one, one.value
+
+    def _check_points(self, group: Any, shift: Any, points: int | None) -> None:
+        """Groups, and the ratios of a shift, are one for each new point."""
+        where = type(self).__name__
+        for name, value in (("groups", group), ("ratios", None if shift is None else shift[1])):
+            shape = np.shape(unmasked(value, name, where))
+            if value is not None and (len(shape) != 1 or points not in (None, *shape)):
+                raise InputError(where, f"{name} of shape {shape}", f"one for each of {points or 'the new'} points")

@@ -12,7 +12,7 @@ from verax.calibrate.conformal import exact_level
 from verax.calibrate.cqr import check_levels, cqr, cqr_band, cqr_sides
 from verax.calibrate.estimator import checked_target
 from verax.calibrate.keeper import Conformal
-from verax.calibrate.model import fitted, predicted
+from verax.calibrate.model import fitted, predicted, rows
 from verax.calibrate.split import absolute, band, normalised
 from verax.errors import InputError
 from verax.results import FloatArray, Interval
@@ -77,7 +77,7 @@ class SplitConformalRegressor(Conformal):
         shift: tuple[FloatArray, FloatArray] | None = None,
     ) -> Interval:
         """Intervals of y; options as in :meth:`quantile`."""
-        self.quantile_, value = self.quantile(confidence_level, group=group, shift=shift)
+        self.quantile_, value = self.quantile(confidence_level, group=group, shift=shift, points=rows(X))
         level = self.confidence_level if confidence_level is None else confidence_level
         return band(self.predict(X), value, level=level, spread=self._spread(X))
 
@@ -152,10 +152,12 @@ class ConformalizedQuantileRegressor(Conformal):
         low, high, median = self._quantiles(X)
         level = self.confidence_level if confidence_level is None else confidence_level
         if self.symmetric:
-            self.quantile_, value = self.quantile(level, group=group, shift=shift)
+            self.quantile_, value = self.quantile(level, group=group, shift=shift, points=rows(X))
             return cqr_band(low, high, value, level=level, value=median)
         each = (1 + exact_level(level)) / 2
-        found = [self.quantile(each, group=group, shift=shift, scores=s) for s in self._fitted("sides_")]
+        found = [
+            self.quantile(each, group=group, shift=shift, scores=s, points=rows(X)) for s in self._fitted("sides_")
+        ]
         self.quantile_ = (found[0][0], found[1][0])
         return cqr_band(low, high, (found[0][1], found[1][1]), level=level, value=median)
 

@@ -1,18 +1,32 @@
 """Coverage: the fraction of intervals that hold the truth, always beside their width."""
 
 import math
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int, Shaped
 
 from verax.errors import InputError
 from verax.given import plain
 from verax.results import Coverage, FloatArray, Interval, good
 
 
+@runtime_checkable
+class Sets(Protocol):
+    """Sets of classes, one an event, such as :class:`verax.calibrate.PredictionSets`."""
+
+    @property
+    def level(self) -> float: ...
+
+    @property
+    def size(self) -> Int[np.ndarray, " event"]: ...
+
+    def holds(self, label: Any) -> Bool[np.ndarray, " event"]: ...
+
+
 @plain("coverage", other="truth")
-def coverage(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Coverage:
-    """Coverage of a batch of intervals.
+def coverage(intervals: Interval | Sets, truth: float | Shaped[np.ndarray, "..."]) -> Coverage:
+    """Coverage of a batch of intervals, or of prediction sets, whose width is their number of classes.
 
     The error is the binomial standard error √(c(1 − c)/n) at the nominal level c: the spread expected of a correct
     method, so that ``pull`` is a test of it. Intervals whose status is a failure are counted in ``failed`` and left
@@ -21,7 +35,7 @@ def coverage(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Co
     Parameters
     ----------
     intervals : any batch shape
-    truth : one value, or one that broadcasts against the batch
+    truth : one value, or one that broadcasts against the batch; the class of each set
 
     Raises
     ------
@@ -33,24 +47,29 @@ def coverage(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Co
     >>> round(result.fraction, 3), result.width, result.n, result.failed
     (0.667, 2.0, 3, 1)
     """
-    low, high = np.asarray(intervals.low), np.asarray(intervals.high)
-    target = np.asarray(truth, np.float64)
-    if not np.isfinite(target).all():
-        raise InputError("coverage", f"truth {truth}", "finite values")
-    try:
-        target = np.broadcast_to(target, low.shape)
-    except ValueError as problem:
-        raise InputError("coverage", f"truth of shape {target.shape}", f"a number or shape {low.shape}") from problem
-
-    used = good(np.asarray(intervals.status))
+    if isinstance(intervals, Sets):
+        inside = np.asarray(intervals.holds(truth))
+        used, widths = np.ones(inside.shape, bool), np.asarray(intervals.size, np.float64)
+    else:
+        low, high = np.asarray(intervals.low), np.asarray(intervals.high)
+        target = np.asarray(truth, np.float64)
+        if not np.isfinite(target).all():
+            raise InputError("coverage", f"truth {truth}", "finite values")
+        try:
+            target = np.broadcast_to(target, low.shape)
+        except ValueError as problem:
+            raise InputError(
+                "coverage", f"truth of shape {target.shape}", f"a number or shape {low.shape}"
+            ) from problem
+        used, widths = good(np.asarray(intervals.status)), intervals.width
+        inside = (low <= target) & (target <= high) & used
     n = int(used.sum())
     failed = int(used.size) - n
     if n == 0:
         nan = math.nan
         return Coverage(intervals.level, nan, nan, nan, nan, 0, failed)
-    inside = (low <= target) & (target <= high) & used
     error = math.sqrt(intervals.level * (1 - intervals.level) / n)
-    width, width_error = median(intervals.width[used])
+    width, width_error = median(widths[used])
     return Coverage(intervals.level, float(inside.sum() / n), error, width, width_error, n, failed)
 
 

@@ -24,6 +24,7 @@ IsNumber = pydantic.BeforeValidator(_number)
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False), IsNumber]
 Width: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), IsNumber]
 Count: TypeAlias = Annotated[int, Field(ge=1), IsNumber]
+Name: TypeAlias = Annotated[str, Field(min_length=1)]
 Function: TypeAlias = str | Callable[..., Any]
 """``module:name`` or ``path.py:name`` (relative to the analysis file); in Python, the callable itself."""
 
@@ -47,7 +48,7 @@ class Source(Strict):
 class Sample(Source):
     """Simulated events of one process."""
 
-    process: str = Field(description="name; samples of one name are added")
+    process: Name = Field(description="name; samples of one name are added")
     total: Width | None = Field(None, description="rescale the weights of this sample to this expected yield")
 
 
@@ -61,7 +62,7 @@ class Dataset(Strict):
 class SystematicBase(Strict):
     """What all systematics share."""
 
-    name: str = Field(description="the nuisance parameter's name, unique")
+    name: Name = Field(description="the nuisance parameter's name, unique")
     group: str = Field("experimental", description="row of the uncertainty breakdown")
     processes: list[str] | None = Field(None, min_length=1, description="processes it acts on (default: all)")
 
@@ -130,7 +131,7 @@ Systematics: TypeAlias = Annotated[
 class Factor(Strict):
     """A normalisation that floats freely in the fit."""
 
-    name: str = Field(description="the parameter's name; 1 is nominal")
+    name: Name = Field(description="the parameter's name; 1 is nominal")
     processes: list[str] = Field(min_length=1, description="processes that it multiplies, in every channel")
     bounds: tuple[Finite, Finite] = Field((-20.0, 20.0), description="allowed values in the fit")
 
@@ -138,7 +139,7 @@ class Factor(Strict):
 class Channel(Strict):
     """A category of events, fitted together with the others."""
 
-    name: str = Field(description="unique")
+    name: Name = Field(description="unique")
     select: str | None = Field(
         None, description="expression of columns, applied again after each variation (default: all events)"
     )

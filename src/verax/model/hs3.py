@@ -268,7 +268,10 @@ def _names(spec: Json, section: str) -> dict[str, Json]:
 
 def _analysis(spec: Json, likelihood: str) -> Json:
     """What is asked of a likelihood: an analysis, or nothing."""
-    found = [a for a in _names(spec, "analyses").values() if a["likelihood"] == likelihood]
+    analyses = _names(spec, "analyses").values()
+    for a in analyses:
+        check_known([a["likelihood"]], table(spec, "likelihoods"), f"analysis '{a['name']}'", "likelihood")
+    found = [a for a in analyses if a["likelihood"] == likelihood]
     if len(found) > 1:
         seen = f"{len(found)} analyses: {', '.join(a['name'] for a in found)}"[:200]
         raise InputError(f"likelihood '{likelihood}'", seen, "one, for its domains and initial values")
@@ -289,6 +292,9 @@ def _contents(entry: Any, data: dict[str, Json], distribution: Json) -> list[flo
         raise InputError(where, f"type '{found.get('type')}'"[:80], "'binned'")
     check_known(found, ("name", "type", "axes", "contents"), where, "key")
     ours, theirs = edges(distribution, "distribution"), edges(found, where)
+    names, own = ([axis["name"] for axis in node["axes"]] for node in (found, distribution))
+    if names != own:
+        raise InputError(f"{where}, axes", f"observables {names}"[:80], f"those of the distribution, {own}"[:80])
     same = ours is None or theirs is None or [len(e) for e in ours] == [len(e) for e in theirs]
     if same and ours is not None and theirs is not None:
         for a, b in zip(ours, theirs, strict=True):

@@ -193,7 +193,8 @@ class Import:
                 raise InputError(
                     f"{self._bin(int(b))}, '{name}' (staterror)", seen, "events that the error is relative to"
                 )
-            relative = np.where(total != 0, np.sqrt(variance) / np.where(total != 0, abs(total), 1.0), 0.0)[bins]
+            with np.errstate(over="ignore"):  # an infinite one is refused as a width
+                relative = np.where(total != 0, np.sqrt(variance) / np.where(total != 0, abs(total), 1.0), 0.0)[bins]
             width = np.array(self._setting(name, "sigmas", np.where(relative > 0, relative, 1.0).tolist(), len(bins)))
             observed = self._setting(name, "auxdata", [1.0] * len(bins), len(bins))
             self._refuse(name, "factors")
@@ -216,7 +217,8 @@ class Import:
             bins, use = self._bins_of(uses), uses[0]
             nominal, error = self.nominal[use.process, bins], np.asarray(use.data, float)
             valid, profiled = (nominal != 0) & (error > 0), not ((nominal < 0) & (error > 0)).any()
-            tau = np.where(valid, nominal**2 / np.where(valid, error, 1.0) ** 2, 1.0)
+            with np.errstate(over="ignore", divide="ignore"):  # an infinite one is refused as a constraint
+                tau = np.where(valid, nominal**2 / np.where(valid, error, 1.0) ** 2, 1.0)
             self._refuse(name, "sigmas")
             tau = np.array(self._setting(name, "factors", tau.tolist(), len(bins)), float)
             observed = self._setting(name, "auxdata", tau.tolist(), len(bins))

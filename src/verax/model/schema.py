@@ -9,11 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from verax.errors import InputError, check_known, nearest
 
 Json = dict[str, Any]
 
 MODIFIERS = ("histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror")
+LARGEST = 1e100
+"""Squares and products of larger numbers do not fit in float64."""
 SETTINGS = ("auxdata", "bounds", "factors", "fixed", "inits", "name", "sigmas")
 
 
@@ -145,7 +149,7 @@ def check_workspace(spec: Any) -> None:
 def _modifier(modifier: Any, where: str, bins: int) -> None:
     _keys(modifier, f"{where}, modifier", ("name", "type", "data"))
     kind = modifier["type"]
-    where = f"{where}, modifier '{text(modifier['name'], f'{where}, modifier, name')}'"
+    where = f"{where}, modifier '{named(modifier['name'], f'{where}, modifier, name')}'"
     if not isinstance(kind, str) or kind not in MODIFIERS:
         raise InputError(where, f"type {kind!r}", "a known type", nearest(str(kind), MODIFIERS))
     where, data = f"{where} ({kind})", modifier["data"]
@@ -222,21 +226,29 @@ def text(value: Any, where: str) -> str:
     return value
 
 
+def named(value: Any, where: str) -> str:
+    """Check that it is text with something to read in it; return it."""
+    if not text(value, where).strip():
+        raise InputError(where, f"{value!r}", "a name")
+    return str(value)
+
+
 def _name(node: Any, where: str, keys: tuple[str, ...], taken: Mapping[str, int]) -> str:
     _keys(node, where, keys)
-    name = text(node["name"], f"{where}, name")
+    name = named(node["name"], f"{where}, name")
     if name in taken:
         raise InputError(f"{where} '{name}'", "twice", "each name once")
     return name
 
 
 def numbers(values: Any, where: str, size: int | None) -> int:
-    """Check a list of finite numbers of the given length (at least 1); return its length."""
+    """Check a list of finite numbers, up to 1e100, of the given length (at least 1); return its length."""
     if not isinstance(values, (list, tuple)):
         raise InputError(where, f"{values!r}"[:80], "a list of numbers")
     for i, x in enumerate(values):
-        if type(x) not in (int, float) or not abs(x) <= sys.float_info.max:
-            raise InputError(f"{where}, entry {i}", f"{x!r}"[:80], "a finite number")
+        number = isinstance(x, (int, float, np.integer, np.floating)) and not isinstance(x, bool)
+        if not number or not abs(x) <= LARGEST:
+            raise InputError(f"{where}, entry {i}", f"{x!r}"[:80], f"a finite number, up to {LARGEST:g}")
     if len(values) != size and (size is not None or not values):
         raise InputError(
             where, f"{len(values)} numbers", "at least one" if size is None else f"{size}, one for each bin"

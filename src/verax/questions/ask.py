@@ -1,7 +1,8 @@
 """What is asked of a workspace, and what an answer is made of."""
 
+import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def ask(
     poi: str | None = None,
     data: str = "observed",
     fixed: Sequence[str] = (),
+    groups: Sequence[str] = (),
     needs_poi: bool = True,
     **options: Any,
 ) -> Asked:
@@ -89,6 +91,7 @@ def ask(
     shape_errors : of an HS3 file, see :func:`verax.model.from_hs3`
     data : "observed", "asimov" (at the initial values), or a JSON file of counts by channel
     fixed : parameters to hold, "NAME=VALUE"
+    groups : "ROW=PATTERN", rows of a breakdown for constrained parameters; the last that matches counts
     needs_poi : whether the question is about one parameter, which then cannot be held
     options : the other fields of :class:`Asked`
 
@@ -105,6 +108,7 @@ def ask(
     else:
         found = from_pyhf(content, measurement=measurement, poi=poi, patch=change, patchname=patchname)
     model, observed, interest = found.model, found.data, found.poi or ""
+    model = grouped(model, groups)
     held = numbers(fixed, "--fixed")
     by_name(model.parameters, held, "--fixed")
     if needs_poi and not interest:
@@ -120,6 +124,27 @@ def ask(
     elif data != "observed":
         observed = Data(_counts(read_json(data), model, data), observed.auxiliary)
     return Asked(model, observed, interest, **options)
+
+
+def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihood:
+    """The model with parameters in other rows of a breakdown, from "ROW=PATTERN": a workspace has no place for rows.
+
+    Raises
+    ------
+    InputError : for anything else, and a pattern of no constrained parameter
+    """
+    rows: dict[str, str] = {}
+    for setting in settings:
+        row, _, pattern = setting.partition("=")
+        if not (row.strip("/") and pattern):
+            raise InputError("--group", f"'{setting}'", "ROW=PATTERN")
+        names = [p.name for p in model.parameters if p.constraint is not None]
+        if not (matched := fnmatch.filter(names, pattern)):
+            known = f"known: {', '.join(names[:20])}" if names else "there are none"
+            raise InputError("--group", f"'{pattern}'", "a pattern of constrained parameters", known)
+        rows |= dict.fromkeys(matched, row)
+    parameters = tuple(replace(p, group=rows.get(p.name, p.group)) for p in model.parameters)
+    return replace(model, parameters=parameters) if rows else model
 
 
 def numbers(settings: Iterable[str], option: str) -> dict[str, float]:
