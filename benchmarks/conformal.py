@@ -16,16 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from verax.calibrate import (
-    CrossConformalRegressor,
-    SplitConformalRegressor,
-    absolute,
-    band,
-    conformalize,
-    isotonic,
-    shifted,
-    venn_abers,
-)
+from verax.calibrate import isotonic, venn_abers
+from verax.conformal import CrossConformalRegressor, SplitConformalRegressor, absolute, band, conformalize, shifted
 
 
 def best(action: Callable[[], Any], times: int = 3) -> tuple[Any, float]:

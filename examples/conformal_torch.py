@@ -8,8 +8,9 @@ except ImportError:
     print("skipped: PyTorch is not installed")
     raise SystemExit from None
 
-from verax.calibrate import SplitConformalRegressor, pit_normal, uniformity
+from verax.calibrate import pit_normal, uniformity
 from verax.check import coverage
+from verax.conformal import SplitConformalRegressor
 
 rng, _ = np.random.default_rng(1), torch.manual_seed(1)
 

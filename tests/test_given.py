@@ -8,8 +8,8 @@ from sklearn.linear_model import SGDRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from verax.calibrate import CrossConformalRegressor, SplitConformalRegressor, absolute, ratio_from_classifier
 from verax.check import c2st
+from verax.conformal import CrossConformalRegressor, SplitConformalRegressor, absolute, ratio_from_classifier
 from verax.errors import InputError
 from verax.given import plain, untrained
 

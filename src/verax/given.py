@@ -105,6 +105,16 @@ def unmasked(value: Any, name: str, where: str) -> np.ndarray:
     return np.asarray(value)
 
 
+def effective_size(weight: np.ndarray) -> float:
+    """Number of unit-weight events of the same statistical power, (Σw)²/Σw² (Kish 1965); 0 for no weight at all.
+
+    >>> effective_size(np.array([1.0, 1.0, -1.0]))
+    0.3333333333333333
+    """
+    squares = float(np.sum(weight**2))
+    return float(np.sum(weight)) ** 2 / squares if squares > 0 else 0.0
+
+
 def untrained(model: Any) -> Any:
     """A copy of a model to train, which knows nothing of what the model has been trained on.
 

@@ -10,17 +10,14 @@ import pytest
 
 import verax.calibrate
 import verax.check
-from verax.calibrate import (
+import verax.conformal
+from verax.calibrate import isotonic, platt, recalibration, temperature, venn_abers
+from verax.conformal import (
     CrossConformalRegressor,
     PredictionSets,
     SplitConformalClassifier,
     SplitConformalRegressor,
-    isotonic,
     mondrian,
-    platt,
-    recalibration,
-    temperature,
-    venn_abers,
 )
 from verax.errors import InputError
 from verax.results import Interval
@@ -51,33 +48,33 @@ def shares() -> np.ndarray:
 
 
 CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
-    "absolute": (verax.calibrate.absolute, {"y": Y, "mean": MEAN}),
-    "normalised": (verax.calibrate.normalised, {"y": Y, "mean": MEAN, "spread": WEIGHT}),
-    "band": (verax.calibrate.band, {"mean": MEAN, "quantile": SCORES, "level": 0.9, "spread": WEIGHT}),
-    "cqr": (verax.calibrate.cqr, {"y": Y, "low": MEAN - 1, "high": MEAN + 1}),
-    "cqr_sides": (verax.calibrate.cqr_sides, {"y": Y, "low": MEAN - 1, "high": MEAN + 1}),
-    "cqr_band": (verax.calibrate.cqr_band, {"low": Y - 1, "high": Y + 1, "quantile": 0.5, "level": 0.9, "value": Y}),
-    "conformalize": (verax.calibrate.conformalize, {"scores": SCORES, "level": 0.9, "weight": WEIGHT}),
+    "absolute": (verax.conformal.absolute, {"y": Y, "mean": MEAN}),
+    "normalised": (verax.conformal.normalised, {"y": Y, "mean": MEAN, "spread": WEIGHT}),
+    "band": (verax.conformal.band, {"mean": MEAN, "quantile": SCORES, "level": 0.9, "spread": WEIGHT}),
+    "cqr": (verax.conformal.cqr, {"y": Y, "low": MEAN - 1, "high": MEAN + 1}),
+    "cqr_sides": (verax.conformal.cqr_sides, {"y": Y, "low": MEAN - 1, "high": MEAN + 1}),
+    "cqr_band": (verax.conformal.cqr_band, {"low": Y - 1, "high": Y + 1, "quantile": 0.5, "level": 0.9, "value": Y}),
+    "conformalize": (verax.conformal.conformalize, {"scores": SCORES, "level": 0.9, "weight": WEIGHT}),
     "mondrian": (mondrian, {"scores": SCORES, "group": GROUP * 1.0, "level": 0.9, "weight": WEIGHT}),
     "mondrian's values": (mondrian(SCORES, GROUP, level=0.9).values, {"group": GROUP * 1.0}),
     "shifted": (
-        verax.calibrate.shifted,
+        verax.conformal.shifted,
         {"scores": SCORES, "weight": WEIGHT, "own": WEIGHT, "level": 0.5, "event_weight": WEIGHT},
     ),
     "label_shift": (
-        verax.calibrate.label_shift,
+        verax.conformal.label_shift,
         {"scores": SCORES, "label": LABEL, "ratio": np.array([0.5, 1.5]), "level": 0.5, "event_weight": WEIGHT},
     ),
-    "p_value": (verax.calibrate.p_value, {"scores": SCORES, "new": np.abs(NEW), "weight": WEIGHT, "own": WEIGHT}),
+    "p_value": (verax.conformal.p_value, {"scores": SCORES, "new": np.abs(NEW), "weight": WEIGHT, "own": WEIGHT}),
     "jackknife": (
-        verax.calibrate.jackknife,
+        verax.conformal.jackknife,
         {"residual": SCORES, "prediction": TABLE, "level": 0.5, "model": GROUP, "value": MEAN, "weight": WEIGHT},
     ),
-    "lac": (verax.calibrate.lac, {"probability": BOTH}),
-    "aps": (verax.calibrate.aps, {"rng": rng, "probability": BOTH}),
-    "raps": (verax.calibrate.raps, {"rng": rng, "probability": BOTH}),
-    "at_label": (verax.calibrate.at_label, {"scores": TABLE, "label": LABEL}),
-    "sets": (verax.calibrate.sets, {"scores": TABLE, "quantile": np.array([0.1, 0.2, 0.3])}),
+    "lac": (verax.conformal.lac, {"probability": BOTH}),
+    "aps": (verax.conformal.aps, {"rng": rng, "probability": BOTH}),
+    "raps": (verax.conformal.raps, {"rng": rng, "probability": BOTH}),
+    "at_label": (verax.conformal.at_label, {"scores": TABLE, "label": LABEL}),
+    "sets": (verax.conformal.sets, {"scores": TABLE, "quantile": np.array([0.1, 0.2, 0.3])}),
     "sets hold": (PredictionSets(0.9, (0, 1), BOTH > 0.4).holds, {"label": LABEL}),
     "temperature": (temperature, {"logits": np.log(BOTH), "label": LABEL, "weight": WEIGHT}),
     "temperature's": (temperature(np.log(BOTH), LABEL), {"logits": TABLE}),
@@ -147,13 +144,13 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
     ),
 }
 # not of numbers of events; and ratio_from_classifier, whose features are its classifier's own
-OTHERS = {"rank", "diagram", "ratio_from_classifier"}
+OTHERS = {"rank", "diagram", "ratio_from_classifier", "ordered", "check_levels", "checked_weight"}
 
 
 def test_no_public_function_is_left_out():
     public = {
         name
-        for package in (verax.calibrate, verax.check)
+        for package in (verax.calibrate, verax.conformal, verax.check)
         for name, value in vars(package).items()
         if inspect.isfunction(value) and not name.startswith("_")
     }

@@ -9,15 +9,15 @@ ACTIONS = {
     "none": "use the model as it is",
     "covariate": (
         "weight reference events by w(x) = p_target(x)/p_reference(x) for training and for conformal prediction "
-        "(verax.calibrate: ratio_from_classifier, shifted); p(y|x) needs no change where the supports overlap"
+        "(verax.conformal: ratio_from_classifier, shifted); p(y|x) needs no change where the supports overlap"
     ),
     "label": (
-        "weight reference events by q(y)/p(y) for training and for conformal prediction (verax.calibrate.label_shift); "
+        "weight reference events by q(y)/p(y) for training and for conformal prediction (verax.conformal.label_shift); "
         "with classes, multiply predicted probabilities by it and normalise"
     ),
     "concept": (
-        "no weights can help: retrain, or recalibrate (verax.calibrate: temperature, isotonic, conformalize) with labels "
-        "from the target"
+        "no weights can help: retrain, or recalibrate with labels from the target (verax.calibrate: temperature, isotonic; "
+        "verax.conformal: conformalize)"
     ),
 }
 

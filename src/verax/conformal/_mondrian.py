@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from verax.calibrate.conformal import Quantile, conformalize
-from verax.calibrate.weights import checked_weight
+from verax.conformal._conformal import Quantile, conformalize
+from verax.conformal._weights import checked_weight
 from verax.errors import InputError
 from verax.given import plain
 
@@ -64,7 +64,7 @@ def mondrian(
     ----------
     group : a label of each calibration point (number or string), known for new points too: a function of x, or the
         class in classification
-    scores, level, weight, negative : as in :func:`~verax.calibrate.conformal.conformalize`
+    scores, level, weight, negative : as in :func:`~verax.conformal.conformalize`
 
     Raises
     ------

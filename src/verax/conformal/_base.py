@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from verax.calibrate.conformal import Quantile, conformalize, exact_level
-from verax.calibrate.estimator import Estimator
-from verax.calibrate.model import fitted
-from verax.calibrate.mondrian import Mondrian, mondrian
-from verax.calibrate.shift import Shifted, shifted
-from verax.calibrate.weights import checked_weight
+from verax.conformal._conformal import Quantile, conformalize, exact_level
+from verax.conformal._estimator import Estimator
+from verax.conformal._model import fitted
+from verax.conformal._mondrian import Mondrian, mondrian
+from verax.conformal._shift import Shifted, shifted
+from verax.conformal._weights import checked_weight
 from verax.errors import InputError
 from verax.given import unmasked
 from verax.results import FloatArray

@@ -11,7 +11,7 @@ A score matrix holds s(x, y) for each class y. Of calibration points the score o
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from verax.calibrate.model import check_probability
+from verax.conformal._model import check_probability
 from verax.errors import InputError
 from verax.given import plain
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from verax.calibrate.conformal import exact_level
-from verax.calibrate.estimator import Estimator, checked_target
-from verax.calibrate.jackknife import jackknife
-from verax.calibrate.model import fitted, predicted, rows, take
-from verax.calibrate.weights import checked_weight
+from verax.conformal._conformal import exact_level
+from verax.conformal._estimator import Estimator, checked_target
+from verax.conformal._jackknife import jackknife
+from verax.conformal._model import fitted, predicted, rows, take
+from verax.conformal._weights import checked_weight
 from verax.errors import InputError
 from verax.given import unmasked
 from verax.results import FloatArray, Interval
@@ -26,7 +26,7 @@ class CrossConformalRegressor(Estimator):
     ----------
     estimator : model of the mean
     confidence_level : asked coverage
-    method : "plus", "minmax" or "base", see :func:`~verax.calibrate.jackknife.jackknife`
+    method : "plus", "minmax" or "base", see :func:`~verax.conformal.jackknife`
     cv : number of folds, or −1 to leave out one point at a time (jackknife); the fold of each point as an array; a list of
         (train, test) positions that tests each point once; or a splitter of scikit-learn, such as ``KFold(5)``. Points of
         neither part of a pair (twins of those that are tested) train nothing there

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from verax.calibrate import jackknife
+from verax.conformal import jackknife
 from verax.errors import InputError
 
 RNG = np.random.default_rng(1)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from verax.calibrate.conformal import exact_level, ordered
-from verax.calibrate.model import check_probability, fitted, rows, take
-from verax.calibrate.weights import checked_weight
+from verax.conformal._conformal import exact_level, ordered
+from verax.conformal._model import check_probability, fitted, rows, take
+from verax.conformal._weights import checked_weight
 from verax.errors import InputError
 from verax.given import plain
 

@@ -6,7 +6,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, ShuffleSplit
 from sklearn.neighbors import KNeighborsRegressor
 
-from verax.calibrate import CrossConformalRegressor
+from verax.conformal import CrossConformalRegressor
 from verax.errors import InputError
 
 X = np.random.default_rng(1).normal(size=(60, 2))

@@ -10,9 +10,9 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from verax.calibrate.conformal import conformalize, exact_level, ordered, rank
-from verax.calibrate.split import make_interval
-from verax.calibrate.weights import checked_weight
+from verax.conformal._conformal import conformalize, exact_level, ordered, rank
+from verax.conformal._split import make_interval
+from verax.conformal._weights import checked_weight
 from verax.errors import InputError, check_known
 from verax.given import plain
 from verax.results import Interval
@@ -43,7 +43,7 @@ def jackknife(
     value : prediction of the model trained on all points; by default the mean of ``prediction``
     method : "plus" (quantiles of μ_{−i}(x) ± R_i), "minmax" (extreme predictions ± quantile of R), "base" (value ±
         quantile of R: the jackknife, without a guarantee)
-    weight, negative : event weights of the training points, as in :func:`~verax.calibrate.conformal.conformalize`
+    weight, negative : event weights of the training points, as in :func:`~verax.conformal.conformalize`
 
     Raises
     ------

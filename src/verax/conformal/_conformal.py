@@ -13,9 +13,9 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from verax.calibrate.weights import NEGATIVE, checked_weight, effective
+from verax.conformal._weights import NEGATIVE, checked_weight
 from verax.errors import InputError, check_known
-from verax.given import plain
+from verax.given import effective_size, plain
 from verax.results import FloatArray
 
 # Products of integers below 2^53 are exact in float64; levels with larger denominators are taken as floats.
@@ -153,7 +153,7 @@ def ordered(
     Parameters
     ----------
     scores : conformity scores of calibration points, larger is stranger; +∞ is a score, NaN is not
-    weight, negative : see :func:`~verax.calibrate.weights.checked_weight`
+    weight, negative : see :func:`~verax.conformal.checked_weight`
     scale : count in units of the weight when all weights are equal, so that ranks are exact whatever its value; not
         when weights of new points follow, which are in the units of the given weights
 
@@ -172,7 +172,7 @@ def ordered(
     passed = mass[last]
     if (w < 0).any():
         passed = np.minimum.accumulate(passed[::-1])[::-1]
-    return Ordered(s[last], mass[last], passed, np.diff(last, prepend=-1), s.size, effective(w), own)
+    return Ordered(s[last], mass[last], passed, np.diff(last, prepend=-1), s.size, effective_size(w), own)
 
 
 def checked_scores(scores: Float[np.ndarray, " point"], where: str) -> FloatArray:
@@ -212,8 +212,8 @@ def conformalize(
 ) -> Quantile:
     """The conformal quantile: q such that {y : s(x, y) ≤ q} covers with probability ``level`` or a little more.
 
-    By group see :func:`~verax.calibrate.mondrian.mondrian`; with a weight for each new point,
-    :func:`~verax.calibrate.shift.shifted`.
+    By group see :func:`~verax.conformal.mondrian`; with a weight for each new point,
+    :func:`~verax.conformal.shifted`.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def conformalize(
     weight : event weights: the calibration points then stand for the weighted distribution
     own : weight of the new point, in units of ``weight``. By default Σw²/Σw, the mean weight of an event drawn from the
         weighted distribution, so that the new point is one of n_effective + 1; it is w for equal weights
-    negative : "error", "signed" or "abs", see :func:`~verax.calibrate.weights.checked_weight`
+    negative : "error", "signed" or "abs", see :func:`~verax.conformal.checked_weight`
 
     Raises
     ------

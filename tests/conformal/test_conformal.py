@@ -9,7 +9,8 @@ from scipy.stats import beta, betabinom, kstest, norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from verax.calibrate import (
+from verax.check import coverage
+from verax.conformal import (
     absolute,
     band,
     conformalize,
@@ -23,7 +24,6 @@ from verax.calibrate import (
     ratio_from_classifier,
     shifted,
 )
-from verax.check import coverage
 from verax.errors import InputError
 
 SEEDS = 1000

@@ -6,7 +6,7 @@ Vovk, Gammerman, Shafer 2005; as a test for outliers: Bates, Candès, Lei, Roman
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from verax.calibrate.conformal import ordered
+from verax.conformal._conformal import ordered
 from verax.given import plain
 from verax.results import FloatArray
 

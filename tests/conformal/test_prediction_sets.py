@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom, kstest
 
-from verax.calibrate import aps, at_label, conformalize, label_shift, lac, mondrian, rank, raps, sets
+from verax.conformal import aps, at_label, conformalize, label_shift, lac, mondrian, rank, raps, sets
 from verax.errors import InputError
 
 N, M, SEEDS, LEVEL = 150, 200, 1000, 0.9

@@ -1,19 +1,19 @@
 """Split conformal regressors around any model, with the verbs fit, conformalize and predict_interval.
 
 A model is an object with ``fit`` and ``predict``, or a callable on arrays, which is taken as trained. They are thin: all
-statistics are in the functions of :mod:`verax.calibrate` for plain arrays.
+statistics are in the functions of :mod:`verax.conformal` for plain arrays.
 """
 
 from typing import Any
 
 import numpy as np
 
-from verax.calibrate.conformal import exact_level
-from verax.calibrate.cqr import check_levels, cqr, cqr_band, cqr_sides
-from verax.calibrate.estimator import checked_target
-from verax.calibrate.keeper import Conformal
-from verax.calibrate.model import fitted, predicted
-from verax.calibrate.split import absolute, band, normalised
+from verax.conformal._base import Conformal
+from verax.conformal._conformal import exact_level
+from verax.conformal._cqr import check_levels, cqr, cqr_band, cqr_sides
+from verax.conformal._estimator import checked_target
+from verax.conformal._model import fitted, predicted
+from verax.conformal._split import absolute, band, normalised
 from verax.errors import InputError
 from verax.results import FloatArray, Interval
 

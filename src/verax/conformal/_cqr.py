@@ -5,7 +5,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from verax.calibrate.split import make_interval
+from verax.conformal._split import make_interval
 from verax.errors import InputError
 from verax.given import plain
 from verax.results import Interval
@@ -43,7 +43,7 @@ def cqr_sides(
     promise than that of :func:`cqr`, at the price of somewhat wider bands.
 
     >>> y, zero = np.random.default_rng(1).exponential(size=999), np.zeros(999)
-    >>> from verax.calibrate import conformalize
+    >>> from verax.conformal import conformalize
     >>> below, above = (conformalize(side, level=0.95).value for side in cqr_sides(y, zero, zero))
     >>> band = cqr_band(zero[:1], zero[:1], (below, above), level=0.9)
     >>> round(float(band.low[0]), 2), round(float(band.high[0]), 1)  # −ln 0.95 and −ln 0.05

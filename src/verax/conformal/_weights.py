@@ -43,13 +43,3 @@ def checked_weight(weight: Shaped[np.ndarray, "..."] | None, n: int, *, negative
     if n and not total > 0:
         raise InputError(where, f"total weight {total:g}", "a positive total weight")
     return w
-
-
-def effective(weight: FloatArray) -> float:
-    """Number of unit-weight points of the same statistical power, (Σw)²/Σw² (Kish 1965).
-
-    >>> effective(np.array([1.0, 1.0, -1.0]))
-    0.3333333333333333
-    """
-    squares = float(np.sum(weight**2))
-    return float(np.sum(weight)) ** 2 / squares if squares > 0 else 0.0

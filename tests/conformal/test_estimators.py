@@ -10,7 +10,8 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import check_estimator
 
-from verax.calibrate import (
+from verax.check import coverage
+from verax.conformal import (
     ConformalizedQuantileRegressor,
     CrossConformalRegressor,
     SplitConformalClassifier,
@@ -18,7 +19,6 @@ from verax.calibrate import (
     conformalize,
     label_shift,
 )
-from verax.check import coverage
 from verax.errors import InputError
 
 ESTIMATORS = [

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from verax.calibrate.isotonic import positive_pools
-from verax.calibrate.platt import checked_score
-from verax.calibrate.weights import checked_weight, effective
-from verax.given import plain
+from verax.calibrate._isotonic import positive_pools
+from verax.calibrate._platt import checked_score
+from verax.conformal import checked_weight
+from verax.given import effective_size, plain
 from verax.results import FloatArray
 
 
@@ -59,7 +59,7 @@ def venn_abers(
     score, label : of calibration events that the score was not trained on
     weight, negative : event weights. The guarantee holds for equal weights; with others a new event weighs Σw²/Σw, one
         effective event, and with "signed" ones calibration events are pooled first as in
-        :mod:`~verax.calibrate.isotonic`
+        :func:`~verax.calibrate.isotonic`
 
     Raises
     ------
@@ -71,7 +71,7 @@ def venn_abers(
     low, high, total, value = positive_pools(s, y, w)
     p1 = with_label_1(total, total * value, own)
     p0 = 1 - with_label_1(total[::-1], (total * (1 - value))[::-1], own)[::-1]
-    return VennAbers(low, high, np.clip(p0, 0, 1), np.clip(p1, 0, 1), effective(w))
+    return VennAbers(low, high, np.clip(p0, 0, 1), np.clip(p1, 0, 1), effective_size(w))
 
 
 def with_label_1(weight: FloatArray, positive: FloatArray, own: float) -> FloatArray:

@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from verax.calibrate import (
+from verax.conformal import (
     ConformalizedQuantileRegressor,
     CrossConformalRegressor,
     SplitConformalClassifier,

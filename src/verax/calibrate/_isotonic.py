@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.optimize import isotonic_regression
 
-from verax.calibrate.platt import checked_score
-from verax.calibrate.weights import checked_weight, effective
+from verax.calibrate._platt import checked_score
+from verax.conformal import checked_weight
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import effective_size, plain
 from verax.results import FloatArray
 
 
@@ -72,7 +72,7 @@ def isotonic(
     fit = isotonic_regression(value, weights=total)
     first, last = fit.blocks[:-1], fit.blocks[1:] - 1
     low, high, total, value = low[first], high[last], fit.weights, fit.x[first]
-    return Isotonic(*within_bounds(low, high, total, value), effective(w))
+    return Isotonic(*within_bounds(low, high, total, value), effective_size(w))
 
 
 def positive_pools(

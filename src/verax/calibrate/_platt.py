@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.special import expit
 
-from verax.calibrate.weights import checked_weight, effective
+from verax.conformal import checked_weight
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import effective_size, plain
 from verax.results import FloatArray, Status
 
 MAX_STEPS, TOLERANCE = 100, 1e-10
@@ -95,7 +95,7 @@ def platt(
     to_score = np.array([[1 / scale, 0.0], [-centre / scale, 1.0]])
     covariance = to_score @ inverse @ (residual.T @ residual) @ inverse @ to_score.T
     slope, offset = to_score @ theta
-    return Platt(float(slope), float(offset), covariance, effective(w), status)
+    return Platt(float(slope), float(offset), covariance, effective_size(w), status)
 
 
 def checked_score(

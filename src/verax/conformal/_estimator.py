@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from verax.calibrate.model import rows
+from verax.conformal._model import rows
 from verax.errors import InputError
 from verax.given import unmasked
 from verax.results import FloatArray

@@ -8,9 +8,9 @@ from jaxtyping import Float, Int, Shaped
 from scipy.optimize import brentq
 from scipy.special import logsumexp, softmax
 
-from verax.calibrate.weights import checked_weight, effective
+from verax.conformal import checked_weight
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import effective_size, plain
 from verax.results import FloatArray, Status
 
 BOUNDS = (1e-4, 1e4)
@@ -84,7 +84,7 @@ def temperature(
         return float(np.sum(w * (logsumexp(beta * z, axis=1) - beta * true)) / np.sum(w))
 
     low, high = math.log(1 / BOUNDS[1]), math.log(1 / BOUNDS[0])
-    n_effective = effective(w)
+    n_effective = effective_size(w)
     if slope(low) >= 0 or slope(high) <= 0:
         t = BOUNDS[1] if slope(low) >= 0 else BOUNDS[0]
         return Temperature(t, math.inf, nll(1.0), nll(1 / t), n_effective, Status.AT_BOUND)

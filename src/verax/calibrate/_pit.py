@@ -11,11 +11,9 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.stats import kstwobign, norm
 
-from verax.calibrate.conformal import Ordered, ordered
-from verax.calibrate.cqr import check_levels
-from verax.calibrate.weights import checked_weight, effective
+from verax.conformal import Ordered, check_levels, checked_weight, ordered
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import effective_size, plain
 from verax.results import FloatArray
 
 
@@ -65,7 +63,7 @@ def quantile_calibration(
         )
     w = checked_weight(weight, y.size, negative=negative, where="quantile calibration")
     observed = w @ (y[:, None] <= quantile) / w.sum()
-    n = effective(w)
+    n = effective_size(w)
     return QuantileCalibration(np.asarray(level, np.float64), observed, np.sqrt(level * (1 - level) / n), n)
 
 

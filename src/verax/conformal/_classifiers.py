@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from verax.calibrate.classification import aps, at_label, lac, raps, sets
-from verax.calibrate.conformal import Quantile
-from verax.calibrate.keeper import BOTH, Conformal
-from verax.calibrate.model import probabilities
-from verax.calibrate.mondrian import Mondrian, mondrian
-from verax.calibrate.shift import Shifted, label_shift
+from verax.conformal._base import BOTH, Conformal
+from verax.conformal._classification import aps, at_label, lac, raps, sets
+from verax.conformal._conformal import Quantile
+from verax.conformal._model import probabilities
+from verax.conformal._mondrian import Mondrian, mondrian
+from verax.conformal._shift import Shifted, label_shift
 from verax.errors import InputError, check_known
 from verax.given import unmasked
 from verax.results import FloatArray

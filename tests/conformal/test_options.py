@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 
-from verax.calibrate import SplitConformalClassifier, SplitConformalRegressor
+from verax.conformal import SplitConformalClassifier, SplitConformalRegressor
 from verax.errors import InputError
 
 X = np.random.default_rng(1).normal(size=(200, 2))
