@@ -14,8 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from verax.calibrate import uniformity
-from verax.check import bbse, c2st, mmd
-from verax.check.concept import concept
+from verax.shift import bbse, c2st, concept, mmd
 
 LEVEL = 0.05
 CENTRES = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.2]])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from verax.check import c2st, diagnose, mmd
+from verax.shift import c2st, diagnose, mmd
 
 rng = np.random.default_rng(3)
 

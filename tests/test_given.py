@@ -8,10 +8,10 @@ from sklearn.linear_model import SGDRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from verax.check import c2st
 from verax.conformal import CrossConformalRegressor, SplitConformalRegressor, absolute, ratio_from_classifier
 from verax.errors import InputError
 from verax.given import plain, untrained
+from verax.shift import c2st
 
 
 def test_a_missing_argument_is_told_by_the_function_itself():

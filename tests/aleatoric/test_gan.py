@@ -8,10 +8,10 @@ from noisy import duplicated, on_device
 from scipy.stats import kstest, norm
 
 from verax.aleatoric import Gan, GanLoss, gan
-from verax.check import kolmogorov_smirnov
 from verax.errors import InputError
 from verax.events import Events, make_events
 from verax.learn import train
+from verax.shift import kolmogorov_smirnov
 
 N = 8_000
 

@@ -3,15 +3,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from verax.check import (
-    average,
-    crps_gaussian,
-    crps_mixture,
-    crps_quantiles,
-    crps_sample,
-    nll_gaussian,
-    nll_mixture,
-)
+from verax.check import average, crps_gaussian, crps_mixture, crps_quantiles, crps_sample, nll_gaussian, nll_mixture
 from verax.errors import InputError
 
 TARGET = np.array([-3.0, 0.2, 1.5])

@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics.pairwise import rbf_kernel
 
-from verax.check import mmd
 from verax.errors import InputError
+from verax.shift import mmd
 
 LEVEL, TOYS = 0.05, 1000
 
@@ -29,7 +29,7 @@ def test_the_value_is_the_kernel_sum() -> None:
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = np.random.default_rng(202).normal(size=(2, 60, 3))
     whole = mmd(np.random.default_rng(1), a, b)
-    monkeypatch.setattr(sys.modules["verax.check.mmd"], "BLOCK", 500)
+    monkeypatch.setattr(sys.modules["verax.shift._mmd"], "BLOCK", 500)
     parts = mmd(np.random.default_rng(1), a, b)
     assert parts.squared == pytest.approx(whole.squared, rel=1e-9)
     assert parts.p_value == whole.p_value

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from verax.check import Diagnosis, diagnose
-from verax.check.concept import concept, fit_softmax
 from verax.errors import InputError
+from verax.shift import Diagnosis, concept, diagnose, fit_softmax
 
 SEEDS, EVENTS = 50, 1000
 LEAST = int(binom.ppf(1e-3, SEEDS, 0.95))  # five tests at 1 %: a true kind is left in 95 % of cases or more

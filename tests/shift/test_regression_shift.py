@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from verax.check import Diagnosis, diagnose_regression
-from verax.check.regression_shift import same_moments
 from verax.errors import InputError
+from verax.shift import Diagnosis, diagnose_regression, same_moments
 
 SEEDS, EVENTS = 40, 800
 LEAST = int(binom.ppf(1e-3, SEEDS, 0.96))  # four tests at 1 %

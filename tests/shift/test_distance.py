@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from verax.check.distance import kolmogorov_smirnov
 from verax.errors import InputError
+from verax.shift import kolmogorov_smirnov
 
 
 def test_whole_weights_are_repetitions():

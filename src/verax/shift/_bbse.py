@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from scipy.stats import chi2
 
-from verax.check.two_sample import checked_signed, effective
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import effective_size, plain
 from verax.results import FloatArray
+from verax.shift._two_sample import checked_signed
 
 ENOUGH = 50
 """Events a cell below which the confusion matrix's own fluctuations bias the fit: 0.4σ at 40, 1.2σ at 10, 0.2σ at 67."""
@@ -159,7 +159,7 @@ def bbse(
         found if ndf else 0.0,
         ndf,
         float(chi2.sf(found, ndf)) if ndf else math.nan,
-        min(effective(w), effective(v)) / cells,
+        min(effective_size(w), effective_size(v)) / cells,
     )
 
 

@@ -1,7 +1,7 @@
 """Reliability of probabilities of several classes: of each class, and of the class that is believed most.
 
 Classwise error: Kull et al., arXiv:1910.12656 (the mean over classes); of the top class ("confidence"): Guo et al.,
-arXiv:1706.04599. Both with the bias correction and the chance level of :mod:`~verax.check.reliability`.
+arXiv:1706.04599. Both with the bias correction and the chance level of :func:`~verax.check.reliability`.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from verax.check.reliability import Reliability, reliability
+from verax.check._reliability import Reliability, reliability
 from verax.errors import InputError
 from verax.given import plain
 
@@ -55,7 +55,7 @@ def classwise(
 
     Raises
     ------
-    InputError : for a label that is no column, and as :func:`~verax.check.reliability.reliability_sums`
+    InputError : for a label that is no column, and as :func:`~verax.check.reliability_sums`
 
     >>> p = np.array([[0.8, 0.2], [0.8, 0.2], [0.3, 0.7]])
     >>> round(classwise(p, np.array([0, 0, 1]), np.ones(3), bins=2).ece, 3)

@@ -10,10 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
-from verax.check import ClassifierTest, c2st
-from verax.check.c2st import auc
-from verax.check.two_sample import studentised
 from verax.errors import InputError
+from verax.shift import ClassifierTest, auc, c2st, studentised
 
 LEVEL, TOYS = 0.05, 1000
 SPREAD = 3 * math.sqrt(LEVEL * (1 - LEVEL) / TOYS)  # of a rate over that many repetitions
@@ -143,7 +141,7 @@ def test_memory_bounds_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(111)
     a, b = rng.normal(size=80), rng.normal(0.2, 1, 90)
     whole = c2st(np.random.default_rng(1), a, b)
-    monkeypatch.setattr(sys.modules["verax.check.c2st"], "BLOCK", 200)
+    monkeypatch.setattr(sys.modules["verax.shift._c2st"], "BLOCK", 200)
     assert c2st(np.random.default_rng(1), a, b).p_value == pytest.approx(whole.p_value, abs=0.1)
     np.testing.assert_array_equal(c2st(np.random.default_rng(1), a, b).z[0], whole.z[0])
 

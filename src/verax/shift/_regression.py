@@ -1,6 +1,6 @@
 """What kind of shift lies between two samples whose target y is a number: covariate, label or concept shift.
 
-As :func:`~verax.check.shift.diagnose`, with other tests of what is the same:
+As :func:`~verax.shift.diagnose`, with other tests of what is the same:
 
 =============  ====================================================================================================
 same p(x)      classifier two-sample test of the features
@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from verax.check.c2st import c2st
-from verax.check.concept import ConceptTest, robust_test
-from verax.check.diagnosis import Diagnosis, Finding, judged
-from verax.check.two_sample import checked_points, checked_signed, common_terms
 from verax.errors import InputError
 from verax.given import plain, unmasked
 from verax.results import FloatArray
+from verax.shift._c2st import c2st
+from verax.shift._concept import ConceptTest, robust_test
+from verax.shift._diagnosis import Diagnosis, Finding, judged
+from verax.shift._two_sample import checked_points, checked_signed, common_terms
 
 WHERE = "shift diagnosis"
 Pair = tuple[FloatArray, FloatArray]
@@ -54,7 +54,7 @@ def diagnose_regression(
     new_x, new_y : the other sample, with targets if they are known; without them only p(x) can be compared
     prediction : of y in both samples, by a model that did not learn from them: the regression is then one of what is left
     weight, new_weight : of any sign, taken as they are
-    classifier : for the two-sample tests, as in :func:`~verax.check.c2st.c2st`
+    classifier : for the two-sample tests, as in :func:`~verax.shift.c2st`
     significance : p-value below which a hypothesis is rejected, for each of the four tests
 
     Raises

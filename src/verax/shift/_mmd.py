@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.spatial.distance import cdist, pdist
 
-from verax.check.two_sample import BLOCK, checked_points, checked_signed, effective, randomised_p, together
 from verax.errors import InputError, check_known
-from verax.given import plain
+from verax.given import effective_size, plain
 from verax.results import FloatArray
+from verax.shift._two_sample import BLOCK, checked_points, checked_signed, randomised_p, together
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,9 @@ def mmd(
         drawn = wild(rng, observed[0], label, permutations)
     squared = quadratic_form(np.concatenate([observed, drawn]), x, h)
     p = randomised_p(rng, float(squared[0]), squared[1:])
-    return Discrepancy(float(squared[0]), float(squared[1:].mean()), p, chosen, h, (effective(wa), effective(wb)))
+    return Discrepancy(
+        float(squared[0]), float(squared[1:].mean()), p, chosen, h, (effective_size(wa), effective_size(wb))
+    )
 
 
 def coefficients(weight: FloatArray, second: np.ndarray) -> Float[np.ndarray, "draw event"]:

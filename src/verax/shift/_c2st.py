@@ -20,19 +20,18 @@ from jaxtyping import Bool, Float, Shaped
 from scipy.special import ndtr, ndtri, stdtr
 from scipy.stats import rankdata
 
-from verax.check.two_sample import (
+from verax.errors import InputError
+from verax.given import effective_size, plain, untrained
+from verax.results import FloatArray
+from verax.shift._two_sample import (
     BLOCK,
     checked_points,
     checked_signed,
-    effective,
     quadratic,
     randomised_p,
     studentised,
     together,
 )
-from verax.errors import InputError
-from verax.given import plain, untrained
-from verax.results import FloatArray
 
 Score = Callable[[FloatArray], Any]
 
@@ -116,7 +115,7 @@ def c2st(
         score = checked_score(given(x), len(x))
         z, p = permuted(rng, score, w, label, permutations, two_sided=True)
         tail = 2 * student_tail(abs(z), w, label)
-        return ClassifierTest(p, tail, np.array([z]), auc(score, w, label), (effective(wa), effective(wb)))
+        return ClassifierTest(p, tail, np.array([z]), auc(score, w, label), (effective_size(wa), effective_size(wb)))
     fold = np.concatenate([rng.permutation(len(a)) % folds, rng.permutation(len(b)) % folds])
     found = []
     for k in range(1, folds):
@@ -127,7 +126,7 @@ def c2st(
         found.append((z, p, student_tail(z, w[now], label[now]), auc(score, w[now], label[now])))
     each, p_values, tails, areas = np.array(found).T
     p_value, asymptotic = stouffer(p_values), stouffer(tails)
-    return ClassifierTest(p_value, asymptotic, each, float(np.nanmean(areas)), (effective(wa), effective(wb)))
+    return ClassifierTest(p_value, asymptotic, each, float(np.nanmean(areas)), (effective_size(wa), effective_size(wb)))
 
 
 def permuted(
@@ -151,7 +150,7 @@ def permuted(
 
 def student_tail(z: float, weight: FloatArray, label: Bool[np.ndarray, " event"]) -> float:
     """Chance of more than z, for as many degrees of freedom as the weights are worth."""
-    worth = effective(weight[label]) + effective(weight[~label]) - 2
+    worth = effective_size(weight[label]) + effective_size(weight[~label]) - 2
     return float(stdtr(max(worth, 1.0), -z))
 
 

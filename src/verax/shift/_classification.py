@@ -12,7 +12,7 @@ same p(y|x)             score test of logistic regression (target labels)
 ======================  =============================================================================================
 
 Without target labels covariate and concept shift cannot be told apart by any test, and that is said. For targets that are
-numbers see :func:`~verax.check.regression_shift.diagnose_regression`.
+numbers see :func:`~verax.shift.diagnose_regression`.
 """
 
 import math
@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from verax.check.bbse import LabelShift, bbse
-from verax.check.c2st import c2st, stouffer
-from verax.check.concept import concept, fit_softmax
-from verax.check.diagnosis import Diagnosis, Finding, judged
-from verax.check.two_sample import checked_points, checked_signed, common_terms
 from verax.errors import InputError
 from verax.given import plain, unmasked
 from verax.results import FloatArray
+from verax.shift._bbse import LabelShift, bbse
+from verax.shift._c2st import c2st, stouffer
+from verax.shift._concept import concept, fit_softmax
+from verax.shift._diagnosis import Diagnosis, Finding, judged
+from verax.shift._two_sample import checked_points, checked_signed, common_terms
 
 WHERE = "shift diagnosis"
 
@@ -58,7 +58,7 @@ def diagnose(
         the features and their products, learnt from half of the reference, which the test of predictions then leaves out
     weight, new_weight : of any sign, taken as they are by all tests. Only what learns from them takes |w|, which can cost
         power but not level
-    classifier : for the two-sample tests, as in :func:`~verax.check.c2st.c2st`
+    classifier : for the two-sample tests, as in :func:`~verax.shift.c2st`
     significance : p-value below which a hypothesis is rejected, for each test: "none" survives the five of them in at
         least 1 − 5·significance of cases where it is true
 

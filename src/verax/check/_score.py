@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from verax.check.coverage import coverage
+from verax.check._coverage import coverage
 from verax.errors import InputError
 from verax.given import plain
 from verax.results import Coverage, Interval, good
@@ -27,7 +27,7 @@ class Score:
     score : −ln((width + 0.001)·penalty), larger is better; NaN without any interval
     width : mean length of the intervals that count
     coverage, error : fraction that hold the truth, and √(c(1 − c)/n) at the nominal level c = 0.6827
-    penalty : f of :func:`penalty`, 1 within two errors of the nominal level
+    penalty : f of :func:`coverage_penalty`, 1 within two errors of the nominal level
     n, failed : intervals that count, and those left out because their status is a failure or an end is not finite
     truths, by_truth : distinct values of the truth, and the coverage at each: the pooled one hides what they differ in
     """
@@ -74,9 +74,9 @@ def score(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Score
         return Score(nan, nan, nan, nan, nan, 0, failed, tuple(truths.tolist()), by_truth)
     width = float(np.abs(high - low)[used].mean())
     fraction = float(((low <= target) & (target <= high))[used].mean())
-    f = penalty(fraction, n)
+    f = coverage_penalty(fraction, n)
     return Score(
-        value(width, fraction, n),
+        score_value(width, fraction, n),
         width,
         fraction,
         _error(n),
@@ -88,16 +88,16 @@ def score(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Score
     )
 
 
-def value(width: float, fraction: float, n: int) -> float:
+def score_value(width: float, fraction: float, n: int) -> float:
     """Score of ``n`` intervals of mean ``width`` that cover in a ``fraction`` of cases.
 
-    >>> round(value(0.46, 0.6827, 1000), 4)
+    >>> round(score_value(0.46, 0.6827, 1000), 4)
     0.7744
     """
-    return -math.log((width + EPSILON) * penalty(fraction, n))
+    return -math.log((width + EPSILON) * coverage_penalty(fraction, n))
 
 
-def penalty(fraction: float, n: int) -> float:
+def coverage_penalty(fraction: float, n: int) -> float:
     """Factor f on the width of ``n`` intervals: 1 within 2σ of 0.6827 for σ = √(0.6827·0.3173/n).
 
     Beyond, 1 + d⁴ below and 1 + d³ above, where d counts the σ beyond: too small intervals cost more.

@@ -50,11 +50,11 @@ def coverage(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Co
         return Coverage(intervals.level, nan, nan, nan, nan, 0, failed)
     inside = (low <= target) & (target <= high) & used
     error = math.sqrt(intervals.level * (1 - intervals.level) / n)
-    width, width_error = median(intervals.width[used])
+    width, width_error = median_with_error(intervals.width[used])
     return Coverage(intervals.level, float(inside.sum() / n), error, width, width_error, n, failed)
 
 
-def median(values: Float[np.ndarray, " sample"]) -> tuple[float, float]:
+def median_with_error(values: Float[np.ndarray, " sample"]) -> tuple[float, float]:
     """Median and its standard error, without assuming a density.
 
     The number of values below the true median is Binomial(n, ½), so the order statistics at ranks n/2 ± √n/2 bound it

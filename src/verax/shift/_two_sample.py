@@ -115,8 +115,3 @@ def common_terms(x: FloatArray, new_x: FloatArray, *, plain: bool) -> tuple[Floa
     both = both[:, spread > 0]
     terms = np.concatenate([np.ones((len(both), 1)), both if plain else quadratic(both)], 1)
     return terms[: len(x)], terms[len(x) :]
-
-
-def effective(weight: Float[np.ndarray, " event"]) -> float:
-    """Number of unit-weight events of the same statistical power, (Σw)²/Σw² (Kish 1965)."""
-    return float(weight.sum() ** 2 / np.sum(weight**2))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from verax.check import LabelShift, bbse
 from verax.errors import InputError
+from verax.shift import LabelShift, bbse
 
 CENTRES = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.2]])
 BEFORE, AFTER = np.array([0.4, 0.3, 0.3]), np.array([0.2, 0.2, 0.6])
