@@ -18,7 +18,7 @@ def test_a_missing_argument_is_told_by_the_function_itself():
     with pytest.raises(TypeError, match="mean"):
         absolute(np.zeros(2))
     with pytest.raises(
-        InputError, match=r"absolute: seen y of shape \(2,\), mean of shape \(2, 1\); expected one shape"
+        InputError, match=r"absolute: got y of shape \(2,\), mean of shape \(2, 1\); expected one shape"
     ):
         plain("absolute", finite="y mean", alike="y mean")(lambda y, mean: y - mean)(np.zeros(2), np.zeros((2, 1)))
     assert absolute(np.zeros(2, np.float32), np.ones(2, np.float32)).dtype == np.float32
@@ -96,7 +96,7 @@ class Moved(SGDRegressor):
 
 
 def test_a_model_that_cannot_be_made_anew_is_named():
-    with pytest.raises(InputError, match="model: seen Moved: Cannot clone"):
+    with pytest.raises(InputError, match="model: got Moved: Cannot clone"):
         untrained(Moved())
 
 

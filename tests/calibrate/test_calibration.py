@@ -216,7 +216,7 @@ ZERO, ONE = np.array([0.1, 0.2, 0.3]), np.array([0, 1, 1])
 @pytest.mark.parametrize(
     ("call", "line"),
     [
-        (lambda: isotonic(ZERO, np.array([0, 1, 2])), "isotonic: seen label 2; expected 0 or 1"),
+        (lambda: isotonic(ZERO, np.array([0, 1, 2])), "isotonic: got label 2; expected 0 or 1"),
         (lambda: isotonic(np.array([0.1, np.nan, 0.2]), ONE), "score nan"),
         (lambda: isotonic(ZERO, ONE, weight=np.array([1.0, -1, 1])), "1 negative weights of 3"),
         (lambda: isotonic(ZERO, ONE, weight=np.array([3.0, -1, -1]), negative="signed"), "Σwy/Σw = -2"),

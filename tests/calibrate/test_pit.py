@@ -62,7 +62,7 @@ def test_ranks_among_samples_are_uniform_with_ties_too():
     [
         (
             lambda: quantile_calibration(np.ones(2), np.ones((2, 2)), np.array([0.9, 0.1])),
-            "seen 0.9, 0.1; expected incr",
+            "got 0.9, 0.1; expected incr",
         ),
         (lambda: uniformity(np.array([0.5, 1.5])), r"value 1.5; expected values in \[0, 1\]"),
         (lambda: uniformity(np.zeros(0)), "no events"),

@@ -337,12 +337,12 @@ ONES = np.ones(4)
 @pytest.mark.parametrize(
     ("call", "line"),
     [
-        (lambda: conformalize(ONES, level=1.0), "seen level 1.0; expected a number between 0 and 1"),
-        (lambda: conformalize(ONES, level=math.nan), "seen level nan"),
-        (lambda: conformalize(np.array([1.0, np.nan]), level=0.5), "seen 1 scores that are not numbers"),
-        (lambda: conformalize(ONES, level=0.5, weight=-ONES), "seen 4 negative weights of 4"),
-        (lambda: conformalize(ONES, level=0.5, weight=-ONES, negative="signed"), "seen total weight -4"),
-        (lambda: conformalize(ONES, level=0.5, weight=0 * ONES), "seen total weight 0"),
+        (lambda: conformalize(ONES, level=1.0), "got level 1.0; expected a number between 0 and 1"),
+        (lambda: conformalize(ONES, level=math.nan), "got level nan"),
+        (lambda: conformalize(np.array([1.0, np.nan]), level=0.5), "got 1 scores that are not numbers"),
+        (lambda: conformalize(ONES, level=0.5, weight=-ONES), "got 4 negative weights of 4"),
+        (lambda: conformalize(ONES, level=0.5, weight=-ONES, negative="signed"), "got total weight -4"),
+        (lambda: conformalize(ONES, level=0.5, weight=0 * ONES), "got total weight 0"),
         (lambda: conformalize(ONES, level=0.5, weight=ONES[:3]), r"weights of shape \(3,\)"),
         (lambda: conformalize(ONES, level=0.5, weight=ONES, negative="sign"), "did you mean 'signed'"),
         (lambda: mondrian(ONES, np.arange(4), level=0.5).values(np.array([3, 9])), "group 9, unseen in calibration"),
@@ -350,9 +350,9 @@ ONES = np.ones(4)
             lambda: mondrian(ONES, np.arange(4), level=0.5, weight=np.array([3, 1, 1, -1.0]), negative="signed"),
             "total weight -1 of group 3",
         ),
-        (lambda: cqr_band(ONES, ONES, 0.1, level=0.9) and normalised(ONES, ONES, 0 * ONES), "seen spread 0"),
+        (lambda: cqr_band(ONES, ONES, 0.1, level=0.9) and normalised(ONES, ONES, 0 * ONES), "got spread 0"),
         (lambda: shifted(ONES, weight=-ONES, own=ONES, level=0.5), "ratio -1 at calibration points"),
-        (lambda: label_shift(ONES, np.arange(4), ONES[:2], level=0.5), "seen label 3"),
+        (lambda: label_shift(ONES, np.arange(4), ONES[:2], level=0.5), "got label 3"),
     ],
 )
 def test_bad_input_is_one_clear_line(call, line):

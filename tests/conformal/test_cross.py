@@ -91,7 +91,7 @@ def swapped(k):
         ([(np.arange(60), b) for _, b in FOLDS], {}, "12 points that pair 0 trains and tests"),
         ([(a[:0], b) for a, b in FOLDS], {}, "no points that train pair 0"),
         (swapped(2), {}, "each of 60 points in one of two or more folds"),
-        (ShuffleSplit(5), {}, r"seen ShuffleSplit.*each of 60 points"),
+        (ShuffleSplit(5), {}, r"got ShuffleSplit.*each of 60 points"),
         ([(a + 1, b) for a, b in FOLDS], {}, "each of 60 points"),
         ("five", {}, "cv of type str"),
         (None, {}, "cv of type NoneType"),

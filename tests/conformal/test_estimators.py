@@ -116,7 +116,7 @@ def test_weights_groups_and_shift_reach_the_quantile():
     group = (x[:, 0] > 1).astype(int)
     model = SplitConformalRegressor(lambda x: 1 + 2 * x[:, 0]).conformalize(x, y, group=group)
     assert len(set(model.predict_interval(x, group=group).width.round(9))) == 2
-    with pytest.raises(InputError, match="seen no groups"):
+    with pytest.raises(InputError, match="got no groups"):
         model.predict_interval(x)
     model = SplitConformalRegressor(lambda x: 1 + 2 * x[:, 0]).conformalize(x, y)
     moved = model.predict_interval(x[:2], shift=(np.exp(x[:, 0]), np.array([0.1, 1e9])))
@@ -180,14 +180,14 @@ Y = X[:, 0]
     [
         (
             lambda: SplitConformalRegressor(lambda x: x).conformalize(np.ones((20, 2)), Y),
-            r"model: seen output of shape \(20, 2\); expected shape \(20,\)",
+            r"model: got output of shape \(20, 2\); expected shape \(20,\)",
         ),
         (lambda: SplitConformalRegressor(lambda x: 0 / Y).conformalize(X, Y), "prediction nan"),
-        (lambda: SplitConformalRegressor(3).fit(X, Y), "model: seen int; expected a callable, or an object with fit"),
+        (lambda: SplitConformalRegressor(3).fit(X, Y), "model: got int; expected a callable, or an object with fit"),
         (lambda: SplitConformalRegressor(LinearRegression(), 95).fit(X, Y), "level 95"),
         (
             lambda: ConformalizedQuantileRegressor([LinearRegression()] * 2, levels=(0.95, 0.05)).fit(X, Y),
-            "quantile levels: seen 0.95, 0.05; expected increasing levels",
+            "quantile levels: got 0.95, 0.05; expected increasing levels",
         ),
         (lambda: CrossConformalRegressor(LinearRegression(), cv=50).fit(X, Y), "50 folds of 20 points"),
         (lambda: CrossConformalRegressor(LinearRegression(), cv=np.zeros(20, int)).fit(X, Y), "two or more folds"),
@@ -203,7 +203,7 @@ Y = X[:, 0]
             lambda: SplitConformalClassifier(lambda x: np.ones((20, 1)), classes=["a"]).conformalize(
                 X, np.full(20, "b")
             ),
-            "seen class b; expected a",
+            "got class b; expected a",
         ),
         (lambda: SplitConformalClassifier(LogisticRegression(), conformity_score="asp").fit(X, Y > 0.5), "mean 'aps'"),
         (lambda: SplitConformalRegressor(LinearRegression()).set_params(level=3), "parameter 'level'"),
@@ -235,7 +235,7 @@ def test_constant_targets_and_small_calibration_sets_are_told():
 
 
 def test_verbs_in_the_wrong_order():
-    with pytest.raises(ValueError, match="SplitConformalRegressor: seen no call of fit so far"):
+    with pytest.raises(ValueError, match="SplitConformalRegressor: got no call of fit so far"):
         SplitConformalRegressor(LinearRegression()).predict(X)
     with pytest.raises(ValueError, match="no call of conformalize so far"):
         SplitConformalRegressor(LinearRegression()).fit(X, Y).predict_interval(X)

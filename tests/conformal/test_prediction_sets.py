@@ -95,7 +95,7 @@ def test_raps_without_a_penalty_is_aps_and_the_score_is_its_formula():
     [
         (lambda: lac(np.array([[1.2, -0.2]])), r"probability 1.2; expected values in \[0, 1\]"),
         (lambda: aps(None, np.array([[0.2, 0.2]])), "add up to 0.4"),
-        (lambda: at_label(np.ones((1, 2)), np.array([2])), "seen label 2; expected 0 … 1"),
+        (lambda: at_label(np.ones((1, 2)), np.array([2])), "got label 2; expected 0 … 1"),
         (lambda: raps(None, np.array([[1.0, 0.0]]), penalty=-1.0), "penalty -1"),
     ],
 )
