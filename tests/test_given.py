@@ -2,6 +2,7 @@
 
 import sys
 
+import jax
 import numpy as np
 import pytest
 from sklearn.linear_model import SGDRegressor
@@ -124,10 +125,10 @@ def samples(seed):
 
 def test_a_two_sample_test_takes_no_advantage_of_a_trained_classifier():
     a, b, trained = samples(7)
-    assert c2st(np.random.default_rng(1), a, b, classifier=trained).p_value > 1e-3
+    assert c2st(jax.random.key(1), a, b, classifier=trained).p_value > 1e-3
 
 
 def test_a_ratio_of_samples_takes_no_advantage_of_a_trained_classifier():
     a, b, trained = samples(8)
-    for ratio in ratio_from_classifier(np.random.default_rng(1), trained, a, b):
+    for ratio in ratio_from_classifier(jax.random.key(1), trained, a, b):
         np.testing.assert_allclose(ratio, 1, atol=0.1)

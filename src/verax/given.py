@@ -1,4 +1,4 @@
-"""What callers give: numbers in any container, taken as plain arrays or refused, and models to be copied untrained."""
+"""What callers give: numbers in any container, taken as plain arrays or refused; keys; models to be copied untrained."""
 
 import copy
 import functools
@@ -103,6 +103,47 @@ def unmasked(value: Any, name: str, where: str) -> np.ndarray:
         seen = f"{int(mask.sum())} masked values of {name}"
         raise InputError(where, seen, "values that are there", "leave them out or fill in")
     return np.asarray(value)
+
+
+def generator(key: Any, where: str) -> np.random.Generator:
+    """NumPy's random numbers from one of JAX's keys: equal keys give equal numbers.
+
+    Parameters
+    ----------
+    key : of ``jax.random.key``, or of ``split`` or ``fold_in``
+    where : the function's name, for errors
+
+    Raises
+    ------
+    InputError : for anything else than one key
+
+    >>> import jax
+    >>> float(generator(jax.random.key(1), "example").random()) == float(generator(jax.random.key(2), "example").random())
+    False
+    """
+    import jax  # half a second, which functions without random numbers do not need
+
+    try:
+        words = np.asarray(jax.random.key_data(key))
+    except (TypeError, ValueError):
+        words = np.zeros((0, 0), np.uint32)
+    if words.ndim != 1:
+        got = f"keys of shape {np.shape(key)}" if words.size else f"a key of type {type(key).__name__}"
+        raise InputError(where, got, "one key of JAX", "give jax.random.key(1), or one of jax.random.split(key)")
+    return np.random.default_rng(words)
+
+
+def split_key(key: Any, n: int, where: str) -> tuple[Any, ...]:
+    """N keys from one, each for one use.
+
+    Raises
+    ------
+    InputError : for anything else than one key
+    """
+    import jax
+
+    generator(key, where)
+    return tuple(jax.random.split(key, n))
 
 
 def effective_size(weight: np.ndarray) -> float:

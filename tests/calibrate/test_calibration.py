@@ -146,14 +146,14 @@ def test_venn_abers_is_isotonic_regression_with_the_new_event(weighted):
     rng = np.random.default_rng(7)
     score, label = rng.integers(0, 15, 60).astype(float), (rng.random(60) < 0.5).astype(float)
     weight = rng.uniform(0.5, 2, 60) if weighted else np.ones(60)
-    own = np.sum(weight**2) / np.sum(weight)
+    test_weight = np.sum(weight**2) / np.sum(weight)
     fit = venn_abers(score, label, weight=weight)
     new = np.concatenate([np.arange(-1, 16), np.arange(-1, 16) + 0.5])
     for s, p0, p1 in zip(new, *fit.bounds(new), strict=True):
         for y, p in ((0.0, p0), (1.0, p1)):
             x = np.append(score, s)
             _, where = np.unique(x, return_inverse=True)
-            w = np.append(weight, own)
+            w = np.append(weight, test_weight)
             total = np.bincount(where, w)
             value = np.bincount(where, w * np.append(label, y)) / total
             assert p == pytest.approx(isotonic_regression(value, weights=total).x[where[-1]], abs=1e-12)

@@ -9,6 +9,7 @@ from scipy.stats import beta, betabinom, kstest, norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from keys import key_from
 from verax.check import coverage
 from verax.conformal import (
     absolute,
@@ -103,7 +104,7 @@ def test_mondrian_covers_each_group_and_a_common_quantile_does_not():
 def test_too_few_points_give_an_infinite_interval_and_say_so():
     q = conformalize(np.arange(5.0), level=0.9)
     assert math.isinf(q.value)
-    assert q.note == "infinite: 5 calibration points reach levels up to 0.8333, asked 0.9"
+    assert q.note == "infinite: 5 calibration points reach levels up to 0.8333, requested 0.9"
     assert coverage(band(np.zeros(3), q.value, level=0.9), 1e9).fraction == 1
     assert math.isinf(conformalize(np.zeros(0), level=0.5).value)
     heavy = conformalize(np.arange(100.0), level=0.9, weight=np.geomspace(1, 1e30, 100))
@@ -117,7 +118,7 @@ def test_ties_are_told_and_can_be_broken_at_random():
     for _ in range(200):
         q = conformalize(rng.integers(0, 4, n).astype(float), level=level)
         new = rng.integers(0, 4, m).astype(float)
-        with_rng.append(q.holds(new, rng=rng).mean())
+        with_rng.append(q.holds(new, key=key_from(rng)).mean())
         always.append(q.holds(new).mean())
     assert q.tied > 1
     assert "tied" in q.note
@@ -130,20 +131,20 @@ def test_integer_weights_are_repeated_points():
     rng = np.random.default_rng(5)
     scores, count = rng.normal(size=200).round(1), rng.integers(0, 4, 200)
     repeated = conformalize(np.repeat(scores, count), level=0.9)
-    weighted = conformalize(scores, level=0.9, weight=count, own=1.0)
+    weighted = conformalize(scores, level=0.9, weight=count, test_weight=1.0)
     assert (weighted.value, weighted.accept) == (repeated.value, pytest.approx(repeated.accept))
     plain, equal = conformalize(scores, level=0.9), conformalize(scores, level=0.9, weight=np.full(200, 0.3))
     assert plain.accept == pytest.approx(equal.accept)
     assert (plain.value, plain.tied, plain.n_effective) == (equal.value, equal.tied, pytest.approx(equal.n_effective))
     new = rng.normal(size=50).round(1)
-    both = [p_value(np.repeat(scores, count), new), p_value(scores, new, weight=count, own=np.ones(50))]
+    both = [p_value(np.repeat(scores, count), new), p_value(scores, new, weight=count, test_weight=np.ones(50))]
     np.testing.assert_allclose(*both, rtol=1e-12)
 
 
 def test_p_values_are_uniform_and_invert_the_quantile():
     rng = np.random.default_rng(6)
     pairs = [rng.integers(0, 5, 31).astype(float) for _ in range(1000)]
-    p = [p_value(s[:-1], s[-1:], rng=rng)[0] for s in pairs]
+    p = [p_value(s[:-1], s[-1:], key=key_from(rng))[0] for s in pairs]
     assert kstest(p, "uniform").pvalue > 0.001
     conservative = np.array([p_value(s[:-1], s[-1:])[0] for s in pairs])
     assert np.mean(conservative <= 0.1) < 0.1
@@ -244,7 +245,7 @@ def test_covariate_shift_with_the_exact_ratio_restores_coverage():
     covered, without = [], []
     for _ in range(200):
         x, new, scores, sigma, ratio = gaussian_shift(rng, 2000, 500)
-        result = shifted(scores, weight=ratio(x), own=ratio(new), level=0.9)
+        result = shifted(scores, ratio=ratio(x), test_ratio=ratio(new), level=0.9)
         covered.append(np.mean(2 * norm.cdf(result.value / sigma) - 1))
         without.append(np.mean(2 * norm.cdf(conformalize(scores, level=0.9).value / sigma) - 1))
     assert np.mean(covered) == pytest.approx(0.9, abs=0.01)
@@ -258,15 +259,15 @@ def test_supports_that_do_not_overlap_are_told():
     rng = np.random.default_rng(11)
     x, new = rng.random(2000), 0.5 + rng.random(1000)
     with np.errstate(divide="ignore"):
-        weight, own = np.where(x > 0.5, 1.0, 0.0), np.where(new <= 1, 1.0, np.inf)
-    result = shifted(np.abs(rng.normal(size=2000)), weight=weight, own=own, level=0.9)
+        ratio, test = np.where(x > 0.5, 1.0, 0.0), np.where(new <= 1, 1.0, np.inf)
+    result = shifted(np.abs(rng.normal(size=2000)), ratio=ratio, test_ratio=test, level=0.9)
     assert result.infinite == pytest.approx(0.5, abs=0.07)
     assert np.isinf(result.value[new > 1]).all()
-    assert result.reached == pytest.approx(0.5, abs=4 * result.reached_error)
+    assert result.mean_ratio == pytest.approx(0.5, abs=4 * result.mean_ratio_error)
     assert not result.overlaps
     assert "cannot restore" in result.note
-    hidden = shifted(np.abs(rng.normal(size=2000)), weight=weight, own=np.ones(1000), level=0.9)
-    assert not hidden.overlaps  # finite everywhere, but the mean weight gives it away
+    hidden = shifted(np.abs(rng.normal(size=2000)), ratio=ratio, test_ratio=np.ones(1000), level=0.9)
+    assert not hidden.overlaps  # finite everywhere, but the mean ratio gives it away
 
 
 @pytest.mark.parametrize(("norm_of_ratio", "lost"), [(0.5, 0.0), (1.5, 0.17), (1.0, 0.17), (1.0, 0.0)])
@@ -274,25 +275,27 @@ def test_a_ratio_of_another_norm_does_not_pass_for_overlap(norm_of_ratio, lost):
     """A share ``lost`` of the new points lies where no calibration point can; a norm too high would make up for it."""
     rng = np.random.default_rng(16)
     x = rng.random(2000)
-    weight = norm_of_ratio * (1 - lost) * 2 * x  # the new points have density 2x where calibration points are
+    ratio = norm_of_ratio * (1 - lost) * 2 * x  # the new points have density 2x where calibration points are
     scores = np.abs(rng.normal(size=2000))
-    found = shifted(scores, weight=weight, own=np.full(50, norm_of_ratio), level=0.9)
+    found = shifted(scores, ratio=ratio, test_ratio=np.full(50, norm_of_ratio), level=0.9)
     assert found.overlaps == ((norm_of_ratio, lost) == (1.0, 0.0))
     assert ("another norm" in found.note) == (not found.overlaps)
     assert ("do not reach all" in found.note) == (norm_of_ratio * (1 - lost) < 1 - 0.1)
     if found.overlaps:
         assert found.note == ""
-    right = shifted(scores, weight=weight / norm_of_ratio, own=np.ones(50), level=0.9)
+    right = shifted(scores, ratio=ratio / norm_of_ratio, test_ratio=np.ones(50), level=0.9)
     np.testing.assert_array_equal(found.value, right.value)  # only the note knows of the norm
 
 
 def test_a_learnt_ratio_tells_that_supports_do_not_overlap():
     rng = np.random.default_rng(15)
     x, new = rng.random(3000), 0.5 + rng.random(3000)
-    weight, own = ratio_from_classifier(rng, DecisionTreeClassifier(min_samples_leaf=100), x[:, None], new[:, None])
-    result = shifted(np.abs(rng.normal(size=3000)), weight=weight, own=own, level=0.9)
+    ratio, test = ratio_from_classifier(
+        key_from(rng), DecisionTreeClassifier(min_samples_leaf=100), x[:, None], new[:, None]
+    )
+    result = shifted(np.abs(rng.normal(size=3000)), ratio=ratio, test_ratio=test, level=0.9)
     assert result.infinite == pytest.approx(0.5, abs=0.07)
-    assert result.reached == pytest.approx(0.5, abs=0.1)
+    assert result.mean_ratio == pytest.approx(0.5, abs=0.1)
     assert not result.overlaps
 
 
@@ -301,9 +304,9 @@ def test_covariate_shift_with_a_learnt_ratio():
     covered, errors = [], []
     for _ in range(8):
         x, new, scores, sigma, ratio = gaussian_shift(rng, 2000, 2000)
-        w, own = ratio_from_classifier(rng, LogisticRegression(), x[:, None], new[:, None])
+        w, test = ratio_from_classifier(key_from(rng), LogisticRegression(), x[:, None], new[:, None])
         errors.append(np.log(w / ratio(x)).std())
-        value = shifted(scores, weight=w, own=own, level=0.9).value
+        value = shifted(scores, ratio=w, test_ratio=test, level=0.9).value
         covered.append(np.mean(2 * norm.cdf(value / sigma) - 1))
     assert np.mean(covered) == pytest.approx(0.9, abs=0.015)
     assert np.mean(errors) < 0.1
@@ -325,7 +328,7 @@ def test_label_shift():
 
 def test_equal_ratios_are_no_shift():
     scores = np.random.default_rng(14).normal(size=99)
-    result = shifted(scores, weight=np.ones(99), own=np.ones(2), level=0.55)
+    result = shifted(scores, ratio=np.ones(99), test_ratio=np.ones(2), level=0.55)
     assert (result.value == conformalize(scores, level=0.55).value).all()
 
 
@@ -351,7 +354,7 @@ ONES = np.ones(4)
             "total weight -1 of group 3",
         ),
         (lambda: cqr_band(ONES, ONES, 0.1, level=0.9) and normalised(ONES, ONES, 0 * ONES), "got spread 0"),
-        (lambda: shifted(ONES, weight=-ONES, own=ONES, level=0.5), "ratio -1 at calibration points"),
+        (lambda: shifted(ONES, ratio=-ONES, test_ratio=ONES, level=0.5), "ratio -1 at calibration points"),
         (lambda: label_shift(ONES, np.arange(4), ONES[:2], level=0.5), "got label 3"),
     ],
 )

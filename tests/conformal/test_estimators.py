@@ -119,7 +119,7 @@ def test_weights_groups_and_shift_reach_the_quantile():
     with pytest.raises(InputError, match="got no groups"):
         model.predict_interval(x)
     model = SplitConformalRegressor(lambda x: 1 + 2 * x[:, 0]).conformalize(x, y)
-    moved = model.predict_interval(x[:2], shift=(np.exp(x[:, 0]), np.array([0.1, 1e9])))
+    moved = model.predict_interval(x[:2], ratio=(np.exp(x[:, 0]), np.array([0.1, 1e9])))
     assert np.isfinite(moved.high[0])
     assert np.isinf(moved.high[1])
     assert "infinite sets" in model.quantile_.note

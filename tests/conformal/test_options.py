@@ -10,7 +10,7 @@ from verax.errors import InputError
 
 X = np.random.default_rng(1).normal(size=(200, 2))
 GROUP = (X[:, 1] > 0).astype(int)
-SHIFT = (np.exp(X[:, 0]), np.exp(X[:, 0]))
+DENSITY_RATIO = (np.exp(X[:, 0]), np.exp(X[:, 0]))
 KIND = (X[:, 0] + np.random.default_rng(2).logistic(size=200) > 0).astype(int)
 RATIO = np.array([0.5, 1.5])
 
@@ -23,10 +23,10 @@ def probability(x):
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ({"group": GROUP}, {"group": GROUP, "shift": SHIFT}),
-        ({"group": GROUP}, {"shift": SHIFT}),
+        ({"group": GROUP}, {"group": GROUP, "ratio": DENSITY_RATIO}),
+        ({"group": GROUP}, {"ratio": DENSITY_RATIO}),
         ({"group": GROUP}, {}),
-        ({}, {"group": GROUP, "shift": SHIFT}),
+        ({}, {"group": GROUP, "ratio": DENSITY_RATIO}),
         ({}, {"group": GROUP}),
     ],
 )
@@ -39,14 +39,18 @@ def test_no_option_of_a_regressor_is_ignored(before, after):
 @pytest.mark.parametrize(
     ("before", "after", "line"),
     [
-        ({"group": "class"}, {"shift": SHIFT}, "shift, and group='class' in conformalize; expected one of them"),
+        (
+            {"group": "class"},
+            {"ratio": DENSITY_RATIO},
+            "ratio, and group='class' in conformalize; expected one of them",
+        ),
         ({"group": "class"}, {"group": GROUP}, "group, and group='class'"),
         ({"group": "class"}, {"class_ratio": RATIO}, "sets by class hold under any label shift"),
         ({"group": GROUP}, {"class_ratio": RATIO}, "class_ratio and groups in conformalize"),
         ({"group": GROUP}, {"class_ratio": RATIO, "group": GROUP}, "class_ratio and groups in conformalize"),
-        ({"group": GROUP}, {"shift": SHIFT, "group": GROUP}, "groups and a shift"),
-        ({"group": GROUP}, {"shift": SHIFT}, "groups and a shift"),
-        ({}, {"class_ratio": RATIO, "shift": SHIFT}, "class_ratio and shift"),
+        ({"group": GROUP}, {"ratio": DENSITY_RATIO, "group": GROUP}, "groups and a ratio"),
+        ({"group": GROUP}, {"ratio": DENSITY_RATIO}, "groups and a ratio"),
+        ({}, {"class_ratio": RATIO, "ratio": DENSITY_RATIO}, "class_ratio and ratio"),
         ({}, {"class_ratio": RATIO, "group": GROUP}, "class_ratio and group"),
         ({}, {"group": GROUP}, "groups in conformalize and in prediction"),
     ],
@@ -117,4 +121,4 @@ def test_a_class_that_no_calibration_point_has_is_in_each_set():
     made = model.predict_set(x)
     assert made.member[:, 2].all()
     assert not made.member[:, :2].all()
-    assert model.quantile_.note == "group t: infinite: 0 calibration points reach levels up to 0, asked 0.9"
+    assert model.quantile_.note == "group t: infinite: 0 calibration points reach levels up to 0, requested 0.9"

@@ -1,14 +1,19 @@
 """LAC, APS and RAPS: exact coverage, sizes of the sets, weights, classes and groups."""
 
+from functools import partial
+
+import jax
 import numpy as np
 import pytest
 from scipy.stats import betabinom, kstest
 
+from keys import key_from
 from verax.conformal import aps, at_label, conformalize, label_shift, lac, mondrian, rank, raps, sets
 from verax.errors import InputError
+from verax.given import generator
 
 N, M, SEEDS, LEVEL = 150, 200, 1000, 0.9
-METHODS = {"lac": lambda rng, p: lac(p), "aps": aps, "raps": lambda rng, p: raps(rng, p, penalty=0.05, free=1)}
+METHODS = {"lac": lambda p, key: lac(p), "aps": aps, "raps": partial(raps, penalty=0.05, free=1)}
 
 
 def draw(rng: np.random.Generator, n: int, classes: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +31,7 @@ def test_coverage_follows_beta_binomial(method):
     inside = []
     for _ in range(SEEDS):
         p, label = draw(rng, N + M)
-        scores = METHODS[method](rng, p)
+        scores = METHODS[method](p, key=key_from(rng))
         mine = at_label(scores, label)
         inside.append(int((mine[N:] <= conformalize(mine[:N], level=LEVEL).value).sum()))
     law, inside = betabinom(M, rank(N, LEVEL), N + 1 - rank(N, LEVEL)), np.array(inside)
@@ -38,7 +43,7 @@ def test_sizes_are_ordered_as_their_papers_say():
     p, label = draw(rng, 20_000, 10)
     size, spread = {}, {}
     for name, method in METHODS.items():
-        scores = method(rng, p)
+        scores = method(p, key=key_from(rng))
         made = sets(scores[10_000:], conformalize(at_label(scores, label)[:10_000], level=LEVEL).value)
         size[name], spread[name] = made.sum(1).mean(), made.sum(1).std()
         assert made[np.arange(10_000), label[10_000:]].mean() == pytest.approx(LEVEL, abs=4 * np.sqrt(2 * 0.09 / 1e4))
@@ -52,8 +57,8 @@ def test_without_random_numbers_aps_covers_too_much():
     p = np.exp(logit)[None] * np.ones((20_000, 1))
     label = rng.choice(3, 20_000, p=p[0])
     covered = {}
-    for name, source in (("random", rng), ("fixed", None)):
-        scores = aps(source, p)
+    for name, source in (("random", key_from(rng)), ("fixed", None)):
+        scores = aps(p, key=source)
         q = conformalize(at_label(scores, label)[:10_000], level=0.8).value
         covered[name] = (at_label(scores, label)[10_000:] <= q).mean()
     assert covered["random"] == pytest.approx(0.8, abs=4 * np.sqrt(2 * 0.16 / 1e4))
@@ -84,19 +89,19 @@ def test_mondrian_by_class_and_label_shift_cover_each_class():
 
 def test_raps_without_a_penalty_is_aps_and_the_score_is_its_formula():
     p = np.array([[0.2, 0.5, 0.3]])
-    np.testing.assert_allclose(aps(None, p), [[1.0, 0.5, 0.8]])
-    np.testing.assert_allclose(raps(None, p, penalty=0.1, free=1), [[1.2, 0.5, 0.9]])
-    u = np.random.default_rng(5).random()
-    np.testing.assert_allclose(aps(np.random.default_rng(5), p), [[0.8 + 0.2 * u, 0.5 * u, 0.5 + 0.3 * u]])
+    np.testing.assert_allclose(aps(p), [[1.0, 0.5, 0.8]])
+    np.testing.assert_allclose(raps(p, penalty=0.1, free=1), [[1.2, 0.5, 0.9]])
+    u = generator(jax.random.key(5), "test").random()
+    np.testing.assert_allclose(aps(p, key=jax.random.key(5)), [[0.8 + 0.2 * u, 0.5 * u, 0.5 + 0.3 * u]])
 
 
 @pytest.mark.parametrize(
     ("call", "line"),
     [
         (lambda: lac(np.array([[1.2, -0.2]])), r"probability 1.2; expected values in \[0, 1\]"),
-        (lambda: aps(None, np.array([[0.2, 0.2]])), "add up to 0.4"),
+        (lambda: aps(np.array([[0.2, 0.2]])), "add up to 0.4"),
         (lambda: at_label(np.ones((1, 2)), np.array([2])), "got label 2; expected 0 … 1"),
-        (lambda: raps(None, np.array([[1.0, 0.0]]), penalty=-1.0), "penalty -1"),
+        (lambda: raps(np.array([[1.0, 0.0]]), penalty=-1.0), "penalty -1"),
     ],
 )
 def test_bad_input_is_one_clear_line(call, line):

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -24,6 +25,7 @@ from verax.errors import InputError
 from verax.results import Interval
 
 N = 60
+KEY = jax.random.key(2)
 RNG = np.random.default_rng(1)
 Y, MEAN, NEW, OTHER = RNG.normal(size=(4, N))
 WEIGHT = RNG.uniform(0.5, 1.5, N)
@@ -34,10 +36,7 @@ TABLE = np.sort(RNG.normal(size=(N, 3)), axis=1)
 BOTH = np.stack([1 - P, P], 1)
 LEVELS = np.array([0.25, 0.5, 0.75])
 SCORES = np.abs(Y)
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(2)
+WEIGHTS = {"reference_weight": WEIGHT, "target_weight": WEIGHT}
 
 
 def bands() -> Interval:
@@ -60,20 +59,23 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
     "mondrian's values": (mondrian(SCORES, GROUP, level=0.9).values, {"group": GROUP * 1.0}),
     "shifted": (
         verax.conformal.shifted,
-        {"scores": SCORES, "weight": WEIGHT, "own": WEIGHT, "level": 0.5, "event_weight": WEIGHT},
+        {"scores": SCORES, "ratio": WEIGHT, "test_ratio": WEIGHT, "level": 0.5, "weight": WEIGHT},
     ),
     "label_shift": (
         verax.conformal.label_shift,
-        {"scores": SCORES, "label": LABEL, "ratio": np.array([0.5, 1.5]), "level": 0.5, "event_weight": WEIGHT},
+        {"scores": SCORES, "label": LABEL, "ratio": np.array([0.5, 1.5]), "level": 0.5, "weight": WEIGHT},
     ),
-    "p_value": (verax.conformal.p_value, {"scores": SCORES, "new": np.abs(NEW), "weight": WEIGHT, "own": WEIGHT}),
+    "p_value": (
+        verax.conformal.p_value,
+        {"scores": SCORES, "new": np.abs(NEW), "weight": WEIGHT, "test_weight": WEIGHT},
+    ),
     "jackknife": (
         verax.conformal.jackknife,
         {"residual": SCORES, "prediction": TABLE, "level": 0.5, "model": GROUP, "value": MEAN, "weight": WEIGHT},
     ),
     "lac": (verax.conformal.lac, {"probability": BOTH}),
-    "aps": (verax.conformal.aps, {"rng": rng, "probability": BOTH}),
-    "raps": (verax.conformal.raps, {"rng": rng, "probability": BOTH}),
+    "aps": (verax.conformal.aps, {"key": KEY, "probability": BOTH}),
+    "raps": (verax.conformal.raps, {"key": KEY, "probability": BOTH}),
     "at_label": (verax.conformal.at_label, {"scores": TABLE, "label": LABEL}),
     "sets": (verax.conformal.sets, {"scores": TABLE, "quantile": np.array([0.1, 0.2, 0.3])}),
     "sets hold": (PredictionSets(0.9, (0, 1), BOTH > 0.4).holds, {"label": LABEL}),
@@ -91,37 +93,19 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
         {"y": Y, "quantile": TABLE, "level": LEVELS, "weight": WEIGHT},
     ),
     "pit_normal": (verax.calibrate.pit_normal, {"y": Y, "mean": MEAN, "spread": WEIGHT}),
-    "pit_samples": (verax.calibrate.pit_samples, {"rng": rng, "y": Y, "samples": TABLE}),
+    "pit_samples": (verax.calibrate.pit_samples, {"key": KEY, "y": Y, "samples": TABLE}),
     "uniformity": (verax.calibrate.uniformity, {"pit": P, "weight": WEIGHT}),
     "recalibration": (recalibration, {"pit": P, "weight": WEIGHT}),
-    "recalibration's": (recalibration(P), {"level": LEVELS}),
+    "recalibration's": (recalibration(P), {"fraction": LEVELS}),
     "coverage": (verax.check.coverage, {"intervals": bands, "truth": Y}),
     "score": (verax.check.score, {"intervals": bands, "truth": Y}),
     "reliability_sums": (verax.check.reliability_sums, {"probability": P, "label": LABEL, "weight": WEIGHT}),
     "reliability": (verax.check.reliability, {"probability": P, "label": LABEL, "weight": WEIGHT}),
     "classwise": (verax.check.classwise, {"probability": BOTH, "label": LABEL, "weight": WEIGHT}),
-    "kolmogorov_smirnov": (
-        verax.shift.kolmogorov_smirnov,
-        {"first": Y, "second": NEW, "first_weight": WEIGHT, "second_weight": WEIGHT},
-    ),
-    "c2st": (
-        verax.shift.c2st,
-        {"rng": rng, "first": Y, "second": NEW, "first_weight": WEIGHT, "second_weight": WEIGHT},
-    ),
-    "mmd": (
-        verax.shift.mmd,
-        {"rng": rng, "first": Y, "second": NEW, "first_weight": WEIGHT, "second_weight": WEIGHT},
-    ),
-    "bbse": (
-        verax.shift.bbse,
-        {
-            "reference": BOTH,
-            "label": LABEL,
-            "target": BOTH[::-1],
-            "reference_weight": WEIGHT,
-            "target_weight": WEIGHT,
-        },
-    ),
+    "kolmogorov_smirnov": (verax.shift.kolmogorov_smirnov, {"reference": Y, "target": NEW, **WEIGHTS}),
+    "c2st": (verax.shift.c2st, {"key": KEY, "reference": Y, "target": NEW, **WEIGHTS}),
+    "mmd": (verax.shift.mmd, {"key": KEY, "reference": Y, "target": NEW, **WEIGHTS}),
+    "bbse": (verax.shift.bbse, {"reference": BOTH, "label": LABEL, "target": BOTH[::-1], **WEIGHTS}),
     "average": (verax.check.average, {"scores": Y, "weight": WEIGHT}),
     "nll_gaussian": (verax.check.nll_gaussian, {"mean": MEAN, "variance": WEIGHT, "target": Y}),
     "crps_gaussian": (verax.check.crps_gaussian, {"mean": MEAN, "variance": WEIGHT, "target": Y}),
@@ -137,11 +121,27 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
     "crps_quantiles": (verax.check.crps_quantiles, {"levels": LEVELS, "quantiles": TABLE, "target": Y}),
     "diagnose": (
         verax.shift.diagnose,
-        {"rng": rng, "x": Y, "y": LABEL, "new_x": NEW, "new_y": LABEL, "weight": WEIGHT, "new_weight": WEIGHT},
+        {
+            "key": KEY,
+            "reference": Y,
+            "label": LABEL,
+            "target": NEW,
+            "target_label": LABEL,
+            "reference_weight": WEIGHT,
+            "target_weight": WEIGHT,
+        },
     ),
     "diagnose_regression": (
         verax.shift.diagnose_regression,
-        {"rng": rng, "x": Y, "y": MEAN, "new_x": NEW, "new_y": OTHER, "weight": WEIGHT, "new_weight": WEIGHT},
+        {
+            "key": KEY,
+            "reference": Y,
+            "y": MEAN,
+            "target": NEW,
+            "target_y": OTHER,
+            "reference_weight": WEIGHT,
+            "target_weight": WEIGHT,
+        },
     ),
 }
 # not of numbers of events; ratio_from_classifier, whose features are its classifier's own; and parts that other functions
@@ -185,7 +185,7 @@ class Column:
 
 def call(name: str, **changed: Any) -> Any:
     function, given = CASES[name]
-    given = {k: v() if v in (rng, bands) else v for k, v in given.items() if not isinstance(v, np.ndarray)} | {
+    given = {k: v() if v is bands else v for k, v in given.items() if not isinstance(v, np.ndarray)} | {
         k: v for k, v in given.items() if isinstance(v, np.ndarray)
     }
     return function(**(given | changed))
@@ -215,7 +215,7 @@ def test_lists_and_columns_say_what_arrays_say(name):
             same(call(name, **{argument: value.tolist()}), expected)
             same(call(name, **{argument: Column(value)}), expected)
             same(call(name, **{argument: np.ma.array(value, mask=False)}), expected)
-            if argument in ("label", "model", "y", "new_y") and value.dtype.kind == "i":
+            if argument in ("label", "model", "target_label") and value.dtype.kind == "i":
                 same(call(name, **{argument: value.astype(bool)}), expected)
 
 
@@ -239,7 +239,7 @@ INFINITE = {
     ("mondrian", "scores"),
     ("mondrian", "group"),
     ("shifted", "scores"),
-    ("shifted", "own"),
+    ("shifted", "test_ratio"),
     ("label_shift", "scores"),
     ("p_value", "scores"),
     ("p_value", "new"),
@@ -248,8 +248,8 @@ INFINITE = {
     ("sets", "quantile"),
     ("quantile_calibration", "quantile"),
     ("pit_samples", "samples"),
-    ("kolmogorov_smirnov", "first"),
-    ("kolmogorov_smirnov", "second"),
+    ("kolmogorov_smirnov", "reference"),
+    ("kolmogorov_smirnov", "target"),
 }
 
 
@@ -271,8 +271,8 @@ def test_estimators_refuse_targets_and_features_that_are_not_there(bad):
         lambda: made.conformalize(x, bad),
         lambda: made.conformalize(x, Y, np.abs(bad)),
         lambda: made.conformalize(x, Y, group=bad).predict_interval(x, group=GROUP),
-        lambda: made.conformalize(x, Y).predict_interval(x, shift=(np.abs(bad), WEIGHT)),
-        lambda: made.conformalize(x, Y).predict_interval(x, shift=(WEIGHT, np.abs(bad))),
+        lambda: made.conformalize(x, Y).predict_interval(x, ratio=(np.abs(bad), WEIGHT)),
+        lambda: made.conformalize(x, Y).predict_interval(x, ratio=(WEIGHT, np.abs(bad))),
         lambda: SplitConformalRegressor(lambda x: bad).predict(x),
         lambda: CrossConformalRegressor(lambda x: x[:, 0]).fit(x, Y, np.abs(bad)),
         lambda: SplitConformalClassifier(lambda x: BOTH, classes=[0, 1]).conformalize(x, bad > 0 if masked else bad),

@@ -3,6 +3,7 @@
 import math
 import sys
 
+import jax
 import numpy as np
 import pytest
 from scipy.stats import norm, ttest_ind
@@ -10,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
+from keys import key_from
 from verax.errors import InputError
 from verax.shift import ClassifierTest, auc, c2st, studentised
 
@@ -40,7 +42,9 @@ def test_the_level_is_exact() -> None:
     def toy() -> ClassifierTest:  # weights of any sign, of one distribution with x in both samples
         x = rng.exponential(size=(80, 2))
         w = x[:, 0] * np.where(rng.random(80) < 0.1, -1, 1)
-        return c2st(rng, x[:40], x[40:], first_weight=w[:40], second_weight=w[40:], folds=3, permutations=39)
+        return c2st(
+            key_from(rng), x[:40], x[40:], reference_weight=w[:40], target_weight=w[40:], folds=3, permutations=39
+        )
 
     found = rates([toy() for _ in range(TOYS)])
     assert found[0] == pytest.approx(LEVEL, abs=SPREAD)
@@ -52,10 +56,10 @@ def test_the_level_holds_for_many_events(kind: str) -> None:
 
     def toy() -> ClassifierTest:
         if kind == "unweighted":
-            return c2st(rng, rng.normal(size=(200, 2)), rng.normal(size=(200, 2)), permutations=59)
+            return c2st(key_from(rng), rng.normal(size=(200, 2)), rng.normal(size=(200, 2)), permutations=59)
         x, w = tilted(rng, 300) if kind == "tilted" else cancelling(rng, 300)
         new = rng.normal(size=(300, 2)) + [0.5, 0] if kind == "tilted" else rng.normal(size=300)
-        return c2st(rng, x, new, first_weight=w, permutations=59)
+        return c2st(key_from(rng), x, new, reference_weight=w, permutations=59)
 
     permutation, asymptotic = rates([toy() for _ in range(TOYS)])
     assert permutation == pytest.approx(LEVEL, abs=SPREAD)
@@ -65,7 +69,7 @@ def test_the_level_holds_for_many_events(kind: str) -> None:
 def test_ignoring_the_sign_of_weights_is_found() -> None:
     rng = np.random.default_rng(105)
     x, w = cancelling(rng, 1000)
-    assert c2st(rng, x, rng.normal(size=1000), first_weight=np.abs(w)).p_value < 1e-4
+    assert c2st(key_from(rng), x, rng.normal(size=1000), reference_weight=np.abs(w)).p_value < 1e-4
 
 
 def test_power_of_a_known_score_is_that_of_the_best_test() -> None:
@@ -73,7 +77,10 @@ def test_power_of_a_known_score_is_that_of_the_best_test() -> None:
     rng, n, toys = np.random.default_rng(106), 100, 200
     for shift in (0.2, 0.4):
         found = rates(
-            [c2st(rng, rng.normal(size=n), rng.normal(shift, 1, n), classifier=lambda x: x[:, 0]) for _ in range(toys)]
+            [
+                c2st(key_from(rng), rng.normal(size=n), rng.normal(shift, 1, n), classifier=lambda x: x[:, 0])
+                for _ in range(toys)
+            ]
         )
         far, cut = shift * math.sqrt(n / 2), norm.isf(LEVEL / 2)
         best = norm.sf(cut - far) + norm.cdf(-cut - far)
@@ -84,7 +91,7 @@ def test_power_of_a_known_score_is_that_of_the_best_test() -> None:
 def test_power_grows_with_the_shift_and_stays_below_the_best() -> None:
     rng, n, toys, power = np.random.default_rng(107), 200, 100, []
     for shift in (0.1, 0.25, 0.4):
-        found = [c2st(rng, rng.normal(size=n), rng.normal(shift, 1, n), permutations=99) for _ in range(toys)]
+        found = [c2st(key_from(rng), rng.normal(size=n), rng.normal(shift, 1, n), permutations=99) for _ in range(toys)]
         power.append(rates(found)[0])
         best = norm.sf(norm.isf(LEVEL) - shift * math.sqrt(n / 2))
         assert power[-1] < best + 4 * math.sqrt(best * (1 - best) / toys)
@@ -106,11 +113,11 @@ def test_the_studentised_difference_is_welchs() -> None:
 def test_a_score_that_separates_exactly_is_evidence() -> None:
     """Two constants: nothing varies within a sample, and 199 labellings almost surely contain no better one."""
     label = np.repeat([0.0, 1.0], 50)
-    found = c2st(np.random.default_rng(1), label[:50], label[50:], classifier=lambda x: x[:, 0])
+    found = c2st(jax.random.key(1), label[:50], label[50:], classifier=lambda x: x[:, 0])
     assert found.auc == 1
     assert found.p_value <= 1 / 200
     assert found.p_asymptotic < 1e-9
-    same = c2st(np.random.default_rng(1), label[:50], label[:50], classifier=lambda x: x[:, 0])
+    same = c2st(jax.random.key(1), label[:50], label[:50], classifier=lambda x: x[:, 0])
     assert same.z[0] == 0
 
 
@@ -130,38 +137,38 @@ def test_any_classifier_may_be_brought() -> None:
 
     first, second = disc(0, 1), disc(0.45, 0.55)
     tree = DecisionTreeClassifier(max_depth=5, random_state=0)
-    found = c2st(rng, first, second, classifier=tree)
+    found = c2st(key_from(rng), first, second, classifier=tree)
     assert found.p_value < 1e-4
     assert found.auc > 0.65
     assert not hasattr(tree, "tree_")
-    assert c2st(rng, first, second, classifier=LogisticRegression()).auc < 0.6
+    assert c2st(key_from(rng), first, second, classifier=LogisticRegression()).auc < 0.6
 
 
 def test_memory_bounds_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(111)
     a, b = rng.normal(size=80), rng.normal(0.2, 1, 90)
-    whole = c2st(np.random.default_rng(1), a, b)
+    whole = c2st(jax.random.key(1), a, b)
     monkeypatch.setattr(sys.modules["verax.shift._c2st"], "BLOCK", 200)
-    assert c2st(np.random.default_rng(1), a, b).p_value == pytest.approx(whole.p_value, abs=0.1)
-    np.testing.assert_array_equal(c2st(np.random.default_rng(1), a, b).z[0], whole.z[0])
+    assert c2st(jax.random.key(1), a, b).p_value == pytest.approx(whole.p_value, abs=0.1)
+    np.testing.assert_array_equal(c2st(jax.random.key(1), a, b).z[0], whole.z[0])
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"second": np.zeros((20, 2))}, "2 features; expected 1"),
-        ({"first": np.full(20, np.nan)}, "20 rows of the first sample that are not finite"),
-        ({"first": np.zeros((0, 1))}, "shape"),
-        ({"first": np.zeros(8)}, "8 and 20 events"),
+        ({"target": np.zeros((20, 2))}, "2 features; expected 1"),
+        ({"reference": np.full(20, np.nan)}, "20 rows of the reference that are not finite"),
+        ({"reference": np.zeros((0, 1))}, "shape"),
+        ({"reference": np.zeros(8)}, "8 and 20 events"),
         ({"folds": 1}, "1 folds"),
-        ({"first_weight": np.ones(3)}, "one weight for each of 20"),
-        ({"first_weight": -np.ones(20)}, "total weight of the first sample of -20"),
-        ({"second_weight": np.full(20, np.inf)}, "weight inf"),
+        ({"reference_weight": np.ones(3)}, "one weight for each of 20"),
+        ({"reference_weight": -np.ones(20)}, "total weight of the reference of -20"),
+        ({"target_weight": np.full(20, np.inf)}, "weight inf"),
         ({"classifier": lambda x: np.zeros(3)}, r"scores of shape \(3,\)"),
         ({"classifier": "tree"}, "a classifier of type str"),
     ],
 )
 def test_bad_input_of_the_classifier_test_is_named(change: dict, said: str) -> None:
-    given = {"first": np.arange(20.0), "second": np.arange(20.0)} | change
+    given = {"reference": np.arange(20.0), "target": np.arange(20.0)} | change
     with pytest.raises(InputError, match=said):
-        c2st(np.random.default_rng(1), **given)
+        c2st(jax.random.key(1), **given)

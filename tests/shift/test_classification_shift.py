@@ -1,9 +1,11 @@
 """Diagnosis of shift on the three textbook constructions, and the test of p(y|x)."""
 
+import jax
 import numpy as np
 import pytest
 from scipy.stats import binom
 
+from keys import key_from
 from verax.errors import InputError
 from verax.shift import Diagnosis, concept, diagnose, fit_softmax
 
@@ -31,12 +33,12 @@ def campaign(seed: int, kind: str, how: str) -> list[Diagnosis]:
     for _ in range(SEEDS):
         x, y, p, w = sample(rng, "none" if kind in ("none", "label") else "logistic")
         new_x, new_y, new_p, new_w = sample(rng, kind)
-        given: dict = {"new_y": None if how == "unlabelled" else new_y}
+        given: dict = {"target_label": None if how == "unlabelled" else new_y}
         if how == "weighted":
-            given |= {"weight": w, "new_weight": new_w}
+            given |= {"reference_weight": w, "target_weight": new_w}
         if how == "predictions":
             given |= {"probability": (p, new_p)}
-        out.append(diagnose(rng, x, y, new_x, **given))
+        out.append(diagnose(key_from(rng), x, y, new_x, **given))
     return out
 
 
@@ -93,17 +95,17 @@ def test_a_fit_that_cannot_converge_says_so() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"y": np.zeros(40, int)}, "classes 0; expected 0, 1"),
-        ({"y": np.arange(3)}, "3 labels"),
-        ({"new_y": np.full(40, 7)}, "class 7 in the target"),
-        ({"new_x": np.zeros((40, 3))}, "3 features"),
-        ({"weight": -np.ones(40)}, "total weight of the reference"),
+        ({"label": np.zeros(40, int)}, "classes 0; expected 0, 1"),
+        ({"label": np.arange(3)}, "3 labels"),
+        ({"target_label": np.full(40, 7)}, "class 7 in the target"),
+        ({"target": np.zeros((40, 3))}, "3 features"),
+        ({"reference_weight": -np.ones(40)}, "total weight of the reference"),
         ({"probability": (np.zeros((40, 2)), np.zeros((40, 2)))}, "not adding up to 1"),
         ({"probability": (np.full((40, 3), 1 / 3), np.full((40, 3), 1 / 3))}, r"shape \(40, 3\)"),
         ({"significance": 5}, "significance 5"),
     ],
 )
 def test_bad_input_of_the_diagnosis_is_named(change: dict, said: str) -> None:
-    given = {"x": np.zeros((40, 1)), "y": np.arange(40) % 2, "new_x": np.zeros((40, 1))} | change
+    given = {"reference": np.zeros((40, 1)), "label": np.arange(40) % 2, "target": np.zeros((40, 1))} | change
     with pytest.raises(InputError, match=said):
-        diagnose(np.random.default_rng(1), **given)
+        diagnose(jax.random.key(1), **given)

@@ -1,9 +1,11 @@
 """Diagnosis of shift where the target is a number: the textbook constructions, and levels of its own tests."""
 
+import jax
 import numpy as np
 import pytest
 from scipy.stats import binom
 
+from keys import key_from
 from verax.errors import InputError
 from verax.shift import Diagnosis, diagnose_regression, same_moments
 
@@ -30,10 +32,10 @@ def campaign(seed: int, kind: str, how: str) -> list[Diagnosis]:
     rng, out = np.random.default_rng(seed), []
     for _ in range(SEEDS):
         (x, y, w), (new_x, new_y, new_w) = sample(rng, "none"), sample(rng, kind)
-        given: dict = {"weight": w, "new_weight": new_w} if how == "weighted" else {}
+        given: dict = {"reference_weight": w, "target_weight": new_w} if how == "weighted" else {}
         if how == "predictions":
             given = {"prediction": (0.5 * x[:, 0], 0.5 * new_x[:, 0])}
-        out.append(diagnose_regression(rng, x, y, new_x, new_y=new_y, **given))
+        out.append(diagnose_regression(key_from(rng), x, y, new_x, target_y=new_y, **given))
     return out
 
 
@@ -63,11 +65,11 @@ def test_the_level_of_equal_moments(weighted: bool) -> None:
 def test_without_targets_only_the_features_are_compared() -> None:
     rng = np.random.default_rng(703)
     (x, y, _), (new_x, _, _) = sample(rng, "none"), sample(rng, "covariate")
-    found = diagnose_regression(rng, x, y, new_x)
+    found = diagnose_regression(key_from(rng), x, y, new_x)
     assert found.verdict == "undecided"
     assert found.untested == ("covariate", "label", "concept")
     assert [f.hypothesis for f in found.findings] == ["same p(x)"]
-    same = diagnose_regression(rng, x, y, sample(rng, "none")[0])
+    same = diagnose_regression(key_from(rng), x, y, sample(rng, "none")[0])
     assert (same.verdict, same.untested) == ("none", ("concept",))
 
 
@@ -75,14 +77,14 @@ def test_without_targets_only_the_features_are_compared() -> None:
     ("change", "said"),
     [
         ({"y": np.arange(3.0)}, r"shape \(3,\)"),
-        ({"new_y": np.full(40, np.nan)}, "not finite"),
-        ({"new_y": np.zeros(40), "y": np.zeros(40)}, "constant target"),
+        ({"target_y": np.full(40, np.nan)}, "not finite"),
+        ({"target_y": np.zeros(40), "y": np.zeros(40)}, "constant y"),
         ({"prediction": (np.full(40, np.nan), np.zeros(40))}, "predictions that are not finite"),
-        ({"new_x": np.zeros((40, 3))}, "3 features"),
+        ({"target": np.zeros((40, 3))}, "3 features"),
         ({"significance": 5.0}, "significance 5"),
     ],
 )
 def test_bad_input_of_the_regression_diagnosis_is_named(change: dict, said: str) -> None:
-    given = {"x": np.zeros((40, 1)), "y": np.arange(40.0), "new_x": np.zeros((40, 1))} | change
+    given = {"reference": np.zeros((40, 1)), "y": np.arange(40.0), "target": np.zeros((40, 1))} | change
     with pytest.raises(InputError, match=said):
-        diagnose_regression(np.random.default_rng(1), **given)
+        diagnose_regression(jax.random.key(1), **given)

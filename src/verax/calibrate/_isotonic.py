@@ -52,10 +52,18 @@ def isotonic(
 ) -> Isotonic:
     """Fit an increasing curve by weighted least squares.
 
+    Parameters
+    ----------
+    score : of any range
+    label : true or false, 0 or 1
+    weight, negative : event weights, see :func:`verax.conformal.checked_weight`
+
     Raises
     ------
     InputError : for scores that are not finite, labels that are neither 0 nor 1, weights of no use, or an overall
         Σwy/Σw outside [0, 1]
+
+    Source: Zadrozny & Elkan, KDD 2002; pools of negative weights as above.
 
     >>> curve = isotonic(np.array([0.1, 0.4, 0.5, 0.9]), np.array([0, 1, 0, 1]))
     >>> curve(np.array([0.0, 0.4, 0.5, 0.7]))

@@ -8,12 +8,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, PRNGKeyArray, Shaped
 from scipy.stats import kstwobign, norm
 
 from verax.conformal import Ordered, check_levels, checked_weight, ordered
 from verax.errors import InputError
-from verax.given import effective_size, plain
+from verax.given import effective_size, generator, plain
 from verax.results import FloatArray
 
 
@@ -50,11 +50,23 @@ def quantile_calibration(
     weight: Shaped[np.ndarray, "..."] | None = None,
     negative: str = "error",
 ) -> QuantileCalibration:
-    """How often y is at or below each predicted quantile.
+    """Compare how often y is at or below each predicted quantile with the quantile's level.
+
+    Parameters
+    ----------
+    y : true values
+    quantile : predicted quantiles, one column a level
+    level : of each column, increasing within (0, 1)
+    weight, negative : event weights, see :func:`verax.conformal.checked_weight`
 
     Raises
     ------
     InputError : for levels that do not increase within (0, 1), or weights of no use
+
+    Source: Kuleshov, Fenner, Ermon, arXiv:1807.00263, section 3.
+
+    >>> quantile_calibration(np.arange(4.0), np.full((4, 1), 1.5), np.array([0.5])).observed
+    array([0.5])
     """
     check_levels(tuple(level.tolist()))
     if quantile.shape != (y.size, level.size):
@@ -71,7 +83,22 @@ def quantile_calibration(
 def pit_normal(
     y: Float[np.ndarray, " event"], mean: Float[np.ndarray, " event"], spread: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:
-    """U = Φ((y − μ)/σ) of a Gaussian prediction."""
+    """Compute u = Φ((y − μ)/σ) of a Gaussian prediction.
+
+    Parameters
+    ----------
+    y : true values
+    mean, spread : predicted μ and σ > 0, in units of y
+
+    Raises
+    ------
+    InputError : for values that are not finite, arrays of different shapes, or a spread that is not positive
+
+    Source: Gneiting, Balabdaoui, Raftery 2007.
+
+    >>> pit_normal(np.array([0.0, 1.0]), np.zeros(2), np.ones(2)).round(3)
+    array([0.5  , 0.841])
+    """
     if not (spread > 0).all():
         raise InputError("PIT", f"spread {spread[~(spread > 0)][0]:g}", "positive spreads")
     return np.asarray(norm.cdf((y - mean) / spread))
@@ -79,21 +106,34 @@ def pit_normal(
 
 @plain("PIT", finite="y", other="samples")
 def pit_samples(
-    rng: np.random.Generator, y: Float[np.ndarray, " event"], samples: Float[np.ndarray, "event draw"]
+    key: PRNGKeyArray, y: Float[np.ndarray, " event"], samples: Float[np.ndarray, "event draw"]
 ) -> Float[np.ndarray, " event"]:
-    """U of predictions given as samples (a flow, a posterior predictive): the rank of y among them, ties at random.
+    """Compute u of predictions given as samples (a flow, a posterior predictive): the rank of y, ties at random.
 
     u = (number below + U·(number equal + 1)) / (draws + 1) is exactly uniform if y is one more draw.
+
+    Parameters
+    ----------
+    key : of the uniform numbers U
+    y : true values
+    samples : draws of each event's predicted distribution, one row an event
 
     Raises
     ------
     InputError : for samples that are not one row an event, or not numbers
+
+    Source: Gneiting, Balabdaoui, Raftery 2007.
+
+    >>> import jax
+    >>> u = pit_samples(jax.random.key(1), np.array([0.5]), np.array([[0.0, 1.0, 2.0]]))
+    >>> bool(0.25 <= u[0] <= 0.5)  # between one and two of four
+    True
     """
     if samples.ndim != 2 or len(samples) != len(y) or np.isnan(samples).any():
-        seen = f"samples of shape {samples.shape}" + (", some not numbers" if np.isnan(samples).any() else "")
-        raise InputError("PIT", seen, f"numbers of shape ({len(y)}, draws)")
+        got = f"samples of shape {samples.shape}" + (", some not numbers" if np.isnan(samples).any() else "")
+        raise InputError("PIT", got, f"numbers of shape ({len(y)}, draws)")
     below, equal = (samples < y[:, None]).sum(1), (samples == y[:, None]).sum(1)
-    return np.asarray((below + rng.random(len(y)) * (equal + 1)) / (samples.shape[1] + 1))
+    return np.asarray((below + generator(key, "PIT").random(len(y)) * (equal + 1)) / (samples.shape[1] + 1))
 
 
 @plain("PIT", other="pit weight")
@@ -103,9 +143,26 @@ def uniformity(
     weight: Shaped[np.ndarray, "..."] | None = None,
     negative: str = "error",
 ) -> tuple[float, float]:
-    """Largest distance of the weighted distribution of u from the uniform one, and its p-value (Kolmogorov–Smirnov).
+    """Test whether u is uniform, by the largest distance of its weighted distribution (Kolmogorov–Smirnov).
 
-    The p-value takes Σw²/(Σw)² as 1/n. With weights that depend on u it is an approximation.
+    Parameters
+    ----------
+    pit : u of each event, in [0, 1]
+    weight, negative : event weights, see :func:`verax.conformal.checked_weight`
+
+    Returns
+    -------
+    The distance, and its p-value, which takes Σw²/(Σw)² as 1/n: an approximation for weights that depend on u
+
+    Raises
+    ------
+    InputError : for no events, values outside [0, 1], or weights of no use
+
+    Source: Stephens, Journal of the Royal Statistical Society B 32 (1970) 115.
+
+    >>> distance, p_value = uniformity((np.arange(100) + 0.5) / 100)
+    >>> round(distance, 3), round(p_value, 3)
+    (0.005, 1.0)
     """
     table = distribution(pit, weight, negative)
     above = table.mass / table.total
@@ -117,23 +174,23 @@ def uniformity(
 
 @dataclass(frozen=True)
 class Recalibration:
-    """What level to ask of a predicted distribution so that the wanted fraction lies below."""
+    """The level to request of a predicted distribution so that a fraction of events lies below; linear between knots."""
 
-    wanted: Float[np.ndarray, " knot"]
-    ask: Float[np.ndarray, " knot"]
+    fraction: Float[np.ndarray, " knot"]
+    level: Float[np.ndarray, " knot"]
 
-    @plain("recalibration", number="level")
-    def __call__(self, level: Float[np.ndarray, " level"]) -> Float[np.ndarray, " level"]:
-        """The level to ask.
+    @plain("recalibration", number="fraction")
+    def __call__(self, fraction: Float[np.ndarray, " fraction"]) -> Float[np.ndarray, " fraction"]:
+        """The level to request.
 
         Raises
         ------
-        InputError : for levels outside [0, 1]
+        InputError : for fractions outside [0, 1]
         """
-        wrong = np.asarray((level < 0) | (level > 1))
+        wrong = np.asarray((fraction < 0) | (fraction > 1))
         if wrong.any():
-            raise InputError("recalibration", f"level {np.asarray(level)[wrong][0]:g}", "levels in [0, 1]")
-        return np.asarray(np.interp(level, self.wanted, self.ask))
+            raise InputError("recalibration", f"fraction {np.asarray(fraction)[wrong][0]:g}", "fractions in [0, 1]")
+        return np.asarray(np.interp(fraction, self.fraction, self.level))
 
 
 @plain("PIT", other="pit weight")
@@ -143,14 +200,24 @@ def recalibration(
     weight: Shaped[np.ndarray, "..."] | None = None,
     negative: str = "error",
 ) -> Recalibration:
-    """The inverse of the weighted distribution of u: of events held out, those with u ≤ ask(p) are a fraction p.
+    """Invert the weighted distribution of u: of other events, those with u ≤ level(p) are a fraction p.
 
-    >>> ask = recalibration(np.linspace(0.3, 0.7, 999))  # a prediction that is too wide
-    >>> ask(np.array([0.05, 0.5, 0.95])).round(3)
+    Parameters
+    ----------
+    pit, weight, negative : as in :func:`uniformity`
+
+    Raises
+    ------
+    InputError : for no events, values outside [0, 1], or weights of no use
+
+    Source: Kuleshov, Fenner, Ermon, arXiv:1807.00263, algorithm 1.
+
+    >>> level = recalibration(np.linspace(0.3, 0.7, 999))  # a prediction that is too wide
+    >>> level(np.array([0.05, 0.5, 0.95])).round(3)
     array([0.32, 0.5 , 0.68])
     """
     table = distribution(pit, weight, negative)
-    fraction = np.maximum(table.passed, 0.0) / (table.total + table.own)  # signed sums can begin below zero
+    fraction = np.maximum(table.passed, 0.0) / (table.total + table.test_weight)  # signed sums can begin below zero
     return Recalibration(np.append(np.append(0.0, fraction), 1.0), np.append(np.append(0.0, table.score), 1.0))
 
 
@@ -158,6 +225,6 @@ def distribution(pit: FloatArray, weight: FloatArray | None, negative: str) -> O
     """Sorted u with running weight, checked."""
     wrong = ~((pit >= 0) & (pit <= 1))
     if wrong.any() or not pit.size:
-        seen = f"value {pit[wrong][0]:g}" if wrong.any() else "no events"
-        raise InputError("PIT", seen, "values in [0, 1]")
+        got = f"value {pit[wrong][0]:g}" if wrong.any() else "no events"
+        raise InputError("PIT", got, "values in [0, 1]")
     return ordered(pit, weight=weight, negative=negative, where="PIT")

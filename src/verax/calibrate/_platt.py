@@ -51,12 +51,18 @@ def platt(
     ----------
     score : of any range; log-odds are best
     label : true or false, 0 or 1
-    weight, negative : event weights
+    weight, negative : event weights, see :func:`verax.conformal.checked_weight`
     smooth : Platt's targets (Σw₊ + 1)/(Σw₊ + 2) and 1/(Σw₋ + 2) instead of 1 and 0, for small samples
 
     Raises
     ------
     InputError : for scores that are not finite, labels that are neither 0 nor 1, one class only, weights of no use
+
+    Source: Platt, "Probabilistic outputs for support vector machines", 1999.
+
+    >>> curve = platt(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([0, 1, 0, 1]))
+    >>> curve(np.array([-1.0, 1.0]))
+    array([0.5, 0.5])
     """
     s, y = checked_score(score, label, "Platt")
     w = checked_weight(weight, s.size, negative=negative, where="Platt")

@@ -59,23 +59,30 @@ def venn_abers(
     score, label : of calibration events that the score was not trained on
     weight, negative : event weights. The guarantee holds for equal weights; with others a new event weighs Σw²/Σw, one
         effective event, and with "signed" ones calibration events are pooled first as in
-        :func:`~verax.calibrate.isotonic`
+        :func:`isotonic`
 
     Raises
     ------
     InputError : for scores that are not finite, labels that are neither 0 nor 1, weights of no use
+
+    Source: Vovk, Petej, Fedorova, arXiv:1511.00213.
+
+    >>> pair = venn_abers(np.array([0.1, 0.4, 0.5, 0.9]), np.array([0, 1, 0, 1]))
+    >>> p0, p1 = pair.bounds(np.array([0.5]))
+    >>> p0.round(3), p1.round(3)
+    (array([0.333]), array([0.667]))
     """
     s, y = checked_score(score, label, "Venn–Abers")
     w = checked_weight(weight, s.size, negative=negative, where="Venn–Abers")
-    own = float(np.sum(w**2) / np.sum(w))
+    test_weight = float(np.sum(w**2) / np.sum(w))
     low, high, total, value = positive_pools(s, y, w)
-    p1 = with_label_1(total, total * value, own)
-    p0 = 1 - with_label_1(total[::-1], (total * (1 - value))[::-1], own)[::-1]
+    p1 = with_label_1(total, total * value, test_weight)
+    p0 = 1 - with_label_1(total[::-1], (total * (1 - value))[::-1], test_weight)[::-1]
     return VennAbers(low, high, np.clip(p0, 0, 1), np.clip(p1, 0, 1), effective_size(w))
 
 
-def with_label_1(weight: FloatArray, positive: FloatArray, own: float) -> FloatArray:
-    """Isotonic value of a new event of label 1 and weight ``own`` placed at each pool in turn.
+def with_label_1(weight: FloatArray, positive: FloatArray, test_weight: float) -> FloatArray:
+    """Isotonic value of a new event of label 1 and weight ``test_weight`` placed at each pool in turn.
 
     The value is the slope of the greatest convex minorant of cumulative (Σw, Σwy) at the new event's step, which moves
     through the diagram from left to right; a stack keeps the minorant's corners.
@@ -83,8 +90,8 @@ def with_label_1(weight: FloatArray, positive: FloatArray, own: float) -> FloatA
     x = [0.0, *np.cumsum(weight).tolist()]
     y = [0.0, *np.cumsum(positive).tolist()]
     n = len(weight)
-    # points with the new event's step first: (−own, −own), then the diagram
-    px, py = [-own, *x], [-own, *y]
+    # points with the new event's step first: (−w, −w) for its weight w, then the diagram
+    px, py = [-test_weight, *x], [-test_weight, *y]
     corners: list[tuple[float, float]] = []
     for point in zip(px, py, strict=True):
         while len(corners) > 1 and not left_turn(corners[-2], corners[-1], point):

@@ -45,17 +45,20 @@ def classwise(
     *,
     bins: int | Float[np.ndarray, " edge"] = 10,
 ) -> Classwise:
-    """Reliability diagrams of each class against the rest, and of the top class.
+    """Make reliability diagrams of each class against the rest, and of the class with the largest probability.
 
     Parameters
     ----------
-    probability : of each class
-    label : true class
+    probability : of each class, one row an event
+    label : true class, 0, 1, …
     weight : of any sign
+    bins : number of equal bins of [0, 1], or their edges
 
     Raises
     ------
-    InputError : for a label that is no column, and as :func:`~verax.check.reliability_sums`
+    InputError : for a label that is no column, and as :func:`reliability_sums`
+
+    Source: Kull et al., arXiv:1910.12656; Guo et al., arXiv:1706.04599.
 
     >>> p = np.array([[0.8, 0.2], [0.8, 0.2], [0.3, 0.7]])
     >>> round(classwise(p, np.array([0, 0, 1]), np.ones(3), bins=2).ece, 3)

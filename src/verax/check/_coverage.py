@@ -12,7 +12,7 @@ from verax.results import Coverage, FloatArray, Interval, good
 
 @plain("coverage", other="truth")
 def coverage(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Coverage:
-    """Coverage of a batch of intervals.
+    """Measure the coverage of a batch of intervals.
 
     The error is the binomial standard error √(c(1 − c)/n) at the nominal level c: the spread expected of a correct
     method, so that ``pull`` is a test of it. Intervals whose status is a failure are counted in ``failed`` and left

@@ -33,7 +33,12 @@ class Average:
 
 @plain("average", finite="scores weight")
 def average(scores: Float[np.ndarray, " event"], weight: Float[np.ndarray, " row"] | None = None) -> Average:
-    """The weighted mean of scores, with signed weights as they are: unbiased, and its error grows accordingly.
+    """Average scores with event weights; signed ones as they are: unbiased, and the error grows accordingly.
+
+    Parameters
+    ----------
+    scores : one number an event
+    weight : of any sign, in any units; by default 1
 
     Raises
     ------
@@ -45,8 +50,8 @@ def average(scores: Float[np.ndarray, " event"], weight: Float[np.ndarray, " row
     s = np.asarray(scores, np.float64)
     w = np.ones(len(s)) if weight is None else np.asarray(weight, np.float64)
     if s.ndim != 1 or w.shape != s.shape:
-        seen = f"{len(w)} weights" if s.ndim == 1 == w.ndim else f"scores of shape {s.shape}, weights of {w.shape}"
-        raise InputError("average", seen, f"{len(s)}, one for each score")
+        got = f"{len(w)} weights" if s.ndim == 1 == w.ndim else f"scores of shape {s.shape}, weights of {w.shape}"
+        raise InputError("average", got, f"{len(s)}, one for each score")
     total = w.sum()
     if not total > 0:
         raise InputError("average", f"{len(s)} scores with weights that sum to {total:g}", "a positive sum")
@@ -59,11 +64,19 @@ def average(scores: Float[np.ndarray, " event"], weight: Float[np.ndarray, " row
 def nll_gaussian(
     mean: Float[np.ndarray, " event"], variance: Float[np.ndarray, " event"], target: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:
-    """−ln of a Gaussian's density at the target.
+    """Compute −ln of a Gaussian's density at the target.
+
+    Parameters
+    ----------
+    mean, variance : of each event's prediction; the variance in squared units of the target
+    target : true values
 
     Raises
     ------
-    InputError : for a variance that is not positive
+    InputError : for a variance that is not positive, or arrays of different shapes
+
+    >>> nll_gaussian(np.zeros(1), np.ones(1), np.zeros(1)).round(6)  # ln √(2π)
+    array([0.918939])
     """
     m, y, sigma = _gaussian(mean, variance, target)
     return -norm.logpdf(y, m, sigma)
@@ -73,11 +86,17 @@ def nll_gaussian(
 def crps_gaussian(
     mean: Float[np.ndarray, " event"], variance: Float[np.ndarray, " event"], target: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:
-    """CRPS of a Gaussian: σ [z (2Φ(z) − 1) + 2φ(z) − 1/√π], z = (y − μ)/σ.
+    """Compute the CRPS of a Gaussian: σ [z (2Φ(z) − 1) + 2φ(z) − 1/√π], z = (y − μ)/σ.
+
+    Parameters
+    ----------
+    mean, variance, target : as in :func:`nll_gaussian`
 
     Raises
     ------
-    InputError : for a variance that is not positive
+    InputError : as :func:`nll_gaussian`
+
+    Source: Gneiting and Raftery 2007, equation 21.
 
     >>> crps_gaussian(np.zeros(1), np.ones(1), np.zeros(1)).round(6)
     array([0.233695])
@@ -94,11 +113,20 @@ def nll_mixture(
     variance: Float[np.ndarray, "event component"],
     target: Float[np.ndarray, " event"],
 ) -> Float[np.ndarray, " event"]:
-    """−ln of a mixture of Gaussians' density at the target.
+    """Compute −ln of the density of a mixture of Gaussians at the target.
+
+    Parameters
+    ----------
+    share, mean, variance : of each component of each event's prediction; shares sum to one
+    target : true values
 
     Raises
     ------
     InputError : for shares that are negative or do not sum to one, or a variance that is not positive
+
+    >>> half = np.full((1, 2), 0.5)
+    >>> nll_mixture(half, np.zeros((1, 2)), np.ones((1, 2)), np.zeros(1)).round(6)  # ln √(2π)
+    array([0.918939])
     """
     p, m, sigma = _mixture(share, mean, variance)
     with np.errstate(divide="ignore"):
@@ -113,13 +141,21 @@ def crps_mixture(
     variance: Float[np.ndarray, "event component"],
     target: Float[np.ndarray, " event"],
 ) -> Float[np.ndarray, " event"]:
-    """CRPS of a mixture of Gaussians: Σ p A(y − μ, σ²) − ½ ΣΣ p p′ A(μ − μ′, σ² + σ′²) (Grimit et al., 2006).
+    """Compute the CRPS of a mixture of Gaussians: Σ p A(y − μ, σ²) − ½ ΣΣ p p′ A(μ − μ′, σ² + σ′²).
 
-    A(m, v) = m (2Φ(m/√v) − 1) + 2 √v φ(m/√v) is the mean of |X| for X ~ N(m, v).
+    A(m, v) = m (2Φ(m/√v) − 1) + 2 √v φ(m/√v) is the mean of |X| for X ~ N(m, v) (Grimit et al., 2006).
+
+    Parameters
+    ----------
+    share, mean, variance, target : as in :func:`nll_mixture`
 
     Raises
     ------
-    InputError : for shares that are negative or do not sum to one, or a variance that is not positive
+    InputError : as :func:`nll_mixture`
+
+    >>> half = np.full((1, 2), 0.5)
+    >>> crps_mixture(half, np.zeros((1, 2)), np.ones((1, 2)), np.zeros(1)).round(6)
+    array([0.233695])
     """
     p, m, sigma = _mixture(share, mean, variance)
     to_target = np.sum(p * _absolute(np.asarray(target, np.float64)[:, None] - m, sigma), axis=1)
@@ -136,14 +172,22 @@ def crps_sample(
     target: Float[np.ndarray, " event"],
     weight: Float[np.ndarray, "event draw"] | None = None,
 ) -> Float[np.ndarray, " event"]:
-    """CRPS from draws of the predicted distribution: E|X − y| − ½ E|X − X′|.
+    """Compute the CRPS from draws of the predicted distribution: E|X − y| − ½ E|X − X′|.
 
     The second mean is over pairs of different draws, which makes it unbiased for any number of them ("fair", Ferro 2014).
-    Weights of the draws may be negative, as long as Σw and (Σw)² − Σw² are positive.
+
+    Parameters
+    ----------
+    draws : of each event's prediction, one row an event
+    target : true values
+    weight : of the draws; may be negative, as long as Σw and (Σw)² − Σw² of each event are positive
 
     Raises
     ------
     InputError : for fewer than two draws, or such weights
+
+    >>> crps_sample(np.array([[0.0, 2.0]]), np.array([0.0]))
+    array([0.])
     """
     x, y = np.asarray(draws, np.float64), np.asarray(target, np.float64)
     if x.shape[1] < 2:
@@ -167,13 +211,22 @@ def crps_quantiles(
     quantiles: Float[np.ndarray, "event column"],
     target: Float[np.ndarray, " event"],
 ) -> Float[np.ndarray, " event"]:
-    """CRPS from quantiles: 2 ∫ pinball(τ) dτ, each level standing for the part of (0, 1) that is nearest to it.
+    """Compute the CRPS from quantiles: 2 ∫ pinball(τ) dτ, each level standing for the part of (0, 1) nearest to it.
 
     It converges to the CRPS as the levels become dense; (k − ½)/K are the best K of them.
+
+    Parameters
+    ----------
+    levels : increasing strictly within (0, 1)
+    quantiles : predicted at those levels, one row an event
+    target : true values
 
     Raises
     ------
     InputError : for levels that do not increase strictly within (0, 1), or another number of quantiles
+
+    >>> crps_quantiles(np.array([0.5]), np.array([[1.0]]), np.array([3.0]))  # of a median alone: |y − median|
+    array([2.])
     """
     tau, q = np.asarray(levels, np.float64), np.asarray(quantiles, np.float64)
     if not len(tau) or not (tau[0] > 0 and tau[-1] < 1 and (np.diff(tau) > 0).all()):

@@ -3,9 +3,9 @@
 The diagram goes back to Murphy & Winkler (Applied Statistics 26 (1977) 41). Neither scikit-learn's ``calibration_curve``
 nor the calibration packages take event weights; here each bin is a ratio of weighted sums.
 
-Whether a classifier is calibrated is asked of the variance that its own probabilities promise, not of the residuals that
-were seen: a bin whose labels agree has no residual spread, and would be infinitely far from any probability but 0 or 1. For
-labels of probability p an event's weighted residual w(y − p) has the variance p(1 − p)·w₁w₀, with its weight as signal and
+Whether a classifier is calibrated is judged by the variance that its own probabilities imply, not by the spread of
+residuals: a bin whose labels agree has none, and would be infinitely far from any probability but 0 or 1. For labels of
+probability p an event's weighted residual w(y − p) has the variance p(1 − p)·w₁w₀, with its weight as signal and
 as background: w² where weights do not know the label, and by the ratio of the classes' Σw²/Σw where they do. It holds for
 negative weights too.
 """
@@ -138,7 +138,7 @@ def reliability_sums(
     *,
     bins: int | Float[np.ndarray, " edge"] = 10,
 ) -> ReliabilitySums:
-    """Sums of one chunk of events.
+    """Sum one chunk of events, for :func:`diagram`.
 
     Parameters
     ----------
@@ -150,6 +150,12 @@ def reliability_sums(
     Raises
     ------
     InputError : for a probability outside the edges, a label that is neither 0 nor 1, weights or edges of no use
+
+    Source: Murphy & Winkler, Applied Statistics 26 (1977) 41.
+
+    >>> chunk = reliability_sums(np.array([0.2, 0.7]), np.array([0, 1]), np.ones(2), bins=2)
+    >>> (chunk + chunk).observed
+    array([0., 2.])
     """
     edges = np.linspace(0.0, 1.0, int(bins) + 1) if isinstance(bins, Integral) else np.asarray(bins, np.float64)
     if edges.size < 2 or not (np.diff(edges) > 0).all():
@@ -186,14 +192,24 @@ def reliability_sums(
 
 
 def diagram(sums: ReliabilitySums) -> Reliability:
-    """The diagram that the sums of all chunks make."""
+    """Make the reliability diagram of the sums of all chunks.
+
+    Parameters
+    ----------
+    sums : of :func:`reliability_sums`, added up
+
+    Source: Kumar, Liang, Ma, arXiv:1909.10155, for the corrections of the calibration error.
+
+    >>> float(diagram(reliability_sums(np.full(5, 0.2), np.array([0, 0, 1, 0, 0]), np.ones(5), bins=2)).observed[0])
+    0.2
+    """
     used = sums.weight > 0
     norm = np.where(used, sums.weight, np.nan)
     predicted, observed = sums.predicted / norm, sums.observed / norm
     distance = observed - predicted
     variance = sums.residual_squared - 2 * distance * sums.residual + distance**2 * sums.weight_squared
-    # of the residuals that were seen: right also for a classifier that is not calibrated
-    seen = np.sqrt(np.maximum(variance, 0.0)) / norm
+    # from the residuals themselves: right also for a classifier that is not calibrated
+    sigma = np.sqrt(np.maximum(variance, 0.0)) / norm
     ratio = class_ratio(sums)
     error = np.sqrt(by_class(sums.spread, sums.signal_spread, ratio)) / norm
     squares = by_class(sums.weight_squared, sums.signal_squared, ratio)
@@ -202,10 +218,10 @@ def diagram(sums: ReliabilitySums) -> Reliability:
 
     share = np.where(used, sums.weight, 0.0) / max(float(sums.weight[used].sum()), np.finfo(float).tiny)
     size = np.abs(np.where(used, distance, 0.0))
-    sigma, promised = np.where(used, seen, 0.0), np.where(used, error, 0.0)
+    sigma, predicted_error = np.where(used, sigma, 0.0), np.where(used, error, 0.0)
     bias = np.sum(share * (mean_size(size, sigma) - size))
     ece = float(np.sum(share * size)) if used.any() else math.nan
-    calibrated = float(np.sum(share * promised) * math.sqrt(2 / math.pi)) if used.any() else math.nan
+    calibrated = float(np.sum(share * predicted_error) * math.sqrt(2 / math.pi)) if used.any() else math.nan
     squared, squared_error = debiased_square(share, size, sigma, np.where(used, n_effective, 1.0))
     return Reliability(
         sums.edges,
@@ -286,7 +302,17 @@ def reliability(
     *,
     bins: int | Float[np.ndarray, " edge"] = 10,
 ) -> Reliability:
-    """Reliability diagram of events that fit in memory; see :func:`reliability_sums` for chunks.
+    """Make the reliability diagram of events that fit in memory; see :func:`reliability_sums` for chunks.
+
+    Parameters
+    ----------
+    probability, label, weight, bins : as in :func:`reliability_sums`
+
+    Raises
+    ------
+    InputError : as :func:`reliability_sums`
+
+    Source: Murphy & Winkler, Applied Statistics 26 (1977) 41.
 
     >>> p, y = np.array([0.2, 0.2, 0.2, 0.2, 0.2]), np.array([0, 0, 1, 0, 0])
     >>> result = reliability(p, y, np.ones(5), bins=2)

@@ -1,4 +1,4 @@
-"""What the split conformal estimators share: kept calibration scores, and quantiles of them at any level."""
+"""What the split conformal estimators share: stored calibration scores, and quantiles of them at any level."""
 
 from fractions import Fraction
 from typing import Any
@@ -18,11 +18,11 @@ from verax.results import FloatArray
 BOTH = "for both, conformalize and predict the points of each group by themselves"
 
 
-class Conformal(Estimator):
-    """What the split estimators share: kept calibration scores, and quantiles of them at any level.
+class SplitConformal(Estimator):
+    """Calibration scores, and quantiles of them at any level.
 
-    A model that is trained already (``prefit``, or a callable) is held, not copied: where it is trained again, or its
-    attributes are changed, call ``conformalize`` again. Nothing here can see that.
+    A model that is trained already (``prefit``, or a callable) is referred to, not copied: where it is trained again, or
+    its attributes are changed, call ``conformalize`` again. Nothing here can see that.
 
     Attributes
     ----------
@@ -31,8 +31,8 @@ class Conformal(Estimator):
     quantile_ : of the last ``predict_interval`` or ``predict_set``, with its ``note``
     """
 
-    harmless: tuple[str, ...] = ("confidence_level", "negative")
-    conformal: tuple[str, ...] = ("scores_", "weight_", "group_", "quantile_")
+    score_independent: tuple[str, ...] = ("confidence_level", "negative")
+    score_attributes: tuple[str, ...] = ("scores_", "weight_", "group_", "quantile_")
     confidence_level: float
     negative: str
     prefit: bool
@@ -50,7 +50,7 @@ class Conformal(Estimator):
             return self.estimator
         return self._fitted("model_")
 
-    def _keep(self, scores: FloatArray, sample_weight: Any, group: Any) -> None:
+    def _store_scores(self, scores: FloatArray, sample_weight: Any, group: Any) -> None:
         where, n = type(self).__name__, scores.size
         checked_weight(sample_weight, n, negative=self.negative, where=where)
         given = None if sample_weight is None else np.array(sample_weight, np.float64)
@@ -64,37 +64,37 @@ class Conformal(Estimator):
         level: float | Fraction | None = None,
         *,
         group: Any = None,
-        shift: tuple[FloatArray, FloatArray] | None = None,
+        ratio: tuple[FloatArray, FloatArray] | None = None,
         scores: FloatArray | None = None,
     ) -> tuple[Quantile | Mondrian | Shifted, float | FloatArray]:
-        """The quantile of the calibration scores, and its value for each new point.
+        """Find the quantile of the calibration scores, and its value for each new point.
 
         Parameters
         ----------
         level : instead of ``confidence_level``
         group : of each new point, when ``conformalize`` was given groups
-        shift : p_test/p_cal at calibration points and at new points; not together with groups
-        scores : other scores of the calibration points than those that were kept
+        ratio : density ratio p_test/p_cal at calibration points and at new points (covariate shift); not with groups
+        scores : other scores of the calibration points than those that were stored
 
         Raises
         ------
-        InputError : for groups in one of ``conformalize`` and prediction only, and for both groups and a shift
+        InputError : for groups in one of ``conformalize`` and prediction only, and for both groups and a ratio
         """
-        kept, level = self._fitted("scores_"), self.confidence_level if level is None else level
-        scores = kept if scores is None else scores
-        if (group is None) != (self.group_ is None) and (shift is None or group is not None):
-            seen = "no groups" if group is None else "groups"
-            raise InputError(type(self).__name__, seen, "groups in conformalize and in prediction, or in neither")
-        if shift is not None and self.group_ is not None:
-            raise InputError(type(self).__name__, "groups and a shift", "one of them", BOTH)
-        if shift is not None:
-            weight, own = (np.asarray(unmasked(v, "the shift", type(self).__name__), np.float64) for v in shift)
-            moved = shifted(
-                scores, weight=weight, own=own, level=level, event_weight=self.weight_, negative=self.negative
-            )
-            return moved, moved.value
+        where, stored = type(self).__name__, self._fitted("scores_")
+        level, scores = self.confidence_level if level is None else level, stored if scores is None else scores
+        if (group is None) != (self.group_ is None) and (ratio is None or group is not None):
+            got = "no groups" if group is None else "groups"
+            raise InputError(where, got, "groups in conformalize and in prediction, or in neither")
+        if ratio is not None and self.group_ is not None:
+            raise InputError(where, "groups and a ratio", "one of them", BOTH)
+        found: Quantile | Mondrian | Shifted
+        options: dict[str, Any] = {"level": level, "weight": self.weight_, "negative": self.negative}
+        if ratio is not None:
+            old, new = (np.asarray(unmasked(r, "the ratio", where), np.float64) for r in ratio)
+            found = shifted(scores, ratio=old, test_ratio=new, **options)
+            return found, found.value
         if group is not None and self.group_ is not None:
-            grouped = mondrian(scores, self.group_, level=level, weight=self.weight_, negative=self.negative)
-            return grouped, grouped.values(group)
-        one = conformalize(scores, level=level, weight=self.weight_, negative=self.negative)
-        return one, one.value
+            found = mondrian(scores, self.group_, **options)
+            return found, found.values(group)
+        found = conformalize(scores, **options)
+        return found, found.value

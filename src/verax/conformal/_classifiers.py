@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from verax.conformal._base import BOTH, Conformal
-from verax.conformal._classification import aps, at_label, lac, raps, sets
+from verax.conformal._base import BOTH, SplitConformal
+from verax.conformal._classification import at_label, cumulative_scores, lac, sets
 from verax.conformal._conformal import Quantile
 from verax.conformal._model import probabilities
 from verax.conformal._mondrian import Mondrian, mondrian
@@ -48,7 +48,7 @@ class PredictionSets:
         return self.member[np.arange(len(found)), position(found, np.asarray(self.classes))]
 
 
-class SplitConformalClassifier(Conformal):
+class SplitConformalClassifier(SplitConformal):
     """Prediction sets by split conformal classification.
 
     The uniform numbers of APS and RAPS come from one stream that begins with ``conformalize`` and goes on from call to
@@ -57,19 +57,28 @@ class SplitConformalClassifier(Conformal):
     Parameters
     ----------
     estimator : model with ``fit`` and ``predict_proba``, or a callable that returns probabilities of each class
-    confidence_level : asked coverage
+    confidence_level : requested coverage
     conformity_score : "lac", "aps" or "raps"
     randomised : draw the uniform numbers of APS and RAPS, with which they cover exactly; without, they cover more
     penalty, free : of RAPS: cost of each class beyond the ``free`` likeliest
     prefit : the model is trained already
     negative : what negative weights mean in ``conformalize``: "error", "signed" or "abs"
     classes : names of the columns of a callable, which needs them; not for a model that names its own
-    random_state : seed of the uniform numbers; None for others each time
+    random_state : seed of the uniform numbers, a whole number as scikit-learn has it; None for others each time
+
+    >>> x = np.random.default_rng(1).normal(size=999)
+    >>> def probability(x):
+    ...     return np.stack([1 / (1 + np.exp(x)), 1 / (1 + np.exp(-x))], 1)
+    >>> label = (np.random.default_rng(2).random(999) < probability(x)[:, 1]).astype(int)
+    >>> model = SplitConformalClassifier(probability, classes=[0, 1]).conformalize(x, label)
+    >>> model.predict_set(np.array([-3.0, 0.0])).member
+    array([[ True, False],
+           [ True,  True]])
     """
 
     kind = "classifier"
-    harmless: tuple[str, ...] = ("confidence_level", "negative")
-    conformal: tuple[str, ...] = (*Conformal.conformal, "label_", "by_class_", "stream_")
+    score_independent: tuple[str, ...] = ("confidence_level", "negative")
+    score_attributes: tuple[str, ...] = (*SplitConformal.score_attributes, "label_", "by_class_", "stream_")
 
     def __init__(
         self,
@@ -99,7 +108,7 @@ class SplitConformalClassifier(Conformal):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplitConformalClassifier":
         """Train a copy of the model; not with the points of ``conformalize``."""
         check_known([self.conformity_score], SCORES, "SplitConformalClassifier", "conformity score")
-        self._drop("fit")
+        self._discard_scores("fit")
         self.model_ = self._fit_model(X, y, sample_weight)
         return self
 
@@ -108,11 +117,11 @@ class SplitConformalClassifier(Conformal):
         """Classes in the order of the model's columns."""
         model = self._trained()
         if hasattr(model, "classes_"):
-            own = np.asarray(model.classes_)
-            if self.classes is not None and not np.array_equal(own, np.asarray(self.classes)):
-                seen = f"classes {_some(np.asarray(self.classes))} for a model of {_some(own)}"
-                raise InputError("SplitConformalClassifier", seen, "the model's own", "leave classes out")
-            return own
+            named = np.asarray(model.classes_)
+            if self.classes is not None and not np.array_equal(named, np.asarray(self.classes)):
+                got = f"classes {_some(np.asarray(self.classes))} for a model of {_some(named)}"
+                raise InputError("SplitConformalClassifier", got, "the model's own", "leave classes out")
+            return named
         if self.classes is None:
             raise InputError("SplitConformalClassifier", "a callable without classes", "classes of its columns")
         return np.asarray(self.classes)
@@ -120,19 +129,19 @@ class SplitConformalClassifier(Conformal):
     def conformalize(
         self, X: Any, y: Any, sample_weight: Any = None, *, group: Any = None
     ) -> "SplitConformalClassifier":
-        """Keep the scores of calibration points; with ``group="class"`` each class is covered by itself.
+        """Store the scores of calibration points; with ``group="class"`` each class is covered by itself.
 
         A class without calibration points then has an infinite quantile: it is in each set, and ``quantile_.note`` says so.
         """
         label = position(unmasked(y, "y", "SplitConformalClassifier"), self.classes_)
         by_class = isinstance(group, str) and group == "class"
         scores = at_label(self._scores(X, self._stream(0)), label)
-        self._keep(scores, sample_weight, label if by_class else group)
+        self._store_scores(scores, sample_weight, label if by_class else group)
         self.label_, self.by_class_, self.stream_ = label, by_class, self._stream(1)
         return self
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " event"]:
-        """The likeliest class."""
+        """Predict the likeliest class."""
         model = self._trained()
         return (
             np.asarray(model.predict(X))
@@ -141,7 +150,7 @@ class SplitConformalClassifier(Conformal):
         )
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "event class"]:
-        """The model's probabilities."""
+        """Predict the probabilities of the classes by the model."""
         return probabilities(self._trained(), X, self.classes_.size)
 
     def predict_set(
@@ -150,23 +159,23 @@ class SplitConformalClassifier(Conformal):
         confidence_level: float | None = None,
         *,
         group: Any = None,
-        shift: tuple[FloatArray, FloatArray] | None = None,
+        ratio: tuple[FloatArray, FloatArray] | None = None,
         class_ratio: Any = None,
     ) -> PredictionSets:
-        """Sets of classes.
+        """Predict sets of classes.
 
         Parameters
         ----------
-        confidence_level, group, shift : as in :meth:`quantile`
+        confidence_level, group, ratio : as in :meth:`quantile`
         class_ratio : p_test(y)/p_cal(y) of each class: label shift
 
         Raises
         ------
-        InputError : for more than one of groups (of any kind), ``shift`` and ``class_ratio``, of which one would do nothing
+        InputError : for more than one of groups (of any kind), ``ratio`` and ``class_ratio``, of which one would do nothing
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         self._fitted("scores_")
-        self._check_options(group, shift, class_ratio)
+        self._check_options(group, ratio, class_ratio)
         scores = self._scores(X, self.stream_)
         value: float | FloatArray
         if class_ratio is not None:
@@ -174,7 +183,7 @@ class SplitConformalClassifier(Conformal):
         elif self.by_class_:
             self.quantile_, value = self._by_class(level)
         else:
-            self.quantile_, value = self.quantile(level, group=group, shift=shift)
+            self.quantile_, value = self.quantile(level, group=group, ratio=ratio)
             value = value[:, None] if isinstance(value, np.ndarray) else value
         return PredictionSets(level, tuple(self.classes_.tolist()), sets(scores, value))
 
@@ -182,26 +191,26 @@ class SplitConformalClassifier(Conformal):
         if ratio.shape != self.classes_.shape:
             raise InputError("label shift", f"ratios of shape {ratio.shape}", f"one for each of {self.classes_.size}")
         scores = self._fitted("scores_")
-        moved = label_shift(scores, self.label_, ratio, level=level, event_weight=self.weight_, negative=self.negative)
-        return moved, moved.value
+        found = label_shift(scores, self.label_, ratio, level=level, weight=self.weight_, negative=self.negative)
+        return found, found.value
 
-    def _check_options(self, group: Any, shift: Any, class_ratio: Any) -> None:
+    def _check_options(self, group: Any, ratio: Any, class_ratio: Any) -> None:
         """Nothing, if each option has its effect.
 
         Raises
         ------
         InputError : for two of which one would have none
         """
-        where, kept = "SplitConformalClassifier", "" if self.group_ is None else "groups in conformalize"
-        options = {"shift": shift, "class_ratio": class_ratio}
+        where, before = "SplitConformalClassifier", "" if self.group_ is None else "groups in conformalize"
+        options = {"ratio": ratio, "class_ratio": class_ratio}
         given = [name for name, value in options.items() if value is not None]
         if self.by_class_:
             action = "sets by class hold under any label shift" if given == ["class_ratio"] else BOTH
             names = ["group"] * (group is not None) + given
             if names:
                 raise InputError(where, f"{names[0]}, and group='class' in conformalize", "one of them", action)
-        elif class_ratio is not None and (kept or group is not None or shift is not None):
-            other = "shift" if shift is not None else kept or "group"
+        elif class_ratio is not None and (before or group is not None or ratio is not None):
+            other = "ratio" if ratio is not None else before or "group"
             raise InputError(where, f"class_ratio and {other}", "one of them", BOTH)
 
     def _by_class(self, level: float) -> tuple[Mondrian, FloatArray]:
@@ -221,10 +230,9 @@ class SplitConformalClassifier(Conformal):
         p = self.predict_proba(x)
         if self.conformity_score == "lac":
             return lac(p)
-        source = stream if self.randomised else None
-        return (
-            aps(source, p) if self.conformity_score == "aps" else raps(source, p, penalty=self.penalty, free=self.free)
-        )
+        share = stream.random((len(p), 1)) if self.randomised else None
+        penalty, free = (self.penalty, self.free) if self.conformity_score == "raps" else (0.0, 0)
+        return cumulative_scores(p, share, penalty, free)
 
 
 def _some(classes: np.ndarray) -> str:

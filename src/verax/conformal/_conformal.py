@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, PRNGKeyArray, Shaped
 
 from verax.conformal._weights import NEGATIVE, checked_weight
 from verax.errors import InputError, check_known
-from verax.given import effective_size, plain
+from verax.given import effective_size, generator, plain
 from verax.results import FloatArray
 
 # Products of integers below 2^53 are exact in float64; levels with larger denominators are taken as floats.
@@ -38,7 +38,20 @@ def exact_level(level: float | Fraction, where: str = "conformal") -> Fraction:
 
 
 def rank(n: int, level: float | Fraction) -> int:
-    """⌈(n + 1)·level⌉ in rational arithmetic; above n, no calibration score is large enough.
+    """Rank ⌈(n + 1)·level⌉ of the conformal quantile, in rational arithmetic.
+
+    Parameters
+    ----------
+    n : number of calibration points
+    level : requested coverage; a decimal number is taken as written
+
+    Returns
+    -------
+    The rank, from 1; above n, no calibration score is large enough
+
+    Raises
+    ------
+    InputError : for a level outside (0, 1)
 
     >>> rank(9, 0.9), rank(99, 0.9), math.ceil(100 * 0.55)
     (9, 90, 56)
@@ -54,7 +67,7 @@ class Quantile:
 
     Parameters
     ----------
-    level : asked coverage
+    level : requested coverage
     value : scores up to this one belong to the set; +∞ when the calibration set is too small for the level
     n, n_effective : calibration points, and (Σw)²/Σw² of their weights
     tied : calibration scores equal to ``value`` (1 without ties)
@@ -75,7 +88,9 @@ class Quantile:
     def note(self) -> str:
         """What a user should know in one line; empty when there is nothing."""
         if math.isinf(self.value):
-            return f"infinite: {self.n} calibration points reach levels up to {self.reach:.4g}, asked {self.level:.4g}"
+            return (
+                f"infinite: {self.n} calibration points reach levels up to {self.reach:.4g}, requested {self.level:.4g}"
+            )
         if self.tied > 1:
             return (
                 f"{self.tied} of {self.n} scores are tied at the quantile: sets cover more unless ties are randomised"
@@ -84,12 +99,13 @@ class Quantile:
 
     @plain("conformal", number="scores")
     def holds(
-        self, scores: Float[np.ndarray, "*shape"], *, rng: np.random.Generator | None = None
+        self, scores: Float[np.ndarray, "*shape"], *, key: PRNGKeyArray | None = None
     ) -> Bool[np.ndarray, "*shape"]:
-        """True where a score belongs to the set; with ``rng``, ties are broken at random and coverage is exact."""
-        if rng is None:
+        """True where a score belongs to the set; with ``key``, ties are broken at random and coverage is exact."""
+        if key is None:
             return np.asarray(scores <= self.value)
-        return np.asarray((scores < self.value) | ((scores == self.value) & (rng.random(scores.shape) < self.accept)))
+        accepted = generator(key, "conformal").random(scores.shape) < self.accept
+        return np.asarray((scores < self.value) | ((scores == self.value) & accepted))
 
 
 @dataclass(frozen=True)
@@ -98,7 +114,7 @@ class Ordered:
 
     ``mass`` is Σw of scores ≤ ``score``. With negative weights it can fall again, so the quantile is where it passes
     the threshold for the last time: ``passed``, its minimum over this and all larger scores, is what is searched. That
-    errs to the larger side, by of order Σw²·n/(Σw)² ranks.
+    errs to the larger side, by of order Σw²·n/(Σw)² ranks. ``test_weight`` is Σw²/Σw, one effective point's.
     """
 
     score: Float[np.ndarray, " distinct"]
@@ -107,37 +123,37 @@ class Ordered:
     count: Int[np.ndarray, " distinct"]
     n: int
     n_effective: float
-    own: float
+    test_weight: float
 
     @property
     def total(self) -> float:
         """Σw."""
         return float(self.mass[-1]) if self.mass.size else 0.0
 
-    def position(self, level: float | Fraction, own: Float[np.ndarray, " test"]) -> Int[np.ndarray, " test"]:
-        """Index of the first score whose mass is ≥ level·(Σw + own) from there on; beyond the last where none is."""
+    def position(self, level: float | Fraction, test_weight: Float[np.ndarray, " test"]) -> Int[np.ndarray, " test"]:
+        """Index of the first score whose mass is ≥ level·(Σw + w_test) from there on; beyond the last where none is."""
         exact = exact_level(level)
         if exact.denominator > MAX_DENOMINATOR:
-            return np.searchsorted(self.passed, float(exact) * (self.total + own))
-        return np.searchsorted(self.passed * exact.denominator, exact.numerator * (self.total + own))
+            return np.searchsorted(self.passed, float(exact) * (self.total + test_weight))
+        return np.searchsorted(self.passed * exact.denominator, exact.numerator * (self.total + test_weight))
 
-    def quantile(self, level: float | Fraction, own: float | None = None) -> Quantile:
-        """The quantile for a new point of weight ``own``; by default one effective calibration point's."""
-        own = self.own if own is None else own
+    def quantile(self, level: float | Fraction, test_weight: float | None = None) -> Quantile:
+        """The quantile for a new point of that weight; by default one effective calibration point's."""
+        w = self.test_weight if test_weight is None else test_weight
         exact = exact_level(level)
-        i = int(self.position(exact, np.array([own]))[0])
-        reach = self.total / (self.total + own) if self.n else 0.0
+        i = int(self.position(exact, np.array([w]))[0])
+        reach = self.total / (self.total + w) if self.n else 0.0
         if i == self.score.size:
             return Quantile(float(exact), math.inf, self.n, self.n_effective, 0, 1.0, reach)
         before = float(self.mass[i - 1]) if i else 0.0
-        share = (float(exact) * (self.total + own) - before) / (float(self.mass[i]) - before + own)
+        share = (float(exact) * (self.total + w) - before) / (float(self.mass[i]) - before + w)
         accept = min(max(share, 0.0), 1.0)
         value, count = float(self.score[i]), int(self.count[i])
         return Quantile(float(exact), value, self.n, self.n_effective, count, accept, reach)
 
-    def values(self, level: float | Fraction, own: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
+    def values(self, level: float | Fraction, test_weight: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
         """Quantiles for new points of different weights."""
-        return np.append(self.score, np.inf)[self.position(level, own)]
+        return np.append(self.score, np.inf)[self.position(level, test_weight)]
 
 
 def ordered(
@@ -153,7 +169,7 @@ def ordered(
     Parameters
     ----------
     scores : conformity scores of calibration points, larger is stranger; +∞ is a score, NaN is not
-    weight, negative : see :func:`~verax.conformal.checked_weight`
+    weight, negative : see :func:`checked_weight`
     scale : count in units of the weight when all weights are equal, so that ranks are exact whatever its value; not
         when weights of new points follow, which are in the units of the given weights
 
@@ -165,14 +181,14 @@ def ordered(
     w = checked_weight(weight, s.size, negative=negative, where=where)
     if scale and w.size and (w == w[0]).all():
         w = np.ones_like(w)
-    own = float(np.sum(w**2) / np.sum(w)) if w.size else 1.0
+    test_weight = float(np.sum(w**2) / np.sum(w)) if w.size else 1.0
     order = np.argsort(s)
     s, mass = s[order], np.cumsum(w[order])
     last = np.flatnonzero(np.append(s[1:] != s[:-1], True)) if s.size else np.zeros(0, np.int64)
     passed = mass[last]
     if (w < 0).any():
         passed = np.minimum.accumulate(passed[::-1])[::-1]
-    return Ordered(s[last], mass[last], passed, np.diff(last, prepend=-1), s.size, effective_size(w), own)
+    return Ordered(s[last], mass[last], passed, np.diff(last, prepend=-1), s.size, effective_size(w), test_weight)
 
 
 def checked_scores(scores: Float[np.ndarray, " point"], where: str) -> FloatArray:
@@ -207,36 +223,38 @@ def conformalize(
     *,
     level: float | Fraction,
     weight: Shaped[np.ndarray, "..."] | None = None,
-    own: float | None = None,
+    test_weight: float | None = None,
     negative: str = "error",
 ) -> Quantile:
-    """The conformal quantile: q such that {y : s(x, y) ≤ q} covers with probability ``level`` or a little more.
+    """Find the conformal quantile: q such that {y : s(x, y) ≤ q} covers with probability ``level`` or a little more.
 
-    By group see :func:`~verax.conformal.mondrian`; with a weight for each new point,
-    :func:`~verax.conformal.shifted`.
+    By group see :func:`mondrian`; where the new points lie elsewhere, :func:`shifted`.
 
     Parameters
     ----------
     scores : of calibration points that no model was trained on
-    level : asked coverage; a decimal number is taken as written
+    level : requested coverage; a decimal number is taken as written
     weight : event weights: the calibration points then stand for the weighted distribution
-    own : weight of the new point, in units of ``weight``. By default Σw²/Σw, the mean weight of an event drawn from the
+    test_weight : of the new point, in units of ``weight``. By default Σw²/Σw, the mean weight of an event drawn from the
         weighted distribution, so that the new point is one of n_effective + 1; it is w for equal weights
-    negative : "error", "signed" or "abs", see :func:`~verax.conformal.checked_weight`
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`checked_weight`
 
     Raises
     ------
     InputError : for a level outside (0, 1), scores that are not numbers, weights of no use
 
+    Source: Vovk, Gammerman, Shafer 2005; with weights: Tibshirani et al., arXiv:1904.06019.
+
     >>> conformalize(np.arange(1.0, 10.0), level=0.9).value
     9.0
     >>> conformalize(np.arange(1.0, 9.0), level=0.9).note
-    'infinite: 8 calibration points reach levels up to 0.8889, asked 0.9'
+    'infinite: 8 calibration points reach levels up to 0.8889, requested 0.9'
     """
     exact = exact_level(level)
-    if own is not None and not own >= 0:
-        raise InputError("conformal", f"weight {own} of the new point", "zero or more")
-    if weight is None and own is None:
+    if test_weight is not None and not test_weight >= 0:
+        raise InputError("conformal", f"weight {test_weight} of the new point", "zero or more")
+    if weight is None and test_weight is None:
         check_known([negative], NEGATIVE, "conformal", "treatment of negative weights")
         return unweighted(checked_scores(scores, "conformal"), exact)
-    return ordered(scores, weight=weight, negative=negative, scale=own is None).quantile(exact, own)
+    table = ordered(scores, weight=weight, negative=negative, scale=test_weight is None)
+    return table.quantile(exact, test_weight)

@@ -29,7 +29,22 @@ def check_levels(levels: tuple[float, ...]) -> None:
 def cqr(
     y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
 ) -> Float[np.ndarray, " point"]:
-    """Score max(q_low(x) − y, y − q_high(x)): negative inside the band. Quantiles that cross are exchanged."""
+    """Score points by max(q_low(x) − y, y − q_high(x)), which is negative inside the band of two quantiles.
+
+    Parameters
+    ----------
+    y : true values, in units of the target
+    low, high : predicted quantiles; where they cross they are exchanged
+
+    Raises
+    ------
+    InputError : for values that are not finite, or arrays of different shapes
+
+    Source: Romano, Patterson, Candès, arXiv:1905.03222.
+
+    >>> cqr(np.array([0.5, 3.0]), np.zeros(2), np.ones(2))
+    array([-0.5,  2. ])
+    """
     return np.maximum(np.minimum(low, high) - y, y - np.maximum(low, high))
 
 
@@ -37,10 +52,24 @@ def cqr(
 def cqr_sides(
     y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
 ) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
-    """Scores q_low(x) − y and y − q_high(x) of each side by itself, for asymmetric bands (their theorem 2).
+    """Score each side of a band by itself, q_low(x) − y and y − q_high(x), for asymmetric bands.
 
     With the quantile of each at (1 + level)/2, each end misses with probability at most (1 − level)/2: a stronger
     promise than that of :func:`cqr`, at the price of somewhat wider bands.
+
+    Parameters
+    ----------
+    y, low, high : as in :func:`cqr`
+
+    Returns
+    -------
+    Scores of the lower and of the upper side
+
+    Raises
+    ------
+    InputError : for values that are not finite, or arrays of different shapes
+
+    Source: Romano, Patterson, Candès, arXiv:1905.03222, theorem 2.
 
     >>> y, zero = np.random.default_rng(1).exponential(size=999), np.zeros(999)
     >>> from verax.conformal import conformalize
@@ -61,10 +90,24 @@ def cqr_band(
     level: float,
     value: Float[np.ndarray, " test"] | None = None,
 ) -> Interval:
-    """The interval [q_low − q, q_high + q], with the median or the middle as ``value``.
+    """Make the interval [q_low − q, q_high + q].
 
-    A pair of quantiles, of :func:`cqr_sides`, moves each end by its own. A negative one narrows the band; where nothing
-    would be left, the interval is the middle of the band, or the point half-way between the ends that crossed.
+    A negative q narrows the band; where nothing would be left, the interval is the middle of the band, or the point
+    half-way between the ends that crossed.
+
+    Parameters
+    ----------
+    low, high : predicted quantiles at new points
+    quantile : q, one number or one for each point; a pair of them, of :func:`cqr_sides`, moves each end by its own
+    level : requested coverage, which the interval is labelled with
+    value : the predicted median; by default the middle of the band
+
+    Raises
+    ------
+    InputError : for predictions that are not finite, arrays of different shapes, or a quantile of NaN
+
+    >>> cqr_band(np.zeros(1), np.ones(1), 0.5, level=0.9).low
+    array([-0.5])
     """
     if any(np.isnan(q).any() for q in (quantile if isinstance(quantile, tuple) else (quantile,))):
         raise InputError("cqr_band", "a quantile of NaN", "numbers")

@@ -25,15 +25,21 @@ class CrossConformalRegressor(Estimator):
     Parameters
     ----------
     estimator : model of the mean
-    confidence_level : asked coverage
-    method : "plus", "minmax" or "base", see :func:`~verax.conformal.jackknife`
+    confidence_level : requested coverage
+    method : "plus", "minmax" or "base", see :func:`jackknife`
     cv : number of folds, or −1 to leave out one point at a time (jackknife); the fold of each point as an array; a list of
         (train, test) positions that tests each point once; or a splitter of scikit-learn, such as ``KFold(5)``. Points of
         neither part of a pair (twins of those that are tested) train nothing there
     negative : what negative weights mean for the intervals
-    shuffle : deal the points to a number of folds at random; else folds are of neighbouring points, as scikit-learn's
+    shuffle : assign the points to a number of folds at random; else folds are of neighbouring points, as scikit-learn's
         KFold makes them, and rows that are sorted make intervals too wide
-    random_state : seed of the deal, by default the same each time; None for another one each time
+    random_state : seed of the assignment, a whole number as scikit-learn has it; None for another one each time
+
+    >>> from sklearn.linear_model import LinearRegression
+    >>> x, noise = np.random.default_rng(1).normal(size=(2, 999, 1))
+    >>> model = CrossConformalRegressor(LinearRegression()).fit(x, (2 * x + noise)[:, 0])
+    >>> float(model.predict_interval(np.array([[1.0]])).high[0].round(1))  # 2 + 1.645
+    3.7
     """
 
     def __init__(
@@ -74,19 +80,19 @@ class CrossConformalRegressor(Estimator):
         """
         exact_level(self.confidence_level, WHERE)
         w = None if sample_weight is None else np.array(unmasked(sample_weight, "the weights", WHERE), np.float64)
-        own = w if isinstance(fit_weight, str) and fit_weight == "same" else fit_weight
-        if isinstance(own, str):
-            raise InputError(WHERE, f"fit_weight '{own}'", "'same', None, or one weight a point")
-        own = None if own is None else np.asarray(unmasked(own, "fit_weight", WHERE), np.float64)
-        if own is not None and own.shape != (rows(X),):
-            raise InputError(WHERE, f"weights of shape {own.shape}", f"one weight for each of {rows(X)} points")
-        whole = self._train(X, y, own)
+        of_fit = w if isinstance(fit_weight, str) and fit_weight == "same" else fit_weight
+        if isinstance(of_fit, str):
+            raise InputError(WHERE, f"fit_weight '{of_fit}'", "'same', None, or one weight a point")
+        of_fit = None if of_fit is None else np.asarray(unmasked(of_fit, "fit_weight", WHERE), np.float64)
+        if of_fit is not None and of_fit.shape != (rows(X),):
+            raise InputError(WHERE, f"weights of shape {of_fit.shape}", f"one weight for each of {rows(X)} points")
+        whole = self._train(X, y, of_fit)
         target = checked_target(y, X, WHERE)
         checked_weight(w, target.size, negative="signed", where=WHERE)
         splits = self._splits(X, y, target.size, groups)
         models, residual, fold = [], np.zeros(target.size), np.zeros(target.size, np.int64)
         for k, (train, test) in enumerate(splits):
-            model = self._train(take(X, train), take(y, train), None if own is None else own[train])
+            model = self._train(take(X, train), take(y, train), None if of_fit is None else of_fit[train])
             residual[test] = np.abs(target[test] - predicted(model, take(X, test)))
             fold[test] = k
             models.append(model)
@@ -100,22 +106,22 @@ class CrossConformalRegressor(Estimator):
         except ValueError as error:
             if weight is None or not (weight < 0).any() or isinstance(error, InputError):
                 raise
-            seen = f"negative weights for {type(self.estimator).__name__}: {str(error).splitlines()[0]}"
+            got = f"negative weights for {type(self.estimator).__name__}: {str(error).splitlines()[0]}"
             action = "give fit_weight: |w|, or None for none"
-            raise InputError(WHERE, seen, "weights that the model's fit takes", action) from error
+            raise InputError(WHERE, got, "weights that the model's fit takes", action) from error
 
     def fit_conformalize(
         self, X: Any, y: Any, sample_weight: Any = None, *, fit_weight: Any = "same", groups: Any = None
     ) -> "CrossConformalRegressor":
-        """The same as ``fit``, by the name that says what it does."""
+        """Fit, by the name that says what it does."""
         return self.fit(X, y, sample_weight, fit_weight=fit_weight, groups=groups)
 
     def predict(self, X: Any) -> FloatArray:
-        """Prediction of the model that was trained on all points."""
+        """Predict the mean by the model that was trained on all points."""
         return predicted(self._fitted("model_"), X)
 
     def predict_interval(self, X: Any, confidence_level: float | None = None) -> Interval:
-        """Intervals of y."""
+        """Predict intervals of y."""
         value = self.predict(X)
         folds: Float[np.ndarray, "test model"] = np.stack([predicted(m, X) for m in self.models_], 1)
         level = self.confidence_level if confidence_level is None else confidence_level
@@ -139,7 +145,7 @@ class CrossConformalRegressor(Estimator):
         if hasattr(cv, "split") and not isinstance(cv, str):
             return checked_splits(list(cv.split(x, y, member)), n, cv)
         if isinstance(cv, Integral):
-            return of_folds(self._dealt(int(cv), n, member), n, cv)
+            return splits_of_folds(self._assign_folds(int(cv), n, member), n, cv)
         if member is not None:
             raise InputError(WHERE, "groups, and folds that are given", "one of them", "make folds of whole groups")
         try:
@@ -147,14 +153,14 @@ class CrossConformalRegressor(Estimator):
         except ValueError:  # pairs of different lengths
             given = np.zeros((0, 0))
         if given.ndim == 1 and given.dtype.kind in "iu":
-            return of_folds(given, n, cv)
+            return splits_of_folds(given, n, cv)
         try:
             pairs = [(train, test) for train, test in cv]
         except (TypeError, ValueError):
             raise unusable(cv, n) from None
         return checked_splits(pairs, n, cv)
 
-    def _dealt(self, cv: int, n: int, groups: np.ndarray | None) -> Int[np.ndarray, " point"]:
+    def _assign_folds(self, cv: int, n: int, groups: np.ndarray | None) -> Int[np.ndarray, " point"]:
         """The fold of each point, whole groups together; the first folds are one larger."""
         unit = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
         many, what = int(unit.max()) + 1, "points" if groups is None else "groups"
@@ -168,8 +174,8 @@ class CrossConformalRegressor(Estimator):
         return np.asarray(fold[unit])
 
 
-def of_folds(fold: np.ndarray, n: int, cv: Any) -> list[Split]:
-    """Each fold tests what all others train."""
+def splits_of_folds(fold: np.ndarray, n: int, cv: Any) -> list[Split]:
+    """Pairs of positions: each fold tests what all others train."""
     if fold.shape != (n,) or fold.min() < 0 or fold.max() < 1 or (np.bincount(fold) == 0).any():
         raise unusable(cv, n)
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(int(fold.max()) + 1)]
@@ -193,10 +199,10 @@ def checked_splits(pairs: list[tuple[Any, Any]], n: int, cv: Any) -> list[Split]
     for k, (train, test) in enumerate(splits):
         both = np.intersect1d(train, test)
         if both.size or not train.size:
-            seen = (
+            got = (
                 f"{both.size} points that pair {k} trains and tests" if both.size else f"no points that train pair {k}"
             )
-            raise InputError(WHERE, seen, "training points that are not tested", "leave them out of one of both")
+            raise InputError(WHERE, got, "training points that are not tested", "leave them out of one of both")
     return splits
 
 

@@ -16,33 +16,33 @@ from verax.results import FloatArray
 class Estimator(abc.ABC):
     """Parameters of the constructor as attributes, ``get_params`` and ``set_params``; fitted attributes end in ``_``.
 
-    What ``conformalize`` made (``conformal``) belongs to the model and the score that it was made with. ``fit``, and a
-    change of a parameter that is not in ``harmless``, drop it: prediction then asks for ``conformalize`` again.
+    What ``conformalize`` made (``score_attributes``) belongs to the model and the score that it was made with. ``fit``, and
+    a change of a parameter that is not in ``score_independent``, discard it: prediction then asks for ``conformalize``.
     """
 
     kind = "regressor"
-    harmless: tuple[str, ...] = ()
-    conformal: tuple[str, ...] = ()
+    score_independent: tuple[str, ...] = ()
+    score_attributes: tuple[str, ...] = ()
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = self.__dict__.get(name, value)
         same = old is value or (isinstance(value, (str, int, float)) and type(old) is type(value) and old == value)
         object.__setattr__(self, name, value)
-        if not same and name in self._names() and name not in self.harmless:
-            self._drop(f"a change of '{name}'")
+        if not same and name in self._names() and name not in self.score_independent:
+            self._discard_scores(f"a change of '{name}'")
 
-    def _drop(self, reason: str) -> None:
-        """Forget what ``conformalize`` made, and remember why."""
-        gone = [name for name in self.conformal if self.__dict__.pop(name, None) is not None]
+    def _discard_scores(self, reason: str) -> None:
+        """Discard what ``conformalize`` made, and note why."""
+        gone = [name for name in self.score_attributes if self.__dict__.pop(name, None) is not None]
         if gone:
-            self.__dict__["_dropped"] = reason
+            self.__dict__["_discarded"] = reason
 
     @classmethod
     def _names(cls) -> list[str]:
         return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters of the constructor, and of the models among them as ``estimator__name``."""
+        """Return the parameters of the constructor, and of the models among them as ``estimator__name``."""
         found = {name: getattr(self, name) for name in self._names()}
         if deep:
             inner = {n: v for n, v in found.items() if hasattr(v, "get_params") and not isinstance(v, type)}
@@ -62,8 +62,8 @@ class Estimator(abc.ABC):
                 raise InputError(type(self).__name__, f"parameter '{outer}'", ", ".join(self._names()))
             if inner:
                 getattr(self, outer).set_params(**{inner: value})
-                if outer not in self.harmless:
-                    self._drop(f"a change of '{name}'")
+                if outer not in self.score_independent:
+                    self._discard_scores(f"a change of '{name}'")
             else:
                 setattr(self, name, value)
         return self
@@ -100,7 +100,7 @@ class Estimator(abc.ABC):
         """Point predictions."""
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R² of point predictions, or the accuracy of a classifier: what scikit-learn's searches maximise."""
+        """Compute R² of point predictions, or the accuracy of a classifier: what scikit-learn's searches maximise."""
         guess, truth = self.predict(X), np.asarray(y)
         w = np.ones(rows(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         if self.kind == "classifier":
@@ -116,11 +116,11 @@ class Estimator(abc.ABC):
         except KeyError:
             if name == "model_":
                 raise not_fitted(type(self).__name__, "fit") from None
-            raise not_fitted(type(self).__name__, "conformalize", self.__dict__.get("_dropped", "")) from None
+            raise not_fitted(type(self).__name__, "conformalize", self.__dict__.get("_discarded", "")) from None
 
 
 def not_fitted(name: str, verb: str, since: str = "") -> Exception:
-    """The error for a verb used too early: scikit-learn's own kind where that is installed.
+    """The error for a verb that is used too early: scikit-learn's kind where that is installed.
 
     ``since`` is what took away what an earlier call of the verb had made.
     """
@@ -134,8 +134,8 @@ def not_fitted(name: str, verb: str, since: str = "") -> Exception:
     return NotFittedError(str(error))
 
 
-def said_column() -> None:
-    """Warn that a column was taken for a vector, as scikit-learn's models do; silent where that is not installed."""
+def warn_of_column() -> None:
+    """Warn that a column was taken for a vector, as scikit-learn's models do; not where that is not installed."""
     try:
         from sklearn.exceptions import DataConversionWarning
     except ImportError:
@@ -158,7 +158,7 @@ def checked_target(y: Any, x: Any, where: str) -> FloatArray:
         raise InputError(where, "complex targets", "real numbers", "Complex data not supported")
     values = np.asarray(values, np.float64)
     if values.ndim == 2 and values.shape[1] == 1:
-        said_column()
+        warn_of_column()
         values = values[:, 0]
     if values.shape != (rows(x),):
         raise InputError(where, f"y of shape {values.shape}", f"one target for each of {rows(x)} points")

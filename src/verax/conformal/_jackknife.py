@@ -33,7 +33,7 @@ def jackknife(
     weight: Shaped[np.ndarray, "..."] | None = None,
     negative: str = "error",
 ) -> Interval:
-    """Intervals from models that each left out some training points.
+    """Make intervals from models that each left out some training points.
 
     Parameters
     ----------
@@ -43,11 +43,17 @@ def jackknife(
     value : prediction of the model trained on all points; by default the mean of ``prediction``
     method : "plus" (quantiles of μ_{−i}(x) ± R_i), "minmax" (extreme predictions ± quantile of R), "base" (value ±
         quantile of R: the jackknife, without a guarantee)
-    weight, negative : event weights of the training points, as in :func:`~verax.conformal.conformalize`
+    weight, negative : event weights of the training points, as in :func:`conformalize`
 
     Raises
     ------
-    InputError : for an unknown method, or models that are not there
+    InputError : for an unknown method, models that are not there, values that are not finite, weights of no use
+
+    Source: Barber, Candès, Ramdas, Tibshirani, arXiv:1905.02928.
+
+    >>> left_out = np.array([[0.0, 0.5, 1.0]])  # of one new point
+    >>> jackknife(np.array([0.1, 0.2, 0.3]), left_out, level=0.5).high
+    array([0.7])
     """
     check_known([method], METHODS, "jackknife", "method")
     index = np.arange(residual.size) if model is None else model

@@ -39,16 +39,16 @@ def fitted(model: Any, x: Any, y: Any, weight: Any = None) -> Any:
         raise InputError("model", type(model).__name__, "a callable, or an object with fit and predict")
     fresh = untrained(model)
     if weight is None:
-        return fresh.fit(shown(x), y)
+        return fresh.fit(checked_features(x), y)
     parameters = inspect.signature(fresh.fit).parameters
     if "sample_weight" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         name = type(model).__name__
         raise InputError("model", f"weights for {name}", "a model whose fit takes sample_weight", "fit it without")
-    return fresh.fit(shown(x), y, sample_weight=weight)
+    return fresh.fit(checked_features(x), y, sample_weight=weight)
 
 
-def shown(x: Any) -> Any:
-    """X as it is; no model is known to heed a mask.
+def checked_features(x: Any) -> Any:
+    """X as it is, without a mask: no model is known to regard one.
 
     Raises
     ------
@@ -64,10 +64,10 @@ def predicted(model: Any, x: Any, *, columns: int | None = None, what: str = "mo
 
     Raises
     ------
-    InputError : for another shape (which was seen, which expected), or values that are not finite
+    InputError : for another shape (both are named), or values that are not finite
     """
     function = model.predict if hasattr(model, "predict") else model
-    values = np.asarray(unmasked(function(shown(x)), "the prediction", what), np.float64)
+    values = np.asarray(unmasked(function(checked_features(x)), "the prediction", what), np.float64)
     n = rows(x)
     expected = (n,) if columns is None else (n, columns)
     if columns is None and values.shape == (n, 1):
@@ -82,7 +82,7 @@ def predicted(model: Any, x: Any, *, columns: int | None = None, what: str = "mo
 def probabilities(model: Any, x: Any, classes: int | None) -> Float[np.ndarray, "point class"]:
     """Predicted probabilities of each class, checked; a callable returns them itself."""
     function = model.predict_proba if hasattr(model, "predict_proba") else model
-    return check_probability(function(shown(x)), rows(x), classes, "model")
+    return check_probability(function(checked_features(x)), rows(x), classes, "model")
 
 
 def check_probability(values: Any, n: int, classes: int | None, where: str) -> Float[np.ndarray, "point class"]:

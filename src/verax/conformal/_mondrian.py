@@ -33,9 +33,9 @@ class Mondrian:
         unseen = known[where] != group
         if unseen.any():
             names = ", ".join(str(g) for g in np.unique(group[unseen])[:5])
-            seen = f"group {names}, unseen in calibration ({int(unseen.sum())} of {len(group)} points)"
+            got = f"group {names}, unseen in calibration ({int(unseen.sum())} of {len(group)} points)"
             action = "calibrate with points of it or merge it with another group"
-            raise InputError("mondrian", seen, "one of " + ", ".join(str(g) for g in self.groups[:20]), action)
+            raise InputError("mondrian", got, "one of " + ", ".join(str(g) for g in self.groups[:20]), action)
         return np.asarray(where)
 
     @plain("mondrian", other="group")
@@ -58,17 +58,19 @@ def mondrian(
     weight: Shaped[np.ndarray, "..."] | None = None,
     negative: str = "error",
 ) -> Mondrian:
-    """A conformal quantile for each group of calibration points.
+    """Find a conformal quantile for each group of calibration points, so that each group is covered.
 
     Parameters
     ----------
+    scores, level, weight, negative : as in :func:`conformalize`
     group : a label of each calibration point (number or string), known for new points too: a function of x, or the
         class in classification
-    scores, level, weight, negative : as in :func:`~verax.conformal.conformalize`
 
     Raises
     ------
-    InputError : as there, and for a group whose total weight is not positive
+    InputError : as :func:`conformalize`, and for a group whose total weight is not positive
+
+    Source: Vovk, Lindsay, Nouretdinov, Gammerman 2003.
 
     >>> result = mondrian(np.arange(6.0), np.array([0, 0, 0, 1, 1, 1]), level=0.5)
     >>> result.values(np.array([1, 0]))

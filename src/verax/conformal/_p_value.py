@@ -4,40 +4,49 @@ Vovk, Gammerman, Shafer 2005; as a test for outliers: Bates, Candès, Lei, Roman
 """
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, PRNGKeyArray, Shaped
 
 from verax.conformal._conformal import ordered
-from verax.given import plain
+from verax.given import generator, plain
 from verax.results import FloatArray
 
 
-@plain("p_value", other="scores weight", number="new", finite="own")
+@plain("p_value", other="scores weight", number="new", finite="test_weight")
 def p_value(
     scores: Float[np.ndarray, " point"],
     new: Float[np.ndarray, " test"],
     *,
     weight: Shaped[np.ndarray, "..."] | None = None,
-    own: Float[np.ndarray, " test"] | None = None,
+    test_weight: Float[np.ndarray, " test"] | None = None,
     negative: str = "error",
-    rng: np.random.Generator | None = None,
+    key: PRNGKeyArray | None = None,
 ) -> FloatArray:
-    """Conformal p-values: the share of weight as strange as the new point, itself included.
+    """Compute conformal p-values: the share of weight that is as strange as the new point, itself included.
 
-    p = (Σ_{s_i ≥ s} w_i + w) / (Σw_i + w), with P(p ≤ a) ≤ a for a point like the calibration points; with ``rng`` its
-    ties count a random share and P(p ≤ a) = a (Vovk et al. 2005, smoothed p-values).
+    p = (Σ_{s_i ≥ s} w_i + w) / (Σw_i + w), with P(p ≤ a) ≤ a for a point like the calibration points.
 
     Parameters
     ----------
-    scores, weight, negative : as in :func:`conformalize`
+    scores, weight, negative : of the calibration points, as in :func:`conformalize`
     new : scores of new points
-    own : their weights; by default Σw²/Σw
+    test_weight : weights of the new points; by default Σw²/Σw
+    key : of random shares of ties, with which P(p ≤ a) = a (smoothed p-values)
+
+    Raises
+    ------
+    InputError : for scores that are not numbers, weights of no use, or anything else than a key
+
+    Source: Vovk, Gammerman, Shafer 2005; for outliers: Bates et al., arXiv:2104.08279.
+
+    >>> p_value(np.array([1.0, 2.0, 3.0]), np.array([2.5, 4.0]))
+    array([0.5 , 0.25])
     """
-    table = ordered(scores, weight=weight, negative=negative, scale=own is None)
+    table = ordered(scores, weight=weight, negative=negative, scale=test_weight is None)
     s = np.asarray(new, np.float64)
-    mine = np.full(s.shape, table.own) if own is None else np.asarray(own, np.float64)
+    w = np.full(s.shape, table.test_weight) if test_weight is None else np.asarray(test_weight, np.float64)
     below = np.append(0.0, table.mass)
     less = below[np.searchsorted(table.score, s, side="left")]
     upto = below[np.searchsorted(table.score, s, side="right")]
-    share = 1.0 if rng is None else rng.random(s.shape)
-    p = (table.total - upto + share * (upto - less + mine)) / (table.total + mine)
+    share = 1.0 if key is None else generator(key, "p_value").random(s.shape)
+    p = (table.total - upto + share * (upto - less + w)) / (table.total + w)
     return np.asarray(np.clip(p, 0.0, 1.0))

@@ -15,7 +15,20 @@ from verax.results import Interval
 
 @plain("absolute", finite="y mean", alike="y mean")
 def absolute(y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
-    """Score |y − μ(x)|."""
+    """Score points by |y − μ(x)|, for intervals of one width.
+
+    Parameters
+    ----------
+    y : true values, in units of the target
+    mean : predictions μ(x)
+
+    Raises
+    ------
+    InputError : for values that are not finite, or arrays of different shapes
+
+    >>> absolute(np.array([1.0, 2.0]), np.array([1.5, 1.0]))
+    array([0.5, 1. ])
+    """
     return np.asarray(np.abs(y - mean))
 
 
@@ -23,11 +36,22 @@ def absolute(y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"]) 
 def normalised(
     y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"], spread: Float[np.ndarray, " point"]
 ) -> Float[np.ndarray, " point"]:
-    """Score |y − μ(x)| / σ(x).
+    """Score points by |y − μ(x)| / σ(x), for intervals whose width follows a predicted spread.
+
+    Parameters
+    ----------
+    y : true values, in units of the target
+    mean : predictions μ(x)
+    spread : predicted σ(x) > 0; any scale of the error will do
 
     Raises
     ------
-    InputError : for a spread that is not positive and finite
+    InputError : for values that are not finite, arrays of different shapes, or a spread that is not positive
+
+    Source: Lei et al., arXiv:1604.04173, section 5.2.
+
+    >>> normalised(np.array([1.0, 2.0]), np.array([1.5, 1.0]), np.array([0.5, 2.0]))
+    array([1. , 0.5])
     """
     return np.asarray(np.abs(y - mean) / positive(spread))
 
@@ -40,7 +64,18 @@ def band(
     level: float,
     spread: Float[np.ndarray, " test"] | None = None,
 ) -> Interval:
-    """The interval μ ± q, or μ ± qσ: all y whose score is at most q (one, or one for each point).
+    """Make the interval μ ± q, or μ ± qσ: all y whose score is at most q.
+
+    Parameters
+    ----------
+    mean : predictions μ(x) at new points
+    quantile : q, one number or one for each point; +∞ makes an interval without ends
+    level : requested coverage, which the interval is labelled with
+    spread : predicted σ(x), where the scores were :func:`normalised`
+
+    Raises
+    ------
+    InputError : for means that are not finite, quantiles of NaN, or a spread that is not positive
 
     >>> band(np.array([1.0]), 2.0, level=0.9, spread=np.array([0.5])).high
     array([2.])

@@ -17,7 +17,7 @@ from scipy.stats import chi2
 from verax.errors import InputError
 from verax.given import effective_size, plain
 from verax.results import FloatArray
-from verax.shift._two_sample import checked_signed
+from verax.shift._two_sample import checked_weight_of
 
 ENOUGH = 50
 """Events a cell below which the confusion matrix's own fluctuations bias the fit: 0.4σ at 40, 1.2σ at 10, 0.2σ at 67."""
@@ -53,8 +53,8 @@ class LabelShift:
         """What a user should know in one line; empty when there is nothing."""
         if self.per_cell >= ENOUGH or not self.ndf:
             return ""
-        seen = f"{self.per_cell:.0f} events a cell (at least {ENOUGH})"
-        return f"{seen}: fractions lean towards the reference's, and p_value rejects too often; use fewer cells"
+        few = f"{self.per_cell:.0f} events a cell (at least {ENOUGH})"
+        return f"{few}: fractions lean towards the reference's, and p_value rejects too often; use fewer cells"
 
     @property
     def error(self) -> Float[np.ndarray, " class"]:
@@ -81,14 +81,16 @@ def bbse(
     Parameters
     ----------
     reference, target : predicted cell of each event (0, 1, …: the predicted class, or a finer cell, of which each should
-        have 50 events or more: see the ``note`` of the result), or one row an event
-        that adds up to 1 (predicted probabilities: the soft version). Made by a model that did not learn from these events
+        have 50 events or more: see the ``note`` of the result), or one row an event that adds up to 1 (predicted
+        probabilities: the soft version). Made by a model that did not learn from these events
     label : true classes of the reference, 0, 1, …
     reference_weight, target_weight : of any sign; all sums are taken with weights as they are, errors from Σw²
 
     Raises
     ------
     InputError : for labels or predictions of no use, a class without weight, or predictions that do not tell classes apart
+
+    Source: Lipton, Wang, Smola, arXiv:1802.03916.
 
     >>> rng = np.random.default_rng(1)
     >>> y, new = rng.integers(0, 2, 5000), rng.integers(0, 10, 5000) > 1
@@ -99,14 +101,14 @@ def bbse(
     where = "label shift"
     classes = int(label.max()) + 1 if label.size else 0
     if classes < 2 or label.min() < 0 or not np.array_equal(label, label.astype(np.int64)):
-        seen = f"labels {label.min()} … {label.max()}" if label.size else "no labels"
-        raise InputError(where, seen, "two classes or more, 0, 1, …, as whole numbers")
+        got = f"labels {label.min()} … {label.max()}" if label.size else "no labels"
+        raise InputError(where, got, "two classes or more, 0, 1, …, as whole numbers")
     label = label.astype(np.int64)
     first, second = rows_of(reference, target, where)
     if len(first) != label.size:
         raise InputError(where, f"{len(first)} predictions", f"one for each of {label.size} labels")
-    w = checked_signed(reference_weight, len(first), where, "the reference")
-    v = checked_signed(target_weight, len(second), where, "the target")
+    w = checked_weight_of(reference_weight, len(first), where, "the reference")
+    v = checked_weight_of(target_weight, len(second), where, "the target")
     w, v = w / w.sum(), v / v.sum()
     kind = np.eye(classes)[label]
     p = w @ kind
@@ -188,8 +190,8 @@ def rows_of(reference: np.ndarray, target: np.ndarray, where: str) -> tuple[Floa
         unit = np.eye(int(max(first.max(), second.max())) + 1)
         return unit[first.astype(np.int64)], unit[second.astype(np.int64)]
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or not len(first) or not len(second):
-        seen = f"predictions of shapes {first.shape} and {second.shape}"
-        raise InputError(where, seen, "one cell an event, or rows of the same number of probabilities")
+        got = f"predictions of shapes {first.shape} and {second.shape}"
+        raise InputError(where, got, "one cell an event, or rows of the same number of probabilities")
     for sample in (first, second):
         sums = sample.sum(1)
         if not np.allclose(sums, 1, atol=1e-4):

@@ -1,8 +1,8 @@
 """Classifier two-sample test: can a classifier tell two weighted samples apart?
 
-Friedman (SLAC-PUB-10325, 2003); Lopez-Paz & Oquab, arXiv:1610.06545. The classifier's score of events it has not seen is
-compared between the samples by the studentised difference z of weighted means of its rank (Wilcoxon's, with weights:
-ranks have no tails, in which heavy weights would make z far from normal).
+Friedman (SLAC-PUB-10325, 2003); Lopez-Paz & Oquab, arXiv:1610.06545. Scores of events that the classifier was not trained
+on are compared between the samples by the studentised difference z of weighted means of their ranks (Wilcoxon's, with
+weights: ranks have no tails, in which heavy weights would make z far from normal).
 
 Folds come in sequence: fold k is scored by a classifier that learnt from folds before it. Given the past, the labels of
 fold k are exchangeable under the null hypothesis, so its permutation p-value is uniform whatever was learnt; those
@@ -16,21 +16,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, PRNGKeyArray, Shaped
 from scipy.special import ndtr, ndtri, stdtr
 from scipy.stats import rankdata
 
 from verax.errors import InputError
-from verax.given import effective_size, plain, untrained
+from verax.given import effective_size, generator, plain, untrained
 from verax.results import FloatArray
 from verax.shift._two_sample import (
     BLOCK,
     checked_points,
-    checked_signed,
+    checked_weight_of,
+    pooled_weight,
     quadratic,
     randomised_p,
     studentised,
-    together,
 )
 
 Score = Callable[[FloatArray], Any]
@@ -46,7 +46,7 @@ class ClassifierTest:
         have the same distribution in both samples; where only the weighted distributions agree (a weighted simulation
         against data), it holds for many events, because z is studentised (Chung & Romano, arXiv:1304.5939)
     p_asymptotic : with z as Student's t of n_eff − 2 degrees of freedom, right for many events whatever the weights
-    z : of each scored fold, positive where the second sample scores higher; 0 where a fold tells nothing
+    z : of each scored fold, positive where the target scores higher; 0 where a fold tells nothing
     auc : area under the ROC curve of the scores, mean over folds; ½ for equal samples
     n_effective : (Σw)²/Σw² of both samples
     """
@@ -58,14 +58,14 @@ class ClassifierTest:
     n_effective: tuple[float, float]
 
 
-@plain("classifier two-sample test", other="first second first_weight second_weight")
+@plain("classifier two-sample test", other="reference target reference_weight target_weight")
 def c2st(
-    rng: np.random.Generator,
-    first: Shaped[np.ndarray, "..."],
-    second: Shaped[np.ndarray, "..."],
+    key: PRNGKeyArray,
+    reference: Shaped[np.ndarray, "..."],
+    target: Shaped[np.ndarray, "..."],
     *,
-    first_weight: Shaped[np.ndarray, "..."] | None = None,
-    second_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Shaped[np.ndarray, "..."] | None = None,
+    target_weight: Shaped[np.ndarray, "..."] | None = None,
     classifier: Any | Score | None = None,
     folds: int = 5,
     permutations: int = 199,
@@ -74,31 +74,35 @@ def c2st(
 
     Parameters
     ----------
-    rng : deals folds and permutations
-    first, second : one row an event (one axis: one feature)
-    first_weight, second_weight : of any sign; means of scores take them as they are, in any units
+    key : assigns events to folds, and draws permutations
+    reference, target : one row an event (one axis: one feature)
+    reference_weight, target_weight : of any sign; means of scores take them as they are, in any units
     classifier : with ``fit(X, y, sample_weight=…)`` and ``predict_proba``, copied untrained for each fold; it learns from
         |w|, since few can learn from negative weights: this costs power where the sign depends on x, never level. A callable
         x ↦ score that was not made from these events: then there are no folds, and the test has two sides. None: Fisher's
         discriminant in the features and their products (signed means, metric from |w|), which sees differences of means
         and covariances
-    folds : the first is only for training
+    folds : two or more, of which the first is only for training
     permutations : of the labels of each fold
 
     Raises
     ------
     InputError : for points or weights of no use, too few events for the folds, scores of another shape
 
+    Source: Lopez-Paz & Oquab, arXiv:1610.06545; with folds in sequence as above.
+
+    >>> import jax
     >>> rng = np.random.default_rng(1)
-    >>> far = c2st(rng, rng.normal(size=500), rng.normal(0.5, 1, 500))
+    >>> far = c2st(jax.random.key(1), rng.normal(size=500), rng.normal(0.5, 1, 500))
     >>> far.p_value < 1e-4, 0.6 < far.auc < 0.68  # Φ(0.5/√2) = 0.638
     (True, True)
     """
     where = "classifier two-sample test"
-    a = checked_points(first, where, "the first sample")
-    b = checked_points(second, where, "the second sample", a.shape[1])
-    wa = checked_signed(first_weight, len(a), where, "the first sample")
-    wb = checked_signed(second_weight, len(b), where, "the second sample")
+    rng = generator(key, where)
+    a = checked_points(reference, where, "the reference")
+    b = checked_points(target, where, "the target", a.shape[1])
+    wa = checked_weight_of(reference_weight, len(a), where, "the reference")
+    wb = checked_weight_of(target_weight, len(b), where, "the target")
     given = classifier if callable(classifier) and not hasattr(classifier, "fit") else None
     fixed = given is not None
     if classifier is not None and not fixed and not hasattr(classifier, "fit"):
@@ -107,10 +111,10 @@ def c2st(
         )
     least = 2 if fixed else 2 * folds
     if permutations < 1 or (not fixed and folds < 2) or min(len(a), len(b)) < least:
-        seen = f"{len(a)} and {len(b)} events, {folds} folds, {permutations} permutations"
-        raise InputError(where, seen, "two folds or more, two events of each sample in all, a permutation")
+        got = f"{len(a)} and {len(b)} events, {folds} folds, {permutations} permutations"
+        raise InputError(where, got, "two folds or more, two events of each sample in all, a permutation")
     x, label = np.concatenate([a, b]), np.repeat([False, True], [len(a), len(b)])
-    w = together(wa, wb)
+    w = pooled_weight(wa, wb)
     if given is not None:
         score = checked_score(given(x), len(x))
         z, p = permuted(rng, score, w, label, permutations, two_sided=True)
@@ -160,7 +164,7 @@ def stouffer(p: Float[np.ndarray, " test"]) -> float:
 
 
 def learn(classifier: Any | None, x: FloatArray, label: Bool[np.ndarray, " event"], weight: FloatArray) -> Score:
-    """A score of the second sample, learnt from both."""
+    """A score that is larger for the target, learnt from both samples."""
     if classifier is None:
         return fisher(x, label, weight)
     size = np.abs(weight)
@@ -211,6 +215,6 @@ def checked_score(score: Any, n: int) -> FloatArray:
     s = np.asarray(score, np.float64)
     s = s[:, 0] if s.shape == (n, 1) else s
     if s.shape != (n,) or not np.isfinite(s).all():
-        seen = f"scores of shape {s.shape}" if s.shape != (n,) else "scores that are not finite"
-        raise InputError("classifier two-sample test", seen, f"one finite number for each of {n} events")
+        got = f"scores of shape {s.shape}" if s.shape != (n,) else "scores that are not finite"
+        raise InputError("classifier two-sample test", got, f"one finite number for each of {n} events")
     return s

@@ -11,39 +11,39 @@ same p(x|y)             classifier two-sample test within each class (target lab
 same p(y|x)             score test of logistic regression (target labels)
 ======================  =============================================================================================
 
-Without target labels covariate and concept shift cannot be told apart by any test, and that is said. For targets that are
-numbers see :func:`~verax.shift.diagnose_regression`.
+Without target labels covariate and concept shift cannot be told apart by any test, which is reported. For targets that are
+numbers see :func:`diagnose_regression`.
 """
 
 import math
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
-from verax.given import plain, unmasked
+from verax.given import generator, plain, split_key, unmasked
 from verax.results import FloatArray
 from verax.shift._bbse import LabelShift, bbse
 from verax.shift._c2st import c2st, stouffer
 from verax.shift._concept import concept, fit_softmax
-from verax.shift._diagnosis import Diagnosis, Finding, judged
-from verax.shift._two_sample import checked_points, checked_signed, common_terms
+from verax.shift._diagnosis import Diagnosis, Finding, conclude
+from verax.shift._two_sample import checked_points, checked_weight_of, common_terms
 
 WHERE = "shift diagnosis"
 
 
-@plain(WHERE, other="x new_x weight new_weight", whole="y new_y")
+@plain(WHERE, other="reference target reference_weight target_weight", whole="label target_label")
 def diagnose(
-    rng: np.random.Generator,
-    x: Shaped[np.ndarray, "..."],
-    y: Int[np.ndarray, " reference"],
-    new_x: Shaped[np.ndarray, "..."],
+    key: PRNGKeyArray,
+    reference: Shaped[np.ndarray, "..."],
+    label: Int[np.ndarray, " reference"],
+    target: Shaped[np.ndarray, "..."],
     *,
-    new_y: Int[np.ndarray, " target"] | None = None,
+    target_label: Int[np.ndarray, " target"] | None = None,
     probability: tuple[Float[np.ndarray, "reference class"], Float[np.ndarray, "target class"]] | None = None,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    new_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Shaped[np.ndarray, "..."] | None = None,
+    target_weight: Shaped[np.ndarray, "..."] | None = None,
     classifier: Any | None = None,
     significance: float = 0.01,
 ) -> Diagnosis:
@@ -51,14 +51,14 @@ def diagnose(
 
     Parameters
     ----------
-    rng : deals folds and permutations
-    x, y : reference: one row an event; classes 0, 1, …
-    new_x, new_y : target, with labels if they are known
+    key : assigns events to folds, and draws permutations
+    reference, target : features of both samples, one row an event
+    label, target_label : their classes 0, 1, …; those of the target if they are known
     probability : predicted p(y|x) of both samples, by a model that did not learn from them. None: logistic regression in
         the features and their products, learnt from half of the reference, which the test of predictions then leaves out
-    weight, new_weight : of any sign, taken as they are by all tests. Only what learns from them takes |w|, which can cost
-        power but not level
-    classifier : for the two-sample tests, as in :func:`~verax.shift.c2st`
+    reference_weight, target_weight : of any sign, taken as they are by all tests. Only what learns from them takes |w|,
+        which can cost power but not level
+    classifier : for the two-sample tests, as in :func:`c2st`
     significance : p-value below which a hypothesis is rejected, for each test: "none" survives the five of them in at
         least 1 − 5·significance of cases where it is true
 
@@ -66,28 +66,32 @@ def diagnose(
     ------
     InputError : for points, labels, probabilities or weights of no use
 
+    Source: Moreno-Torres et al., Pattern Recognition 45 (2012) 521; of each test in its own function.
+
+    >>> import jax
     >>> rng = np.random.default_rng(1)
     >>> y, new = rng.random(2000) < 0.5, rng.random(2000) < 0.2
-    >>> found = diagnose(rng, rng.normal(2.0 * y), y.astype(int), rng.normal(2.0 * new), new_y=new.astype(int))
-    >>> found.verdict
+    >>> x, new_x = rng.normal(2.0 * y), rng.normal(2.0 * new)
+    >>> diagnose(jax.random.key(1), x, y.astype(int), new_x, target_label=new.astype(int)).verdict
     'label'
     """
-    a = checked_points(x, WHERE, "the reference")
-    b = checked_points(new_x, WHERE, "the target", a.shape[1])
-    w = checked_signed(weight, len(a), WHERE, "the reference")
-    v = checked_signed(new_weight, len(b), WHERE, "the target")
+    a = checked_points(reference, WHERE, "the reference")
+    b = checked_points(target, WHERE, "the target", a.shape[1])
+    w = checked_weight_of(reference_weight, len(a), WHERE, "the reference")
+    v = checked_weight_of(target_weight, len(b), WHERE, "the target")
     if not 0 < significance < 0.5:
         raise InputError(WHERE, f"significance {significance}", "between 0 and 0.5")
-    classes = checked_labels(y, new_y, len(a), len(b))
+    classes = checked_labels(label, target_label, len(a), len(b))
     if probability is not None:
         first, second = (unmasked(p, "the probabilities", WHERE) for p in probability)
         probability = (first, second)
-    y, new_y = np.asarray(y, np.int64), None if new_y is None else np.asarray(new_y, np.int64)
+    y, new_y = np.asarray(label, np.int64), None if target_label is None else np.asarray(target_label, np.int64)
     checked_probability(probability, (len(a), len(b)), classes)
 
-    marginal = c2st(rng, a, b, first_weight=w, second_weight=v, classifier=classifier)
+    of_x, of_cells, of_classes = split_key(key, 3, WHERE)
+    marginal = c2st(of_x, a, b, reference_weight=w, target_weight=v, classifier=classifier)
     found = [Finding("same p(x)", marginal.p_value, f"AUC {marginal.auc:.3f}")]
-    shift, note = by_predictions(rng, a, y, w, b, v, probability, classes)
+    shift, note = label_shift_of_predictions(generator(of_cells, WHERE), a, y, w, b, v, probability, classes)
     known = shift
     if new_y is not None:
         known = bbse(y, y, new_y, reference_weight=w, target_weight=v)  # labels are cells that confuse nothing
@@ -98,7 +102,7 @@ def diagnose(
         found.append(Finding("same fractions of classes", known.p_no_shift, f"by {source}"))
     found.append(Finding("same p(x|y), in cells of predictions", math.nan if shift is None else shift.p_value, note))
     if new_y is not None:
-        p, note = within_classes(rng, (a, b), (y, new_y), (w, v), classes, classifier)
+        p, note = within_classes(of_classes, (a, b), (y, new_y), (w, v), classes, classifier)
         found.append(Finding("same p(x|y)", p, note))
         terms = common_terms(a, b, plain=probability is not None)
         test = concept(terms, (y, new_y), (w, v), classes, probability=probability)
@@ -106,17 +110,17 @@ def diagnose(
         found.append(Finding("same p(y|x)", test.p_value, note))
 
     labelled = new_y is not None
-    return judged(
+    return conclude(
         tuple(found),
         significance,
         given_x=4 if labelled else None,
         given_y=3 if labelled else 2,
-        blind=() if labelled else ("covariate", "concept"),
+        untestable=() if labelled else ("covariate", "concept"),
         fractions=known,
     )
 
 
-def by_predictions(
+def label_shift_of_predictions(
     rng: np.random.Generator,
     x: FloatArray,
     y: Int[np.ndarray, " reference"],
@@ -126,7 +130,7 @@ def by_predictions(
     probability: tuple[FloatArray, FloatArray] | None,
     classes: int,
 ) -> tuple[LabelShift | None, str]:
-    """Label shift as seen by predictions, or why it is not."""
+    """Label shift estimated from predictions, or why it cannot be."""
     if probability is None:
         learn = np.isin(np.arange(len(x)), rng.permutation(len(x))[: len(x) // 2])
         first, second = common_terms(x, new_x, plain=False)
@@ -158,7 +162,7 @@ def cells(
 
 
 def within_classes(
-    rng: np.random.Generator,
+    key: PRNGKeyArray,
     x: tuple[FloatArray, FloatArray],
     y: tuple[Int[np.ndarray, " reference"], Int[np.ndarray, " target"]],
     weight: tuple[FloatArray, FloatArray],
@@ -167,13 +171,13 @@ def within_classes(
 ) -> tuple[float, str]:
     """P-value of equal p(x|y), the classes' independent p-values together; the note names classes left out."""
     p, left = [], []
-    for k in range(classes):
+    for k, one in enumerate(split_key(key, classes, WHERE)):
         (a, b), (w, v) = ([sample[label == k] for sample, label in zip(pair, y, strict=True)] for pair in (x, weight))
         folds = min(5, len(a) // 4, len(b) // 4)
         if folds < 2 or w.sum() <= 0 or v.sum() <= 0:
             left.append(str(k))
             continue
-        p.append(c2st(rng, a, b, first_weight=w, second_weight=v, classifier=classifier, folds=folds).p_value)
+        p.append(c2st(one, a, b, reference_weight=w, target_weight=v, classifier=classifier, folds=folds).p_value)
     note = f"too few events of class {', '.join(left)}" if left else ""
     return (stouffer(np.array(p)) if p else math.nan), note
 
@@ -186,14 +190,14 @@ def checked_labels(y: np.ndarray, new_y: np.ndarray | None, n: int, m: int) -> i
     InputError : for another number of labels, labels below 0, a single class, or a class that the reference lacks
     """
     if y.shape != (n,) or (new_y is not None and new_y.shape != (m,)):
-        seen = f"{y.size} labels" if new_y is None else f"{y.size} and {new_y.size} labels"
-        raise InputError(WHERE, seen, f"one for each of {n} and {m} events")
+        got = f"{y.size} labels" if new_y is None else f"{y.size} and {new_y.size} labels"
+        raise InputError(WHERE, got, f"one for each of {n} and {m} events")
     classes = np.unique(y)
     if classes.size < 2 or not np.array_equal(classes, np.arange(classes.size)):
         raise InputError(WHERE, f"classes {', '.join(map(str, classes[:6]))}", "0, 1, … without gaps, two or more")
     if new_y is not None and not np.isin(new_y, classes).all():
-        seen = f"class {new_y[~np.isin(new_y, classes)][0]} in the target"
-        raise InputError(WHERE, seen, "classes of the reference", "leave the new class out; no weights can make it")
+        got = f"class {new_y[~np.isin(new_y, classes)][0]} in the target"
+        raise InputError(WHERE, got, "classes of the reference", "leave the new class out; no weights can make it")
     return int(classes.size)
 
 

@@ -8,7 +8,7 @@ from verax.shift._bbse import LabelShift
 ACTIONS = {
     "none": "use the model as it is",
     "covariate": (
-        "weight reference events by w(x) = p_target(x)/p_reference(x) for training and for conformal prediction "
+        "weight reference events by r(x) = p_target(x)/p_reference(x) for training and for conformal prediction "
         "(verax.conformal: ratio_from_classifier, shifted); p(y|x) needs no change where the supports overlap"
     ),
     "label": (
@@ -64,11 +64,11 @@ class Diagnosis:
         """The tests, what is left, and what to do about it."""
         out = []
         for f in self.findings:
-            said = "not tested" if math.isnan(f.p_value) else f"p = {f.p_value:.2g}"
+            result = "not tested" if math.isnan(f.p_value) else f"p = {f.p_value:.2g}"
             rejected = " (rejected)" if f.p_value < self.significance else ""
-            out.append(f"{f.hypothesis}: {said}{rejected}" + (f"; {f.note}" if f.note else ""))
+            out.append(f"{f.hypothesis}: {result}{rejected}" + (f"; {f.note}" if f.note else ""))
         if self.verdict == "none":
-            out.append("no shift seen")
+            out.append("no shift found")
         else:
             out.append(f"compatible: {' or '.join(self.compatible)} shift")
         if self.untested:
@@ -82,21 +82,21 @@ class Diagnosis:
         return tuple(out)
 
 
-def judged(
+def conclude(
     findings: tuple[Finding, ...],
     significance: float,
     *,
     given_y: int | None,
     given_x: int | None,
-    blind: tuple[str, ...],
+    untestable: tuple[str, ...],
     fractions: LabelShift | None = None,
 ) -> Diagnosis:
-    """What the findings leave; what is not tested is not rejected.
+    """Conclude what the findings leave; what is not tested is not rejected.
 
     Parameters
     ----------
     given_x, given_y : which finding tests that p(y|x), or p(x|y), is the same; None where none does
-    blind : kinds that nothing can exclude here as soon as anything differs; empty where the target has labels
+    untestable : kinds that nothing can exclude here as soon as anything differs; empty where the target has labels
     """
     rejected = [f.p_value < significance for f in findings]
     kinds = {
@@ -105,9 +105,9 @@ def judged(
         "label": given_y is None or not rejected[given_y],
     }
     compatible = [kind for kind, left in kinds.items() if left]
-    if blind or not compatible:
+    if untestable or not compatible:
         compatible.append("concept")
     untested: tuple[str, ...] = ()
-    if blind:
-        untested = ("concept",) if kinds["none"] else blind
+    if untestable:
+        untested = ("concept",) if kinds["none"] else untestable
     return Diagnosis(significance, findings, tuple(compatible), untested, fractions)

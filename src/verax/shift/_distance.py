@@ -7,27 +7,36 @@ from verax.errors import InputError
 from verax.given import plain
 
 
-@plain("kolmogorov_smirnov", number="first second", finite="first_weight second_weight")
+@plain("kolmogorov_smirnov", number="reference target", finite="reference_weight target_weight")
 def kolmogorov_smirnov(
-    first: Float[np.ndarray, " first"],
-    second: Float[np.ndarray, " second"],
-    first_weight: Float[np.ndarray, " first"] | None = None,
-    second_weight: Float[np.ndarray, " second"] | None = None,
+    reference: Float[np.ndarray, " reference"],
+    target: Float[np.ndarray, " target"],
+    reference_weight: Float[np.ndarray, " reference"] | None = None,
+    target_weight: Float[np.ndarray, " target"] | None = None,
 ) -> tuple[float, float]:
-    """Largest distance of the two weighted cumulative distributions, and its resolution √(1/n₁ + 1/n₂).
+    """Measure the largest distance of two weighted cumulative distributions.
 
-    n is the effective number of events (Σw)²/Σw²; samples of one distribution are beyond 1.36 resolutions apart in five
-    per cent of cases (Smirnov). Weights may be negative, as long as each sum is positive.
+    Parameters
+    ----------
+    reference, target : values of one quantity
+    reference_weight, target_weight : of any sign, as long as each sum is positive
+
+    Returns
+    -------
+    The distance, and its resolution √(1/n₁ + 1/n₂) with n = (Σw)²/Σw²: samples of one distribution are beyond 1.36
+    resolutions apart in five per cent of cases
 
     Raises
     ------
     InputError : for an empty sample, values that are no numbers, or a sum of weights that is not positive
 
+    Source: Smirnov, Annals of Mathematical Statistics 19 (1948) 279.
+
     >>> kolmogorov_smirnov(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
     (0.5, 1.0)
     """
     weights, values, resolution = [], [], 0.0
-    for sample, given, sign in ((first, first_weight, 1), (second, second_weight, -1)):
+    for sample, given, sign in ((reference, reference_weight, 1), (target, target_weight, -1)):
         w = np.ones(len(sample)) if given is None else np.asarray(given, np.float64)
         total = w.sum()
         if not total > 0:

@@ -7,13 +7,13 @@ the median distance of pooled points, features in units of their pooled spread; 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, PRNGKeyArray, Shaped
 from scipy.spatial.distance import cdist, pdist
 
 from verax.errors import InputError, check_known
-from verax.given import effective_size, plain
+from verax.given import effective_size, generator, plain
 from verax.results import FloatArray
-from verax.shift._two_sample import BLOCK, checked_points, checked_signed, randomised_p, together
+from verax.shift._two_sample import BLOCK, checked_points, checked_weight_of, pooled_weight, randomised_p
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Discrepancy:
     n_effective: tuple[float, float]
 
 
-@plain("maximum mean discrepancy", other="first second first_weight second_weight")
+@plain("maximum mean discrepancy", other="reference target reference_weight target_weight")
 def mmd(
-    rng: np.random.Generator,
-    first: Shaped[np.ndarray, "..."],
-    second: Shaped[np.ndarray, "..."],
+    key: PRNGKeyArray,
+    reference: Shaped[np.ndarray, "..."],
+    target: Shaped[np.ndarray, "..."],
     *,
-    first_weight: Shaped[np.ndarray, "..."] | None = None,
-    second_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Shaped[np.ndarray, "..."] | None = None,
+    target_weight: Shaped[np.ndarray, "..."] | None = None,
     bandwidth: float | None = None,
     null: str | None = None,
     permutations: int = 199,
@@ -55,9 +55,9 @@ def mmd(
 
     Parameters
     ----------
-    rng : draws the null distribution
-    first, second : one row an event (one axis: one feature)
-    first_weight, second_weight : of any sign; they enter as they are (signed means in feature space are unbiased)
+    key : draws the null distribution
+    reference, target : one row an event (one axis: one feature)
+    reference_weight, target_weight : of any sign; they enter as they are (signed means in feature space are unbiased)
     bandwidth : of the kernel, in units of the pooled spread; None takes the median distance
     null : "permutation": labels are permuted, each event keeping its weight; exact where events and weights have the same
         distribution in both samples. "wild": each event's centred contribution gets a random sign (Leucht & Neumann 2013;
@@ -69,28 +69,32 @@ def mmd(
     ------
     InputError : for points or weights of no use, an unknown null, a bandwidth that is not positive
 
+    Source: Gretton et al., JMLR 13 (2012) 723.
+
+    >>> import jax
     >>> rng = np.random.default_rng(1)
-    >>> mmd(rng, rng.normal(size=200), rng.normal(1, 1, 200)).p_value < 0.01
+    >>> mmd(jax.random.key(1), rng.normal(size=200), rng.normal(1, 1, 200)).p_value < 0.01
     True
     """
     where = "maximum mean discrepancy"
-    a = checked_points(first, where, "the first sample")
-    b = checked_points(second, where, "the second sample", a.shape[1])
-    wa = checked_signed(first_weight, len(a), where, "the first sample")
-    wb = checked_signed(second_weight, len(b), where, "the second sample")
+    rng = generator(key, where)
+    a = checked_points(reference, where, "the reference")
+    b = checked_points(target, where, "the target", a.shape[1])
+    wa = checked_weight_of(reference_weight, len(a), where, "the reference")
+    wb = checked_weight_of(target_weight, len(b), where, "the target")
     if permutations < 1 or min(len(a), len(b)) < 2:
-        seen = f"{len(a)} and {len(b)} events, {permutations} permutations"
-        raise InputError(where, seen, "two events or more in each sample, a permutation")
+        got = f"{len(a)} and {len(b)} events, {permutations} permutations"
+        raise InputError(where, got, "two events or more in each sample, a permutation")
     if bandwidth is not None and not bandwidth > 0:
         raise InputError(where, f"bandwidth {bandwidth}", "a positive one, or None")
-    weighted = first_weight is not None or second_weight is not None
+    weighted = reference_weight is not None or target_weight is not None
     chosen = null or ("wild" if weighted else "permutation")
     check_known([chosen], ("permutation", "wild"), where, "null distribution")
     x, label = np.concatenate([a, b]), np.repeat([False, True], [len(a), len(b)])
     spread = x.std(0)
     x = (x - x.mean(0)) / np.where(spread > 0, spread, 1.0)
     h = bandwidth or median_distance(rng, x)
-    w = together(wa, wb)
+    w = pooled_weight(wa, wb)
     observed = coefficients(w, label[None])
     if chosen == "permutation":
         drawn = coefficients(w, rng.permuted(np.tile(label, (permutations, 1)), axis=1))

@@ -1,6 +1,6 @@
-"""What kind of shift lies between two samples whose target y is a number: covariate, label or concept shift.
+"""What kind of shift lies between two samples of events with a number y each: covariate, label or concept shift.
 
-As :func:`~verax.shift.diagnose`, with other tests of what is the same:
+As :func:`diagnose`, with other tests of what is the same:
 
 =============  ====================================================================================================
 same p(x)      classifier two-sample test of the features
@@ -10,81 +10,86 @@ same p(x|y)    mean and variance of each feature at y do not depend on the sampl
 =============  ====================================================================================================
 
 The last two see means and variances only, and take them to be polynomials: of second order in the features, of third in
-y. Where they are not, a covariate shift moves the best polynomial too, and is told as a concept shift: give predictions.
+y. Where they are not, a covariate shift moves the best polynomial too, and is reported as a concept shift: give
+predictions.
 """
 
 import math
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
-from verax.given import plain, unmasked
+from verax.given import plain, split_key, unmasked
 from verax.results import FloatArray
 from verax.shift._c2st import c2st
 from verax.shift._concept import ConceptTest, robust_test
-from verax.shift._diagnosis import Diagnosis, Finding, judged
-from verax.shift._two_sample import checked_points, checked_signed, common_terms
+from verax.shift._diagnosis import Diagnosis, Finding, conclude
+from verax.shift._two_sample import checked_points, checked_weight_of, common_terms
 
 WHERE = "shift diagnosis"
 Pair = tuple[FloatArray, FloatArray]
 
 
-@plain(WHERE, other="x y new_x new_y weight new_weight")
+@plain(WHERE, other="reference y target target_y reference_weight target_weight")
 def diagnose_regression(
-    rng: np.random.Generator,
-    x: Shaped[np.ndarray, "..."],
+    key: PRNGKeyArray,
+    reference: Shaped[np.ndarray, "..."],
     y: Float[np.ndarray, " reference"],
-    new_x: Shaped[np.ndarray, "..."],
+    target: Shaped[np.ndarray, "..."],
     *,
-    new_y: Float[np.ndarray, " target"] | None = None,
+    target_y: Float[np.ndarray, " target"] | None = None,
     prediction: tuple[Float[np.ndarray, " reference"], Float[np.ndarray, " target"]] | None = None,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    new_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Shaped[np.ndarray, "..."] | None = None,
+    target_weight: Shaped[np.ndarray, "..."] | None = None,
     classifier: Any | None = None,
     significance: float = 0.01,
 ) -> Diagnosis:
-    """Diagnose the shift from a reference with known targets to another sample.
+    """Diagnose the shift from a reference with known y to a target.
 
     Parameters
     ----------
-    rng : deals folds and permutations
-    x, y : reference: one row an event, and its target
-    new_x, new_y : the other sample, with targets if they are known; without them only p(x) can be compared
-    prediction : of y in both samples, by a model that did not learn from them: the regression is then one of what is left
-    weight, new_weight : of any sign, taken as they are
-    classifier : for the two-sample tests, as in :func:`~verax.shift.c2st`
+    key : assigns events to folds, and draws permutations
+    reference, target : features of both samples, one row an event
+    y, target_y : the quantity that is predicted; without that of the target only p(x) can be compared
+    prediction : of y in both samples, by a model that did not learn from them: the regression is then one of residuals
+    reference_weight, target_weight : of any sign, taken as they are
+    classifier : for the two-sample tests, as in :func:`c2st`
     significance : p-value below which a hypothesis is rejected, for each of the four tests
 
     Raises
     ------
-    InputError : for points, targets, predictions or weights of no use
+    InputError : for points, values of y, predictions or weights of no use
 
-    >>> rng = np.random.default_rng(1)
-    >>> x, new = rng.normal(size=1000), rng.normal(0.5, 1, 1000)
-    >>> found = diagnose_regression(rng, x, x + rng.normal(size=1000), new, new_y=new + rng.normal(size=1000))
-    >>> found.verdict
+    Source: Chow, Econometrica 28 (1960) 591; White, Econometrica 50 (1982) 1, for the covariance.
+
+    >>> import jax
+    >>> x, new, noise, new_noise = np.random.default_rng(1).normal(size=(4, 1000))
+    >>> new = new + 0.5
+    >>> diagnose_regression(jax.random.key(1), x, x + noise, new, target_y=new + new_noise).verdict
     'covariate'
     """
-    a = checked_points(x, WHERE, "the reference")
-    b = checked_points(new_x, WHERE, "the target", a.shape[1])
-    w = checked_signed(weight, len(a), WHERE, "the reference")
-    v = checked_signed(new_weight, len(b), WHERE, "the target")
+    a = checked_points(reference, WHERE, "the reference")
+    b = checked_points(target, WHERE, "the target", a.shape[1])
+    w = checked_weight_of(reference_weight, len(a), WHERE, "the reference")
+    v = checked_weight_of(target_weight, len(b), WHERE, "the target")
     if not 0 < significance < 0.5:
         raise InputError(WHERE, f"significance {significance}", "between 0 and 0.5")
-    first = _numbers(y, len(a), "targets of the reference")
-    second = None if new_y is None else _numbers(new_y, len(b), "targets of the other sample")
+    first = _numbers(y, len(a), "values of y of the reference")
+    second = None if target_y is None else _numbers(target_y, len(b), "values of y of the target")
     guess: Pair = (np.zeros(len(a)), np.zeros(len(b)))
     if prediction is not None:
         guess = (_numbers(prediction[0], len(a), "predictions"), _numbers(prediction[1], len(b), "predictions"))
 
-    marginal = c2st(rng, a, b, first_weight=w, second_weight=v, classifier=classifier)
+    of_x, of_y = split_key(key, 2, WHERE)
+    marginal = c2st(of_x, a, b, reference_weight=w, target_weight=v, classifier=classifier)
     found = [Finding("same p(x)", marginal.p_value, f"AUC {marginal.auc:.3f}")]
     if second is None:
-        return judged(tuple(found), significance, given_x=None, given_y=None, blind=("covariate", "label", "concept"))
-    of_y = c2st(rng, first, second, first_weight=w, second_weight=v, classifier=classifier)
-    found.append(Finding("same p(y)", of_y.p_value, f"AUC {of_y.auc:.3f}"))
+        untestable = ("covariate", "label", "concept")
+        return conclude(tuple(found), significance, given_x=None, given_y=None, untestable=untestable)
+    marginal = c2st(of_y, first, second, reference_weight=w, target_weight=v, classifier=classifier)
+    found.append(Finding("same p(y)", marginal.p_value, f"AUC {marginal.auc:.3f}"))
     left: Pair = ((first - guess[0])[:, None], (second - guess[1])[:, None])
     linear = common_terms(a, b, plain=True)
     by_x = same_moments(linear if prediction is not None else common_terms(a, b, plain=False), linear, left, (w, v))
@@ -93,7 +98,7 @@ def diagnose_regression(
     features = tuple(t[:, 1:] for t in linear)  # of one scale, and without those that are constant
     by_y = same_moments(cubic, straight, (features[0], features[1]), (w, v))
     found.append(_finding("same p(x|y)", by_y))
-    return judged(tuple(found), significance, given_x=2, given_y=3, blind=())
+    return conclude(tuple(found), significance, given_x=2, given_y=3, untestable=())
 
 
 def same_moments(mean_terms: Pair, variance_terms: Pair, outcome: Pair, weight: Pair) -> ConceptTest:
@@ -112,15 +117,15 @@ def same_moments(mean_terms: Pair, variance_terms: Pair, outcome: Pair, weight: 
     w = np.concatenate([each * (each.sum() / np.sum(each**2)) for each in weight])
     second = np.arange(len(w)) >= len(weight[0])
     y = np.concatenate(outcome)
-    moved, residual = _moved(np.concatenate(mean_terms), y, w, second)
-    spread, _ = _moved(np.concatenate(variance_terms), residual**2, w, second)
+    moved, residual = _score_terms(np.concatenate(mean_terms), y, w, second)
+    spread, _ = _score_terms(np.concatenate(variance_terms), residual**2, w, second)
     everything = np.concatenate([moved, spread], axis=1)
     if not np.isfinite(everything).all():
         return ConceptTest(math.nan, everything.shape[1], math.nan, False)
     return robust_test(everything)
 
 
-def _moved(terms: FloatArray, y: FloatArray, w: FloatArray, second: np.ndarray) -> tuple[FloatArray, FloatArray]:
+def _score_terms(terms: FloatArray, y: FloatArray, w: FloatArray, second: np.ndarray) -> tuple[FloatArray, FloatArray]:
     """Each event's part in the second sample's score, the common coefficients' own part taken out; and residuals."""
     whole = (terms * w[:, None]).T @ terms
     ridge = whole + 1e-9 * np.trace(np.abs(whole)) / len(whole) * np.eye(len(whole))
@@ -136,7 +141,7 @@ def _powers(first: FloatArray, second: FloatArray) -> tuple[Pair, Pair]:
     both = np.concatenate([first, second])
     spread = float(both.std())
     if not spread > 0:
-        raise InputError(WHERE, "a constant target", "a target that varies")
+        raise InputError(WHERE, "a constant y", "values of y that vary")
     one, two = ((part - both.mean()) / spread for part in (first, second))
     cubic = np.vander(one, 4, increasing=True), np.vander(two, 4, increasing=True)
     return cubic, (cubic[0][:, :2], cubic[1][:, :2])
@@ -150,6 +155,6 @@ def _finding(hypothesis: str, test: ConceptTest) -> Finding:
 def _numbers(values: Shaped[np.ndarray, "..."], n: int, what: str) -> FloatArray:
     out = np.asarray(unmasked(values, what, WHERE), np.float64)
     if out.shape != (n,) or not np.isfinite(out).all():
-        seen = f"{what} of shape {out.shape}" if out.shape != (n,) else f"{what} that are not finite"
-        raise InputError(WHERE, seen, f"one finite number for each of {n} events")
+        got = f"{what} of shape {out.shape}" if out.shape != (n,) else f"{what} that are not finite"
+        raise InputError(WHERE, got, f"one finite number for each of {n} events")
     return out

@@ -22,7 +22,7 @@ def checked_points(x: Shaped[np.ndarray, "..."], where: str, what: str, features
     if points.ndim != 2 or not points.size:
         raise InputError(where, f"{what} of shape {np.shape(x)}", "one row an event, one column a feature")
     if features is not None and points.shape[1] != features:
-        raise InputError(where, f"{what} of {points.shape[1]} features", f"{features}, as the first sample has")
+        raise InputError(where, f"{what} of {points.shape[1]} features", f"{features}, as the reference has")
     if not np.isfinite(points).all():
         bad = int((~np.isfinite(points).all(1)).sum())
         raise InputError(
@@ -31,7 +31,7 @@ def checked_points(x: Shaped[np.ndarray, "..."], where: str, what: str, features
     return points
 
 
-def checked_signed(weight: Shaped[np.ndarray, "..."] | None, n: int, where: str, what: str) -> FloatArray:
+def checked_weight_of(weight: Shaped[np.ndarray, "..."] | None, n: int, where: str, what: str) -> FloatArray:
     """Weights of any sign as float64, all 1 when none are given.
 
     Raises
@@ -50,7 +50,7 @@ def checked_signed(weight: Shaped[np.ndarray, "..."] | None, n: int, where: str,
     return w
 
 
-def together(first: FloatArray, second: FloatArray) -> FloatArray:
+def pooled_weight(first: FloatArray, second: FloatArray) -> FloatArray:
     """Weights of both samples, in the units given if their means are within a factor of 2, else each over its mean.
 
     Samples whose weights have one distribution keep them: a norm that knew the labels would spoil the exact level of
@@ -65,7 +65,7 @@ def studentised(
     weight: Float[np.ndarray, " event"],
     second: Bool[np.ndarray, "draw event"],
 ) -> Float[np.ndarray, " draw"]:
-    """Difference of the two weighted means of a score (second − first) over its standard error, one for each labelling.
+    """Difference of the two weighted means of a score (target − reference) over its standard error, one for each labelling.
 
     The variance of a weighted mean m is Σw²(s − m)²/(Σw)², which holds for weights of any sign. Where a sum of weights is
     not positive, or the means are equal, there is no evidence and the value is 0. Where the means differ and nothing
@@ -107,11 +107,11 @@ def quadratic(x: Float[np.ndarray, "event feature"], *, most: int = 20) -> Float
     return np.concatenate([x, x[:, first] * x[:, second]], 1)
 
 
-def common_terms(x: FloatArray, new_x: FloatArray, *, plain: bool) -> tuple[FloatArray, FloatArray]:
+def common_terms(reference: FloatArray, target: FloatArray, *, plain: bool) -> tuple[FloatArray, FloatArray]:
     """1 and the features (with their products unless ``plain``), of one scale in both samples."""
-    both = np.concatenate([x, new_x])
+    both = np.concatenate([reference, target])
     spread = both.std(0)
     both = (both - both.mean(0)) / np.where(spread > 0, spread, 1.0)
     both = both[:, spread > 0]
     terms = np.concatenate([np.ones((len(both), 1)), both if plain else quadratic(both)], 1)
-    return terms[: len(x)], terms[len(x) :]
+    return terms[: len(reference)], terms[len(reference) :]

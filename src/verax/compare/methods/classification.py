@@ -115,8 +115,8 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
     p = both(say(held).mean)
     near = conformalize(at_label(lac(p), label), level=LEVEL, **options).value
     rows["conformal, LAC"] = Row(say, lambda q: sets(lac(both(q)), near))
-    far = conformalize(at_label(aps(np.random.default_rng(1), p), label), level=LEVEL, **options).value
-    rows["conformal, APS"] = Row(say, lambda q: sets(aps(np.random.default_rng(2), both(q)), far))
+    far = conformalize(at_label(aps(p, key=jax.random.key(1)), label), level=LEVEL, **options).value
+    rows["conformal, APS"] = Row(say, lambda q: sets(aps(both(q), key=jax.random.key(2)), far))
     bad = [n for n, s in {"temperature": heat.status, "Platt": line.status}.items() if s != Status.OK]
     problem = "; ".join(
         [*([trained.history.problem] if trained.history.problem else []), *(f"{n} failed" for n in bad)]
