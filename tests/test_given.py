@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from verax.conformal import CrossConformalRegressor, SplitConformalRegressor, absolute, ratio_from_classifier
 from verax.errors import InputError
-from verax.given import plain, untrained
+from verax.given import generator, plain, split_key, untrained
 from verax.shift import c2st
 
 
@@ -132,3 +132,28 @@ def test_a_ratio_of_samples_takes_no_advantage_of_a_trained_classifier():
     a, b, trained = samples(8)
     for ratio in ratio_from_classifier(jax.random.key(1), trained, a, b):
         np.testing.assert_allclose(ratio, 1, atol=0.1)
+
+
+def test_equal_keys_give_equal_numbers_and_others_give_others():
+    one, two = jax.random.split(jax.random.key(1))
+    first, again, other = (generator(key, "f").random(1000) for key in (one, one, two))
+    np.testing.assert_array_equal(first, again)
+    assert abs(np.corrcoef(first, other)[0, 1]) < 4 / np.sqrt(1000)
+    # keys of small seeds are not NumPy's generators of these seeds, which draw the events in many a script
+    assert generator(jax.random.key(1), "f").random() != np.random.default_rng(1).random()
+    assert len({float(generator(key, "f").random()) for key in split_key(one, 5, "f")}) == 5
+
+
+@pytest.mark.parametrize(
+    ("key", "got"),
+    [
+        (np.random.default_rng(1), "a key of type Generator"),
+        (1, "a key of type int"),
+        (None, "a key of type NoneType"),
+        (jax.random.split(jax.random.key(1), 3), r"keys of shape \(3,\)"),
+    ],
+)
+def test_what_is_no_key_is_refused(key, got):
+    for use in (lambda: generator(key, "f"), lambda: split_key(key, 2, "f")):
+        with pytest.raises(InputError, match=rf"f: got {got}; expected one key of JAX; give jax\.random\.key\(1\)"):
+            use()

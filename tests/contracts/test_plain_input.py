@@ -1,4 +1,4 @@
-"""What each public function of calibrate and check makes of lists, columns of a table, truth values, NaN and masks."""
+"""What each public function of the guarantees makes of lists, columns of a table, truth values, NaN and masks."""
 
 import dataclasses
 import inspect
@@ -8,12 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from guarantees import CALIBRATORS
 
 import verax.calibrate
 import verax.check
 import verax.conformal
 import verax.shift
-from verax.calibrate import isotonic, platt, recalibration, temperature, venn_abers
+from verax.calibrate import recalibration, temperature, venn_abers
 from verax.conformal import (
     CrossConformalRegressor,
     PredictionSets,
@@ -79,14 +80,10 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
     "at_label": (verax.conformal.at_label, {"scores": TABLE, "label": LABEL}),
     "sets": (verax.conformal.sets, {"scores": TABLE, "quantile": np.array([0.1, 0.2, 0.3])}),
     "sets hold": (PredictionSets(0.9, (0, 1), BOTH > 0.4).holds, {"label": LABEL}),
+    **{name: (row.fit, {"score": Y, "label": LABEL, "weight": WEIGHT}) for name, row in CALIBRATORS.items()},
+    **{f"{name}'s": (row.fit(Y, LABEL), {"score": NEW}) for name, row in CALIBRATORS.items()},
     "temperature": (temperature, {"logits": np.log(BOTH), "label": LABEL, "weight": WEIGHT}),
     "temperature's": (temperature(np.log(BOTH), LABEL), {"logits": TABLE}),
-    "platt": (platt, {"score": Y, "label": LABEL, "weight": WEIGHT}),
-    "platt's": (platt(Y, LABEL), {"score": NEW}),
-    "isotonic": (isotonic, {"score": Y, "label": LABEL, "weight": WEIGHT}),
-    "isotonic's": (isotonic(Y, LABEL), {"score": NEW}),
-    "venn_abers": (venn_abers, {"score": Y, "label": LABEL, "weight": WEIGHT}),
-    "venn_abers'": (venn_abers(Y, LABEL), {"score": NEW}),
     "venn_abers' bounds": (venn_abers(Y, LABEL).bounds, {"score": NEW}),
     "quantile_calibration": (
         verax.calibrate.quantile_calibration,

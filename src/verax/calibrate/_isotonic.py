@@ -88,9 +88,11 @@ def positive_pools(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Pools of neighbouring scores with positive weight: lowest and highest score, Σw, Σwy/Σw.
 
-    A pool ends after a score where the running Σw is larger than ever before and smaller than ever after.
+    A pool ends after a score where the running Σw is larger than ever before and smaller than ever after. Events of weight
+    zero belong to none.
     """
     order = np.argsort(score, kind="stable")
+    order = order[weight[order] != 0]
     s, w, y = score[order], weight[order], label[order]
     ends = np.flatnonzero(np.append(s[1:] != s[:-1], True))
     mass = np.cumsum(w)[ends]

@@ -86,8 +86,8 @@ class CrossConformalRegressor(Estimator):
         of_fit = None if of_fit is None else np.asarray(unmasked(of_fit, "fit_weight", WHERE), np.float64)
         if of_fit is not None and of_fit.shape != (rows(X),):
             raise InputError(WHERE, f"weights of shape {of_fit.shape}", f"one weight for each of {rows(X)} points")
-        whole = self._train(X, y, of_fit)
         target = checked_target(y, X, WHERE)
+        whole = self._train(X, y, of_fit)
         checked_weight(w, target.size, negative="signed", where=WHERE)
         splits = self._splits(X, y, target.size, groups)
         models, residual, fold = [], np.zeros(target.size), np.zeros(target.size, np.int64)
@@ -113,7 +113,7 @@ class CrossConformalRegressor(Estimator):
     def fit_conformalize(
         self, X: Any, y: Any, sample_weight: Any = None, *, fit_weight: Any = "same", groups: Any = None
     ) -> "CrossConformalRegressor":
-        """Fit, by the name that says what it does."""
+        """Fit: the name of :meth:`fit` in MAPIE."""
         return self.fit(X, y, sample_weight, fit_weight=fit_weight, groups=groups)
 
     def predict(self, X: Any) -> FloatArray:
