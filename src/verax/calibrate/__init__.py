@@ -1,16 +1,16 @@
 """Calibrated probabilities and distributions on plain arrays, with event weights of any sign.
 
 =====================================  ===================================================================
-verb                                   question
+function                               question
 =====================================  ===================================================================
 temperature, platt, isotonic           one calibrated probability; isotonic keeps closure exactly
 venn_abers                             two probabilities, of which one is calibrated
-quantile_calibration, pit_normal,      are predicted distributions calibrated, and what to ask of them so
-pit_samples, uniformity,               that they are
-recalibration
+quantile_calibration, uniformity       are predicted quantiles, or distributions, calibrated?
+pit_normal, pit_samples                u = F(y|x) of predicted distributions, for uniformity
+recalibration                          which levels to use of predicted distributions so that they are calibrated
 =====================================  ===================================================================
 
-Negative weights are refused until ``negative="signed"`` or ``"abs"`` says what they mean.
+Negative weights are refused unless ``negative`` is "signed" (sums are taken as they are) or "abs" (|w| is taken).
 """
 
 from ._isotonic import Isotonic as Isotonic

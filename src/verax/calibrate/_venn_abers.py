@@ -31,7 +31,7 @@ class VennAbers:
     def bounds(
         self, score: Float[np.ndarray, " event"]
     ) -> tuple[Float[np.ndarray, " event"], Float[np.ndarray, " event"]]:
-        """p0 ≤ p1 of new events: how far apart they are says how little the calibration events know."""
+        """p0 ≤ p1 of new events; their distance measures how few the calibration events are."""
         s = np.asarray(score, np.float64)
         below = np.searchsorted(self.low, s, side="right")  # with label 0 an event joins what is below it
         above = np.searchsorted(self.high, s, side="left")  # with label 1 what is above

@@ -1,10 +1,10 @@
-"""Judges of uncertainty: they take arrays and intervals, and know no method.
+"""Measures of uncertainties on plain arrays and intervals, whatever method made them.
 
 =============  ==========================================================================================
-verb           question
+function       question
 =============  ==========================================================================================
-coverage       do the intervals hold the truth as often as they say? (beside their width)
-score          are they narrow and do they cover? (the FAIR Universe challenge's figure of merit)
+coverage       how often is the truth in the intervals, and how wide are they?
+score          are intervals narrow, and do they cover? (the FAIR Universe challenge's figure of merit)
 reliability    of the events with predicted probability p, is the fraction p signal? (weights of any sign)
 classwise      the same for each of several classes, and for the one with the largest probability
 =============  ==========================================================================================

@@ -5,9 +5,9 @@ nor the calibration packages take event weights; here each bin is a ratio of wei
 
 Whether a classifier is calibrated is judged by the variance that its own probabilities imply, not by the spread of
 residuals: a bin whose labels agree has none, and would be infinitely far from any probability but 0 or 1. For labels of
-probability p an event's weighted residual w(y − p) has the variance p(1 − p)·w₁w₀, with its weight as signal and
-as background: w² where weights do not know the label, and by the ratio of the classes' Σw²/Σw where they do. It holds for
-negative weights too.
+probability p an event's weighted residual w(y − p) has the variance p(1 − p)·w₁w₀, with its weight as signal and as
+background: w² where weights are independent of the label, and by the ratio of the classes' Σw²/Σw where they are not. It
+holds for negative weights too.
 """
 
 import math
@@ -283,7 +283,7 @@ def debiased_square(
     """Σ share·x² from |x̂| with errors, less what the errors add to it, and its standard error.
 
     The errors are measured with one degree of freedom less than events: n/(n − 1) takes that out. A bin of a single
-    effective event says nothing of its error and is left out.
+    effective event gives no estimate of its error and is left out.
     """
     known = n_effective > 1.5
     variance = np.where(known, sigma**2 * n_effective / np.where(known, n_effective - 1, 1.0), 0.0)

@@ -1,7 +1,7 @@
 """Conformal prediction on plain arrays, with event weights of any sign.
 
 =====================================  ===================================================================
-verb                                   question
+function                               question
 =====================================  ===================================================================
 conformalize                           up to which score does a set cover? (exact ranks, weights, ties)
 mondrian, shifted, label_shift         the same by group, under covariate shift, under label shift
@@ -13,7 +13,7 @@ lac, aps, raps                         scores of classes; sets makes prediction 
 
 ``SplitConformalRegressor``, ``ConformalizedQuantileRegressor``, ``CrossConformalRegressor`` and
 ``SplitConformalClassifier`` do this around any model with ``fit`` and ``predict``, or any callable on arrays.
-Negative weights are refused until ``negative="signed"`` or ``"abs"`` says what they mean.
+Negative weights are refused unless ``negative`` is "signed" (sums are taken as they are) or "abs" (|w| is taken).
 
 >>> import numpy as np
 >>> rng = np.random.default_rng(1)

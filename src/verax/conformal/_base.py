@@ -22,7 +22,7 @@ class SplitConformal(Estimator):
     """Calibration scores, and quantiles of them at any level.
 
     A model that is trained already (``prefit``, or a callable) is referred to, not copied: where it is trained again, or
-    its attributes are changed, call ``conformalize`` again. Nothing here can see that.
+    its attributes are changed, call ``conformalize`` again. This is not detected.
 
     Attributes
     ----------

@@ -131,7 +131,7 @@ class SplitConformalClassifier(SplitConformal):
     ) -> "SplitConformalClassifier":
         """Store the scores of calibration points; with ``group="class"`` each class is covered by itself.
 
-        A class without calibration points then has an infinite quantile: it is in each set, and ``quantile_.note`` says so.
+        A class without calibration points then has an infinite quantile: it is in each set, and ``quantile_.note`` names it.
         """
         label = position(unmasked(y, "y", "SplitConformalClassifier"), self.classes_)
         by_class = isinstance(group, str) and group == "class"

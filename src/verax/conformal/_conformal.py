@@ -86,7 +86,7 @@ class Quantile:
 
     @property
     def note(self) -> str:
-        """What a user should know in one line; empty when there is nothing."""
+        """A warning in one line; empty where there is none."""
         if math.isinf(self.value):
             return (
                 f"infinite: {self.n} calibration points reach levels up to {self.reach:.4g}, requested {self.level:.4g}"

@@ -47,7 +47,7 @@ def jackknife(
 
     Raises
     ------
-    InputError : for an unknown method, models that are not there, values that are not finite, weights of no use
+    InputError : for an unknown method, a model that does not exist, values that are not finite, weights of no use
 
     Source: Barber, Candès, Ramdas, Tibshirani, arXiv:1905.02928.
 

@@ -1,4 +1,4 @@
-"""What is asked of a user's model: a callable on arrays, or an object with ``fit`` and ``predict``."""
+"""The interface to a user's model: a callable on arrays, or an object with ``fit`` and ``predict``."""
 
 import inspect
 from typing import Any

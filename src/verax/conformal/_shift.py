@@ -31,7 +31,7 @@ class Shifted:
     n, n_effective : calibration points, and (Σw)²/Σw² of event weight times ratio
     mean_ratio, mean_ratio_error : of the calibration points, and its standard error. For p_test/p_cal this is the share
         of the test distribution that lies where there are calibration points, 1 when the supports overlap. A ratio known
-        up to a factor gives the same quantiles, but its mean says nothing of overlap
+        up to a factor gives the same quantiles, but its mean is no measure of overlap
     """
 
     level: float
@@ -54,7 +54,7 @@ class Shifted:
 
     @property
     def note(self) -> str:
-        """What a user should know in one line; empty when there is nothing."""
+        """A warning in one line; empty where there is none."""
         notes = []
         if self.infinite:
             notes.append(

@@ -1,13 +1,13 @@
 """Do two weighted samples have one distribution, and if not, what has changed between them?
 
 ===================  ====================================================================================
-verb                 question
+function             question
 ===================  ====================================================================================
 c2st, mmd            do two weighted samples have one distribution? (by a classifier, by a Gaussian kernel)
 kolmogorov_smirnov   how far apart are two weighted samples of one quantity?
 bbse                 which class fractions has an unlabelled sample, and does label shift explain it?
 diagnose             covariate, label or concept shift: which are compatible, and what to do about each
-diagnose_regression  the same for targets that are numbers
+diagnose_regression  the same where y is a number
 ===================  ====================================================================================
 """
 

@@ -2,7 +2,7 @@
 
 Black-box shift estimation (Lipton, Wang, Smola, arXiv:1802.03916): if p(x|y) is the same, the distribution of any function
 of x in the target is Σ_y q_y A_·y, with A measured on reference events of each class. With more cells than classes it is
-a fit by generalised least squares, whose χ² says whether label shift explains the cells at all.
+a fit by generalised least squares, whose χ² tests whether label shift explains the cells at all.
 
 The estimates are linear in the target and are not clipped to [0, 1], so that they are unbiased with weights of any sign.
 """
@@ -50,7 +50,7 @@ class LabelShift:
 
     @property
     def note(self) -> str:
-        """What a user should know in one line; empty when there is nothing."""
+        """A warning in one line; empty where there is none."""
         if self.per_cell >= ENOUGH or not self.ndf:
             return ""
         few = f"{self.per_cell:.0f} events a cell (at least {ENOUGH})"
@@ -119,7 +119,7 @@ def bbse(
     cells = int(used.sum())
     if cells < classes:
         raise InputError(where, f"{cells} cells with events", f"{classes} or more, one for each class")
-    h, g = first[:, used][:, :-1], second[:, used][:, :-1]  # rows add up to 1: the last cell says nothing new
+    h, g = first[:, used][:, :-1], second[:, used][:, :-1]  # rows add up to 1: the last cell adds no information
 
     mean = v @ g  # of the target
     confusion = (h * w[:, None]).T @ kind / p  # cell by class

@@ -46,7 +46,7 @@ class ClassifierTest:
         have the same distribution in both samples; where only the weighted distributions agree (a weighted simulation
         against data), it holds for many events, because z is studentised (Chung & Romano, arXiv:1304.5939)
     p_asymptotic : with z as Student's t of n_eff − 2 degrees of freedom, right for many events whatever the weights
-    z : of each scored fold, positive where the target scores higher; 0 where a fold tells nothing
+    z : of each scored fold, positive where the target scores higher; 0 where a fold has no information
     auc : area under the ROC curve of the scores, mean over folds; ½ for equal samples
     n_effective : (Σw)²/Σw² of both samples
     """

@@ -11,7 +11,7 @@ same p(x|y)             classifier two-sample test within each class (target lab
 same p(y|x)             score test of logistic regression (target labels)
 ======================  =============================================================================================
 
-Without target labels covariate and concept shift cannot be told apart by any test, which is reported. For targets that are
+Without target labels no test can separate covariate from concept shift, which is reported. For targets that are
 numbers see :func:`diagnose_regression`.
 """
 
@@ -139,26 +139,26 @@ def label_shift_of_predictions(
     else:
         old, new = probability
     try:
-        here, there = cells(old, new)
-        found = bbse(here, y, there, reference_weight=weight, target_weight=new_weight)
+        of_reference, of_target = cells(old, new)
+        found = bbse(of_reference, y, of_target, reference_weight=weight, target_weight=new_weight)
         return found, found.note
     except InputError as problem:
         return None, str(problem)
 
 
 def cells(
-    old: FloatArray, new: FloatArray, *, bins: int = 3
+    reference: FloatArray, target: FloatArray, *, bins: int = 3
 ) -> tuple[Int[np.ndarray, " reference"], Int[np.ndarray, " target"]]:
     """Cells of predicted class and of its probability, equally filled by the reference in each class."""
-    best, best_new = old.argmax(1), new.argmax(1)
-    top, top_new = old.max(1), new.max(1)
-    here, there = best * bins, best_new * bins
-    for k in range(old.shape[1]):
-        if (best == k).sum() >= 20 * bins:
-            edges = np.quantile(top[best == k], np.arange(1, bins) / bins)
-            here[best == k] += np.searchsorted(edges, top[best == k])
-            there[best_new == k] += np.searchsorted(edges, top_new[best_new == k])
-    return here, there
+    best = reference.argmax(1), target.argmax(1)
+    top = reference.max(1), target.max(1)
+    cell = best[0] * bins, best[1] * bins
+    for k in range(reference.shape[1]):
+        if (best[0] == k).sum() >= 20 * bins:
+            edges = np.quantile(top[0][best[0] == k], np.arange(1, bins) / bins)
+            for c, b, t in zip(cell, best, top, strict=True):
+                c[b == k] += np.searchsorted(edges, t[b == k])
+    return cell
 
 
 def within_classes(

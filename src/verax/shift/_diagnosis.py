@@ -1,4 +1,4 @@
-"""What a diagnosis of shift says: the tests, the kinds of shift that they leave, and what to do about each."""
+"""Result of a diagnosis of shift: the tests, the kinds of shift that they leave, and what to do about each."""
 
 import math
 from dataclasses import dataclass

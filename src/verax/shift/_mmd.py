@@ -1,7 +1,7 @@
 """Maximum mean discrepancy of two weighted samples with a Gaussian kernel.
 
 Gretton et al., JMLR 13 (2012) 723: MMD² = ‖Σ aᵢφ(xᵢ) − Σ bⱼφ(yⱼ)‖², a and b the weights over their sums. The bandwidth is
-the median distance of pooled points, features in units of their pooled spread; both know no labels.
+the median distance of pooled points, features in units of their pooled spread; neither depends on labels.
 """
 
 from dataclasses import dataclass

@@ -53,7 +53,7 @@ def checked_weight_of(weight: Shaped[np.ndarray, "..."] | None, n: int, where: s
 def pooled_weight(first: FloatArray, second: FloatArray) -> FloatArray:
     """Weights of both samples, in the units given if their means are within a factor of 2, else each over its mean.
 
-    Samples whose weights have one distribution keep them: a norm that knew the labels would spoil the exact level of
+    Samples whose weights have one distribution keep them: a norm that depended on labels would spoil the exact level of
     permutations. Samples in other units (simulation against data) have no exact level to lose.
     """
     a, b = first.mean(), second.mean()
