@@ -56,7 +56,8 @@ def isotonic(
     ----------
     score : of any range
     label : true or false, 0 or 1
-    weight, negative : event weights, see :func:`verax.conformal.checked_weight`
+    weight : event weights, one an event; by default 1
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`verax.conformal.checked_weight`
 
     Raises
     ------

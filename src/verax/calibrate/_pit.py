@@ -57,7 +57,8 @@ def quantile_calibration(
     y : true values
     quantile : predicted quantiles, one column a level
     level : of each column, increasing within (0, 1)
-    weight, negative : event weights, see :func:`verax.conformal.checked_weight`
+    weight : event weights, one an event; by default 1
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`verax.conformal.checked_weight`
 
     Raises
     ------
@@ -88,7 +89,8 @@ def pit_normal(
     Parameters
     ----------
     y : true values
-    mean, spread : predicted μ and σ > 0, in units of y
+    mean : predicted μ, in units of y
+    spread : predicted σ > 0, in units of y
 
     Raises
     ------
@@ -148,7 +150,8 @@ def uniformity(
     Parameters
     ----------
     pit : u of each event, in [0, 1]
-    weight, negative : event weights, see :func:`verax.conformal.checked_weight`
+    weight : event weights, one an event; by default 1
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`verax.conformal.checked_weight`
 
     Returns
     -------
@@ -204,7 +207,9 @@ def recalibration(
 
     Parameters
     ----------
-    pit, weight, negative : as in :func:`uniformity`
+    pit : u of each event, in [0, 1]
+    weight : event weights, one an event; by default 1
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`verax.conformal.checked_weight`
 
     Raises
     ------

@@ -51,7 +51,8 @@ def platt(
     ----------
     score : of any range; log-odds are best
     label : true or false, 0 or 1
-    weight, negative : event weights, see :func:`verax.conformal.checked_weight`
+    weight : event weights, one an event; by default 1
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`verax.conformal.checked_weight`
     smooth : Platt's targets (Σw₊ + 1)/(Σw₊ + 2) and 1/(Σw₋ + 2) instead of 1 and 0, for small samples
 
     Raises

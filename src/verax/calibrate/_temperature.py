@@ -55,8 +55,9 @@ def temperature(
     Parameters
     ----------
     logits : z of each class, or log p; for a binary score s, ``np.stack([0 * s, s], 1)``
-    label : true class
-    weight, negative : event weights; "signed" weights enter the likelihood as they are
+    label : true class of each event, 0, 1, …
+    weight : event weights, one an event; by default 1
+    negative : what negative weights mean: "error", "abs", or "signed": they enter the likelihood as they are
 
     Raises
     ------

@@ -56,9 +56,11 @@ def venn_abers(
 
     Parameters
     ----------
-    score, label : of calibration events that the score was not trained on
-    weight, negative : event weights. The guarantee holds for equal weights; with others a new event weighs Σw²/Σw, one
-        effective event, and with "signed" ones calibration events are pooled first as in
+    score : of calibration events that it was not trained on
+    label : true or false, 0 or 1
+    weight : event weights; by default 1. The guarantee holds for equal weights; with others a new event weighs Σw²/Σw, one
+        effective event
+    negative : what negative weights mean: "error", "abs", or "signed": calibration events are pooled as in
         :func:`isotonic`
 
     Raises

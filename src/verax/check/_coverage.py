@@ -27,6 +27,8 @@ def coverage(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Co
     ------
     InputError : when the truth does not broadcast to the batch, or is not finite
 
+    Source: Neyman, Philosophical Transactions A 236 (1937) 333.
+
     >>> status = np.array([0, 0, 0, 2])
     >>> low, high = np.array([-1.0, -2.0, 0.5, np.nan]), np.array([1.0, 2.0, 1.5, np.nan])
     >>> result = coverage(Interval("mu", 0.68, (low + high) / 2, low, high, status), 0.0)
@@ -55,10 +57,19 @@ def coverage(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Co
 
 
 def median_with_error(values: Float[np.ndarray, " sample"]) -> tuple[float, float]:
-    """Median and its standard error, without assuming a density.
+    """Compute the median and its standard error, without assuming a density.
 
     The number of values below the true median is Binomial(n, ½), so the order statistics at ranks n/2 ± √n/2 bound it
     with 68 % confidence; half their distance is the error (not a number below five values, infinite where an end is).
+
+    Parameters
+    ----------
+    values : in any order
+
+    Source: Thompson, Annals of Mathematical Statistics 7 (1936) 122.
+
+    >>> median_with_error(np.arange(101.0))
+    (50.0, 5.0)
     """
     ordered: FloatArray = np.sort(np.asarray(values, np.float64))
     n = ordered.size

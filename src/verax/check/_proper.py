@@ -68,7 +68,8 @@ def nll_gaussian(
 
     Parameters
     ----------
-    mean, variance : of each event's prediction; the variance in squared units of the target
+    mean : of each event's prediction, in units of the target
+    variance : of each event's prediction
     target : true values
 
     Raises
@@ -90,7 +91,9 @@ def crps_gaussian(
 
     Parameters
     ----------
-    mean, variance, target : as in :func:`nll_gaussian`
+    mean : of each event's prediction, in units of the target
+    variance : of each event's prediction
+    target : true values
 
     Raises
     ------
@@ -117,7 +120,9 @@ def nll_mixture(
 
     Parameters
     ----------
-    share, mean, variance : of each component of each event's prediction; shares sum to one
+    share : of each component in each event's prediction; shares sum to one
+    mean : of each component, in units of the target
+    variance : of each component
     target : true values
 
     Raises
@@ -147,7 +152,10 @@ def crps_mixture(
 
     Parameters
     ----------
-    share, mean, variance, target : as in :func:`nll_mixture`
+    share : of each component in each event's prediction; shares sum to one
+    mean : of each component, in units of the target
+    variance : of each component
+    target : true values
 
     Raises
     ------

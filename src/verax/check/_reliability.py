@@ -176,19 +176,10 @@ def reliability_sums(
     def total(values: FloatArray) -> FloatArray:
         return np.asarray(np.bincount(index, weights=values, minlength=n_bins), np.float64)
 
-    r = y - p
-    return ReliabilitySums(
-        edges,
-        total(w),
-        total(w * w),
-        total(w * p),
-        total(w * y),
-        total(w * w * r),
-        total(w * w * r * r),
-        total(w * w * y),
-        total(w * w * p * (1 - p)),
-        total(w * w * p * (1 - p) * y),
-    )
+    r, square = y - p, w * w
+    spread = square * p * (1 - p)
+    terms = (w, square, w * p, w * y, square * r, square * r * r, square * y, spread, spread * y)
+    return ReliabilitySums(edges, *(total(term) for term in terms))
 
 
 def diagram(sums: ReliabilitySums) -> Reliability:
@@ -222,22 +213,11 @@ def diagram(sums: ReliabilitySums) -> Reliability:
     bias = np.sum(share * (mean_size(size, sigma) - size))
     ece = float(np.sum(share * size)) if used.any() else math.nan
     calibrated = float(np.sum(share * predicted_error) * math.sqrt(2 / math.pi)) if used.any() else math.nan
-    squared, squared_error = debiased_square(share, size, sigma, np.where(used, n_effective, 1.0))
-    return Reliability(
-        sums.edges,
-        predicted,
-        observed,
-        error,
-        low,
-        high,
-        sums.weight,
-        n_effective,
-        ece,
-        ece - float(bias),
-        calibrated,
-        squared if used.any() else math.nan,
-        squared_error if used.any() else math.nan,
+    square = (
+        debiased_square(share, size, sigma, np.where(used, n_effective, 1.0)) if used.any() else (math.nan, math.nan)
     )
+    of_bins = (sums.edges, predicted, observed, error, low, high, sums.weight, n_effective)
+    return Reliability(*of_bins, ece, ece - float(bias), calibrated, *square)
 
 
 def class_ratio(sums: ReliabilitySums) -> float:
@@ -306,7 +286,10 @@ def reliability(
 
     Parameters
     ----------
-    probability, label, weight, bins : as in :func:`reliability_sums`
+    probability : predicted probability of label 1, in [0, 1]
+    label : true or false, 0 or 1
+    weight : of any sign
+    bins : number of equal bins of [0, 1], or their edges
 
     Raises
     ------

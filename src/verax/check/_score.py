@@ -73,29 +73,25 @@ def score(intervals: Interval, truth: float | Float[np.ndarray, "..."]) -> Score
     target = np.broadcast_to(np.asarray(truth, np.float64), np.shape(intervals.low)).ravel()
     used = good(np.asarray(intervals.status).ravel()) & np.isfinite(low) & np.isfinite(high)
     n, failed = int(used.sum()), int(used.size - used.sum())
-    truths = np.unique(target)
+    truths = tuple(np.unique(target).tolist())
     by_truth = tuple(_coverage(low, high, used, target, value) for value in truths)
     if n == 0:
         nan = math.nan
-        return Score(nan, nan, nan, nan, nan, 0, failed, tuple(truths.tolist()), by_truth)
+        return Score(nan, nan, nan, nan, nan, 0, failed, truths, by_truth)
     width = float(np.abs(high - low)[used].mean())
     fraction = float(((low <= target) & (target <= high))[used].mean())
-    f = coverage_penalty(fraction, n)
-    return Score(
-        score_value(width, fraction, n),
-        width,
-        fraction,
-        _error(n),
-        f,
-        n,
-        failed,
-        tuple(truths.tolist()),
-        by_truth,
-    )
+    value, factor = score_value(width, fraction, n), coverage_penalty(fraction, n)
+    return Score(value, width, fraction, _error(n), factor, n, failed, truths, by_truth)
 
 
 def score_value(width: float, fraction: float, n: int) -> float:
     """Compute −ln((width + 0.001)·penalty) of ``n`` intervals of mean ``width`` that cover in a ``fraction`` of cases.
+
+    Parameters
+    ----------
+    width : mean length of the intervals, in units of μ
+    fraction : of intervals that hold the truth
+    n : number of intervals
 
     >>> round(score_value(0.46, 0.6827, 1000), 4)
     0.7744
@@ -107,6 +103,11 @@ def coverage_penalty(fraction: float, n: int) -> float:
     """Compute the factor on the width of ``n`` intervals: 1 within 2σ of 0.6827 for σ = √(0.6827·0.3173/n).
 
     Beyond, 1 + d⁴ below and 1 + d³ above, where d counts the σ beyond: too small intervals cost more.
+
+    Parameters
+    ----------
+    fraction : of intervals that hold the truth
+    n : number of intervals
 
     Raises
     ------

@@ -60,7 +60,8 @@ class SplitConformalClassifier(SplitConformal):
     confidence_level : requested coverage
     conformity_score : "lac", "aps" or "raps"
     randomised : draw the uniform numbers of APS and RAPS, with which they cover exactly; without, they cover more
-    penalty, free : of RAPS: cost of each class beyond the ``free`` likeliest
+    penalty : of RAPS: cost of each class beyond the ``free`` likeliest
+    free : of RAPS: number of classes without cost
     prefit : the model is trained already
     negative : what negative weights mean in ``conformalize``: "error", "signed" or "abs"
     classes : names of the columns of a callable, which needs them; not for a model that names its own
@@ -166,7 +167,10 @@ class SplitConformalClassifier(SplitConformal):
 
         Parameters
         ----------
-        confidence_level, group, ratio : as in :meth:`quantile`
+        X : features of new points
+        confidence_level : instead of the estimator's
+        group : of each new point, when ``conformalize`` was given groups
+        ratio : density ratio p_test/p_cal at calibration points and at new points (covariate shift)
         class_ratio : p_test(y)/p_cal(y) of each class: label shift
 
         Raises

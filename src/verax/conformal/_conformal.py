@@ -169,13 +169,18 @@ def ordered(
     Parameters
     ----------
     scores : conformity scores of calibration points, larger is stranger; +∞ is a score, NaN is not
-    weight, negative : see :func:`checked_weight`
+    weight : event weights, one a point; by default 1
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`checked_weight`
     scale : count in units of the weight when all weights are equal, so that ranks are exact whatever its value; not
         when weights of new points follow, which are in the units of the given weights
+    where : the method's name, for errors
 
     Raises
     ------
     InputError : for scores that are not numbers, or weights of no use
+
+    >>> ordered(np.array([3.0, 1.0, 1.0])).mass
+    array([2., 3.])
     """
     s = checked_scores(scores, where)
     w = checked_weight(weight, s.size, negative=negative, where=where)

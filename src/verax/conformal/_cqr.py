@@ -15,11 +15,17 @@ End: TypeAlias = float | Float[np.ndarray, " test"]
 
 
 def check_levels(levels: tuple[float, ...]) -> None:
-    """Quantile levels lie in (0, 1) and increase.
+    """Check that quantile levels lie in (0, 1) and increase.
+
+    Parameters
+    ----------
+    levels : of the quantiles, in the order of their columns
 
     Raises
     ------
     InputError : when they do not
+
+    >>> check_levels((0.05, 0.5, 0.95))
     """
     if not all(0 < level < 1 for level in levels) or any(a >= b for a, b in zip(levels[:-1], levels[1:], strict=True)):
         raise InputError("quantile levels", ", ".join(f"{level:g}" for level in levels), "increasing levels in (0, 1)")
@@ -34,7 +40,8 @@ def cqr(
     Parameters
     ----------
     y : true values, in units of the target
-    low, high : predicted quantiles; where they cross they are exchanged
+    low : predicted lower quantiles; where they cross they are exchanged
+    high : predicted upper quantiles
 
     Raises
     ------
@@ -59,7 +66,9 @@ def cqr_sides(
 
     Parameters
     ----------
-    y, low, high : as in :func:`cqr`
+    y : true values, in units of the target
+    low : predicted lower quantiles; where they cross they are exchanged
+    high : predicted upper quantiles
 
     Returns
     -------
@@ -97,7 +106,8 @@ def cqr_band(
 
     Parameters
     ----------
-    low, high : predicted quantiles at new points
+    low : predicted lower quantiles at new points
+    high : predicted upper quantiles
     quantile : q, one number or one for each point; a pair of them, of :func:`cqr_sides`, moves each end by its own
     level : requested coverage, which the interval is labelled with
     value : the predicted median; by default the middle of the band

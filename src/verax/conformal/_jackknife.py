@@ -39,11 +39,13 @@ def jackknife(
     ----------
     residual : |y_i − μ_{−i}(x_i)| of each training point from the model that did not see it
     prediction : of each such model at new points
+    level : requested coverage
     model : which model did not see training point i; by default the i-th (leave-one-out)
     value : prediction of the model trained on all points; by default the mean of ``prediction``
     method : "plus" (quantiles of μ_{−i}(x) ± R_i), "minmax" (extreme predictions ± quantile of R), "base" (value ±
         quantile of R: the jackknife, without a guarantee)
-    weight, negative : event weights of the training points, as in :func:`conformalize`
+    weight : event weights of the training points; by default 1
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`checked_weight`
 
     Raises
     ------

@@ -62,9 +62,12 @@ def mondrian(
 
     Parameters
     ----------
-    scores, level, weight, negative : as in :func:`conformalize`
+    scores : of calibration points that no model was trained on
     group : a label of each calibration point (number or string), known for new points too: a function of x, or the
         class in classification
+    level : requested coverage; a decimal number is taken as written
+    weight : event weights, one a point; by default 1
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`checked_weight`
 
     Raises
     ------

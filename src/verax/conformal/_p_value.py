@@ -27,9 +27,11 @@ def p_value(
 
     Parameters
     ----------
-    scores, weight, negative : of the calibration points, as in :func:`conformalize`
+    scores : of calibration points
     new : scores of new points
+    weight : event weights of the calibration points; by default 1
     test_weight : weights of the new points; by default Σw²/Σw
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`checked_weight`
     key : of random shares of ties, with which P(p ≤ a) = a (smoothed p-values)
 
     Raises

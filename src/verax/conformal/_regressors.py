@@ -100,7 +100,8 @@ class ConformalizedQuantileRegressor(SplitConformal):
     ----------
     estimator : two or three models, in the order of increasing quantile levels, or one callable that returns two columns
     confidence_level : requested coverage
-    prefit, negative : as in :class:`SplitConformalRegressor`
+    prefit : the models are trained already, ``fit`` does nothing
+    negative : what negative weights mean in ``conformalize``: "error", "signed" or "abs"
     levels : the models' quantile levels, to be checked: they must increase
     symmetric : move both ends by the same; else each by its own, so that each misses with probability (1 − level)/2,
         and ``quantile_`` is a pair

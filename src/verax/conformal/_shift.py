@@ -90,7 +90,8 @@ def shifted(
     test_ratio : the same at each new point (for label shift, of each candidate class), in the same units; +∞ where there
         are no calibration points
     level : requested coverage
-    weight, negative : event weights of the calibration points, as in :func:`conformalize`; they multiply ``ratio``
+    weight : event weights of the calibration points, which multiply ``ratio``; by default 1
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`checked_weight`
 
     Raises
     ------
@@ -134,7 +135,8 @@ def label_shift(
     label : their true classes, 0, 1, …
     ratio : p_test(y)/p_cal(y) of each class
     level : requested coverage
-    weight, negative : event weights of the calibration points, as in :func:`conformalize`
+    weight : event weights of the calibration points; by default 1
+    negative : what negative weights mean: "error", "signed" or "abs", see :func:`checked_weight`
 
     Raises
     ------

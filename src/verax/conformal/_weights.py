@@ -11,11 +11,12 @@ NEGATIVE = ("error", "signed", "abs")
 
 
 def checked_weight(weight: Shaped[np.ndarray, "..."] | None, n: int, *, negative: str, where: str) -> FloatArray:
-    """Weights of n points as float64, all 1 when none are given.
+    """Check weights of n points, and give them as float64, all 1 when none are given.
 
     Parameters
     ----------
     weight : one a point, or None
+    n : number of points
     negative : what negative weights mean. ``"error"``: they are refused. ``"signed"``: sums of weights as they are,
         which is right whenever the weights are, and is noisier. ``"abs"``: |w|, which is right only where the sign
         does not depend on what is calibrated (a conformity score, a label), and then has the smaller spread.
@@ -25,6 +26,9 @@ def checked_weight(weight: Shaped[np.ndarray, "..."] | None, n: int, *, negative
     ------
     InputError : for another number of weights, one that is not finite or (with ``"error"``) negative, or a total that
         is not positive
+
+    >>> checked_weight(np.array([1, -1, 2]), 3, negative="abs", where="example")
+    array([1., 1., 2.])
     """
     check_known([negative], NEGATIVE, where, "treatment of negative weights")
     if weight is None:

@@ -80,11 +80,13 @@ def bbse(
 
     Parameters
     ----------
-    reference, target : predicted cell of each event (0, 1, …: the predicted class, or a finer cell, of which each should
+    reference : predicted cell of each event (0, 1, …: the predicted class, or a finer cell, of which each should
         have 50 events or more: see the ``note`` of the result), or one row an event that adds up to 1 (predicted
         probabilities: the soft version). Made by a model that did not learn from these events
     label : true classes of the reference, 0, 1, …
-    reference_weight, target_weight : of any sign; all sums are taken with weights as they are, errors from Σw²
+    target : the same as ``reference`` of the sample without labels
+    reference_weight : of any sign; all sums are taken with weights as they are, errors from Σw²
+    target_weight : the same of the target
 
     Raises
     ------
@@ -141,9 +143,9 @@ def bbse(
     by_ratio = (in_reference - of_p * (q / p)) / p
     covariance = in_target.T @ in_target + in_reference.T @ in_reference
     of_ratio = (in_target / p).T @ (in_target / p) + by_ratio.T @ by_ratio
-    residual = mean - offset - design @ q[:-1]
-    found = float(residual @ inverse(total) @ residual)
-    ndf = cells - classes
+    residual, ndf = mean - offset - design @ q[:-1], cells - classes
+    found = float(residual @ inverse(total) @ residual) if ndf else 0.0
+    explains = float(chi2.sf(found, ndf)) if ndf else math.nan
     # Equal fractions: the variance of the difference as it is where they are equal. The one at q̂ grows with the distance
     # between q̂ and p where predictions confuse classes, and the test would then reject too rarely.
     solve, _ = least_squares(design, variance + np.tensordot(p**2, np.stack(parts), 1), mean - offset)
@@ -151,18 +153,8 @@ def bbse(
     spread = np.concatenate([from_target, (h - middle) * w[:, None]]) @ solve.T
     changed = solve @ (mean - middle)
     score = float(changed @ inverse(spread.T @ spread) @ changed)
-    return LabelShift(
-        q,
-        covariance,
-        q / p,
-        of_ratio,
-        p,
-        float(chi2.sf(score, classes - 1)),
-        found if ndf else 0.0,
-        ndf,
-        float(chi2.sf(found, ndf)) if ndf else math.nan,
-        min(effective_size(w), effective_size(v)) / cells,
-    )
+    same, per_cell = float(chi2.sf(score, classes - 1)), min(effective_size(w), effective_size(v)) / cells
+    return LabelShift(q, covariance, q / p, of_ratio, p, same, found, ndf, explains, per_cell)
 
 
 def least_squares(design: FloatArray, variance: FloatArray, observed: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -75,8 +75,10 @@ def c2st(
     Parameters
     ----------
     key : assigns events to folds, and draws permutations
-    reference, target : one row an event (one axis: one feature)
-    reference_weight, target_weight : of any sign; means of scores take them as they are, in any units
+    reference : one row an event (one axis: one feature)
+    target : the same features of the other sample
+    reference_weight : of any sign; means of scores take them as they are, in any units
+    target_weight : the same of the target
     classifier : with ``fit(X, y, sample_weight=…)`` and ``predict_proba``, copied untrained for each fold; it learns from
         |w|, since few can learn from negative weights: this costs power where the sign depends on x, never level. A callable
         x ↦ score that was not made from these events: then there are no folds, and the test has two sides. None: Fisher's
@@ -195,7 +197,21 @@ def fisher(x: FloatArray, label: Bool[np.ndarray, " event"], weight: FloatArray)
 
 
 def auc(score: FloatArray, weight: FloatArray, label: Bool[np.ndarray, " event"]) -> float:
-    """Weighted area under the ROC curve, ties counted half; NaN where a sum of weights is not positive."""
+    """Compute the weighted area under the ROC curve, ties counted half.
+
+    Parameters
+    ----------
+    score : larger for the target
+    weight : of any sign
+    label : true for events of the target
+
+    Returns
+    -------
+    The area; NaN where a sum of weights is not positive
+
+    >>> auc(np.array([0.0, 1.0, 1.0]), np.ones(3), np.array([False, False, True]))
+    0.75
+    """
     total = weight[label].sum() * weight[~label].sum()
     if not (weight[label].sum() > 0 and weight[~label].sum() > 0):
         return math.nan

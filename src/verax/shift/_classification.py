@@ -52,12 +52,15 @@ def diagnose(
     Parameters
     ----------
     key : assigns events to folds, and draws permutations
-    reference, target : features of both samples, one row an event
-    label, target_label : their classes 0, 1, …; those of the target if they are known
+    reference : features, one row an event
+    label : classes 0, 1, … of the reference
+    target : the same features of the other sample
+    target_label : its classes, if they are known
     probability : predicted p(y|x) of both samples, by a model that did not learn from them. None: logistic regression in
         the features and their products, learnt from half of the reference, which the test of predictions then leaves out
-    reference_weight, target_weight : of any sign, taken as they are by all tests. Only what learns from them takes |w|,
-        which can cost power but not level
+    reference_weight : of any sign, taken as they are by all tests. Only what learns from them takes |w|, which can cost
+        power but not level
+    target_weight : the same of the target
     classifier : for the two-sample tests, as in :func:`c2st`
     significance : p-value below which a hypothesis is rejected, for each test: "none" survives the five of them in at
         least 1 − 5·significance of cases where it is true

@@ -50,10 +50,25 @@ def fit_softmax(
     ridge: float = 1e-3,
     steps: int = 50,
 ) -> Softmax:
-    """Newton's method on the weighted log-likelihood less ridge·|β|²/2, with a step that is halved until it helps.
+    """Fit a logistic regression of several classes to weighted events.
 
-    With negative weights the likelihood need not be concave: where its curvature is not positive, or steps run out,
+    Newton's method on the weighted log-likelihood less ridge·|β|²/2, with a step that is halved until it helps. With
+    negative weights the likelihood need not be concave: where its curvature is not positive, or steps run out,
     ``converged`` is false.
+
+    Parameters
+    ----------
+    terms : φ(x) of each event
+    label : true classes, 0, 1, …
+    weight : of any sign
+    classes : their number
+    offset : added to the logits: ln p₀(y|x)
+    ridge : precision of the prior of β
+    steps : at most
+
+    >>> fit = fit_softmax(np.ones((4, 1)), np.array([0, 1, 1, 1]), np.ones(4), 2)
+    >>> fit(np.ones((1, 1))).round(2)
+    array([[0.25, 0.75]])
     """
     n, many = terms.shape
     kind = np.eye(classes)[label]
@@ -113,7 +128,12 @@ def concept(
     terms : φ(x) of both samples, of a common scale
     label : true classes
     weight : of any sign; Σw need not agree, both samples are brought to their effective number of events
+    classes : their number
     probability : p₀(y|x), which β recalibrates; None: 1
+
+    >>> terms, label = np.ones((100, 1)), np.arange(100) % 2
+    >>> round(concept((terms, terms), (label, label), (np.ones(100), np.ones(100)), 2).p_value, 3)
+    1.0
     """
     w = np.concatenate([v * (v.sum() / np.sum(v**2)) for v in weight])
     t, y = np.concatenate(terms), np.concatenate(label)

@@ -18,8 +18,10 @@ def kolmogorov_smirnov(
 
     Parameters
     ----------
-    reference, target : values of one quantity
-    reference_weight, target_weight : of any sign, as long as each sum is positive
+    reference : values of one quantity
+    target : values of it in the other sample
+    reference_weight : of any sign, as long as the sum is positive; by default 1
+    target_weight : the same of the target
 
     Returns
     -------

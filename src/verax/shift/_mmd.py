@@ -56,8 +56,10 @@ def mmd(
     Parameters
     ----------
     key : draws the null distribution
-    reference, target : one row an event (one axis: one feature)
-    reference_weight, target_weight : of any sign; they enter as they are (signed means in feature space are unbiased)
+    reference : one row an event (one axis: one feature)
+    target : the same features of the other sample
+    reference_weight : of any sign; they enter as they are (signed means in feature space are unbiased)
+    target_weight : the same of the target
     bandwidth : of the kernel, in units of the pooled spread; None takes the median distance
     null : "permutation": labels are permuted, each event keeping its weight; exact where events and weights have the same
         distribution in both samples. "wild": each event's centred contribution gets a random sign (Leucht & Neumann 2013;

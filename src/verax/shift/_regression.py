@@ -51,10 +51,13 @@ def diagnose_regression(
     Parameters
     ----------
     key : assigns events to folds, and draws permutations
-    reference, target : features of both samples, one row an event
-    y, target_y : the quantity that is predicted; without that of the target only p(x) can be compared
+    reference : features, one row an event
+    y : of the reference, the number that is predicted
+    target : the same features of the other sample
+    target_y : y of the target; without it only p(x) can be compared
     prediction : of y in both samples, by a model that did not learn from them: the regression is then one of residuals
-    reference_weight, target_weight : of any sign, taken as they are
+    reference_weight : of any sign, taken as they are
+    target_weight : the same of the target
     classifier : for the two-sample tests, as in :func:`c2st`
     significance : p-value below which a hypothesis is rejected, for each of the four tests
 
@@ -110,9 +113,16 @@ def same_moments(mean_terms: Pair, variance_terms: Pair, outcome: Pair, weight: 
 
     Parameters
     ----------
-    mean_terms, variance_terms : [event, term] of each sample
+    mean_terms : [event, term] of each sample
+    variance_terms : [event, term] of each sample
     outcome : [event, outcome] of each sample
     weight : of any sign; each sample is brought to its effective number of events
+
+    Source: Chow, Econometrica 28 (1960) 591.
+
+    >>> noise, terms = np.random.default_rng(1).normal(size=(2, 500, 1)), (np.ones((500, 1)), np.ones((500, 1)))
+    >>> same_moments(terms, terms, (noise[0], 2 * noise[1]), (np.ones(500), np.ones(500))).p_value < 1e-6
+    True
     """
     w = np.concatenate([each * (each.sum() / np.sum(each**2)) for each in weight])
     second = np.arange(len(w)) >= len(weight[0])

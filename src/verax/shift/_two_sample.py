@@ -65,11 +65,22 @@ def studentised(
     weight: Float[np.ndarray, " event"],
     second: Bool[np.ndarray, "draw event"],
 ) -> Float[np.ndarray, " draw"]:
-    """Difference of the two weighted means of a score (target − reference) over its standard error, one for each labelling.
+    """Compute the difference of two weighted means of a score (target − reference) over its standard error.
 
     The variance of a weighted mean m is Σw²(s − m)²/(Σw)², which holds for weights of any sign. Where a sum of weights is
     not positive, or the means are equal, there is no evidence and the value is 0. Where the means differ and nothing
     varies within either sample, it is ±1e12.
+
+    Parameters
+    ----------
+    score : of each event
+    weight : of any sign
+    second : true for events of the target, one row a labelling
+
+    Source: Welch, Biometrika 34 (1947) 28.
+
+    >>> studentised(np.array([0.0, 2.0, 3.0, 5.0]), np.ones(4), np.array([[False, False, True, True]])).round(3)
+    array([3.])
     """
     moments = np.stack([weight, weight * score, weight**2, weight**2 * score, weight**2 * score**2], 1)
     inside = second.astype(np.float64) @ moments
