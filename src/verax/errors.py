@@ -1,4 +1,4 @@
-"""The one kind of error a user meets: what was got, what was expected, what to do."""
+"""The one kind of error a user meets: what was given, what was expected, what to do."""
 
 import difflib
 from collections.abc import Iterable

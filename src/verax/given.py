@@ -17,7 +17,7 @@ R = TypeVar("R")
 def plain(
     where: str, *, finite: str = "", number: str = "", whole: str = "", other: str = "", alike: str = ""
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a function of arrays take lists, tables' columns and the like, and no values that are not there.
+    """Make a function of arrays take lists, columns of tables and the like, and refuse values that are missing.
 
     A column of a table would go by its index in arithmetic, a masked array would lose its mask in a conversion, and NaN
     compares false with everything: each ends in a number that looks like any other. None and single numbers stay as they
@@ -86,8 +86,8 @@ def taken(value: Any, kind: str, name: str, where: str) -> Any:
         array = array.astype(np.int64)
     wrong = ~np.isfinite(array) if kind == "finite" else np.isnan(array)
     if wrong.any():
-        seen = f"{int(wrong.sum())} of {array.size} values of {name} that are {array[wrong][0]}"
-        raise InputError(where, seen, "finite numbers" if kind == "finite" else "numbers", "leave them out or fill in")
+        got = f"{int(wrong.sum())} of {array.size} values of {name} that are {array[wrong][0]}"
+        raise InputError(where, got, "finite numbers" if kind == "finite" else "numbers", "leave them out or fill in")
     return value if np.ndim(value) == 0 else array
 
 
@@ -100,8 +100,8 @@ def unmasked(value: Any, name: str, where: str) -> np.ndarray:
     """
     mask = np.ma.getmaskarray(value) if isinstance(value, np.ma.MaskedArray) else None
     if mask is not None and mask.any():
-        seen = f"{int(mask.sum())} masked values of {name}"
-        raise InputError(where, seen, "values that are there", "leave them out or fill in")
+        got = f"{int(mask.sum())} masked values of {name}"
+        raise InputError(where, got, "values that are there", "leave them out or fill in")
     return np.asarray(value)
 
 
@@ -180,8 +180,8 @@ def untrained(model: Any) -> Any:
             raise InputError("model", f"{name}: {error}", "one that can be made anew from get_params") from error
     learnt = [name for name in getattr(model, "__dict__", {}) if name.endswith("_") and not name.startswith("_")]
     if getattr(model, "warm_start", False) and learnt:
-        seen = f"{type(model).__name__} with warm_start, trained already ({learnt[0]})"
-        raise InputError("model", seen, "an untrained one: a copy would go on from what it has seen", "give a new one")
+        got = f"{type(model).__name__} with warm_start, trained already ({learnt[0]})"
+        raise InputError("model", got, "an untrained one: a copy would go on from what it has seen", "give a new one")
     return copy.deepcopy(model)
 
 

@@ -90,7 +90,8 @@ class IntervalMaker:
     """``make(confidence_level, negative=)`` returns an estimator that is to be given calibration events.
 
     ``leaves_out``: it trains models of its own, each without some of the events, so that one event is too few and an event
-    of weight zero still trains. ``classes``: it makes sets of the classes y ≤ 0 and y > 0.
+    of weight zero still trains. ``classes``: it makes sets of the classes y ≤ 0 and y > 0. That weight 2 is an event twice
+    holds for a new point of weight 1 (``conformalize(test_weight=1)``); to the estimators it weighs one effective event.
     """
 
     make: Callable[..., Any]

@@ -19,7 +19,7 @@ def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analys
 
     Raises
     ------
-    InputError : one line with file, key, what was got and what was expected
+    InputError : one line with file, key, what was given and what was expected
     """
     if path is None:
         return parse(_change(_read(embedded("higgsml.yaml")), settings), "embedded analysis", Path())
