@@ -12,7 +12,7 @@ import venv
 from pathlib import Path
 
 if sys.version_info < (3, 11):
-    sys.exit("make.py: seen Python " + sys.version.split()[0] + "; expected 3.11 or newer; run it with such a Python")
+    sys.exit("make.py: got Python " + sys.version.split()[0] + "; expected 3.11 or newer; run it with such a Python")
 
 ROOT = Path(__file__).resolve().parent
 HOME = Path(os.environ.get("VERAX_VENV", ROOT / ".venv"))

@@ -14,10 +14,10 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from verax.check import kolmogorov_smirnov
 from verax.data import fair_universe
 from verax.events import Events
 from verax.report.style import COLOURS, SIGNAL, Style, canvas, drawing, heading, save
+from verax.shift import kolmogorov_smirnov
 from verax.simulate.collider import Collider
 
 

@@ -16,16 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from verax.calibrate import (
-    CrossConformalRegressor,
-    SplitConformalRegressor,
-    absolute,
-    band,
-    conformalize,
-    isotonic,
-    shifted,
-    venn_abers,
-)
+from verax.calibrate import isotonic, venn_abers
+from verax.conformal import CrossConformalRegressor, SplitConformalRegressor, absolute, band, conformalize, shifted
 
 
 def best(action: Callable[[], Any], times: int = 3) -> tuple[Any, float]:
@@ -60,7 +52,7 @@ def with_weights(n: int, rng: np.random.Generator) -> None:
     y = mean + rng.normal(size=n)
     weight = rng.uniform(0.5, 1.5, n)
     signed = weight * np.where(rng.random(n) < 0.2, -1, 1)
-    ratio, own = np.exp(0.5 * mean - 0.125), np.exp(0.5 * new - 0.125)
+    ratio, test_ratio = np.exp(0.5 * mean - 0.125), np.exp(0.5 * new - 0.125)
 
     def one(w: np.ndarray) -> Any:
         q = conformalize(absolute(y, mean), level=0.9, weight=w, negative="signed")
@@ -70,7 +62,7 @@ def with_weights(n: int, rng: np.random.Generator) -> None:
     say("weighted intervals, a fifth of the weights negative", best(lambda: one(signed))[1])
 
     def each() -> Any:
-        q = shifted(absolute(y, mean), weight=ratio, own=own, level=0.9)
+        q = shifted(absolute(y, mean), ratio=ratio, test_ratio=test_ratio, level=0.9)
         return band(new, q.value, level=0.9)
 
     result, seconds = best(each)
@@ -81,7 +73,7 @@ def with_weights(n: int, rng: np.random.Generator) -> None:
     w = ratio[np.argsort(absolute(y, mean), kind="stable")]
 
     def by_hand() -> np.ndarray:
-        sums = [np.cumsum(np.append(w, v)) for v in own[:some]]
+        sums = [np.cumsum(np.append(w, v)) for v in test_ratio[:some]]
         return np.array([scores[np.searchsorted(s[:-1], 0.9 * s[-1])] for s in sums])
 
     values, loop = best(by_hand, 1)

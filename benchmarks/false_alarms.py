@@ -11,14 +11,18 @@ import sys
 import time
 from collections.abc import Callable
 
+import jax
 import numpy as np
 
 from verax.calibrate import uniformity
-from verax.check import bbse, c2st, mmd
-from verax.check.concept import concept
+from verax.shift import bbse, c2st, concept, mmd
 
 LEVEL = 0.05
 CENTRES = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.2]])
+
+
+def key_from(rng: np.random.Generator) -> jax.Array:
+    return jax.random.key(int(rng.integers(2**31)))
 
 
 def signs(rng: np.random.Generator, n: int, share: float) -> np.ndarray:
@@ -41,7 +45,7 @@ def two_samples(rng: np.random.Generator, kind: str, n: int) -> tuple[np.ndarray
 def classifier_test(kind: str, n: int) -> Callable[[np.random.Generator], dict[str, float]]:
     def one(rng: np.random.Generator) -> dict[str, float]:
         x, new, w = two_samples(rng, kind, n)
-        found = c2st(rng, x, new, first_weight=w, permutations=99)
+        found = c2st(key_from(rng), x, new, reference_weight=w, permutations=99)
         return {"permutation": found.p_value, "asymptotic": found.p_asymptotic}
 
     return one
@@ -50,7 +54,7 @@ def classifier_test(kind: str, n: int) -> Callable[[np.random.Generator], dict[s
 def kernel_test(kind: str, n: int) -> Callable[[np.random.Generator], dict[str, float]]:
     def one(rng: np.random.Generator) -> dict[str, float]:
         x, new, w = two_samples(rng, kind, n)
-        found = mmd(rng, x, new, first_weight=w, permutations=99)
+        found = mmd(key_from(rng), x, new, reference_weight=w, permutations=99)
         return {found.null: found.p_value}
 
     return one

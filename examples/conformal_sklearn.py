@@ -8,8 +8,9 @@ except ImportError:
     print("skipped: scikit-learn is not installed")
     raise SystemExit from None
 
-from verax.calibrate import ConformalizedQuantileRegressor, SplitConformalRegressor, isotonic
+from verax.calibrate import isotonic
 from verax.check import coverage, reliability
+from verax.conformal import ConformalizedQuantileRegressor, SplitConformalRegressor
 
 rng = np.random.default_rng(1)
 

@@ -8,8 +8,9 @@ except ImportError:
     print("skipped: PyTorch is not installed")
     raise SystemExit from None
 
-from verax.calibrate import SplitConformalRegressor, pit_normal, uniformity
+from verax.calibrate import pit_normal, uniformity
 from verax.check import coverage
+from verax.conformal import SplitConformalRegressor
 
 rng, _ = np.random.default_rng(1), torch.manual_seed(1)
 
@@ -44,6 +45,6 @@ distance, p = uniformity(pit_normal(yc, output(xc)[:, 0], np.exp(output(xc)[:, 1
 print(f"PIT of the network's normal distributions: KS distance {distance:.3f}, p-value {p:.3f}")
 for name, sigma in {"one width": None, "width from the network": lambda x: np.exp(output(x)[:, 1])}.items():
     model = SplitConformalRegressor(lambda x: output(x)[:, 0], 0.9, spread=sigma).conformalize(xc, yc)
-    plain, moved = model.predict_interval(xt), model.predict_interval(xt, shift=(ratio(xc), ratio(xt)))
+    plain, moved = model.predict_interval(xt), model.predict_interval(xt, ratio=(ratio(xc), ratio(xt)))
     fractions = coverage(plain, yt).fraction, coverage(moved, yt).fraction
     print(f"{name}: coverage of moved events {fractions[0]:.3f}, with their density ratio {fractions[1]:.3f}")

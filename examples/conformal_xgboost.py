@@ -8,8 +8,9 @@ except ImportError:
     print("skipped: xgboost is not installed")
     raise SystemExit from None
 
-from verax.calibrate import SplitConformalClassifier, temperature
+from verax.calibrate import temperature
 from verax.check import classwise
+from verax.conformal import SplitConformalClassifier
 
 rng = np.random.default_rng(1)
 NAMES = np.array(["qcd", "top", "w"])

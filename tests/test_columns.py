@@ -179,7 +179,7 @@ REFUSED = {
 def test_numbers_that_float32_does_not_hold_are_refused_where_it_matters(tmp_path, changes):
     path = numbered(tmp_path, NUMBERS["3e9 of uint32"], **changes)
     with pytest.raises(
-        InputError, match=r"process 'top', column 'number': seen 300 distinct values.*keeps [23]\b.*derived"
+        InputError, match=r"process 'top', column 'number': got 300 distinct values.*keeps [23]\b.*derived"
     ):
         simulated(path)
 
@@ -204,7 +204,7 @@ def test_a_time_stamp_is_refused_and_its_difference_is_not(tmp_path):
         seconds = 1.6e9 + 0.25 + np.arange(len(old))
         pq.write_table(old.append_column("time", pa.array(seconds)), tmp_path / f"{name}.parquet")
     samples = "samples=[{process: signal, files: [top.parquet]}]"
-    with pytest.raises(InputError, match=r"column 'time': seen 300 distinct values of which float32 keeps [2-5]"):
+    with pytest.raises(InputError, match=r"column 'time': got 300 distinct values of which float32 keeps [2-5]"):
         simulated(path, samples)
     events = simulated(path, samples, "derived={day: time - 1.6e9}", "features=[x, day]")
     assert len(np.unique(events.column("day"))) == 300
@@ -259,7 +259,7 @@ def test_a_file_that_is_read_twice_is_refused(tmp_path, other, where):
         given = {"files": ["top.parquet", name]}, {"files": ["other.csv"]}
     else:
         given = {"files": ["top.parquet"]}, {"files": [name]}
-    with pytest.raises(InputError, match=r"samples: seen 300 rows that are read twice.*top\.parquet.*allow_duplicates"):
+    with pytest.raises(InputError, match=r"samples: got 300 rows that are read twice.*top\.parquet.*allow_duplicates"):
         sources.check_duplicates(two(tmp_path, *given))
     allowed = {**given[0], "allow_duplicates": True}
     sources.check_duplicates(two(tmp_path, allowed, given[1]))
@@ -296,10 +296,10 @@ def simulated_rows(folder, file):
 
 def test_one_file_twice_as_data_or_as_variation_is_refused(tmp_path):
     path = write_analysis(tmp_path, 300)
-    with pytest.raises(InputError, match="observed: seen 90 rows"):
+    with pytest.raises(InputError, match="observed: got 90 rows"):
         sources.check_duplicates(config.load(path, ["observed={files: [data.parquet, data.parquet]}"]))
     varied = "systematics=[{name: m, effect: samples, up: [{process: other, files: [other_up.csv, other_up.csv]}]}]"
-    with pytest.raises(InputError, match="systematic 'm': seen 300 rows"):
+    with pytest.raises(InputError, match="systematic 'm': got 300 rows"):
         sources.check_duplicates(config.load(path, [varied, "unaffected=[]"]))
     same = "systematics=[{name: m, effect: samples, up: [{process: other, files: [other.csv], weight: w}]}]"
     sources.check_duplicates(config.load(path, [same, "unaffected=[]"]))  # nominal and varied may share a file
@@ -316,7 +316,7 @@ def test_the_stage_refuses_rows_that_are_read_twice(tmp_path):
 
 def test_one_number_for_all_rows_is_refused(tmp_path):
     path = numbered(tmp_path, np.full(300, 7))
-    with pytest.raises(InputError, match=r"process 'top': seen event number 7 on all 300 rows.*number: number"):
+    with pytest.raises(InputError, match=r"process 'top': got event number 7 on all 300 rows.*number: number"):
         table(config.load(path), tmp_path / "run")
 
 

@@ -26,10 +26,10 @@ def test_settings_change_keys():
     [
         ("check.tyos=5", r"check\.tyos.*unknown key 'tyos'.*did you mean 'toys'"),
         ("sed=3", "unknown key 'sed'.*did you mean 'seed'"),
-        ("learn.members=many", r'learn\.members: seen "many"; expected'),
-        ("learn.folds=1", r"learn\.folds: seen 1; expected"),
+        ("learn.members=many", r'learn\.members: got "many"; expected'),
+        ("learn.folds=1", r"learn\.folds: got 1; expected"),
         ("systematics=[{name: jes, effect: jet_energy_scal, width: 0.1}]", "did you mean 'jet_energy_scale'"),
-        ("systematics=[{name: jes, effect: jet_energy_scale, width: 0}]", r"width: seen 0; expected.*greater than 0"),
+        ("systematics=[{name: jes, effect: jet_energy_scale, width: 0}]", r"width: got 0; expected.*greater than 0"),
         ("systematics=[{name: jes, effect: jet_energy_scale, widht: 0.1}]", "did you mean 'width'"),
         ("systematics=[{name: mu, effect: normalisation, width: 0.1}]", "'mu' twice"),
         ("channels=[{name: a, edges: [0, 1, 0.5]}]", "increasing"),
@@ -40,30 +40,30 @@ def test_settings_change_keys():
         ("dataset=null", "neither or both"),
         ("name=../up", "name"),
         ("summary={kind: column, column: DER_mass_vis}", "'DER_mass_vis' without a range"),
-        ("channels=[{name: a, edges: [0, 0.5, 2]}]", r"channels\.a\.edges: seen 0 … 2; expected.*0 … 1"),
-        ("channels=[{name: a, edges: [-1, 0.5]}]", "seen -1 … 0.5"),
-        ("channels=[]", r"channels: seen \[\]"),
-        ("derived={a: a + 1}", r"derived\.a: seen 'a \+ 1', made of itself"),
+        ("channels=[{name: a, edges: [0, 0.5, 2]}]", r"channels\.a\.edges: got 0 … 2; expected.*0 … 1"),
+        ("channels=[{name: a, edges: [-1, 0.5]}]", "got -1 … 0.5"),
+        ("channels=[]", r"channels: got \[\]"),
+        ("derived={a: a + 1}", r"derived\.a: got 'a \+ 1', made of itself"),
         ("derived={a: b + 1, b: DER_mass_vis}", "'b', which is derived below it.*move 'b' above"),
         ("derived={a: DER_mass_vis +}", "an expression over columns"),
-        ("systematics=[{name: s, effect: normalisation, width: 0.1, processes: []}]", "processes: seen \\[\\]"),
-        ("systematics=[{name: s, effect: normalisation, width: true}]", "width: seen true"),
-        ("seed=true", "seed: seen true"),
-        ("seed=18446744073709551616", "seed: seen 18446744073709551616"),
-        ("check.toys=true", "toys: seen true"),
-        ("learn.folds=true", "folds: seen true"),
-        ("infer.level=true", "level: seen true"),
-        ("check.truths=[true]", "truths.0: seen true"),
-        ("pseudo_experiment.truth={mu: true}", r"truth\.mu: seen true"),
-        ("poi.bounds=[false, 20]", "bounds.0: seen false"),
-        ("summary.range=[false, true]", "range.0: seen false"),
-        ("normalisations=[{name: n, processes: [htautau]}]", "'n': seen processes htautau.*told apart"),
+        ("systematics=[{name: s, effect: normalisation, width: 0.1, processes: []}]", "processes: got \\[\\]"),
+        ("systematics=[{name: s, effect: normalisation, width: true}]", "width: got true"),
+        ("seed=true", "seed: got true"),
+        ("seed=18446744073709551616", "seed: got 18446744073709551616"),
+        ("check.toys=true", "toys: got true"),
+        ("learn.folds=true", "folds: got true"),
+        ("infer.level=true", "level: got true"),
+        ("check.truths=[true]", "truths.0: got true"),
+        ("pseudo_experiment.truth={mu: true}", r"truth\.mu: got true"),
+        ("poi.bounds=[false, 20]", "bounds.0: got false"),
+        ("summary.range=[false, true]", "range.0: got false"),
+        ("normalisations=[{name: n, processes: [htautau]}]", "'n': got processes htautau.*told apart"),
         (
             "normalisations=[{name: a, processes: [htautau, ttbar]}, {name: b, processes: [ttbar]}]",
             "normalisation 'b'.*told apart",
         ),
         ("report.process_labels={httautau: H}", "process 'httautau'.*did you mean 'htautau'"),
-        ("seed=[1", "--set: seen 'seed=.1'; expected a value in YAML"),
+        ("seed=[1", "--set: got 'seed=.1'; expected a value in YAML"),
         ("learn={folds: 2, folds: 3}", "key 'folds' in line 1 and again in line 1"),
         ("check", "KEY=VALUE"),
         ("channels=[{name: ''}]", "channels.0.name: .*at least 1 character"),
@@ -94,7 +94,7 @@ def test_keys_once(tmp_path):
     text = config.embedded("higgsml.yaml")
     path.write_text(text + "\nlearn:\n  folds: 3\n  members: 2\n  folds: 4\n")
     with pytest.raises(
-        InputError, match=r"analysis\.yaml: line \d+: seen key 'folds' in line \d+ and again in line \d+"
+        InputError, match=r"analysis\.yaml: line \d+: got key 'folds' in line \d+ and again in line \d+"
     ):
         config.load(path)
     path.write_text(text + "\nlearn: {folds: 3}\n\nseed: 3\n")
@@ -148,7 +148,7 @@ def test_a_change_that_a_formula_undoes_is_refused(tmp_path):
         "{name: s, effect: scale, columns: [log_pt], width: 0.1}, {name: pt, effect: scale, columns: [pt], width: 0.1}"
     )
     path = write_analysis(tmp_path, 20, unaffected=["x", "y"])
-    with pytest.raises(InputError, match="systematic 's': seen a change of 'log_pt', which is computed again"):
+    with pytest.raises(InputError, match="systematic 's': got a change of 'log_pt', which is computed again"):
         effects.check_recomputed(config.load(path, [f"systematics=[{scale}]"]))
 
 
@@ -174,5 +174,5 @@ def test_varied_samples_of_an_unknown_process_are_refused(tmp_path):
     spec = yaml.safe_load(config.embedded("example.yaml"))
     varied = next(s for s in spec["systematics"] if s["effect"] == "samples")
     varied["up"][0]["process"] += "x"
-    with pytest.raises(InputError, match=r"varied samples: seen process '.*x'; expected a known process.*did you mean"):
+    with pytest.raises(InputError, match=r"varied samples: got process '.*x'; expected a known process.*did you mean"):
         config.parse(spec, "example", None)

@@ -80,7 +80,7 @@ def test_fold_number_is_the_identity_below_32_bits_and_spreads_above():
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, 1.5])
 def test_event_numbers_are_whole(wrong):
-    with pytest.raises(InputError, match="event number: seen 1 of 3 that are not whole"):
+    with pytest.raises(InputError, match="event number: got 1 of 3 that are not whole"):
         fold_number(np.array([1.0, wrong, 2.0]))
 
 

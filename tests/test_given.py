@@ -2,30 +2,26 @@
 
 import sys
 
+import jax
 import numpy as np
 import pytest
 from sklearn.linear_model import SGDRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from verax.calibrate import (
-    CrossConformalRegressor,
-    SplitConformalRegressor,
-    absolute,
-    band,
-    ratio_from_classifier,
-    temperature,
-)
-from verax.check import c2st, reliability
+from verax.calibrate import temperature
+from verax.check import reliability
+from verax.conformal import CrossConformalRegressor, SplitConformalRegressor, absolute, band, ratio_from_classifier
 from verax.errors import InputError
-from verax.given import plain, untrained
+from verax.given import generator, plain, split_key, untrained
+from verax.shift import c2st
 
 
 def test_a_missing_argument_is_told_by_the_function_itself():
     with pytest.raises(TypeError, match="mean"):
         absolute(np.zeros(2))
     with pytest.raises(
-        InputError, match=r"absolute: seen y of shape \(2,\), mean of shape \(2, 1\); expected one shape"
+        InputError, match=r"absolute: got y of shape \(2,\), mean of shape \(2, 1\); expected one shape"
     ):
         plain("absolute", finite="y mean", alike="y mean")(lambda y, mean: y - mean)(np.zeros(2), np.zeros((2, 1)))
     assert absolute(np.zeros(2, np.float32), np.ones(2, np.float32)).dtype == np.float32
@@ -122,7 +118,7 @@ class Moved(SGDRegressor):
 
 
 def test_a_model_that_cannot_be_made_anew_is_named():
-    with pytest.raises(InputError, match="model: seen Moved: Cannot clone"):
+    with pytest.raises(InputError, match="model: got Moved: Cannot clone"):
         untrained(Moved())
 
 
@@ -150,10 +146,35 @@ def samples(seed):
 
 def test_a_two_sample_test_takes_no_advantage_of_a_trained_classifier():
     a, b, trained = samples(7)
-    assert c2st(np.random.default_rng(1), a, b, classifier=trained).p_value > 1e-3
+    assert c2st(jax.random.key(1), a, b, classifier=trained).p_value > 1e-3
 
 
 def test_a_ratio_of_samples_takes_no_advantage_of_a_trained_classifier():
     a, b, trained = samples(8)
-    for ratio in ratio_from_classifier(np.random.default_rng(1), trained, a, b):
+    for ratio in ratio_from_classifier(jax.random.key(1), trained, a, b):
         np.testing.assert_allclose(ratio, 1, atol=0.1)
+
+
+def test_equal_keys_give_equal_numbers_and_others_give_others():
+    one, two = jax.random.split(jax.random.key(1))
+    first, again, other = (generator(key, "f").random(1000) for key in (one, one, two))
+    np.testing.assert_array_equal(first, again)
+    assert abs(np.corrcoef(first, other)[0, 1]) < 4 / np.sqrt(1000)
+    # keys of small seeds are not NumPy's generators of these seeds, which draw the events in many a script
+    assert generator(jax.random.key(1), "f").random() != np.random.default_rng(1).random()
+    assert len({float(generator(key, "f").random()) for key in split_key(one, 5, "f")}) == 5
+
+
+@pytest.mark.parametrize(
+    ("key", "got"),
+    [
+        (np.random.default_rng(1), "a key of type Generator"),
+        (1, "a key of type int"),
+        (None, "a key of type NoneType"),
+        (jax.random.split(jax.random.key(1), 3), r"keys of shape \(3,\)"),
+    ],
+)
+def test_what_is_no_key_is_refused(key, got):
+    for use in (lambda: generator(key, "f"), lambda: split_key(key, 2, "f")):
+        with pytest.raises(InputError, match=rf"f: got {got}; expected one key of JAX; give jax\.random\.key\(1\)"):
+            use()

@@ -75,7 +75,7 @@ def test_a_loss_that_breaks_stops_and_keeps_the_last_good_networks(tmp_path, cap
     path = write_analysis(tmp_path, n=600, learn=learn, check=CHECK)
     line = refused(capsys, path, tmp_path / "run")
     assert re.search(
-        r"learn: seen loss not finite in epoch \d+, step \d+, learning rate 100000; likely cause: a learning", line
+        r"learn: got loss not finite in epoch \d+, step \d+, learning rate 100000; likely cause: a learning", line
     )
     kept = tmp_path / "run" / "last_good_networks.eqx"
     assert str(kept) in line
@@ -92,7 +92,7 @@ def test_a_constant_summary_is_one_line(tmp_path, capsys):
         tmp_path, n=200, summary={"kind": "function", "function": "constant.py:constant"}, check=CHECK
     )
     (tmp_path / "constant.py").write_text(CONSTANT)
-    assert "summary: seen all events in one of 50 bins, [0.5, 0.52]: a constant output" in refused(
+    assert "summary: got all events in one of 50 bins, [0.5, 0.52]: a constant output" in refused(
         capsys, path, tmp_path / "run"
     )
 
@@ -122,12 +122,12 @@ def test_inferno_says_which_systematic_it_cannot_differentiate(tmp_path, capsys,
     [
         (
             {"learn": {**LEARN, "approach": "parameterised", "at": {"scale": 9.0}}},
-            "learn.at, parameter 'scale': seen 9",
+            "learn.at, parameter 'scale': got 9",
         ),
-        ({"pseudo_experiment": {"truth": {"lumi": -6.0}}}, "pseudo_experiment.truth, parameter 'lumi': seen -6"),
+        ({"pseudo_experiment": {"truth": {"lumi": -6.0}}}, "pseudo_experiment.truth, parameter 'lumi': got -6"),
         (
             {"check": {"truths": [1.0, 30.0]}},
-            "check.truths, parameter 'mu': seen 30; expected a finite value in [-20",
+            "check.truths, parameter 'mu': got 30; expected a finite value in [-20",
         ),
     ],
 )

@@ -467,7 +467,7 @@ def test_a_bad_workspace_is_one_line_that_says_where(case, workspace, capsys, tm
         (("fit", "WORKSPACE", "--plot", "figure.txt"), "the ending '.txt'"),
         (("fit", "WORKSPACE", "--patch", "PATCH"), "operations that apply"),
         (("fit", "WORKSPACE", "--patch", "SET", "--patchname", "a"), "did you mean 'a1'"),
-        (("fit", "WORKSPACE", "--data", "FEW"), "channel 'channel0': seen 1 counts; expected 4"),
+        (("fit", "WORKSPACE", "--data", "FEW"), "channel 'channel0': got 1 counts; expected 4"),
         (("fit", "WORKSPACE", "--data", "NEGATIVE"), "not negative"),
         (("fit", "WORKSPACE", "--data", "TWICE"), "key 'channel0' twice"),
         (("fit", "WORKSPACE", "--patch", "TWICE"), "key 'channel0' twice"),

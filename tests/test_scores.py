@@ -46,8 +46,8 @@ BAD = {
     ),
     "the events in place": ("y += np.float32(theta)\n    return events", "ValueError.*read-only"),
     "fewer events": ("return events.take(np.arange(2))", "2 events of 4"),
-    "no events": ("return y", "seen ndarray"),
-    "an exception": ("raise KeyError('mass')", "seen KeyError: 'mass'"),
+    "no events": ("return y", "got ndarray"),
+    "an exception": ("raise KeyError('mass')", "got KeyError: 'mass'"),
     "other columns": ("return events.replace({'z': y})", "'z'"),
 }
 
@@ -104,7 +104,7 @@ SCORES = {
     "a mean over events": ("return x[:, 2] - x[:, 2].mean()", "others when fewer events are given"),
     "a rank": ("return x[:, 0].argsort().argsort() / len(x)", "others when fewer events are given"),
     "a wrong shape": ("return x", r"shape \(4, 3\)"),
-    "an exception": ("return x['pt']", "summary.function 'own.py:f': seen IndexError"),
+    "an exception": ("return x['pt']", "summary.function 'own.py:f': got IndexError"),
 }
 
 
@@ -147,7 +147,7 @@ def test_events_of_no_channel_do_not_count(events):
 def test_a_range_that_holds_no_event_is_refused(events):
     found = scores.Outside(((10.0, 20.0),), "events")
     found.add(events, np.asarray(events.column("x"), np.float64), np.zeros(4, int))
-    with pytest.raises(InputError, match=r"summary.range: seen none of 4 events in 10 … 20: the summary lies in 0 … 3"):
+    with pytest.raises(InputError, match=r"summary.range: got none of 4 events in 10 … 20: the summary lies in 0 … 3"):
         found.problems()
 
 

@@ -1,7 +1,10 @@
-"""The one kind of error a user meets: what was seen, what was expected, what to do."""
+"""The one kind of error a user meets: what was given, what was expected, what to do."""
 
 import difflib
 from collections.abc import Iterable
+
+SHORT_LIST = 12
+"""Choices that an error names in full, beside the nearest one."""
 
 
 class InputError(ValueError):
@@ -10,26 +13,29 @@ class InputError(ValueError):
     Parameters
     ----------
     where : what was being read: a file, a key of the analysis, an argument
-    seen : the offending value, as given
+    got : the offending value, as given
     expected : what would have been accepted
     action : what the user can do next
     """
 
-    def __init__(self, where: str, seen: str, expected: str, action: str = "") -> None:
-        self.where, self.seen, self.expected, self.action = where, seen, expected, action
-        line = f"{where}: seen {seen}; expected {expected}"
+    def __init__(self, where: str, got: str, expected: str, action: str = "") -> None:
+        self.where, self.got, self.expected, self.action = where, got, expected, action
+        line = f"{where}: got {got}; expected {expected}"
         super().__init__(f"{line}; {action}" if action else line)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The advice for an unknown name: its nearest neighbour, or all that is known.
+    """The advice for an unknown name: its nearest neighbour, and all that is known where that is a short list.
 
     >>> nearest("jess", ["jes", "tes"])
-    "did you mean 'jes'?"
+    "did you mean 'jes'? known: jes, tes"
     """
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else "known: " + (", ".join(known) or "none")
+    every = "known: " + (", ".join(known) or "none")
+    if not close:
+        return every
+    return f"did you mean '{close[0]}'?" + (f" {every}" if len(known) <= SHORT_LIST else "")
 
 
 def check_known(names: Iterable[str], known: Iterable[str], where: str, what: str) -> None:

@@ -1,4 +1,4 @@
-"""What callers give: numbers in any container, taken as plain arrays or refused, and models to be copied untrained."""
+"""What callers give: numbers in any container, taken as plain arrays or refused; keys; models to be copied untrained."""
 
 import copy
 import functools
@@ -18,7 +18,7 @@ R = TypeVar("R")
 def plain(
     where: str, *, finite: str = "", number: str = "", whole: str = "", other: str = "", alike: str = ""
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a function of arrays take lists, tables' columns and the like, and no values that are not there.
+    """Make a function of arrays take lists, columns of tables and the like, and refuse values that are missing.
 
     A column of a table would go by its index in arithmetic, a masked array would lose its mask in a conversion, and NaN
     compares false with everything: each ends in a number that looks like any other. Single numbers stay as they are, and
@@ -114,8 +114,8 @@ def taken(value: Any, kind: str, name: str, where: str) -> Any:
         array = array.astype(np.int64)
     wrong = ~np.isfinite(array) if kind == "finite" else np.isnan(array)
     if wrong.any():
-        seen = f"{int(wrong.sum())} of {array.size} values of {name} that are {array[wrong][0]}"
-        raise InputError(where, seen, "finite numbers" if kind == "finite" else "numbers", "leave them out or fill in")
+        got = f"{int(wrong.sum())} of {array.size} values of {name} that are {array[wrong][0]}"
+        raise InputError(where, got, "finite numbers" if kind == "finite" else "numbers", "leave them out or fill in")
     return value if np.ndim(value) == 0 else array
 
 
@@ -128,9 +128,60 @@ def unmasked(value: Any, name: str, where: str) -> np.ndarray:
     """
     mask = np.ma.getmaskarray(value) if isinstance(value, np.ma.MaskedArray) else None
     if mask is not None and mask.any():
-        seen = f"{int(mask.sum())} masked values of {name}"
-        raise InputError(where, seen, "values that are there", "leave them out or fill in")
+        got = f"{int(mask.sum())} masked values of {name}"
+        raise InputError(where, got, "values that are there", "leave them out or fill in")
     return np.asarray(value)
+
+
+def generator(key: Any, where: str) -> np.random.Generator:
+    """NumPy's random numbers from one of JAX's keys: equal keys give equal numbers.
+
+    Parameters
+    ----------
+    key : of ``jax.random.key``, or of ``split`` or ``fold_in``
+    where : the function's name, for errors
+
+    Raises
+    ------
+    InputError : for anything else than one key
+
+    >>> import jax
+    >>> float(generator(jax.random.key(1), "example").random()) == float(generator(jax.random.key(2), "example").random())
+    False
+    """
+    import jax  # half a second, which functions without random numbers do not need
+
+    try:
+        words = np.asarray(jax.random.key_data(key))
+    except (TypeError, ValueError):
+        words = np.zeros((0, 0), np.uint32)
+    if words.ndim != 1:
+        got = f"keys of shape {np.shape(key)}" if words.size else f"a key of type {type(key).__name__}"
+        raise InputError(where, got, "one key of JAX", "give jax.random.key(1), or one of jax.random.split(key)")
+    return np.random.default_rng(words)
+
+
+def split_key(key: Any, n: int, where: str) -> tuple[Any, ...]:
+    """N keys from one, each for one use.
+
+    Raises
+    ------
+    InputError : for anything else than one key
+    """
+    import jax
+
+    generator(key, where)
+    return tuple(jax.random.split(key, n))
+
+
+def effective_size(weight: np.ndarray) -> float:
+    """Number of unit-weight events of the same statistical power, (Σw)²/Σw² (Kish 1965); 0 for no weight at all.
+
+    >>> effective_size(np.array([1.0, 1.0, -1.0]))
+    0.3333333333333333
+    """
+    squares = float(np.sum(weight**2))
+    return float(np.sum(weight)) ** 2 / squares if squares > 0 else 0.0
 
 
 def untrained(model: Any) -> Any:
@@ -157,8 +208,8 @@ def untrained(model: Any) -> Any:
             raise InputError("model", f"{name}: {error}", "one that can be made anew from get_params") from error
     learnt = [name for name in getattr(model, "__dict__", {}) if name.endswith("_") and not name.startswith("_")]
     if getattr(model, "warm_start", False) and learnt:
-        seen = f"{type(model).__name__} with warm_start, trained already ({learnt[0]})"
-        raise InputError("model", seen, "an untrained one: a copy would go on from what it has seen", "give a new one")
+        got = f"{type(model).__name__} with warm_start, trained already ({learnt[0]})"
+        raise InputError("model", got, "an untrained one: a copy would go on from what it has seen", "give a new one")
     return copy.deepcopy(model)
 
 

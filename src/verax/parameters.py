@@ -79,7 +79,7 @@ def check_value(parameter: Parameter, value: Scalar | Float[Array, "..."], where
 
     >>> check_value(nuisance("jes", "jets"), 7.0, "shift")
     Traceback (most recent call last):
-    verax.errors.InputError: shift, parameter 'jes': seen 7; expected a finite value in [-5, 5]
+    verax.errors.InputError: shift, parameter 'jes': got 7; expected a finite value in [-5, 5]
     """
     if isinstance(value, jax.core.Tracer):
         return

@@ -169,7 +169,7 @@ def _called(analysis: Analysis, given: Any, where: str, function: Any, *argument
         except InputError as error:
             if "function" in error.where:
                 raise
-            raise InputError(f"{where}: {error.where}", error.seen, error.expected, error.action) from error
+            raise InputError(f"{where}: {error.where}", error.got, error.expected, error.action) from error
         except Exception as error:
             seen = " ".join(f"{type(error).__name__}: {error}".split())
             raise InputError(

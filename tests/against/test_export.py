@@ -140,19 +140,19 @@ def test_what_a_workspace_cannot_say_is_refused_by_name():
     data = model.asimov({})
     wide = {"constraint": Gaussian(2.0)}
     for other, message in (
-        (changed(model, 2, constraint=Gaussian(), bounds=(-np.inf, np.inf)), r"'n': seen bounds \[-inf, inf\]"),
-        (changed(model, 2, **wide), "'n': seen constraint Gaussian.width=2.0.; expected a Gaussian of width 1"),
-        (changed(model, 1, **wide), "'k': seen a normalisation factor with a constraint; expected the name 'lumi'"),
+        (changed(model, 2, constraint=Gaussian(), bounds=(-np.inf, np.inf)), r"'n': got bounds \[-inf, inf\]"),
+        (changed(model, 2, **wide), "'n': got constraint Gaussian.width=2.0.; expected a Gaussian of width 1"),
+        (changed(model, 1, **wide), "'k': got a normalisation factor with a constraint; expected the name 'lumi'"),
     ):
         observed = other.asimov({})
         with pytest.raises(InputError, match=message):
             to_pyhf(other, observed, poi="mu")
-    with pytest.raises(InputError, match="seen a batch"):
+    with pytest.raises(InputError, match="got a batch"):
         to_pyhf(model, Data(data.counts[None], data.auxiliary[None]), poi="mu")
     with pytest.raises(InputError, match="NaN"):
         to_pyhf(model, Data(data.counts * np.nan, data.auxiliary), poi="mu")
     known, observed = model.freeze_profiled({}, Data(data.counts + 5, data.auxiliary))
-    with pytest.raises(InputError, match=r"channel 'SR', bin 0: seen γ known to be 1.0"):
+    with pytest.raises(InputError, match=r"channel 'SR', bin 0: got γ known to be 1.0"):
         to_pyhf(known, observed, poi="mu")
     for code in ({"normsys": code1}, {"histosys": code0}):
         model, data, poi = from_pyhf(EXAMPLES["normsys and histosys"], **code)

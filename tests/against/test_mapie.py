@@ -9,7 +9,7 @@ from sklearn.datasets import make_regression
 from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor
 from sklearn.model_selection import KFold, ShuffleSplit
 
-from verax.calibrate import (
+from verax.conformal import (
     ConformalizedQuantileRegressor,
     CrossConformalRegressor,
     SplitConformalClassifier,

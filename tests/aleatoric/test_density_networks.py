@@ -150,17 +150,17 @@ def test_an_event_twice_is_an_event_of_weight_two():
 
 def test_bad_input():
     events = gaussian_noise(4, 32)
-    with pytest.raises(InputError, match="target 'y': seen a feature of that name"):
+    with pytest.raises(InputError, match="target 'y': got a feature of that name"):
         mean_variance(jax.random.key(0), events, features=("x", "y"), target="y")
     broken = events.replace({"y": jnp.full(32, jnp.nan)})
-    with pytest.raises(InputError, match="target 'y': seen 32 NaN or infinite values"):
+    with pytest.raises(InputError, match="target 'y': got 32 NaN or infinite values"):
         mean_variance(jax.random.key(0), broken, features=("x",), target="y")
     network = mixture_density(jax.random.key(0), events, **HEAD)
     with pytest.raises(InputError, match=r"outputs of shape \(3, 5\); expected outputs of shape \(2,\)"):
         GaussianNLL("y")(network, on_device(events), jax.random.key(0))
-    with pytest.raises(InputError, match="beta: seen 2"):
+    with pytest.raises(InputError, match="beta: got 2"):
         GaussianNLL("y", 2.0)
-    with pytest.raises(InputError, match="components: seen 0"):
+    with pytest.raises(InputError, match="components: got 0"):
         mixture_density(jax.random.key(0), events, components=0, **HEAD)
 
 
@@ -174,5 +174,5 @@ def test_a_constant_target_has_scale_one_and_a_finite_loss():
 
 def test_weights_that_do_not_sum_to_a_positive_number_are_refused():
     events = gaussian_noise(6, 32).reweight(-jnp.ones(32))
-    with pytest.raises(InputError, match=r"training part: seen 32 events with weights that sum to -32"):
+    with pytest.raises(InputError, match=r"training part: got 32 events with weights that sum to -32"):
         mean_variance(jax.random.key(0), events, **HEAD)

@@ -8,10 +8,10 @@ from noisy import duplicated, on_device
 from scipy.stats import kstest, norm
 
 from verax.aleatoric import Gan, GanLoss, gan
-from verax.check import kolmogorov_smirnov
 from verax.errors import InputError
 from verax.events import Events, make_events
 from verax.learn import train
+from verax.shift import kolmogorov_smirnov
 
 N = 8_000
 
@@ -90,8 +90,8 @@ def test_an_event_twice_is_an_event_of_weight_two():
 def test_bad_input_of_gans():
     events = curved(7).take(np.arange(16))
     for options, message in [
-        ({"columns": ()}, "GAN: seen no columns"),
-        ({"columns": ("a",), "latent": 0}, "latent: seen 0"),
+        ({"columns": ()}, "GAN: got no columns"),
+        ({"columns": ("a",), "latent": 0}, "latent: got 0"),
         ({"columns": ("a",), "condition": ("d",)}, "column 'd'; expected a known column"),
     ]:
         with pytest.raises(InputError, match=message):
@@ -99,7 +99,7 @@ def test_bad_input_of_gans():
     network = gan(jax.random.key(0), events, ("a",), condition=("b",), width=8, depth=1)
     with pytest.raises(InputError, match=r"no condition; expected \(3, 1\) or \(1,\): b"):
         network.sample(jax.random.key(0), 3)
-    with pytest.raises(InputError, match="penalty: seen -1"):
+    with pytest.raises(InputError, match="penalty: got -1"):
         GanLoss(-1.0)
     with pytest.raises(InputError, match="a network made with gan"):
         GanLoss()(network.critic, on_device(events), jax.random.key(0))

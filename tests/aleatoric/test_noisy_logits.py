@@ -115,6 +115,6 @@ def test_bad_classes():
         NoisyLogits((("signl",), ("background",)))(Given(jnp.zeros(4)), events, jax.random.key(0))
     with pytest.raises(InputError, match="each process in one of them"):
         NoisyLogits((("signal",), ("signal",)))
-    with pytest.raises(InputError, match="draws: seen 0"):
+    with pytest.raises(InputError, match="draws: got 0"):
         NoisyLogits(CLASSES, draws=0)
     assert inputs(Given(jnp.zeros(4)), events).shape == (16, 1)

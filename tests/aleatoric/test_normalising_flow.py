@@ -200,10 +200,10 @@ def test_bad_input_of_flows(of_jets, of_gaussian):
     make = partial(flow, jax.random.key(0), events)
     for options, message in [
         ({"columns": ("x1",), "condition": ("x1",)}, "'x1'. in both; expected columns of the distribution"),
-        ({"columns": ("x1",), "bounds": {"x1": (0.5, 1.0)}}, "column 'x1': seen .* values outside"),
+        ({"columns": ("x1",), "bounds": {"x1": (0.5, 1.0)}}, "column 'x1': got .* values outside"),
         ({"columns": ("x1",), "bounds": {"x1": (1.0, 0.5)}}, "two finite numbers in order"),
         ({"columns": ("x1",), "bounds": {"x2": (0.0, 1.0)}}, "column 'x2'; expected a known column"),
-        ({"columns": ("x1",), "bins": 0}, "bins: seen 0"),
+        ({"columns": ("x1",), "bins": 0}, "bins: got 0"),
         ({"columns": ("x3",)}, "column 'x3'; expected a known column"),
         ({"columns": ()}, "no columns"),
     ]:

@@ -229,7 +229,7 @@ def test_bad_input() -> None:
     pair = with_adversary(MAKE, PIVOT.systematics)(key, events)
     with pytest.raises(InputError, match="no systematics"):
         adversarial(LOSS, [])
-    with pytest.raises(InputError, match="strength: seen -1"):
+    with pytest.raises(InputError, match="strength: got -1"):
         adversarial(LOSS, PIVOT.systematics, strength=-1.0)
     with pytest.raises(InputError, match="with_adversary"):
         adversarial(LOSS, PIVOT.systematics)(pair.network, events, key)

@@ -96,12 +96,12 @@ def test_bad_values() -> None:
     network = MAKE(jax.random.key(4), sample(3, 30))
     with pytest.raises(InputError, match=r"parameter 'zz'.*did you mean 'z'"):
         at(network, {"zz": 1.0})
-    with pytest.raises(InputError, match="parameter 'z': seen nan"):
+    with pytest.raises(InputError, match="parameter 'z': got nan"):
         at(network, {"z": float("nan")})
-    with pytest.raises(InputError, match=r"parameter 'z': seen 40; expected a finite value in \[-5, 5\]"):
+    with pytest.raises(InputError, match=r"parameter 'z': got 40; expected a finite value in \[-5, 5\]"):
         at(network, {"z": 40.0}, systematics=PROBLEM.systematics)
     with pytest.raises(
-        InputError, match=r"parameter 'z': seen 40; expected a finite value in \[-5, 5\]"
+        InputError, match=r"parameter 'z': got 40; expected a finite value in \[-5, 5\]"
     ):  # before training
         approach(
             "parameterised",

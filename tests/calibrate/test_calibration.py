@@ -146,14 +146,14 @@ def test_venn_abers_is_isotonic_regression_with_the_new_event(weighted):
     rng = np.random.default_rng(7)
     score, label = rng.integers(0, 15, 60).astype(float), (rng.random(60) < 0.5).astype(float)
     weight = rng.uniform(0.5, 2, 60) if weighted else np.ones(60)
-    own = np.sum(weight**2) / np.sum(weight)
+    test_weight = np.sum(weight**2) / np.sum(weight)
     fit = venn_abers(score, label, weight=weight)
     new = np.concatenate([np.arange(-1, 16), np.arange(-1, 16) + 0.5])
     for s, p0, p1 in zip(new, *fit.bounds(new), strict=True):
         for y, p in ((0.0, p0), (1.0, p1)):
             x = np.append(score, s)
             _, where = np.unique(x, return_inverse=True)
-            w = np.append(weight, own)
+            w = np.append(weight, test_weight)
             total = np.bincount(where, w)
             value = np.bincount(where, w * np.append(label, y)) / total
             assert p == pytest.approx(isotonic_regression(value, weights=total).x[where[-1]], abs=1e-12)
@@ -216,7 +216,7 @@ ZERO, ONE = np.array([0.1, 0.2, 0.3]), np.array([0, 1, 1])
 @pytest.mark.parametrize(
     ("call", "line"),
     [
-        (lambda: isotonic(ZERO, np.array([0, 1, 2])), "isotonic: seen label 2; expected 0 or 1"),
+        (lambda: isotonic(ZERO, np.array([0, 1, 2])), "isotonic: got label 2; expected 0 or 1"),
         (lambda: isotonic(np.array([0.1, np.nan, 0.2]), ONE), "score nan"),
         (lambda: isotonic(ZERO, ONE, weight=np.array([1.0, -1, 1])), "1 negative weights of 3"),
         (lambda: isotonic(ZERO, ONE, weight=np.array([3.0, -1, -1]), negative="signed"), "Σwy/Σw = -2"),

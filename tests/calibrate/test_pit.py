@@ -1,9 +1,11 @@
 """Calibration of predicted distributions: coverage of quantiles, PIT and recalibration, with weights."""
 
+import jax
 import numpy as np
 import pytest
 from scipy.stats import kstest, norm
 
+from keys import key_from
 from verax.calibrate import pit_normal, pit_samples, quantile_calibration, recalibration, uniformity
 from verax.errors import InputError
 
@@ -38,23 +40,23 @@ def test_uniformity_is_kolmogorov_smirnov_and_holds_its_level():
     assert np.mean(small) == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / 1000))
 
 
-def test_recalibration_makes_the_asked_fractions_true():
+def test_recalibration_makes_the_requested_fractions_true():
     rng = np.random.default_rng(3)
     y, signs = rng.normal(size=20_000), np.where(rng.random(20_000) < 0.2, -1.0, 1.0)
     u = pit_normal(y, np.zeros(20_000), np.full(20_000, 2.0))
     assert uniformity(u)[1] < 1e-6
     for weight, n in ((None, 20_000), (signs, 0.36 * 20_000)):
-        ask = recalibration(u, weight=weight, negative="signed")
-        below = norm.cdf(2 * norm.ppf(ask(LEVELS)))
+        level = recalibration(u, weight=weight, negative="signed")
+        below = norm.cdf(2 * norm.ppf(level(LEVELS)))
         assert (np.abs(below - LEVELS) < 4 * np.sqrt(LEVELS * (1 - LEVELS) / n)).all()
-    assert (np.diff(ask(np.linspace(0, 1, 1001))) >= 0).all()
+    assert (np.diff(level(np.linspace(0, 1, 1001))) >= 0).all()
 
 
 def test_ranks_among_samples_are_uniform_with_ties_too():
     rng = np.random.default_rng(4)
     for draws in (rng.normal(size=(4000, 8)), rng.integers(0, 4, (4000, 8)).astype(float)):
-        assert uniformity(pit_samples(rng, draws[:, 0], draws[:, 1:]))[1] > 0.001
-        assert uniformity(pit_samples(rng, draws[:, 0] * 2, draws[:, 1:]))[1] < 1e-6
+        assert uniformity(pit_samples(key_from(rng), draws[:, 0], draws[:, 1:]))[1] > 0.001
+        assert uniformity(pit_samples(key_from(rng), draws[:, 0] * 2, draws[:, 1:]))[1] < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -62,11 +64,11 @@ def test_ranks_among_samples_are_uniform_with_ties_too():
     [
         (
             lambda: quantile_calibration(np.ones(2), np.ones((2, 2)), np.array([0.9, 0.1])),
-            "seen 0.9, 0.1; expected incr",
+            "got 0.9, 0.1; expected incr",
         ),
         (lambda: uniformity(np.array([0.5, 1.5])), r"value 1.5; expected values in \[0, 1\]"),
         (lambda: uniformity(np.zeros(0)), "no events"),
-        (lambda: pit_samples(np.random.default_rng(1), np.ones(1), np.array([[np.nan]])), "some not numbers"),
+        (lambda: pit_samples(jax.random.key(1), np.ones(1), np.array([[np.nan]])), "some not numbers"),
         (lambda: pit_normal(np.ones(1), np.ones(1), np.zeros(1)), "spread 0"),
     ],
 )

@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from verax.calibrate import PredictionSets
-from verax.check import coverage
-from verax.check.coverage import median
+from verax.check import coverage, median_with_error
+from verax.conformal import PredictionSets
 from verax.errors import InputError
 from verax.results import Interval, Status
 
@@ -65,11 +64,11 @@ def test_each_interval_may_have_its_own_truth() -> None:
 def test_the_error_of_the_median_is_its_spread() -> None:
     """For a normal sample the median's standard deviation is 1.2533/√n."""
     rng = np.random.default_rng(1)
-    found = np.array([median(rng.normal(size=400)) for _ in range(400)])
+    found = np.array([median_with_error(rng.normal(size=400)) for _ in range(400)])
     expected = 1.2533 / math.sqrt(400)
     assert found[:, 0].std() == pytest.approx(expected, rel=0.15)  # 4 σ of a standard deviation from 400 samples
     assert found[:, 1].mean() == pytest.approx(expected, rel=0.1)
-    assert math.isnan(median(np.ones(3))[1])
+    assert math.isnan(median_with_error(np.ones(3))[1])
 
 
 def test_prediction_sets_are_judged_by_the_classes_that_they_hold() -> None:

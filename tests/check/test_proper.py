@@ -3,15 +3,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from verax.check import (
-    average,
-    crps_gaussian,
-    crps_mixture,
-    crps_quantiles,
-    crps_sample,
-    nll_gaussian,
-    nll_mixture,
-)
+from verax.check import average, crps_gaussian, crps_mixture, crps_quantiles, crps_sample, nll_gaussian, nll_mixture
 from verax.errors import InputError
 
 TARGET = np.array([-3.0, 0.2, 1.5])
@@ -101,7 +93,7 @@ def test_average_counts_an_event_twice_as_weight_two():
 def test_bad_scores():
     y = np.zeros(2)
     for call, message in [
-        (lambda: crps_gaussian(y, y, y), "variance: seen 2 that are not positive"),
+        (lambda: crps_gaussian(y, y, y), "variance: got 2 that are not positive"),
         (lambda: crps_mixture(np.ones((2, 2)), np.ones((2, 2)), np.ones((2, 2)), y), "do not sum to one"),
         (lambda: crps_sample(np.zeros((2, 1)), y), "1 draws; expected at least two"),
         (lambda: crps_sample(np.zeros((2, 2)), y, np.array([[1.0, -1.0], [1.0, 1.0]])), "weights sum to zero or less"),

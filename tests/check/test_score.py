@@ -6,8 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from verax.check import score
-from verax.check.score import penalty, value
+from verax.check import coverage_penalty, score, score_value
 from verax.errors import InputError
 from verax.results import Interval, Status
 
@@ -21,7 +20,7 @@ def intervals(low, high, status=None, level=0.6827):
 def test_published_scores(shared):
     golden = json.loads((shared / "fair_universe" / "golden" / "golden_score.json").read_text())
     for row in golden:
-        ours = value(row["width"], row["coverage"], row["n"])
+        ours = score_value(row["width"], row["coverage"], row["n"])
         assert ours == pytest.approx(row["score"], abs=1e-12), row
     assert len(golden) > 50
 
@@ -39,14 +38,14 @@ def test_the_same_from_intervals():
 
 @pytest.mark.parametrize(("coverage", "width"), [(0.6683, 0.4599), (0.6698, 0.4974), (0.6659, 0.8134)])
 def test_published_winners_pay_no_penalty_in_a_set_of_one_thousand(coverage, width):
-    assert value(width, coverage, 1000) == -math.log(width + 0.001)
+    assert score_value(width, coverage, 1000) == -math.log(width + 0.001)
 
 
 def test_under_coverage_costs_more_than_over_coverage():
     sigma = math.sqrt(0.6827 * 0.3173 / 1000)
-    assert penalty(0.6827 - 5 * sigma, 1000) == pytest.approx(1 + 3**4)
-    assert penalty(0.6827 + 5 * sigma, 1000) == pytest.approx(1 + 3**3)
-    assert penalty(0.6827 + 1.999 * sigma, 1000) == penalty(0.6827 - 1.999 * sigma, 1000) == 1
+    assert coverage_penalty(0.6827 - 5 * sigma, 1000) == pytest.approx(1 + 3**4)
+    assert coverage_penalty(0.6827 + 5 * sigma, 1000) == pytest.approx(1 + 3**3)
+    assert coverage_penalty(0.6827 + 1.999 * sigma, 1000) == coverage_penalty(0.6827 - 1.999 * sigma, 1000) == 1
 
 
 def test_pooling_hides_what_each_truth_shows():
@@ -77,4 +76,4 @@ def test_bad_input():
     with pytest.raises(InputError, match="truth"):
         score(intervals([0.0, 0.0], [1.0, 1.0]), np.ones(3))
     with pytest.raises(InputError, match="fraction"):
-        value(1.0, 1.5, 10)
+        score_value(1.0, 1.5, 10)

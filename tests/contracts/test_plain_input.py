@@ -1,4 +1,4 @@
-"""What each public function of calibrate and check makes of lists, columns of a table, truth values, NaN and masks."""
+"""What each public function of the guarantees makes of lists, columns of a table, truth values, NaN and masks."""
 
 import contextlib
 import dataclasses
@@ -6,27 +6,28 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
+from guarantees import CALIBRATORS
 
 import verax.calibrate
 import verax.check
-from verax.calibrate import (
+import verax.conformal
+import verax.shift
+from verax.calibrate import recalibration, temperature, venn_abers
+from verax.conformal import (
     CrossConformalRegressor,
     PredictionSets,
     SplitConformalClassifier,
     SplitConformalRegressor,
-    isotonic,
     mondrian,
-    platt,
-    recalibration,
-    temperature,
-    venn_abers,
 )
 from verax.errors import InputError
 from verax.results import Interval
 
 N = 60
+KEY = jax.random.key(2)
 RNG = np.random.default_rng(1)
 Y, MEAN, NEW, OTHER = RNG.normal(size=(4, N))
 WEIGHT = RNG.uniform(0.5, 1.5, N)
@@ -37,10 +38,7 @@ TABLE = np.sort(RNG.normal(size=(N, 3)), axis=1)
 BOTH = np.stack([1 - P, P], 1)
 LEVELS = np.array([0.25, 0.5, 0.75])
 SCORES = np.abs(Y)
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(2)
+WEIGHTS = {"reference_weight": WEIGHT, "target_weight": WEIGHT}
 
 
 def bands() -> Interval:
@@ -52,79 +50,60 @@ def shares() -> np.ndarray:
 
 
 CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
-    "absolute": (verax.calibrate.absolute, {"y": Y, "mean": MEAN}),
-    "normalised": (verax.calibrate.normalised, {"y": Y, "mean": MEAN, "spread": WEIGHT}),
-    "band": (verax.calibrate.band, {"mean": MEAN, "quantile": SCORES, "level": 0.9, "spread": WEIGHT}),
-    "cqr": (verax.calibrate.cqr, {"y": Y, "low": MEAN - 1, "high": MEAN + 1}),
-    "cqr_sides": (verax.calibrate.cqr_sides, {"y": Y, "low": MEAN - 1, "high": MEAN + 1}),
-    "cqr_band": (verax.calibrate.cqr_band, {"low": Y - 1, "high": Y + 1, "quantile": 0.5, "level": 0.9, "value": Y}),
-    "conformalize": (verax.calibrate.conformalize, {"scores": SCORES, "level": 0.9, "weight": WEIGHT}),
+    "absolute": (verax.conformal.absolute, {"y": Y, "mean": MEAN}),
+    "normalised": (verax.conformal.normalised, {"y": Y, "mean": MEAN, "spread": WEIGHT}),
+    "band": (verax.conformal.band, {"mean": MEAN, "quantile": SCORES, "level": 0.9, "spread": WEIGHT}),
+    "cqr": (verax.conformal.cqr, {"y": Y, "low": MEAN - 1, "high": MEAN + 1}),
+    "cqr_sides": (verax.conformal.cqr_sides, {"y": Y, "low": MEAN - 1, "high": MEAN + 1}),
+    "cqr_band": (verax.conformal.cqr_band, {"low": Y - 1, "high": Y + 1, "quantile": 0.5, "level": 0.9, "value": Y}),
+    "conformalize": (verax.conformal.conformalize, {"scores": SCORES, "level": 0.9, "weight": WEIGHT}),
     "mondrian": (mondrian, {"scores": SCORES, "group": GROUP * 1.0, "level": 0.9, "weight": WEIGHT}),
     "mondrian's values": (mondrian(SCORES, GROUP, level=0.9).values, {"group": GROUP * 1.0}),
     "shifted": (
-        verax.calibrate.shifted,
-        {"scores": SCORES, "weight": WEIGHT, "own": WEIGHT, "level": 0.5, "event_weight": WEIGHT},
+        verax.conformal.shifted,
+        {"scores": SCORES, "ratio": WEIGHT, "test_ratio": WEIGHT, "level": 0.5, "weight": WEIGHT},
     ),
     "label_shift": (
-        verax.calibrate.label_shift,
-        {"scores": SCORES, "label": LABEL, "ratio": np.array([0.5, 1.5]), "level": 0.5, "event_weight": WEIGHT},
+        verax.conformal.label_shift,
+        {"scores": SCORES, "label": LABEL, "ratio": np.array([0.5, 1.5]), "level": 0.5, "weight": WEIGHT},
     ),
-    "p_value": (verax.calibrate.p_value, {"scores": SCORES, "new": np.abs(NEW), "weight": WEIGHT, "own": WEIGHT}),
+    "p_value": (
+        verax.conformal.p_value,
+        {"scores": SCORES, "new": np.abs(NEW), "weight": WEIGHT, "test_weight": WEIGHT},
+    ),
     "jackknife": (
-        verax.calibrate.jackknife,
+        verax.conformal.jackknife,
         {"residual": SCORES, "prediction": TABLE, "level": 0.5, "model": GROUP, "value": MEAN, "weight": WEIGHT},
     ),
-    "lac": (verax.calibrate.lac, {"probability": BOTH}),
-    "aps": (verax.calibrate.aps, {"rng": rng, "probability": BOTH}),
-    "raps": (verax.calibrate.raps, {"rng": rng, "probability": BOTH}),
-    "at_label": (verax.calibrate.at_label, {"scores": TABLE, "label": LABEL}),
-    "sets": (verax.calibrate.sets, {"scores": TABLE, "quantile": np.array([0.1, 0.2, 0.3])}),
+    "lac": (verax.conformal.lac, {"probability": BOTH}),
+    "aps": (verax.conformal.aps, {"key": KEY, "probability": BOTH}),
+    "raps": (verax.conformal.raps, {"key": KEY, "probability": BOTH}),
+    "at_label": (verax.conformal.at_label, {"scores": TABLE, "label": LABEL}),
+    "sets": (verax.conformal.sets, {"scores": TABLE, "quantile": np.array([0.1, 0.2, 0.3])}),
     "sets hold": (PredictionSets(0.9, (0, 1), BOTH > 0.4).holds, {"label": LABEL}),
+    **{name: (row.fit, {"score": Y, "label": LABEL, "weight": WEIGHT}) for name, row in CALIBRATORS.items()},
+    **{f"{name}'s": (row.fit(Y, LABEL), {"score": NEW}) for name, row in CALIBRATORS.items()},
     "temperature": (temperature, {"logits": np.log(BOTH), "label": LABEL, "weight": WEIGHT}),
     "temperature's": (temperature(np.log(BOTH), LABEL), {"logits": TABLE}),
-    "platt": (platt, {"score": Y, "label": LABEL, "weight": WEIGHT}),
-    "platt's": (platt(Y, LABEL), {"score": NEW}),
-    "isotonic": (isotonic, {"score": Y, "label": LABEL, "weight": WEIGHT}),
-    "isotonic's": (isotonic(Y, LABEL), {"score": NEW}),
-    "venn_abers": (venn_abers, {"score": Y, "label": LABEL, "weight": WEIGHT}),
-    "venn_abers'": (venn_abers(Y, LABEL), {"score": NEW}),
     "venn_abers' bounds": (venn_abers(Y, LABEL).bounds, {"score": NEW}),
     "quantile_calibration": (
         verax.calibrate.quantile_calibration,
         {"y": Y, "quantile": TABLE, "level": LEVELS, "weight": WEIGHT},
     ),
     "pit_normal": (verax.calibrate.pit_normal, {"y": Y, "mean": MEAN, "spread": WEIGHT}),
-    "pit_samples": (verax.calibrate.pit_samples, {"rng": rng, "y": Y, "samples": TABLE}),
+    "pit_samples": (verax.calibrate.pit_samples, {"key": KEY, "y": Y, "samples": TABLE}),
     "uniformity": (verax.calibrate.uniformity, {"pit": P, "weight": WEIGHT}),
     "recalibration": (recalibration, {"pit": P, "weight": WEIGHT}),
-    "recalibration's": (recalibration(P), {"level": LEVELS}),
+    "recalibration's": (recalibration(P), {"fraction": LEVELS}),
     "coverage": (verax.check.coverage, {"intervals": bands, "truth": Y}),
     "score": (verax.check.score, {"intervals": bands, "truth": Y}),
     "reliability_sums": (verax.check.reliability_sums, {"probability": P, "label": LABEL, "weight": WEIGHT}),
     "reliability": (verax.check.reliability, {"probability": P, "label": LABEL, "weight": WEIGHT}),
     "classwise": (verax.check.classwise, {"probability": BOTH, "label": LABEL, "weight": WEIGHT}),
-    "kolmogorov_smirnov": (
-        verax.check.kolmogorov_smirnov,
-        {"first": Y, "second": NEW, "first_weight": WEIGHT, "second_weight": WEIGHT},
-    ),
-    "c2st": (
-        verax.check.c2st,
-        {"rng": rng, "first": Y, "second": NEW, "first_weight": WEIGHT, "second_weight": WEIGHT},
-    ),
-    "mmd": (
-        verax.check.mmd,
-        {"rng": rng, "first": Y, "second": NEW, "first_weight": WEIGHT, "second_weight": WEIGHT},
-    ),
-    "bbse": (
-        verax.check.bbse,
-        {
-            "reference": BOTH,
-            "label": LABEL,
-            "target": BOTH[::-1],
-            "reference_weight": WEIGHT,
-            "target_weight": WEIGHT,
-        },
-    ),
+    "kolmogorov_smirnov": (verax.shift.kolmogorov_smirnov, {"reference": Y, "target": NEW, **WEIGHTS}),
+    "c2st": (verax.shift.c2st, {"key": KEY, "reference": Y, "target": NEW, **WEIGHTS}),
+    "mmd": (verax.shift.mmd, {"key": KEY, "reference": Y, "target": NEW, **WEIGHTS}),
+    "bbse": (verax.shift.bbse, {"reference": BOTH, "label": LABEL, "target": BOTH[::-1], **WEIGHTS}),
     "average": (verax.check.average, {"scores": Y, "weight": WEIGHT}),
     "nll_gaussian": (verax.check.nll_gaussian, {"mean": MEAN, "variance": WEIGHT, "target": Y}),
     "crps_gaussian": (verax.check.crps_gaussian, {"mean": MEAN, "variance": WEIGHT, "target": Y}),
@@ -139,22 +118,41 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
     "crps_sample": (verax.check.crps_sample, {"draws": TABLE, "target": Y, "weight": np.exp(TABLE)}),
     "crps_quantiles": (verax.check.crps_quantiles, {"levels": LEVELS, "quantiles": TABLE, "target": Y}),
     "diagnose": (
-        verax.check.diagnose,
-        {"rng": rng, "x": Y, "y": LABEL, "new_x": NEW, "new_y": LABEL, "weight": WEIGHT, "new_weight": WEIGHT},
+        verax.shift.diagnose,
+        {
+            "key": KEY,
+            "reference": Y,
+            "label": LABEL,
+            "target": NEW,
+            "target_label": LABEL,
+            "reference_weight": WEIGHT,
+            "target_weight": WEIGHT,
+        },
     ),
     "diagnose_regression": (
-        verax.check.diagnose_regression,
-        {"rng": rng, "x": Y, "y": MEAN, "new_x": NEW, "new_y": OTHER, "weight": WEIGHT, "new_weight": WEIGHT},
+        verax.shift.diagnose_regression,
+        {
+            "key": KEY,
+            "reference": Y,
+            "y": MEAN,
+            "target": NEW,
+            "target_y": OTHER,
+            "reference_weight": WEIGHT,
+            "target_weight": WEIGHT,
+        },
     ),
 }
-# not of numbers of events; and ratio_from_classifier, whose features are its classifier's own
-OTHERS = {"rank", "diagram", "ratio_from_classifier"}
+# not of numbers of events; ratio_from_classifier, whose features are its classifier's own; and parts that other functions
+# are made of, which take arrays that have been checked
+OTHERS = {"rank", "diagram", "coverage_penalty", "score_value", "ratio_from_classifier"}
+OTHERS |= {"ordered", "check_levels", "checked_weight", "median_with_error"}
+OTHERS |= {"auc", "concept", "fit_softmax", "same_moments", "studentised"}
 
 
 def test_no_public_function_is_left_out():
     public = {
         name
-        for package in (verax.calibrate, verax.check)
+        for package in (verax.calibrate, verax.conformal, verax.shift, verax.check)
         for name, value in vars(package).items()
         if inspect.isfunction(value) and not name.startswith("_")
     }
@@ -185,7 +183,7 @@ class Column:
 
 def call(name: str, **changed: Any) -> Any:
     function, given = CASES[name]
-    given = {k: v() if v in (rng, bands) else v for k, v in given.items() if not isinstance(v, np.ndarray)} | {
+    given = {k: v() if v is bands else v for k, v in given.items() if not isinstance(v, np.ndarray)} | {
         k: v for k, v in given.items() if isinstance(v, np.ndarray)
     }
     return function(**(given | changed))
@@ -215,7 +213,7 @@ def test_lists_and_columns_say_what_arrays_say(name):
             same(call(name, **{argument: value.tolist()}), expected)
             same(call(name, **{argument: Column(value)}), expected)
             same(call(name, **{argument: np.ma.array(value, mask=False)}), expected)
-            if argument in ("label", "model", "y", "new_y") and value.dtype.kind == "i":
+            if argument in ("label", "model", "target_label") and value.dtype.kind == "i":
                 same(call(name, **{argument: value.astype(bool)}), expected)
 
 
@@ -253,7 +251,7 @@ INFINITE = {
     ("mondrian", "scores"),
     ("mondrian", "group"),
     ("shifted", "scores"),
-    ("shifted", "own"),
+    ("shifted", "test_ratio"),
     ("label_shift", "scores"),
     ("p_value", "scores"),
     ("p_value", "new"),
@@ -262,8 +260,8 @@ INFINITE = {
     ("sets", "quantile"),
     ("quantile_calibration", "quantile"),
     ("pit_samples", "samples"),
-    ("kolmogorov_smirnov", "first"),
-    ("kolmogorov_smirnov", "second"),
+    ("kolmogorov_smirnov", "reference"),
+    ("kolmogorov_smirnov", "target"),
 }
 
 
@@ -285,8 +283,8 @@ def test_estimators_refuse_targets_and_features_that_are_not_there(bad):
         lambda: made.conformalize(x, bad),
         lambda: made.conformalize(x, Y, np.abs(bad)),
         lambda: made.conformalize(x, Y, group=bad).predict_interval(x, group=GROUP),
-        lambda: made.conformalize(x, Y).predict_interval(x, shift=(np.abs(bad), WEIGHT)),
-        lambda: made.conformalize(x, Y).predict_interval(x, shift=(WEIGHT, np.abs(bad))),
+        lambda: made.conformalize(x, Y).predict_interval(x, ratio=(np.abs(bad), WEIGHT)),
+        lambda: made.conformalize(x, Y).predict_interval(x, ratio=(WEIGHT, np.abs(bad))),
         lambda: SplitConformalRegressor(lambda x: bad).predict(x),
         lambda: CrossConformalRegressor(lambda x: x[:, 0]).fit(x, Y, np.abs(bad)),
         lambda: SplitConformalClassifier(lambda x: BOTH, classes=[0, 1]).conformalize(x, bad > 0 if masked else bad),

@@ -103,13 +103,13 @@ def test_elements_of_lists(files):
         np.testing.assert_array_equal(chunk["jet_pt[1]"], np.where(i % 3 > 1, i, np.nan))
         with pytest.raises(InputError, match=r"branch 'jet_pt'.*choose an element, such as 'jet_pt\[0\]'"):
             list(table.chunks(["jet_pt"], N))
-        with pytest.raises(InputError, match="branch 'x': seen one number per event"):
+        with pytest.raises(InputError, match="branch 'x': got one number per event"):
             list(table.chunks(["x[0]"], N))
 
 
 def test_parquet_lists_are_refused(tmp_path):
     pq.write_table(pa.table({"jets": [[1.0], [2.0, 3.0]]}), tmp_path / "a.parquet")
-    with pytest.raises(InputError, match="column 'jets': seen values that are no numbers"):
+    with pytest.raises(InputError, match="column 'jets': got values that are no numbers"):
         list(open_table(tmp_path / "a.parquet").chunks(["jets"], 10))
 
 
@@ -137,7 +137,7 @@ def test_chunks_of_any_batches():
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_unknown_columns_name_their_neighbour(files, kind):
-    with pytest.raises(InputError, match=r"seen column 'numbr'; expected a known column; did you mean 'number'\?"):
+    with pytest.raises(InputError, match=r"got column 'numbr'; expected a known column; did you mean 'number'\?"):
         open_table(path_of(files, kind)).chunks(["numbr"], 10)
 
 
@@ -161,7 +161,7 @@ def test_truncated_files(files, tmp_path, kind):
 def test_gzip_cut_in_its_last_bytes(files, tmp_path):
     content = gzip.compress((files / "t.csv").read_bytes())
     (tmp_path / "a.csv.gz").write_bytes(content[:-6])  # all rows are there, the checksum is not
-    with pytest.raises(InputError, match=r"a\.csv\.gz: seen .*; expected a complete"):
+    with pytest.raises(InputError, match=r"a\.csv\.gz: got .*; expected a complete"):
         list(open_table(tmp_path / "a.csv.gz").chunks(["x"], 1000))
 
 
@@ -182,16 +182,16 @@ def test_files_without_rows(tmp_path):
     with uproot.recreate(tmp_path / "a.root") as file:
         file.mktree("t", {"x": "f8"})
     for name in ("a.csv", "a.parquet", "a.root"):
-        with pytest.raises(InputError, match="seen no rows; expected at least one event"):
+        with pytest.raises(InputError, match="got no rows; expected at least one event"):
             list(open_table(tmp_path / name).chunks(["x"], 10))
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(InputError, match=r"nothing\.csv: seen no such file"):
+    with pytest.raises(InputError, match=r"nothing\.csv: got no such file"):
         open_table(tmp_path / "nothing.csv")
-    with pytest.raises(InputError, match="seen no file that matches"):
+    with pytest.raises(InputError, match="got no file that matches"):
         open_table(str(tmp_path / "*.root"))
-    with pytest.raises(InputError, match="seen a folder"):
+    with pytest.raises(InputError, match="got a folder"):
         open_table(tmp_path)
     with pytest.raises(InputError, match="an empty list"):
         open_table([])
@@ -202,16 +202,16 @@ def test_missing_files(tmp_path):
 
 def test_trees(files):
     assert open_table(files / "t.root").tree == "events"
-    with pytest.raises(InputError, match="seen trees one, other; expected one tree; name it with 'tree'"):
+    with pytest.raises(InputError, match="got trees one, other; expected one tree; name it with 'tree'"):
         open_table(files / "t2.root")
     (chunk,) = open_table(files / "t2.root", tree="other").chunks(["x"], N)
     assert len(chunk["x"]) == N
-    with pytest.raises(InputError, match=r"seen tree 'othr'; expected a known tree; did you mean 'other'\?"):
+    with pytest.raises(InputError, match=r"got tree 'othr'; expected a known tree; did you mean 'other'\?"):
         open_table(files / "t2.root", tree="othr")
 
 
 def test_chunks_need_rows(files):
-    with pytest.raises(InputError, match="rows in a chunk: seen 0"):
+    with pytest.raises(InputError, match="rows in a chunk: got 0"):
         open_table(files / "t.csv").chunks(["x"], 0)
 
 

@@ -15,7 +15,7 @@ COLUMNS = {
 
 def test_rows_are_refused_with_their_counts():
     message = (
-        "sample 'w': seen NaN in 2 of 4 rows of column 'x'; NaN or infinity in 3 of 4 rows of column 'weight'; "
+        "sample 'w': got NaN in 2 of 4 rows of column 'x'; NaN or infinity in 3 of 4 rows of column 'weight'; "
         "expected finite numbers; repair the input, or set nonfinite: drop"
     )
     with pytest.raises(InputError) as caught:

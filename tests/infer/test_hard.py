@@ -371,5 +371,5 @@ def test_an_event_where_none_is_expected_is_not_hidden():
     """A count in a bin without any expectation: log L is −∞ for all parameters, so there is no fit, and the bin is named."""
     samples = {"c": [sample("s", [5.0, 0.0], MU), sample("b", [50.0, 0.0])]}
     model, data, _ = reported(samples, observations={"c": [58.0, 1.0]})
-    with pytest.raises(InputError, match="channel 'c', bin 1: seen 1 events; expected 0"):
+    with pytest.raises(InputError, match="channel 'c', bin 1: got 1 events; expected 0"):
         fit(model, data)

@@ -88,7 +88,7 @@ def test_a_negative_signal_with_errors_of_its_own():
 
 def test_no_toys_are_drawn_at_a_negative_rate():
     model, _ = made([sample("s", [5.0], MU), sample("b", [1.0])], [0.0])
-    with pytest.raises(InputError, match=r"channel 'c', bin 0: seen -0.5 expected events; expected no negative rate"):
+    with pytest.raises(InputError, match=r"channel 'c', bin 0: got -0.5 expected events; expected no negative rate"):
         sample_toys(jax.random.key(0), model, {"mu": -0.3}, 10)
 
 

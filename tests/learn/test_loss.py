@@ -52,5 +52,5 @@ def test_a_network_that_knows_nothing_has_loss_ln2():
 @pytest.mark.parametrize("weight", [[1, 1, -1, -1], [1, 1, 0, 0]])
 def test_a_class_without_positive_weight_is_refused(weight):
     events = make_events({"x": np.arange(4.0)}, weight=np.array(weight), process=np.array([0, 0, 1, 1]), processes="bs")
-    with pytest.raises(InputError, match="training signal: seen 2 events"):
+    with pytest.raises(InputError, match="training signal: got 2 events"):
         balance(events, ("s",))

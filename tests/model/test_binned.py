@@ -118,7 +118,7 @@ def test_bad_requests(change, message):
 @pytest.mark.parametrize(
     ("nominal", "variance", "message"),
     [
-        ([[1.0, 0.0]], [[1.0, 0.0]], "bin 1: seen 0 expected events"),
+        ([[1.0, 0.0]], [[1.0, 0.0]], "bin 1: got 0 expected events"),
         ([[1.0, np.nan]], [[1.0, 1.0]], "NaN or infinite"),
         ([[1.0, 1.0]], [[1.0, -1.0]], "variance"),
     ],

@@ -192,7 +192,7 @@ OTHER_INTEREST = edit.rename(FIRST, {"channel": {"a": "c"}, "modifier": {"mu": "
     ("call", "said"),
     [
         (lambda: edit.combine(FIRST, FIRST), "channel 'a' in both"),
-        (lambda: edit.combine(FIRST, OTHER_LUMI), "parameter 'lumi': seen settings that differ"),
+        (lambda: edit.combine(FIRST, OTHER_LUMI), "parameter 'lumi': got settings that differ"),
         (lambda: edit.combine(FIRST, OTHER_INTEREST), "parameters of interest"),
         (lambda: edit.drop(BOTH, channels=["zz"]), "did you mean 'z'"),
         (lambda: edit.drop(BOTH, channels=["a", "z"]), "a channel and a measurement that are left"),

@@ -185,41 +185,41 @@ WHERE = "channel 'a', sample 'b', modifier 'n' \\(histosys\\)"
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("channels",), None, "workspace: seen no 'channels'"),
+        (("channels",), None, "workspace: got no 'channels'"),
         (("channels",), [], "an empty list"),
         (("version",), "2.0.0", "version"),
         (("chanels",), [], "did you mean 'channels'"),
-        ((*SAMPLE, "data"), [50.0, float("nan")], "channel 'a', sample 'b', data, entry 1: seen nan"),
-        ((*SAMPLE, "data"), [50.0, "60"], "entry 1: seen '60'"),
-        ((*SAMPLE, "data"), [50.0], "channel 'a', sample 'b', data: seen 1 numbers; expected 2"),
-        ((*SAMPLE, "name"), "s", "sample 's': seen twice"),
+        ((*SAMPLE, "data"), [50.0, float("nan")], "channel 'a', sample 'b', data, entry 1: got nan"),
+        ((*SAMPLE, "data"), [50.0, "60"], "entry 1: got '60'"),
+        ((*SAMPLE, "data"), [50.0], "channel 'a', sample 'b', data: got 1 numbers; expected 2"),
+        ((*SAMPLE, "name"), "s", "sample 's': got twice"),
         ((*MODIFIER, "type"), "histosis", "channel 'a', sample 'b', modifier 'n': .* did you mean 'histosys'"),
-        ((*MODIFIER, "data", "hi_data"), [1.0], f"{WHERE}, hi_data: seen 1 numbers"),
-        ((*MODIFIER, "data", "hi_data"), None, f"{WHERE}: seen no 'hi_data'"),
-        ((*MODIFIER, "data"), 3.0, f"{WHERE}: seen 3.0"),
+        ((*MODIFIER, "data", "hi_data"), [1.0], f"{WHERE}, hi_data: got 1 numbers"),
+        ((*MODIFIER, "data", "hi_data"), None, f"{WHERE}: got no 'hi_data'"),
+        ((*MODIFIER, "data"), 3.0, f"{WHERE}: got 3.0"),
         (
             ("channels", 0, "samples", 0, "modifiers", 1, "data", "lo"),
             -0.1,
-            "modifier 'n' \\(normsys\\), lo: seen -0.1",
+            "modifier 'n' \\(normsys\\), lo: got -0.1",
         ),
-        (("channels", 0, "samples", 0, "modifiers", 0, "data"), [1.0], "modifier 'mu' \\(normfactor\\): seen data"),
+        (("channels", 0, "samples", 0, "modifiers", 0, "data"), [1.0], "modifier 'mu' \\(normfactor\\): got data"),
         (("channels", 0, "samples", 0, "modifiers", 0, "name"), "n", "modifier 'n' .*the name of a"),
         (("observations",), [{"name": "a", "data": [1, 2]}], "none for channel 'c'"),
         (("observations", 0, "name"), "aa", "did you mean 'a'"),
-        (("observations", 0, "data"), [1.0], "observations of channel 'a': seen 1 numbers"),
-        (("observations", 0, "data"), [1.0, -2.0], "observations of channel 'a': seen -2"),
+        (("observations", 0, "data"), [1.0], "observations of channel 'a': got 1 numbers"),
+        (("observations", 0, "data"), [1.0, -2.0], "observations of channel 'a': got -2"),
         (("measurements", 0, "config", "poi"), "muu", "did you mean 'mu'"),
-        (("measurements", 0, "config", "poi"), None, "seen no 'poi'"),
+        (("measurements", 0, "config", "poi"), None, "got no 'poi'"),
         (("measurements", 0, "config", "parameters"), [{"name": "mu", "init": [1.0]}], "did you mean 'inits'"),
-        (("measurements", 0, "config", "parameters"), [{"name": "mu", "inits": [1.0, 2.0]}], "'mu', inits: seen 2"),
+        (("measurements", 0, "config", "parameters"), [{"name": "mu", "inits": [1.0, 2.0]}], "'mu', inits: got 2"),
         (("measurements", 0, "config", "parameters"), [{"name": "mu", "auxdata": [1.0]}], "setting 'auxdata'"),
-        (("measurements", 0, "config", "parameters"), [{"name": "n"}, {"name": "n"}], "parameter 'n': seen twice"),
+        (("measurements", 0, "config", "parameters"), [{"name": "n"}, {"name": "n"}], "parameter 'n': got twice"),
         (
             ("measurements", 0, "config", "parameters"),
             [{"name": "mu", "inits": [11.0]}],
-            "parameter 'mu': seen init 11",
+            "parameter 'mu': got init 11",
         ),
-        ((*SAMPLE, "data"), [-50.0, 60.0], "channel 'a', bin 0: seen -45 expected events"),
+        ((*SAMPLE, "data"), [-50.0, 60.0], "channel 'a', bin 0: got -45 expected events"),
     ],
 )
 def test_bad_workspaces(path, value, message):
@@ -231,7 +231,7 @@ def test_bad_workspaces(path, value, message):
 def test_lumi_needs_its_settings():
     spec = copy.deepcopy(EXAMPLES["lumi"])
     spec["measurements"][0]["config"]["parameters"] = []
-    with pytest.raises(InputError, match="parameter 'lumi': seen no auxdata"):
+    with pytest.raises(InputError, match="parameter 'lumi': got no auxdata"):
         from_pyhf(spec)
 
 
@@ -240,7 +240,7 @@ def test_lumi_needs_all_of_its_settings(key):
     """pyhf has no default for any of them."""
     spec = copy.deepcopy(EXAMPLES["lumi"])
     del spec["measurements"][0]["config"]["parameters"][0][key]
-    with pytest.raises(InputError, match=f"parameter 'lumi': seen no {key}"):
+    with pytest.raises(InputError, match=f"parameter 'lumi': got no {key}"):
         from_pyhf(spec)
 
 
@@ -248,7 +248,7 @@ def test_names_that_may_not_be_shared():
     error = ("e", "shapesys", [1.0, 1.0])
     with pytest.raises(InputError, match=r"sample 'b', modifier 'e' \(shapesys\)"):
         from_pyhf(workspace({"a": [sample("s", [5.0, 6.0], MU, error), sample("b", [5.0, 6.0], error)]}))
-    with pytest.raises(InputError, match=r"modifier 'mu' \(normfactor\): seen twice"):
+    with pytest.raises(InputError, match=r"modifier 'mu' \(normfactor\): got twice"):
         from_pyhf(workspace({"a": [sample("s", [5.0, 6.0], MU, MU)]}))
 
 
@@ -277,7 +277,7 @@ def test_patches():
     }
     assert from_pyhf(spec, patch=patchset, patchname="p1").model.nominal[0, 0] == 7.0
     assert spec["channels"][0]["samples"][0]["data"][0] == 5.0
-    for name, message in (("p11", "did you mean"), (None, "seen 2 patches; expected the name of one; known: p0, p1")):
+    for name, message in (("p11", "did you mean"), (None, "got 2 patches; expected the name of one; known: p0, p1")):
         with pytest.raises(InputError, match=message):
             patched(spec, patchset, name=name)
     twice = {**patchset, "patches": [*patchset["patches"], patchset["patches"][0]]}
@@ -317,7 +317,7 @@ def test_files(tmp_path):
         ('"data": [5.0, 6.0]', '"data": [5.0, 6.0], "data": [7.0, 6.0]', "key 'data' of 's' twice"),
         ('"measurements": [', '"measurements": [], "measurements": [', "key 'measurements' twice"),
         ("5.0", "1" * 5000, "a number of thousands of digits"),
-        ("5.0", "1" * 400, "sample 's', data, entry 0: seen 1111.*a finite number"),
+        ("5.0", "1" * 400, "sample 's', data, entry 0: got 1111.*a finite number"),
         ("5.0", "[" * 100_000 + "]" * 100_000, "nested too deeply"),
         ("5.0", "1e308", r"sample 's', data, entry 0: .* 1e\+308; expected a finite number, up to 1e\+100"),
         ('"s"', '""', "channel 'a', sample, name: .*''; expected a name"),
@@ -424,7 +424,7 @@ def test_errors_of_negative_yields_count():
 
 def test_an_error_relative_to_nothing_is_refused():
     first, second = (sample(n, [9.0, x], ("st", "staterror", [1.0, 3.0])) for n, x in (("n", -20.0), ("m", 20.0)))
-    with pytest.raises(InputError, match=r"channel 'c', bin 1, 'st' .staterror.: seen samples that cancel to 0 events"):
+    with pytest.raises(InputError, match=r"channel 'c', bin 1, 'st' .staterror.: got samples that cancel to 0 events"):
         from_pyhf(workspace({"c": [sample("s", [50.0, 50.0], MU), first, second]}))
 
 
@@ -433,7 +433,7 @@ def test_events_where_none_can_be_are_refused():
     cells = [sample("s", [2.0, 0.0], MU), sample("b", [1.0, 0.0], ("n", "normsys", {"hi": 1.2, "lo": 0.7}))]
     model, data, _ = from_pyhf(workspace({"c": cells}, observations={"c": [3.0, 1.0]}))
     for ask in (fit, goodness_of_fit):
-        with pytest.raises(InputError, match="channel 'c', bin 1: seen 1 events; expected 0"):
+        with pytest.raises(InputError, match="channel 'c', bin 1: got 1 events; expected 0"):
             ask(model, data)
     assert fit(model, Data(np.array([3.0, 0.0]), data.auxiliary)).status == Status.OK
     cells[1]["modifiers"].append({"name": "n", "type": "histosys", "data": {"hi_data": [1, 1], "lo_data": [1, 0]}})

@@ -97,50 +97,50 @@ def test_the_same_written_otherwise(change):
 
 
 REFUSED = {
-    "linear normsys": (lambda x: modifiers(x)[0].update(interpolation=0), "norm. .normsys., interpolation: seen 0"),
-    "linear histosys": (lambda x: modifiers(x)[1].update(interpolation=0), "'shape' .histosys., interpolation: seen 0"),
+    "linear normsys": (lambda x: modifiers(x)[0].update(interpolation=0), "norm. .normsys., interpolation: got 0"),
+    "linear histosys": (lambda x: modifiers(x)[1].update(interpolation=0), "'shape' .histosys., interpolation: got 0"),
     "the channel's interpolation": (
         lambda x: x["distributions"][0].update(default_interpolation={"type": "add", "in": "poly1", "out": None}),
-        "'norm' .normsys., interpolation: seen {'type': 'add'.*1 more obstacles: 1 × .histosys., interpolation",
+        "'norm' .normsys., interpolation: got {'type': 'add'.*1 more obstacles: 1 × .histosys., interpolation",
     ),
     "constraints of each bin": (
         lambda x: modifiers(x).append(SHAPE | {"constraints": [None, None]}),
-        r"'ss' .shapesys., constraints: seen \[None, None\]",
+        r"'ss' .shapesys., constraints: got \[None, None\]",
     ),
     "a narrow constraint": (
         lambda x: (modifiers(x)[0].update(constraint_name="c"), x["distributions"].append(gaussian(0.5, 0.3))),
-        "'norm' .normsys., constraint: seen 'Gauss' and 'c'",
+        "'norm' .normsys., constraint: got 'Gauss' and 'c'",
     ),
     "a narrow constraint alone": (
         lambda x: (modifiers(x)[0].update(constraint="c"), x["distributions"].append(gaussian(0.0, 0.3))),
-        "'norm' .normsys., constraint: seen 'c'; expected 'Gauss'",
+        "'norm' .normsys., constraint: got 'c'; expected 'Gauss'",
     ),
     "a shifted constraint": (
         lambda x: (modifiers(x)[0].update(constraint="c"), x["distributions"].append(gaussian(0.5, 1.0))),
-        "'norm' .normsys., constraint: seen 'c'",
+        "'norm' .normsys., constraint: got 'c'",
     ),
-    "a constraint that does not exist": (lambda x: modifiers(x)[0].update(constraint="no"), "constraint: seen 'no'"),
-    "a half-open axis": (lambda x: x["domains"][0]["axes"][0].pop("max"), "domain of 'mu': seen one end"),
+    "a constraint that does not exist": (lambda x: modifiers(x)[0].update(constraint="no"), "constraint: got 'no'"),
+    "a half-open axis": (lambda x: x["domains"][0]["axes"][0].pop("max"), "domain of 'mu': got one end"),
     "a function as a factor": (
         lambda x: x.update(functions=[{"name": "mu", "type": "generic_function", "expression": "1 + a"}]),
-        "'mu' .normfactor., parameter: seen 'mu', a generic_function",
+        "'mu' .normfactor., parameter: got 'mu', a generic_function",
     ),
     "a threshold of the channel": (
         lambda x: x["distributions"][0].update(staterror={"relThreshold": 0.05, "constraint_type": "Poisson"}),
-        "distribution 'model_SR', staterror: seen {'relThreshold'",
+        "distribution 'model_SR', staterror: got {'relThreshold'",
     ),
     "differences": (
         lambda x: modifiers(x)[1].update(data=DIFFERENCES),
-        "'shape' .histosys.: seen contents that may be",
+        "'shape' .histosys.: got contents that may be",
     ),
     "two distributions of one name": (
         lambda x: x["distributions"].append(copy.deepcopy(x["distributions"][0])),
-        "distributions: seen 'model_SR' twice",
+        "distributions: got 'model_SR' twice",
     ),
-    "two data sets of one name": (lambda x: x["data"].append(x["data"][0]), "data: seen 'd' twice"),
+    "two data sets of one name": (lambda x: x["data"].append(x["data"][0]), "data: got 'd' twice"),
     "other edges": (
         lambda x: x["data"][0].update(axes=[{"name": "obs_SR", "edges": [0, 0.5, 2]}]),
-        r"data 'd' .*, axes: seen edges \[\[0.0, 0.5, 2.0\]\]",
+        r"data 'd' .*, axes: got edges \[\[0.0, 0.5, 2.0\]\]",
     ),
     "another number of bins": (
         lambda x: x["data"][0].update(axes=[{"name": "obs_SR", "min": 0, "max": 2, "nbins": 3}]),
@@ -154,12 +154,12 @@ REFUSED = {
         lambda x: x["data"][0].update(uncertainty={"sigma": [1, 1]}),
         "data 'd' .*key 'uncertainty'",
     ),
-    "a later version": (lambda x: x["metadata"].update(hs3_version="1.0"), "hs3_version: seen '1.0'"),
-    "no version": (lambda x: x.pop("metadata"), "hs3_version: seen None"),
-    "before 0.2": (lambda x: x.update(distributions={"model_SR": {}}), "distributions: seen an object, as before"),
+    "a later version": (lambda x: x["metadata"].update(hs3_version="1.0"), "hs3_version: got '1.0'"),
+    "no version": (lambda x: x.pop("metadata"), "hs3_version: got None"),
+    "before 0.2": (lambda x: x.update(distributions={"model_SR": {}}), "distributions: got an object, as before"),
     "shapesys without a constraint": (
         lambda x: modifiers(x).append({k: v for k, v in SHAPE.items() if k != "constraint"}),
-        "'ss' .shapesys., constraint: seen None",
+        "'ss' .shapesys., constraint: got None",
     ),
     "γ that are some constant": (
         lambda x: (
@@ -168,24 +168,24 @@ REFUSED = {
                 [{"name": "g0", "value": 1.0, "const": True}, {"name": "g1", "value": 1.0}]
             ),
         ),
-        "parameters 'g': seen some constant, some not",
+        "parameters 'g': got some constant, some not",
     ),
     "two analyses": (
         lambda x: x["analyses"].append({"name": "B", "likelihood": "L", "domains": ["default_domain"]}),
-        "likelihood 'L': seen 2 analyses: A, B",
+        "likelihood 'L': got 2 analyses: A, B",
     ),
     "an analysis of no likelihood": (
         lambda x: x["analyses"][0].update(likelihood="l"),
         "analysis 'A': .* likelihood 'l'; expected a known likelihood",
     ),
-    "a prior": (lambda x: x["analyses"][0].update(prior="p"), "analysis 'A': seen prior 'p'"),
+    "a prior": (lambda x: x["analyses"][0].update(prior="p"), "analysis 'A': got prior 'p'"),
     "auxiliary distributions": (
         lambda x: (x["likelihoods"][0].update(aux_distributions=["c"]), x["distributions"].append(gaussian(1, 0.2))),
-        "likelihood 'L': seen auxiliary distributions",
+        "likelihood 'L': got auxiliary distributions",
     ),
     "two points, none named": (
         lambda x: x.update(parameter_points=[{"name": n, "parameters": []} for n in "ab"]),
-        "parameter_points: seen a, b",
+        "parameter_points: got a, b",
     ),
 }
 
@@ -239,7 +239,7 @@ def test_gamma_of_shapesys_have_roots_names():
     assert {p.name: p.bounds for p in model.parameters}["ss[1]"] == (0.0, 1.5)
     assert fit(model, data).status == 0
     spec["domains"][0]["axes"].pop()
-    with pytest.raises(InputError, match="parameters 'ss': seen domains of 1 of 2 bins"):
+    with pytest.raises(InputError, match="parameters 'ss': got domains of 1 of 2 bins"):
         from_hs3(spec, shape_errors="absolute")
 
 
@@ -351,10 +351,10 @@ def test_variants_that_are_read(name, shared):
         ("dupdist", "'model_SR' twice"),
         ("e_constraint_name_nonstd", "'norm' .normsys., constraint"),
         ("h3_aux", "auxiliary distributions"),
-        ("interp_int0_histosys", "'shape' .histosys., interpolation: seen 0"),
-        ("interp_int0_normsys", "'norm' .normsys., interpolation: seen 0"),
+        ("interp_int0_histosys", "'shape' .histosys., interpolation: got 0"),
+        ("interp_int0_normsys", "'norm' .normsys., interpolation: got 0"),
         ("q2_staterror_some_const", "some constant, some not"),
-        ("root640", "'staterror' .staterror., constraint: seen None"),
+        ("root640", "'staterror' .staterror., constraint: got None"),
     ],
 )
 def test_variants_that_are_refused(name, message, shared):

@@ -7,9 +7,9 @@ import pytest
 from jax.extend.random import threefry_2x32
 from scipy.stats import mannwhitneyu
 
-from verax.check.distance import kolmogorov_smirnov
 from verax.data import fair_universe
 from verax.parameters import check_value
+from verax.shift import kolmogorov_smirnov
 from verax.simulate.challenge import PRIORS, draw_nuisances, draw_sets
 from verax.simulate.collider import LAYOUT, Collider
 from verax.simulate.collider_decays import W_MASS, Momentum, fractions, two_body

@@ -115,13 +115,13 @@ def test_log_likelihood_peaks_in_the_truth():
 def test_bad_input():
     with pytest.raises(InputError, match="did you mean 'lambda'"):
         Mixture(2).sample(jax.random.key(0), {"lambd": 1.0}, 10)
-    with pytest.raises(InputError, match=r"parameter 'lambda': seen -3; expected a finite value in \[-2.9, 5\]"):
+    with pytest.raises(InputError, match=r"parameter 'lambda': got -3; expected a finite value in \[-2.9, 5\]"):
         Mixture(2).sample(jax.random.key(0), {"lambda": -3.0}, 10)
-    with pytest.raises(InputError, match="seen nan"):
+    with pytest.raises(InputError, match="got nan"):
         Rotating().information({"z": float("nan")})
     with pytest.raises(InputError, match="0 events"):
         Pivot().sample(jax.random.key(0), {}, 0)
     with pytest.raises(InputError, match="benchmark 5"):
         Mixture(5)
-    with pytest.raises(InputError, match="ThreeJets: seen no background"):
+    with pytest.raises(InputError, match="ThreeJets: got no background"):
         ThreeJets().classifier(np.full((1, 2), 0.6, np.float32))

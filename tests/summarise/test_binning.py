@@ -114,7 +114,7 @@ def test_bad_options_are_refused():
 def test_a_summary_that_is_the_same_for_all_events_is_refused():
     one = np.zeros((3, 4))
     one[:, 2] = 10.0
-    with pytest.raises(InputError, match=r"summary: seen all events in one of 4 bins, \[.*\]: a constant output"):
+    with pytest.raises(InputError, match=r"summary: got all events in one of 4 bins, \[.*\]: a constant output"):
         choose_edges(make(one, one), signal=("signal",))
     assert len(choose_edges(make(one[:, 2:3], one[:, 2:3]), signal=("signal",))[0]) == 2  # a mere count
 

@@ -192,9 +192,9 @@ def test_bad_input_is_refused(events):
         templates(summary, [events], (), ((0.0, 0.5, 0.5), (0.0, 1.0)), **options)
     with pytest.raises(InputError, match="1 channels"):
         templates(summary, [events], (), EDGES[:1], **options)
-    with pytest.raises(InputError, match=r"score: seen shape \(1,\)"):
+    with pytest.raises(InputError, match=r"score: got shape \(1,\)"):
         templates(lambda e: (np.zeros(1), np.zeros(1, int)), [events], (), EDGES, **options)
-    with pytest.raises(InputError, match="channel: seen 2 … 2"):
+    with pytest.raises(InputError, match="channel: got 2 … 2"):
         templates(lambda e: (np.zeros(len(e)), np.full(len(e), 2)), [events], (), EDGES, **options)
     with pytest.raises(InputError, match="no events for up"):
         templates(summary, [events], (Varied(nuisance("a", "b"), ("signal",), []),), EDGES, **options)

@@ -183,5 +183,5 @@ def test_missing_columns_are_named(events):
     from verax.events import make_events
 
     few = make_events({"PRI_tau_pt": np.ones(2), "PRI_met": np.ones(2), "PRI_mte_phi": np.ones(2)})
-    with pytest.raises(InputError, match=r"systematic 'tes': seen column 'PRI_met_phi'.*did you mean 'PRI_mte_phi'"):
+    with pytest.raises(InputError, match=r"systematic 'tes': got column 'PRI_met_phi'.*did you mean 'PRI_mte_phi'"):
         shift(few, SYSTEMATICS, {"tes": 1.0})

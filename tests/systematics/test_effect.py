@@ -97,7 +97,7 @@ def test_shared_recomputation_is_done_once_but_before_another_effect_looks(event
 
 
 def test_unknown_parameter_names_its_neighbour(events):
-    with pytest.raises(InputError, match=r"shift: seen parameter 'nrom'.*did you mean 'norm'"):
+    with pytest.raises(InputError, match=r"shift: got parameter 'nrom'.*did you mean 'norm'"):
         shift(events, [normalisation("norm", 0.25)], {"nrom": 1.0})
 
 
@@ -108,7 +108,7 @@ def test_an_effect_that_cannot_be_traced_says_so_inside_grad(events):
     plain = reweight("plain", sort, traceable=False)
     np.testing.assert_allclose(shift(events, [plain], {"plain": 1.0}).weight, 2 * events.weight)
     with pytest.raises(
-        InputError, match=r"systematic 'plain' in jit, grad or vmap: seen an effect that JAX cannot trace.*interpolate"
+        InputError, match=r"systematic 'plain' in jit, grad or vmap: got an effect that JAX cannot trace.*interpolate"
     ):
         jax.grad(lambda t: shift(events, [plain], {"plain": t}).weight.sum())(1.0)
     with pytest.raises(InputError, match="systematic 'plain'"):
@@ -142,7 +142,7 @@ def test_values_outside_the_bounds_are_refused(events, theta):
     norm = normalisation("norm", 0.25)
     seen = {True: "nan", False: "-?5.1"}[bool(np.isnan(theta).any())]
     for call in (lambda: shift(events, [norm], {"norm": theta}), lambda: norm(events, theta)):
-        with pytest.raises(InputError, match=rf"parameter 'norm': seen {seen}; expected a finite value in \[-5, 5\]"):
+        with pytest.raises(InputError, match=rf"parameter 'norm': got {seen}; expected a finite value in \[-5, 5\]"):
             call()
     shift(events, [norm], {"norm": jnp.float32(-5.0)})
 
@@ -160,7 +160,7 @@ def test_systematics_travel_to_other_processes(events):
 
 @pytest.mark.parametrize("width", [0.0, -1.0, np.nan])
 def test_a_prior_of_zero_width_is_refused(width):
-    with pytest.raises(InputError, match=r"systematic 'norm': seen prior width .*; expected a finite width above zero"):
+    with pytest.raises(InputError, match=r"systematic 'norm': got prior width .*; expected a finite width above zero"):
         normalisation("norm", width)
     with pytest.raises(InputError, match="finite width"):
         scale_columns("s", width, ["x"])

@@ -163,7 +163,7 @@ def eqx_with(events, x):
 def test_only_what_is_present_is_recomputed_and_needed():
     few = make_events({"DER_pt_ratio_lep_tau": np.zeros(1), **{n: np.full(1, 2.0) for n in HIGGSML.measured[:6]}})
     assert derive(few, HIGGSML).column("DER_pt_ratio_lep_tau")[0] == 1
-    with pytest.raises(InputError, match="derive: seen column 'PRI_met'; expected a known column"):
+    with pytest.raises(InputError, match="derive: got column 'PRI_met'; expected a known column"):
         derive(make_events({"DER_pt_h": np.zeros(1), **{n: np.zeros(1) for n in HIGGSML.measured[:6]}}), HIGGSML)
     assert derive(make_events({"a": np.zeros(1)}), HIGGSML).columns == ("a",)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from verax.check.score import Score, score
+from verax.check import Score, score
 from verax.compare.approaches import OWNER, Effort, Trial
 from verax.compare.cases import Case
 from verax.compare.figures import distributions, uncertainty

@@ -19,7 +19,7 @@ def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analys
 
     Raises
     ------
-    InputError : one line with file, key, what was seen and what was expected
+    InputError : one line with file, key, what was given and what was expected
     """
     if path is None:
         return parse(_change(_read(embedded("higgsml.yaml")), settings), "embedded analysis", Path())
@@ -29,7 +29,7 @@ def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analys
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(str(path), f"{type(error).__name__}: {error}", "a readable analysis file (YAML)") from error
     except InputError as error:
-        raise InputError(f"{path}: {error.where}", error.seen, error.expected, error.action) from error
+        raise InputError(f"{path}: {error.where}", error.got, error.expected, error.action) from error
     except yaml.YAMLError as error:
         raise InputError(str(path), " ".join(str(error).split()), "valid YAML") from error
     if not isinstance(content, dict):
@@ -74,7 +74,7 @@ def _change(content: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
         try:
             place[last] = _read(value)
         except InputError as error:
-            raise InputError("--set", error.seen, error.expected, error.action) from error
+            raise InputError("--set", error.got, error.expected, error.action) from error
         except yaml.YAMLError as error:
             raise InputError("--set", f"'{setting}'", "a value in YAML", "quote it, or close its brackets") from error
     return content
@@ -85,7 +85,7 @@ def parse(content: dict[str, Any], where: str, base: Path | None = None) -> Anal
     try:
         return Analysis.model_validate(content).model_copy(update={"base": base or Path()})
     except InputError as error:
-        raise InputError(f"{where}: {error.where}", error.seen, error.expected, error.action) from error
+        raise InputError(f"{where}: {error.where}", error.got, error.expected, error.action) from error
     except pydantic.ValidationError as error:
         raise _first(error, where, content) from error
 
@@ -96,7 +96,7 @@ def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any])
     first, *others = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     if isinstance(first.get("ctx", {}).get("error"), InputError):
         inner = first["ctx"]["error"]
-        return InputError(f"{where}: {inner.where}", inner.seen, inner.expected, inner.action)
+        return InputError(f"{where}: {inner.where}", inner.got, inner.expected, inner.action)
     key = ".".join(str(part) for part in first["loc"])
     action = f"and {len(others)} more in this file" if others else ""
     if first["type"] == "extra_forbidden":

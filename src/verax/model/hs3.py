@@ -121,10 +121,10 @@ class _Reader:
         """Raise for what was met: the first in full, and how often each of the others."""
         if self.obstacles:
             first, *rest = self.obstacles
-            others = Counter(f"{e.where.rpartition('(')[2]} {e.seen}"[:60] for e in rest)
+            others = Counter(f"{e.where.rpartition('(')[2]} {e.got}"[:60] for e in rest)
             more = "; ".join(f"{n} × ({text}" for text, n in others.most_common(5))
             action = "; ".join(x for x in (first.action, f"{len(rest)} more obstacles: {more}" if rest else "") if x)
-            raise InputError(first.where, first.seen, first.expected, action)
+            raise InputError(first.where, first.got, first.expected, action)
 
     def modifier(self, entry: Json, where: str, distribution: Json, content: Json) -> Json:
         kind = entry["type"]

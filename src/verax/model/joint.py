@@ -192,7 +192,7 @@ class JointLikelihood(AbstractLikelihood):
             try:
                 part.check(own)
             except InputError as error:
-                raise InputError(f"part {k + 1}, {error.where}", error.seen, error.expected, error.action) from None
+                raise InputError(f"part {k + 1}, {error.where}", error.got, error.expected, error.action) from None
 
     def check_truth(self, params: Params, profiled: Any = None) -> None:
         """Each part's."""

@@ -5,6 +5,7 @@ from jaxtyping import Float, Shaped
 from matplotlib.figure import Figure
 
 from verax.errors import InputError
+from verax.given import effective_size
 from verax.report.style import ONE_SIGMA, PLAIN, TWO_SIGMA, Style, canvas, drawing, heading, main_and_ratio
 
 
@@ -32,13 +33,12 @@ def pit(
     InputError : for no events, values outside [0, 1], weights of no use, or no bin
     """
     from verax.calibrate import uniformity  # half a second, which no other figure needs
-    from verax.calibrate.weights import effective
 
     if bins < 1:
         raise InputError("PIT figure", f"{bins} bins", "one or more")
     _, p_value = uniformity(values, weight=weight, negative="signed")
     w = np.ones(len(values)) if weight is None else np.asarray(weight, np.float64)
-    edges, n = np.linspace(0, 1, bins + 1), effective(w)
+    edges, n = np.linspace(0, 1, bins + 1), effective_size(w)
     share, _ = np.histogram(values, edges, weights=w)
     square, _ = np.histogram(values, edges, weights=w**2)
     height, error = bins * share / w.sum(), bins * np.sqrt(square) / w.sum()

@@ -14,10 +14,11 @@ import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 from scipy.special import logit, xlogy
 
-from verax.calibrate import aps, at_label, conformalize, isotonic, lac, platt, sets, temperature
+from verax.calibrate import isotonic, platt, temperature
 from verax.check import average, reliability
 from verax.compare.methods.train import STOPPED
 from verax.config import Learn
+from verax.conformal import aps, at_label, conformalize, lac, sets
 from verax.epistemic import dropout, dropout_members, ensemble, laplace, variational
 from verax.events import Events
 from verax.learn import CrossEntropy, classifier, predict, train
@@ -114,8 +115,8 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
     p = both(say(held).mean)
     near = conformalize(at_label(lac(p), label), level=LEVEL, **options).value
     rows["conformal, LAC"] = Row(say, lambda q: sets(lac(both(q)), near))
-    far = conformalize(at_label(aps(np.random.default_rng(1), p), label), level=LEVEL, **options).value
-    rows["conformal, APS"] = Row(say, lambda q: sets(aps(np.random.default_rng(2), both(q)), far))
+    far = conformalize(at_label(aps(p, key=jax.random.key(1)), label), level=LEVEL, **options).value
+    rows["conformal, APS"] = Row(say, lambda q: sets(aps(both(q), key=jax.random.key(2)), far))
     bad = [n for n, s in {"temperature": heat.status, "Platt": line.status}.items() if s != Status.OK]
     problem = "; ".join(
         [*([trained.history.problem] if trained.history.problem else []), *(f"{n} failed" for n in bad)]

@@ -15,12 +15,12 @@ from verax.aleatoric import (
     gaussian,
     mean_variance,
 )
-from verax.calibrate import absolute, band, conformalize, cqr, cqr_band, jackknife, normalised
 from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.dropout import SquaredError, mean_network
 from verax.compare.methods.forms import LEVELS, QUANTILES, Bands, Form, Quantiles
 from verax.compare.methods.networks import house, quantile_networks, said, with_head
 from verax.compare.methods.train import Effort, concerns, parts, predicted, train_all
+from verax.conformal import absolute, band, conformalize, cqr, cqr_band, jackknife, normalised
 from verax.results import FloatArray
 
 
