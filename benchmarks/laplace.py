@@ -19,7 +19,7 @@ from verax.aleatoric import GaussianNLL, mean_variance
 from verax.compare.methods.data import TARGET, Data, published
 from verax.compare.methods.ensemble import total
 from verax.compare.methods.forms import score
-from verax.compare.methods.networks import house, with_head
+from verax.compare.methods.networks import with_head
 from verax.compare.methods.train import Effort, of_split, parts, train_all
 from verax.epistemic import laplace
 from verax.learn.epoch import stack
@@ -71,7 +71,7 @@ def judge(name: str) -> None:
     points, events, loss = published(table), table.events(), GaussianNLL(TARGET)
     cut, start, draw = jax.random.split(jax.random.key(SEED), 3)
     learn, stop = parts(cut, points.train, 0.8)
-    networks, _ = train_all(start, events, learn, stop, with_head(table, mean_variance, effort), loss, **house(effort))
+    networks, _ = train_all(start, events, learn, stop, with_head(table, mean_variance, effort), loss, effort.training)
 
     def say(row: str, drawn: object) -> None:
         found = score(total(drawn, points.x), points.y)

@@ -19,7 +19,7 @@ from verax.aleatoric import (
     quantiles,
 )
 from verax.epistemic import ensemble
-from verax.learn import predict
+from verax.learn import Training, predict
 
 LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)
 FEW, MANY = 1_000, 16_000
@@ -43,9 +43,7 @@ def test_epistemic_falls_and_aleatoric_stays(name):
             loss,
             gaussian_noise(20, n),
             members=4,
-            epochs=epochs,
-            batch=250,
-            optimizer=falling(160_000 // 250, 2e-3),
+            training=Training(epochs=epochs, batch=250, optimizer=falling(160_000 // 250, 2e-3)),
         ).network
         found.append(predict(members, x[:, None], moments=moments))
     few, many = found

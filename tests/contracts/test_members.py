@@ -8,7 +8,7 @@ import pytest
 
 from verax.epistemic import hmc, laplace, variational
 from verax.events import make_events
-from verax.learn import inputs
+from verax.learn import Training, inputs
 
 KEY = jax.random.key(3)
 
@@ -40,7 +40,13 @@ def test_a_density_without_a_call_has_members_too():
     found = laplace(start, DensityOfX(), events, which="all", curvature="hessian", precision=1e-3)
     np.testing.assert_allclose(np.diag(found.covariance), expected, rtol=0.02)
     inferred = variational(
-        KEY, start, DensityOfX(), events, precision=1e-3, epochs=800, batch=200, rate=0.02, samples=4
+        KEY,
+        start,
+        DensityOfX(),
+        events,
+        precision=1e-3,
+        training=Training(epochs=800, batch=200, learning_rate=0.02),
+        samples=4,
     )
     np.testing.assert_allclose(np.asarray(inferred.posterior.sigma) ** 2, expected, rtol=0.05)
     for members in (found.members(KEY, 4000), inferred.members(KEY, 4000)):

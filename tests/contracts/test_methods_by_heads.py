@@ -13,7 +13,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-import optax
 import pytest
 
 from verax.aleatoric import (
@@ -36,7 +35,7 @@ from verax.aleatoric import (
 from verax.epistemic import concrete_dropout, dropout, dropout_members, ensemble, hmc, laplace, variational
 from verax.errors import InputError
 from verax.events import Events, make_events
-from verax.learn import classifier, predict, train
+from verax.learn import Training, classifier, cosine, predict, train
 
 FEW, MANY, BATCH, EPOCHS = 50, 800, 200, 250
 KEY = jax.random.key(15)
@@ -117,11 +116,7 @@ HEADS = {
 }
 
 
-def falling(epochs: int, rate: float = 2e-2) -> optax.GradientTransformation:
-    return optax.adam(optax.cosine_decay_schedule(rate, epochs * MANY // BATCH))
-
-
-OPTIONS: dict[str, Any] = {"epochs": EPOCHS, "batch": BATCH, "optimizer": falling(EPOCHS)}
+OPTIONS: dict[str, Any] = {"training": Training(EPOCHS, BATCH, optimizer=cosine(2e-2))}
 
 
 def by_ensemble(head: HeadCase, events: Events, *, bootstrap: bool) -> Any:
@@ -134,8 +129,8 @@ def by_dropout(head: HeadCase, events: Events) -> Any:
 
 
 def by_concrete_dropout(head: HeadCase, events: Events) -> Any:
-    options = OPTIONS | {"epochs": head.epochs, "optimizer": falling(head.epochs)}
-    return concrete_dropout(KEY, head.make(KEY, events), head.loss, events, **options).members(KEY, 100)
+    training = Training(head.epochs, BATCH, optimizer=cosine(2e-2))
+    return concrete_dropout(KEY, head.make(KEY, events), head.loss, events, training=training).members(KEY, 100)
 
 
 def by_variational(head: HeadCase, events: Events) -> Any:

@@ -11,7 +11,7 @@ from verax.aleatoric import GaussianNLL, gaussian, mean_variance
 from verax.epistemic import concrete_dropout, dropout_members, dropout_predict
 from verax.epistemic.concrete import Concrete, ConcreteLoss
 from verax.errors import InputError
-from verax.learn import classifier, predict
+from verax.learn import Training, classifier, predict
 
 KEY = jax.random.key(4)
 
@@ -44,16 +44,20 @@ def test_the_penalty_is_the_divergence_of_the_paper(network):
 
 
 def test_without_data_the_rate_is_a_half_and_the_weights_are_nothing(events, network):
-    found = concrete_dropout(KEY, network, Nothing(), events, epochs=300, batch=60, rate=0.03)
+    found = concrete_dropout(
+        KEY, network, Nothing(), events, training=Training(epochs=300, batch=60, learning_rate=0.03)
+    )
     np.testing.assert_allclose(found.rates, 0.5, atol=0.02)
     assert max(float(jnp.abs(layer.weight).max()) for layer in found.network.layers) < 0.02
 
 
 def test_more_observations_bring_the_rate_down(events, network):
     # Rows that stand for 30 observations each: the entropy's pull is 30 times weaker beside the loss.
-    options = {"epochs": 300, "batch": 60}
-    few = concrete_dropout(KEY, network, Known(), events, **options)
-    many = concrete_dropout(KEY, network, Known(), regression(weight=np.full(60, 30.0)), power="counts", **options)
+    training = Training(epochs=300, batch=60, learning_rate=1e-2)
+    few = concrete_dropout(KEY, network, Known(), events, training=training)
+    many = concrete_dropout(
+        KEY, network, Known(), regression(weight=np.full(60, 30.0)), power="counts", training=training
+    )
     assert (few.observations, many.observations) == (60, 1800)
     assert max(many.rates) < 0.3 * min(few.rates)
     spread = [predict(found.members(KEY, 100), events, moments=moments).epistemic.mean() for found in (few, many)]

@@ -9,7 +9,7 @@ from verax.epistemic import dropout, dropout_members
 from verax.epistemic.dropout import thin
 from verax.errors import InputError
 from verax.events import make_events
-from verax.learn import classifier, inputs, predict, train
+from verax.learn import Training, classifier, inputs, predict, train
 
 RATE = 0.25
 
@@ -123,7 +123,9 @@ def test_loss_under_dropout_adds_the_variance_over_masks(network, per):
 
 def test_trains_in_the_one_loop(events, network):
     loss = dropout(Squared(), rate=0.1)
-    trained = train(jax.random.key(8), network, loss, events, epochs=200, batch=20, rate=1e-2)
+    trained = train(
+        jax.random.key(8), network, loss, events, training=Training(epochs=200, batch=20, learning_rate=1e-2)
+    )
     said = predict(dropout_members(jax.random.key(9), trained.network, members=50, rate=0.1), events, moments=moments)
     residual = np.mean((np.asarray(events.column("y")) - said.mean) ** 2)
     assert residual < 0.5 * np.var(events.column("y"))

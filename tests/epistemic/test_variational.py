@@ -11,9 +11,10 @@ from verax.epistemic import hmc, variational
 from verax.epistemic.posterior import temper
 from verax.epistemic.variational import MeanField, NegativeElbo
 from verax.errors import InputError
-from verax.learn import predict
+from verax.learn import Training, predict
 
-OPTIONS = {"precision": TAU, "samples": 4, "epochs": 1500, "batch": 64, "rate": 0.02}
+TRAINING = Training(epochs=1500, batch=64, learning_rate=0.02)
+OPTIONS = {"precision": TAU, "samples": 4, "training": TRAINING}
 
 
 @pytest.fixture(scope="module")

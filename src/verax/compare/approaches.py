@@ -27,7 +27,7 @@ from verax.epistemic.ensemble import ensemble
 from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.infer import expected_error, interval
-from verax.learn import classifier
+from verax.learn import Training, classifier
 from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
 from verax.results import Coverage, FloatArray, Interval
@@ -178,15 +178,13 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         chosen.make,
         chosen.loss,
         events,
+        training=Training(
+            epochs=effort.epochs, batch=batch, patience=effort.patience, learning_rate=rate, optimizer=chosen.optimizer
+        ),
         members=1,
         bootstrap=False,
         validation=held_out,
         weigh=chosen.weigh,
-        epochs=effort.epochs,
-        batch=batch,
-        rate=rate,
-        patience=effort.patience,
-        optimizer=chosen.optimizer,
     )
     seconds = time.perf_counter() - started
     response = _response(case, chosen, trained.network, events, sample, {})

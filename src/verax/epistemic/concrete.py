@@ -25,10 +25,9 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.arrays import Array
 from verax.epistemic.dropout import Masked, dropout_members, replace_layers
 from verax.epistemic.posterior import evidence, precision_of, temper
-from verax.epistemic.variational import cooling
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import History, Loss, Optimizer, Progress, train, trainable
+from verax.learn import History, Loss, Training, train, trainable
 
 _TEMPERATURE = 0.1
 """Of the concrete distribution, as in the paper; small, so that a mask is close to 0 or 1."""
@@ -130,29 +129,25 @@ def concrete_dropout(
     loss: Loss,
     events: Events,
     *,
+    training: Training = Training(epochs=100, learning_rate=1e-2),
     precision: float | Array = 1.0,
     power: str = "effective",
     negative: str = "signed",
     start: float = 0.1,
-    epochs: int = 100,
-    batch: int = 512,
-    rate: float = 1e-2,
-    optimizer: Optimizer | None = None,
-    progress: Progress | None = None,
 ) -> ConcreteDropout:
     """Train ``network`` under dropout with a rate for each layer that is learnt too: its spread falls with more events.
 
-    Without a validation part: the prior is what holds the weights, and the last epoch is kept. The learning rate falls to
-    zero along a cosine, so that the noise of the masks averages out.
+    Without a validation part: the prior is what holds the weights, and the last epoch is kept.
 
     Parameters
     ----------
     network : where it starts, with hidden layers
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood, of which constants do not matter
+    training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
+        zero (:func:`verax.learn.cosine`), any with weight decay being a second prior
     precision : τ of the prior N(0, 1/τ) of each weight
     power, negative : how weights count, see :func:`verax.epistemic.temper`
     start : rate of all layers at first
-    rate, optimizer : learning rate of Adam; or any optimizer instead, one with weight decay being a second prior
 
     Raises
     ------
@@ -177,11 +172,7 @@ def concrete_dropout(
         Concrete(network, jnp.full(count, np.log(start / (1 - start)), jnp.float32)),
         ConcreteLoss(loss, len(table), float(tau)),
         table,
-        epochs=epochs,
-        batch=batch,
-        rate=rate,
-        optimizer=optimizer or cooling(rate, epochs * -(-len(table) // batch)),
-        progress=progress,
+        training=training.annealed(),
     )
     found: Concrete = trained.network
     rates = tuple(float(p) for p in np.asarray(jax.nn.sigmoid(found.logit)))

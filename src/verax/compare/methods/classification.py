@@ -20,7 +20,7 @@ from verax.compare.methods.train import STOPPED
 from verax.config import Learn
 from verax.epistemic import dropout, dropout_members, ensemble, laplace, variational
 from verax.events import Events
-from verax.learn import CrossEntropy, classifier, predict, train
+from verax.learn import CrossEntropy, Training, classifier, predict, train
 from verax.results import FloatArray, Predictive, Status
 
 LEVEL = 0.9
@@ -76,9 +76,9 @@ def _make(sample: Sample) -> Any:
     return partial(classifier, features=sample.features, width=o.width, depth=o.depth, missing=sample.missing)
 
 
-def _fitting(sample: Sample) -> dict[str, Any]:
+def _training(sample: Sample) -> Training:
     o = sample.options
-    return {"epochs": o.epochs, "batch": o.batch, "patience": o.patience, "rate": o.learning_rate}
+    return Training(o.epochs, o.batch, o.patience, o.learning_rate)
 
 
 def _rows(name: str, members: Any, problem: str) -> Fitted:
@@ -95,7 +95,7 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
         members=1,
         bootstrap=False,
         validation=sample.stop,
-        **_fitting(sample),
+        training=_training(sample),
     )
     say = partial(predict, trained.network)
     held, label = sample.calibrate, sample.label(sample.calibrate)
@@ -142,7 +142,7 @@ def several(key: PRNGKeyArray, sample: Sample, *, bootstrap: bool) -> Fitted:
         members=max(sample.options.members, 2),
         bootstrap=bootstrap,
         validation=sample.stop,
-        **_fitting(sample),
+        training=_training(sample),
     )
     problem = next((h.problem for h in trained.histories if h.problem), "")
     return _rows("bootstrap ensemble" if bootstrap else "deep ensemble", trained.network, problem)
@@ -153,7 +153,7 @@ def thinned(key: PRNGKeyArray, sample: Sample) -> Fitted:
     start, run, draw = jax.random.split(key, 3)
     loss = dropout(CrossEntropy(sample.signal), rate=RATE)
     network = _make(sample)(start, sample.learn)
-    trained = train(run, network, loss, sample.learn, validation=sample.stop, **_fitting(sample))
+    trained = train(run, network, loss, sample.learn, validation=sample.stop, training=_training(sample))
     members = dropout_members(draw, trained.network, members=DRAWS, rate=RATE)
     return _rows("MC dropout", members, trained.history.problem)
 
@@ -161,15 +161,12 @@ def thinned(key: PRNGKeyArray, sample: Sample) -> Fitted:
 def gaussians(key: PRNGKeyArray, sample: Sample) -> Fitted:
     """Independent Gaussians over the weights; likelihood tempered to the effective number of events."""
     start, run, draw = jax.random.split(key, 3)
-    o = sample.options
     found = variational(
         run,
         _make(sample)(start, sample.learn),
         CrossEntropy(sample.signal),
         sample.learn,
-        epochs=o.epochs,
-        batch=o.batch,
-        rate=o.learning_rate,
+        training=_training(sample),
     )
     return _rows("variational", found.members(draw, DRAWS), found.history.problem)
 
@@ -179,7 +176,7 @@ def last_layer(key: PRNGKeyArray, sample: Sample) -> Fitted:
     start, run, draw = jax.random.split(key, 3)
     loss = CrossEntropy(sample.signal)
     network = _make(sample)(start, sample.learn)
-    trained = train(run, network, loss, sample.learn, validation=sample.stop, **_fitting(sample))
+    trained = train(run, network, loss, sample.learn, validation=sample.stop, training=_training(sample))
     found = laplace(trained.network, loss, sample.learn, steps=0)
     problem = trained.history.problem or ("" if found.status in STOPPED else found.problem)
     return _rows("Laplace, last layer", found.members(draw, DRAWS), problem)

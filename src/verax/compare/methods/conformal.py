@@ -19,7 +19,7 @@ from verax.calibrate import absolute, band, conformalize, cqr, cqr_band, jackkni
 from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.dropout import SquaredError, mean_network
 from verax.compare.methods.forms import LEVELS, QUANTILES, Bands, Form, Quantiles
-from verax.compare.methods.networks import house, quantile_networks, said, with_head
+from verax.compare.methods.networks import quantile_networks, said, with_head
 from verax.compare.methods.train import Effort, concerns, parts, predicted, train_all
 from verax.results import FloatArray
 
@@ -38,7 +38,7 @@ def split_conformal(key: PRNGKeyArray, data: Data, partition: Partition, effort:
     cut, start = jax.random.split(key)
     learn, stop, held = parts(cut, partition.train, 0.6, 0.15)
     make = with_head(data, mean_variance, effort)
-    networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), **house(effort))
+    networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), effort.training)
     (mean, sigma), (at, width) = (
         (m[:, 0], np.sqrt(v[:, 0])) for m, v in (predicted(networks, x, gaussian) for x in (data.x[held], partition.x))
     )
@@ -86,7 +86,7 @@ def cv_plus(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort)
     )
     make = partial(mean_network, features=data.features, width=effort.width, rate=0.0, decay=0.0)
     networks, history = train_all(
-        start, data.events(), rows[:, stop:], rows[:, :stop], make, SquaredError(), **house(effort)
+        start, data.events(), rows[:, stop:], rows[:, :stop], make, SquaredError(), effort.training
     )
     splits = len(mixed)
     members = jax.tree.map(lambda a: a.reshape(splits, effort.folds, *a.shape[2:]) if eqx.is_array(a) else a, networks)

@@ -22,7 +22,7 @@ from verax.compare.methods.forms import Form, Gaussian
 from verax.compare.methods.train import WIDTH, Effort, concerns, of_split, train_all
 from verax.epistemic.dropout import masked, thin
 from verax.events import Events
-from verax.learn import Frozen, Network, Standardise, classifier, standardise
+from verax.learn import Frozen, Network, Standardise, Training, classifier, standardise
 from verax.results import FloatArray
 
 SETTINGS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -159,6 +159,7 @@ def _fit(
     key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: FloatArray, tau: FloatArray, effort: Effort
 ) -> tuple[Any, str]:
     decay = LENGTH**2 * (1 - rate) / (2 * rows.shape[1] * tau)
+    epochs = min(effort.dropout, -(-STEPS // -(-rows.shape[1] // BATCH)))
 
     def maker(split: int) -> Any:
         return functools.partial(
@@ -173,9 +174,7 @@ def _fit(
         maker,
         OwnDropout(),
         by_split=True,
-        epochs=min(effort.dropout, -(-STEPS // -(-rows.shape[1] // BATCH))),
-        batch=BATCH,
-        optimizer=adam(1e-3),
+        training=Training(epochs, BATCH, optimizer=adam(1e-3)),
     )
     return networks, concerns(histories)
 

@@ -25,7 +25,7 @@ from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.forms import Form, Gaussian
 from verax.compare.methods.train import WIDTH, Effort, concerns, predicted, train_all
 from verax.events import Events
-from verax.learn import Loss, classifier
+from verax.learn import Loss, Training, classifier
 from verax.results import FloatArray
 
 PRINTED = 0.1
@@ -136,8 +136,6 @@ def _fit(key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: float, share: fl
         partial(softplus_network, features=data.features),
         adversarial(loss, table, data.features, share) if share else loss,
         members=MEMBERS,
-        epochs=EPOCHS,
-        batch=BATCH,
-        optimizer=adam(rate),
+        training=Training(EPOCHS, BATCH, optimizer=adam(rate)),
     )
     return networks, concerns(histories)

@@ -1,13 +1,11 @@
 """Networks that differ: bootstrap, means alone, variational, Laplace and HMC."""
 
-import functools
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import PRNGKeyArray
 
 from verax.aleatoric import (
@@ -18,12 +16,12 @@ from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.dropout import SquaredError, mean_network
 from verax.compare.methods.ensemble import total
 from verax.compare.methods.forms import Form, Gaussian
-from verax.compare.methods.networks import house, with_head
+from verax.compare.methods.networks import with_head
 from verax.compare.methods.train import STOPPED, Effort, concerns, of_split, parts, predicted, train_all
 from verax.epistemic import hmc, laplace
 from verax.epistemic.posterior import weights
 from verax.epistemic.variational import MeanField, NegativeElbo, Variational
-from verax.learn import classifier
+from verax.learn import Training, classifier
 from verax.learn.epoch import stack
 from verax.results import Status
 
@@ -42,9 +40,9 @@ def bootstrap(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
         stop,
         with_head(data, mean_variance, effort),
         GaussianNLL(TARGET),
+        effort.training,
         members=effort.members,
         bootstrap=True,
-        **house(effort),
     )
     return {"bootstrap ensemble": total(networks, partition.x)}, concerns(history)
 
@@ -55,7 +53,14 @@ def mean_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: E
     learn, stop = parts(cut, partition.train, 0.8)
     make = partial(mean_network, features=data.features, width=effort.width, rate=0.0, decay=0.0)
     networks, history = train_all(
-        start, data.events(), learn, stop, make, SquaredError(), members=effort.members, **house(effort)
+        start,
+        data.events(),
+        learn,
+        stop,
+        make,
+        SquaredError(),
+        effort.training,
+        members=effort.members,
     )
     mean, _ = predicted(networks, partition.x, lambda m: (m, jnp.zeros_like(m)))
     spread = np.maximum(mean.var(axis=1, ddof=1), 1e-300)
@@ -80,9 +85,7 @@ def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Eff
         partition.train[:, :0],
         make,
         NegativeElbo(GaussianNLL(TARGET), n, np.ones((), np.float32)),
-        epochs=effort.variational,
-        batch=effort.batch,
-        optimizer=_cooling,
+        training=Training(effort.variational, effort.batch, learning_rate=1e-2).annealed(),
     )
     drawn = []
     for s in range(len(partition.train)):
@@ -90,12 +93,6 @@ def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Eff
         found = Variational(posterior, history[s], float(n))
         drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
     return {"variational": total(stack(drawn), partition.x)}, concerns(history)
-
-
-@functools.cache
-def _cooling(steps: int) -> optax.GradientTransformation:
-    """Adam whose rate falls from 0.01 to zero, as :func:`verax.epistemic.variational` has it."""
-    return optax.adam(optax.cosine_decay_schedule(1e-2, steps))
 
 
 def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
@@ -108,7 +105,7 @@ def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
     cut, start, draw = jax.random.split(key, 3)
     learn, stop = parts(cut, partition.train, 0.8)
     make, loss, table = with_head(data, mean_variance, effort), GaussianNLL(TARGET), data.events()
-    networks, history = train_all(start, table, learn, stop, make, loss, **house(effort))
+    networks, history = train_all(start, table, learn, stop, make, loss, effort.training)
     forms: dict[str, Form] = {}
     problems = [p for p in [concerns(history)] if p]
     for row, which in LAPLACE.items():

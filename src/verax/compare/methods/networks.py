@@ -30,17 +30,12 @@ def with_head(data: Data, head: Any, effort: Effort, **options: Any) -> Any:
     return partial(head, features=data.features, target=TARGET, make=body, **options)
 
 
-def house(effort: Effort) -> dict[str, Any]:
-    """Settings of a training that all methods here share."""
-    return {"epochs": effort.epochs, "batch": effort.batch, "patience": effort.patience, "rate": effort.rate}
-
-
 def single(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
     """A mean-variance network."""
     cut, start = jax.random.split(key)
     learn, stop = parts(cut, partition.train, 0.8)
     make = with_head(data, mean_variance, effort)
-    networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), **house(effort))
+    networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), effort.training)
     return {"mean-variance network": total(networks, partition.x)}, concerns(history)
 
 
@@ -49,7 +44,7 @@ def density(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort)
     cut, start = jax.random.split(key)
     learn, stop = parts(cut, partition.train, 0.8)
     make = with_head(data, mixture_density, effort, components=3)
-    networks, history = train_all(start, data.events(), learn, stop, make, MixtureNLL(TARGET), **house(effort))
+    networks, history = train_all(start, data.events(), learn, stop, make, MixtureNLL(TARGET), effort.training)
     shown = np.asarray(outputs(networks, jnp.asarray(partition.x, jnp.float32)), np.float64)[:, 0]
     share = np.exp(shown[:, :, 0])
     form = Mixture(share / share.sum(axis=-1, keepdims=True), shown[:, :, 1], np.exp(2 * shown[:, :, 2]))
@@ -61,7 +56,7 @@ def quantile_networks(
 ) -> tuple[Any, str]:
     """Networks of quantiles, and what went wrong."""
     make = with_head(data, quantiles, effort, levels=QUANTILES)
-    networks, history = train_all(key, data.events(), learn, stop, make, Pinball(TARGET, QUANTILES), **house(effort))
+    networks, history = train_all(key, data.events(), learn, stop, make, Pinball(TARGET, QUANTILES), effort.training)
     return networks, concerns(history)
 
 

@@ -1,7 +1,7 @@
 """Networks of all splits at once: every split and member is a run on one shared table, so one program trains them all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from verax.epistemic import bootstrap_factors
 from verax.events import Events
-from verax.learn import History, Loss, Moments, Optimizer, event_weight, member
+from verax.learn import History, Loss, Moments, Training, event_weight, member
 from verax.learn.folds import make_runs
 from verax.learn.loop import train_runs
 from verax.results import FloatArray, Status
@@ -60,6 +60,11 @@ class Effort:
     chain: int = 200
     units: int = 10
 
+    @property
+    def training(self) -> Training:
+        """Options of the trainings that all methods without a published protocol share."""
+        return Training(self.epochs, self.batch, self.patience, self.rate)
+
 
 def parts(
     key: PRNGKeyArray, rows: Int[np.ndarray, "split row"], *shares: float
@@ -78,15 +83,11 @@ def train_all(
     stop: Int[np.ndarray, "split held"],
     make: Callable[..., Any],
     loss: Loss,
+    training: Training,
     *,
     members: int = 1,
     bootstrap: bool = False,
     by_split: bool = False,
-    epochs: int,
-    batch: int,
-    patience: int = 0,
-    rate: float = 1e-3,
-    optimizer: Optimizer | None = None,
 ) -> tuple[Any, tuple[History, ...]]:
     """Networks with leading axes (split, member), each trained on its split's rows; and their histories.
 
@@ -102,17 +103,7 @@ def train_all(
         factors = bootstrap_factors(replica, table.number, table.process, members=members) if bootstrap else None
         maker = make(s) if by_split else make
         runs += make_runs(start, maker, table, learn, held, members=members, factors=factors, weigh=event_weight)
-    stacked, histories = train_runs(
-        runs,
-        loss,
-        table,
-        epochs=epochs,
-        batch=batch,
-        patience=patience or epochs,
-        rate=rate,
-        optimizer=optimizer,
-        vmapped=True,
-    )
+    stacked, histories = train_runs(runs, loss, table, replace(training, vmapped=True))
     shape = (len(rows), members)
     networks = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]) if eqx.is_array(a) else a, stacked)
     return networks, histories
