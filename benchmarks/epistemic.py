@@ -102,7 +102,7 @@ def our_dropout(a):
     import jax
     import jax.numpy as jnp
 
-    from verax.epistemic import dropout_members, dropout_predict
+    from verax.epistemic import Dropout, dropout_predict
     from verax.learn import classifier, predict
 
     events = events_of(a.events)
@@ -113,7 +113,7 @@ def our_dropout(a):
         return dropout_predict(jax.random.key(1), network, x, members=a.passes, rate=RATE)
 
     def members():
-        return predict(dropout_members(jax.random.key(1), network, members=a.passes, rate=RATE), x)
+        return predict(Dropout(network, RATE).members(jax.random.key(1), a.passes), x)
 
     @jax.jit
     def per_event(key, part):

@@ -20,9 +20,9 @@ import jax
 import numpy as np
 
 from verax.aleatoric import FlowNLL, flow
-from verax.epistemic import bootstrap_factors, laplace, variational
+from verax.epistemic import Posterior, bootstrap_factors, laplace, variational
 from verax.events import Events, make_events
-from verax.learn import Training, cosine, train
+from verax.learn import Training, cosine
 from verax.learn.loop import Run, train_runs
 from verax.simulate import ThreeJets
 
@@ -106,17 +106,15 @@ def by_posterior(sets: Events, n: int, a: argparse.Namespace, *, method: str) ->
     training = Training(a.epochs, BATCH, optimizer=cosine(4e-3))
     for s in range(len(sets) // n):
         part, key = sets.take(np.arange(s * n, (s + 1) * n)), jax.random.key(a.seed + 2000 + s)
-        start = make(key, part)
         if method == "variational":
             long = replace(training, epochs=4 * a.epochs)
-            found = variational(key, start, FlowNLL(), part, samples=2, training=long)
-            out.append(found.members(key, a.draws))
-            continue
-        trained = train(key, start, FlowNLL(), part, training=training).network
-        fitted = laplace(trained, FlowNLL(), part, which="all", curvature="hessian", precision=1.0)
-        if fitted.problem:
-            print(f"set {s}: {fitted.problem}")
-        out.append(fitted.members(key, a.draws))
+            found: Posterior = variational(key, make, FlowNLL(), part, training=long, samples=2)
+        else:
+            hessian = {"which": "all", "curvature": "hessian", "precision": 1.0}
+            found = laplace(key, make, FlowNLL(), part, training=training, **hessian)
+        if found.problem:
+            print(f"set {s}: {found.problem}")
+        out.append(found.members(key, a.draws))
     return out
 
 

@@ -22,6 +22,7 @@ from verax.compare.methods.forms import score
 from verax.compare.methods.networks import with_head
 from verax.compare.methods.train import Effort, of_split, parts, train_all
 from verax.epistemic import laplace
+from verax.learn import start_from
 from verax.learn.epoch import stack
 
 SPLITS = 8
@@ -90,7 +91,8 @@ def judge(name: str) -> None:
         drawn = []
         for s in range(SPLITS):
             network = of_split(of_split(networks, s), 0)
-            found = laplace(network, loss, events.take(rows[s]), which=which, curvature=curvature, steps=most)
+            given, part = start_from(network), events.take(rows[s])
+            found = laplace(draw, given, loss, part, training=None, which=which, curvature=curvature, steps=most)
             drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
         say(f"{which}, {curvature}, {f'{most} Newton steps' if most else 'where training stopped'}", stack(drawn))
 

@@ -34,5 +34,5 @@ for name in ("propagate", "inferno"):
     )
     # Other events than those it learnt from, moved as a whole for each variation, fill the templates of a likelihood.
     edges = tuple(np.linspace(0, chosen.bins or 1, 11).tolist())
-    response = Response(problem, chosen.finish(trained.network, events), chosen.moments, edges, sample)
+    response = Response(problem, chosen.finish(trained.networks, events), chosen.moments, edges, sample)
     print(f"{name}: {problem.poi_unit * float(expected_error(response.local({}), 'mu')):.1f} events")

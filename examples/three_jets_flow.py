@@ -28,7 +28,7 @@ members = ensemble(
     events,
     members=4,
     training=Training(epochs=10, batch=250, optimizer=cosine(4e-3)),
-).network
+).networks
 
 exact = np.asarray(problem.log_density(test.x, {}))[0]
 one = np.asarray(member(members, 0).log_prob(test.x))

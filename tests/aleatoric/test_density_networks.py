@@ -54,7 +54,7 @@ def trained():
         events,
         members=3,
         training=Training(epochs=20, batch=250, optimizer=falling(20 * N // 250)),
-    ).network
+    ).networks
 
 
 def test_mean_and_width_are_recovered(trained):

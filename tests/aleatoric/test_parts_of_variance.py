@@ -44,7 +44,7 @@ def test_epistemic_falls_and_aleatoric_stays(name):
             gaussian_noise(20, n),
             members=4,
             training=Training(epochs=epochs, batch=250, optimizer=falling(160_000 // 250, 2e-3)),
-        ).network
+        ).networks
         found.append(predict(members, x[:, None], moments=moments))
     few, many = found
     # 16 times as many events: a variance 16 times smaller, of which the shuffling of batches keeps a little.

@@ -181,7 +181,7 @@ def test_cross_training_and_ensembles_keep_the_last_network() -> None:
     histories = [h for fold in crossed.histories for h in fold] + list(members.histories)
     assert [(h.best, h.stopped) for h in histories] == [(3, "epochs")] * 4
     assert np.isfinite(crossed.histories[0][0].validation).all()
-    assert without_adversary(members.network).layers[0].weight.shape == (2, 20, 2)
+    assert without_adversary(members.networks).layers[0].weight.shape == (2, 20, 2)
     plain = replace(crossed, network=without_adversary(crossed.network))
     assert plain.network.layers[0].weight.shape == (2, 1, 20, 2)
     np.testing.assert_array_equal(score(crossed, events).mean, score(plain, events).mean)

@@ -45,7 +45,7 @@ TRAINING = Training(epochs=400, batch=200, learning_rate=0.05)
 def test_bootstrap_members_spread_as_the_mean_of_the_sample(events):
     members = ensemble(
         jax.random.key(1), start, Squared(), events, members=100, training=replace(TRAINING, vmapped=True)
-    ).network
+    ).networks
     values = np.asarray(members.value)
     y = np.asarray(events.x[:, 0], np.float64)
     expected = y.std() / np.sqrt(200)
@@ -56,8 +56,8 @@ def test_bootstrap_members_spread_as_the_mean_of_the_sample(events):
 
 def test_without_bootstrap_this_convex_problem_has_one_answer(events):
     trained = ensemble(jax.random.key(1), start, Squared(), events, training=TRAINING, members=3, bootstrap=False)
-    assert np.ptp(np.asarray(trained.network.value)) < 0.01
-    p = predict(trained.network, np.zeros((5, 1), np.float32), moments=moments)
+    assert np.ptp(np.asarray(trained.networks.value)) < 0.01
+    p = predict(trained.networks, np.zeros((5, 1), np.float32), moments=moments)
     np.testing.assert_allclose(p.mean, events.x[:, 0].mean(), atol=0.01)
     np.testing.assert_allclose(p.aleatoric, 1)
     np.testing.assert_allclose(p.epistemic, 0, atol=1e-4)
@@ -99,8 +99,8 @@ def test_members_are_the_same_whatever_trains_beside_them(events, monkeypatch):
     assert seen == [(i + 1, 35) for i in range(35)]
     monkeypatch.setattr(loop, "side_by_side", lambda: side_by_side(1))
     alone = ensemble(jax.random.key(3), start, Squared(), events, members=5, training=training)
-    assert np.array_equal(beside.network.value, alone.network.value)
-    assert len(set(np.asarray(beside.network.value).tolist())) == 5
+    assert np.array_equal(beside.networks.value, alone.networks.value)
+    assert len(set(np.asarray(beside.networks.value).tolist())) == 5
 
 
 def test_an_interrupted_ensemble_ends_at_once(events):

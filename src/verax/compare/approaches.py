@@ -187,13 +187,13 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         weigh=chosen.weigh,
     )
     seconds = time.perf_counter() - started
-    response = _response(case, chosen, trained.network, events, sample, {})
+    response = _response(case, chosen, trained.networks, events, sample, {})
     if effort.keep:
         response = response.thinned(jax.random.fold_in(sample_key, 1), effort.keep)
-    told = any(f.startswith("θ|") for f in getattr(trained.network, "features", ()))
+    told = any(f.startswith("θ|") for f in getattr(trained.networks, "features", ()))
 
     def summary(params: Params) -> Response:
-        return _response(case, chosen, trained.network, events, response.sample, params) if told else response
+        return _response(case, chosen, trained.networks, events, response.sample, params) if told else response
 
     model = response.likelihood()
     nominal = response.local({}, case.steps) if case.steps else model
@@ -220,7 +220,7 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         {} if chosen.bins else {k: area(summary(v), v) for k, v in case.truths.items()},
         {k: response(v) for k, v in case.truths.items()},
         seconds,
-        trained.history.problem,
+        trained.problem,
     )
 
 

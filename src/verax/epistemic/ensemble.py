@@ -5,12 +5,12 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.epistemic.bootstrap import bootstrap_factors
+from verax.epistemic.posterior import Ensemble, check_members
 from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.learn.folds import Make, event_weight, make_runs
 from verax.learn.loop import train_runs
 from verax.learn.loss import Loss, Weigh
-from verax.learn.train import Trained
 from verax.learn.training import Training
 
 
@@ -25,8 +25,8 @@ def ensemble(
     bootstrap: bool = True,
     validation: Events | None = None,
     weigh: Weigh = event_weight,
-) -> Trained:
-    """Train ``members`` networks; the arrays of ``.network`` have the leading axis ``member``.
+) -> Ensemble:
+    """Train ``members`` networks, each from another start and on another replica of the events.
 
     Parameters
     ----------
@@ -41,8 +41,7 @@ def ensemble(
     ------
     InputError : for fewer than one member, or empty samples
     """
-    if members < 1:
-        raise InputError("members", str(members), "at least 1")
+    check_members(members)
     if len(events) == 0:
         raise InputError("training part", "no events", "at least one")
     table = events if validation is None else concatenate([events, validation])
@@ -53,4 +52,4 @@ def ensemble(
         run_key, make, table, rows[: len(events)], rows[len(events) :], members=members, factors=factors, weigh=weigh
     )
     stacked, histories = train_runs(runs, loss, table, training)
-    return Trained(stacked, histories)
+    return Ensemble(stacked, histories=histories)

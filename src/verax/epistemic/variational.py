@@ -17,10 +17,11 @@ from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
-from verax.epistemic.posterior import evidence, precision_of, temper, weights
+from verax.epistemic.posterior import DRAWS, Posterior, check_members
+from verax.epistemic.power_likelihood import evidence, precision_of, temper, weights
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import History, Loss, Training, train, trainable
+from verax.learn import Loss, Make, Training, train, trainable
 
 
 class MeanField(eqx.Module):
@@ -90,29 +91,20 @@ class NegativeElbo(eqx.Module):
 
 
 @dataclass(frozen=True)
-class Variational:
-    """Independent Gaussians over the weights, and how they were found.
+class Variational(Posterior):
+    """Independent Gaussians over the weights; the history is that of −ELBO per row.
 
     Parameters
     ----------
     posterior : the network with means and standard deviations
-    history : −ELBO per row in each epoch; ``history.problem`` says when it did not stay finite
-    observations : what the events counted as, n_eff or Σw
     """
 
     posterior: MeanField
-    history: History
-    observations: float
 
-    def members(self, key: PRNGKeyArray, n: int = 50) -> Any:
-        """``n`` networks drawn from the posterior, stacked along a leading axis ``member``.
-
-        Raises
-        ------
-        InputError : for fewer than one
-        """
-        if n < 1:
-            raise InputError("members", str(n), "at least 1")
+    def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
+        """``n`` networks (by default 50) drawn from the Gaussians; see :class:`Posterior`."""
+        n = DRAWS if n is None else n
+        check_members(n)
         held = weights(self.posterior.mean)
         noise = jax.random.normal(key, (n, held.vector.size), held.vector.dtype)
         return held.networks(held.vector + self.posterior.sigma * noise)
@@ -120,7 +112,7 @@ class Variational:
 
 def variational(
     key: PRNGKeyArray,
-    network: Any,
+    make: Make,
     loss: Loss,
     events: Events,
     *,
@@ -131,13 +123,13 @@ def variational(
     width: float = 0.03,
     samples: int = 1,
 ) -> Variational:
-    """Independent Gaussians over the weights of ``network``, which minimise −ELBO on the events.
+    """Independent Gaussians over the weights of a network, which minimise −ELBO on the events.
 
     Without a validation part: the prior is what holds the weights, and the last epoch is kept.
 
     Parameters
     ----------
-    network : where the means start; constants (``Frozen``) stay as they are
+    make : ``(key, training events) → network``: where the means start; constants (``Frozen``) stay as they are
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood (constants in ℓ do not matter)
     training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
         zero (:func:`verax.learn.cosine`), any with weight decay being a second prior
@@ -154,16 +146,18 @@ def variational(
         if not value > 0:
             raise InputError(name, str(value), "a value above zero")
     table = temper(events, power=power, negative=negative)
+    start_key, run_key = jax.random.split(key)
+    network = make(start_key, events)
     size = weights(network).vector.size
     tau = np.asarray(precision_of(precision), np.float32)
     if tau.ndim and tau.shape != (size,):
         raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
     start = MeanField(network, jnp.full(size, np.log(np.expm1(width)), jnp.float32))
     trained = train(
-        key,
+        run_key,
         start,
         NegativeElbo(loss, len(table), tau, samples),
         table,
         training=training.annealed(),
     )
-    return Variational(trained.network, trained.history, evidence(table))
+    return Variational(trained.network, histories=trained.histories, observations=evidence(table))

@@ -29,7 +29,9 @@ from verax.learn.predict import save as save
 from verax.learn.predict import score as score
 from verax.learn.train import Trained as Trained
 from verax.learn.train import member as member
+from verax.learn.train import start_from as start_from
 from verax.learn.train import train as train
+from verax.learn.train import train_made as train_made
 from verax.learn.training import Optimizer as Optimizer
 from verax.learn.training import Progress as Progress
 from verax.learn.training import Training as Training

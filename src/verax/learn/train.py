@@ -10,6 +10,7 @@ from jaxtyping import PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events, concatenate
+from verax.learn.folds import Make
 from verax.learn.loop import History, Run, train_runs
 from verax.learn.loss import Loss
 from verax.learn.training import Training
@@ -69,6 +70,31 @@ def train(
     run = Run(key, network, np.asarray(table.weight, np.float32), rows[: len(events)], rows[len(events) :])
     stacked, histories = train_runs([run], loss, table, training)
     return Trained(member(stacked, 0), histories)
+
+
+def train_made(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    training: Training | None,
+    validation: Events | None = None,
+) -> Trained:
+    """Train the network that ``make`` gives; with no ``training`` it is taken as it is, without a history."""
+    start, run = jax.random.split(key)
+    network = make(start, events)
+    if training is None:
+        return Trained(network, ())
+    return train(run, network, loss, events, training=training, validation=validation)
+
+
+def start_from(network: Any) -> Make:
+    """A ``make`` that gives this network for any key: where an epistemic method starts, or what it takes as trained.
+
+    >>> start_from("a network")(jax.random.key(0), None)
+    'a network'
+    """
+    return lambda key, events: network
 
 
 def member(networks: Any, index: int) -> Any:

@@ -4,7 +4,7 @@ Weights are those of training: signal and background scaled to equal sums at nom
 events and weights after that.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -18,16 +18,12 @@ from verax.calibrate import aps, at_label, conformalize, isotonic, lac, platt, s
 from verax.check import average, reliability
 from verax.compare.methods.train import STOPPED
 from verax.config import Learn
-from verax.epistemic import dropout, dropout_members, ensemble, laplace, variational
+from verax.epistemic import Posterior, dropout, ensemble, laplace, variational
 from verax.events import Events
-from verax.learn import CrossEntropy, Training, classifier, predict, train
+from verax.learn import CrossEntropy, Training, classifier, predict
 from verax.results import FloatArray, Predictive, Status
 
 LEVEL = 0.9
-DRAWS = 50
-RATE = 0.1
-"""Of dropout."""
-
 SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1, so that every log loss is finite."""
 
@@ -81,10 +77,6 @@ def _training(sample: Sample) -> Training:
     return Training(o.epochs, o.batch, o.patience, o.learning_rate)
 
 
-def _rows(name: str, members: Any, problem: str) -> Fitted:
-    return {name: Row(partial(predict, members), plain_sets)}, problem
-
-
 def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
     """One network; its probabilities calibrated, and made into sets, on events of their own."""
     trained = ensemble(
@@ -97,7 +89,7 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
         validation=sample.stop,
         training=_training(sample),
     )
-    say = partial(predict, trained.network)
+    say = partial(predict, trained.networks)
     held, label = sample.calibrate, sample.label(sample.calibrate)
     weight = np.asarray(held.weight, np.float64)
     score = _score(say(held))
@@ -117,9 +109,7 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
     far = conformalize(at_label(aps(np.random.default_rng(1), p), label), level=LEVEL, **options).value
     rows["conformal, APS"] = Row(say, lambda q: sets(aps(np.random.default_rng(2), both(q)), far))
     bad = [n for n, s in {"temperature": heat.status, "Platt": line.status}.items() if s != Status.OK]
-    problem = "; ".join(
-        [*([trained.history.problem] if trained.history.problem else []), *(f"{n} failed" for n in bad)]
-    )
+    problem = "; ".join([*([trained.problem] if trained.problem else []), *(f"{n} failed" for n in bad)])
     return rows, problem
 
 
@@ -132,54 +122,33 @@ def _calibrated(say: Callable[[Events], Predictive], map_: Callable[[FloatArray]
     return Predictive(mean, mean * (1 - mean), np.zeros_like(mean))
 
 
-def several(key: PRNGKeyArray, sample: Sample, *, bootstrap: bool) -> Fitted:
-    """Networks from other starts, or on Poisson replicas of the events."""
-    trained = ensemble(
-        key,
-        _make(sample),
-        CrossEntropy(sample.signal),
-        sample.learn,
-        members=max(sample.options.members, 2),
-        bootstrap=bootstrap,
-        validation=sample.stop,
-        training=_training(sample),
-    )
-    problem = next((h.problem for h in trained.histories if h.problem), "")
-    return _rows("bootstrap ensemble" if bootstrap else "deep ensemble", trained.network, problem)
+def epistemic(
+    key: PRNGKeyArray,
+    sample: Sample,
+    *,
+    row: str,
+    method: Callable[..., Posterior],
+    stops: bool = True,
+    fine: Sequence[Status] = (Status.OK,),
+) -> Fitted:
+    """The members of an epistemic method, trained with the options of the analysis.
 
-
-def thinned(key: PRNGKeyArray, sample: Sample) -> Fitted:
-    """Monte Carlo dropout of a tenth of the hidden units."""
-    start, run, draw = jax.random.split(key, 3)
-    loss = dropout(CrossEntropy(sample.signal), rate=RATE)
-    network = _make(sample)(start, sample.learn)
-    trained = train(run, network, loss, sample.learn, validation=sample.stop, training=_training(sample))
-    members = dropout_members(draw, trained.network, members=DRAWS, rate=RATE)
-    return _rows("MC dropout", members, trained.history.problem)
-
-
-def gaussians(key: PRNGKeyArray, sample: Sample) -> Fitted:
-    """Independent Gaussians over the weights; likelihood tempered to the effective number of events."""
-    start, run, draw = jax.random.split(key, 3)
-    found = variational(
-        run,
-        _make(sample)(start, sample.learn),
-        CrossEntropy(sample.signal),
-        sample.learn,
-        training=_training(sample),
-    )
-    return _rows("variational", found.members(draw, DRAWS), found.history.problem)
-
-
-def last_layer(key: PRNGKeyArray, sample: Sample) -> Fitted:
-    """A Gaussian over the last layer, around a network where its training stopped."""
-    start, run, draw = jax.random.split(key, 3)
+    Parameters
+    ----------
+    stops : whether events of their own decide when its training stops
+    fine : statuses whose problem is none here
+    """
+    options: dict[str, Any] = {"validation": sample.stop} if stops else {}
     loss = CrossEntropy(sample.signal)
-    network = _make(sample)(start, sample.learn)
-    trained = train(run, network, loss, sample.learn, validation=sample.stop, training=_training(sample))
-    found = laplace(trained.network, loss, sample.learn, steps=0)
-    problem = trained.history.problem or ("" if found.status in STOPPED else found.problem)
-    return _rows("Laplace, last layer", found.members(draw, DRAWS), problem)
+    found = method(key, _make(sample), loss, sample.learn, training=_training(sample), **options)
+    members = found.members(jax.random.split(key, 3)[2])
+    return {row: Row(partial(predict, members), plain_sets)}, "" if found.status in fine else found.problem
+
+
+def several(key: PRNGKeyArray, sample: Sample, *, row: str, bootstrap: bool) -> Fitted:
+    """Networks from other starts, or on Poisson replicas of the events."""
+    members = max(sample.options.members, 2)
+    return epistemic(key, sample, row=row, method=partial(ensemble, members=members, bootstrap=bootstrap))
 
 
 @dataclass(frozen=True)
@@ -188,6 +157,11 @@ class Method:
 
     fit: Callable[[PRNGKeyArray, Sample], Fitted]
     rows: Mapping[str, tuple[str, str]]
+
+
+def _row(fit: Callable[..., Fitted], row: str, promise: tuple[str, str], **options: Any) -> Method:
+    """A method of one row."""
+    return Method(partial(fit, row=row, **options), {row: promise})
 
 
 CLASSIFIERS: dict[str, Method] = {
@@ -202,11 +176,17 @@ CLASSIFIERS: dict[str, Method] = {
             "conformal, APS": ("sets: marginal, finite n", "yes"),
         },
     ),
-    "deep ensemble": Method(partial(several, bootstrap=False), {"deep ensemble": ("none", "yes")}),
-    "bootstrap": Method(partial(several, bootstrap=True), {"bootstrap ensemble": ("none", "yes")}),
-    "dropout": Method(thinned, {"MC dropout": ("none", "no")}),
-    "variational": Method(gaussians, {"variational": ("none: a bound", "no")}),
-    "laplace": Method(last_layer, {"Laplace, last layer": ("posterior, asymptotic", "no")}),
+    "deep ensemble": _row(several, "deep ensemble", ("none", "yes"), bootstrap=False),
+    "bootstrap": _row(several, "bootstrap ensemble", ("none", "yes"), bootstrap=True),
+    "dropout": _row(epistemic, "MC dropout", ("none", "no"), method=dropout),
+    "variational": _row(epistemic, "variational", ("none: a bound", "no"), method=variational, stops=False),
+    "laplace": _row(
+        epistemic,
+        "Laplace, last layer",
+        ("posterior, asymptotic", "no"),
+        method=partial(laplace, steps=0),
+        fine=STOPPED,
+    ),
 }
 """Every method by the name that chooses it."""
 

@@ -19,9 +19,9 @@ from verax.compare.methods.forms import Form, Gaussian
 from verax.compare.methods.networks import with_head
 from verax.compare.methods.train import STOPPED, Effort, concerns, of_split, parts, predicted, train_all
 from verax.epistemic import hmc, laplace
-from verax.epistemic.posterior import weights
+from verax.epistemic.power_likelihood import weights
 from verax.epistemic.variational import MeanField, NegativeElbo, Variational
-from verax.learn import Training, classifier
+from verax.learn import Training, classifier, start_from
 from verax.learn.epoch import stack
 from verax.results import Status
 
@@ -90,7 +90,7 @@ def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Eff
     drawn = []
     for s in range(len(partition.train)):
         posterior = of_split(of_split(networks, s), 0)
-        found = Variational(posterior, history[s], float(n))
+        found = Variational(posterior)
         drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
     return {"variational": total(stack(drawn), partition.x)}, concerns(history)
 
@@ -113,7 +113,8 @@ def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
         drawn = []
         for s in range(len(rows)):
             network = of_split(of_split(networks, s), 0)
-            found = laplace(network, loss, table.take(rows[s]), which=which, curvature="fisher", steps=steps)
+            given, events = start_from(network), table.take(rows[s])
+            found = laplace(key, given, loss, events, training=None, which=which, curvature="fisher", steps=steps)
             if found.status not in fine:
                 problems.append(f"{row}: {found.problem}")
             drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
@@ -139,7 +140,7 @@ def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) 
         )
         if found.status != Status.OK:
             problems.append(found.problem)
-        drawn.append(found.members(min(effort.draws, effort.chains * effort.chain)))
+        drawn.append(found.members(key, min(effort.draws, effort.chains * effort.chain)))
     return {"HMC": total(stack(drawn), partition.x)}, _first(problems, len(partition.train))
 
 
