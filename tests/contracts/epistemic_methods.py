@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from verax.aleatoric import (
+    EvidentialNLL,
     FlowNLL,
     GaussianNLL,
     MixtureNLL,
@@ -20,6 +21,8 @@ from verax.aleatoric import (
     NoisyProbabilities,
     Pinball,
     QuantileMoments,
+    evidential,
+    evidential_moments,
     flow,
     flow_moments,
     flow_prediction,
@@ -92,6 +95,7 @@ HEADS = {
     "mixture": Head(
         partial(mixture_density, components=2, features=("x",), target="two", make=body), MixtureNLL("two"), mixture
     ),
+    "evidential": Head(partial(evidential, **on_y), EvidentialNLL("y"), evidential_moments),
     "quantiles": Head(partial(quantiles, levels=LEVELS, **on_y), Sharp(Pinball("y", LEVELS)), QuantileMoments(LEVELS)),
     "noisy logits": Head(
         partial(body, features=("x",), outputs=4),
@@ -107,6 +111,9 @@ HEADS = {
         flow_moments,
     ),
 }
+
+SUM_ONLY = ("evidential",)
+"""Heads whose split of the variance events do not determine: the sum of both parts is judged."""
 
 TRAINING = Training(epochs=250, batch=200, optimizer=cosine(2e-2))
 METHODS: dict[str, Callable[..., Posterior]] = {
@@ -136,6 +143,8 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
 NOT_DETERMINED = "data leave a direction open, whose variance is the prior's, and Laplace's members are wide along it"
 REFUSED = "refused: see test_what_does_not_fit_is_refused"
 LEFT_OUT = {
+    ("Laplace", "evidential"): NOT_DETERMINED,
+    ("Laplace, last layer", "evidential"): NOT_DETERMINED,
     ("Laplace", "noisy logits"): NOT_DETERMINED,
     ("Laplace, last layer", "noisy logits"): NOT_DETERMINED,
     ("Laplace", "mixture"): NOT_DETERMINED,

@@ -20,6 +20,7 @@ from verax.epistemic.posterior import check_members
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn import Moments, Network, bernoulli, inputs
+from verax.learn.predict import total_variance
 from verax.results import Predictive
 
 
@@ -114,7 +115,7 @@ def _moments_of_batch(
     columns = second.weight.reshape(-1, hidden.shape[0]).T  # a last layer of one output has no axis for it
     start = passes.shared * passes.scale * (hidden.T @ columns) + _offset(second)
 
-    def one(each: tuple[JaxArray, JaxArray, tuple[JaxArray, ...]]) -> tuple[JaxArray, JaxArray]:
+    def one(each: tuple[JaxArray, JaxArray, tuple[JaxArray, ...]]) -> tuple[JaxArray, ...]:
         unit, sign, masks = each
         here = start + hidden[unit].T @ (columns[unit] * sign[:, None])
         for layer, mask in zip(later, masks, strict=True):
@@ -123,8 +124,7 @@ def _moments_of_batch(
         scalar = body.layers[-1].out_features == "scalar"
         return jax.vmap(lambda out: moments(_whole_output(network, out[0] if scalar else out)))(here)
 
-    mean, variance = jax.lax.map(one, (jnp.asarray(passes.unit), jnp.asarray(passes.sign), passes.masks))
-    return jnp.stack([mean.mean(axis=0), variance.mean(axis=0), mean.var(axis=0)])
+    return total_variance(*jax.lax.map(one, (jnp.asarray(passes.unit), jnp.asarray(passes.sign), passes.masks)))
 
 
 def _offset(layer: eqx.nn.Linear) -> JaxArray:

@@ -18,8 +18,11 @@ from verax.events import Events
 from verax.learn.folds import CrossTrained, fold_of
 from verax.results import Predictive
 
-Moments: TypeAlias = Callable[[Any], tuple[JaxArray, JaxArray]]
-"""Mean and variance of the target, from a network's output at one point: numbers, or arrays of one shape."""
+Moments: TypeAlias = Callable[[Any], tuple[JaxArray, ...]]
+"""Mean and variance of the target, from a network's output at one point: numbers, or arrays of one shape.
+
+A third one, of a network that knows it (evidential), is the variance of the mean: it counts as epistemic.
+"""
 
 
 def bernoulli(logit: Any) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
@@ -201,8 +204,19 @@ def _moments_of_batch(
     networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
 ) -> Float[JaxArray, "part row *target"]:
     """Mean, aleatoric and epistemic variance of a batch by the networks of one fold."""
-    mean, variance = _by_member(networks, fold, x, moments)
-    return jnp.stack([mean.mean(axis=0), variance.mean(axis=0), mean.var(axis=0)])
+    return total_variance(*_by_member(networks, fold, x, moments))
+
+
+def total_variance(
+    mean: Float[JaxArray, "member *row"],
+    aleatoric: Float[JaxArray, "member *row"],
+    *known: Float[JaxArray, "member *row"],
+) -> Float[JaxArray, "part *row"]:
+    """Mean, aleatoric and epistemic variance over members, with the epistemic part that each knows of itself, if any."""
+    epistemic = mean.var(axis=0)
+    for each in known:
+        epistemic += each.mean(axis=0)
+    return jnp.stack([mean.mean(axis=0), aleatoric.mean(axis=0), epistemic])
 
 
 @eqx.filter_jit
@@ -215,12 +229,12 @@ def _means_of_batch(
 
 def _by_member(
     networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
-) -> tuple[JaxArray, JaxArray]:
-    """Mean and variance that each member of a fold predicts, ``[member, row, *target]``."""
+) -> tuple[JaxArray, ...]:
+    """The moments that each member of a fold predicts, ``[member, row, *target]``."""
     arrays, rest = eqx.partition(networks, eqx.is_array)
     arrays = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, fold, keepdims=False), arrays)
 
-    def one(member: Any) -> tuple[JaxArray, JaxArray]:
+    def one(member: Any) -> tuple[JaxArray, ...]:
         network = eqx.combine(member, rest)
         return jax.vmap(lambda point: moments(network(point)))(x)
 

@@ -9,16 +9,20 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.aleatoric import (
+    EvidentialNLL,
     GaussianNLL,
     MixtureNLL,
     Pinball,
+    evidential,
+    evidential_log_prob,
+    evidential_moments,
     mean_variance,
     mixture_density,
     quantiles,
 )
 from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.ensemble import total
-from verax.compare.methods.forms import QUANTILES, Form, Mixture, Quantiles
+from verax.compare.methods.forms import QUANTILES, Form, Gaussian, Mixture, Quantiles
 from verax.compare.methods.train import Effort, concerns, outputs, parts, train_all
 from verax.learn import classifier
 from verax.results import FloatArray
@@ -49,6 +53,18 @@ def density(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort)
     share = np.exp(shown[:, :, 0])
     form = Mixture(share / share.sum(axis=-1, keepdims=True), shown[:, :, 1], np.exp(2 * shown[:, :, 2]))
     return {"mixture density network": form}, concerns(history)
+
+
+def evidence(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """An evidential network: both parts of its variance, and the likelihood of its Student-t."""
+    cut, start = jax.random.split(key)
+    learn, stop = parts(cut, partition.train, 0.8)
+    make = with_head(data, evidential, effort)
+    networks, history = train_all(start, data.events(), learn, stop, make, EvidentialNLL(TARGET), effort.training)
+    found = outputs(networks, jnp.asarray(partition.x, jnp.float32))[:, 0]
+    mean, aleatoric, epistemic = (np.asarray(a, np.float64) for a in jax.vmap(jax.vmap(evidential_moments))(found))
+    nll = -np.asarray(evidential_log_prob(found, jnp.asarray(partition.y, jnp.float32)), np.float64)
+    return {"evidential network": Gaussian(mean, aleatoric + epistemic, nll)}, concerns(history)
 
 
 def quantile_networks(

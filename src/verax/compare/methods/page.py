@@ -137,8 +137,9 @@ def published_table(trials: Sequence[Trial], sets: Sequence[Data]) -> Table:
         rows.append((*line, f"[{mark}]"))
     rows.sort(key=lambda r: (r[6], r[2], r[0]))
     columns = ("Method", "set", "figure", "ours", "published", "difference / error", "source")
-    note = "Errors: standard errors over the same splits, which both share. " + "; ".join(
-        f"[{n}] {source}" for source, n in sources.items()
+    note = (
+        "Errors: standard errors over the same splits, which both share unless the source says otherwise. "
+        + "; ".join(f"[{n}] {source}" for source, n in sources.items())
     )
     return Table("Beside published figures", columns, tuple(rows), note)
 

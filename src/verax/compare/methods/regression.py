@@ -14,7 +14,7 @@ from verax.compare.methods.dropout import dropout
 from verax.compare.methods.ensemble import SHARE, as_printed, deep_ensemble
 from verax.compare.methods.forms import Form
 from verax.compare.methods.members import LAPLACE, bootstrap, chains, gaussians, mean_ensemble, variational
-from verax.compare.methods.networks import density, quantile, single
+from verax.compare.methods.networks import density, evidence, quantile, single
 from verax.compare.methods.papers import ADVERSARIAL, PLAIN
 from verax.compare.methods.references import gaussian_process, linear
 from verax.compare.methods.train import Effort
@@ -48,6 +48,7 @@ METHODS: dict[str, Method] = {
     "gaussian process": Method(gaussian_process, {"Gaussian process": ("if its prior is right", "no")}),
     "mean-variance": Method(single, {"mean-variance network": (NONE, "no")}),
     "mixture density": Method(density, {"mixture density network": (NONE, "no")}),
+    "evidential": Method(evidence, {"evidential network": (NONE, "no")}),
     "quantile regression": Method(quantile, {"quantile regression": ("asymptotic", "yes")}),
     ADVERSARIAL: Method(partial(deep_ensemble, row=ADVERSARIAL, share=SHARE), {ADVERSARIAL: (NONE, "yes")}),
     "deep ensemble as printed": Method(as_printed, {"deep ensemble as printed": (NONE, "yes")}, extra=True),
