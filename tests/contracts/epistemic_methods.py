@@ -32,7 +32,7 @@ from verax.aleatoric import (
     mixture_density,
     quantiles,
 )
-from verax.epistemic import Posterior, concrete_dropout, dropout, ensemble, hmc, laplace, variational
+from verax.epistemic import Posterior, concrete_dropout, dropout, ensemble, hmc, laplace, tta, variational
 from verax.events import Events, make_events
 from verax.learn import Training, classifier, cosine, predict
 
@@ -125,11 +125,12 @@ METHODS: dict[str, Callable[..., Posterior]] = {
     "Laplace, last layer": partial(laplace, training=TRAINING),
     "Laplace": partial(laplace, training=TRAINING, which="all"),
     "HMC": partial(hmc, chains=2, warmup=100, draws=50, steps=12),
+    "test-time augmentation": partial(tta, training=TRAINING, resolution={"x": 0.1}),
 }
 FIXED = ("deep ensemble", "bootstrap", "HMC")
 """Methods whose members are a fixed set."""
 
-STAYS = ("dropout",)
+STAYS = ("dropout", "test-time augmentation")
 """Methods whose spread is what their options say, however many events there are."""
 
 OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
@@ -151,6 +152,7 @@ LEFT_OUT = {
     ("Laplace", "quantiles"): REFUSED,
     ("Laplace, last layer", "quantiles"): REFUSED,
     ("Laplace", "flow"): REFUSED,
+    ("test-time augmentation", "flow"): REFUSED,
 }
 ROUGH = {("variational", "flow")}
 """Independent weights are far from this posterior: the mean-field optimum is too smooth, and too wide, at 800 events."""

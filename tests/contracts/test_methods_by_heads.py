@@ -4,7 +4,6 @@ With 16 times the events the epistemic part falls, the aleatoric part is the var
 one.
 """
 
-import jax
 import numpy as np
 import pytest
 from epistemic_methods import (
@@ -24,7 +23,7 @@ from epistemic_methods import (
 )
 
 from verax.aleatoric import flow_prediction
-from verax.epistemic import laplace
+from verax.epistemic import laplace, tta
 from verax.errors import InputError
 
 PAIRS = [(method, head) for head in HEADS for method in METHODS if (method, head) not in LEFT_OUT]
@@ -63,5 +62,7 @@ def test_what_does_not_fit_is_refused() -> None:
         laplace(KEY, head.make, head.loss, few, training=None)
     head = HEADS["flow"]
     found = laplace(KEY, head.make, head.loss, few, training=None, which="all", curvature="hessian", steps=1)
-    with pytest.raises(InputError, match="flow prediction"):
-        flow_prediction(found.members(jax.random.key(1), 2))
+    noisy = tta(KEY, head.make, head.loss, few, training=None, resolution={"x": 0.1})
+    for posterior in (found, noisy):
+        with pytest.raises(InputError, match="flow prediction"):
+            flow_prediction(posterior.members(KEY, 2))

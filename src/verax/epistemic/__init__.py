@@ -11,6 +11,7 @@ concrete_dropout     the same, with a rate learnt for each layer     no finer th
 variational          weights from independent Gaussians              too narrow where weights are correlated
 laplace              a Gaussian at the mode                          one mode; a matrix over all weights, or the last layer
 hmc                  draws from the posterior itself                 small networks and samples; look at ``status``
+tta                  one network at draws of its inputs' resolution  the resolution's spread stays, however many events
 ===================  ==============================================  =====================================================
 
 ``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one.
@@ -35,5 +36,7 @@ from verax.epistemic.passes import dropout_predict as dropout_predict
 from verax.epistemic.posterior import Ensemble as Ensemble
 from verax.epistemic.posterior import Posterior as Posterior
 from verax.epistemic.power_likelihood import temper as temper
+from verax.epistemic.tta import InputResolution as InputResolution
+from verax.epistemic.tta import tta as tta
 from verax.epistemic.variational import Variational as Variational
 from verax.epistemic.variational import variational as variational

@@ -16,9 +16,9 @@ from scipy.special import logit, xlogy
 
 from verax.calibrate import aps, at_label, conformalize, isotonic, lac, platt, sets, temperature
 from verax.check import average, reliability
-from verax.compare.methods.train import STOPPED
+from verax.compare.methods.train import RESOLUTION, STOPPED
 from verax.config import Learn
-from verax.epistemic import Posterior, dropout, ensemble, laplace, variational
+from verax.epistemic import Posterior, dropout, ensemble, laplace, tta, variational
 from verax.events import Events
 from verax.learn import CrossEntropy, Training, classifier, predict
 from verax.results import FloatArray, Predictive, Status
@@ -151,6 +151,13 @@ def several(key: PRNGKeyArray, sample: Sample, *, row: str, bootstrap: bool) -> 
     return epistemic(key, sample, row=row, method=partial(ensemble, members=members, bootstrap=bootstrap))
 
 
+def augmented(key: PRNGKeyArray, sample: Sample, *, row: str) -> Fitted:
+    """One network at draws of its inputs, each of a resolution of a twentieth of its spread."""
+    scale = _make(sample)(key, sample.learn).standardise.scale
+    widths = dict(zip(sample.features, (RESOLUTION * np.asarray(scale, np.float64)).tolist(), strict=True))
+    return epistemic(key, sample, row=row, method=partial(tta, resolution=widths))
+
+
 @dataclass(frozen=True)
 class Method:
     """How rows of a classification table are made; of each its guarantee, and whether any model will do."""
@@ -179,6 +186,7 @@ CLASSIFIERS: dict[str, Method] = {
     "deep ensemble": _row(several, "deep ensemble", ("none", "yes"), bootstrap=False),
     "bootstrap": _row(several, "bootstrap ensemble", ("none", "yes"), bootstrap=True),
     "dropout": _row(epistemic, "MC dropout", ("none", "no"), method=dropout),
+    "test-time augmentation": _row(augmented, "test-time augmentation", ("none", "yes")),
     "variational": _row(epistemic, "variational", ("none: a bound", "no"), method=variational, stops=False),
     "laplace": _row(
         epistemic,

@@ -1,5 +1,6 @@
-"""Networks that differ: bootstrap, means alone, variational, Laplace and HMC."""
+"""Networks that differ: bootstrap, means alone, test-time augmentation, variational, Laplace and HMC."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,8 +18,8 @@ from verax.compare.methods.dropout import SquaredError, mean_network
 from verax.compare.methods.ensemble import total
 from verax.compare.methods.forms import Form, Gaussian
 from verax.compare.methods.networks import with_head
-from verax.compare.methods.train import STOPPED, Effort, concerns, of_split, parts, predicted, train_all
-from verax.epistemic import hmc, laplace
+from verax.compare.methods.train import RESOLUTION, STOPPED, Effort, concerns, of_split, parts, predicted, train_all
+from verax.epistemic import Posterior, hmc, laplace, tta
 from verax.epistemic.power_likelihood import weights
 from verax.epistemic.variational import MeanField, NegativeElbo, Variational
 from verax.learn import Training, classifier, start_from
@@ -65,6 +66,27 @@ def mean_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: E
     mean, _ = predicted(networks, partition.x, lambda m: (m, jnp.zeros_like(m)))
     spread = np.maximum(mean.var(axis=1, ddof=1), 1e-300)
     return {"ensemble, epistemic only": Gaussian(mean.mean(axis=1), spread)}, concerns(history)
+
+
+def augmented(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+    """A mean-variance network at draws of its inputs, each of a resolution of a twentieth of its spread."""
+    widths = dict(zip(data.features, (RESOLUTION * data.x.std(axis=0)).tolist(), strict=True))
+    method = partial(tta, resolution=widths)
+    return posterior(key, data, partition, effort, row="test-time augmentation", method=method)
+
+
+def posterior(
+    key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort, *, row: str, method: Callable[..., Posterior]
+) -> tuple[dict[str, Form], str]:
+    """The members of an epistemic method around mean-variance networks, split by split."""
+    cut, start = jax.random.split(key)
+    make, table, drawn, problems = with_head(data, mean_variance, effort), data.events(), [], []
+    for s, (learn, stop) in enumerate(zip(*parts(cut, partition.train, 0.8), strict=True)):
+        here, options = jax.random.fold_in(start, s), {"training": effort.training, "validation": table.take(stop)}
+        found = method(here, make, GaussianNLL(TARGET), table.take(learn), **options)
+        problems += [found.problem] if found.problem else []
+        drawn.append(found.members(jax.random.fold_in(here, 1), effort.draws))
+    return {row: total(stack(drawn), partition.x)}, _first(problems, len(drawn))
 
 
 def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:

@@ -13,7 +13,7 @@ from verax.compare.methods.data import Data, Partition
 from verax.compare.methods.dropout import dropout
 from verax.compare.methods.ensemble import SHARE, as_printed, deep_ensemble
 from verax.compare.methods.forms import Form
-from verax.compare.methods.members import LAPLACE, bootstrap, chains, gaussians, mean_ensemble, variational
+from verax.compare.methods.members import LAPLACE, augmented, bootstrap, chains, gaussians, mean_ensemble, variational
 from verax.compare.methods.networks import density, evidence, quantile, single
 from verax.compare.methods.papers import ADVERSARIAL, PLAIN
 from verax.compare.methods.references import gaussian_process, linear
@@ -55,6 +55,7 @@ METHODS: dict[str, Method] = {
     PLAIN: Method(partial(deep_ensemble, row=PLAIN, share=0.0), {PLAIN: (NONE, "yes")}),
     "bootstrap": Method(bootstrap, {"bootstrap ensemble": (NONE, "yes")}),
     "dropout": Method(dropout, {"MC dropout": (NONE, "no"), "dropout, epistemic only": (NONE, "no")}),
+    "test-time augmentation": Method(augmented, {"test-time augmentation": (NONE, "yes")}),
     "variational": Method(variational, {"variational": ("none: a bound", "no")}),
     "laplace": Method(gaussians, dict.fromkeys(LAPLACE, ("posterior, asymptotic", "no"))),
     "hmc": Method(chains, {"HMC": ("posterior, asymptotic", "no")}, largest=2000.0),

@@ -21,6 +21,9 @@ from verax.results import FloatArray, Status
 WIDTH = 50
 """Hidden units of the published networks, in one layer."""
 
+RESOLUTION = 0.05
+"""Of each input in test-time augmentation, in units of its spread: a stated one, as these data have none of their own."""
+
 STOPPED = (Status.OK, Status.MAX_STEPS)
 """What Laplace's approximation says of itself around a network that is left where its training stopped."""
 
