@@ -18,8 +18,8 @@ from sklearn.datasets import load_diabetes, make_friedman1, make_friedman2, make
 from verax.aleatoric import GaussianNLL, mean_variance
 from verax.compare.methods.data import TARGET, Data, published
 from verax.compare.methods.ensemble import total
-from verax.compare.methods.forms import score
 from verax.compare.methods.networks import with_head
+from verax.compare.methods.predictions import score
 from verax.compare.methods.train import Effort, of_split, parts, train_all
 from verax.epistemic import laplace
 from verax.learn import start_from

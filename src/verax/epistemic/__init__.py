@@ -16,7 +16,7 @@ tta                  one network at draws of its inputs' resolution  the resolut
 
 ``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one.
 
-``event_covariance`` and ``member_histograms`` say how errors of events and bins go together.
+``event_covariance`` and ``member_histograms`` give the covariance over members of events and of bins.
 """
 
 from verax.epistemic.bootstrap import bootstrap_factors as bootstrap_factors

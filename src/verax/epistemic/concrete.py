@@ -7,7 +7,7 @@ hidden units,
 
 (their equations 2 to 4, W being the weights times 1/(1 − p), as the masks here are). The entropy pulls each rate
 towards ½ with a force that n does not change, and the loss of n rows towards 0: the rate, and with it the variance
-over members, falls as 1/n. It can say no less than one unit: where the rate is far below 1/K, most members leave out
+over members, falls as 1/n. It cannot be finer than one unit: where the rate is far below 1/K, most members leave out
 nothing, and their spread is an underestimate. Masks are drawn from the concrete distribution, a smooth one, so that
 the rate has a gradient (equation 5).
 """

@@ -5,7 +5,7 @@ that of one function, so the correlations between bins survive, and two equal ev
 per event, as a layer in training mode draws them, make each event's variance right and the histogram's far too small:
 the events' deviations then average out. A shared mask is faster as well, because nothing random is left in a pass.
 
-At a fixed rate the spread of the members does not vanish with more data (Osband, 2016): it measures what the rate says.
+At a fixed rate the spread of the members does not vanish with more data (Osband, 2016): it is what the rate makes it.
 The rate is a hyperparameter, chosen by the likelihood of held-out events, or learnt: see ``concrete_dropout``.
 """
 

@@ -5,7 +5,7 @@ for Bayesian networks see Neal (1996) and Izmailov et al., arXiv:2104.14421. Eve
 for up to some thousands of weights and some ten thousands of events.
 
 A network has equal modes (hidden units permuted, signs swapped) that no chain need visit, so convergence is judged by
-what the network *says*: its outputs at reference points, and the log-density. The weights' own numbers are beside them.
+the network's *outputs*: those at reference points, and the log-density. The weights' own numbers are beside them.
 """
 
 import math
@@ -31,7 +31,7 @@ from verax.learn.epoch import stack
 from verax.results import Status
 
 Quantities: TypeAlias = Callable[[Any], JaxArray]
-"""What convergence is judged by: numbers that a network says, as one vector."""
+"""What convergence is judged by: numbers of a network, as one vector."""
 
 LIMIT = 1.1
 """R-hat above which chains do not agree."""
@@ -54,7 +54,7 @@ class Chains(Ensemble):
     ----------
     chains, draws : how many
     log_density : log posterior of each draw, up to a constant
-    r_hat, effective, tail : R-hat and effective sample sizes (bulk, and 5 and 95 % quantiles) of what the networks say, and
+    r_hat, effective, tail : R-hat and effective sample sizes (bulk, and 5 and 95 % quantiles) of the outputs, and
         (last) of the log-density
     weight_r_hat, weight_effective : the same of each weight; of equal modes these need not agree
     acceptance, step, divergent : of each chain: mean acceptance, step size, share of draws with a divergent trajectory
@@ -135,14 +135,14 @@ def hmc(
         raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
     with jax.enable_x64(True):
         target = _Target(loss, double(table), jnp.asarray(tau), jax.random.fold_in(run_key, chains))
-        say = quantities or _Outputs(loss, _reference(target.events))
+        measure = quantities or _Outputs(loss, _reference(target.events))
         keys = jax.vmap(lambda chain: jax.random.fold_in(run_key, chain))(jnp.arange(chains))
-        found = _run(keys, double(starts), target, say, warmup, draws, acceptance, steps)
-        networks, said, vectors, density, accepted, step, divergent = found
+        found = _run(keys, double(starts), target, measure, warmup, draws, acceptance, steps)
+        networks, measured, vectors, density, accepted, step, divergent = found
         networks = jax.tree.map(lambda a: a.reshape(chains * draws, *a.shape[2:]) if eqx.is_array(a) else a, networks)
-        said, vectors, density = (np.asarray(a, np.float64) for a in (said, vectors, density))
+        measured, vectors, density = (np.asarray(a, np.float64) for a in (measured, vectors, density))
         accepted, step, divergent = (np.asarray(a, np.float64) for a in (accepted, step, divergent))
-    judged = np.concatenate([said, density[..., None]], axis=2)
+    judged = np.concatenate([measured, density[..., None]], axis=2)
     hat, bulk, tail = r_hat(judged), effective_size(judged), tail_size(judged)
     status, problem = _judge(judged, hat, density)
     if status == Status.OK:
@@ -181,15 +181,15 @@ class _Target(eqx.Module):
 
 
 class _Outputs(eqx.Module):
-    """What a network says about reference rows: its outputs, or the rows' losses when it is not called on a row."""
+    """A network at reference rows: its outputs, or the rows' losses when it is not called on a row."""
 
     loss: Loss
     rows: Events
 
     def __call__(self, network: Any) -> JaxArray:
         if callable(network):
-            said = jax.vmap(network)(jnp.asarray(inputs(network, self.rows)))
-            return jnp.concatenate([jnp.ravel(a) for a in jax.tree.leaves(said)])
+            measured = jax.vmap(network)(jnp.asarray(inputs(network, self.rows)))
+            return jnp.concatenate([jnp.ravel(a) for a in jax.tree.leaves(measured)])
 
         def one(row: Events) -> JaxArray:
             return self.loss(network, jax.tree.map(lambda a: a[None], row), jax.random.key(0))
@@ -206,9 +206,9 @@ def _reference(events: Events) -> Events:
 
 @eqx.filter_jit
 def _run(
-    keys: Any, starts: Any, target: _Target, say: Any, warmup: int, draws: int, acceptance: float, steps: int | None
+    keys: Any, starts: Any, target: _Target, measure: Any, warmup: int, draws: int, acceptance: float, steps: int | None
 ) -> Any:
-    """All chains: networks, what they say, vectors, log-densities [chain, draw, …]; then acceptance, step, divergent."""
+    """All chains: networks, their quantities, vectors, log-densities [chain, draw, …]; then acceptance, step, divergent."""
     blackjax = _sampler()
     arrays, static = eqx.partition(starts, eqx.is_array)
 
@@ -232,7 +232,7 @@ def _run(
         def one(state: Any, key: PRNGKeyArray) -> Any:
             state, info = kernel.step(key, state)
             network = held.network(state.position)
-            kept = (eqx.filter(network, eqx.is_array), say(network), state.position, state.logdensity)
+            kept = (eqx.filter(network, eqx.is_array), measure(network), state.position, state.logdensity)
             return state, (*kept, info.acceptance_rate, info.is_divergent)
 
         _, out = jax.lax.scan(one, state, jax.random.split(draw_key, draws))

@@ -10,7 +10,7 @@ positive also far from the mode; or the Hessian itself. For a linear Gaussian mo
 drawn weights lie far from the posterior along its curved valleys, and predict badly. A last layer is linear anyway.
 
 Where events leave a direction open (σ of noisy logits, a component of a mixture that is not needed) its variance is the
-prior's, along a straight line of any length: outputs that enter as exponentials then say nonsense. Other methods fit there.
+prior's, along a straight line of any length: outputs that enter as exponentials then mean nothing. Use another method.
 """
 
 from dataclasses import dataclass, replace
@@ -177,7 +177,7 @@ def laplace(
         surface = Surface(loss, double(table), double(network), where, curvature, min(batch, len(table)))
         point, made = _climb(surface, precision, steps)
     if point.finite and not point.eigenvalues.any():
-        expected = "a loss that bends in what network(x) says"
+        expected = "a loss that bends in network(x)"
         raise InputError("laplace", f"a {curvature} curvature of zero", expected, "choose curvature='hessian'")
     status, problem = _judge(point, made, searched=precision is None)
     covariance = (point.eigenvectors / point.posterior_precision) @ point.eigenvectors.T
@@ -303,5 +303,5 @@ def _judge(point: _Point, steps: int, *, searched: bool) -> tuple[Status, str]:
         line = (
             f"no prior precision has the largest evidence: {point.precision:.2g}, no better than the end of its range"
         )
-        return Status.AT_BOUND, f"{line}; these events do not tell, give precision"
+        return Status.AT_BOUND, f"{line}; these events do not determine it, give precision"
     return Status.OK, ""

@@ -3,7 +3,7 @@
 Sources: Ayhan and Berens, MIDL 2018; Wang et al., arXiv:1807.07356. To first order the variance over members is that of
 error propagation, Σ_j (∂f/∂x_j)² σ_j²; for a network that is linear in its inputs it is exactly that.
 
-Known limits. The spread is what the stated resolutions say, however many events there are: it is the part of the noise that
+Known limits. The spread is that of the stated resolutions, however many events there are: it is the part of the noise that
 comes in by way of the inputs, not the error of the network, and ``predict`` calls it epistemic because it differs between
 members. Where training inputs have the same resolution already, it is in the aleatoric part too. Draws of different events
 are independent, as a detector's are: what moves all events together is a systematic.

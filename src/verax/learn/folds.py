@@ -31,7 +31,7 @@ The events carry training weights."""
 class CrossTrained:
     """Networks for each fold: the leading axes of ``network`` are ``fold`` and ``member``.
 
-    ``histories[fold][member]`` says how each was trained.
+    ``histories[fold][member]`` is the record of each training.
     """
 
     network: Any

@@ -1,4 +1,4 @@
-"""What networks say about events: mean and both parts of the variance, streamed in batches of one shape."""
+"""Predictions of networks: mean and both parts of the variance, streamed in batches of one shape."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -99,14 +99,14 @@ def score(
     InputError : as there, and for an array, which has no event numbers
     """
     if not isinstance(events, Events):
-        raise InputError("score", f"a {type(events).__name__}", "Events: their numbers say which fold each is of")
+        raise InputError("score", f"a {type(events).__name__}", "Events, whose numbers give the fold of each")
     _check(trained.network, events, moments)
     fold = fold_of(events.number, trained.folds)
     return _stream(trained.network, fold, _reader(trained.network, events), len(events), moments, batch)
 
 
 def _check(networks: Any, events: Events | Array, moments: Moments) -> None:
-    """Nothing, if the networks of a fold and member say something about one row that the moments read.
+    """Check that the networks of a fold and member have an output for one row that the moments read.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def _check(networks: Any, events: Events | Array, moments: Moments) -> None:
     except (TypeError, ValueError, AttributeError, IndexError) as error:
         seen = f"{type(networks).__name__}: {str(error).splitlines()[0]}"
         expected = f"networks stacked along a leading axis, each called on one row of {many} features"
-        raise InputError("predict", seen, expected, "and moments that read what they say") from error
+        raise InputError("predict", seen, expected, "and moments of their outputs") from error
 
 
 Rows: TypeAlias = slice | np.ndarray
@@ -189,7 +189,7 @@ def _stream(
     networks: Any, fold: Int[np.ndarray, " event"] | None, read: Read, n: int, moments: Moments, batch: int
 ) -> Predictive:
     """Both parts of the variance of all events, by the networks of each one's fold."""
-    out: list[np.ndarray] = []  # made when the first batch says what shape a target has
+    out: list[np.ndarray] = []  # made when the first batch shows the shape of a target
     for rows, values in _parts(networks, fold, read, n, moments, batch, _moments_of_batch):
         found = np.asarray(values, np.float64)
         if not out:

@@ -56,7 +56,7 @@ def train(
 
     Returns
     -------
-    Trained : a loss that is not finite does not raise; ``history.problem`` says what happened, and the network is the
+    Trained : a loss that is not finite does not raise; ``history.problem`` is one line about it, and the network is the
         last good one. ``history.check()`` turns it into an exception.
 
     Raises

@@ -47,7 +47,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Row:
-    """What one row says: probability of signal with its epistemic variance, and the classes of each event's set."""
+    """The predictions of one row: probability of signal with its epistemic variance, and the classes of each event's set."""
 
     predict: Callable[[Events], Predictive]
     sets: Callable[[FloatArray], Bool[np.ndarray, "event class"]]
@@ -89,10 +89,10 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
         validation=sample.stop,
         training=_training(sample),
     )
-    say = partial(predict, trained.networks)
+    predictor = partial(predict, trained.networks)
     held, label = sample.calibrate, sample.label(sample.calibrate)
     weight = np.asarray(held.weight, np.float64)
-    score = _score(say(held))
+    score = _score(predictor(held))
     options: dict[str, Any] = {"weight": weight, "negative": "signed"}
     heat = temperature(np.stack([0 * score, score], axis=1), label, **options)
     line, curve = platt(score, label, **options), isotonic(score, label, **options)
@@ -101,24 +101,26 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
         "Platt": line,
         "isotonic": curve,
     }
-    rows = {"single network": Row(say, plain_sets)}
-    rows |= {name: Row(partial(_calibrated, say, map_), plain_sets) for name, map_ in maps.items()}
-    p = both(say(held).mean)
+    rows = {"single network": Row(predictor, plain_sets)}
+    rows |= {name: Row(partial(_calibrated, predictor, map_), plain_sets) for name, map_ in maps.items()}
+    p = both(predictor(held).mean)
     near = conformalize(at_label(lac(p), label), level=LEVEL, **options).value
-    rows["conformal, LAC"] = Row(say, lambda q: sets(lac(both(q)), near))
+    rows["conformal, LAC"] = Row(predictor, lambda q: sets(lac(both(q)), near))
     far = conformalize(at_label(aps(np.random.default_rng(1), p), label), level=LEVEL, **options).value
-    rows["conformal, APS"] = Row(say, lambda q: sets(aps(np.random.default_rng(2), both(q)), far))
+    rows["conformal, APS"] = Row(predictor, lambda q: sets(aps(np.random.default_rng(2), both(q)), far))
     bad = [n for n, s in {"temperature": heat.status, "Platt": line.status}.items() if s != Status.OK]
     problem = "; ".join([*([trained.problem] if trained.problem else []), *(f"{n} failed" for n in bad)])
     return rows, problem
 
 
-def _score(said: Predictive) -> FloatArray:
-    return np.asarray(logit(np.clip(said.mean, SMALLEST, 1 - SMALLEST)))
+def _score(prediction: Predictive) -> FloatArray:
+    return np.asarray(logit(np.clip(prediction.mean, SMALLEST, 1 - SMALLEST)))
 
 
-def _calibrated(say: Callable[[Events], Predictive], map_: Callable[[FloatArray], FloatArray], events: Events) -> Any:
-    mean = map_(_score(say(events)))
+def _calibrated(
+    predictor: Callable[[Events], Predictive], map_: Callable[[FloatArray], FloatArray], events: Events
+) -> Any:
+    mean = map_(_score(predictor(events)))
     return Predictive(mean, mean * (1 - mean), np.zeros_like(mean))
 
 
@@ -207,15 +209,15 @@ def judge(row: Row, events: Events, label: np.ndarray) -> dict[str, tuple[float,
     The sets' coverage and size are at 90 %; the spread is the mean width of ±1.96 standard deviations of the members'
     probabilities; the ECE is less its bias, and has no error.
     """
-    said = row.predict(events)
-    p, w = np.clip(said.mean, SMALLEST, 1 - SMALLEST), np.asarray(events.weight, np.float64)
-    chosen = row.sets(np.asarray(said.mean))
+    prediction = row.predict(events)
+    p, w = np.clip(prediction.mean, SMALLEST, 1 - SMALLEST), np.asarray(events.weight, np.float64)
+    chosen = row.sets(np.asarray(prediction.mean))
     values = {
         "log loss": -xlogy(label, p) - xlogy(1 - label, 1 - p),
         "Brier": (p - label) ** 2,
         "coverage": chosen[np.arange(len(label)), label].astype(np.float64),
         "size": chosen.sum(axis=1).astype(np.float64),
-        "spread": 2 * 1.96 * np.sqrt(said.epistemic),
+        "spread": 2 * 1.96 * np.sqrt(prediction.epistemic),
     }
     found = {k: average(v, w) for k, v in values.items()}
     ece = reliability(p, label, w).ece_corrected

@@ -12,15 +12,14 @@ from verax.compare.methods.conformal import conformal_quantiles, cv_plus, split_
 from verax.compare.methods.data import Data, Partition
 from verax.compare.methods.dropout import dropout
 from verax.compare.methods.ensemble import SHARE, as_printed, deep_ensemble
-from verax.compare.methods.forms import Form
 from verax.compare.methods.members import LAPLACE, augmented, bootstrap, chains, gaussians, mean_ensemble, variational
 from verax.compare.methods.networks import density, evidence, quantile, single
 from verax.compare.methods.papers import ADVERSARIAL, PLAIN
+from verax.compare.methods.predictions import Fitted
 from verax.compare.methods.references import gaussian_process, linear
 from verax.compare.methods.train import Effort
 
-Fit: TypeAlias = Callable[[PRNGKeyArray, Data, Partition, Effort], tuple[dict[str, Form], str]]
-"""``(key, data, partition, effort) → (prediction by row, what went wrong)``."""
+Fit: TypeAlias = Callable[[PRNGKeyArray, Data, Partition, Effort], Fitted]
 
 
 @dataclass(frozen=True)

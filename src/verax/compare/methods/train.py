@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Int, PRNGKeyArray
 
+from verax.compare.methods.data import Data, Partition
 from verax.epistemic import bootstrap_factors
 from verax.events import Events
 from verax.learn import History, Loss, Moments, Training, event_weight, member
@@ -25,7 +26,7 @@ RESOLUTION = 0.05
 """Of each input in test-time augmentation, in units of its spread: a stated one, as these data have none of their own."""
 
 STOPPED = (Status.OK, Status.MAX_STEPS)
-"""What Laplace's approximation says of itself around a network that is left where its training stopped."""
+"""Statuses of Laplace's approximation around a network that is left where its training stopped."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,27 @@ def train_all(
     return networks, histories
 
 
-def concerns(histories: tuple[History, ...]) -> str:
+def train_splits(
+    key: PRNGKeyArray,
+    data: Data,
+    partition: Partition,
+    effort: Effort,
+    make: Callable[..., Any],
+    loss: Loss,
+    *,
+    members: int = 1,
+    bootstrap: bool = False,
+) -> tuple[Any, str]:
+    """As :func:`train_all` on four fifths of each split's rows, stopped by the rest; and what went wrong."""
+    cut, start = jax.random.split(key)
+    learn, stop = parts(cut, partition.train, 0.8)
+    networks, histories = train_all(
+        start, data.events(), learn, stop, make, loss, effort.training, members=members, bootstrap=bootstrap
+    )
+    return networks, warnings(histories)
+
+
+def warnings(histories: tuple[History, ...]) -> str:
     """The first thing that went wrong in training, and how often something did; empty when nothing did."""
     problems = [h.problem for h in histories if h.problem]
     return f"{len(problems)} of {len(histories)} trainings: {problems[0]}" if problems else ""
@@ -125,7 +146,7 @@ def of_split(networks: Any, split: int) -> Any:
 
 @eqx.filter_jit
 def outputs(networks: Any, x: Float[JaxArray, "split point feature"]) -> Any:
-    """What each split's members say about its points: ``[split, member, point, …]``."""
+    """Outputs of each split's members at its points: ``[split, member, point, …]``."""
     arrays, rest = eqx.partition(networks, eqx.is_array)
 
     def one(split: tuple[Any, JaxArray]) -> Any:
@@ -139,6 +160,6 @@ def predicted(
     networks: Any, x: Float[np.ndarray, "split point feature"], moments: Moments
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and variance that each member predicts, ``[split, member, point]``, in float64."""
-    said = outputs(networks, jnp.asarray(x, jnp.float32))
-    mean, variance = jax.vmap(jax.vmap(jax.vmap(moments)))(said)
+    found = outputs(networks, jnp.asarray(x, jnp.float32))
+    mean, variance = jax.vmap(jax.vmap(jax.vmap(moments)))(found)
     return np.asarray(mean, np.float64), np.asarray(variance, np.float64)
