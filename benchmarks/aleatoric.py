@@ -27,7 +27,7 @@ from verax.aleatoric import (
 )
 from verax.check import average, crps_gaussian, crps_mixture, crps_quantiles, nll_gaussian, nll_mixture
 from verax.events import Events, make_events
-from verax.learn import classifier, inputs, train
+from verax.learn import Training, classifier, inputs, train
 from verax.simulate import ThreeJets
 
 BATCH = 250
@@ -51,7 +51,11 @@ def three_jets(cut: float, kind: str, n: int, epochs: int) -> None:
     start = flow(jax.random.key(1003), events, ("x1", "x2"), bounds=ends, kind=kind, layers=layers)
     cpu = time.process_time()
     trained = train(
-        jax.random.key(1004), start, FlowNLL(), events, epochs=epochs, batch=BATCH, optimizer=falling(events, epochs)
+        jax.random.key(1004),
+        start,
+        FlowNLL(),
+        events,
+        training=Training(epochs=epochs, batch=BATCH, optimizer=falling(events, epochs)),
     ).network
     cpu = time.process_time() - cpu
     found = np.asarray(trained.log_prob(test.x), np.float64)
@@ -86,7 +90,9 @@ def known_noise(n: int, epochs: int) -> None:
     def fit(head, loss) -> np.ndarray:
         start = head(jax.random.key(2003), events, **options)
         key, optimizer = jax.random.key(2004), falling(events, epochs)
-        network = train(key, start, loss, events, epochs=epochs, batch=BATCH, optimizer=optimizer).network
+        network = train(
+            key, start, loss, events, training=Training(epochs=epochs, batch=BATCH, optimizer=optimizer)
+        ).network
         return np.asarray(jax.vmap(network)(inputs(network, test)), np.float64)
 
     rows = {"exact": (nll_gaussian(*truth), crps_gaussian(*truth))}

@@ -85,16 +85,16 @@ def our_ensemble(a):
     import jax
 
     from verax.epistemic import ensemble
-    from verax.learn import CrossEntropy, classifier
+    from verax.learn import CrossEntropy, Training, classifier
 
     events = events_of(a.events // BATCH * BATCH)
     make = partial(classifier, features=events.columns, width=WIDTH, depth=2)
-    run = partial(ensemble, jax.random.key(0), make, CrossEntropy(("s",)), events, bootstrap=False, batch=BATCH)
+    run = partial(ensemble, jax.random.key(0), make, CrossEntropy(("s",)), events, bootstrap=False)
     start = time.process_time()
-    run(members=1, epochs=1)
+    run(members=1, training=Training(1, BATCH))
     first = time.process_time() - start
     start = time.process_time()
-    run(members=a.members, epochs=a.epochs)
+    run(members=a.members, training=Training(a.epochs, BATCH))
     return {"seconds": time.process_time() - start, "first": first}
 
 
@@ -102,7 +102,7 @@ def our_dropout(a):
     import jax
     import jax.numpy as jnp
 
-    from verax.epistemic import dropout_members, dropout_predict
+    from verax.epistemic import Dropout, dropout_predict
     from verax.learn import classifier, predict
 
     events = events_of(a.events)
@@ -113,7 +113,7 @@ def our_dropout(a):
         return dropout_predict(jax.random.key(1), network, x, members=a.passes, rate=RATE)
 
     def members():
-        return predict(dropout_members(jax.random.key(1), network, members=a.passes, rate=RATE), x)
+        return predict(Dropout(network, RATE).members(jax.random.key(1), a.passes), x)
 
     @jax.jit
     def per_event(key, part):

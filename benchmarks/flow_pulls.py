@@ -13,16 +13,16 @@ Regions: thirds of the exact marginal distributions of x1 and x2, crossed, and o
 
 import argparse
 import time
+from dataclasses import replace
 from functools import partial
 
 import jax
 import numpy as np
-import optax
 
 from verax.aleatoric import FlowNLL, flow
-from verax.epistemic import bootstrap_factors, laplace, variational
+from verax.epistemic import Posterior, bootstrap_factors, laplace, variational
 from verax.events import Events, make_events
-from verax.learn import train
+from verax.learn import Training, cosine
 from verax.learn.loop import Run, train_runs
 from verax.simulate import ThreeJets
 
@@ -76,10 +76,6 @@ def probabilities(members: object, grid: np.ndarray, matrix: np.ndarray) -> np.n
     return np.exp(np.stack(found)) @ matrix
 
 
-def cooling(epochs: int, n: int, rate: float = 4e-3) -> optax.GradientTransformation:
-    return optax.adam(optax.cosine_decay_schedule(rate, epochs * -(-n // BATCH)))
-
-
 def by_runs(sets: Events, n: int, a: argparse.Namespace, *, bootstrap: bool) -> list[object]:
     """Networks of all sets and members, trained as runs on rows of one table."""
     count = len(sets) // n
@@ -99,11 +95,7 @@ def by_runs(sets: Events, n: int, a: argparse.Namespace, *, bootstrap: bool) -> 
         runs,
         FlowNLL(),
         sets,
-        epochs=a.epochs,
-        batch=BATCH,
-        patience=a.epochs,
-        rate=1e-3,
-        optimizer=cooling(a.epochs, n),
+        Training(a.epochs, BATCH, optimizer=cosine(4e-3)),
     )
     each = [slice(s * a.members, (s + 1) * a.members) for s in range(count)]
     return [jax.tree.map(lambda v, r=r: v[r] if isinstance(v, jax.Array) else v, stacked) for r in each]
@@ -111,22 +103,18 @@ def by_runs(sets: Events, n: int, a: argparse.Namespace, *, bootstrap: bool) -> 
 
 def by_posterior(sets: Events, n: int, a: argparse.Namespace, *, method: str) -> list[object]:
     out = []
-    optimizer = cooling(a.epochs, n)
+    training = Training(a.epochs, BATCH, optimizer=cosine(4e-3))
     for s in range(len(sets) // n):
         part, key = sets.take(np.arange(s * n, (s + 1) * n)), jax.random.key(a.seed + 2000 + s)
-        start = make(key, part)
         if method == "variational":
-            slow = cooling(4 * a.epochs, n)
-            found = variational(
-                key, start, FlowNLL(), part, samples=2, epochs=4 * a.epochs, batch=BATCH, optimizer=slow
-            )
-            out.append(found.members(key, a.draws))
-            continue
-        trained = train(key, start, FlowNLL(), part, epochs=a.epochs, batch=BATCH, optimizer=optimizer).network
-        fitted = laplace(trained, FlowNLL(), part, which="all", curvature="hessian", precision=1.0)
-        if fitted.problem:
-            print(f"set {s}: {fitted.problem}")
-        out.append(fitted.members(key, a.draws))
+            long = replace(training, epochs=4 * a.epochs)
+            found: Posterior = variational(key, make, FlowNLL(), part, training=long, samples=2)
+        else:
+            hessian = {"which": "all", "curvature": "hessian", "precision": 1.0}
+            found = laplace(key, make, FlowNLL(), part, training=training, **hessian)
+        if found.problem:
+            print(f"set {s}: {found.problem}")
+        out.append(found.members(key, a.draws))
     return out
 
 

@@ -10,6 +10,7 @@ one thread; CPU and wall seconds are of a warm epoch, compilation is shown by it
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ import jax
 import numpy as np
 
 from verax.aware import inferno
-from verax.learn import classifier, train
+from verax.learn import Training, classifier, train
 from verax.simulate import Mixture
 
 BATCH, BINS, TEMPERATURE, RATE = 2000, 10, 0.1, 1e-3
@@ -32,11 +33,12 @@ def clock(action: Callable[[], Any]) -> tuple[Any, float, float]:
 def ours(problem: Mixture, events: Any) -> None:
     loss = inferno(events, problem.systematics, {"mu": problem.signal}, temperature=TEMPERATURE)
     network = classifier(jax.random.key(1), events, problem.features, width=64, depth=2, outputs=BINS)
-    run = partial(train, jax.random.key(2), network, loss, events, batch=BATCH, rate=RATE)
-    _, wall, cpu = clock(lambda: run(epochs=1))
+    run = partial(train, jax.random.key(2), network, loss, events)
+    one = Training(epochs=1, batch=BATCH, learning_rate=RATE)
+    _, wall, cpu = clock(lambda: run(training=one))
     print(f"verax, first epoch (compiling)  {wall:8.2f} s wall {cpu:8.2f} s CPU")
-    _, wall1, cpu1 = clock(lambda: run(epochs=1))
-    result, wall, cpu = clock(lambda: run(epochs=6))
+    _, wall1, cpu1 = clock(lambda: run(training=one))
+    result, wall, cpu = clock(lambda: run(training=replace(one, epochs=6)))
     seconds = (wall - wall1) / 5, (cpu - cpu1) / 5
     sigma = 50 * np.exp(result.history.train)
     told = f"{seconds[0]:8.3f} s wall {seconds[1]:8.3f} s CPU   σ {sigma[0]:.2f} → {sigma[-1]:.2f}"

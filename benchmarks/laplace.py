@@ -18,10 +18,11 @@ from sklearn.datasets import load_diabetes, make_friedman1, make_friedman2, make
 from verax.aleatoric import GaussianNLL, mean_variance
 from verax.compare.methods.data import TARGET, Data, published
 from verax.compare.methods.ensemble import total
-from verax.compare.methods.forms import score
-from verax.compare.methods.networks import house, with_head
+from verax.compare.methods.networks import with_head
+from verax.compare.methods.predictions import score
 from verax.compare.methods.train import Effort, of_split, parts, train_all
 from verax.epistemic import laplace
+from verax.learn import start_from
 from verax.learn.epoch import stack
 
 SPLITS = 8
@@ -71,7 +72,7 @@ def judge(name: str) -> None:
     points, events, loss = published(table), table.events(), GaussianNLL(TARGET)
     cut, start, draw = jax.random.split(jax.random.key(SEED), 3)
     learn, stop = parts(cut, points.train, 0.8)
-    networks, _ = train_all(start, events, learn, stop, with_head(table, mean_variance, effort), loss, **house(effort))
+    networks, _ = train_all(start, events, learn, stop, with_head(table, mean_variance, effort), loss, effort.training)
 
     def say(row: str, drawn: object) -> None:
         found = score(total(drawn, points.x), points.y)
@@ -90,7 +91,8 @@ def judge(name: str) -> None:
         drawn = []
         for s in range(SPLITS):
             network = of_split(of_split(networks, s), 0)
-            found = laplace(network, loss, events.take(rows[s]), which=which, curvature=curvature, steps=most)
+            given, part = start_from(network), events.take(rows[s])
+            found = laplace(draw, given, loss, part, training=None, which=which, curvature=curvature, steps=most)
             drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
         say(f"{which}, {curvature}, {f'{most} Newton steps' if most else 'where training stopped'}", stack(drawn))
 

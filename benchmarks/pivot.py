@@ -17,7 +17,7 @@ import numpy as np
 
 from verax.aware import adversarial, augment, dependence, minimax, with_adversary, without_adversary
 from verax.events import Events
-from verax.learn import CrossEntropy, classifier, inputs, train
+from verax.learn import CrossEntropy, Training, classifier, inputs, train
 from verax.simulate.pivot import ENTROPY, Pivot
 from verax.simulate.problem import AbstractProblem
 from verax.simulate.rotating import NOMINAL, WIDTH, Rotating, auc
@@ -40,7 +40,9 @@ def fit(problem: AbstractProblem, seed: int, strength: float, n: int = 50_000, e
     else:
         network = with_adversary(make, problem.systematics)(key, events)
         loss, optimizer = adversarial(LOSS, problem.systematics, strength=strength), minimax()
-    return without_adversary(train(key, network, loss, events, epochs=epochs, optimizer=optimizer).network)
+    return without_adversary(
+        train(key, network, loss, events, training=Training(epochs=epochs, optimizer=optimizer)).network
+    )
 
 
 @eqx.filter_jit

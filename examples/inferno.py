@@ -9,7 +9,7 @@ from verax.aware.approach import approach
 from verax.compare.response import Response
 from verax.epistemic.ensemble import ensemble
 from verax.infer import expected_error
-from verax.learn import classifier
+from verax.learn import Training, classifier
 from verax.simulate import Mixture
 
 problem = Mixture(benchmark=1)
@@ -30,11 +30,9 @@ for name in ("propagate", "inferno"):
         bootstrap=False,
         validation=held_out,
         weigh=chosen.weigh,
-        epochs=15,
-        batch=1000,
-        optimizer=chosen.optimizer,
+        training=Training(epochs=15, batch=1000, optimizer=chosen.optimizer),
     )
     # Other events than those it learnt from, moved as a whole for each variation, fill the templates of a likelihood.
     edges = tuple(np.linspace(0, chosen.bins or 1, 11).tolist())
-    response = Response(problem, chosen.finish(trained.network, events), chosen.moments, edges, sample)
+    response = Response(problem, chosen.finish(trained.networks, events), chosen.moments, edges, sample)
     print(f"{name}: {problem.poi_unit * float(expected_error(response.local({}), 'mu')):.1f} events")

@@ -5,14 +5,16 @@ from functools import partial
 import jax
 import numpy as np
 
-from verax.learn import CrossEntropy, balance, classifier, train
+from verax.learn import CrossEntropy, Training, balance, classifier, train
 from verax.simulate import Mixture, OnOff, Rotating, ThreeJets
 
 problem = Mixture()
 events = problem.sample(jax.random.key(1), {}, 20_000)
 weighted = events.reweight(balance(events, problem.signal) / np.asarray(events.weight))
 network = classifier(jax.random.key(2), weighted, problem.features, width=32)
-network = train(jax.random.key(3), network, CrossEntropy(problem.signal), weighted, epochs=8, batch=512).network
+network = train(
+    jax.random.key(3), network, CrossEntropy(problem.signal), weighted, training=Training(epochs=8, batch=512)
+).network
 
 
 @jax.jit

@@ -4,12 +4,11 @@ from functools import partial
 
 import jax
 import numpy as np
-import optax
 
 from verax.aleatoric import FlowNLL, density, flow
 from verax.epistemic import ensemble
 from verax.events import make_events
-from verax.learn import member, predict
+from verax.learn import Training, cosine, member, predict
 from verax.simulate import ThreeJets
 
 problem = ThreeJets(cut=0.05)
@@ -28,10 +27,8 @@ members = ensemble(
     FlowNLL(),
     events,
     members=4,
-    epochs=10,
-    batch=250,
-    optimizer=optax.adam(optax.cosine_decay_schedule(4e-3, 10 * 80)),
-).network
+    training=Training(epochs=10, batch=250, optimizer=cosine(4e-3)),
+).networks
 
 exact = np.asarray(problem.log_density(test.x, {}))[0]
 one = np.asarray(member(members, 0).log_prob(test.x))

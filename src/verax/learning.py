@@ -17,7 +17,7 @@ from verax.epistemic import bootstrap_factors
 from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.folder import replacing
-from verax.learn import CrossTrained, History, blank, classifier, cross_train, load, save
+from verax.learn import CrossTrained, History, Training, blank, classifier, cross_train, load, save
 from verax.parameters import nuisance
 from verax.store import Run
 from verax.systematics import Systematic, interpolable, interpolate
@@ -52,16 +52,18 @@ def learn(analysis: Analysis, run: Run, folder: Path, table: Any) -> Learned:
         chosen.make,
         chosen.loss,
         events,
+        training=Training(
+            epochs=options.epochs,
+            batch=options.batch,
+            patience=options.patience,
+            learning_rate=options.learning_rate,
+            optimizer=chosen.optimizer,
+            progress=lambda epoch, epochs, _: run.progress.step("epochs", epoch, epochs),
+        ),
         folds=options.folds,
         members=options.members,
         factors=factors,
         weigh=chosen.weigh,
-        epochs=options.epochs,
-        batch=options.batch,
-        patience=options.patience,
-        rate=options.learning_rate,
-        optimizer=chosen.optimizer,
-        progress=lambda epoch, epochs, _: run.progress.step("epochs", epoch, epochs),
     )
     histories = [h for fold in trained.histories for h in fold]
     finished = chosen.finish(trained.network, events)

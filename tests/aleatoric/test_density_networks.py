@@ -21,7 +21,7 @@ from verax.aleatoric import (
 )
 from verax.epistemic import ensemble
 from verax.errors import InputError
-from verax.learn import inputs, predict, train
+from verax.learn import Training, inputs, predict, train
 
 N = 16_000
 
@@ -53,10 +53,8 @@ def trained():
         GaussianNLL("y"),
         events,
         members=3,
-        epochs=20,
-        batch=250,
-        optimizer=falling(20 * N // 250),
-    ).network
+        training=Training(epochs=20, batch=250, optimizer=falling(20 * N // 250)),
+    ).networks
 
 
 def test_mean_and_width_are_recovered(trained):
@@ -92,7 +90,12 @@ def test_nll_of_a_known_mixture_is_the_entropy():
     events, held_out = (events_of(x[part], y[part]) for part in (slice(n), slice(n, None)))
     start = mixture_density(jax.random.key(2), events, components=4, **HEAD)
     network = train(
-        jax.random.key(3), start, MixtureNLL("y"), events, validation=held_out, epochs=20, batch=250, rate=3e-3
+        jax.random.key(3),
+        start,
+        MixtureNLL("y"),
+        events,
+        validation=held_out,
+        training=Training(epochs=20, batch=250, learning_rate=3e-3),
     ).network
     fresh = n // 2  # judged on new events
     which, x = rng.choice(2, fresh, p=shares), rng.uniform(-1, 1, fresh)
@@ -168,7 +171,7 @@ def test_a_constant_target_has_scale_one_and_a_finite_loss():
     events = events_of(np.linspace(-1, 1, 32), np.zeros(32))
     network = mean_variance(jax.random.key(0), events, **HEAD)
     assert float(network.scale.scale[0]) == 1
-    trained = train(jax.random.key(1), network, GaussianNLL("y"), events, epochs=5, batch=32)
+    trained = train(jax.random.key(1), network, GaussianNLL("y"), events, training=Training(epochs=5, batch=32))
     assert trained.history.problem == ""
 
 

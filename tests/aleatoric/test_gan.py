@@ -10,7 +10,7 @@ from scipy.stats import kstest, norm
 from verax.aleatoric import Gan, GanLoss, gan
 from verax.errors import InputError
 from verax.events import Events, make_events
-from verax.learn import train
+from verax.learn import Training, train
 from verax.shift import kolmogorov_smirnov
 
 N = 8_000
@@ -26,7 +26,9 @@ def curved(seed: int) -> Events:
 def fit(start: Gan, events: Events) -> Gan:
     # Half of Adam's usual memory, as is the custom for a game; the settings were chosen on other seeds.
     optimizer = optax.adam(optax.cosine_decay_schedule(2e-3, 100 * len(events) // 400), b1=0.5)
-    return train(jax.random.key(1), start, GanLoss(), events, epochs=100, batch=400, optimizer=optimizer).network
+    return train(
+        jax.random.key(1), start, GanLoss(), events, training=Training(epochs=100, batch=400, optimizer=optimizer)
+    ).network
 
 
 def test_draws_look_like_the_events():

@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 from verax.aleatoric import NoisyLogits, NoisyProbabilities
 from verax.errors import InputError
 from verax.events import Events, make_events
-from verax.learn import classifier, inputs, predict, train
+from verax.learn import Training, classifier, inputs, predict, train
 
 CLASSES = (("background",), ("signal",))
 GAUSS = hermegauss(80)
@@ -49,7 +49,11 @@ def test_probabilities_and_loss_are_those_of_the_truth():
     start = classifier(jax.random.key(1), events, ("x",), width=16, depth=1, outputs=4)
     loss = NoisyLogits(CLASSES, draws=32)
     network = train(
-        jax.random.key(2), start, loss, events, epochs=15, batch=250, optimizer=falling(15 * N // 250)
+        jax.random.key(2),
+        start,
+        loss,
+        events,
+        training=Training(epochs=15, batch=250, optimizer=falling(15 * N // 250)),
     ).network
     members = jax.tree.map(lambda a: a[None], network)
     found = predict(members, test, moments=NoisyProbabilities())

@@ -13,7 +13,7 @@ from verax.aleatoric import FlowNLL, density, flow
 from verax.aleatoric.spline import EDGE, affine, affine_inverse, spline, spline_inverse
 from verax.errors import InputError
 from verax.events import Events, make_events
-from verax.learn import predict, train
+from verax.learn import Training, predict, train
 from verax.simulate import ThreeJets
 
 JETS = ThreeJets()
@@ -28,7 +28,9 @@ def jets(seed: int, n: int) -> Events:
 
 def fit(start, events, *, epochs=8, batch=250, rate=4e-3):
     optimizer = optax.adam(optax.cosine_decay_schedule(rate, epochs * len(events) // batch))
-    return train(jax.random.key(1), start, FlowNLL(), events, epochs=epochs, batch=batch, optimizer=optimizer).network
+    return train(
+        jax.random.key(1), start, FlowNLL(), events, training=Training(epochs=epochs, batch=batch, optimizer=optimizer)
+    ).network
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from verax.aleatoric import (
     quantiles,
 )
 from verax.epistemic import ensemble
-from verax.learn import predict
+from verax.learn import Training, predict
 
 LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)
 FEW, MANY = 1_000, 16_000
@@ -43,10 +43,8 @@ def test_epistemic_falls_and_aleatoric_stays(name):
             loss,
             gaussian_noise(20, n),
             members=4,
-            epochs=epochs,
-            batch=250,
-            optimizer=falling(160_000 // 250, 2e-3),
-        ).network
+            training=Training(epochs=epochs, batch=250, optimizer=falling(160_000 // 250, 2e-3)),
+        ).networks
         found.append(predict(members, x[:, None], moments=moments))
     few, many = found
     # 16 times as many events: a variance 16 times smaller, of which the shuffling of batches keeps a little.

@@ -11,7 +11,7 @@ from sklearn.metrics import mean_pinball_loss
 from verax.aleatoric import Pinball, QuantileMoments, quantiles
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import inputs, predict, train
+from verax.learn import Training, inputs, predict, train
 
 LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)
 N = 16_000
@@ -23,7 +23,11 @@ def trained():
     events = gaussian_noise(11, N)
     start = quantiles(jax.random.key(1), events, levels=LEVELS, **HEAD)
     return train(
-        jax.random.key(2), start, Pinball("y", LEVELS), events, epochs=20, batch=250, optimizer=falling(20 * N // 250)
+        jax.random.key(2),
+        start,
+        Pinball("y", LEVELS),
+        events,
+        training=Training(epochs=20, batch=250, optimizer=falling(20 * N // 250)),
     ).network
 
 

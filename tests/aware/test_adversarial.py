@@ -16,13 +16,14 @@ from verax.aware.approach import approach
 from verax.epistemic import ensemble
 from verax.errors import InputError
 from verax.events import Events, make_events
-from verax.learn import CrossEntropy, balance, classifier, cross_train, score, train
+from verax.learn import CrossEntropy, Training, balance, classifier, cross_train, score, train
 from verax.parameters import Gaussian, Parameter, nuisance
 from verax.simulate.effects import ShiftColumn
 from verax.simulate.pivot import ENTROPY, Pivot
 from verax.systematics import Systematic
 
 LOSS = CrossEntropy(("signal",))
+SHORT = Training(epochs=6, batch=1024, learning_rate=3e-3)
 PIVOT = Pivot()
 MAKE = partial(classifier, features=PIVOT.features, width=20)
 
@@ -107,7 +108,7 @@ def test_network_descends_what_the_adversary_cannot_see() -> None:
 def test_dependence_is_the_mutual_information(cancelled: bool) -> None:
     """x ~ N(aθ, 1): I = ln(1 + a²) / 2, also where half the events cancel by weights of both signs."""
     tables = [normals(seed, 40_000, cancelled=cancelled) for seed in (1, 2, 3)]
-    found = dependence(jax.random.key(0), Column(), [moves("a", 0.8)], *tables, epochs=8)
+    found = dependence(jax.random.key(0), Column(), [moves("a", 0.8)], *tables, training=replace(SHORT, epochs=8))
     exact = 0.5 * np.log(1 + 0.8**2)
     assert found.ceiling == pytest.approx(ENTROPY)
     assert found.error < 0.02
@@ -118,7 +119,9 @@ def test_dependence_is_the_mutual_information(cancelled: bool) -> None:
 def test_dependence_of_two_parameters_at_once() -> None:
     """x ~ N(aθ₁ + aθ₂, 1): between that of the best single diagonal Gaussian and ln(1 + 2a²) / 2."""
     tables = [normals(seed, 40_000) for seed in (4, 5, 6)]
-    found = dependence(jax.random.key(0), Column(), [moves("a", 0.5), moves("b", 0.5)], *tables, epochs=8)
+    found = dependence(
+        jax.random.key(0), Column(), [moves("a", 0.5), moves("b", 0.5)], *tables, training=replace(SHORT, epochs=8)
+    )
     exact, diagonal = 0.5 * np.log(1.5), -np.log(1 - 0.25 / 1.5)
     assert found.ceiling == pytest.approx(2 * ENTROPY)
     assert diagonal - 4 * found.error - 0.003 < found.information < exact + 4 * found.error
@@ -129,8 +132,16 @@ def pivoted() -> tuple[eqx.Module, eqx.Module]:
     """A classifier of the published example against an adversary, and one without, from 20,000 events."""
     events, key = sample(1, 10_000), jax.random.key(1)
     pair = with_adversary(MAKE, PIVOT.systematics)(key, events)
-    against = train(key, pair, adversarial(LOSS, PIVOT.systematics), events, epochs=10, batch=256, optimizer=minimax())
-    plain = train(key, MAKE(key, events), augment(LOSS, PIVOT.systematics), events, epochs=10, batch=256)
+    against = train(
+        key,
+        pair,
+        adversarial(LOSS, PIVOT.systematics),
+        events,
+        training=Training(epochs=10, batch=256, optimizer=minimax()),
+    )
+    plain = train(
+        key, MAKE(key, events), augment(LOSS, PIVOT.systematics), events, training=Training(epochs=10, batch=256)
+    )
     assert against.history.problem == plain.history.problem == ""
     return without_adversary(against.network), plain.network
 
@@ -139,7 +150,7 @@ def judge(network: eqx.Module) -> tuple[float, float, float]:
     """Classifier loss, loss of a new adversary and its error, on events that neither has seen."""
     learn, stop, test = (sample(seed, 20_000) for seed in (11, 12, 13))
     key = jax.random.key(14)
-    found = dependence(key, network, PIVOT.systematics, learn, stop, test, epochs=6)
+    found = dependence(key, network, PIVOT.systematics, learn, stop, test, training=SHORT)
     return float(augment(LOSS, PIVOT.systematics)(network, test, key)), found.loss, found.error
 
 
@@ -164,13 +175,13 @@ def test_cross_training_and_ensembles_keep_the_last_network() -> None:
     """No epoch of a minimax is the best: patience does not end it, and the pair scores as its network does."""
     events, make = sample(5, 500), with_adversary(MAKE, PIVOT.systematics)
     loss = adversarial(LOSS, PIVOT.systematics)
-    options = {"epochs": 4, "batch": 64, "patience": 1, "optimizer": minimax()}
-    crossed = cross_train(jax.random.key(0), make, loss, events, folds=2, held_out=0.3, **options)
-    members = ensemble(jax.random.key(0), make, loss, events, members=2, vmapped=True, **options)
+    training = Training(epochs=4, batch=64, patience=1, optimizer=minimax())
+    crossed = cross_train(jax.random.key(0), make, loss, events, folds=2, held_out=0.3, training=training)
+    members = ensemble(jax.random.key(0), make, loss, events, members=2, training=replace(training, vmapped=True))
     histories = [h for fold in crossed.histories for h in fold] + list(members.histories)
     assert [(h.best, h.stopped) for h in histories] == [(3, "epochs")] * 4
     assert np.isfinite(crossed.histories[0][0].validation).all()
-    assert without_adversary(members.network).layers[0].weight.shape == (2, 20, 2)
+    assert without_adversary(members.networks).layers[0].weight.shape == (2, 20, 2)
     plain = replace(crossed, network=without_adversary(crossed.network))
     assert plain.network.layers[0].weight.shape == (2, 1, 20, 2)
     np.testing.assert_array_equal(score(crossed, events).mean, score(plain, events).mean)
@@ -202,13 +213,13 @@ def test_two_systematics_and_signed_weights_end_to_end() -> None:
         chosen = approach(
             name, partial(classifier, width=16), events, ("a", "b", "clean"), {"mu": ("signal",)}, both, strength=8.0
         )
-        options = {"epochs": 16, "batch": 128, "optimizer": chosen.optimizer, "weigh": chosen.weigh}
+        options = {"training": Training(16, 128, optimizer=chosen.optimizer), "weigh": chosen.weigh}
         trained = cross_train(key, chosen.make, chosen.loss, events, folds=2, **options)
         assert all(h.problem == "" for fold in trained.histories for h in fold)
         network = jax.tree.map(lambda a: a[0, 0] if eqx.is_array(a) else a, chosen.finish(trained.network, events))
         test = tables[2]
         balanced = eqx.tree_at(lambda e: e.weight, test, balance(test, signal=("signal",)))
-        told = dependence(jax.random.key(36), network, both, *tables, epochs=6)
+        told = dependence(jax.random.key(36), network, both, *tables, training=SHORT)
         found[name] = told.information, told.error, float(LOSS(network, balanced, key))
     (plain, error, own), (left, _, told) = found["propagate"], found["adversarial"]
     assert plain > 10 * error

@@ -13,7 +13,7 @@ from verax.aware import augment, draw, given
 from verax.aware.augment import Augmented, column_of
 from verax.errors import InputError
 from verax.events import Events, make_events
-from verax.learn import classifier, train
+from verax.learn import Training, classifier, train
 from verax.parameters import Gaussian, Parameter, Poisson, nuisance
 from verax.simulate.effects import LinearWeight, ShiftColumn
 from verax.systematics import Systematic
@@ -94,7 +94,9 @@ def test_network_is_told_the_values_that_moved_its_events(events: Events) -> Non
 def test_training_sees_another_draw_in_each_step(events: Events) -> None:
     """The training loss of an epoch of one batch is that draw's mean of x."""
     network = classifier(jax.random.key(0), events, ["x"], width=2, depth=1)
-    losses = train(jax.random.key(0), network, augment(mean_x, [SHIFT]), events, epochs=20, batch=N).history.train
+    losses = train(
+        jax.random.key(0), network, augment(mean_x, [SHIFT]), events, training=Training(epochs=20, batch=N)
+    ).history.train
     assert len(np.unique(losses)) == 20
     assert abs(losses).max() < 5 * UNIT / np.sqrt(N)
 

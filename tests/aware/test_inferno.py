@@ -10,7 +10,7 @@ from verax.aware import align, inferno, softmax
 from verax.errors import InputError
 from verax.events import make_events
 from verax.infer import expected_error
-from verax.learn import classifier, predict, train
+from verax.learn import Training, classifier, predict, train
 from verax.learn.train import member
 from verax.model import Templates, binned_likelihood
 from verax.simulate import Mixture
@@ -39,7 +39,11 @@ def make(problem):
 def trained(problem, events, make):
     loss = inferno(events, problem.systematics, FREE)
     return train(
-        jax.random.key(2), make(jax.random.key(1), events), loss, events, epochs=6, batch=1000, rate=5e-3
+        jax.random.key(2),
+        make(jax.random.key(1), events),
+        loss,
+        events,
+        training=Training(epochs=6, batch=1000, learning_rate=5e-3),
     ).network
 
 

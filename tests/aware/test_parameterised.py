@@ -14,7 +14,7 @@ from verax.aware.approach import approach
 from verax.aware.augment import column_of
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import CrossEntropy, Network, classifier, inputs, train
+from verax.learn import CrossEntropy, Network, Training, classifier, inputs, train
 from verax.simulate.rotating import NOMINAL, WIDTH, Rotating, auc, theta_of
 
 PROBLEM = Rotating()
@@ -39,7 +39,7 @@ def area(network: Network, events: Events) -> float:
 def network() -> Network:
     events, key = sample(1, 20_000), jax.random.key(2)
     loss = parameterise(CrossEntropy(("signal",)), PROBLEM.systematics)
-    trained = train(key, MAKE(key, events), loss, events, epochs=12, batch=256, rate=3e-3)
+    trained = train(key, MAKE(key, events), loss, events, training=Training(epochs=12, batch=256, learning_rate=3e-3))
     assert trained.history.problem == ""
     return trained.network
 

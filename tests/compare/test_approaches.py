@@ -14,7 +14,7 @@ from verax.aware import APPROACHES
 from verax.compare import compare_approaches
 from verax.compare.approaches import Effort, area, compare, covered, trial
 from verax.compare.cases import Case, cases
-from verax.compare.page import concerns, limits, random_table, table, write
+from verax.compare.page import limits, random_table, table, warnings, write
 from verax.compare.response import Response
 from verax.errors import InputError
 from verax.infer import expected_error
@@ -199,7 +199,7 @@ def test_an_analysis_file_is_compared_on_the_command_line(tmp_path, capsys):
 def test_under_coverage_is_said(done):
     _, case, trials = done
     bad = Coverage(0.6827, 0.5, 0.01, 1.0, 0.01, 2000, 7)
-    said = concerns([replace(t, coverage=dict.fromkeys(t.coverage, bad)) for t in trials], case)
+    said = warnings([replace(t, coverage=dict.fromkeys(t.coverage, bad)) for t in trials], case)
     assert any("propagate: under-covers at nominal" in line for line in said)
     assert any("7 of 2007 intervals failed" in line for line in said)
 
@@ -261,7 +261,7 @@ def test_experiments_at_random_truths_are_judged(done):
     _, case, trials = done
     wrong = Interval("mu", 0.6827, np.full(400, 5.0), np.full(400, 4.9), np.full(400, 5.1), np.zeros(400, int))
     bad = [replace(t, random=wrong, random_truth=np.ones(400)) for t in trials]
-    assert any("propagate: under-covers at random truths: 0.000" in line for line in concerns(bad, case))
+    assert any("propagate: under-covers at random truths: 0.000" in line for line in warnings(bad, case))
     shown = random_table(bad, case)
     assert shown.rows[0][:4] == ("propagate", "400", "0", "0.000 ± 0.023")
     assert shown.columns[-3:] == ("statistical", "r", "training, s")

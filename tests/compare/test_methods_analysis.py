@@ -10,7 +10,7 @@ from toy_analysis import write_analysis
 from verax import config, pipeline
 from verax.compare import compare_methods
 from verax.compare.methods.analysis import material
-from verax.compare.methods.classification import Row, both, judge, plain_sets
+from verax.compare.methods.classification import CLASSIFIERS, Row, both, judge, plain_sets
 from verax.errors import InputError
 from verax.events import make_events
 from verax.results import Predictive
@@ -61,6 +61,23 @@ def test_events_are_in_one_part_and_move_by_the_systematics(path, tmp_path):
     other = np.asarray(nominal.process)[order[0]] == nominal.processes.index("other")
     np.testing.assert_allclose(moved, np.where(other, 0.05, 0.0), atol=1e-5)
     assert "model −1" not in conditions
+
+
+def test_every_method_gives_the_rows_that_it_names(path, tmp_path):
+    """With short trainings; methods with members have a spread, which one network has not."""
+    analysis = config.load(path)
+    short = analysis.learn.model_copy(update={"epochs": 2, "members": 2})
+    analysis = analysis.model_copy(update={"learn": short})
+    pipeline.measure(analysis, tmp_path, until="simulate")
+    sample, conditions = material(analysis, tmp_path / "stages" / "simulate", 1, "none")
+    for name, method in CLASSIFIERS.items():
+        rows, problem = method.fit(jax.random.key(3), sample)
+        assert problem == ""
+        assert list(rows) == list(method.rows)
+        for row in rows.values():
+            found = judge(row, conditions["nominal"], sample.label(conditions["nominal"]))
+            assert np.isfinite(found["log loss"]).all()
+            assert (found["spread"][0] > 0) == (name != "single")
 
 
 def test_the_command_tells_of_an_analysis(path, tmp_path):

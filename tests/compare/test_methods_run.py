@@ -9,7 +9,7 @@ import pytest
 from uci_folder import write_set
 from verax.compare import compare_methods
 from verax.compare.methods.data import SETS, Data, read
-from verax.compare.methods.page import cell, concerns, published_table, write
+from verax.compare.methods.page import cell, published_table, warnings, write
 from verax.compare.methods.papers import PLAIN
 from verax.compare.methods.regression import METHODS
 from verax.compare.methods.train import Effort
@@ -79,7 +79,7 @@ def test_trials_are_kept_and_the_page_says_all(trials, line, kept):
         assert text in page
     content = json.loads((kept / "comparison.json").read_text(encoding="utf-8"))
     assert len(content["sets"]["line"]["trials"]) == len(trials)
-    assert any("epistemic only" in c and "under" in c for c in concerns(trials, line))
+    assert any("epistemic only" in c and "under" in c for c in warnings(trials, line))
     assert published_table(trials, [line]).rows == ()  # nothing is published about a set of one's own
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from verax.epistemic import hmc, laplace, variational
 from verax.events import make_events
-from verax.learn import inputs
+from verax.learn import Training, inputs, start_from
 
 KEY = jax.random.key(3)
 
@@ -37,11 +37,19 @@ def test_a_density_without_a_call_has_members_too():
     spread = float(np.std(events.column("x"), dtype=np.float64))
     expected = np.asarray([spread**2 / 200, 1 / 400])
     start = Shifted(jnp.zeros(1), jnp.zeros(()))
-    found = laplace(start, DensityOfX(), events, which="all", curvature="hessian", precision=1e-3)
-    np.testing.assert_allclose(np.diag(found.covariance), expected, rtol=0.02)
-    inferred = variational(
-        KEY, start, DensityOfX(), events, precision=1e-3, epochs=800, batch=200, rate=0.02, samples=4
+    found = laplace(
+        KEY,
+        start_from(start),
+        DensityOfX(),
+        events,
+        training=None,
+        which="all",
+        curvature="hessian",
+        precision=1e-3,
     )
+    np.testing.assert_allclose(np.diag(found.covariance), expected, rtol=0.02)
+    training = Training(epochs=800, batch=200, learning_rate=0.02)
+    inferred = variational(KEY, start_from(start), DensityOfX(), events, training=training, precision=1e-3, samples=4)
     np.testing.assert_allclose(np.asarray(inferred.posterior.sigma) ** 2, expected, rtol=0.05)
     for members in (found.members(KEY, 4000), inferred.members(KEY, 4000)):
         drawn = np.column_stack([members.location, members.scale])
@@ -63,7 +71,7 @@ def test_chains_of_a_density_without_a_call_are_judged_by_its_losses():
     assert chains.r_hat.shape == (64 + 1,)
     assert chains.problem == ""
     spread = float(np.std(events.column("x"), dtype=np.float64))
-    members = chains.members()
+    members = chains.members(KEY)
     size = chains.weight_effective
     for seen, variance, n in zip((members.location, members.scale), (spread**2 / 200, 1 / 400), size, strict=True):
         assert np.asarray(seen, np.float64).var() == pytest.approx(variance, rel=0.03 + 4 * np.sqrt(2 / n))

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from linear import regression
 
-from verax.epistemic import dropout, dropout_members
+from verax.epistemic import Dropout, DropoutLoss, dropout
 from verax.epistemic.dropout import thin
 from verax.errors import InputError
 from verax.events import make_events
-from verax.learn import classifier, inputs, predict, train
+from verax.learn import Training, classifier, inputs, predict, start_from
 
 RATE = 0.25
 
@@ -36,7 +36,7 @@ def network(events):
 
 @pytest.fixture(scope="module")
 def members(network):
-    return dropout_members(jax.random.key(2), network, members=400, rate=RATE)
+    return Dropout(network, RATE).members(jax.random.key(2), 400)
 
 
 def test_two_equal_events_have_equal_predictions_in_every_member(members):
@@ -64,7 +64,7 @@ def test_variance_over_masks_is_its_closed_form(events):
     x = np.asarray([[0.5, 0.2], [1.5, -1.0]], np.float32)
     hidden = jax.vmap(lambda p: jax.nn.relu(shallow.layers[0](shallow.standardise(p))))(x)
     each = np.asarray(hidden, np.float64) * np.asarray(shallow.layers[1].weight, np.float64)[0]
-    p = predict(dropout_members(jax.random.key(4), shallow, members=6000, rate=RATE), x, moments=moments)
+    p = predict(Dropout(shallow, RATE).members(jax.random.key(4), 6000), x, moments=moments)
     variance = RATE / (1 - RATE) * (each**2).sum(axis=1)
     np.testing.assert_allclose(p.epistemic, variance, rtol=5 * np.sqrt(2 / 6000))
     mean = each.sum(axis=1) + float(np.ravel(shallow.layers[1].bias)[0])
@@ -87,7 +87,7 @@ def test_an_event_twice_is_an_event_of_weight_two(network, per):
     events = regression(n=6)
     rows = np.concatenate([[0], np.arange(6)])
     heavy = regression(n=6, weight=np.where(np.arange(6) == 0, 2.0, 1.0))
-    loss = eqx.filter_jit(dropout(Squared(), rate=RATE, per=per))
+    loss = eqx.filter_jit(DropoutLoss(Squared(), RATE, per))
     keys = jax.random.split(jax.random.key(5), 4000 if per == "event" else 3)
 
     def values(sample):
@@ -113,18 +113,19 @@ def test_an_event_twice_is_an_event_of_weight_two(network, per):
 def test_loss_under_dropout_adds_the_variance_over_masks(network, per):
     # E over masks of (y − f)² = (y − E f)² + Var f, which members measure.
     events = regression(n=6)
-    loss, table = dropout(Squared(), rate=RATE, per=per), jax.tree.map(jnp.asarray, events)
+    loss, table = DropoutLoss(Squared(), RATE, per), jax.tree.map(jnp.asarray, events)
     keys = jax.random.split(jax.random.key(6), 8000)
     values = np.asarray(eqx.filter_jit(jax.vmap(lambda k: loss(network, table, k)))(keys), np.float64)
-    p = predict(dropout_members(jax.random.key(7), network, members=8000, rate=RATE), events, moments=moments)
+    p = predict(Dropout(network, RATE).members(jax.random.key(7), 8000), events, moments=moments)
     expected = np.mean((np.asarray(events.column("y")) - p.mean) ** 2 + p.epistemic)
     assert values.mean() == pytest.approx(expected, abs=4 * np.sqrt(2) * values.std() / np.sqrt(8000) + 0.002)
 
 
 def test_trains_in_the_one_loop(events, network):
-    loss = dropout(Squared(), rate=0.1)
-    trained = train(jax.random.key(8), network, loss, events, epochs=200, batch=20, rate=1e-2)
-    said = predict(dropout_members(jax.random.key(9), trained.network, members=50, rate=0.1), events, moments=moments)
+    training = Training(epochs=200, batch=20, learning_rate=1e-2)
+    found = dropout(jax.random.key(8), start_from(network), Squared(), events, training=training)
+    assert found.problem == ""
+    said = predict(found.members(jax.random.key(9)), events, moments=moments)
     residual = np.mean((np.asarray(events.column("y")) - said.mean) ** 2)
     assert residual < 0.5 * np.var(events.column("y"))
     assert (said.epistemic > 0).all()
@@ -138,13 +139,13 @@ def test_a_rate_of_zero_is_the_network_itself(network):
 def test_bad_input_is_told(network):
     for rate in (-0.1, 1.0, float("nan")):
         with pytest.raises(InputError, match=r"\[0, 1\)"):
-            dropout(Squared(), rate=rate)
+            DropoutLoss(Squared(), rate)
         with pytest.raises(InputError, match=r"\[0, 1\)"):
-            dropout_members(jax.random.key(0), network, rate=rate)
+            Dropout(network, rate).members(jax.random.key(0))
     with pytest.raises(InputError, match="did you mean 'event'"):
-        dropout(Squared(), per="events")
+        DropoutLoss(Squared(), per="events")
     with pytest.raises(InputError, match="at least 1"):
-        dropout_members(jax.random.key(0), network, members=0)
+        Dropout(network, RATE).members(jax.random.key(0), 0)
     line = classifier(jax.random.key(0), make_events({"x": np.zeros(3)}), ("x",), depth=0)
     with pytest.raises(InputError, match="add a hidden layer"):
-        dropout_members(jax.random.key(0), line)
+        Dropout(line, RATE).members(jax.random.key(0))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 import numpy as np
@@ -7,7 +9,7 @@ from verax.cores import side_by_side
 from verax.epistemic import ensemble
 from verax.errors import InputError
 from verax.events import make_events
-from verax.learn import loop, predict
+from verax.learn import Training, loop, predict
 
 
 class Mean(eqx.Module):
@@ -37,11 +39,13 @@ def start(key, events):
     return Mean(jax.numpy.zeros(()))
 
 
-OPTIONS = {"epochs": 400, "batch": 200, "rate": 0.05}
+TRAINING = Training(epochs=400, batch=200, learning_rate=0.05)
 
 
 def test_bootstrap_members_spread_as_the_mean_of_the_sample(events):
-    members = ensemble(jax.random.key(1), start, Squared(), events, members=100, **OPTIONS, vmapped=True).network
+    members = ensemble(
+        jax.random.key(1), start, Squared(), events, members=100, training=replace(TRAINING, vmapped=True)
+    ).networks
     values = np.asarray(members.value)
     y = np.asarray(events.x[:, 0], np.float64)
     expected = y.std() / np.sqrt(200)
@@ -51,9 +55,9 @@ def test_bootstrap_members_spread_as_the_mean_of_the_sample(events):
 
 
 def test_without_bootstrap_this_convex_problem_has_one_answer(events):
-    trained = ensemble(jax.random.key(1), start, Squared(), events, members=3, bootstrap=False, **OPTIONS)
-    assert np.ptp(np.asarray(trained.network.value)) < 0.01
-    p = predict(trained.network, np.zeros((5, 1), np.float32), moments=moments)
+    trained = ensemble(jax.random.key(1), start, Squared(), events, training=TRAINING, members=3, bootstrap=False)
+    assert np.ptp(np.asarray(trained.networks.value)) < 0.01
+    p = predict(trained.networks, np.zeros((5, 1), np.float32), moments=moments)
     np.testing.assert_allclose(p.mean, events.x[:, 0].mean(), atol=0.01)
     np.testing.assert_allclose(p.aleatoric, 1)
     np.testing.assert_allclose(p.epistemic, 0, atol=1e-4)
@@ -69,7 +73,15 @@ def test_predict_is_the_law_of_total_variance():
 
 
 def test_validation_decides_for_all_members(events):
-    trained = ensemble(jax.random.key(1), start, Squared(), events, members=2, validation=events, patience=3, **OPTIONS)
+    trained = ensemble(
+        jax.random.key(1),
+        start,
+        Squared(),
+        events,
+        members=2,
+        validation=events,
+        training=replace(TRAINING, patience=3),
+    )
     assert all(h.stopped in ("patience", "epochs") and np.isfinite(h.validation).all() for h in trained.histories)
 
 
@@ -81,15 +93,14 @@ def test_no_members_is_refused(events):
 def test_members_are_the_same_whatever_trains_beside_them(events, monkeypatch):
     """Bit for bit; and epochs of all members are counted together."""
     seen = []
-    options = OPTIONS | {"members": 5, "epochs": 7, "bootstrap": True, "batch": 50}
-    beside = ensemble(
-        jax.random.key(3), start, Squared(), events, **options, progress=lambda *told: seen.append(told[:2])
-    )
+    training = replace(TRAINING, epochs=7, batch=50)
+    counted = replace(training, progress=lambda *counts: seen.append(counts[:2]))
+    beside = ensemble(jax.random.key(3), start, Squared(), events, members=5, training=counted)
     assert seen == [(i + 1, 35) for i in range(35)]
     monkeypatch.setattr(loop, "side_by_side", lambda: side_by_side(1))
-    alone = ensemble(jax.random.key(3), start, Squared(), events, **options)
-    assert np.array_equal(beside.network.value, alone.network.value)
-    assert len(set(np.asarray(beside.network.value).tolist())) == 5
+    alone = ensemble(jax.random.key(3), start, Squared(), events, members=5, training=training)
+    assert np.array_equal(beside.networks.value, alone.networks.value)
+    assert len(set(np.asarray(beside.networks.value).tolist())) == 5
 
 
 def test_an_interrupted_ensemble_ends_at_once(events):
@@ -101,8 +112,7 @@ def test_an_interrupted_ensemble_ends_at_once(events):
         if epoch > 3:
             raise KeyboardInterrupt
 
+    long = replace(TRAINING, epochs=500, progress=stop)
     with pytest.raises(KeyboardInterrupt):
-        ensemble(
-            jax.random.key(3), start, Squared(), events, **(OPTIONS | {"members": 8, "epochs": 500}), progress=stop
-        )
+        ensemble(jax.random.key(3), start, Squared(), events, members=8, training=long)
     assert len(seen) < 50

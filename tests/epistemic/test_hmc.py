@@ -13,6 +13,7 @@ from verax.events import make_events
 from verax.learn import predict
 from verax.results import Status
 
+KEY = jax.random.key(0)
 DRAWS = {"precision": TAU, "chains": 4, "warmup": 400, "draws": 2000}
 
 
@@ -30,7 +31,7 @@ def test_predictive_variance_is_that_of_the_exact_posterior(events, chains):
     mean, precision = exact(events)
     assert chains.status == Status.OK
     assert chains.problem == ""
-    p = predict(chains.members(), GRID, moments=moments)
+    p = predict(chains.members(KEY), GRID, moments=moments)
     variance = np.einsum("ij,jk,ik->i", PHI, np.linalg.inv(precision), PHI)
     # 4,000 or more effective draws: the variance is known to √(2/4000) = 2.2 %.
     assert np.nanmin(chains.weight_effective) > 3000
@@ -45,7 +46,7 @@ def test_result_says_how_the_chains_went(chains):
     assert chains.weight_r_hat.shape == (3,)
     assert (chains.divergent == 0).all()
     assert (np.abs(chains.acceptance - 0.8) < 0.15).all()
-    assert chains.members(8).weight.shape == (8, 3)
+    assert chains.members(KEY, 8).weight.shape == (8, 3)
     assert chains.observations == 60
 
 
@@ -56,7 +57,7 @@ def test_an_event_twice_is_an_event_of_weight_two(events, chains):
     variance = np.einsum("ij,jk,ik->i", PHI, np.linalg.inv(precision), PHI)
     for sample in (twice, heavy):
         found = hmc(jax.random.key(5), start, Known(), sample, **DRAWS, power="counts")
-        np.testing.assert_allclose(predict(found.members(), GRID, moments=moments).epistemic, variance, rtol=0.06)
+        np.testing.assert_allclose(predict(found.members(KEY), GRID, moments=moments).epistemic, variance, rtol=0.06)
 
 
 class Number(eqx.Module):
@@ -88,7 +89,7 @@ def wide(key, events):
 def test_two_modes_are_both_found_or_the_chains_say_that_they_disagree(distance):
     one = make_events({"x": np.zeros(1)})
     found = hmc(jax.random.key(6), wide, TwoModes(distance), one, precision=1e-4, chains=6, warmup=400, draws=2000)
-    value = np.asarray(found.members().value)
+    value = np.asarray(found.members(KEY).value)
     assert {float(s) for s in np.sign(value)} == {-1.0, 1.0}
     assert (np.minimum(np.abs(value - distance), np.abs(value + distance)) < 6 * 0.3).all()
     if distance == 0.5:
@@ -132,7 +133,7 @@ def test_divergences_are_not_ok_where_chains_agree():
     one = make_events({"x": np.zeros(1)})
     options = {"precision": 1e-8, "warmup": 400, "draws": 2000, "acceptance": 0.6}
     found = hmc(jax.random.key(3), pair, Funnel(), one, **options)
-    low = np.asarray(found.members().value)[:, 0] < -6
+    low = np.asarray(found.members(KEY).value)[:, 0] < -6
     assert low.mean() < 0.0228 / 2
     assert found.status == Status.MAX_STEPS
     many = np.full(3, 8000.0)
@@ -206,4 +207,4 @@ def test_bad_options_are_told(events, options, message):
 
 def test_more_members_than_draws_are_refused(chains):
     with pytest.raises(InputError, match="8000"):
-        chains.members(8001)
+        chains.members(KEY, 8001)

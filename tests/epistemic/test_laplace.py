@@ -10,12 +10,14 @@ from scipy.stats import multivariate_normal
 
 from verax.aleatoric import GaussianNLL, mean_variance
 from verax.epistemic import laplace
-from verax.epistemic.curvature import Surface, bend_of
-from verax.epistemic.posterior import weights
+from verax.epistemic.curvature import Surface, curvature_of
+from verax.epistemic.power_likelihood import weights
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import CrossEntropy, classifier, predict
+from verax.learn import CrossEntropy, classifier, predict, start_from
 from verax.results import Status
+
+KEY = jax.random.key(0)
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +28,11 @@ def events():
 small = partial(classifier, width=4, depth=1)
 
 
+def laplace_at(network, *args, **options):
+    """Around a network that is trained already."""
+    return laplace(KEY, start_from(network), *args, training=None, **options)
+
+
 def line():
     return Line(jnp.asarray([3.0, -2.0, 1.0]))
 
@@ -33,7 +40,7 @@ def line():
 @pytest.mark.parametrize("curvature", ["gauss-newton", "hessian"])
 def test_is_exact_for_a_linear_gaussian_model(events, curvature):
     mean, precision = exact(events)
-    found = laplace(line(), Known(), events, which="all", curvature=curvature, precision=TAU)
+    found = laplace_at(line(), Known(), events, which="all", curvature=curvature, precision=TAU)
     assert found.status == Status.OK
     np.testing.assert_allclose(found.mode, mean, rtol=1e-9)
     np.testing.assert_allclose(found.covariance, np.linalg.inv(precision), rtol=1e-9)
@@ -44,7 +51,7 @@ def test_is_exact_for_a_linear_gaussian_model(events, curvature):
 
 def test_members_have_the_exact_predictive_variance(events):
     mean, precision = exact(events)
-    found = laplace(line(), Known(), events, which="all", precision=TAU)
+    found = laplace_at(line(), Known(), events, which="all", precision=TAU)
     p = predict(found.members(jax.random.key(1), 10_000), GRID, moments=moments)
     variance = np.einsum("ij,jk,ik->i", PHI, np.linalg.inv(precision), PHI)
     np.testing.assert_allclose(p.epistemic, variance, rtol=0.05)  # 3.5 standard errors of 10,000 draws
@@ -54,7 +61,7 @@ def test_members_have_the_exact_predictive_variance(events):
 
 def test_evidence_is_that_of_the_marginal_gaussian(events):
     # y ~ N(0, σ² + Φ Φᵀ/τ); the loss leaves out the constants of the likelihood.
-    found = laplace(line(), Known(), events, which="all", precision=None)
+    found = laplace_at(line(), Known(), events, which="all", precision=None)
     phi, y = design(events), np.asarray(events.column("y"), np.float64)
 
     def log_evidence(tau):
@@ -64,7 +71,7 @@ def test_evidence_is_that_of_the_marginal_gaussian(events):
     assert found.log_evidence == pytest.approx(log_evidence(found.precision), rel=1e-5)
     for factor in (0.8, 1.25):
         assert log_evidence(found.precision) > log_evidence(factor * found.precision)
-    fixed = laplace(line(), Known(), events, which="all", precision=TAU)
+    fixed = laplace_at(line(), Known(), events, which="all", precision=TAU)
     assert fixed.log_evidence == pytest.approx(log_evidence(TAU), rel=1e-5)
 
 
@@ -73,9 +80,9 @@ def test_an_event_twice_is_an_event_of_weight_two(events):
     _, precision = exact(events, counts)
     twice = events.take(np.concatenate([np.arange(20), np.arange(60)]))
     for sample in (twice, regression(weight=counts)):
-        found = laplace(line(), Known(), sample, which="all", precision=TAU, power="counts", batch=32)
+        found = laplace_at(line(), Known(), sample, which="all", precision=TAU, power="counts", batch=32)
         np.testing.assert_allclose(found.covariance, np.linalg.inv(precision), rtol=1e-6)
-    effective = laplace(line(), Known(), regression(weight=7 * counts), which="all", precision=TAU)
+    effective = laplace_at(line(), Known(), regression(weight=7 * counts), which="all", precision=TAU)
     n = 80**2 / (20 * 4 + 40)
     assert effective.observations == pytest.approx(n)
     scaled = exact(events, counts * n / 80)[1]
@@ -92,7 +99,7 @@ def two_classes():
 
 def test_last_layer_is_logistic_regression_on_the_hidden_units(two_classes):
     network = classifier(jax.random.key(2), two_classes, ("x0", "x1"), width=6, depth=1)
-    found = laplace(network, CrossEntropy(("s",)), two_classes, precision=0.5)
+    found = laplace_at(network, CrossEntropy(("s",)), two_classes, precision=0.5)
     assert found.status == Status.OK
     hidden = jax.vmap(lambda x: jax.nn.relu(network.layers[0](network.standardise(x))))
     phi = np.column_stack([np.asarray(hidden(two_classes.features(("x0", "x1"))), np.float64), np.ones(300)])
@@ -114,7 +121,7 @@ def test_gauss_newton_is_the_hessian_less_the_curvature_of_the_network(two_class
     surfaces = [
         Surface(CrossEntropy(("s",)), table, network, None, curvature, 128) for curvature in ("gauss-newton", "hessian")
     ]
-    gauss, full = (np.asarray(bend_of(s, held.vector)[2], np.float64) for s in surfaces)
+    gauss, full = (np.asarray(curvature_of(s, held.vector)[2], np.float64) for s in surfaces)
     x = two_classes.features(("x0", "x1"))
     slope = jax.nn.sigmoid(jax.vmap(network)(x)) - table.process
     rest = np.asarray(jax.hessian(lambda v: jnp.sum(slope * jax.vmap(held.network(v))(x)))(held.vector))
@@ -126,7 +133,7 @@ def test_gauss_newton_is_the_hessian_less_the_curvature_of_the_network(two_class
 def test_linearised_members_have_the_variance_of_the_linear_model(two_classes):
     # Outputs f + J·δ with δ ~ N(0, Σ): variance J Σ Jᵀ, with J by finite differences here.
     network = classifier(jax.random.key(2), two_classes, ("x0", "x1"), width=3, depth=1)
-    found = laplace(network, CrossEntropy(("s",)), two_classes, which="all", precision=1.0, steps=3)
+    found = laplace_at(network, CrossEntropy(("s",)), two_classes, which="all", precision=1.0, steps=3)
     held = weights(found.network)
     with jax.enable_x64(True):
         mode = jnp.asarray(found.mode)
@@ -151,7 +158,7 @@ def test_fishers_matrix_is_gauss_and_newtons_where_the_targets_are_the_networks_
     own = two.replace({"y": jnp.asarray(np.concatenate([mean - sigma, mean + sigma]), jnp.float32)})
     own = Events(own.x, np.full(100, 0.5, np.float32), own.process, own.number, own.columns, own.processes)
     gauss, fisher, wild = (
-        np.asarray(bend_of(Surface(GaussianNLL("y"), e, network, None, curvature, 64), weights(network).vector)[2])
+        np.asarray(curvature_of(Surface(GaussianNLL("y"), e, network, None, curvature, 64), weights(network).vector)[2])
         for e, curvature in ((own, "gauss-newton"), (events, "fisher"), (events, "gauss-newton"))
     )
     np.testing.assert_allclose(fisher, gauss, atol=1e-4 * np.abs(fisher).max())
@@ -160,16 +167,16 @@ def test_fishers_matrix_is_gauss_and_newtons_where_the_targets_are_the_networks_
 
 
 def test_failures_are_statuses(events, two_classes):
-    far = laplace(line(), Known(), events, which="all", precision=TAU, steps=0)
+    far = laplace_at(line(), Known(), events, which="all", precision=TAU, steps=0)
     assert far.status == Status.MAX_STEPS
     assert "widths from the mode after 0 Newton steps" in far.problem
-    broken = laplace(line(), Known(), events.replace({"y": jnp.full(60, jnp.nan)}), which="all", precision=TAU)
+    broken = laplace_at(line(), Known(), events.replace({"y": jnp.full(60, jnp.nan)}), which="all", precision=TAU)
     assert broken.status == Status.NOT_FINITE
     with pytest.raises(InputError, match="not finite"):
         broken.members(jax.random.key(0), 2)
     # Negative weights where x0 is large: along that direction the likelihood has no maximum.
     weight = np.where(np.asarray(events.column("x0")) > 1.2, -1.5, 1.0)
-    signed = laplace(line(), Known(), regression(weight=weight), which="all", precision=1e-3)
+    signed = laplace_at(line(), Known(), regression(weight=weight), which="all", precision=1e-3)
     assert signed.status == Status.NOT_POSITIVE_DEFINITE
     assert "of 3 directions" in signed.problem
     assert np.linalg.eigvalsh(signed.covariance).max() == pytest.approx(1e3, rel=1e-6)
@@ -179,11 +186,11 @@ def test_failures_are_statuses(events, two_classes):
 def test_a_prior_that_events_do_not_tell_is_a_status(n):
     """Targets of zero: the evidence grows with τ for ever."""
     table = regression(n=60).take(np.arange(n)).replace({"y": jnp.zeros(n)})
-    found = laplace(line(), Known(), table, which="all", precision=None)
+    found = laplace_at(line(), Known(), table, which="all", precision=None)
     assert found.status == Status.AT_BOUND
     assert "no prior precision has the largest evidence: 1e+06" in found.problem
-    assert laplace(line(), Known(), table, which="all", precision=TAU).status == Status.OK
-    assert laplace(line(), Known(), regression(), which="all", precision=None).status == Status.OK
+    assert laplace_at(line(), Known(), table, which="all", precision=TAU).status == Status.OK
+    assert laplace_at(line(), Known(), regression(), which="all", precision=None).status == Status.OK
 
 
 @pytest.mark.parametrize(
@@ -199,7 +206,7 @@ def test_a_prior_that_events_do_not_tell_is_a_status(n):
 )
 def test_bad_input_is_told(events, options, message):
     with pytest.raises(InputError, match=message):
-        laplace(line(), Known(), events, **options)
+        laplace_at(line(), Known(), events, **options)
 
 
 class Straight(eqx.Module):
@@ -211,10 +218,10 @@ class Straight(eqx.Module):
 
 def test_a_loss_that_does_not_bend_in_the_outputs_needs_the_hessian(events):
     with pytest.raises(InputError, match="curvature='hessian'"):
-        laplace(line(), Straight(), events, which="all", precision=1.0)
+        laplace_at(line(), Straight(), events, which="all", precision=1.0)
 
 
 def test_a_matrix_that_is_too_large_is_refused(events):
     wide = classifier(jax.random.key(0), events, ("x0", "x1"), width=200, depth=2)
     with pytest.raises(InputError, match="which='last'"):
-        laplace(wide, Known(), events, which="all")
+        laplace_at(wide, Known(), events, which="all")

@@ -8,12 +8,13 @@ import pytest
 from linear import GRID, NOISE, PHI, TAU, Known, Line, exact, moments, regression, start
 
 from verax.epistemic import hmc, variational
-from verax.epistemic.posterior import temper
+from verax.epistemic.power_likelihood import temper
 from verax.epistemic.variational import MeanField, NegativeElbo
 from verax.errors import InputError
-from verax.learn import predict
+from verax.learn import Training, predict, start_from
 
-OPTIONS = {"precision": TAU, "samples": 4, "epochs": 1500, "batch": 64, "rate": 0.02}
+TRAINING = Training(epochs=1500, batch=64, learning_rate=0.02)
+OPTIONS = {"precision": TAU, "samples": 4, "training": TRAINING}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def events():
 
 @pytest.fixture(scope="module")
 def found(events):
-    return variational(jax.random.key(1), Line(jnp.zeros(3)), Known(), events, **OPTIONS)
+    return variational(jax.random.key(0), start_from(Line(jnp.zeros(3))), Known(), events, **OPTIONS)
 
 
 def test_finds_the_mean_and_the_known_variances_of_mean_field(events, found):
@@ -90,9 +91,9 @@ def test_any_scale_of_the_weights_is_the_same_posterior(events):
 )
 def test_bad_input_is_told(weight, options, message):
     with pytest.raises(InputError, match=message):
-        variational(jax.random.key(0), Line(jnp.zeros(3)), Known(), regression(weight=weight), **options)
+        variational(jax.random.key(0), start_from(Line(jnp.zeros(3))), Known(), regression(weight=weight), **options)
     with pytest.raises(InputError, match="no trainable weights"):
-        variational(jax.random.key(0), eqx.nn.Identity(), Known(), regression())
+        variational(jax.random.key(0), start_from(eqx.nn.Identity()), Known(), regression())
 
 
 def test_chains_without_the_extra_say_what_to_install(monkeypatch):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 import numpy as np
@@ -7,12 +9,13 @@ from sklearn.metrics import roc_auc_score
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import CrossEntropy, blank, cross_train, fold_of, load, predict, save, score
+from verax.learn import CrossEntropy, Training, blank, cross_train, fold_of, load, predict, save, score
 from verax.learn.folds import is_held_out
 
 LOSS = CrossEntropy(("signal",))
 FOLDS, MEMBERS = 3, 2
-OPTIONS = {"folds": FOLDS, "members": MEMBERS, "weigh": weigh, "epochs": 4, "batch": 128, "rate": 1e-2}
+TRAINING = Training(epochs=4, batch=128, learning_rate=1e-2)
+OPTIONS = {"folds": FOLDS, "members": MEMBERS, "weigh": weigh, "training": TRAINING}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +94,7 @@ def test_one_compiled_epoch_serves_all_folds_members_and_replicas(events):
             return LOSS(network, events, key)
 
     factors = np.random.default_rng(0).poisson(1, (MEMBERS, len(events))).astype(np.uint8)
-    options = OPTIONS | {"epochs": 2}
+    options = OPTIONS | {"training": replace(TRAINING, epochs=2)}
     cross_train(jax.random.key(5), make, Counting(), events, **options, factors=factors)
     first = len(traces)
     assert first <= 4  # the training step and the validation part, each traced once (JAX may trace a scan's body twice)
@@ -100,7 +103,9 @@ def test_one_compiled_epoch_serves_all_folds_members_and_replicas(events):
 
 
 def test_vectorised_networks_are_those_trained_one_after_another(events, trained):
-    together = cross_train(jax.random.key(5), make, LOSS, events, **OPTIONS, vmapped=True)
+    together = cross_train(
+        jax.random.key(5), make, LOSS, events, **OPTIONS | {"training": replace(TRAINING, vmapped=True)}
+    )
     a, b = score(trained, events).mean, score(together, events).mean
     np.testing.assert_allclose(a, b, atol=1e-3)  # other order of operations in matrix products, amplified by training
     for f in range(FOLDS):
@@ -110,9 +115,11 @@ def test_vectorised_networks_are_those_trained_one_after_another(events, trained
 
 def test_early_stopping_of_vectorised_networks_is_each_ones_own(events):
     small = events.take(np.arange(300))
-    options = OPTIONS | {"epochs": 40, "rate": 0.1, "patience": 2, "batch": 50}
-    serial = cross_train(jax.random.key(5), make, LOSS, small, **options)
-    together = cross_train(jax.random.key(5), make, LOSS, small, **options, vmapped=True)
+    training = Training(epochs=40, learning_rate=0.1, patience=2, batch=50)
+    serial = cross_train(jax.random.key(5), make, LOSS, small, **OPTIONS | {"training": training})
+    together = cross_train(
+        jax.random.key(5), make, LOSS, small, **OPTIONS | {"training": replace(training, vmapped=True)}
+    )
     lengths = [[len(h.train) for h in fold] for fold in serial.histories]
     assert len(set(np.ravel(lengths))) > 1
     assert [[len(h.train) for h in fold] for fold in together.histories] == lengths

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import CrossEntropy, inputs, train
+from verax.learn import CrossEntropy, Training, inputs, train
 from verax.parameters import nuisance
 from verax.systematics.effect import Systematic, shift
 
@@ -34,7 +34,14 @@ def same(a, b) -> bool:
 def fitted():
     events, stop = weighted(sample(0, 4000)), weighted(sample(1, 1000))
     network = make(jax.random.key(1), events)
-    return train(jax.random.key(2), network, LOSS, events, validation=stop, epochs=12, batch=128, rate=1e-2)
+    return train(
+        jax.random.key(2),
+        network,
+        LOSS,
+        events,
+        validation=stop,
+        training=Training(epochs=12, batch=128, learning_rate=1e-2),
+    )
 
 
 def test_auc_of_two_gaussians_is_the_exact_one(fitted):
@@ -60,11 +67,23 @@ def test_history_says_what_was_kept(fitted):
 def test_patience_stops_and_the_best_network_comes_back():
     events, stop = weighted(sample(0, 200)), weighted(sample(1, 200))
     network = make(jax.random.key(1), events)
-    long = train(jax.random.key(2), network, LOSS, events, validation=stop, epochs=60, batch=50, rate=0.1, patience=3)
+    long = train(
+        jax.random.key(2),
+        network,
+        LOSS,
+        events,
+        validation=stop,
+        training=Training(epochs=60, batch=50, learning_rate=0.1, patience=3),
+    )
     assert long.history.stopped == "patience"
     assert len(long.history.train) == long.history.best + 1 + 3
     short = train(
-        jax.random.key(2), network, LOSS, events, validation=stop, epochs=long.history.best + 1, batch=50, rate=0.1
+        jax.random.key(2),
+        network,
+        LOSS,
+        events,
+        validation=stop,
+        training=Training(epochs=long.history.best + 1, batch=50, learning_rate=0.1),
     )
     assert same(short.network, long.network)
 
@@ -72,7 +91,10 @@ def test_patience_stops_and_the_best_network_comes_back():
 def test_same_key_same_bits_other_key_other_bits():
     events = weighted(sample(0, 300))
     network = make(jax.random.key(1), events)
-    a, b, c = (train(jax.random.key(k), network, LOSS, events, epochs=2, batch=64).network for k in (3, 3, 4))
+    a, b, c = (
+        train(jax.random.key(k), network, LOSS, events, training=Training(epochs=2, batch=64)).network
+        for k in (3, 3, 4)
+    )
     assert same(a, b)
     assert not same(a, c)
 
@@ -85,7 +107,9 @@ def test_tilted_weights_give_the_decision_of_the_reweighted_population():
     weight = np.where(events.process == 1, 1.0, np.exp(tilt * x0 - tilt**2 / 2)).astype("f4")
     events = Events(events.x, weight, events.process, events.number, events.columns, events.processes)
     network = make(jax.random.key(1), events)
-    trained = train(jax.random.key(2), network, LOSS, weighted(events), epochs=6, batch=128, rate=1e-2)
+    trained = train(
+        jax.random.key(2), network, LOSS, weighted(events), training=Training(epochs=6, batch=128, learning_rate=1e-2)
+    )
     grid = np.zeros((5, 2), np.float32)
     grid[:, 0] = np.linspace(0, 1.6, 5)
     seen = np.asarray(jax.vmap(trained.network)(jnp.asarray(grid)))
@@ -106,7 +130,9 @@ def test_nan_loss_keeps_the_last_good_network_and_says_why():
 
     events = weighted(sample(0, 1000))
     network = make(jax.random.key(1), events)
-    trained = train(jax.random.key(2), network, Fragile(0.5), events, epochs=20, batch=100, rate=3e-3)
+    trained = train(
+        jax.random.key(2), network, Fragile(0.5), events, training=Training(epochs=20, batch=100, learning_rate=3e-3)
+    )
     assert trained.history.stopped == "not finite"
     assert 0 <= trained.history.best < len(trained.history.train) - 1
     assert np.isfinite(logit(trained.network, events)).all()
@@ -119,7 +145,7 @@ def test_nan_features_are_named_as_the_cause():
     events = weighted(sample(0, 100))
     network = make(jax.random.key(1), events)
     broken = events.replace({"x0": jnp.full(100, jnp.nan)})
-    trained = train(jax.random.key(2), network, LOSS, broken, epochs=5, batch=100)
+    trained = train(jax.random.key(2), network, LOSS, broken, training=Training(epochs=5, batch=100))
     assert trained.history.best == -1
     assert "likely cause: NaN or infinite features" in trained.history.problem
     assert same(trained.network, network)
@@ -138,22 +164,21 @@ def test_any_optimizer_and_progress():
         network,
         LOSS,
         events,
-        epochs=3,
-        batch=64,
-        optimizer=optax.sgd(0.1),
-        progress=lambda epoch, epochs, loss: seen.append((epoch, epochs, loss)),
+        training=Training(
+            epochs=3,
+            batch=64,
+            optimizer=optax.sgd(0.1),
+            progress=lambda epoch, epochs, loss: seen.append((epoch, epochs, loss)),
+        ),
     )
     assert [s[:2] for s in seen] == [(1, 3), (2, 3), (3, 3)]
     assert seen[2][2] < seen[0][2]
 
 
-@pytest.mark.parametrize("option", ["epochs", "batch", "patience", "rate"])
+@pytest.mark.parametrize("option", ["epochs", "batch", "patience", "learning_rate"])
 def test_options_must_be_positive(option):
-    events = sample(0, 16)
-    with pytest.raises(InputError, match="above zero"):
-        train(
-            jax.random.key(0), make(jax.random.key(0), events), LOSS, events, **{option: 0.0 if option == "rate" else 0}
-        )
+    with pytest.raises(InputError, match=f"^{option.replace('_', ' ')}.*above zero"):
+        Training(**{option: 0})
 
 
 def test_empty_sample_is_refused():
@@ -178,9 +203,9 @@ def test_a_loss_may_shift_the_events_by_a_random_nuisance_parameter():
     move = Systematic(nuisance("move", "detector"), lambda e, t: e.replace({"x0": e.column("x0") + t}))
     events = weighted(sample(0, 8000))
     network = make(jax.random.key(1), events)
-    options = {"epochs": 8, "batch": 32, "rate": 3e-3}
-    plain = train(jax.random.key(2), network, LOSS, events, **options).network
-    blurred = train(jax.random.key(2), network, Augmented(LOSS, (move,)), events, **options).network
+    training = Training(epochs=8, batch=32, learning_rate=3e-3)
+    plain = train(jax.random.key(2), network, LOSS, events, training=training).network
+    blurred = train(jax.random.key(2), network, Augmented(LOSS, (move,)), events, training=training).network
     ends = jnp.asarray([[0.0, 0.0], [1.5, 0.0]])
     slopes = [float(jnp.diff(jax.vmap(n)(ends))[0]) / 1.5 for n in (plain, blurred)]
     assert slopes[0] == pytest.approx(1.5, abs=0.3)

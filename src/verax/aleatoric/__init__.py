@@ -3,16 +3,17 @@
 A head is trained with :func:`verax.learn.train`, or any epistemic method, on its loss; :func:`verax.learn.predict` takes its
 moments. Every loss takes weights of any sign, as they are.
 
-======================  ===========  ==================  ======================================================
-head                    loss         moments             what it says about the target
-======================  ===========  ==================  ======================================================
-mean_variance           GaussianNLL  gaussian            mean and width of a Gaussian
-mixture_density         MixtureNLL   mixture             a mixture of Gaussians
-quantiles               Pinball      QuantileMoments     several quantiles, which never cross
-classifier, 2k outputs  NoisyLogits  NoisyProbabilities  one of k classes, by logits with a noise of their own
-flow                    FlowNLL      density             the density of several columns, and draws
-gan                     GanLoss      (none)              draws, and no density
-======================  ===========  ==================  ======================================================
+======================  =============  ==================  =====================================================
+head                    loss           moments             what it says about the target
+======================  =============  ==================  =====================================================
+mean_variance           GaussianNLL    gaussian            mean and width of a Gaussian
+mixture_density         MixtureNLL     mixture             a mixture of Gaussians
+evidential              EvidentialNLL  evidential_moments  a Student-t, and a split of its variance
+quantiles               Pinball        QuantileMoments     several quantiles, which never cross
+classifier, 2k outputs  NoisyLogits    NoisyProbabilities  one of k classes, by logits with a noise of their own
+flow                    FlowNLL        density             the density of several columns, and draws
+gan                     GanLoss        (none)              draws, and no density
+======================  =============  ==================  =====================================================
 
 A flow that is given the features predicts its columns as the other heads do: ``flow_prediction`` and ``flow_moments``.
 """
@@ -29,6 +30,11 @@ from verax.aleatoric.density import mean_variance as mean_variance
 from verax.aleatoric.density import mixture as mixture
 from verax.aleatoric.density import mixture_density as mixture_density
 from verax.aleatoric.density import mixture_log_prob as mixture_log_prob
+from verax.aleatoric.evidential import Evidential as Evidential
+from verax.aleatoric.evidential import EvidentialNLL as EvidentialNLL
+from verax.aleatoric.evidential import evidential as evidential
+from verax.aleatoric.evidential import evidential_log_prob as evidential_log_prob
+from verax.aleatoric.evidential import evidential_moments as evidential_moments
 from verax.aleatoric.flow import Flow as Flow
 from verax.aleatoric.flow import FlowNLL as FlowNLL
 from verax.aleatoric.flow import density as density

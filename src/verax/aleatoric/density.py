@@ -3,7 +3,7 @@
 All losses are (1/n) Σ_i w_i ℓ_i over the n rows of a batch, with signed weights as they are (see
 :class:`verax.learn.CrossEntropy`): unbiased, but without lower bound where a region's total weight is negative. There
 the learnt width grows or shrinks without end; early stopping on a validation part ends it, and a loss that is not
-finite is told in the training's history. Pass |w| as training weights for a bounded, biased loss.
+finite is in the training's history. Pass |w| as training weights for a bounded, biased loss.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Networks that live with systematics: augmentation, adversaries, parameterised networks, INFERNO.
+"""Systematics-aware training: augmentation, adversaries, parameterised networks, INFERNO.
 
 Each is a transformer of a loss, a network or both, for any systematic that JAX can trace.
 """

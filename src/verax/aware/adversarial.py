@@ -109,7 +109,7 @@ class AdversarialLoss(eqx.Module):
 def adversarial(
     loss: Loss, systematics: Sequence[Systematic], *, strength: float = 20.0, processes: Sequence[str] = ()
 ) -> AdversarialLoss:
-    """A loss transformer for networks of :func:`with_adversary`; train them with ``optimizer=minimax()``.
+    """A loss transformer for networks of :func:`with_adversary`; train them with ``Training(optimizer=minimax())``.
 
     Weights enter both losses as they are, signed: that leaves both unbiased. Where weights of a region of the output
     and θ sum to less than zero, the adversary gains by denying it; the prior's share bounds that gain.
@@ -170,7 +170,7 @@ def make_adversary(
 def minimax(
     rate: float = 1e-3, adversary_rate: float = 1e-2, *, momentum: float = 0.5
 ) -> Callable[[int], optax.GradientTransformation]:
-    """Optimizer of :func:`adversarial` losses, for the option ``optimizer`` of the training functions.
+    """Optimizer of :func:`adversarial` losses, for ``Training(optimizer=minimax())``.
 
     AdamW with two learning rates (arXiv:1706.08500), so that the adversary stays near its best answer while the network
     moves, little momentum, in which a saddle point oscillates, and both rates falling to zero over all steps as a

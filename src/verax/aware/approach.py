@@ -1,4 +1,4 @@
-"""Ways to make a network live with systematics, behind one face: what is trained, on what loss, and the score it gives.
+"""Systematics-aware training with a common interface: what is trained, on what loss, and the score that it gives.
 
 propagate : the plain classifier; systematics only move the templates
 augment : the classifier sees its events at nuisance parameters drawn from their priors

@@ -1,7 +1,6 @@
 """How much a network's output tells about the nuisance parameters: what a new adversary, trained to the end, finds."""
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
@@ -24,7 +22,7 @@ from verax.aware.adversarial import (
 )
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Frozen, History, train
+from verax.learn import Frozen, History, Training, train
 from verax.systematics import Systematic
 
 
@@ -59,11 +57,9 @@ def dependence(
     validation: Events,
     test: Events,
     *,
+    training: Training = Training(epochs=12, batch=1024, patience=12, learning_rate=3e-3),
     processes: Sequence[str] = (),
     width: int = 32,
-    epochs: int = 12,
-    batch: int = 1024,
-    rate: float = 3e-3,
 ) -> Dependence:
     """Train a new adversary against a fixed ``network`` and measure its loss on ``test``.
 
@@ -75,27 +71,19 @@ def dependence(
     Parameters
     ----------
     network : any network of one logit; an adversary that it already has is put aside
+    training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
+        zero (:func:`verax.learn.cosine`)
     processes : the events that count; () for all
 
     Raises
     ------
-    InputError : when the weights that count in ``test`` do not sum to a positive number; options as in ``train``
+    InputError : when the weights that count in ``test`` do not sum to a positive number; as :func:`verax.learn.train`
     """
     start, run, last = jax.random.split(key, 3)
     parameters = [s.parameter for s in systematics]
     pair = Adversarial(_Fixed(without_adversary(network)), make_adversary(start, parameters, width=width))
     loss = _Alone(tuple(systematics), tuple(processes))
-    trained = train(
-        run,
-        pair,
-        loss,
-        events,
-        validation=validation,
-        epochs=epochs,
-        batch=batch,
-        patience=epochs,
-        optimizer=_falling(rate),
-    )
+    trained = train(run, pair, loss, events, training=training.annealed(), validation=validation)
     gain = np.asarray(_gain(trained.network, test, tuple(systematics), last), np.float64)
     weight = np.asarray(test.weight, np.float64)
     if processes:
@@ -142,8 +130,3 @@ def _gain(
     middle, width = (jnp.asarray(a, jnp.float32) for a in prior(network.adversary.parameters))
     log_prior = jnp.sum(jax.scipy.stats.norm.logpdf(theta, middle, width), axis=1)
     return jax.vmap(network.adversary.log_density)(logits(network, moved), theta) - log_prior
-
-
-@functools.cache
-def _falling(rate: float) -> Callable[[int], optax.GradientTransformation]:
-    return functools.cache(lambda steps: optax.adam(optax.cosine_decay_schedule(rate, steps)))

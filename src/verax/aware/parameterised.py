@@ -21,7 +21,7 @@ from verax.systematics import Systematic
 
 
 def parameterise(loss: Loss, systematics: Sequence[Systematic]) -> Augmented:
-    """A loss transformer: events at θ drawn from the prior, one per event, and the network is told θ."""
+    """A loss transformer: events at θ drawn from the prior, one per event, and the network reads θ."""
     return Augmented(loss, tuple(systematics), "event", give=True)
 
 

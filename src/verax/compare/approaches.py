@@ -1,4 +1,4 @@
-"""Ways to live with systematics, on one figure of merit: the total uncertainty, its parts, and whether intervals cover.
+"""Systematics-aware training judged by one figure of merit: the total uncertainty, its parts, and whether intervals cover.
 
 Every approach learns from the same events, gives a summary, and is measured by the same likelihood on other events.
 """
@@ -27,7 +27,7 @@ from verax.epistemic.ensemble import ensemble
 from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.infer import expected_error, interval
-from verax.learn import classifier
+from verax.learn import Training, classifier
 from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
 from verax.results import Coverage, FloatArray, Interval
@@ -133,7 +133,7 @@ def compare(
         raise InputError("seeds", str(seeds), "at least 1")
     effort = effort or Effort()
     todo = [(case, n, seed + i) for i in range(seeds) for case in cases for n in approaches if n in meaningful(case)]
-    told = progress or Progress()
+    progress = progress or Progress()
     keys = partial(_inputs, asdict(effort))
     done = []
     with (
@@ -149,12 +149,12 @@ def compare(
 
         for i, found in enumerate(threads.map(kept, todo)):
             done.append(found)
-            told.step("trials", i + 1, len(todo))
+            progress.step("trials", i + 1, len(todo))
     return tuple(done)
 
 
 def meaningful(case: Case) -> tuple[str, ...]:
-    """The approaches that differ on a case: without systematics there is nothing to augment, or to be told."""
+    """The approaches that differ on a case: without systematics there is nothing to augment, or to read."""
     return APPROACHES if case.problem.systematics else ("propagate", "inferno")
 
 
@@ -178,24 +178,22 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         chosen.make,
         chosen.loss,
         events,
+        training=Training(
+            epochs=effort.epochs, batch=batch, patience=effort.patience, learning_rate=rate, optimizer=chosen.optimizer
+        ),
         members=1,
         bootstrap=False,
         validation=held_out,
         weigh=chosen.weigh,
-        epochs=effort.epochs,
-        batch=batch,
-        rate=rate,
-        patience=effort.patience,
-        optimizer=chosen.optimizer,
     )
     seconds = time.perf_counter() - started
-    response = _response(case, chosen, trained.network, events, sample, {})
+    response = _response(case, chosen, trained.networks, events, sample, {})
     if effort.keep:
         response = response.thinned(jax.random.fold_in(sample_key, 1), effort.keep)
-    told = any(f.startswith("θ|") for f in getattr(trained.network, "features", ()))
+    reads_theta = any(f.startswith("θ|") for f in getattr(trained.networks, "features", ()))
 
     def summary(params: Params) -> Response:
-        return _response(case, chosen, trained.network, events, response.sample, params) if told else response
+        return _response(case, chosen, trained.networks, events, response.sample, params) if reads_theta else response
 
     model = response.likelihood()
     nominal = response.local({}, case.steps) if case.steps else model
@@ -222,7 +220,7 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         {} if chosen.bins else {k: area(summary(v), v) for k, v in case.truths.items()},
         {k: response(v) for k, v in case.truths.items()},
         seconds,
-        trained.history.problem,
+        trained.problem,
     )
 
 
@@ -267,9 +265,9 @@ def area(response: Response, params: Params) -> float:
 
 def _response(case: Case, chosen: Approach, networks: Any, events: Events, sample: Events, params: Params) -> Response:
     """The summary, fixed at ``params`` where it is one of many."""
-    told = {f.removeprefix("θ|") for f in getattr(networks, "features", ()) if f.startswith("θ|")}
-    thetas = {name: float(value) for name, value in params.items() if name in told}
-    finished = at(networks, thetas) if told else chosen.finish(networks, events)
+    parameters = {f.removeprefix("θ|") for f in getattr(networks, "features", ()) if f.startswith("θ|")}
+    thetas = {name: float(value) for name, value in params.items() if name in parameters}
+    finished = at(networks, thetas) if parameters else chosen.finish(networks, events)
     bins = chosen.bins or case.bins
     edges = np.linspace(0.0, float(chosen.bins or 1), bins + 1)
     return Response(

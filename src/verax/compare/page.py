@@ -1,4 +1,4 @@
-"""The comparison told: one table and one page per problem, with the exact limits and the published figures beside ours."""
+"""The report of the comparison: a table and a page per problem, with the exact limits and published figures beside ours."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -159,29 +159,29 @@ def _joined(intervals: Sequence[Interval]) -> Interval:
     return Interval(first.name, first.level, *arrays)
 
 
-def concerns(trials: Sequence[Trial], case: Case) -> tuple[str, ...]:
-    """What must be said of an approach: intervals that do not cover, failed intervals, training that went wrong."""
-    said = []
+def warnings(trials: Sequence[Trial], case: Case) -> tuple[str, ...]:
+    """Warnings about an approach: intervals that do not cover, failed intervals, training that went wrong."""
+    lines = []
     for name in names(trials):
         found = of(trials, case, name)
         for label in case.truths:
             c = pooled(t.coverage[label] for t in found)
             if c.n and abs(c.pull) > 3:
                 how = "under" if c.fraction < c.level else "over"
-                said.append(
+                lines.append(
                     f"{case.name}, {name}: {how}-covers at {label}: {with_error(c.fraction, c.error)} for {c.level:.4g}"
                 )
             if c.failed:
-                said.append(f"{case.name}, {name}: {c.failed} of {c.failed + c.n} intervals failed at {label}")
+                lines.append(f"{case.name}, {name}: {c.failed} of {c.failed + c.n} intervals failed at {label}")
         drawn = at_random(trials, case, name)
         if drawn and drawn.n and abs(drawn.coverage - LEVEL) > TOLERANCE * drawn.error:
             how = "under" if drawn.coverage < LEVEL else "over"
-            said.append(
+            lines.append(
                 f"{case.name}, {name}: {how}-covers at random truths: {with_error(drawn.coverage, drawn.error)} "
                 f"for {LEVEL:.4g}"
             )
-        said += [f"{case.name}, {name}, seed {t.seed}: {t.problem}" for t in found if t.problem]
-    return tuple(said)
+        lines += [f"{case.name}, {name}, seed {t.seed}: {t.problem}" for t in found if t.problem]
+    return tuple(lines)
 
 
 def _places(value: float) -> int:
@@ -203,8 +203,8 @@ def write(
 ) -> tuple[Table, ...]:
     """comparison.html, comparison.json and figures/ of a finished comparison; returns its tables, short enough to print.
 
-    ``note`` says what a reader must know, that the comparison is a hasty one for example: exact limits are then few.
-    ``more`` are further tables of a case, by its name; ``progress`` is told of files that were not as they were left.
+    ``note`` says what a reader must know, that the comparison is a quick one for example: exact limits are then few.
+    ``more`` are further tables of a case, by its name; ``progress`` lists files that were changed.
     """
     claim(folder, OWNER)
     with publishing(folder, (progress or Progress()).note) as place:
@@ -252,21 +252,19 @@ def _write(
             _, png = save(draw(), figures, files[case.name, key])
             pictures.append((png, caption))
         sections.append(
-            Section(case.name, (type(case.problem).__doc__ or "").split("\n")[0], pictures, one, concerns(mine, case))
+            Section(case.name, (type(case.problem).__doc__ or "").split("\n")[0], pictures, one, warnings(mine, case))
         )
         shown += [
             brief(*one[:2]),
             *(replace(t, columns=t.columns[:7], rows=tuple(r[:7] for r in t.rows)) for t in one[2:]),
         ]
-        content[case.name] = {"limits": known, "trials": mine, "concerns": concerns(mine, case)}
+        content[case.name] = {"limits": known, "trials": mine, "warnings": warnings(mine, case)}
     seeds = len({t.seed for t in trials})
     lead = [
         f"{len(names(trials))} approaches, {seeds} seed{'s' * (seeds > 1)}, {effort.events} events of each process."
     ]
     lead += [note] if note else []
-    (folder / "comparison.html").write_text(
-        render("Networks that live with systematics", lead, sections), encoding="utf-8"
-    )
+    (folder / "comparison.html").write_text(render("Systematics-aware training", lead, sections), encoding="utf-8")
     results: dict[str, Any] = {"effort": effort, "cases": content}
     write_json(folder / "comparison.json", results)
     return tuple(shown)

@@ -19,7 +19,7 @@ EFFORTS = {
 }
 """Work on each problem, such that its table of five seeds takes less than half an hour on two cores."""
 
-HASTE = "A quick look: one seed, few events, of the mixtures those with published figures. Not to judge by."
+QUICK_NOTE = "A quick look: one seed, few events, of the mixtures those with published figures. Not to judge by."
 
 
 def compare_approaches(
@@ -56,4 +56,4 @@ def compare_approaches(
         chosen = [c for c in chosen if problem != "mixture" or c.name in PUBLISHED]
     options = {"approaches": names} if names else {}
     trials = compare(folder, chosen, seeds=seeds, seed=seed, effort=effort, progress=progress, **options)
-    return page.write(folder, chosen, trials, effort, HASTE if quick else "", progress=progress)
+    return page.write(folder, chosen, trials, effort, QUICK_NOTE if quick else "", progress=progress)

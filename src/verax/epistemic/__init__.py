@@ -1,4 +1,6 @@
-"""Epistemic uncertainty: every method makes members, networks with a leading axis ``member``.
+"""Epistemic uncertainty: every method is ``method(key, make, loss, events, *, training, …) → Posterior``.
+
+``Posterior.members(key, n)`` are networks with a leading axis ``member``, for :func:`verax.learn.predict`.
 
 ===================  ==============================================  =====================================================
 verb                 members                                         known limit
@@ -9,28 +11,32 @@ concrete_dropout     the same, with a rate learnt for each layer     no finer th
 variational          weights from independent Gaussians              too narrow where weights are correlated
 laplace              a Gaussian at the mode                          one mode; a matrix over all weights, or the last layer
 hmc                  draws from the posterior itself                 small networks and samples; look at ``status``
+tta                  one network at draws of its inputs' resolution  the resolution's spread stays, however many events
 ===================  ==============================================  =====================================================
 
 ``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one.
 
-``event_covariance`` and ``member_histograms`` say how errors of events and bins go together.
+``event_covariance`` and ``member_histograms`` give the covariance over members of events and of bins.
 """
 
 from verax.epistemic.bootstrap import bootstrap_factors as bootstrap_factors
-from verax.epistemic.concrete import ConcreteDropout as ConcreteDropout
 from verax.epistemic.concrete import concrete_dropout as concrete_dropout
 from verax.epistemic.covariance import MemberHistograms as MemberHistograms
 from verax.epistemic.covariance import event_covariance as event_covariance
 from verax.epistemic.covariance import member_histograms as member_histograms
 from verax.epistemic.dropout import Dropout as Dropout
+from verax.epistemic.dropout import DropoutLoss as DropoutLoss
 from verax.epistemic.dropout import dropout as dropout
-from verax.epistemic.dropout import dropout_members as dropout_members
 from verax.epistemic.ensemble import ensemble as ensemble
 from verax.epistemic.hmc import Chains as Chains
 from verax.epistemic.hmc import hmc as hmc
 from verax.epistemic.laplace import Laplace as Laplace
 from verax.epistemic.laplace import laplace as laplace
 from verax.epistemic.passes import dropout_predict as dropout_predict
-from verax.epistemic.posterior import temper as temper
+from verax.epistemic.posterior import Ensemble as Ensemble
+from verax.epistemic.posterior import Posterior as Posterior
+from verax.epistemic.power_likelihood import temper as temper
+from verax.epistemic.tta import InputResolution as InputResolution
+from verax.epistemic.tta import tta as tta
 from verax.epistemic.variational import Variational as Variational
 from verax.epistemic.variational import variational as variational

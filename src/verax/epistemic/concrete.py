@@ -7,12 +7,11 @@ hidden units,
 
 (their equations 2 to 4, W being the weights times 1/(1 − p), as the masks here are). The entropy pulls each rate
 towards ½ with a force that n does not change, and the loss of n rows towards 0: the rate, and with it the variance
-over members, falls as 1/n. It can say no less than one unit: where the rate is far below 1/K, most members leave out
+over members, falls as 1/n. It cannot be finer than one unit: where the rate is far below 1/K, most members leave out
 nothing, and their spread is an underestimate. Masks are drawn from the concrete distribution, a smooth one, so that
 the rate has a gradient (equation 5).
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
@@ -23,12 +22,11 @@ from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
-from verax.epistemic.dropout import Masked, dropout_members, replace_layers
-from verax.epistemic.posterior import evidence, precision_of, temper
-from verax.epistemic.variational import cooling
+from verax.epistemic.dropout import Dropout, Masked, replace_layers
+from verax.epistemic.power_likelihood import evidence, precision_of, temper
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import History, Loss, Optimizer, Progress, train, trainable
+from verax.learn import Loss, Make, Training, train, trainable
 
 _TEMPERATURE = 0.1
 """Of the concrete distribution, as in the paper; small, so that a mask is close to 0 or 1."""
@@ -97,62 +95,31 @@ class ConcreteLoss(eqx.Module):
         return total + 0.5 * self.precision * sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(every))
 
 
-@dataclass(frozen=True)
-class ConcreteDropout:
-    """A network with learnt dropout rates, and how it was found.
-
-    Parameters
-    ----------
-    network : as trained; without masks it is the mean over them, up to what is not linear
-    rates : of each layer that reads hidden units
-    history : the objective in each epoch; ``history.problem`` says when it did not stay finite
-    observations : what the events counted as, n_eff or Σw
-    """
-
-    network: Any
-    rates: tuple[float, ...]
-    history: History
-    observations: float
-
-    def members(self, key: PRNGKeyArray, n: int = 50) -> Any:
-        """``n`` networks, each with one mask folded into its weights, stacked along a leading axis ``member``.
-
-        Raises
-        ------
-        InputError : for fewer than one
-        """
-        return dropout_members(key, self.network, members=n, rate=self.rates)
-
-
 def concrete_dropout(
     key: PRNGKeyArray,
-    network: Any,
+    make: Make,
     loss: Loss,
     events: Events,
     *,
+    training: Training = Training(epochs=100, learning_rate=1e-2),
     precision: float | Array = 1.0,
     power: str = "effective",
     negative: str = "signed",
     start: float = 0.1,
-    epochs: int = 100,
-    batch: int = 512,
-    rate: float = 1e-2,
-    optimizer: Optimizer | None = None,
-    progress: Progress | None = None,
-) -> ConcreteDropout:
-    """Train ``network`` under dropout with a rate for each layer that is learnt too: its spread falls with more events.
+) -> Dropout:
+    """Train a network under dropout with a rate for each layer that is learnt too: its spread falls with more events.
 
-    Without a validation part: the prior is what holds the weights, and the last epoch is kept. The learning rate falls to
-    zero along a cosine, so that the noise of the masks averages out.
+    Without a validation part: the prior is what holds the weights, and the last epoch is kept.
 
     Parameters
     ----------
-    network : where it starts, with hidden layers
+    make : ``(key, training events) → network`` with hidden layers: where it starts
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood, of which constants do not matter
+    training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
+        zero (:func:`verax.learn.cosine`), any with weight decay being a second prior
     precision : τ of the prior N(0, 1/τ) of each weight
     power, negative : how weights count, see :func:`verax.epistemic.temper`
     start : rate of all layers at first
-    rate, optimizer : learning rate of Adam; or any optimizer instead, one with weight decay being a second prior
 
     Raises
     ------
@@ -171,18 +138,16 @@ def concrete_dropout(
         count = index + 1
         return layer
 
+    start_key, run_key = jax.random.split(key)
+    network = make(start_key, events)
     replace_layers(network, counted)
     trained = train(
-        key,
+        run_key,
         Concrete(network, jnp.full(count, np.log(start / (1 - start)), jnp.float32)),
         ConcreteLoss(loss, len(table), float(tau)),
         table,
-        epochs=epochs,
-        batch=batch,
-        rate=rate,
-        optimizer=optimizer or cooling(rate, epochs * -(-len(table) // batch)),
-        progress=progress,
+        training=training.annealed(),
     )
     found: Concrete = trained.network
     rates = tuple(float(p) for p in np.asarray(jax.nn.sigmoid(found.logit)))
-    return ConcreteDropout(found.network, rates, trained.history, evidence(table))
+    return Dropout(found.network, rates, histories=trained.histories, observations=evidence(table))

@@ -1,4 +1,4 @@
-"""What members say together: covariances between events, and between the bins of histograms that members fill.
+"""What members have in common: covariances between events, and between the bins of histograms that members fill.
 
 One member is one function, so the errors of two events, or of two bins, are correlated. Where a network is part of the
 statistical model (a background estimate, a likelihood ratio), this covariance becomes nuisance parameters: each
@@ -32,9 +32,9 @@ def event_covariance(
     ------
     InputError : for a target that is not one number
     """
-    said = np.concatenate([_one_number(v) for _, v in member_means(members, events, moments=moments, batch=batch)], 1)
-    centred = said - said.mean(axis=0)
-    return np.asarray(centred.T @ centred / len(said))
+    means = np.concatenate([_one_number(v) for _, v in member_means(members, events, moments=moments, batch=batch)], 1)
+    centred = means - means.mean(axis=0)
+    return np.asarray(centred.T @ centred / len(means))
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,11 @@ def _fill(
     weight, bins = np.asarray(events.weight, np.float32), len(edges) - 1
     sums = []
     for rows, values in member_means(members, events, moments=moments, batch=batch):
-        said = _one_number(values)
-        count = len(said)
+        means = _one_number(values)
+        count = len(means)
         if count < 2:
             raise InputError("member histograms", f"{count} member", "at least 2: a covariance is over members")
-        cell = find_bins(said.ravel(), edges).reshape(said.shape) + bins * np.arange(count)[:, None]
+        cell = find_bins(means.ravel(), edges).reshape(means.shape) + bins * np.arange(count)[:, None]
         sums.append(exact_sum(cell.ravel(), np.tile(weight[rows], count), bins * count))
     return MemberHistograms(edges, reduce(add, sums), count)
 

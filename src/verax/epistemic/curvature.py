@@ -1,4 +1,4 @@
-"""How the log-likelihood bends in the weights: value, gradient and Hessian, or Gauss and Newton's or Fisher's matrix."""
+"""The curvature of the log-likelihood in the weights: value, gradient and a matrix, Hessian, Gauss–Newton or Fisher."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
-from verax.epistemic.posterior import Weights, misfit, weights
+from verax.epistemic.power_likelihood import Weights, misfit, weights
 from verax.events import Events
 from verax.learn import Loss, inputs
 
@@ -45,7 +45,7 @@ def value_of(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[JaxA
 
 
 @eqx.filter_jit
-def bend_of(
+def curvature_of(
     surface: Surface, vector: Float[JaxArray, " weight"]
 ) -> tuple[Float[JaxArray, ""], Float[JaxArray, " weight"], Float[JaxArray, "weight weight"]]:
     """Value, gradient and curvature of −log likelihood at those weights."""
@@ -54,8 +54,8 @@ def bend_of(
     return value, gradient, matrix
 
 
-class _Says(eqx.Module):
-    """A network that says the same whatever it reads: with it a loss is a function of the output alone."""
+class _FixedOutput(eqx.Module):
+    """A network of one output whatever it reads: with it a loss is a function of the output alone."""
 
     output: Any
     like: Any
@@ -85,14 +85,14 @@ def _by_event(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[Jax
             return held.network(vector)(x)
 
         def cost(output: JaxArray) -> JaxArray:
-            return surface.loss(_Says(output, surface.network), row, jax.random.key(0))
+            return surface.loss(_FixedOutput(output, surface.network), row, jax.random.key(0))
 
         slopes = jax.jacrev(output)(vector).reshape(-1, vector.size)
         loss: Any = surface.loss
         fisher = surface.curvature == "fisher"
-        bend = row.weight[0] * loss.fisher(output(vector)) if fisher else jax.hessian(cost)(output(vector))
-        bend = bend.reshape(len(slopes), len(slopes))
-        return slopes, (bend * (number < n)) @ slopes
+        hessian = row.weight[0] * loss.fisher(output(vector)) if fisher else jax.hessian(cost)(output(vector))
+        hessian = hessian.reshape(len(slopes), len(slopes))
+        return slopes, (hessian * (number < n)) @ slopes
 
     def part(total: JaxArray, numbers: JaxArray) -> tuple[JaxArray, None]:
         left, right = jax.vmap(one)(numbers)

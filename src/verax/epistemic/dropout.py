@@ -5,11 +5,12 @@ that of one function, so the correlations between bins survive, and two equal ev
 per event, as a layer in training mode draws them, make each event's variance right and the histogram's far too small:
 the events' deviations then average out. A shared mask is faster as well, because nothing random is left in a pass.
 
-At a fixed rate the spread of the members does not vanish with more data (Osband, 2016): it measures what the rate says.
+At a fixed rate the spread of the members does not vanish with more data (Osband, 2016): it is what the rate makes it.
 The rate is a hyperparameter, chosen by the likelihood of held-out events, or learnt: see ``concrete_dropout``.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import equinox as eqx
@@ -19,9 +20,10 @@ import numpy as np
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Key, PRNGKeyArray, UInt32
 
+from verax.epistemic.posterior import DRAWS, Posterior, check_members
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import Loss
+from verax.learn import Loss, Make, Training, train_made
 
 Rate: TypeAlias = float | tuple[float, ...]
 """Share of hidden units left out: one for all layers, or one for each layer that reads hidden units."""
@@ -41,7 +43,7 @@ class Masked(eqx.nn.Linear):
         return super().__call__(x * self.mask)
 
 
-class Dropout(eqx.Module):
+class DropoutLoss(eqx.Module):
     """``loss`` of a network with hidden units left out at random, drawn anew in each step: one mask per event, or batch.
 
     One per event has less noise and needs a loss that is a mean over events; one per batch also serves losses that are
@@ -68,26 +70,59 @@ class Dropout(eqx.Module):
         return jnp.mean(jax.vmap(one)(jax.random.split(first, events.weight.shape[0]), rows))
 
 
-def dropout(loss: Loss, *, rate: float = 0.1, per: str = "event") -> Dropout:
-    """A loss transformer for :func:`verax.learn.train`: the same loss under dropout of hidden units.
+@dataclass(frozen=True)
+class Dropout(Posterior):
+    """A network whose members have hidden units left out.
+
+    Parameters
+    ----------
+    network : as trained under dropout; without masks it is the mean over them, up to what is not linear
+    rate : share of units left out, one for all layers or one for each layer that reads hidden units
+    """
+
+    network: Any
+    rate: Rate
+
+    def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
+        """``n`` networks (by default 50), each with one mask folded into its weights; see :class:`Posterior`.
+
+        Raises
+        ------
+        InputError : for fewer than one, a rate outside [0, 1), or a network without hidden layers
+        """
+        n = DRAWS if n is None else n
+        check_members(n)
+        check_rate(self.rate)
+        return _members(jax.random.split(key, n), self.network, self.rate)
+
+
+def dropout(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    *,
+    training: Training | None = Training(),
+    validation: Events | None = None,
+    rate: float = 0.1,
+    per: str = "event",
+) -> Dropout:
+    """Train a network with hidden units left out at random, as its members leave them out.
+
+    Parameters
+    ----------
+    make : ``(key, training events) → network``, with hidden layers
+    training : epochs, batches, learning rate and the like; None where ``make`` gives a network trained under dropout
+    validation : events that decide when to stop, under dropout too
+    rate : share of hidden units left out
+    per : one mask for each "event", or for each "batch" (see :class:`DropoutLoss`)
 
     Raises
     ------
-    InputError : for a rate outside [0, 1), or an unknown scope
+    InputError : for a rate outside [0, 1), an unknown scope, or a network without hidden layers
     """
-    return Dropout(loss, rate, per)
-
-
-def dropout_members(key: PRNGKeyArray, network: Any, *, members: int = 50, rate: Rate = 0.1) -> Any:
-    """Members of a network that was trained under dropout of this rate; each has one mask, folded into its weights.
-
-    Raises
-    ------
-    InputError : for fewer than one member, a rate outside [0, 1), or a network without hidden layers
-    """
-    check_members(members)
-    check_rate(rate)
-    return _members(jax.random.split(key, members), network, rate)
+    trained = train_made(key, make, DropoutLoss(loss, rate, per), events, training, validation)
+    return Dropout(trained.network, rate, histories=trained.histories)
 
 
 @eqx.filter_jit
@@ -158,12 +193,6 @@ def replace_layers(network: Any, change: Callable[[int, eqx.nn.Linear], eqx.Modu
 
 def _is_layer(node: Any) -> bool:
     return isinstance(node, eqx.nn.Linear)
-
-
-def check_members(members: int) -> None:
-    """Raise InputError for fewer than one member."""
-    if members < 1:
-        raise InputError("members", str(members), "at least 1")
 
 
 def check_rate(rate: Rate) -> None:

@@ -5,12 +5,13 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.epistemic.bootstrap import bootstrap_factors
+from verax.epistemic.posterior import Ensemble, check_members
 from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.learn.folds import Make, event_weight, make_runs
-from verax.learn.loop import Optimizer, Progress, train_runs
+from verax.learn.loop import train_runs
 from verax.learn.loss import Loss, Weigh
-from verax.learn.train import Trained
+from verax.learn.training import Training
 
 
 def ensemble(
@@ -19,36 +20,28 @@ def ensemble(
     loss: Loss,
     events: Events,
     *,
+    training: Training = Training(),
     members: int = 10,
     bootstrap: bool = True,
     validation: Events | None = None,
     weigh: Weigh = event_weight,
-    epochs: int = 50,
-    batch: int = 512,
-    patience: int = 8,
-    rate: float = 1e-3,
-    optimizer: Optimizer | None = None,
-    vmapped: bool | None = None,
-    progress: Progress | None = None,
-) -> Trained:
-    """Train ``members`` networks; the arrays of ``.network`` have the leading axis ``member``.
+) -> Ensemble:
+    """Train ``members`` networks, each from another start and on another replica of the events.
 
     Parameters
     ----------
     make : ``(key, training events) → network``, called once for each member
+    training : epochs, batches, learning rate and the like
     bootstrap : train each member on its own Poisson replica of the events; without it members differ by their start and
         by the order of events only, which leaves out the fluctuation of the training sample
     validation : events that decide when to stop, the same for all members and not resampled
     weigh : training weights of a sample, see :func:`verax.learn.balance`
 
-    The other options are those of :func:`verax.learn.train`.
-
     Raises
     ------
     InputError : for fewer than one member, or empty samples
     """
-    if members < 1:
-        raise InputError("members", str(members), "at least 1")
+    check_members(members)
     if len(events) == 0:
         raise InputError("training part", "no events", "at least one")
     table = events if validation is None else concatenate([events, validation])
@@ -58,16 +51,5 @@ def ensemble(
     runs = make_runs(
         run_key, make, table, rows[: len(events)], rows[len(events) :], members=members, factors=factors, weigh=weigh
     )
-    stacked, histories = train_runs(
-        runs,
-        loss,
-        table,
-        epochs=epochs,
-        batch=batch,
-        patience=patience,
-        rate=rate,
-        optimizer=optimizer,
-        vmapped=vmapped,
-        progress=progress,
-    )
-    return Trained(stacked, histories)
+    stacked, histories = train_runs(runs, loss, table, training)
+    return Ensemble(stacked, histories=histories)

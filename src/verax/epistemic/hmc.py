@@ -5,7 +5,7 @@ for Bayesian networks see Neal (1996) and Izmailov et al., arXiv:2104.14421. Eve
 for up to some thousands of weights and some ten thousands of events.
 
 A network has equal modes (hidden units permuted, signs swapped) that no chain need visit, so convergence is judged by
-what the network *says*: its outputs at reference points, and the log-density. The weights' own numbers are beside them.
+the network's *outputs*: those at reference points, and the log-density. The weights' own numbers are beside them.
 """
 
 import math
@@ -22,15 +22,16 @@ from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
 from verax.epistemic.diagnostics import effective_size, r_hat, tail_size
-from verax.epistemic.posterior import double, evidence, misfit, precision_of, single, temper, weights
+from verax.epistemic.posterior import Ensemble
+from verax.epistemic.power_likelihood import double, evidence, misfit, precision_of, single, temper, weights
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Loss, Make, inputs
+from verax.learn import Loss, Make, Training, inputs, start_from, train_made
 from verax.learn.epoch import stack
 from verax.results import Status
 
 Quantities: TypeAlias = Callable[[Any], JaxArray]
-"""What convergence is judged by: numbers that a network says, as one vector."""
+"""What convergence is judged by: numbers of a network, as one vector."""
 
 LIMIT = 1.1
 """R-hat above which chains do not agree."""
@@ -43,25 +44,22 @@ LEAST = 100
 
 
 @dataclass(frozen=True)
-class Chains:
-    """Draws of networks from several chains, and whether the chains agree.
+class Chains(Ensemble):
+    """Draws of networks from several chains, chain after chain, and whether the chains agree.
+
+    Its status is MAX_STEPS when an R-hat is above 1.1, a chain stands still, more than 1 % of the draws diverged, or an
+    effective sample size is below 100; NOT_FINITE when a chain is not finite. Few divergences are a problem, not a status.
 
     Parameters
     ----------
-    networks : every draw, stacked along a leading axis ``member``, chain after chain
     chains, draws : how many
     log_density : log posterior of each draw, up to a constant
-    r_hat, effective, tail : R-hat and effective sample sizes (bulk, and 5 and 95 % quantiles) of what the networks say, and
+    r_hat, effective, tail : R-hat and effective sample sizes (bulk, and 5 and 95 % quantiles) of the outputs, and
         (last) of the log-density
     weight_r_hat, weight_effective : the same of each weight; of equal modes these need not agree
     acceptance, step, divergent : of each chain: mean acceptance, step size, share of draws with a divergent trajectory
-    status : OK; MAX_STEPS when an R-hat is above 1.1, a chain stands still, more than 1 % of the draws diverged, or an
-        effective sample size is below 100; NOT_FINITE when a chain is not finite
-    problem : one line about it, also about fewer divergences; empty when there is none
-    observations : what the events counted as, n_eff or Σw
     """
 
-    networks: Any
     chains: int
     draws: int
     log_density: Float[np.ndarray, "chain draw"]
@@ -73,24 +71,6 @@ class Chains:
     acceptance: Float[np.ndarray, " chain"]
     step: Float[np.ndarray, " chain"]
     divergent: Float[np.ndarray, " chain"]
-    status: Status
-    problem: str
-    observations: float
-
-    def members(self, n: int | None = None) -> Any:
-        """``n`` draws, equally many from each chain as far as possible and evenly spaced, or all of them.
-
-        Raises
-        ------
-        InputError : for fewer than one, or more than there are
-        """
-        total = self.chains * self.draws
-        if n is None:
-            return self.networks
-        if not 1 <= n <= total:
-            raise InputError("members", str(n), f"1 … {total}, the draws of all chains")
-        chosen = (np.arange(n) * total) // n
-        return jax.tree.map(lambda a: a[chosen] if eqx.is_array(a) else a, self.networks)
 
 
 def hmc(
@@ -99,6 +79,8 @@ def hmc(
     loss: Loss,
     events: Events,
     *,
+    training: Training | None = None,
+    validation: Events | None = None,
     precision: float | Array = 1.0,
     power: str = "effective",
     negative: str = "signed",
@@ -114,6 +96,7 @@ def hmc(
     Parameters
     ----------
     make : ``(key, events) → network``: where each chain starts; starts that differ widely are what R-hat needs
+    training, validation : where given, each chain starts where this training of its network ends
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood (constants in ℓ do not matter); called with one key
     precision : τ of the prior N(0, 1/τ): one number, or one for each weight
     power, negative : how weights count, see :func:`verax.epistemic.temper`
@@ -137,21 +120,29 @@ def hmc(
     _sampler()
     start_key, run_key = jax.random.split(key)
     table = temper(events, power=power, negative=negative)
-    starts = stack([make(jax.random.fold_in(start_key, chain), events) for chain in range(chains)])
+    trained = []
+    for chain in range(chains):
+        first = make(jax.random.fold_in(start_key, chain), events)
+        trained.append(
+            train_made(
+                jax.random.fold_in(start_key, chains + chain), start_from(first), loss, events, training, validation
+            )
+        )
+    starts = stack([each.network for each in trained])
     tau = np.asarray(precision_of(precision), np.float64)
     size = weights(jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, starts)).vector.size
     if tau.ndim and tau.shape != (size,):
         raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
     with jax.enable_x64(True):
         target = _Target(loss, double(table), jnp.asarray(tau), jax.random.fold_in(run_key, chains))
-        say = quantities or _Outputs(loss, _reference(target.events))
+        measure = quantities or _Outputs(loss, _reference(target.events))
         keys = jax.vmap(lambda chain: jax.random.fold_in(run_key, chain))(jnp.arange(chains))
-        found = _run(keys, double(starts), target, say, warmup, draws, acceptance, steps)
-        networks, said, vectors, density, accepted, step, divergent = found
+        found = _run(keys, double(starts), target, measure, warmup, draws, acceptance, steps)
+        networks, measured, vectors, density, accepted, step, divergent = found
         networks = jax.tree.map(lambda a: a.reshape(chains * draws, *a.shape[2:]) if eqx.is_array(a) else a, networks)
-        said, vectors, density = (np.asarray(a, np.float64) for a in (said, vectors, density))
+        measured, vectors, density = (np.asarray(a, np.float64) for a in (measured, vectors, density))
         accepted, step, divergent = (np.asarray(a, np.float64) for a in (accepted, step, divergent))
-    judged = np.concatenate([said, density[..., None]], axis=2)
+    judged = np.concatenate([measured, density[..., None]], axis=2)
     hat, bulk, tail = r_hat(judged), effective_size(judged), tail_size(judged)
     status, problem = _judge(judged, hat, density)
     if status == Status.OK:
@@ -169,9 +160,10 @@ def hmc(
         accepted,
         step,
         divergent,
-        status,
-        problem,
-        evidence(table),
+        histories=sum((each.histories for each in trained), ()),
+        status=status,
+        problem=problem,
+        observations=evidence(table),
     )
 
 
@@ -189,15 +181,15 @@ class _Target(eqx.Module):
 
 
 class _Outputs(eqx.Module):
-    """What a network says about reference rows: its outputs, or the rows' losses when it is not called on a row."""
+    """A network at reference rows: its outputs, or the rows' losses when it is not called on a row."""
 
     loss: Loss
     rows: Events
 
     def __call__(self, network: Any) -> JaxArray:
         if callable(network):
-            said = jax.vmap(network)(jnp.asarray(inputs(network, self.rows)))
-            return jnp.concatenate([jnp.ravel(a) for a in jax.tree.leaves(said)])
+            measured = jax.vmap(network)(jnp.asarray(inputs(network, self.rows)))
+            return jnp.concatenate([jnp.ravel(a) for a in jax.tree.leaves(measured)])
 
         def one(row: Events) -> JaxArray:
             return self.loss(network, jax.tree.map(lambda a: a[None], row), jax.random.key(0))
@@ -214,9 +206,9 @@ def _reference(events: Events) -> Events:
 
 @eqx.filter_jit
 def _run(
-    keys: Any, starts: Any, target: _Target, say: Any, warmup: int, draws: int, acceptance: float, steps: int | None
+    keys: Any, starts: Any, target: _Target, measure: Any, warmup: int, draws: int, acceptance: float, steps: int | None
 ) -> Any:
-    """All chains: networks, what they say, vectors, log-densities [chain, draw, …]; then acceptance, step, divergent."""
+    """All chains: networks, their quantities, vectors, log-densities [chain, draw, …]; then acceptance, step, divergent."""
     blackjax = _sampler()
     arrays, static = eqx.partition(starts, eqx.is_array)
 
@@ -240,7 +232,7 @@ def _run(
         def one(state: Any, key: PRNGKeyArray) -> Any:
             state, info = kernel.step(key, state)
             network = held.network(state.position)
-            kept = (eqx.filter(network, eqx.is_array), say(network), state.position, state.logdensity)
+            kept = (eqx.filter(network, eqx.is_array), measure(network), state.position, state.logdensity)
             return state, (*kept, info.acceptance_rate, info.is_divergent)
 
         _, out = jax.lax.scan(one, state, jax.random.split(draw_key, draws))

@@ -10,7 +10,7 @@ positive also far from the mode; or the Hessian itself. For a linear Gaussian mo
 drawn weights lie far from the posterior along its curved valleys, and predict badly. A last layer is linear anyway.
 
 Where events leave a direction open (σ of noisy logits, a component of a mixture that is not needed) its variance is the
-prior's, along a straight line of any length: outputs that enter as exponentials then say nonsense. Other methods fit there.
+prior's, along a straight line of any length: outputs that enter as exponentials then mean nothing. Use another method.
 """
 
 from dataclasses import dataclass, replace
@@ -24,11 +24,12 @@ from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 from scipy.optimize import minimize_scalar
 
-from verax.epistemic.curvature import Surface, bend_of, value_of
-from verax.epistemic.posterior import double, evidence, temper, weights
+from verax.epistemic.curvature import Surface, curvature_of, value_of
+from verax.epistemic.posterior import DRAWS, Posterior, check_members
+from verax.epistemic.power_likelihood import double, evidence, temper, weights
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import Loss
+from verax.learn import Loss, Make, Training, train_made
 from verax.results import Status
 
 _MOST = 20_000  # weights: their matrix has 3.2 GB
@@ -62,8 +63,12 @@ class Linearised(eqx.Module):
 
 
 @dataclass(frozen=True)
-class Laplace:
+class Laplace(Posterior):
     """A Gaussian over some or all weights of a network.
+
+    Its status is AT_BOUND when an end of the range of precisions, 10⁻⁶ … 10⁶, has as large an evidence as any, so that the
+    range chose and not the events; MAX_STEPS when not at the mode; NOT_POSITIVE_DEFINITE when the curvature is negative
+    along some direction, where the variance is then the prior's; NOT_FINITE.
 
     Parameters
     ----------
@@ -75,11 +80,6 @@ class Laplace:
     log_evidence : log marginal likelihood, up to constants of the likelihood
     offset : distance from the mode, in units of the posterior's width (Newton's decrement); near 0 at the mode
     steps : Newton steps that were made
-    status : OK; AT_BOUND when an end of the range of precisions, 10⁻⁶ … 10⁶, has as large an evidence as any, so that the
-        range chose and not the events; MAX_STEPS when not at the mode; NOT_POSITIVE_DEFINITE when the curvature is negative
-        along some direction, where the variance is then the prior's; NOT_FINITE
-    problem : one line about it, empty when there is none
-    observations : what the events counted as, n_eff or Σw
     """
 
     network: Any
@@ -91,12 +91,9 @@ class Laplace:
     log_evidence: float
     offset: float
     steps: int
-    status: Status
-    problem: str
-    observations: float
 
-    def members(self, key: PRNGKeyArray, n: int = 50, *, linearised: bool | None = None) -> Any:
-        """``n`` networks drawn from the Gaussian, stacked along a leading axis ``member``.
+    def members(self, key: PRNGKeyArray, n: int | None = None, *, linearised: bool | None = None) -> Any:
+        """``n`` networks (by default 50) drawn from the Gaussian; see :class:`Posterior`.
 
         Parameters
         ----------
@@ -107,9 +104,9 @@ class Laplace:
         ------
         InputError : for fewer than one, or a Gaussian that is not finite
         """
-        if n < 1:
-            raise InputError("members", str(n), "at least 1")
-        if self.status == Status.NOT_FINITE:
+        n = DRAWS if n is None else n
+        check_members(n)
+        if not np.isfinite(self.covariance).all():
             raise InputError("members", self.problem, "a posterior with finite numbers")
         values, vectors = np.linalg.eigh(self.covariance)
         noise = np.asarray(jax.random.normal(key, (n, len(self.mode))), np.float64)
@@ -123,10 +120,13 @@ class Laplace:
 
 
 def laplace(
-    network: Any,
+    key: PRNGKeyArray,
+    make: Make,
     loss: Loss,
     events: Events,
     *,
+    training: Training | None = Training(),
+    validation: Events | None = None,
     which: str = "last",
     curvature: str = "gauss-newton",
     precision: float | None = None,
@@ -135,11 +135,13 @@ def laplace(
     steps: int = 20,
     batch: int = 1024,
 ) -> Laplace:
-    """A Gaussian at the mode of the posterior of the network's weights, found from a trained ``network`` in float64.
+    """Train a network, and take a Gaussian at the mode of the posterior of its weights, in float64.
 
     Parameters
     ----------
-    network : trained: Newton's method goes on from here to the mode of the posterior
+    make : ``(key, training events) → network``; Newton's method goes on from where its training ends
+    training : epochs, batches, learning rate and the like; None where ``make`` gives a trained network
+    validation : events that decide when its training stops
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood; "gauss-newton" needs one that reads
         ``network(x)`` only
     which : "last": the last linear layer; "all": every trainable weight
@@ -164,6 +166,8 @@ def laplace(
         raise InputError("prior precision", f"{precision:g}", "a positive number, or None for the largest evidence")
     if steps < 0 or batch < 1:
         raise InputError("steps, batch", f"{steps}, {batch}", "at least 0 steps, and 1 row of a batch")
+    trained = train_made(key, make, loss, events, training, validation)
+    network = trained.network
     where = last_layer(network) if which == "last" else jax.tree.map(lambda _: True, network)
     size = weights(network, where).vector.size
     if size > _MOST:
@@ -173,10 +177,10 @@ def laplace(
         surface = Surface(loss, double(table), double(network), where, curvature, min(batch, len(table)))
         point, made = _climb(surface, precision, steps)
     if point.finite and not point.eigenvalues.any():
-        expected = "a loss that bends in what network(x) says"
+        expected = "a loss that bends in network(x)"
         raise InputError("laplace", f"a {curvature} curvature of zero", expected, "choose curvature='hessian'")
     status, problem = _judge(point, made, searched=precision is None)
-    covariance = (point.eigenvectors / point.stiffness) @ point.eigenvectors.T
+    covariance = (point.eigenvectors / point.posterior_precision) @ point.eigenvectors.T
     return Laplace(
         weights(network, where).network(jnp.asarray(point.vector, jnp.float32)),
         which,
@@ -187,9 +191,10 @@ def laplace(
         point.log_evidence(point.precision),
         point.offset,
         made,
-        status,
-        problem,
-        evidence(table),
+        histories=trained.histories,
+        status=status,
+        problem=problem,
+        observations=evidence(table),
     )
 
 
@@ -224,7 +229,7 @@ class _Point:
         return bool(np.isfinite(self.value) and np.isfinite(self.eigenvalues).all())
 
     @property
-    def stiffness(self) -> np.ndarray:
+    def posterior_precision(self) -> np.ndarray:
         """Eigenvalues of the posterior's precision; where the data bend the wrong way, only the prior counts."""
         return np.maximum(self.eigenvalues, 0) + self.precision
 
@@ -236,7 +241,7 @@ class _Point:
     @property
     def offset(self) -> float:
         """Newton's decrement."""
-        return float(np.sqrt(np.sum(self.slope**2 / self.stiffness)))
+        return float(np.sqrt(np.sum(self.slope**2 / self.posterior_precision)))
 
     def height(self, vector: np.ndarray, value: float) -> float:
         """−log posterior at another place, where −log likelihood is ``value``."""
@@ -250,7 +255,7 @@ class _Point:
 
 def _at(surface: Surface, vector: np.ndarray, precision: float | None) -> _Point:
     """The surface at a place, with the prior precision given or that of the largest evidence in 10⁻⁶ … 10⁶."""
-    value, gradient, matrix = (np.asarray(a, np.float64) for a in bend_of(surface, jnp.asarray(vector)))
+    value, gradient, matrix = (np.asarray(a, np.float64) for a in curvature_of(surface, jnp.asarray(vector)))
     if not (np.isfinite(matrix).all() and np.isfinite(gradient).all()):
         nan = np.full_like(matrix, np.nan)
         return _Point(vector, float(value), gradient, nan[0], nan, precision or np.nan)
@@ -267,7 +272,7 @@ def _climb(surface: Surface, precision: float | None, steps: int) -> tuple[_Poin
     for made in range(steps):
         if not here.finite or here.offset < 1e-4:
             return here, made
-        along = here.slope / here.stiffness
+        along = here.slope / here.posterior_precision
         # Where the data bend the wrong way there may be no mode: go one prior width at most.
         width = 1 / np.sqrt(here.precision)
         along = np.where(here.eigenvalues < 0, np.clip(along, -width, width), along)
@@ -298,5 +303,5 @@ def _judge(point: _Point, steps: int, *, searched: bool) -> tuple[Status, str]:
         line = (
             f"no prior precision has the largest evidence: {point.precision:.2g}, no better than the end of its range"
         )
-        return Status.AT_BOUND, f"{line}; these events do not tell, give precision"
+        return Status.AT_BOUND, f"{line}; these events do not determine it, give precision"
     return Status.OK, ""

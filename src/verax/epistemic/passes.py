@@ -15,10 +15,12 @@ from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Int, Key, PRNGKeyArray, UInt32
 
 from verax.arrays import Array
-from verax.epistemic.dropout import Rate, check_members, check_rate, draw_mask
+from verax.epistemic.dropout import Rate, check_rate, draw_mask
+from verax.epistemic.posterior import check_members
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn import Moments, Network, bernoulli, inputs
+from verax.learn.predict import total_variance
 from verax.results import Predictive
 
 
@@ -32,13 +34,13 @@ def dropout_predict(
     moments: Moments = bernoulli,
     batch: int = 256,
 ) -> Predictive:
-    """What ``predict(dropout_members(key, network, …), events)`` says, with the same masks, in a fraction of the time.
+    """What ``predict(Dropout(network, rate).members(key, n), events)`` gives, from the same masks but faster.
 
     Parameters
     ----------
     network : a :class:`verax.learn.Network`, or a head around one
     events : events, or an array with the network's features in its own order
-    members, rate : as in :func:`verax.epistemic.dropout_members`
+    members, rate : masks, and the share of units that each leaves out (see :class:`verax.epistemic.Dropout`)
     moments : mean and variance of the target from the network's output
     batch : rows of a batch; memory is bounded by it
 
@@ -113,25 +115,24 @@ def _moments_of_batch(
     columns = second.weight.reshape(-1, hidden.shape[0]).T  # a last layer of one output has no axis for it
     start = passes.shared * passes.scale * (hidden.T @ columns) + _offset(second)
 
-    def one(each: tuple[JaxArray, JaxArray, tuple[JaxArray, ...]]) -> tuple[JaxArray, JaxArray]:
+    def one(each: tuple[JaxArray, JaxArray, tuple[JaxArray, ...]]) -> tuple[JaxArray, ...]:
         unit, sign, masks = each
         here = start + hidden[unit].T @ (columns[unit] * sign[:, None])
         for layer, mask in zip(later, masks, strict=True):
             weight = layer.weight.reshape(-1, mask.size) * mask
             here = jax.nn.relu(here) @ weight.T + _offset(layer)
         scalar = body.layers[-1].out_features == "scalar"
-        return jax.vmap(lambda out: moments(_saying(network, out[0] if scalar else out)))(here)
+        return jax.vmap(lambda out: moments(_whole_output(network, out[0] if scalar else out)))(here)
 
-    mean, variance = jax.lax.map(one, (jnp.asarray(passes.unit), jnp.asarray(passes.sign), passes.masks))
-    return jnp.stack([mean.mean(axis=0), variance.mean(axis=0), mean.var(axis=0)])
+    return total_variance(*jax.lax.map(one, (jnp.asarray(passes.unit), jnp.asarray(passes.sign), passes.masks)))
 
 
 def _offset(layer: eqx.nn.Linear) -> JaxArray:
     return jnp.zeros(()) if layer.bias is None else jnp.reshape(layer.bias, (-1,))
 
 
-class _Says(Network):
-    """The perceptron of a head, when what it says is known."""
+class _FixedOutput(Network):
+    """The perceptron of a head, when its output is known."""
 
     output: Any
 
@@ -139,10 +140,10 @@ class _Says(Network):
         return self.output
 
 
-def _saying(network: Any, output: JaxArray) -> Any:
+def _whole_output(network: Any, output: JaxArray) -> Any:
     """The output of the whole network where its perceptron gives ``output``."""
     body = _perceptron(network)
-    known = _Says(body.features, body.standardise, body.layers, output)
+    known = _FixedOutput(body.features, body.standardise, body.layers, output)
     whole = jax.tree.map(lambda node: known if _is_network(node) else node, network, is_leaf=_is_network)
     return whole(jnp.zeros(len(body.features), jnp.float32))
 
@@ -158,7 +159,7 @@ def _perceptron(network: Any) -> Network:
     if len(found) != 1 or len(found[0].layers) < 2:
         seen = f"{len(found)} perceptrons" if len(found) != 1 else "a perceptron without hidden layers"
         expected = "one verax.learn.Network with hidden layers, or a head around it"
-        raise InputError("dropout", seen, expected, "use predict(dropout_members(…)) for other networks")
+        raise InputError("dropout", seen, expected, "use predict(Dropout(…).members(…)) for other networks")
     return found[0]
 
 

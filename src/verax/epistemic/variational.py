@@ -5,7 +5,6 @@ Gaussians have a known bias: of a Gaussian posterior with precision matrix Λ th
 below the marginal variances (Λ⁻¹)_jj wherever weights are correlated.
 """
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +12,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
-from verax.epistemic.posterior import evidence, precision_of, temper, weights
+from verax.epistemic.posterior import DRAWS, Posterior, check_members
+from verax.epistemic.power_likelihood import evidence, precision_of, temper, weights
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import History, Loss, Progress, train, trainable
+from verax.learn import Loss, Make, Training, train, trainable
 
 
 class MeanField(eqx.Module):
@@ -92,29 +91,20 @@ class NegativeElbo(eqx.Module):
 
 
 @dataclass(frozen=True)
-class Variational:
-    """Independent Gaussians over the weights, and how they were found.
+class Variational(Posterior):
+    """Independent Gaussians over the weights; the history is that of −ELBO per row.
 
     Parameters
     ----------
     posterior : the network with means and standard deviations
-    history : −ELBO per row in each epoch; ``history.problem`` says when it did not stay finite
-    observations : what the events counted as, n_eff or Σw
     """
 
     posterior: MeanField
-    history: History
-    observations: float
 
-    def members(self, key: PRNGKeyArray, n: int = 50) -> Any:
-        """``n`` networks drawn from the posterior, stacked along a leading axis ``member``.
-
-        Raises
-        ------
-        InputError : for fewer than one
-        """
-        if n < 1:
-            raise InputError("members", str(n), "at least 1")
+    def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
+        """``n`` networks (by default 50) drawn from the Gaussians; see :class:`Posterior`."""
+        n = DRAWS if n is None else n
+        check_members(n)
         held = weights(self.posterior.mean)
         noise = jax.random.normal(key, (n, held.vector.size), held.vector.dtype)
         return held.networks(held.vector + self.posterior.sigma * noise)
@@ -122,65 +112,52 @@ class Variational:
 
 def variational(
     key: PRNGKeyArray,
-    network: Any,
+    make: Make,
     loss: Loss,
     events: Events,
     *,
+    training: Training = Training(epochs=100, learning_rate=1e-2),
     precision: float | Array = 1.0,
     power: str = "effective",
     negative: str = "signed",
     width: float = 0.03,
     samples: int = 1,
-    epochs: int = 100,
-    batch: int = 512,
-    rate: float = 1e-2,
-    optimizer: optax.GradientTransformation | None = None,
-    progress: Progress | None = None,
 ) -> Variational:
-    """Independent Gaussians over the weights of ``network``, which minimise −ELBO on the events.
+    """Independent Gaussians over the weights of a network, which minimise −ELBO on the events.
 
-    Without a validation part: the prior is what holds the weights, and the last epoch is kept. The learning rate falls
-    to zero along a cosine, so that the noise of the draws averages out.
+    Without a validation part: the prior is what holds the weights, and the last epoch is kept.
 
     Parameters
     ----------
-    network : where the means start; constants (``Frozen``) stay as they are
+    make : ``(key, training events) → network``: where the means start; constants (``Frozen``) stay as they are
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood (constants in ℓ do not matter)
+    training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
+        zero (:func:`verax.learn.cosine`), any with weight decay being a second prior
     precision : τ of the prior N(0, 1/τ): one number, or one for each weight
     power, negative : how weights count, see :func:`verax.epistemic.temper`
     width : standard deviation of each weight at the start
     samples : antithetic pairs of draws per step
-    optimizer : any optax optimizer instead of Adam; one with weight decay would be a second prior
 
     Raises
     ------
     InputError : for bad options or weights (see :func:`verax.epistemic.temper`)
     """
-    for name, value in {"width": width, "samples": samples, "epochs": epochs, "batch": batch}.items():
+    for name, value in {"width": width, "samples": samples}.items():
         if not value > 0:
             raise InputError(name, str(value), "a value above zero")
     table = temper(events, power=power, negative=negative)
+    start_key, run_key = jax.random.split(key)
+    network = make(start_key, events)
     size = weights(network).vector.size
     tau = np.asarray(precision_of(precision), np.float32)
     if tau.ndim and tau.shape != (size,):
         raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
-    steps = epochs * -(-len(table) // batch)
     start = MeanField(network, jnp.full(size, np.log(np.expm1(width)), jnp.float32))
     trained = train(
-        key,
+        run_key,
         start,
         NegativeElbo(loss, len(table), tau, samples),
         table,
-        epochs=epochs,
-        batch=batch,
-        rate=rate,
-        optimizer=optimizer or cooling(rate, steps),
-        progress=progress,
+        training=training.annealed(),
     )
-    return Variational(trained.network, trained.history, evidence(table))
-
-
-@functools.cache
-def cooling(rate: float, steps: int) -> optax.GradientTransformation:
-    """Adam whose rate falls to zero; one object for each setting, so that equal settings share one compiled loop."""
-    return optax.adam(optax.cosine_decay_schedule(rate, steps))
+    return Variational(trained.network, histories=trained.histories, observations=evidence(table))

@@ -6,9 +6,6 @@ from verax.learn.folds import cross_train as cross_train
 from verax.learn.folds import event_weight as event_weight
 from verax.learn.folds import fold_of as fold_of
 from verax.learn.loop import History as History
-from verax.learn.loop import Optimizer as Optimizer
-from verax.learn.loop import Progress as Progress
-from verax.learn.loop import adamw as adamw
 from verax.learn.loss import CrossEntropy as CrossEntropy
 from verax.learn.loss import Loss as Loss
 from verax.learn.loss import Weigh as Weigh
@@ -32,4 +29,11 @@ from verax.learn.predict import save as save
 from verax.learn.predict import score as score
 from verax.learn.train import Trained as Trained
 from verax.learn.train import member as member
+from verax.learn.train import start_from as start_from
 from verax.learn.train import train as train
+from verax.learn.train import train_made as train_made
+from verax.learn.training import Optimizer as Optimizer
+from verax.learn.training import Progress as Progress
+from verax.learn.training import Training as Training
+from verax.learn.training import adamw as adamw
+from verax.learn.training import cosine as cosine

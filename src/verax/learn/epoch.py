@@ -25,7 +25,7 @@ class State(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What an epoch tells the host: the loss of each step, the validation loss, whether this epoch is the best."""
+    """What the host reads of an epoch: the loss of each step, the validation loss, whether this epoch is the best."""
 
     losses: JaxArray
     validation: JaxArray

@@ -17,8 +17,9 @@ from jaxtyping import Bool, Int, PRNGKeyArray, Real
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn.loop import History, Optimizer, Progress, Run, train_runs
+from verax.learn.loop import History, Run, train_runs
 from verax.learn.loss import Loss, Weigh
+from verax.learn.training import Training
 
 Make: TypeAlias = Callable[[PRNGKeyArray, Events], Any]
 """``(key, training events) → network``, for example ``partial(classifier, features=(…))``.
@@ -30,7 +31,7 @@ The events carry training weights."""
 class CrossTrained:
     """Networks for each fold: the leading axes of ``network`` are ``fold`` and ``member``.
 
-    ``histories[fold][member]`` says how each was trained.
+    ``histories[fold][member]`` is the record of each training.
     """
 
     network: Any
@@ -67,32 +68,24 @@ def cross_train(
     loss: Loss,
     events: Events,
     *,
+    training: Training = Training(),
     folds: int = 5,
     members: int = 1,
     factors: Real[Array, "member event"] | None = None,
     weigh: Weigh = event_weight,
     held_out: float = 0.2,
-    epochs: int = 50,
-    batch: int = 512,
-    patience: int = 8,
-    rate: float = 1e-3,
-    optimizer: Optimizer | None = None,
-    vmapped: bool | None = None,
-    progress: Progress | None = None,
 ) -> CrossTrained:
     """Train ``members`` networks for each of ``folds`` folds, on the events outside the fold.
 
     Parameters
     ----------
     make : ``(key, training events) → network``; called once for each network
+    training : epochs, batches, learning rate and the like
     factors : what each member multiplies the weights of its training events by (bootstrap), or None; the validation
         part keeps its own weights
     weigh : training weights of a sample, ``partial(balance, signal=(…,))`` for a classifier; called for the training
         and the validation part of each network by itself
     held_out : fraction of the events outside the fold that decides when to stop; 0 for none
-    vmapped : train all networks at once; by default only where there is an accelerator
-
-    The other options are those of :func:`verax.learn.train`.
 
     Raises
     ------
@@ -112,18 +105,7 @@ def cross_train(
         runs += make_runs(
             jax.random.fold_in(key, f), make, events, rows, stop, members=members, factors=factors, weigh=weigh
         )
-    stacked, histories = train_runs(
-        runs,
-        loss,
-        events,
-        epochs=epochs,
-        batch=batch,
-        patience=patience,
-        rate=rate,
-        optimizer=optimizer,
-        vmapped=vmapped,
-        progress=progress,
-    )
+    stacked, histories = train_runs(runs, loss, events, training)
     by_fold = lambda a: a.reshape((folds, members, *a.shape[1:])) if eqx.is_array(a) else a  # noqa: E731
     table = tuple(histories[f * members : (f + 1) * members] for f in range(folds))
     return CrossTrained(jax.tree.map(by_fold, stacked), folds, table)

@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from threading import Event, Lock
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from verax.cores import side_by_side
@@ -24,12 +23,7 @@ from verax.errors import InputError
 from verax.events import Events
 from verax.learn.epoch import epoch_of_all, epoch_of_one, first_state, stack
 from verax.learn.loss import Loss, is_comparable
-
-Progress: TypeAlias = Callable[[int, int, float], None]
-"""Called as ``progress(epoch, epochs, loss)`` after each epoch; epochs are counted over all runs."""
-
-Optimizer: TypeAlias = optax.GradientTransformation | Callable[[int], optax.GradientTransformation]
-"""An optimizer, or a function that makes one for a number of steps (equal numbers must give the same object)."""
+from verax.learn.training import Progress, Training
 
 
 @dataclass(frozen=True)
@@ -70,38 +64,21 @@ class History:
             raise InputError("training", self.problem, "a finite loss", "the network of the best epoch is kept")
 
 
-def train_runs(
-    runs: Sequence[Run],
-    loss: Loss,
-    events: Events,
-    *,
-    epochs: int,
-    batch: int,
-    patience: int,
-    rate: float,
-    optimizer: Optimizer | None = None,
-    vmapped: bool | None = None,
-    progress: Progress | None = None,
-) -> tuple[Any, tuple[History, ...]]:
+def train_runs(runs: Sequence[Run], loss: Loss, events: Events, training: Training) -> tuple[Any, tuple[History, ...]]:
     """Train every run on its rows of ``events``; the networks come back stacked, with a leading axis ``run``.
 
-    Every epoch has the same number of batches of one size, at most ``batch``: the split of the smallest run that leaves
-    the fewest rows out. Those left out (fewer than there are batches, plus what a run has more than the smallest one)
-    are others in each epoch, because the rows are shuffled.
+    Every epoch has the same number of batches of one size, at most ``training.batch``: the split of the smallest run that
+    leaves the fewest rows out. Those left out (fewer than there are batches, plus what a run has more than the smallest
+    one) are others in each epoch, because the rows are shuffled.
 
     Raises
     ------
-    InputError : when a run has no rows, when only some have a validation part, or when an option is not positive
+    InputError : when a run has no rows, or when only some have a validation part
     """
-    for name, value in {"epochs": epochs, "batch": batch, "patience": patience, "learning rate": rate}.items():
-        if not value > 0:
-            raise InputError(name, str(value), "a value above zero")
     plan = _Plan(
-        _batches([len(run.rows) for run in runs], batch, "training part"),
-        _batches([len(run.held_out) for run in runs], max(batch, 8192), "validation part", optional=True),
-        epochs,
-        patience,
-        "that of the given optimizer" if optimizer else f"{rate:g}",
+        _batches([len(run.rows) for run in runs], training.batch, "training part"),
+        _batches([len(run.held_out) for run in runs], max(training.batch, 8192), "validation part", optional=True),
+        training,
     )
     table = Events(
         jnp.asarray(events.x, jnp.float32),
@@ -111,37 +88,26 @@ def train_runs(
         events.columns,
         events.processes,
     )
-    chosen = adamw(rate) if optimizer is None else optimizer
-    if not isinstance(chosen, optax.GradientTransformation):
-        chosen = chosen(epochs * plan.train[0])
-    shared = (table, loss, chosen)
-    together = jax.default_backend() != "cpu" if vmapped is None else vmapped
+    shared = (table, loss, training.make_optimizer(training.epochs * plan.train[0]))
+    together = jax.default_backend() != "cpu" if training.vmapped is None else training.vmapped
     groups = [list(runs)] if together else [[run] for run in runs]
-    desk = _Desk(progress, len(groups) * epochs)
-    train = functools.partial(_train_group, shared, plan, epoch_of_all if together else epoch_of_one, desk)
+    counter = _ProgressCounter(training.progress, len(groups) * training.epochs)
+    train = functools.partial(_train_group, shared, plan, epoch_of_all if together else epoch_of_one, counter)
     with side_by_side() as threads:
         try:
             found = list(threads.map(train, groups) if len(groups) > 1 else map(train, groups))
         finally:
-            desk.closed.set()
+            counter.closed.set()
     networks, histories = zip(*found, strict=True)
     return jax.tree.map(lambda *a: jnp.concatenate(a) if eqx.is_array(a[0]) else a[0], *networks), sum(histories, ())
 
 
-@functools.cache
-def adamw(rate: float = 1e-3, decay: float = 1e-4) -> optax.GradientTransformation:
-    """AdamW (arXiv:1711.05101); one object for each setting, so that equal settings share one compiled loop."""
-    return optax.adamw(rate, weight_decay=decay)
-
-
 class _Plan(NamedTuple):
-    """Shapes and limits that all runs share; ``train`` and ``held_out`` are (number of batches, rows of a batch)."""
+    """Shapes and options that all runs share; ``train`` and ``held_out`` are (number of batches, rows of a batch)."""
 
     train: tuple[int, int]
     held_out: tuple[int, int]
-    epochs: int
-    patience: int
-    rate: str
+    training: Training
 
 
 def _batches(lengths: Sequence[int], batch: int, what: str, *, optional: bool = False) -> tuple[int, int]:
@@ -155,14 +121,14 @@ def _batches(lengths: Sequence[int], batch: int, what: str, *, optional: bool = 
     return number, shortest // number
 
 
-class _Desk:
-    """Where groups that train side by side report: epochs are counted together, first ones wait, to compile once."""
+class _ProgressCounter:
+    """Counts the epochs of groups that train side by side; their first epochs wait for each other, to compile once."""
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self.progress, self.total, self.done = progress, total, 0
         self.first, self.lock, self.closed = Lock(), Lock(), Event()
 
-    def tell(self, loss: float, epochs: int = 1) -> None:
+    def count(self, loss: float, epochs: int = 1) -> None:
         with self.lock:
             self.done += epochs
             if self.progress is not None:
@@ -170,9 +136,10 @@ class _Desk:
 
 
 def _train_group(
-    shared: tuple[Any, ...], plan: _Plan, advance: Callable[..., Any], desk: _Desk, runs: list[Run]
+    shared: tuple[Any, ...], plan: _Plan, advance: Callable[..., Any], counter: _ProgressCounter, runs: list[Run]
 ) -> tuple[Any, tuple[History, ...]]:
     """Epochs of the runs that advance together, until each has stopped."""
+    options = plan.training
     shufflers = [np.random.default_rng(np.ravel(jax.random.key_data(run.key)).tolist()) for run in runs]
     held_out = np.stack([_rows(r, run.held_out, plan.held_out) for r, run in zip(shufflers, runs, strict=True)])
     weight = np.stack([run.weight for run in runs]).astype(np.float32)
@@ -182,22 +149,22 @@ def _train_group(
     fixed = [jax.device_put(a) for a in (weight, held_out)]
     train, validation, improved = [], [], []
     ended = [-1] * len(runs)
-    for epoch in range(plan.epochs):
+    for epoch in range(options.epochs):
         rows = np.stack([_rows(r, run.rows, plan.train) for r, run in zip(shufflers, runs, strict=True)])
         active = jnp.asarray([end < 0 for end in ended])
-        with desk.first if epoch == 0 else nullcontext():
+        with counter.first if epoch == 0 else nullcontext():
             state, outcome = advance(state, (fixed[0], rows, fixed[1], keys, active), jnp.int32(epoch), shared)
         train.append(np.asarray(outcome.losses, np.float64))
         validation.append(np.asarray(outcome.validation, np.float64))
         improved.append(np.asarray(outcome.improved))
         monitored = validation[-1] if plan.held_out[0] else train[-1].mean(axis=1)
         broken = ~(np.isfinite(train[-1]).all(axis=1) & np.isfinite(monitored))
-        tired = plan.held_out[0] > 0 and is_comparable(shared[1]) and len(improved) > plan.patience
+        impatient = plan.held_out[0] > 0 and is_comparable(shared[1]) and len(improved) > options.patience
         for i in np.flatnonzero([end < 0 for end in ended]):
-            if broken[i] or (tired and not any(good[i] for good in improved[-plan.patience :])):
+            if broken[i] or (impatient and not any(good[i] for good in improved[-options.patience :])):
                 ended[i] = epoch
-        over = min(ended) >= 0 or desk.closed.is_set()
-        desk.tell(float(np.mean(monitored)), plan.epochs - epoch if over else 1)
+        over = min(ended) >= 0 or counter.closed.is_set()
+        counter.count(float(np.mean(monitored)), options.epochs - epoch if over else 1)
         if over:
             break
     last = [end if end >= 0 else len(train) - 1 for end in ended]
@@ -231,6 +198,8 @@ def _history(losses: np.ndarray, validation: np.ndarray, improved: np.ndarray, s
             if last == step == 0
             else "a learning rate that is too large, or a loss without lower bound (regions of negative total weight)"
         )
-        problem = f"loss not finite in epoch {last}, step {step}, learning rate {plan.rate}; likely cause: {cause}"
+        options = plan.training
+        rate = "that of the given optimizer" if options.optimizer else f"{options.learning_rate:g}"
+        problem = f"loss not finite in epoch {last}, step {step}, learning rate {rate}; likely cause: {cause}"
     best = int(np.flatnonzero(improved)[-1]) if improved.any() else -1
     return History(losses.mean(axis=1), validation, best, stopped, problem)

@@ -1,4 +1,4 @@
-"""What networks say about events: mean and both parts of the variance, streamed in batches of one shape."""
+"""Predictions of networks: mean and both parts of the variance, streamed in batches of one shape."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,8 +18,11 @@ from verax.events import Events
 from verax.learn.folds import CrossTrained, fold_of
 from verax.results import Predictive
 
-Moments: TypeAlias = Callable[[Any], tuple[JaxArray, JaxArray]]
-"""Mean and variance of the target, from a network's output at one point: numbers, or arrays of one shape."""
+Moments: TypeAlias = Callable[[Any], tuple[JaxArray, ...]]
+"""Mean and variance of the target, from a network's output at one point: numbers, or arrays of one shape.
+
+A third one, of a network that knows it (evidential), is the variance of the mean: it counts as epistemic.
+"""
 
 
 def bernoulli(logit: Any) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
@@ -96,14 +99,14 @@ def score(
     InputError : as there, and for an array, which has no event numbers
     """
     if not isinstance(events, Events):
-        raise InputError("score", f"a {type(events).__name__}", "Events: their numbers say which fold each is of")
+        raise InputError("score", f"a {type(events).__name__}", "Events, whose numbers give the fold of each")
     _check(trained.network, events, moments)
     fold = fold_of(events.number, trained.folds)
     return _stream(trained.network, fold, _reader(trained.network, events), len(events), moments, batch)
 
 
 def _check(networks: Any, events: Events | Array, moments: Moments) -> None:
-    """Nothing, if the networks of a fold and member say something about one row that the moments read.
+    """Check that the networks of a fold and member have an output for one row that the moments read.
 
     Raises
     ------
@@ -135,7 +138,7 @@ def _check(networks: Any, events: Events | Array, moments: Moments) -> None:
     except (TypeError, ValueError, AttributeError, IndexError) as error:
         seen = f"{type(networks).__name__}: {str(error).splitlines()[0]}"
         expected = f"networks stacked along a leading axis, each called on one row of {many} features"
-        raise InputError("predict", seen, expected, "and moments that read what they say") from error
+        raise InputError("predict", seen, expected, "and moments of their outputs") from error
 
 
 Rows: TypeAlias = slice | np.ndarray
@@ -186,7 +189,7 @@ def _stream(
     networks: Any, fold: Int[np.ndarray, " event"] | None, read: Read, n: int, moments: Moments, batch: int
 ) -> Predictive:
     """Both parts of the variance of all events, by the networks of each one's fold."""
-    out: list[np.ndarray] = []  # made when the first batch says what shape a target has
+    out: list[np.ndarray] = []  # made when the first batch shows the shape of a target
     for rows, values in _parts(networks, fold, read, n, moments, batch, _moments_of_batch):
         found = np.asarray(values, np.float64)
         if not out:
@@ -201,8 +204,19 @@ def _moments_of_batch(
     networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
 ) -> Float[JaxArray, "part row *target"]:
     """Mean, aleatoric and epistemic variance of a batch by the networks of one fold."""
-    mean, variance = _by_member(networks, fold, x, moments)
-    return jnp.stack([mean.mean(axis=0), variance.mean(axis=0), mean.var(axis=0)])
+    return total_variance(*_by_member(networks, fold, x, moments))
+
+
+def total_variance(
+    mean: Float[JaxArray, "member *row"],
+    aleatoric: Float[JaxArray, "member *row"],
+    *known: Float[JaxArray, "member *row"],
+) -> Float[JaxArray, "part *row"]:
+    """Mean, aleatoric and epistemic variance over members, with the epistemic part that each knows of itself, if any."""
+    epistemic = mean.var(axis=0)
+    for each in known:
+        epistemic += each.mean(axis=0)
+    return jnp.stack([mean.mean(axis=0), aleatoric.mean(axis=0), epistemic])
 
 
 @eqx.filter_jit
@@ -215,12 +229,12 @@ def _means_of_batch(
 
 def _by_member(
     networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
-) -> tuple[JaxArray, JaxArray]:
-    """Mean and variance that each member of a fold predicts, ``[member, row, *target]``."""
+) -> tuple[JaxArray, ...]:
+    """The moments that each member of a fold predicts, ``[member, row, *target]``."""
     arrays, rest = eqx.partition(networks, eqx.is_array)
     arrays = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, fold, keepdims=False), arrays)
 
-    def one(member: Any) -> tuple[JaxArray, JaxArray]:
+    def one(member: Any) -> tuple[JaxArray, ...]:
         network = eqx.combine(member, rest)
         return jax.vmap(lambda point: moments(network(point)))(x)
 

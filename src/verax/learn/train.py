@@ -10,8 +10,10 @@ from jaxtyping import PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events, concatenate
-from verax.learn.loop import History, Optimizer, Progress, Run, train_runs
+from verax.learn.folds import Make
+from verax.learn.loop import History, Run, train_runs
 from verax.learn.loss import Loss
+from verax.learn.training import Training
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,8 @@ def train(
     loss: Loss,
     events: Events,
     *,
+    training: Training = Training(),
     validation: Events | None = None,
-    epochs: int = 50,
-    batch: int = 512,
-    patience: int = 8,
-    rate: float = 1e-3,
-    optimizer: Optimizer | None = None,
-    progress: Progress | None = None,
 ) -> Trained:
     """Train ``network`` to make ``loss`` small on ``events``; the same key gives the same bits.
 
@@ -53,40 +50,51 @@ def train(
     ----------
     network : any ``eqx.Module``; leaves inside :class:`verax.learn.Frozen` stay as they are
     loss : ``(network, batch of events, key) → scalar``
+    training : epochs, batches, learning rate and the like
     validation : events whose loss decides which epoch was best and when to stop; without them all epochs are run and
         the last network is kept
-    epochs, patience : most epochs, and epochs without improvement after which to stop
-    batch : most rows of a batch
-    rate, optimizer : learning rate of AdamW; or any optax optimizer instead, or a function that makes one for a number
-        of steps
-    progress : called as ``progress(epoch, epochs, loss)``
 
     Returns
     -------
-    Trained : a loss that is not finite does not raise; ``history.problem`` says what happened, and the network is the
+    Trained : a loss that is not finite does not raise; ``history.problem`` is one line about it, and the network is the
         last good one. ``history.check()`` turns it into an exception.
 
     Raises
     ------
-    InputError : for empty samples or options that are not positive
+    InputError : for an empty sample
     """
     if len(events) == 0:
         raise InputError("training part", "no events", "at least one")
     table = events if validation is None else concatenate([events, validation])
     rows = np.arange(len(table))
     run = Run(key, network, np.asarray(table.weight, np.float32), rows[: len(events)], rows[len(events) :])
-    stacked, histories = train_runs(
-        [run],
-        loss,
-        table,
-        epochs=epochs,
-        batch=batch,
-        patience=patience,
-        rate=rate,
-        optimizer=optimizer,
-        progress=progress,
-    )
+    stacked, histories = train_runs([run], loss, table, training)
     return Trained(member(stacked, 0), histories)
+
+
+def train_made(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    training: Training | None,
+    validation: Events | None = None,
+) -> Trained:
+    """Train the network that ``make`` gives; with no ``training`` it is taken as it is, without a history."""
+    start, run = jax.random.split(key)
+    network = make(start, events)
+    if training is None:
+        return Trained(network, ())
+    return train(run, network, loss, events, training=training, validation=validation)
+
+
+def start_from(network: Any) -> Make:
+    """A ``make`` that gives this network for any key: where an epistemic method starts, or what it takes as trained.
+
+    >>> start_from("a network")(jax.random.key(0), None)
+    'a network'
+    """
+    return lambda key, events: network
 
 
 def member(networks: Any, index: int) -> Any:

@@ -77,7 +77,7 @@ def compare(
     if quick:
         changed = analysis.learn.model_copy(update={"epochs": 10, "members": 3, "max_events": 20_000})
         analysis = analysis.model_copy(update={"learn": changed})
-    told, done = progress or Progress(), list[Trial]()
+    progress, done = progress or Progress(), list[Trial]()
     with nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as given:
         place = Path(given)
         inputs = partial(_inputs, analysis, shift_by)
@@ -88,7 +88,7 @@ def compare(
             for k, (name, number) in enumerate(todo):
                 label = f"{name} {number} {shift_by}".replace(" ", "-")
                 done += run(label, partial(_kept, analysis, stage, name, number, shift_by), alone=True)
-                told.step("trials", k + 1, len(todo))
+                progress.step("trials", k + 1, len(todo))
     return analysis, tuple(done)
 
 

@@ -1,4 +1,4 @@
-"""The comparison of classification methods told: tables, a figure and one page."""
+"""The comparison of classification methods: tables, a figure and one page."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from verax.report.style import COLOURS, Style, canvas, drawing, heading, save
 from verax.report.tables import Table
 from verax.store import Progress
 
-SAID: dict[str, tuple[str, str]] = {row: said for m in CLASSIFIERS.values() for row, said in m.rows.items()}
+PROMISES: dict[str, tuple[str, str]] = {row: promise for m in CLASSIFIERS.values() for row, promise in m.rows.items()}
 CONFORMAL = ("conformal, LAC", "conformal, APS")
 """Rows of sets alone: their probabilities are the single network's."""
 
@@ -56,7 +56,7 @@ def summary(trials: Sequence[Trial], title: str) -> Table:
     moved = len(trials[0].scores) > 1
     rows = []
     for row in rows_of(trials):
-        line = [row, *SAID[row]]
+        line = [row, *PROMISES[row]]
         for metric in HEADS:
             c = cell(trials, row, "nominal", metric)
             shown = metric in ("log loss", "coverage")
@@ -94,19 +94,19 @@ def shift_table(trials: Sequence[Trial], metric: str, title: str) -> Table:
     return Table(title, ("Method", *trials[0].scores), tuple(rows))
 
 
-def concerns(trials: Sequence[Trial]) -> tuple[str, ...]:
+def warnings(trials: Sequence[Trial]) -> tuple[str, ...]:
     """Sets that do not cover at nominal, and training that went wrong."""
     found: dict[str, list[str]] = {"under": [], "over": []}
     for row in rows_of(trials):
         c = cell(trials, row, "nominal", "coverage")
         if c.error > 0 and abs(c.value - LEVEL) > 3 * c.error:
             found["under" if c.value < LEVEL else "over"].append(f"{row} ({number(c.value, 3)})")
-    said = [
+    lines = [
         f"sets at {LEVEL:.0%} {how}-cover, by more than 3 standard errors: {', '.join(names)}".replace("%", " %")
         for how, names in found.items()
         if names
     ]
-    return (*said, *dict.fromkeys(f"{t.row}, seed {t.seed}: {t.problem}" for t in trials if t.problem))
+    return (*lines, *dict.fromkeys(f"{t.row}, seed {t.seed}: {t.problem}" for t in trials if t.problem))
 
 
 @drawing()
@@ -147,7 +147,7 @@ def write(
 ) -> tuple[Table, ...]:
     """comparison.html, comparison.json and figures/ of a finished comparison; returns the table to print.
 
-    ``progress`` is told of files that were not as they were left.
+    ``progress`` lists files that were changed.
     """
     claim(folder, OWNER)
     with publishing(folder, (progress or Progress()).note) as place:
@@ -176,7 +176,7 @@ def _write(
         "Signal against background, by networks of the analysis' own settings; a fifth of the events is judged on, a fifth "
         "calibrates. A guarantee is for events distributed as those that calibrate; under a systematic no row has one."
     )
-    section = Section("Methods", text, (picture,), tables, concerns(trials))
+    section = Section("Methods", text, (picture,), tables, warnings(trials))
     (folder / "comparison.html").write_text(render(analysis.title, lead, [section]), encoding="utf-8")
-    write_json(folder / "comparison.json", {"settings": settings, "trials": trials, "concerns": concerns(trials)})
+    write_json(folder / "comparison.json", {"settings": settings, "trials": trials, "warnings": warnings(trials)})
     return (shown,)

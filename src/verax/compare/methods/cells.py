@@ -8,7 +8,7 @@ from verax.report.numbers import number, with_error
 
 @dataclass(frozen=True)
 class Cell:
-    """A value and its standard error; NaN where a method does not say it."""
+    """A value and its standard error; NaN where a method has none."""
 
     value: float
     error: float
@@ -22,5 +22,5 @@ class Cell:
 
     def fixed(self, places: int = 3) -> str:
         """Value and error with fixed decimals, or a dash."""
-        told = math.isfinite(self.value) and self.error > 0
-        return number(self.value, places) + (f" ± {number(self.error, places)}" if told else "")
+        known = math.isfinite(self.value) and self.error > 0
+        return number(self.value, places) + (f" ± {number(self.error, places)}" if known else "")

@@ -4,7 +4,7 @@ Weights are those of training: signal and background scaled to equal sums at nom
 events and weights after that.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -16,19 +16,15 @@ from scipy.special import logit, xlogy
 
 from verax.calibrate import isotonic, platt, temperature
 from verax.check import average, reliability
-from verax.compare.methods.train import STOPPED
+from verax.compare.methods.train import RESOLUTION, STOPPED
 from verax.config import Learn
 from verax.conformal import aps, at_label, conformalize, lac, sets
-from verax.epistemic import dropout, dropout_members, ensemble, laplace, variational
+from verax.epistemic import Posterior, dropout, ensemble, laplace, tta, variational
 from verax.events import Events
-from verax.learn import CrossEntropy, classifier, predict, train
+from verax.learn import CrossEntropy, Training, classifier, predict
 from verax.results import FloatArray, Predictive, Status
 
 LEVEL = 0.9
-DRAWS = 50
-RATE = 0.1
-"""Of dropout."""
-
 SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1, so that every log loss is finite."""
 
@@ -52,7 +48,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Row:
-    """What one row says: probability of signal with its epistemic variance, and the classes of each event's set."""
+    """The predictions of one row: probability of signal with its epistemic variance, and the classes of each event's set."""
 
     predict: Callable[[Events], Predictive]
     sets: Callable[[FloatArray], Bool[np.ndarray, "event class"]]
@@ -77,13 +73,9 @@ def _make(sample: Sample) -> Any:
     return partial(classifier, features=sample.features, width=o.width, depth=o.depth, missing=sample.missing)
 
 
-def _fitting(sample: Sample) -> dict[str, Any]:
+def _training(sample: Sample) -> Training:
     o = sample.options
-    return {"epochs": o.epochs, "batch": o.batch, "patience": o.patience, "rate": o.learning_rate}
-
-
-def _rows(name: str, members: Any, problem: str) -> Fitted:
-    return {name: Row(partial(predict, members), plain_sets)}, problem
+    return Training(o.epochs, o.batch, o.patience, o.learning_rate)
 
 
 def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
@@ -96,12 +88,12 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
         members=1,
         bootstrap=False,
         validation=sample.stop,
-        **_fitting(sample),
+        training=_training(sample),
     )
-    say = partial(predict, trained.network)
+    predictor = partial(predict, trained.networks)
     held, label = sample.calibrate, sample.label(sample.calibrate)
     weight = np.asarray(held.weight, np.float64)
-    score = _score(say(held))
+    score = _score(predictor(held))
     options: dict[str, Any] = {"weight": weight, "negative": "signed"}
     heat = temperature(np.stack([0 * score, score], axis=1), label, **options)
     line, curve = platt(score, label, **options), isotonic(score, label, **options)
@@ -110,80 +102,63 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
         "Platt": line,
         "isotonic": curve,
     }
-    rows = {"single network": Row(say, plain_sets)}
-    rows |= {name: Row(partial(_calibrated, say, map_), plain_sets) for name, map_ in maps.items()}
-    p = both(say(held).mean)
+    rows = {"single network": Row(predictor, plain_sets)}
+    rows |= {name: Row(partial(_calibrated, predictor, map_), plain_sets) for name, map_ in maps.items()}
+    p = both(predictor(held).mean)
     near = conformalize(at_label(lac(p), label), level=LEVEL, **options).value
-    rows["conformal, LAC"] = Row(say, lambda q: sets(lac(both(q)), near))
+    rows["conformal, LAC"] = Row(predictor, lambda q: sets(lac(both(q)), near))
     far = conformalize(at_label(aps(p, key=jax.random.key(1)), label), level=LEVEL, **options).value
-    rows["conformal, APS"] = Row(say, lambda q: sets(aps(both(q), key=jax.random.key(2)), far))
+    rows["conformal, APS"] = Row(predictor, lambda q: sets(aps(both(q), key=jax.random.key(2)), far))
     bad = [n for n, s in {"temperature": heat.status, "Platt": line.status}.items() if s != Status.OK]
-    problem = "; ".join(
-        [*([trained.history.problem] if trained.history.problem else []), *(f"{n} failed" for n in bad)]
-    )
+    problem = "; ".join([*([trained.problem] if trained.problem else []), *(f"{n} failed" for n in bad)])
     return rows, problem
 
 
-def _score(said: Predictive) -> FloatArray:
-    return np.asarray(logit(np.clip(said.mean, SMALLEST, 1 - SMALLEST)))
+def _score(prediction: Predictive) -> FloatArray:
+    return np.asarray(logit(np.clip(prediction.mean, SMALLEST, 1 - SMALLEST)))
 
 
-def _calibrated(say: Callable[[Events], Predictive], map_: Callable[[FloatArray], FloatArray], events: Events) -> Any:
-    mean = map_(_score(say(events)))
+def _calibrated(
+    predictor: Callable[[Events], Predictive], map_: Callable[[FloatArray], FloatArray], events: Events
+) -> Any:
+    mean = map_(_score(predictor(events)))
     return Predictive(mean, mean * (1 - mean), np.zeros_like(mean))
 
 
-def several(key: PRNGKeyArray, sample: Sample, *, bootstrap: bool) -> Fitted:
-    """Networks from other starts, or on Poisson replicas of the events."""
-    trained = ensemble(
-        key,
-        _make(sample),
-        CrossEntropy(sample.signal),
-        sample.learn,
-        members=max(sample.options.members, 2),
-        bootstrap=bootstrap,
-        validation=sample.stop,
-        **_fitting(sample),
-    )
-    problem = next((h.problem for h in trained.histories if h.problem), "")
-    return _rows("bootstrap ensemble" if bootstrap else "deep ensemble", trained.network, problem)
+def epistemic(
+    key: PRNGKeyArray,
+    sample: Sample,
+    *,
+    row: str,
+    method: Callable[..., Posterior],
+    stops: bool = True,
+    fine: Sequence[Status] = (Status.OK,),
+) -> Fitted:
+    """The members of an epistemic method, trained with the options of the analysis.
 
-
-def thinned(key: PRNGKeyArray, sample: Sample) -> Fitted:
-    """Monte Carlo dropout of a tenth of the hidden units."""
-    start, run, draw = jax.random.split(key, 3)
-    loss = dropout(CrossEntropy(sample.signal), rate=RATE)
-    network = _make(sample)(start, sample.learn)
-    trained = train(run, network, loss, sample.learn, validation=sample.stop, **_fitting(sample))
-    members = dropout_members(draw, trained.network, members=DRAWS, rate=RATE)
-    return _rows("MC dropout", members, trained.history.problem)
-
-
-def gaussians(key: PRNGKeyArray, sample: Sample) -> Fitted:
-    """Independent Gaussians over the weights; likelihood tempered to the effective number of events."""
-    start, run, draw = jax.random.split(key, 3)
-    o = sample.options
-    found = variational(
-        run,
-        _make(sample)(start, sample.learn),
-        CrossEntropy(sample.signal),
-        sample.learn,
-        epochs=o.epochs,
-        batch=o.batch,
-        rate=o.learning_rate,
-    )
-    return _rows("variational", found.members(draw, DRAWS), found.history.problem)
-
-
-def last_layer(key: PRNGKeyArray, sample: Sample) -> Fitted:
-    """A Gaussian over the last layer, around a network where its training stopped."""
-    start, run, draw = jax.random.split(key, 3)
+    Parameters
+    ----------
+    stops : whether events of their own decide when its training stops
+    fine : statuses whose problem is none here
+    """
+    options: dict[str, Any] = {"validation": sample.stop} if stops else {}
     loss = CrossEntropy(sample.signal)
-    network = _make(sample)(start, sample.learn)
-    trained = train(run, network, loss, sample.learn, validation=sample.stop, **_fitting(sample))
-    found = laplace(trained.network, loss, sample.learn, steps=0)
-    problem = trained.history.problem or ("" if found.status in STOPPED else found.problem)
-    return _rows("Laplace, last layer", found.members(draw, DRAWS), problem)
+    found = method(key, _make(sample), loss, sample.learn, training=_training(sample), **options)
+    members = found.members(jax.random.split(key, 3)[2])
+    return {row: Row(partial(predict, members), plain_sets)}, "" if found.status in fine else found.problem
+
+
+def several(key: PRNGKeyArray, sample: Sample, *, row: str, bootstrap: bool) -> Fitted:
+    """Networks from other starts, or on Poisson replicas of the events."""
+    members = max(sample.options.members, 2)
+    return epistemic(key, sample, row=row, method=partial(ensemble, members=members, bootstrap=bootstrap))
+
+
+def augmented(key: PRNGKeyArray, sample: Sample, *, row: str) -> Fitted:
+    """One network at draws of its inputs, each of a resolution of a twentieth of its spread."""
+    scale = _make(sample)(key, sample.learn).standardise.scale
+    widths = dict(zip(sample.features, (RESOLUTION * np.asarray(scale, np.float64)).tolist(), strict=True))
+    return epistemic(key, sample, row=row, method=partial(tta, resolution=widths))
 
 
 @dataclass(frozen=True)
@@ -192,6 +167,11 @@ class Method:
 
     fit: Callable[[PRNGKeyArray, Sample], Fitted]
     rows: Mapping[str, tuple[str, str]]
+
+
+def _row(fit: Callable[..., Fitted], row: str, promise: tuple[str, str], **options: Any) -> Method:
+    """A method of one row."""
+    return Method(partial(fit, row=row, **options), {row: promise})
 
 
 CLASSIFIERS: dict[str, Method] = {
@@ -206,11 +186,18 @@ CLASSIFIERS: dict[str, Method] = {
             "conformal, APS": ("sets: marginal, finite n", "yes"),
         },
     ),
-    "deep ensemble": Method(partial(several, bootstrap=False), {"deep ensemble": ("none", "yes")}),
-    "bootstrap": Method(partial(several, bootstrap=True), {"bootstrap ensemble": ("none", "yes")}),
-    "dropout": Method(thinned, {"MC dropout": ("none", "no")}),
-    "variational": Method(gaussians, {"variational": ("none: a bound", "no")}),
-    "laplace": Method(last_layer, {"Laplace, last layer": ("posterior, asymptotic", "no")}),
+    "deep ensemble": _row(several, "deep ensemble", ("none", "yes"), bootstrap=False),
+    "bootstrap": _row(several, "bootstrap ensemble", ("none", "yes"), bootstrap=True),
+    "dropout": _row(epistemic, "MC dropout", ("none", "no"), method=dropout),
+    "test-time augmentation": _row(augmented, "test-time augmentation", ("none", "yes")),
+    "variational": _row(epistemic, "variational", ("none: a bound", "no"), method=variational, stops=False),
+    "laplace": _row(
+        epistemic,
+        "Laplace, last layer",
+        ("posterior, asymptotic", "no"),
+        method=partial(laplace, steps=0),
+        fine=STOPPED,
+    ),
 }
 """Every method by the name that chooses it."""
 
@@ -223,15 +210,15 @@ def judge(row: Row, events: Events, label: np.ndarray) -> dict[str, tuple[float,
     The sets' coverage and size are at 90 %; the spread is the mean width of ±1.96 standard deviations of the members'
     probabilities; the ECE is less its bias, and has no error.
     """
-    said = row.predict(events)
-    p, w = np.clip(said.mean, SMALLEST, 1 - SMALLEST), np.asarray(events.weight, np.float64)
-    chosen = row.sets(np.asarray(said.mean))
+    prediction = row.predict(events)
+    p, w = np.clip(prediction.mean, SMALLEST, 1 - SMALLEST), np.asarray(events.weight, np.float64)
+    chosen = row.sets(np.asarray(prediction.mean))
     values = {
         "log loss": -xlogy(label, p) - xlogy(1 - label, 1 - p),
         "Brier": (p - label) ** 2,
         "coverage": chosen[np.arange(len(label)), label].astype(np.float64),
         "size": chosen.sum(axis=1).astype(np.float64),
-        "spread": 2 * 1.96 * np.sqrt(said.epistemic),
+        "spread": 2 * 1.96 * np.sqrt(prediction.epistemic),
     }
     found = {k: average(v, w) for k, v in values.items()}
     ece = reliability(p, label, w).ece_corrected

@@ -10,35 +10,31 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from verax.aleatoric import (
-    GaussianNLL,
-    gaussian,
-    mean_variance,
-)
+from verax.aleatoric import GaussianNLL, Pinball, gaussian, mean_variance, quantiles
 from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.dropout import SquaredError, mean_network
-from verax.compare.methods.forms import LEVELS, QUANTILES, Bands, Form, Quantiles
-from verax.compare.methods.networks import house, quantile_networks, said, with_head
-from verax.compare.methods.train import Effort, concerns, parts, predicted, train_all
+from verax.compare.methods.networks import only_outputs, with_head
+from verax.compare.methods.predictions import LEVELS, QUANTILES, Bands, Fitted, Prediction, Quantiles
+from verax.compare.methods.train import Effort, parts, predicted, train_all, warnings
 from verax.conformal import absolute, band, conformalize, cqr, cqr_band, jackknife, normalised
 from verax.results import FloatArray
 
 
-def _by_split(form: Callable[[int, float], Any], value: FloatArray) -> Bands:
-    """Intervals of each split and level from ``form(split, level)``."""
+def _by_split(interval: Callable[[int, float], Any], value: FloatArray) -> Bands:
+    """Intervals of each split and level from ``interval(split, level)``."""
     ends = {}
     for level in LEVELS:
-        found = [form(s, level) for s in range(len(value))]
+        found = [interval(s, level) for s in range(len(value))]
         ends[level] = (np.stack([i.low for i in found]), np.stack([i.high for i in found]))
     return Bands(value, ends)
 
 
-def split_conformal(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def split_conformal(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """Split conformal intervals around a mean-variance network: of one width, and scaled by its σ(x)."""
     cut, start = jax.random.split(key)
     learn, stop, held = parts(cut, partition.train, 0.6, 0.15)
     make = with_head(data, mean_variance, effort)
-    networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), **house(effort))
+    networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), effort.training)
     (mean, sigma), (at, width) = (
         (m[:, 0], np.sqrt(v[:, 0])) for m, v in (predicted(networks, x, gaussian) for x in (data.x[held], partition.x))
     )
@@ -51,27 +47,30 @@ def split_conformal(key: PRNGKeyArray, data: Data, partition: Partition, effort:
         quantile = conformalize(normalised(y[s], mean[s], sigma[s]), level=level).value
         return band(at[s], quantile, level=level, spread=width[s])
 
-    rows: dict[str, Form] = {"split conformal": _by_split(plain, at), "normalised conformal": _by_split(scaled, at)}
-    return rows, concerns(history)
+    rows: dict[str, Prediction] = {
+        "split conformal": _by_split(plain, at),
+        "normalised conformal": _by_split(scaled, at),
+    }
+    return rows, warnings(history)
 
 
-def conformal_quantiles(
-    key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort
-) -> tuple[dict[str, Form], str]:
+def conformal_quantiles(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """Conformalised quantile regression."""
     cut, start = jax.random.split(key)
     learn, stop, held = parts(cut, partition.train, 0.6, 0.15)
-    networks, problem = quantile_networks(start, data, learn, stop, effort)
-    before, shown, y = Quantiles(said(networks, data.x[held])), Quantiles(said(networks, partition.x)), data.y[held]
+    make = with_head(data, quantiles, effort, levels=QUANTILES)
+    networks, history = train_all(start, data.events(), learn, stop, make, Pinball(TARGET, QUANTILES), effort.training)
+    before, shown = (Quantiles(only_outputs(networks, x)) for x in (data.x[held], partition.x))
+    y = data.y[held]
 
     def one(s: int, level: float) -> Any:
         (low, high), (bottom, top) = before.interval(level), shown.interval(level)
         return cqr_band(bottom[s], top[s], conformalize(cqr(y[s], low[s], high[s]), level=level).value, level=level)
 
-    return {"CQR": _by_split(one, shown.value[..., QUANTILES.index(0.5)])}, problem
+    return {"CQR": _by_split(one, shown.value[..., QUANTILES.index(0.5)])}, warnings(history)
 
 
-def cv_plus(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def cv_plus(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """CV+ around networks of the mean, each blind to one fold."""
     cut, start = jax.random.split(key)
     (mixed,) = parts(cut, partition.train)
@@ -86,7 +85,7 @@ def cv_plus(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort)
     )
     make = partial(mean_network, features=data.features, width=effort.width, rate=0.0, decay=0.0)
     networks, history = train_all(
-        start, data.events(), rows[:, stop:], rows[:, :stop], make, SquaredError(), **house(effort)
+        start, data.events(), rows[:, stop:], rows[:, :stop], make, SquaredError(), effort.training
     )
     splits = len(mixed)
     members = jax.tree.map(lambda a: a.reshape(splits, effort.folds, *a.shape[2:]) if eqx.is_array(a) else a, networks)
@@ -99,4 +98,4 @@ def cv_plus(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort)
     def one(s: int, level: float) -> Any:
         return jackknife(residual[s], shown[s].T, level=level, model=fold)
 
-    return {"CV+": _by_split(one, shown.mean(axis=1))}, concerns(history)
+    return {"CV+": _by_split(one, shown.mean(axis=1))}, warnings(history)

@@ -123,8 +123,10 @@ def find(folder: str) -> Path:
     for place in places:
         if place.is_dir():
             return place
-    said = " or ".join(str(p) for p in places)
-    raise InputError("--data", f"no folder {said}", "folders of UCI sets with their splits", f"get them from {SOURCE}")
+    listed = " or ".join(str(p) for p in places)
+    raise InputError(
+        "--data", f"no folder {listed}", "folders of UCI sets with their splits", f"get them from {SOURCE}"
+    )
 
 
 def read(folder: Path, names: Sequence[str] | None = None) -> tuple[Data, ...]:

@@ -18,11 +18,11 @@ from scipy.special import logsumexp
 from verax.aleatoric.head import Head, outputs
 from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.ensemble import adam
-from verax.compare.methods.forms import Form, Gaussian
-from verax.compare.methods.train import WIDTH, Effort, concerns, of_split, train_all
+from verax.compare.methods.predictions import Fitted, Gaussian
+from verax.compare.methods.train import WIDTH, Effort, of_split, train_all, warnings
 from verax.epistemic.dropout import masked, thin
 from verax.events import Events
-from verax.learn import Frozen, Network, Standardise, classifier, standardise
+from verax.learn import Frozen, Network, Standardise, Training, classifier, standardise
 from verax.results import FloatArray
 
 SETTINGS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -116,7 +116,7 @@ def settings(data: Data, partition: Partition) -> tuple[FloatArray, FloatArray] 
     return np.full(len(partition.train), best[0]), np.full(len(partition.train), best[1])
 
 
-def dropout(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def dropout(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """Monte Carlo dropout with noise 1/τ, and its members' spread alone; the NLL is that of the mixture of all masks.
 
     Without published settings, rate and τ are those of the best likelihood on the last fifth of each split's rows.
@@ -159,6 +159,7 @@ def _fit(
     key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: FloatArray, tau: FloatArray, effort: Effort
 ) -> tuple[Any, str]:
     decay = LENGTH**2 * (1 - rate) / (2 * rows.shape[1] * tau)
+    epochs = min(effort.dropout, -(-STEPS // -(-rows.shape[1] // BATCH)))
 
     def maker(split: int) -> Any:
         return functools.partial(
@@ -173,11 +174,9 @@ def _fit(
         maker,
         OwnDropout(),
         by_split=True,
-        epochs=min(effort.dropout, -(-STEPS // -(-rows.shape[1] // BATCH))),
-        batch=BATCH,
-        optimizer=adam(1e-3),
+        training=Training(epochs, BATCH, optimizer=adam(1e-3)),
     )
-    return networks, concerns(histories)
+    return networks, warnings(histories)
 
 
 def passes(key: PRNGKeyArray, members: Any, x: Float[np.ndarray, "point feature"], n: int) -> FloatArray:

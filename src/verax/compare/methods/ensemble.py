@@ -22,10 +22,10 @@ from verax.aleatoric import GaussianNLL, MeanVariance, gaussian
 from verax.aleatoric.head import target_scale
 from verax.check import nll_gaussian
 from verax.compare.methods.data import TARGET, Data, Partition
-from verax.compare.methods.forms import Form, Gaussian
-from verax.compare.methods.train import WIDTH, Effort, concerns, predicted, train_all
+from verax.compare.methods.predictions import Fitted, Gaussian
+from verax.compare.methods.train import WIDTH, Effort, predicted, train_all, warnings
 from verax.events import Events
-from verax.learn import Loss, classifier
+from verax.learn import Loss, Training, classifier
 from verax.results import FloatArray
 
 PRINTED = 0.1
@@ -100,7 +100,7 @@ def deep_ensemble(
     *,
     row: str,
     share: float,
-) -> tuple[dict[str, Form], str]:
+) -> Fitted:
     """The ensemble with the rate at which it predicts the last fifth of each split's rows best, trained on all of them."""
     choice, start = jax.random.split(key)
     cut = int(0.8 * partition.train.shape[1])
@@ -114,13 +114,13 @@ def deep_ensemble(
     for i in np.unique(best):
         splits = np.flatnonzero(best == i)
         networks, problem = _fit(jax.random.fold_in(start, i), data, partition.train[splits], RATES[i], share)
-        form = total(networks, partition.x[splits])
-        mean[splits], variance[splits] = form.mean, form.variance
+        prediction = total(networks, partition.x[splits])
+        mean[splits], variance[splits] = prediction.mean, prediction.variance
         problems += [problem] if problem else []
     return {row: Gaussian(mean, variance)}, "; ".join(problems)
 
 
-def as_printed(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def as_printed(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """The ensemble with the paper's rate of 0.1."""
     networks, problem = _fit(key, data, partition.train, PRINTED, SHARE)
     return {"deep ensemble as printed": total(networks, partition.x)}, problem
@@ -136,8 +136,6 @@ def _fit(key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: float, share: fl
         partial(softplus_network, features=data.features),
         adversarial(loss, table, data.features, share) if share else loss,
         members=MEMBERS,
-        epochs=EPOCHS,
-        batch=BATCH,
-        optimizer=adam(rate),
+        training=Training(EPOCHS, BATCH, optimizer=adam(rate)),
     )
-    return networks, concerns(histories)
+    return networks, warnings(histories)

@@ -1,29 +1,35 @@
-"""Networks that differ: bootstrap, means alone, variational, Laplace and HMC."""
+"""Networks that differ: bootstrap, means alone, test-time augmentation, variational, Laplace and HMC."""
 
-import functools
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import PRNGKeyArray
 
-from verax.aleatoric import (
-    GaussianNLL,
-    mean_variance,
-)
+from verax.aleatoric import GaussianNLL, mean_variance
 from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.dropout import SquaredError, mean_network
 from verax.compare.methods.ensemble import total
-from verax.compare.methods.forms import Form, Gaussian
-from verax.compare.methods.networks import house, with_head
-from verax.compare.methods.train import STOPPED, Effort, concerns, of_split, parts, predicted, train_all
-from verax.epistemic import hmc, laplace
-from verax.epistemic.posterior import weights
+from verax.compare.methods.networks import with_head
+from verax.compare.methods.predictions import Fitted, Gaussian, Prediction
+from verax.compare.methods.train import (
+    RESOLUTION,
+    STOPPED,
+    Effort,
+    of_split,
+    parts,
+    predicted,
+    train_all,
+    train_splits,
+    warnings,
+)
+from verax.epistemic import Posterior, hmc, laplace, tta
+from verax.epistemic.power_likelihood import weights
 from verax.epistemic.variational import MeanField, NegativeElbo, Variational
-from verax.learn import classifier
+from verax.learn import Training, classifier, start_from
 from verax.learn.epoch import stack
 from verax.results import Status
 
@@ -31,38 +37,44 @@ LAPLACE = {"Laplace, last layer": "last", "Laplace, all weights": "all"}
 """Rows, and the weights that each is over."""
 
 
-def bootstrap(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def bootstrap(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """Mean-variance networks, each on a Poisson replica of the rows."""
-    cut, start = jax.random.split(key)
-    learn, stop = parts(cut, partition.train, 0.8)
-    networks, history = train_all(
-        start,
-        data.events(),
-        learn,
-        stop,
-        with_head(data, mean_variance, effort),
-        GaussianNLL(TARGET),
-        members=effort.members,
-        bootstrap=True,
-        **house(effort),
-    )
-    return {"bootstrap ensemble": total(networks, partition.x)}, concerns(history)
+    make, loss = with_head(data, mean_variance, effort), GaussianNLL(TARGET)
+    networks, problem = train_splits(key, data, partition, effort, make, loss, members=effort.members, bootstrap=True)
+    return {"bootstrap ensemble": total(networks, partition.x)}, problem
 
 
-def mean_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
-    """Networks of the mean alone; the interval is their spread: what an ensemble says that knows of no noise."""
-    cut, start = jax.random.split(key)
-    learn, stop = parts(cut, partition.train, 0.8)
+def mean_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+    """Networks of the mean alone, whose interval is their spread: an ensemble that knows of no noise."""
     make = partial(mean_network, features=data.features, width=effort.width, rate=0.0, decay=0.0)
-    networks, history = train_all(
-        start, data.events(), learn, stop, make, SquaredError(), members=effort.members, **house(effort)
-    )
+    networks, problem = train_splits(key, data, partition, effort, make, SquaredError(), members=effort.members)
     mean, _ = predicted(networks, partition.x, lambda m: (m, jnp.zeros_like(m)))
     spread = np.maximum(mean.var(axis=1, ddof=1), 1e-300)
-    return {"ensemble, epistemic only": Gaussian(mean.mean(axis=1), spread)}, concerns(history)
+    return {"ensemble, epistemic only": Gaussian(mean.mean(axis=1), spread)}, problem
 
 
-def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def augmented(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+    """A mean-variance network at draws of its inputs, each of a resolution of a twentieth of its spread."""
+    widths = dict(zip(data.features, (RESOLUTION * data.x.std(axis=0)).tolist(), strict=True))
+    method = partial(tta, resolution=widths)
+    return posterior(key, data, partition, effort, row="test-time augmentation", method=method)
+
+
+def posterior(
+    key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort, *, row: str, method: Callable[..., Posterior]
+) -> Fitted:
+    """The members of an epistemic method around mean-variance networks, split by split."""
+    cut, start = jax.random.split(key)
+    make, table, drawn, problems = with_head(data, mean_variance, effort), data.events(), [], []
+    for s, (learn, stop) in enumerate(zip(*parts(cut, partition.train, 0.8), strict=True)):
+        here, options = jax.random.fold_in(start, s), {"training": effort.training, "validation": table.take(stop)}
+        found = method(here, make, GaussianNLL(TARGET), table.take(learn), **options)
+        problems += [found.problem] if found.problem else []
+        drawn.append(found.members(jax.random.fold_in(here, 1), effort.draws))
+    return {row: total(stack(drawn), partition.x)}, _first(problems, len(drawn))
+
+
+def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """Independent Gaussians over the weights of a mean-variance network, prior N(0, 1); all rows."""
     start, draw = jax.random.split(key)
     n = partition.train.shape[1]
@@ -80,25 +92,17 @@ def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Eff
         partition.train[:, :0],
         make,
         NegativeElbo(GaussianNLL(TARGET), n, np.ones((), np.float32)),
-        epochs=effort.variational,
-        batch=effort.batch,
-        optimizer=_cooling,
+        training=Training(effort.variational, effort.batch, learning_rate=1e-2).annealed(),
     )
     drawn = []
     for s in range(len(partition.train)):
         posterior = of_split(of_split(networks, s), 0)
-        found = Variational(posterior, history[s], float(n))
+        found = Variational(posterior)
         drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
-    return {"variational": total(stack(drawn), partition.x)}, concerns(history)
+    return {"variational": total(stack(drawn), partition.x)}, warnings(history)
 
 
-@functools.cache
-def _cooling(steps: int) -> optax.GradientTransformation:
-    """Adam whose rate falls from 0.01 to zero, as :func:`verax.epistemic.variational` has it."""
-    return optax.adam(optax.cosine_decay_schedule(1e-2, steps))
-
-
-def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """Gaussians over the last layer and over all weights of a mean-variance network.
 
     The last layer's is around the network where its training stopped, with the curvature of the rows that it learnt from:
@@ -108,23 +112,24 @@ def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
     cut, start, draw = jax.random.split(key, 3)
     learn, stop = parts(cut, partition.train, 0.8)
     make, loss, table = with_head(data, mean_variance, effort), GaussianNLL(TARGET), data.events()
-    networks, history = train_all(start, table, learn, stop, make, loss, **house(effort))
-    forms: dict[str, Form] = {}
-    problems = [p for p in [concerns(history)] if p]
+    networks, history = train_all(start, table, learn, stop, make, loss, effort.training)
+    predictions: dict[str, Prediction] = {}
+    problems = [p for p in [warnings(history)] if p]
     for row, which in LAPLACE.items():
         rows, steps, fine = (learn, 0, STOPPED) if which == "last" else (partition.train, 20, (Status.OK,))
         drawn = []
         for s in range(len(rows)):
             network = of_split(of_split(networks, s), 0)
-            found = laplace(network, loss, table.take(rows[s]), which=which, curvature="fisher", steps=steps)
+            given, events = start_from(network), table.take(rows[s])
+            found = laplace(key, given, loss, events, training=None, which=which, curvature="fisher", steps=steps)
             if found.status not in fine:
                 problems.append(f"{row}: {found.problem}")
             drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
-        forms[row] = total(stack(drawn), partition.x)
-    return forms, _first(problems, len(LAPLACE) * len(partition.train))
+        predictions[row] = total(stack(drawn), partition.x)
+    return predictions, _first(problems, len(LAPLACE) * len(partition.train))
 
 
-def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """Hamiltonian Monte Carlo over all weights of a small mean-variance network, prior N(0, 1); all rows."""
     table, drawn, problems = data.events(), [], []
     small = partial(classifier, width=effort.units, depth=1)
@@ -142,7 +147,7 @@ def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) 
         )
         if found.status != Status.OK:
             problems.append(found.problem)
-        drawn.append(found.members(min(effort.draws, effort.chains * effort.chain)))
+        drawn.append(found.members(key, min(effort.draws, effort.chains * effort.chain)))
     return {"HMC": total(stack(drawn), partition.x)}, _first(problems, len(partition.train))
 
 

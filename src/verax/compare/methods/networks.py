@@ -9,17 +9,21 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.aleatoric import (
+    EvidentialNLL,
     GaussianNLL,
     MixtureNLL,
     Pinball,
+    evidential,
+    evidential_log_prob,
+    evidential_moments,
     mean_variance,
     mixture_density,
     quantiles,
 )
 from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.ensemble import total
-from verax.compare.methods.forms import QUANTILES, Form, Mixture, Quantiles
-from verax.compare.methods.train import Effort, concerns, outputs, parts, train_all
+from verax.compare.methods.predictions import QUANTILES, Fitted, Gaussian, Mixture, Quantiles
+from verax.compare.methods.train import Effort, outputs, train_splits
 from verax.learn import classifier
 from verax.results import FloatArray
 
@@ -30,49 +34,40 @@ def with_head(data: Data, head: Any, effort: Effort, **options: Any) -> Any:
     return partial(head, features=data.features, target=TARGET, make=body, **options)
 
 
-def house(effort: Effort) -> dict[str, Any]:
-    """Settings of a training that all methods here share."""
-    return {"epochs": effort.epochs, "batch": effort.batch, "patience": effort.patience, "rate": effort.rate}
-
-
-def single(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def single(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """A mean-variance network."""
-    cut, start = jax.random.split(key)
-    learn, stop = parts(cut, partition.train, 0.8)
     make = with_head(data, mean_variance, effort)
-    networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), **house(effort))
-    return {"mean-variance network": total(networks, partition.x)}, concerns(history)
+    networks, problem = train_splits(key, data, partition, effort, make, GaussianNLL(TARGET))
+    return {"mean-variance network": total(networks, partition.x)}, problem
 
 
-def density(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def density(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """A mixture density network of three Gaussians."""
-    cut, start = jax.random.split(key)
-    learn, stop = parts(cut, partition.train, 0.8)
     make = with_head(data, mixture_density, effort, components=3)
-    networks, history = train_all(start, data.events(), learn, stop, make, MixtureNLL(TARGET), **house(effort))
-    shown = np.asarray(outputs(networks, jnp.asarray(partition.x, jnp.float32)), np.float64)[:, 0]
+    networks, problem = train_splits(key, data, partition, effort, make, MixtureNLL(TARGET))
+    shown = only_outputs(networks, partition.x)
     share = np.exp(shown[:, :, 0])
-    form = Mixture(share / share.sum(axis=-1, keepdims=True), shown[:, :, 1], np.exp(2 * shown[:, :, 2]))
-    return {"mixture density network": form}, concerns(history)
+    prediction = Mixture(share / share.sum(axis=-1, keepdims=True), shown[:, :, 1], np.exp(2 * shown[:, :, 2]))
+    return {"mixture density network": prediction}, problem
 
 
-def quantile_networks(
-    key: PRNGKeyArray, data: Data, learn: np.ndarray, stop: np.ndarray, effort: Effort
-) -> tuple[Any, str]:
-    """Networks of quantiles, and what went wrong."""
-    make = with_head(data, quantiles, effort, levels=QUANTILES)
-    networks, history = train_all(key, data.events(), learn, stop, make, Pinball(TARGET, QUANTILES), **house(effort))
-    return networks, concerns(history)
+def evidence(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+    """An evidential network: both parts of its variance, and the likelihood of its Student-t."""
+    make = with_head(data, evidential, effort)
+    networks, problem = train_splits(key, data, partition, effort, make, EvidentialNLL(TARGET))
+    found = jnp.asarray(only_outputs(networks, partition.x), jnp.float32)
+    mean, aleatoric, epistemic = (np.asarray(a, np.float64) for a in jax.vmap(jax.vmap(evidential_moments))(found))
+    nll = -np.asarray(evidential_log_prob(found, jnp.asarray(partition.y, jnp.float32)), np.float64)
+    return {"evidential network": Gaussian(mean, aleatoric + epistemic, nll)}, problem
 
 
-def said(networks: Any, x: np.ndarray) -> FloatArray:
-    """Quantiles of the only member, [split, point, level]."""
-    return np.asarray(outputs(networks, jnp.asarray(x, jnp.float32)), np.float64)[:, 0]
-
-
-def quantile(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def quantile(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """Quantile regression."""
-    cut, start = jax.random.split(key)
-    learn, stop = parts(cut, partition.train, 0.8)
-    networks, problem = quantile_networks(start, data, learn, stop, effort)
-    return {"quantile regression": Quantiles(said(networks, partition.x))}, problem
+    make = with_head(data, quantiles, effort, levels=QUANTILES)
+    networks, problem = train_splits(key, data, partition, effort, make, Pinball(TARGET, QUANTILES))
+    return {"quantile regression": Quantiles(only_outputs(networks, partition.x))}, problem
+
+
+def only_outputs(networks: Any, x: FloatArray) -> FloatArray:
+    """Outputs of the only member of each split, [split, point, …], in float64."""
+    return np.asarray(outputs(networks, jnp.asarray(x, jnp.float32)), np.float64)[:, 0]

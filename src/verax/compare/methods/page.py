@@ -1,4 +1,4 @@
-"""The comparison of methods told: tables and one page, with published figures beside ours."""
+"""The comparison of methods: tables and one page, with published figures beside ours."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from verax.report.style import Style, save
 from verax.report.tables import Table
 from verax.store import Progress
 
-SAID: dict[str, tuple[str, str]] = {row: said for m in METHODS.values() for row, said in m.rows.items()}
+PROMISES: dict[str, tuple[str, str]] = {row: promise for m in METHODS.values() for row, promise in m.rows.items()}
 """Row → (guarantee, any model)."""
 
 SHIFTS = {
@@ -72,7 +72,7 @@ def summary(trials: Sequence[Trial], sets: Sequence[Data], shift: str) -> Table:
             return overall(cells)
 
         few = "" if len(mine) == len(sets) else f" ({len(mine)} of {len(sets)} sets)"
-        line = [row + few, *SAID[row], *(mean(m, "published").fixed() for m in METRICS[:2])]
+        line = [row + few, *PROMISES[row], *(mean(m, "published").fixed() for m in METRICS[:2])]
         line += [short(mean(m, "published").value) for m in METRICS[2:]]
         if shift != "none":
             line += [mean("coverage 95", shift).fixed(), short(mean("width 95", shift).value)]
@@ -137,30 +137,31 @@ def published_table(trials: Sequence[Trial], sets: Sequence[Data]) -> Table:
         rows.append((*line, f"[{mark}]"))
     rows.sort(key=lambda r: (r[6], r[2], r[0]))
     columns = ("Method", "set", "figure", "ours", "published", "difference / error", "source")
-    note = "Errors: standard errors over the same splits, which both share. " + "; ".join(
-        f"[{n}] {source}" for source, n in sources.items()
+    note = (
+        "Errors: standard errors over the same splits, which both share unless the source says otherwise. "
+        + "; ".join(f"[{n}] {source}" for source, n in sources.items())
     )
     return Table("Beside published figures", columns, tuple(rows), note)
 
 
-def concerns(trials: Sequence[Trial], data: Data) -> tuple[str, ...]:
-    """What must be said of a set: intervals in distribution that do not cover, training that went wrong."""
-    mine, said = [t for t in trials if t.data == data.name], []
+def warnings(trials: Sequence[Trial], data: Data) -> tuple[str, ...]:
+    """Warnings about a set: intervals in distribution that do not cover, training that went wrong."""
+    mine, lines = [t for t in trials if t.data == data.name], []
     for level in (95, 68):
         found: dict[str, list[str]] = {"under": [], "over": []}
         for row in rows_of(mine):
             c = cell(mine, data.name, row, "published", f"coverage {level}")
             if c.error > 0 and abs(c.value - level / 100) > 3 * c.error:
                 found["under" if c.value < level / 100 else "over"].append(f"{row} ({number(c.value, 3)})")
-        said += [
+        lines += [
             f"{data.name}: intervals at {level} % {how}-cover, by more than 3 standard errors: {', '.join(names)}"
             for how, names in found.items()
             if names
         ]
-    said += list(
+    lines += list(
         dict.fromkeys(f"{data.name}, {t.row}, {t.partition}, seed {t.seed}: {t.problem}" for t in mine if t.problem)
     )
-    return tuple(said)
+    return tuple(lines)
 
 
 def write(
@@ -174,7 +175,7 @@ def write(
 ) -> tuple[Table, ...]:
     """comparison.html, comparison.json and figures/ of a finished comparison; returns the tables to print.
 
-    ``progress`` is told of files that were not as they were left.
+    ``progress`` lists files that were changed.
     """
     claim(folder, OWNER)
     with publishing(folder, (progress or Progress()).note) as place:
@@ -203,10 +204,10 @@ def _write(
         caption = "Filled: published splits; open: shifted; diamonds: papers. Dashed: what the intervals say."
         tables = [set_table(trials, data, p) for p in where]
         picture = (png, caption)
-        sections.append(Section(data.name, text, (picture,), tables, concerns(trials, data)))
+        sections.append(Section(data.name, text, (picture,), tables, warnings(trials, data)))
         content[data.name] = {
             "trials": [t for t in trials if t.data == data.name],
-            "concerns": concerns(trials, data),
+            "warnings": warnings(trials, data),
             "spread": data.spread,
         }
     seeds = len({t.seed for t in trials})

@@ -5,12 +5,12 @@ from jaxtyping import PRNGKeyArray
 from threadpoolctl import threadpool_limits
 
 from verax.compare.methods.data import Data, Partition
-from verax.compare.methods.forms import Form, Gaussian
+from verax.compare.methods.predictions import Fitted, Gaussian
 from verax.compare.methods.train import Effort, parts
 from verax.errors import InputError
 
 
-def linear(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[dict[str, Form], str]:
+def linear(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """Least squares; variance of a prediction s² (1 + xᵀ(XᵀX)⁻¹x)."""
     means, variances = [], []
     for rows, x in zip(partition.train, partition.x, strict=True):
@@ -25,9 +25,7 @@ def linear(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) 
     return {"linear regression": Gaussian(np.stack(means), np.stack(variances))}, ""
 
 
-def gaussian_process(
-    key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort
-) -> tuple[dict[str, Form], str]:
+def gaussian_process(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
     """Squared-exponential kernel and noise, of the largest evidence on at most 300 rows; conditioned on more."""
     try:
         from sklearn.gaussian_process import GaussianProcessRegressor

@@ -12,15 +12,14 @@ from verax.compare.methods.conformal import conformal_quantiles, cv_plus, split_
 from verax.compare.methods.data import Data, Partition
 from verax.compare.methods.dropout import dropout
 from verax.compare.methods.ensemble import SHARE, as_printed, deep_ensemble
-from verax.compare.methods.forms import Form
-from verax.compare.methods.members import LAPLACE, bootstrap, chains, gaussians, mean_ensemble, variational
-from verax.compare.methods.networks import density, quantile, single
+from verax.compare.methods.members import LAPLACE, augmented, bootstrap, chains, gaussians, mean_ensemble, variational
+from verax.compare.methods.networks import density, evidence, quantile, single
 from verax.compare.methods.papers import ADVERSARIAL, PLAIN
+from verax.compare.methods.predictions import Fitted
 from verax.compare.methods.references import gaussian_process, linear
 from verax.compare.methods.train import Effort
 
-Fit: TypeAlias = Callable[[PRNGKeyArray, Data, Partition, Effort], tuple[dict[str, Form], str]]
-"""``(key, data, partition, effort) → (prediction by row, what went wrong)``."""
+Fit: TypeAlias = Callable[[PRNGKeyArray, Data, Partition, Effort], Fitted]
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,14 @@ METHODS: dict[str, Method] = {
     "gaussian process": Method(gaussian_process, {"Gaussian process": ("if its prior is right", "no")}),
     "mean-variance": Method(single, {"mean-variance network": (NONE, "no")}),
     "mixture density": Method(density, {"mixture density network": (NONE, "no")}),
+    "evidential": Method(evidence, {"evidential network": (NONE, "no")}),
     "quantile regression": Method(quantile, {"quantile regression": ("asymptotic", "yes")}),
     ADVERSARIAL: Method(partial(deep_ensemble, row=ADVERSARIAL, share=SHARE), {ADVERSARIAL: (NONE, "yes")}),
     "deep ensemble as printed": Method(as_printed, {"deep ensemble as printed": (NONE, "yes")}, extra=True),
     PLAIN: Method(partial(deep_ensemble, row=PLAIN, share=0.0), {PLAIN: (NONE, "yes")}),
     "bootstrap": Method(bootstrap, {"bootstrap ensemble": (NONE, "yes")}),
     "dropout": Method(dropout, {"MC dropout": (NONE, "no"), "dropout, epistemic only": (NONE, "no")}),
+    "test-time augmentation": Method(augmented, {"test-time augmentation": (NONE, "yes")}),
     "variational": Method(variational, {"variational": ("none: a bound", "no")}),
     "laplace": Method(gaussians, dict.fromkeys(LAPLACE, ("posterior, asymptotic", "no"))),
     "hmc": Method(chains, {"HMC": ("posterior, asymptotic", "no")}, largest=2000.0),

@@ -16,7 +16,7 @@ from verax.store import Progress
 QUICK = Effort(epochs=100, patience=15, variational=200, dropout=400, passes=1000, largest=300, chain=100)
 QUICK_SETS = ("boston",)
 QUICK_SPLITS = 5
-HASTE = "A quick look: few splits of one set and short trainings. Not to judge by."
+QUICK_NOTE = "A quick look: few splits of one set and short trainings. Not to judge by."
 
 
 def compare_methods(
@@ -59,9 +59,9 @@ def compare_methods(
             quick=quick,
             progress=progress,
         )
-        told = {"shift": shift, "quick": quick, "seed": seed, "learn": analysis.learn.model_dump(mode="json")}
-        hasty = "A quick look: few events, short trainings. Not to judge by." if quick else ""
-        return analysis_page.write(folder, analysis, found, told, hasty, progress)
+        settings = {"shift": shift, "quick": quick, "seed": seed, "learn": analysis.learn.model_dump(mode="json")}
+        note = "A quick look: few events, short trainings. Not to judge by." if quick else ""
+        return analysis_page.write(folder, analysis, found, settings, note, progress)
     if splits is not None and splits < 1:
         raise InputError("--splits", str(splits), "at least 1")
     if quick:
@@ -80,4 +80,4 @@ def compare_methods(
         progress=progress,
     )
     settings = {"effort": asdict(effort), "shift": shift, "splits": splits, "quick": quick, "seed": seed}
-    return page.write(folder, tables, trials, shift, settings, HASTE if quick else "", progress)
+    return page.write(folder, tables, trials, shift, settings, QUICK_NOTE if quick else "", progress)

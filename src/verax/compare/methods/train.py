@@ -1,7 +1,7 @@
 """Networks of all splits at once: every split and member is a run on one shared table, so one program trains them all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Int, PRNGKeyArray
 
+from verax.compare.methods.data import Data, Partition
 from verax.epistemic import bootstrap_factors
 from verax.events import Events
-from verax.learn import History, Loss, Moments, Optimizer, event_weight, member
+from verax.learn import History, Loss, Moments, Training, event_weight, member
 from verax.learn.folds import make_runs
 from verax.learn.loop import train_runs
 from verax.results import FloatArray, Status
@@ -21,8 +22,11 @@ from verax.results import FloatArray, Status
 WIDTH = 50
 """Hidden units of the published networks, in one layer."""
 
+RESOLUTION = 0.05
+"""Of each input in test-time augmentation, in units of its spread: a stated one, as these data have none of their own."""
+
 STOPPED = (Status.OK, Status.MAX_STEPS)
-"""What Laplace's approximation says of itself around a network that is left where its training stopped."""
+"""Statuses of Laplace's approximation around a network that is left where its training stopped."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ class Effort:
     chain: int = 200
     units: int = 10
 
+    @property
+    def training(self) -> Training:
+        """Options of the trainings that all methods without a published protocol share."""
+        return Training(self.epochs, self.batch, self.patience, self.rate)
+
 
 def parts(
     key: PRNGKeyArray, rows: Int[np.ndarray, "split row"], *shares: float
@@ -78,15 +87,11 @@ def train_all(
     stop: Int[np.ndarray, "split held"],
     make: Callable[..., Any],
     loss: Loss,
+    training: Training,
     *,
     members: int = 1,
     bootstrap: bool = False,
     by_split: bool = False,
-    epochs: int,
-    batch: int,
-    patience: int = 0,
-    rate: float = 1e-3,
-    optimizer: Optimizer | None = None,
 ) -> tuple[Any, tuple[History, ...]]:
     """Networks with leading axes (split, member), each trained on its split's rows; and their histories.
 
@@ -102,23 +107,33 @@ def train_all(
         factors = bootstrap_factors(replica, table.number, table.process, members=members) if bootstrap else None
         maker = make(s) if by_split else make
         runs += make_runs(start, maker, table, learn, held, members=members, factors=factors, weigh=event_weight)
-    stacked, histories = train_runs(
-        runs,
-        loss,
-        table,
-        epochs=epochs,
-        batch=batch,
-        patience=patience or epochs,
-        rate=rate,
-        optimizer=optimizer,
-        vmapped=True,
-    )
+    stacked, histories = train_runs(runs, loss, table, replace(training, vmapped=True))
     shape = (len(rows), members)
     networks = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]) if eqx.is_array(a) else a, stacked)
     return networks, histories
 
 
-def concerns(histories: tuple[History, ...]) -> str:
+def train_splits(
+    key: PRNGKeyArray,
+    data: Data,
+    partition: Partition,
+    effort: Effort,
+    make: Callable[..., Any],
+    loss: Loss,
+    *,
+    members: int = 1,
+    bootstrap: bool = False,
+) -> tuple[Any, str]:
+    """As :func:`train_all` on four fifths of each split's rows, stopped by the rest; and what went wrong."""
+    cut, start = jax.random.split(key)
+    learn, stop = parts(cut, partition.train, 0.8)
+    networks, histories = train_all(
+        start, data.events(), learn, stop, make, loss, effort.training, members=members, bootstrap=bootstrap
+    )
+    return networks, warnings(histories)
+
+
+def warnings(histories: tuple[History, ...]) -> str:
     """The first thing that went wrong in training, and how often something did; empty when nothing did."""
     problems = [h.problem for h in histories if h.problem]
     return f"{len(problems)} of {len(histories)} trainings: {problems[0]}" if problems else ""
@@ -131,7 +146,7 @@ def of_split(networks: Any, split: int) -> Any:
 
 @eqx.filter_jit
 def outputs(networks: Any, x: Float[JaxArray, "split point feature"]) -> Any:
-    """What each split's members say about its points: ``[split, member, point, …]``."""
+    """Outputs of each split's members at its points: ``[split, member, point, …]``."""
     arrays, rest = eqx.partition(networks, eqx.is_array)
 
     def one(split: tuple[Any, JaxArray]) -> Any:
@@ -145,6 +160,6 @@ def predicted(
     networks: Any, x: Float[np.ndarray, "split point feature"], moments: Moments
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and variance that each member predicts, ``[split, member, point]``, in float64."""
-    said = outputs(networks, jnp.asarray(x, jnp.float32))
-    mean, variance = jax.vmap(jax.vmap(jax.vmap(moments)))(said)
+    found = outputs(networks, jnp.asarray(x, jnp.float32))
+    mean, variance = jax.vmap(jax.vmap(jax.vmap(moments)))(found)
     return np.asarray(mean, np.float64), np.asarray(variance, np.float64)

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from verax.compare.methods.data import Data, Partition, published, shifted
-from verax.compare.methods.forms import part, score
+from verax.compare.methods.predictions import part, score
 from verax.compare.methods.regression import METHODS
 from verax.compare.methods.train import Effort
 from verax.errors import InputError, check_known
@@ -33,7 +33,7 @@ class Trial:
     Parameters
     ----------
     partition : "published" splits, or the shift
-    scores : one number a split, by metric (see :data:`verax.compare.methods.forms.Scores`)
+    scores : one number a split, by metric (see :data:`verax.compare.methods.predictions.Scores`)
     seconds : of training and prediction of one split, compilation included; rows of one training share it
     problem : what went wrong, empty when nothing did
     """
@@ -86,7 +86,7 @@ def compare(
     """
     if seeds < 1:
         raise InputError("seeds", str(seeds), "at least 1")
-    effort, told, done = effort or Effort(), progress or Progress(), list[Trial]()
+    effort, progress, done = effort or Effort(), progress or Progress(), list[Trial]()
     todo = []
     for i in range(seeds):
         several = [[(data, points) for points in partitions(data, shift, splits)] for data in sets]
@@ -102,7 +102,7 @@ def compare(
         for k, (data, points, name, number) in enumerate(todo):
             stage = f"{data.name} {points.name} {name} {number}".replace(" ", "-")
             done += run(stage, partial(_kept, data, points, name, number, effort), alone=True)
-            told.step("trials", k + 1, len(todo))
+            progress.step("trials", k + 1, len(todo))
     return tuple(done)
 
 
@@ -132,12 +132,12 @@ def trials(data: Data, points: Partition, name: str, seed: int, effort: Effort) 
     """Train one method on a partition and judge each row that comes of it."""
     label = zlib.crc32(f"{data.name} {points.name} {name}".encode())
     started = time.perf_counter()
-    forms, problem = METHODS[name].fit(jax.random.fold_in(jax.random.key(seed), label), data, points, effort)
+    predictions, problem = METHODS[name].fit(jax.random.fold_in(jax.random.key(seed), label), data, points, effort)
     seconds = (time.perf_counter() - started) / len(points.train)
     first = data.test.shape[1] if points.name == "systematic" else 0
     cuts = {"published": slice(0, first), points.name: slice(first, None)} if first else {points.name: slice(None)}
     return tuple(
-        Trial(data.name, row, seed, where, score(part(form, cut), points.y[:, cut]), seconds, problem)
-        for row, form in forms.items()
+        Trial(data.name, row, seed, where, score(part(prediction, cut), points.y[:, cut]), seconds, problem)
+        for row, prediction in predictions.items()
         for where, cut in cuts.items()
     )

@@ -1,4 +1,4 @@
-"""What a method predicts of a target, in four forms, and how each is judged: coverage, width, NLL, CRPS, RMSE."""
+"""Predictions of a target in four forms, and how each is judged: coverage, width, NLL, CRPS, RMSE."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class Quantiles:
 
 @dataclass(frozen=True)
 class Bands:
-    """Intervals alone, by level, and a value: a conformal method says nothing of a density."""
+    """Intervals alone, by level, and a value: a conformal method has no density."""
 
     value: Point
     ends: Mapping[float, tuple[FloatArray, FloatArray]]
@@ -78,61 +78,66 @@ class Bands:
         return self.ends[level]
 
 
-Form: TypeAlias = Gaussian | Mixture | Quantiles | Bands
+Prediction: TypeAlias = Gaussian | Mixture | Quantiles | Bands
+Fitted: TypeAlias = tuple[dict[str, Prediction], str]
+"""Prediction by row of the table, and what went wrong; empty when nothing did."""
+
 Scores: TypeAlias = dict[str, FloatArray]
 """Number by name, one for each split: "coverage 68", "width 68" (median), "mean width 68", the same of 95, "nll", "crps"
 and "rmse"."""
 
 
-def score(form: Form, y: Float[np.ndarray, "split point"]) -> Scores:
-    """Judge a prediction on each split; what its form does not say is NaN. Widths and RMSE are in the target's units."""
+def score(prediction: Prediction, y: Float[np.ndarray, "split point"]) -> Scores:
+    """Judge a prediction on each split; what it has no answer to is NaN. Widths and RMSE are in the target's units."""
     found: Scores = {}
     for level in LEVELS:
-        low, high = form.interval(level)
+        low, high = prediction.interval(level)
         found[f"coverage {100 * level:.0f}"] = ((low <= y) & (y <= high)).mean(axis=1)
         found[f"width {100 * level:.0f}"] = np.median(high - low, axis=1)
         found[f"mean width {100 * level:.0f}"] = (high - low).mean(axis=1)
-    nll, crps = _proper(form, y)
-    return {**found, "nll": nll, "crps": crps, "rmse": np.sqrt(((centre(form) - y) ** 2).mean(axis=1))}
+    nll, crps = _proper(prediction, y)
+    return {**found, "nll": nll, "crps": crps, "rmse": np.sqrt(((centre(prediction) - y) ** 2).mean(axis=1))}
 
 
-def centre(form: Form) -> FloatArray:
+def centre(prediction: Prediction) -> FloatArray:
     """The mean of each point; the median of quantiles."""
-    if isinstance(form, Gaussian):
-        return form.mean
-    if isinstance(form, Mixture):
-        return np.asarray(np.sum(form.share * form.mean, axis=-1))
-    return form.value if isinstance(form, Bands) else form.value[..., QUANTILES.index(0.5)]
+    if isinstance(prediction, Gaussian):
+        return prediction.mean
+    if isinstance(prediction, Mixture):
+        return np.asarray(np.sum(prediction.share * prediction.mean, axis=-1))
+    return prediction.value if isinstance(prediction, Bands) else prediction.value[..., QUANTILES.index(0.5)]
 
 
-def _proper(form: Form, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _proper(prediction: Prediction, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     """NLL and CRPS of each split."""
     shape, flat = y.shape, y.ravel()
 
     def mean(values: FloatArray) -> FloatArray:
         return np.asarray(values.reshape(shape).mean(axis=1))
 
-    if isinstance(form, Gaussian):
-        mu, variance = form.mean.ravel(), form.variance.ravel()
-        nll = nll_gaussian(mu, variance, flat) if form.nll is None else form.nll
+    if isinstance(prediction, Gaussian):
+        mu, variance = prediction.mean.ravel(), prediction.variance.ravel()
+        nll = nll_gaussian(mu, variance, flat) if prediction.nll is None else prediction.nll
         return mean(nll), mean(crps_gaussian(mu, variance, flat))
-    if isinstance(form, Mixture):
-        share, m, v = (a.reshape(len(flat), -1) for a in (form.share, form.mean, form.variance))
+    if isinstance(prediction, Mixture):
+        share, m, v = (a.reshape(len(flat), -1) for a in (prediction.share, prediction.mean, prediction.variance))
         return mean(nll_mixture(share, m, v, flat)), mean(crps_mixture(share, m, v, flat))
     none = np.full(len(y), np.nan)
-    if isinstance(form, Quantiles):
-        found = crps_quantiles(np.asarray(QUANTILES), form.value.reshape(len(flat), -1), flat)
+    if isinstance(prediction, Quantiles):
+        found = crps_quantiles(np.asarray(QUANTILES), prediction.value.reshape(len(flat), -1), flat)
         return none, mean(found)
     return none, none
 
 
-def part(form: Form, points: slice) -> Form:
+def part(prediction: Prediction, points: slice) -> Prediction:
     """The same prediction of some of the points."""
-    if isinstance(form, Bands):
-        return Bands(form.value[:, points], {k: (a[:, points], b[:, points]) for k, (a, b) in form.ends.items()})
-    if isinstance(form, Quantiles):
-        return Quantiles(form.value[:, points])
-    if isinstance(form, Mixture):
-        return Mixture(form.share[:, points], form.mean[:, points], form.variance[:, points])
-    nll = None if form.nll is None else form.nll[:, points]
-    return Gaussian(form.mean[:, points], form.variance[:, points], nll)
+    if isinstance(prediction, Bands):
+        return Bands(
+            prediction.value[:, points], {k: (a[:, points], b[:, points]) for k, (a, b) in prediction.ends.items()}
+        )
+    if isinstance(prediction, Quantiles):
+        return Quantiles(prediction.value[:, points])
+    if isinstance(prediction, Mixture):
+        return Mixture(prediction.share[:, points], prediction.mean[:, points], prediction.variance[:, points])
+    nll = None if prediction.nll is None else prediction.nll[:, points]
+    return Gaussian(prediction.mean[:, points], prediction.variance[:, points], nll)

@@ -1,0 +1,78 @@
+"""The options of a training, in one frozen object that every function which trains takes."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import optax
+
+from verax.errors import InputError
+
+Progress: TypeAlias = Callable[[int, int, float], None]
+"""Called as ``progress(epoch, epochs, loss)`` after each epoch; epochs are counted over all runs."""
+
+Optimizer: TypeAlias = optax.GradientTransformation | Callable[[int], optax.GradientTransformation]
+"""An optimizer, or a function that makes one for a number of steps (equal numbers must give the same object)."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How networks are trained; ``dataclasses.replace`` changes one option.
+
+    Parameters
+    ----------
+    epochs : most passes over the training part
+    batch : most rows of a batch
+    patience : epochs without improvement of the validation loss after which a training stops
+    learning_rate : of AdamW
+    optimizer : any optax optimizer instead of AdamW, or a function that makes one for a number of steps; the learning
+        rate is then its own
+    vmapped : train all networks of one call at once; by default only where there is an accelerator
+    progress : called as ``progress(epoch, epochs, loss)`` after each epoch
+
+    Raises
+    ------
+    InputError : for epochs, batch, patience or learning rate not above zero
+
+    >>> Training(epochs=20).batch
+    512
+    """
+
+    epochs: int = 50
+    batch: int = 512
+    patience: int = 8
+    learning_rate: float = 1e-3
+    optimizer: Optimizer | None = None
+    vmapped: bool | None = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "patience", "learning_rate"):
+            value = getattr(self, name)
+            if not value > 0:
+                raise InputError(name.replace("_", " "), str(value), "a value above zero")
+
+    def make_optimizer(self, steps: int) -> optax.GradientTransformation:
+        """The optimizer for a number of steps."""
+        chosen = adamw(self.learning_rate) if self.optimizer is None else self.optimizer
+        return chosen if isinstance(chosen, optax.GradientTransformation) else chosen(steps)
+
+    def annealed(self) -> "Training":
+        """The same options; where no optimizer is given, with Adam whose learning rate falls to zero (:func:`cosine`)."""
+        return self if self.optimizer else replace(self, optimizer=cosine(self.learning_rate))
+
+
+@functools.cache
+def adamw(learning_rate: float = 1e-3, decay: float = 1e-4) -> optax.GradientTransformation:
+    """AdamW (arXiv:1711.05101); one object for each setting, so that equal settings share one compiled loop."""
+    return optax.adamw(learning_rate, weight_decay=decay)
+
+
+@functools.cache
+def cosine(learning_rate: float) -> Callable[[int], optax.GradientTransformation]:
+    """Adam with a learning rate that falls to zero along a cosine over all steps, which averages gradient noise out.
+
+    For ``Training(optimizer=cosine(0.01))``; one object for each setting and number of steps, as in :func:`adamw`.
+    """
+    return functools.cache(lambda steps: optax.adam(optax.cosine_decay_schedule(learning_rate, steps)))
