@@ -2,7 +2,8 @@ import pytest
 import yaml
 
 from toy_analysis import write_analysis
-from verax import config, effects
+from verax import config
+from verax.analysis import check_recomputed, plan, sources_of
 from verax.errors import InputError
 
 
@@ -120,8 +121,9 @@ def test_edges_stand_for_a_range():
 
 def test_the_word_of_the_example_is_no_contradiction():
     example = config.parse(yaml.safe_load(config.embedded("example.yaml")), "example", None)
-    effects.check_recomputed(example)
-    moved = {c for s in effects.systematics_of(example) for c in s.changes}
+    sources = sources_of(example)
+    check_recomputed(example, sources)
+    moved = {c for _, s in sources.acting.values() for c in s.changes}
     assert moved & set(example.features)
 
 
@@ -136,9 +138,9 @@ UNAFFECTED = {
 @pytest.mark.parametrize(("word", "message"), UNAFFECTED.values(), ids=UNAFFECTED)
 def test_a_word_holds_for_each_systematic(tmp_path, word, message):
     path = write_analysis(tmp_path, 20)
-    effects.check_recomputed(config.load(path))
+    plan(config.load(path))
     with pytest.raises(InputError, match=message):
-        effects.check_recomputed(config.load(path, [f"unaffected={word}"]))
+        plan(config.load(path, [f"unaffected={word}"]))
 
 
 def test_a_change_that_a_formula_undoes_is_refused(tmp_path):
@@ -147,7 +149,7 @@ def test_a_change_that_a_formula_undoes_is_refused(tmp_path):
     )
     path = write_analysis(tmp_path, 20, unaffected=["x", "y"])
     with pytest.raises(InputError, match="systematic 's': seen a change of 'log_pt', which is computed again"):
-        effects.check_recomputed(config.load(path, [f"systematics=[{scale}]"]))
+        plan(config.load(path, [f"systematics=[{scale}]"]))
 
 
 @pytest.mark.parametrize(

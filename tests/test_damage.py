@@ -140,7 +140,7 @@ def model(run, folder, learned):
     return realistic()
 
 
-def infer(run, folder, likelihood):
+def infer(run, folder, table, likelihood):
     rows = next(read_events(run.path("simulate") / "nominal.parquet", 100))
     value = np.asarray(rows.x).sum() + np.asarray(likelihood.nominal).sum()
     interval = Interval("mu", 0.6827, np.array(value), np.array(value - 1), np.array(np.inf), np.array(Status.OK))
@@ -161,7 +161,7 @@ def measure(folder, heard):
     with Run(folder, lambda stage: stage, owner="analysis 'a'", types=RESULTS, progress=heard) as run:
         table = run("simulate", simulate)
         likelihood = run("model", model, run("learn", learn, table))
-        found = run("infer", infer, likelihood)
+        found = run("infer", infer, table, likelihood)
         value = run("report", report, found)
         run.publish("report", {"record.json": b"{}"})
     top = {str(p.relative_to(folder)): p.read_bytes() for p in files(folder) if "stages" not in p.parts}

@@ -5,6 +5,7 @@ import pytest
 
 from toy_analysis import write_analysis
 from verax import agreement, config, scores
+from verax.analysis import plan
 from verax.errors import InputError
 from verax.events import make_events
 
@@ -14,6 +15,7 @@ COLUMNS = {
     "pt": [30.0, 40.0, 60.0, 9.0],
     "log_pt": [1.0, 2.0, 3.0, 4.0],
 }
+UNAFFECTED = {"scale": ["x", "y"], "mine": ["x"]}
 EFFECT = """
 import numpy as np
 
@@ -66,18 +68,18 @@ def analysis(folder, body, **more):
     (folder / "own.py").write_text(EFFECT.format(body=body))
     effect = {"name": "mine", "effect": "function", "function": "own.py:f", "changes": ["y"], **more}
     scale = {"name": "scale", "effect": "scale", "columns": ["pt"], "width": 0.02}
-    return config.load(write_analysis(folder, 20, systematics=[effect, scale], unaffected={}))
+    return config.load(write_analysis(folder, 20, systematics=[effect, scale], unaffected=UNAFFECTED))
 
 
 @pytest.mark.parametrize("body", GOOD.values(), ids=GOOD)
 def test_a_function_that_does_what_it_says_passes(tmp_path, events, body):
-    scores.try_functions(analysis(tmp_path, body), events)
+    scores.try_functions(plan(analysis(tmp_path, body)).reading, events)
 
 
 @pytest.mark.parametrize(("body", "message"), BAD.values(), ids=BAD)
 def test_a_function_that_does_something_else_is_refused_by_name(tmp_path, events, body, message):
     with pytest.raises(InputError, match=message) as caught:
-        scores.try_functions(analysis(tmp_path, body), events)
+        scores.try_functions(plan(analysis(tmp_path, body)).reading, events)
     assert "\n" not in str(caught.value)
     if body != BAD["other columns"][0]:
         assert "systematic 'mine', function 'own.py:f'" in str(caught.value)
@@ -85,9 +87,9 @@ def test_a_function_that_does_something_else_is_refused_by_name(tmp_path, events
 
 def test_a_function_may_do_anything_to_processes_that_it_is_not_for(tmp_path, events):
     body = "return events.replace({'x': np.where(np.asarray(events.process) == 0, x + 1, x)})"
-    scores.try_functions(analysis(tmp_path, body, processes=["top"]), events)
+    scores.try_functions(plan(analysis(tmp_path, body, processes=["top"])).reading, events)
     with pytest.raises(InputError, match="a change of x at θ = 0"):
-        scores.try_functions(analysis(tmp_path, body, processes=["signal"]), events)
+        scores.try_functions(plan(analysis(tmp_path, body, processes=["signal"])).reading, events)
 
 
 def test_each_process_is_tried(tmp_path):
@@ -96,9 +98,9 @@ def test_each_process_is_tried(tmp_path):
     from verax.store import Run
 
     body = "return events.replace({'x': np.where(np.asarray(events.process) == 2, x + theta, x)})"
-    given = analysis(tmp_path, body).model_copy(update={"unaffected": {"scale": ["x", "y"], "mine": ["x"]}})
-    with Run(tmp_path / "run", lambda _: None) as run, pytest.raises(InputError, match=r"a change of x at θ = \+1"):
-        run("simulate", lambda run, folder: stages.simulate(given, run, folder))
+    given = analysis(tmp_path, body)
+    with Run(tmp_path / "run") as run, pytest.raises(InputError, match=r"a change of x at θ = \+1"):
+        run("simulate", stages.simulate, plan(given).reading)
 
 
 SCORES = {
@@ -115,7 +117,7 @@ def test_a_score_that_depends_on_other_events_is_refused(tmp_path, events, body,
     summary = {"kind": "function", "function": "own.py:f"}
     given = config.load(write_analysis(tmp_path, 20, systematics=[], unaffected=[], summary=summary))
     with pytest.raises(InputError, match=message):
-        scores.try_functions(given, events)
+        scores.try_functions(plan(given).reading, events)
 
 
 # ------------------------------------------------------------------------------------------------------------ outside

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from verax.config import Analysis
+from verax.analysis import Words
 from verax.model import Templates
 from verax.report.record import fitted
 from verax.results import Status, good
@@ -13,7 +13,7 @@ SCHEMA = 1
 
 
 def outcome(
-    analysis: Analysis,
+    words: Words,
     table: Table,
     templates: Templates,
     measured: tuple[Measured, ...],
@@ -23,9 +23,9 @@ def outcome(
     """What is written; equal inputs and seeds give equal bytes."""
     return {
         "schema": SCHEMA,
-        "name": analysis.name,
-        "parameter_of_interest": analysis.poi.name,
-        "blind": table.observed is not None and analysis.blind,
+        "name": words.name,
+        "parameter_of_interest": words.factors[0].name,
+        "blind": words.blind and table.observed is not None,
         "results": {m.kind: _answers(m) for m in measured},
         "coverage": checked.coverage,
         "reliability": checked.reliability,
@@ -39,7 +39,7 @@ def outcome(
                 for k, p in enumerate(templates.systematics)
             },
         },
-        "events": table,
+        "events": {k: v for k, v in vars(table).items() if k != "contents"},
         "warnings": warnings,
     }
 

@@ -3,12 +3,11 @@
 import tempfile
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 
-from verax import sources
+from verax.analysis import plan
 from verax.config import Analysis
-from verax.learning import learn
+from verax.learning import learn, read_from
 from verax.outcome import failures
 from verax.report.record import record, to_json
 from verax.report.tables import Table
@@ -45,37 +44,33 @@ def measure(
     ------
     InputError : for any input that is not what it should be
     """
-    with nullcontext(folder) if folder is not None else tempfile.TemporaryDirectory(prefix="verax-") as place:
-        inputs = partial(sources.inputs, analysis)
-        last = "" if until == "report" else until
-        with Run(
+    with (
+        nullcontext(folder) if folder is not None else tempfile.TemporaryDirectory(prefix="verax-") as place,
+        Run(
             place,
-            inputs,
-            seed=analysis.seed,
-            until=last,
+            until="" if until == "report" else until,
             progress=progress,
             executor=executor,
             owner=f"analysis '{analysis.name}'",
             types=TYPES,
-        ) as run:
-            given = sources.files(analysis)
-            table = run("simulate", partial(simulate, analysis))
-            learned = run(
-                "learn", partial(learn, analysis), table, of=[] if sources.aware(analysis) else [table.material]
-            )
-            summarised = run("summarise", partial(summarise, analysis), table, learned)
-            likelihood = run("model", partial(model, analysis), summarised)
-            measured = run("infer", partial(infer, analysis), summarised, likelihood)
-            checked = run("check", partial(check, analysis), likelihood, learned)
-            done = (table, learned, summarised, likelihood, measured, checked)
-            measurement = run("report", partial(report, analysis), *done)
-            made = record(
-                seeds={"analysis": analysis.seed},
-                inputs=given,
-                timings=run.seconds,
-                failed=failures(measured, checked),
-                notes=run.notes,
-            )
-            run.publish("report", {"record.json": to_json(made)})
-            return measurement
+        ) as run,
+    ):
+        p = plan(analysis)
+        table = run("simulate", simulate, p.reading)
+        learned = run("learn", learn, p.learning, table, of=read_from(p.learning, table))
+        summarised = run("summarise", summarise, p.filling, p.treatment, p.learning, table, learned)
+        likelihood = run("model", model, p.factors, p.simulation_statistics, summarised)
+        measured = run("infer", infer, p.asked, summarised, likelihood)
+        checked = run("check", check, p.campaign, p.learning, table, learned, likelihood)
+        done = (table, learned, summarised, likelihood, measured, checked)
+        measurement = run("report", report, p.words, p.learning, *done)
+        made = record(
+            seeds={"analysis": analysis.seed},
+            inputs=p.files,
+            timings=run.seconds,
+            failed=failures(measured, checked),
+            notes=run.notes,
+        )
+        run.publish("report", {"record.json": to_json(made)})
+        return measurement
     return None

@@ -7,15 +7,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax import config, effects, own_code, sources
+from verax import own_code
+from verax.analysis import Channels, Filling, FunctionScore, Learning, Named, Own, Reading, Tried, files
 from verax.aware import softmax
-from verax.config import Analysis
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn import CrossTrained, score
 from verax.learning import networks_of
 from verax.store import Run
-from verax.summarise import Sums, fine_edges, histogram
+from verax.summarise import Sums, histogram
 from verax.systematics import limited
 
 
@@ -24,7 +24,7 @@ class Summary:
     """The summary of events: a score, and the channel that an event belongs to (−1: none)."""
 
     score: Any
-    channel: sources.Channels
+    channel: Channels
 
     def __call__(self, events: Events) -> tuple[np.ndarray, np.ndarray]:
         return np.asarray(self.score(events), np.float64), self.channel(events)
@@ -52,68 +52,37 @@ class BinScore:
         return np.asarray(shares.argmax(axis=1) + 0.5)
 
 
-@dataclass(frozen=True)
-class ColumnScore:
-    """One column."""
-
-    column: str
-
-    def __call__(self, events: Events) -> np.ndarray:
-        return np.asarray(events.column(self.column))
-
-
-@dataclass(frozen=True)
-class FunctionScore:
-    """A user's own callable on the features' array."""
-
-    function: Any
-    features: tuple[str, ...]
-
-    def __call__(self, events: Events) -> np.ndarray:
-        x = np.asarray(events.features(self.features))
-        found = np.asarray(self.function(x))
-        if found.shape != (len(x),):
-            raise InputError("summary.function", f"output of shape {found.shape}", f"({len(x)},), a score per event")
-        return found
-
-
-def summary_of(analysis: Analysis, run: Run) -> Summary:
-    """The summary that the analysis asks for."""
-    channels = sources.Channels(tuple(c.select for c in analysis.channels))
-    match analysis.summary.kind:
-        case "classifier":
-            networks = networks_of(analysis, run)
-            return Summary(
-                BinScore(networks, analysis.learn.temperature) if analysis.sorts else NetworkScore(networks), channels
-            )
-        case "column":
-            return Summary(ColumnScore(str(analysis.summary.column)), channels)
-        case _:
-            function = effects.function_of(analysis, analysis.summary.function)
-            return Summary(FunctionScore(function, tuple(analysis.features)), channels)
+def summary_of(filling: Filling, learning: Learning | None, run: Run) -> Summary:
+    """The summary that is histogrammed: the networks' own score where no other is given."""
+    if filling.score is not None:
+        return Summary(filling.score, filling.selections)
+    assert learning is not None
+    networks = networks_of(learning, run)
+    score = BinScore(networks, learning.options.temperature) if learning.sorts else NetworkScore(networks)
+    return Summary(score, filling.selections)
 
 
 # ----------------------------------------------------------------------------------------------- the user's functions
 
 
-def try_functions(analysis: Analysis, events: Events) -> None:
-    """Call each function that the analysis names on some events, and hold it to what it says.
+def try_functions(reading: Reading, events: Events) -> None:
+    """Call each function of the user's on some events, and hold it to what the analysis says of it.
 
     Raises
     ------
     InputError : with the systematic and the function, where it fails, is not the identity at θ = 0, changes columns that
         it does not name, or where a score depends on the other events
     """
-    for given in analysis.systematics:
-        if isinstance(given, config.FunctionEffect):
-            _try_effect(analysis, given, events)
-    if analysis.summary.kind == "function":
-        given_function = analysis.summary.function
-        score = FunctionScore(effects.function_of(analysis, given_function), tuple(analysis.features))
-        where = f"summary.function '{_name(given_function)}'"
+    columns = reading.columns
+    again = {*(c for c, _ in columns.moving), *(columns.layout.recomputed if columns.layout else ())}
+    for effect in reading.effects:
+        _try_effect(effect, events, again)
+    if reading.score is not None:
+        where = f"summary.function '{reading.score.name}'"
+        score = FunctionScore(reading.score, columns.features)
         events = jax.tree.map(_read_only, events)
         half = events.take(np.arange(-(-len(events) // 2)))
-        whole, part = (_called(analysis, given_function, where, score, e) for e in (events, half))
+        whole, part = (_called(reading.score, where, score, e) for e in (events, half))
         spread = float(np.ptp(whole[np.isfinite(whole)])) if np.isfinite(whole).any() else 0.0
         if not np.allclose(whole[: len(half)], part, rtol=1e-3, atol=1e-3 * spread, equal_nan=True):
             seen = "scores that are others when fewer events are given"
@@ -122,28 +91,25 @@ def try_functions(analysis: Analysis, events: Events) -> None:
             )
 
 
-def _try_effect(analysis: Analysis, given: config.FunctionEffect, events: Events) -> None:
-    function, where = effects.function_of(analysis, given.function), f"systematic '{given.name}'"
-    where += f", function '{_name(given.function)}'"
-    layout = effects.layout_of(analysis)
-    again = {*(c for c, _ in effects.moving(analysis)), *(layout.recomputed if layout else ())}
+def _try_effect(effect: Tried, events: Events, again: set[str]) -> None:
+    where = f"systematic '{effect.name}', function '{effect.function.name}'"
     events = jax.tree.map(_read_only, events)
     for theta in (0.0, 1.0, -1.0):
-        moved = _called(analysis, given.function, where, function, events, theta)
+        moved = _called(effect.function, where, effect.function, events, theta)
         if not isinstance(moved, Events) or (moved.columns, len(moved)) != (events.columns, len(events)):
             seen = f"{len(moved)} events of {len(events)}" if isinstance(moved, Events) else type(moved).__name__
             raise InputError(where, seen, "all events with their columns, (Events, θ) → Events")
-        moved = limited(events, moved, tuple(given.processes or ()))
+        moved = limited(events, moved, effect.processes)
         looked_at = [c for c in events.columns if c not in again]
         changed = [c for c in looked_at if not _same(moved.column(c), events.column(c), exact=theta != 0)]
         changed += [] if _same(moved.weight, events.weight, exact=theta != 0) else ["weight"]
         changed += [w for w in ("process", "number") if not np.array_equal(getattr(moved, w), getattr(events, w))]
         if theta == 0 and changed:
             raise InputError(where, f"a change of {', '.join(changed)} at θ = 0", "the same events at θ = 0")
-        if others := [c for c in changed if c not in given.changes]:
+        if others := [c for c in changed if c not in effect.changes]:
             seen = f"a change of {', '.join(others)} at θ = {theta:+g}"
             action = "name all that it changes under `changes`"
-            raise InputError(where, seen, f"changes of {', '.join(given.changes)} only", action)
+            raise InputError(where, seen, f"changes of {', '.join(effect.changes)} only", action)
 
 
 def _read_only(values: Any) -> np.ndarray:
@@ -162,8 +128,8 @@ def _same(varied: Any, nominal: Any, *, exact: bool) -> bool:
     )
 
 
-def _called(analysis: Analysis, given: Any, where: str, function: Any, *arguments: Any) -> Any:
-    with own_code.watched(effects.place_of_function(analysis, given)):
+def _called(own: Own, where: str, function: Any, *arguments: Any) -> Any:
+    with own_code.watched(own.place):
         try:
             return function(*arguments)
         except InputError:
@@ -175,23 +141,15 @@ def _called(analysis: Analysis, given: Any, where: str, function: Any, *argument
             ) from error
 
 
-def _name(function: Any) -> str:
-    return function if isinstance(function, str) else str(getattr(function, "__name__", type(function).__name__))
-
-
-def undeclared(analysis: Analysis, folder: Path) -> list[str]:
+def undeclared(reading: Reading, folder: Path) -> list[str]:
     """A line on the files that a function of the user's opens, or names, though `inputs` does not."""
-    known, base, lines = [Path(p) for p in sources.files(analysis)], analysis.base.resolve(), []
-    functions: list[config.Function | None] = [
-        s.function for s in analysis.systematics if isinstance(s, config.FunctionEffect)
-    ]
-    functions += [analysis.summary.function] if analysis.summary.kind == "function" else []
+    known, base, lines = [Path(p) for p in files(reading)], reading.base.resolve(), []
+    functions = [*(e.function for e in reading.effects), *([reading.score] if reading.score else [])]
     for function in functions:
-        place = effects.place_of_function(analysis, function)
-        files = own_code.undeclared(place, base, known, folder, texts=isinstance(function, str))
-        if files:
-            told = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
-            lines.append(f"function '{_name(function)}' uses {told}, which `inputs` does not name: changes go unseen")
+        found = own_code.undeclared(function.place, base, known, folder, texts=isinstance(function, Named))
+        if found:
+            told = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+            lines.append(f"function '{function.name}' uses {told}, which `inputs` does not name: changes go unseen")
     return list(dict.fromkeys(lines))
 
 
@@ -240,10 +198,3 @@ class Outside:
             for k, side, bin in ((0, "below", "first"), (2, "above", "last"))
             if self.rows[k]
         )
-
-
-def fine_edges_of(analysis: Analysis) -> tuple[float, ...]:
-    """Fine bins of the summary, whose edges may be chosen: equal ones of its range, or those that events are sorted into."""
-    if analysis.sorts:
-        return fine_edges(analysis.learn.bins, 0.0, float(analysis.learn.bins))
-    return fine_edges(analysis.binning.fine_bins, *analysis.summary.range)

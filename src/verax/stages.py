@@ -2,18 +2,32 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 from scipy.special import xlogy
 
-from verax import config, effects, sources
 from verax.agreement import Overlap, compare, sampled
+from verax.analysis import (
+    Asked,
+    Campaign,
+    Filling,
+    Learning,
+    Read,
+    Reading,
+    VariedSamples,
+    check_duplicates,
+    files,
+    observed,
+    placed,
+    simulated,
+)
 from verax.check import Reliability, ReliabilitySums, coverage, diagram, reliability_sums
-from verax.config import Analysis
+from verax.config import Factor, Treatment
 from verax.data import read_events, write_events
 from verax.errors import InputError
 from verax.events import Events
@@ -25,9 +39,9 @@ from verax.learning import Learned, networks_of
 from verax.model import BinnedLikelihood, Data, Pruned, Templates, binned_likelihood, prune, smooth, symmetrise
 from verax.model.binwise import CellModifier
 from verax.model.interpolate import code0, code1, code2, code4, code4p
-from verax.parameters import Gaussian, Parameter, Poisson, nuisance
+from verax.parameters import Gaussian, Parameter, Poisson
 from verax.results import Coverage, Interval, Status
-from verax.scores import Outside, fine_edges_of, summary_of, try_functions, undeclared
+from verax.scores import Outside, summary_of, try_functions, undeclared
 from verax.store import Run, digest, named
 from verax.summarise import Varied, choose_edges, histogram, templates
 
@@ -49,8 +63,8 @@ class Yield:
 class Table:
     """What is in the table of events that the stage wrote; ``rows`` were read and ``dropped`` left out.
 
-    ``material`` is a checksum of what networks learn from: features, weights, processes and numbers. ``notes`` are what
-    a careful analyst would want to know.
+    ``material`` is a checksum of what networks learn from: features, weights, processes and numbers; ``contents`` are
+    those of all columns of each file of simulated events. ``notes`` are what a careful analyst would want to know.
     """
 
     yields: tuple[Yield, ...]
@@ -59,17 +73,17 @@ class Table:
     dropped: int
     material: str = ""
     notes: tuple[str, ...] = ()
+    contents: dict[str, str] = field(default_factory=dict)
 
 
-def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
+def simulate(run: Run, folder: Path, reading: Reading) -> Table:
     """Read every sample, check each value, and write one table of events (a file for each variation)."""
-    effects.check_recomputed(analysis)
-    before = _tell_changes(analysis, run, folder)
-    sources.check_duplicates(analysis)
-    material, numbers = [hashlib.sha256() for _ in range(4)], sources.Numbers()
-    count = sources.Read()
-    processes = sources.processes_of(analysis)
+    _tell_changes(reading, run, folder)
+    check_duplicates(reading)
+    numbers, count, processes = Numbers(), Read(), reading.processes
+    material, contents = [hashlib.sha256() for _ in range(4)], dict[str, str]()
     sums = [histogram(np.zeros(0, np.int64), np.zeros(0, np.float32), len(processes))] * 2
+    rows: list[np.ndarray] = []
 
     def tallied(chunks: Iterator[Events]) -> Iterator[Events]:
         for events in chunks:
@@ -78,50 +92,104 @@ def simulate(analysis: Analysis, run: Run, folder: Path) -> Table:
             below = weight < 0
             sums[1] += histogram(process[below], weight[below], len(processes))
             rows.append(np.bincount(process, minlength=len(processes)))
-            for h, a in zip(
-                material, (events.features(analysis.features), weight, process, events.number), strict=True
-            ):
-                h.update(np.ascontiguousarray(a).tobytes())
+            _hash(material, events.features(reading.columns.features), weight, process, events.number)
             if numbers.add(events):  # the first of a process
-                try_functions(analysis, events)
+                try_functions(reading, events)
             run.progress.step("events read", count.rows, None)
             yield events
 
-    rows: list[np.ndarray] = []
-    write_events(folder / "nominal.parquet", tallied(sources.simulated(analysis, analysis.samples, count)))
-    files = effects.varied_files(analysis)
-    for s in _varied(analysis):
-        for side, samples in {"up": s.up, "down": s.down}.items():
-            if samples:
-                write_events(folder / files[s.name, side], sources.simulated(analysis, samples, count, varied=True))
-    seen = sources.Read()
-    if sources.is_real(analysis):
-        write_events(folder / "observed.parquet", sources.observed(analysis, seen))
+    def write(file: str, chunks: Iterator[Events]) -> None:
+        whole, names = [hashlib.sha256() for _ in range(4)], dict[str, None]()
+
+        def hashed() -> Iterator[Events]:
+            for events in chunks:
+                _hash(whole, events.x, events.weight, events.process, events.number)
+                names.update(dict.fromkeys((*events.columns, "", *events.processes)))
+                yield events
+
+        write_events(folder / file, hashed())
+        contents[file] = digest([*names, *(h.hexdigest() for h in whole)])
+
+    write("nominal.parquet", tallied(simulated(reading, reading.samples, count)))
+    for side in reading.varied:
+        write(side.file, simulated(reading, side.samples, count, varied=True))
+    seen = Read()
+    if reading.observed:
+        write_events(folder / "observed.parquet", observed(reading, seen))
     total, negative, squares = sums[0].weight.value(), -sums[1].weight.value(), sums[0].square.value()
     yields = [
         _yield(name, int(n), float(t), float(m), float(q))
         for name, n, t, m, q in zip(processes, np.sum(rows, axis=0), total, negative, squares, strict=True)
     ]
-    observed = seen.rows - seen.dropped if sources.is_real(analysis) else None
-    if sources.placed(analysis, sources.files(analysis)) != before:
+    if placed(reading.base.resolve(), files(reading)) != reading.files:
         raise InputError("samples", "files that changed while they were read", "the same throughout", "start again")
-    notes = [*numbers.notes(analysis), *undeclared(analysis, run.folder)]
+    notes = [*numbers.notes(reading.number), *undeclared(reading, run.folder)]
     learnt_from = digest([processes, *(h.hexdigest() for h in material)])
     rows_read, dropped = count.rows + seen.rows, count.dropped + seen.dropped
-    return Table(tuple(yields), observed, rows_read, dropped, learnt_from, tuple(notes))
+    found = seen.rows - seen.dropped if reading.observed else None
+    return Table(tuple(yields), found, rows_read, dropped, learnt_from, tuple(notes), contents)
 
 
-def _tell_changes(analysis: Analysis, run: Run, folder: Path) -> list[tuple[str, str]]:
-    """The files with their checksums, after a line on those that changed since the run's folder was last written."""
-    files = sources.placed(analysis, sources.files(analysis))
-    given = dict(files)
+def _hash(sums: Iterable[Any], *arrays: Any) -> None:
+    """Take the rows of arrays, in the same order whatever the chunks."""
+    for h, a in zip(sums, arrays, strict=True):
+        h.update(np.ascontiguousarray(a).tobytes())
+
+
+def _tell_changes(reading: Reading, run: Run, folder: Path) -> None:
+    """Keep the files with their checksums, after a line on those that changed since the run's folder was last written."""
+    given = dict(reading.files)
     (folder / "inputs.json").write_text(json.dumps(given), encoding="utf-8")
     content = run.read_file("simulate", "inputs.json")
     before = json.loads(content) if content else {}
     changed = [path for path, checksum in given.items() if before.get(path, checksum) != checksum]
     if changed:
         run.note(f"changed since the last run: {', '.join(changed)}; what depends on it is done again")
-    return files
+
+
+class Numbers:
+    """Whether event numbers tell events apart, for folds and bootstrap derive from them."""
+
+    LOOKED_AT = 2_000_000
+    """Rows of each process."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[np.ndarray]] = {}
+        self.rows: dict[str, int] = {}
+
+    def add(self, events: Events) -> bool:
+        """Take some events; True when a process is among them for the first time."""
+        first = False
+        for i, name in enumerate(events.processes):
+            number = np.asarray(events.number)[np.asarray(events.process) == i]
+            if len(number):
+                first |= name not in self.found
+                room = max(self.LOOKED_AT - self.rows.get(name, 0), 0)
+                self.found.setdefault(name, []).append(number[:room])
+                self.rows[name] = self.rows.get(name, 0) + len(number)
+        return first
+
+    def notes(self, column: str | None) -> list[str]:
+        """Lines on processes in which many rows share a number.
+
+        Raises
+        ------
+        InputError : for a process in which all do
+        """
+        lines = []
+        for process, parts in self.found.items():
+            number = np.concatenate(parts)
+            different = len(np.unique(number))
+            if different == 1 and len(number) > 1:
+                seen = f"event number {number[0]} on all {self.rows[process]} rows"
+                action = f"correct `number: {column}`; without it, the row is the number"
+                raise InputError(f"process '{process}'", seen, "a number of its own for each event", action)
+            if len(number) > 10 * different:
+                lines.append(
+                    f"process '{process}': {len(number)} rows have {different} event numbers; rows of one number share "
+                    "their fold and their bootstrap factors"
+                )
+        return lines
 
 
 def _yield(process: str, rows: int, total: float, negative: float, squares: float) -> Yield:
@@ -131,14 +199,6 @@ def _yield(process: str, rows: int, total: float, negative: float, squares: floa
         seen = f"weights that sum to {total:g}"
         raise InputError(f"process '{process}'", seen, "a positive sum", "check its weight expression")
     return Yield(process, rows, total, negative / (total + 2 * negative), total**2 / squares)
-
-
-def _varied(analysis: Analysis) -> list[config.VariedSamples]:
-    return [s for s in analysis.systematics if isinstance(s, config.VariedSamples)]
-
-
-def _nominal(analysis: Analysis, run: Run) -> Iterator[Events]:
-    return read_events(run.path("simulate") / "nominal.parquet", analysis.chunk)
 
 
 # ------------------------------------------------------------------------------------------------------------ summarise
@@ -156,22 +216,31 @@ class Summarised:
     """Of each feature, simulated and observed median, largest distance of the distributions and its p-value."""
 
 
-def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned: Learned) -> Summarised:
+def summarise(
+    run: Run,
+    folder: Path,
+    filling: Filling,
+    treatment: Treatment,
+    learning: Learning | None,
+    table: Table,
+    learned: Learned,
+) -> Summarised:
     """Fill fine templates for nominal and each variation in one pass, choose bins, and merge into them."""
     del folder, learned
-    summary = summary_of(analysis, run)
-    fine, sorts = fine_edges_of(analysis), analysis.sorts
-    edges = [tuple(c.edges) if c.edges else fine for c in analysis.channels]
-    total = sum(y.rows for y in table.yields)
-    stage = run.path("simulate")
+    summary, stage, total = summary_of(filling, learning, run), run.path("simulate"), sum(y.rows for y in table.yields)
+    edges = [given or filling.fine for given in filling.edges]
 
-    whole = all(e[0] <= fine[0] and e[-1] >= fine[-1] for e in edges)
-    given = None if analysis.summary.kind == "classifier" and whole else Outside(tuple(edges))
-    overlap = Overlap(tuple((c.name, c.select) for c in analysis.channels if c.select))
+    def read(file: str) -> Iterator[Events]:
+        return read_events(stage / file, filling.chunk)
+
+    whole = all(e[0] <= filling.fine[0] and e[-1] >= filling.fine[-1] for e in edges)
+    given = None if filling.score is None and whole else Outside(tuple(edges))
+    selected = zip(filling.channels, filling.selections.selections, strict=True)
+    overlap = Overlap(tuple((name, select) for name, select in selected if select))
 
     def told() -> Iterator[Events]:
         done = 0
-        for events in _nominal(analysis, run):
+        for events in read("nominal.parquet"):
             yield events
             overlap.add(events)
             if given:
@@ -179,63 +248,51 @@ def summarise(analysis: Analysis, run: Run, folder: Path, table: Table, learned:
             done += len(events)
             run.progress.step("events histogrammed", done, total)
 
-    files = effects.varied_files(analysis)
-    varied = [
-        Varied(
-            nuisance(s.name, s.group),
-            tuple(dict.fromkeys(sample.process for sample in s.up)),
-            read_events(stage / files[s.name, "up"], analysis.chunk),
-            read_events(stage / files[s.name, "down"], analysis.chunk) if s.down else None,
-        )
-        for s in _varied(analysis)
-    ]
-    order = [s.name for s in analysis.systematics]
     filled = templates(
         summary,
         told(),
-        sorted([*effects.systematics_of(analysis), *varied], key=lambda s: order.index(s.parameter.name)),
+        [
+            Varied(s.parameter, s.processes, read(s.up), read(s.down) if s.down else None)
+            if isinstance(s, VariedSamples)
+            else s
+            for s in filling.systematics
+        ],
         tuple(edges),
-        channels=tuple(c.name for c in analysis.channels),
-        processes=sources.processes_of(analysis),
+        channels=filling.channels,
+        processes=filling.processes,
         executor=run.executor,
     )
     problems = [*overlap.problems(), *(given.problems() if given else ())]
-    options = analysis.binning
     chosen = choose_edges(
         filled,
-        signal=tuple(analysis.poi.processes),
-        max_bins=len(fine) if sorts else options.max_bins,
-        min_effective=options.min_effective,
-        max_relative_error=options.max_relative_error,
-        most=sorts,
+        signal=filling.signal,
+        max_bins=filling.max_bins,
+        min_effective=filling.min_effective,
+        max_relative_error=filling.max_relative_error,
+        most=filling.most,
     )
-    final = tuple(given if c.edges else new for c, given, new in zip(analysis.channels, edges, chosen, strict=True))
+    final = tuple(given or new for given, new in zip(filling.edges, chosen, strict=True))
     merged = filled.rebin(final)
     observed, compared = None, dict[str, tuple[float, float, float, float]]()
-    if sources.is_real(analysis) and not analysis.blind:
+    if not filling.blind and table.observed is not None:
         seen = templates(
-            summary,
-            read_events(stage / "observed.parquet", analysis.chunk),
-            (),
-            final,
-            channels=merged.channels,
-            processes=("observed",),
+            summary, read("observed.parquet"), (), final, channels=merged.channels, processes=("observed",)
         )
         observed = np.asarray(seen.nominal)[0]
         data = Outside(final, "observed events", observed=True)
-        for events in read_events(stage / "observed.parquet", analysis.chunk):
+        for events in read("observed.parquet"):
             data.add(events, *summary(events))
         problems += data.problems()
-        simulated = sampled(analysis, _nominal(analysis, run), total)
-        real = sampled(analysis, read_events(stage / "observed.parquet", analysis.chunk), table.observed or 0)
-        compared = compare(analysis.features, simulated, real)
-    final_templates, changes = treat(analysis, merged)
+        numbers = {"nominal.parquet": total, "observed.parquet": table.observed}
+        simulated, real = (sampled(filling.features, filling.selections, read(f), n) for f, n in numbers.items())
+        compared = compare(filling.features, simulated, real)
+    final_templates, changes = treat(treatment, merged)
     return Summarised(final_templates, observed, (*problems, *final_templates.problems()), changes, compared)
 
 
-def treat(analysis: Analysis, given: Templates) -> tuple[Templates, tuple[str, ...]]:
+def treat(options: Treatment, given: Templates) -> tuple[Templates, tuple[str, ...]]:
     """Variations symmetrised, smoothed and pruned as the analysis says, in this order, and a line on each change."""
-    options, said = analysis.templates, []
+    said = []
     for name, method in options.symmetrise.items():
         given, halves = symmetrise(given, name, method)
         largest = max((h.size for h in halves), default=0.0)
@@ -258,15 +315,16 @@ def treat(analysis: Analysis, given: Templates) -> tuple[Templates, tuple[str, .
 # ---------------------------------------------------------------------------------------------------------------- model
 
 
-def model(analysis: Analysis, run: Run, folder: Path, summarised: Summarised) -> BinnedLikelihood:
+def model(
+    run: Run, folder: Path, factors: tuple[Factor, ...], simulation_statistics: bool, summarised: Summarised
+) -> BinnedLikelihood:
     """The binned likelihood of the templates."""
     del run, folder
-    factors = (analysis.poi, *analysis.normalisations)
     return binned_likelihood(
         summarised.templates,
         free={f.name: tuple(f.processes) for f in factors},
         bounds={f.name: f.bounds for f in factors},
-        simulation_statistics=analysis.infer.simulation_statistics,
+        simulation_statistics=simulation_statistics,
     )
 
 
@@ -293,35 +351,33 @@ class Measured:
 
 
 def infer(
-    analysis: Analysis, run: Run, folder: Path, summarised: Summarised, likelihood: BinnedLikelihood
+    run: Run, folder: Path, asked: Asked, summarised: Summarised, likelihood: BinnedLikelihood
 ) -> tuple[Measured, ...]:
     """Fit, interval, scans, breakdown by both definitions and ranking, for each data set that may be looked at."""
     del folder
     nominal = {p.name: p.init for p in likelihood.parameters}
     data = {"expected": (nominal, likelihood.asimov(nominal))}
-    if analysis.pseudo_experiment:
-        truth = nominal | analysis.pseudo_experiment.truth
-        one = toys(run.key("infer"), likelihood, truth, 1)
+    if asked.truth is not None:
+        truth = {**nominal, **asked.truth}
+        one = toys(asked.key, likelihood, truth, 1)
         data["pseudo-experiment"] = (truth, Data(np.asarray(one.counts)[0], np.asarray(one.auxiliary)[0]))
     if summarised.observed is not None:
         data["observed"] = ({}, Data(summarised.observed, likelihood.asimov(nominal).auxiliary))
     found = []
     for i, (kind, (truth, one)) in enumerate(data.items()):
         run.progress.step(kind, i, len(data))
-        found.append(_measure(analysis, likelihood, kind, truth, one))
+        found.append(_measure(asked, likelihood, kind, truth, one))
         run.progress.step(kind, i + 1, len(data))
     return tuple(found)
 
 
-def _measure(
-    analysis: Analysis, likelihood: BinnedLikelihood, kind: str, truth: dict[str, float], data: Data
-) -> Measured:
-    poi, level = analysis.poi.name, analysis.infer.level
+def _measure(asked: Asked, likelihood: BinnedLikelihood, kind: str, truth: dict[str, float], data: Data) -> Measured:
+    poi = asked.poi
     best = fit(likelihood, data)
-    found = interval(likelihood, data, poi, level=level)
+    found = interval(likelihood, data, poi, level=asked.level)
     down, up = (2.4 * float(x) if np.isfinite(x) else 1.0 for x in (found.down, found.up))
     told = None if kind == "expected" else goodness_of_fit(likelihood, data)
-    values = np.clip(found.value + np.linspace(-down, up, analysis.infer.scan_points), *analysis.poi.bounds)
+    values = np.clip(found.value + np.linspace(-down, up, asked.scan_points), *asked.bounds)
     return Measured(
         kind,
         truth,
@@ -329,7 +385,7 @@ def _measure(
         best,
         found,
         profile(likelihood, data, poi, values),
-        statistical(likelihood, data, best, poi, 4 * analysis.infer.scan_points),
+        statistical(likelihood, data, best, poi, 4 * asked.scan_points),
         tuple(breakdown(likelihood, data, poi, method=m) for m in ("shifted-observables", "freeze")),
         ranking(likelihood, data, poi),
         prefit_yields(likelihood),
@@ -366,35 +422,42 @@ class Checked:
     reliability: Reliability | None = field(default=None)
 
 
-def check(analysis: Analysis, run: Run, folder: Path, likelihood: BinnedLikelihood, learned: Learned) -> Checked:
+def check(
+    run: Run,
+    folder: Path,
+    campaign: Campaign,
+    learning: Learning | None,
+    table: Table,
+    learned: Learned,
+    likelihood: BinnedLikelihood,
+) -> Checked:
     """Coverage of the interval from toys, at the nominal truth and at shifted ones; reliability of the classifier."""
-    del folder
-    truths = truths_of(analysis, likelihood)
-    found = {}
+    del folder, learned
+    truths, found = truths_of(campaign, likelihood), {}
     for i, (label, truth) in enumerate(truths.items()):
         run.progress.step("coverage", i, len(truths))
-        data = toys(jax.random.fold_in(run.key("check"), i), likelihood, truth, analysis.check.toys)
-        intervals = interval(likelihood, data, analysis.poi.name, level=analysis.infer.level)
-        found[label] = coverage(intervals, truth[analysis.poi.name])
+        data = toys(jax.random.fold_in(campaign.key, i), likelihood, truth, campaign.toys)
+        intervals = interval(likelihood, data, campaign.poi, level=campaign.level)
+        found[label] = coverage(intervals, truth[campaign.poi])
         run.progress.step("coverage", i + 1, len(truths))
-    return Checked(found, _reliability(analysis, run) if learned.histories and not analysis.sorts else None)
+    scores = learning is not None and not learning.sorts
+    return Checked(found, _reliability(campaign.signal, learning, table, run) if learning and scores else None)
 
 
-def truths_of(analysis: Analysis, likelihood: BinnedLikelihood) -> dict[str, dict[str, float]]:
+def truths_of(campaign: Campaign, likelihood: BinnedLikelihood) -> dict[str, dict[str, float]]:
     """The truths of the coverage campaign by label: values of the parameter of interest, and each θ = ±1."""
-    poi, nominal = analysis.poi.name, {p.name: p.init for p in likelihood.parameters}
-    truths = {f"{poi} = {value:g}": nominal | {poi: value} for value in analysis.check.truths}
-    if analysis.check.shifts:
+    poi, nominal = campaign.poi, {p.name: p.init for p in likelihood.parameters}
+    truths = {f"{poi} = {value:g}": nominal | {poi: value} for value in campaign.truths}
+    if campaign.shifts:
         for p in likelihood.parameters:
             if p.constraint is not None:
                 truths |= {f"{p.name} = {side:+d}": nominal | {p.name: float(side)} for side in (1, -1)}
     return truths
 
 
-def _reliability(analysis: Analysis, run: Run) -> Reliability:
+def _reliability(signal: tuple[str, ...], learning: Learning, table: Table, run: Run) -> Reliability:
     """Of the scores, with signal and background at equal total weight, as the networks were trained."""
-    networks, signal = networks_of(analysis, run), tuple(analysis.poi.processes)
-    yields = {y.process: y.total for y in run.results["simulate"].yields}
+    networks, yields = networks_of(learning, run), {y.process: y.total for y in table.yields}
     s = sum(yields[p] for p in signal)
     b = sum(yields.values()) - s
     sums: ReliabilitySums | None = None

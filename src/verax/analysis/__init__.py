@@ -1,0 +1,33 @@
+"""What an analysis file becomes: functions of events, and a plan of what each stage is given."""
+
+from verax.analysis._columns import Columns as Columns
+from verax.analysis._expressions import evaluate as evaluate
+from verax.analysis._expressions import passed as passed
+from verax.analysis._files import check_duplicates as check_duplicates
+from verax.analysis._files import files as files
+from verax.analysis._files import placed as placed
+from verax.analysis._functions import Given as Given
+from verax.analysis._functions import Named as Named
+from verax.analysis._functions import Own as Own
+from verax.analysis._functions import own as own
+from verax.analysis._plan import Asked as Asked
+from verax.analysis._plan import Campaign as Campaign
+from verax.analysis._plan import Filling as Filling
+from verax.analysis._plan import Learning as Learning
+from verax.analysis._plan import Plan as Plan
+from verax.analysis._plan import Words as Words
+from verax.analysis._plan import plan as plan
+from verax.analysis._recomputed import check_recomputed as check_recomputed
+from verax.analysis._samples import Read as Read
+from verax.analysis._samples import Reading as Reading
+from verax.analysis._samples import Side as Side
+from verax.analysis._samples import Tried as Tried
+from verax.analysis._samples import observed as observed
+from verax.analysis._samples import simulated as simulated
+from verax.analysis._summary import Channels as Channels
+from verax.analysis._summary import ColumnScore as ColumnScore
+from verax.analysis._summary import FunctionScore as FunctionScore
+from verax.analysis._systematics import Source as Source
+from verax.analysis._systematics import Sources as Sources
+from verax.analysis._systematics import VariedSamples as VariedSamples
+from verax.analysis._systematics import sources_of as sources_of
