@@ -16,9 +16,9 @@ from verax.errors import InputError
 from verax.events import make_events
 from verax.learn import blank, save
 from verax.model import to_pyhf
+from verax.pipeline import TYPES
 from verax.report.record import plain, to_json
 from verax.results import Coverage, Interval, Status
-from verax.stages import RESULTS
 from verax.store import Progress, Run
 
 
@@ -158,7 +158,7 @@ def report(run, folder, found):
 
 def measure(folder, heard):
     """All stages; the answer is what stands at the top, and what the stages gave."""
-    with Run(folder, lambda stage: stage, owner="analysis 'a'", types=RESULTS, progress=heard) as run:
+    with Run(folder, lambda stage: stage, owner="analysis 'a'", types=TYPES, progress=heard) as run:
         table = run("simulate", simulate)
         likelihood = run("model", model, run("learn", learn, table))
         found = run("infer", infer, table, likelihood)

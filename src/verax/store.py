@@ -265,9 +265,9 @@ def describe(value: Any) -> Any:
     ------
     TypeError : for what is not made of plain values, dataclasses, models of the analysis file, arrays and random keys
 
-    >>> describe({"b": (1, None), "a": Path})
+    >>> describe({"b": (1, None), "a": object})
     Traceback (most recent call last):
-    TypeError: no stage can be given <class 'pathlib.Path'>: it cannot be told from another
+    TypeError: no stage can be given <class 'object'>: it cannot be told from another
     >>> describe({"b": (1, None), "a": 0.5})
     ['dict', ['b', ['tuple', 1, None]], ['a', 0.5]]
     """

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from verax.analysis._expressions import names
+from verax.analysis._schema import Analysis
 from verax.analysis._systematics import Sources
-from verax.config import Analysis
 from verax.systematics import Layout
 
 

@@ -1,143 +1,29 @@
 """An analysis translated, once, into what each stage is given."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from jaxtyping import PRNGKeyArray
-
-from verax import config
-from verax.analysis import _files
+from verax.analysis import _files, _schema
 from verax.analysis._columns import Columns, columns_of
 from verax.analysis._functions import Own, own
+from verax.analysis._parts import (
+    Campaign,
+    Histograms,
+    Inference,
+    Learning,
+    Plan,
+    Reading,
+    UserEffect,
+    VariedSide,
+    Wording,
+)
 from verax.analysis._recomputed import check_recomputed
-from verax.analysis._samples import DATASETS, Reading, Side, Tried
+from verax.analysis._samples import DATASETS
+from verax.analysis._schema import Analysis
 from verax.analysis._summary import Channels, ColumnScore, FunctionScore
-from verax.analysis._systematics import Source, Sources, VariedSamples, sources_of
-from verax.config import Analysis, Factor, Learn, Report, Treatment
+from verax.analysis._systematics import Source, Sources, VariedFiles, sources_of
 from verax.parameters import nuisance
-from verax.store import HOW, checksums, stage_key
+from verax.store import checksums, stage_key
 from verax.summarise import fine_edges
-
-
-@dataclass(frozen=True)
-class Learning:
-    """What networks learn.
-
-    Parameters
-    ----------
-    key : of all that is random in training
-    options : how they are made and trained; its ``systematics`` are chosen already
-    features : columns that they read
-    missing : the value that stands for "not there" in these
-    free : normalisation factors and the processes that they multiply, the parameter of interest first
-    systematics : those that the approach acts on
-    chunk : rows read at once
-    """
-
-    key: PRNGKeyArray
-    options: Learn
-    features: tuple[str, ...]
-    missing: float | None
-    free: Mapping[str, tuple[str, ...]]
-    systematics: tuple[Source, ...]
-    chunk: int = field(metadata=HOW)
-
-    @property
-    def sorts(self) -> bool:
-        """Whether the network sorts events into bins itself, instead of giving a score that is binned afterwards."""
-        return self.options.approach == "inferno"
-
-
-@dataclass(frozen=True)
-class Filling:
-    """What is histogrammed, and how.
-
-    Parameters
-    ----------
-    score : the number per event; None for the networks' own
-    channels, selections : names of the categories, and who belongs to each
-    edges : of each channel, or None where they are chosen among the ``fine`` ones
-    most : take as many bins as there are
-    """
-
-    score: ColumnScore | FunctionScore | None
-    features: tuple[str, ...]
-    channels: tuple[str, ...]
-    selections: Channels
-    edges: tuple[tuple[float, ...] | None, ...]
-    fine: tuple[float, ...]
-    max_bins: int
-    min_effective: float
-    max_relative_error: float
-    most: bool
-    processes: tuple[str, ...]
-    signal: tuple[str, ...]
-    systematics: tuple[Source, ...]
-    blind: bool
-    chunk: int = field(metadata=HOW)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of the likelihood: interval and scan of the parameter of interest; ``truth`` of a pseudo-experiment."""
-
-    key: PRNGKeyArray
-    poi: str
-    bounds: tuple[float, float]
-    level: float
-    scan_points: int
-    truth: Mapping[str, float] | None
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """The coverage campaign: ``toys`` at each of the ``truths``, and at ``shifts`` of the systematics."""
-
-    key: PRNGKeyArray
-    poi: str
-    signal: tuple[str, ...]
-    level: float
-    toys: int
-    truths: tuple[float, ...]
-    shifts: bool
-
-
-@dataclass(frozen=True)
-class Words:
-    """What the report says that is in no result.
-
-    Parameters
-    ----------
-    kind, axis : of the summary, and its name on figures
-    labels : how names are written
-    factors : normalisation factors, the parameter of interest first
-    """
-
-    name: str
-    title: str
-    kind: str
-    axis: str
-    labels: Mapping[str, str]
-    report: Report
-    factors: tuple[Factor, ...]
-    blind: bool
-
-
-@dataclass(frozen=True)
-class Plan:
-    """An analysis, translated: the parts that its stages are given, and ``files`` with their checksums."""
-
-    files: Mapping[str, str]
-    reading: Reading
-    systematics: tuple[Source, ...]
-    learning: Learning | None
-    filling: Filling
-    treatment: Treatment
-    factors: tuple[Factor, ...]
-    simulation_statistics: bool
-    asked: Asked
-    campaign: Campaign
-    words: Words
 
 
 def plan(analysis: Analysis) -> Plan:
@@ -157,54 +43,39 @@ def plan(analysis: Analysis) -> Plan:
     files = _files.files(reading)
     learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
-    names = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
-    poi, level = a.poi.name, a.infer.level
+    poi, signal, level, asked = a.poi.name, tuple(a.poi.processes), a.infer.level, a.check
+    channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
+    labels = {**a.report.process_labels, **channels}
+    keys = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}
     return Plan(
         files,
         replace(reading, files=_files.placed(base, files)),
         sources.systematics,
         learning,
-        _filling(a, reading, sources, learning is not None and learning.sorts),
+        _histograms(a, reading, sources, learning is not None and learning.sorts),
         a.templates,
         factors,
         a.infer.simulation_statistics,
-        Asked(stage_key(a.seed, "infer"), poi, a.poi.bounds, level, a.infer.scan_points, truth),
-        Campaign(
-            stage_key(a.seed, "check"),
-            poi,
-            tuple(a.poi.processes),
-            level,
-            a.check.toys,
-            tuple(a.check.truths),
-            a.check.shifts,
-        ),
-        Words(
-            a.name,
-            a.title,
-            a.summary.kind,
-            a.summary.label,
-            {**a.report.process_labels, **names},
-            a.report,
-            factors,
-            a.blind,
-        ),
+        Inference(keys["infer"], poi, a.poi.bounds, level, a.infer.scan_points, truth),
+        Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts),
+        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, a.blind),
     )
 
 
 def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
     """What is read, before the files are found."""
-    made = {s.name: s for s in sources.systematics if isinstance(s, VariedSamples)}
+    made = {s.name: s for s in sources.systematics if isinstance(s, VariedFiles)}
     sides = [
-        Side(s.name, file, tuple(samples))
+        VariedSide(s.name, file, tuple(samples))
         for s in a.systematics
-        if isinstance(s, config.VariedSamples)
+        if isinstance(s, _schema.VariedSamples)
         for file, samples in ((made[s.name].up, s.up), (made[s.name].down, s.down))
         if file and samples
     ]
     tried = [
-        Tried(s.name, sources.functions[s.name], tuple(s.processes or ()), tuple(s.changes))
+        UserEffect(s.name, sources.functions[s.name], tuple(s.processes or ()), tuple(s.changes))
         for s in a.systematics
-        if isinstance(s, config.FunctionEffect)
+        if isinstance(s, _schema.FunctionEffect)
     ]
     processes = DATASETS[a.dataset.name].PROCESSES if a.dataset else tuple(dict.fromkeys(s.process for s in a.samples))
     return Reading(
@@ -242,11 +113,11 @@ def _ungrouped(systematic: Source) -> Source:
     return replace(systematic, parameter=nuisance(systematic.name, ""))
 
 
-def _filling(a: Analysis, reading: Reading, sources: Sources, sorts: bool) -> Filling:
+def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) -> Histograms:
     """What is histogrammed; networks that sort events (``sorts``) have made the bins already."""
     count, ends = (a.learn.bins, (0.0, float(a.learn.bins))) if sorts else (a.binning.fine_bins, a.summary.range)
     fine = fine_edges(count, *ends)
-    return Filling(
+    return Histograms(
         score=_score(a, reading.score),
         features=tuple(a.features),
         channels=tuple(c.name for c in a.channels),

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from verax.analysis._schema import Analysis
 from verax.analysis._systematics import Sources
-from verax.config import Analysis
 from verax.errors import InputError
 from verax.systematics import Systematic, not_recomputed
 

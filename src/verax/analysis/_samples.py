@@ -2,87 +2,21 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from verax.analysis._columns import Columns
 from verax.analysis._expressions import names, with_derived
-from verax.analysis._functions import Own
+from verax.analysis._parts import Reading
+from verax.analysis._schema import Dataset, Sample, Source
 from verax.arrays import Array
-from verax.config import Dataset, Sample, Source
-from verax.data import Table, check_exact, check_values, expression, fair_universe, higgsml, open_table
+from verax.data import check_exact, check_values, expression, fair_universe, higgsml
 from verax.errors import InputError, check_known
 from verax.events import Events, make_events
-from verax.store import HOW
 from verax.systematics import derive
 
 DATASETS: dict[str, Any] = {"higgsml": higgsml, "fair_universe": fair_universe}
-
-
-@dataclass(frozen=True)
-class Side:
-    """Simulation of a systematic at θ = +1 or −1, and the file that its events are kept in."""
-
-    systematic: str
-    file: str
-    samples: tuple[Sample, ...]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """An effect of the user's, to be held to what it says; ``columns`` that are computed again are not looked at."""
-
-    name: str
-    function: Own
-    processes: tuple[str, ...]
-    changes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What is read, and how rows of files become events.
-
-    Parameters
-    ----------
-    base : folder that relative paths start from
-    chunk : rows read at once
-    files : places and checksums of all files that the analysis reads, the user's code included
-    processes : names of the simulated processes, in order
-    samples, dataset : simulated events, from files or from a data set that verax knows
-    varied : samples of systematics
-    observed : observed events, or None
-    number : event-number column; None for the row number
-    nonfinite : what happens to rows with values that are not finite: "error" or "drop"
-    columns : what is read of each process
-    effects, score : functions of the user's: what is tried on the first events of each process
-    inputs : further files that they read
-    """
-
-    base: Path = field(metadata=HOW)
-    chunk: int = field(metadata=HOW)
-    files: tuple[tuple[str, str], ...]
-    processes: tuple[str, ...]
-    samples: tuple[Sample, ...]
-    dataset: Dataset | None
-    varied: tuple[Side, ...]
-    observed: Source | None
-    number: str | None
-    nonfinite: Literal["error", "drop"]
-    columns: Columns
-    effects: tuple[Tried, ...]
-    score: Own | None
-    inputs: tuple[str, ...]
-
-    def path(self, name: str) -> Path:
-        """A path of the analysis file, relative to it."""
-        return self.base / Path(name).expanduser()
-
-    def open(self, source: Source) -> Table:
-        """The files of a source, patterns expanded in alphabetical order."""
-        return open_table([str(self.path(name)) for name in source.files], tree=source.tree)
 
 
 @dataclass

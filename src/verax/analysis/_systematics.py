@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from verax import config
+from verax.analysis import _schema
 from verax.analysis._expressions import evaluate, names, with_derived
 from verax.analysis._functions import Own, Reads, own
+from verax.analysis._schema import Analysis
 from verax.arrays import Array
-from verax.config import Analysis
 from verax.errors import InputError
 from verax.events import Events
 from verax.folder import file_names
@@ -66,7 +66,7 @@ class Completed:
 
 
 @dataclass(frozen=True)
-class VariedSamples:
+class VariedFiles:
     """A systematic that has simulation of its own.
 
     Parameters
@@ -87,7 +87,7 @@ class VariedSamples:
         return self.parameter.name
 
 
-Source: TypeAlias = Systematic | VariedSamples
+Source: TypeAlias = Systematic | VariedFiles
 """A source of systematic uncertainty: a function of events, or samples of its own."""
 
 
@@ -116,11 +116,11 @@ def sources_of(analysis: Analysis, reads: Reads = ()) -> Sources:
     columns = analysis.layout or (analysis.dataset.name if analysis.dataset else None)
     layout, base = LAYOUTS[columns] if columns else None, analysis.base.resolve()
     given = analysis.systematics
-    functions = {s.name: own(s.function, base, reads) for s in given if isinstance(s, config.FunctionEffect)}
+    functions = {s.name: own(s.function, base, reads) for s in given if isinstance(s, _schema.FunctionEffect)}
     acting = {
         s.name: (tuple(s.processes or ()), _systematic(s, layout, functions))
         for s in given
-        if not isinstance(s, config.VariedSamples)
+        if not isinstance(s, _schema.VariedSamples)
     }
     again = moving(analysis.derived, layout, [made for _, made in acting.values()])
     found: dict[str, Source] = {**_varied(analysis)}
@@ -143,12 +143,12 @@ def moving(
     return tuple(found.items())
 
 
-def _varied(analysis: Analysis) -> dict[str, VariedSamples]:
+def _varied(analysis: Analysis) -> dict[str, VariedFiles]:
     """The systematics with samples of their own, by name; names of files are never paths."""
-    given = [s for s in analysis.systematics if isinstance(s, config.VariedSamples)]
+    given = [s for s in analysis.systematics if isinstance(s, _schema.VariedSamples)]
     files = file_names((s.name, side) for s in given for side in ("up", "down"))
     return {
-        s.name: VariedSamples(
+        s.name: VariedFiles(
             nuisance(s.name, s.group),
             tuple(dict.fromkeys(sample.process for sample in s.up)),
             f"{files[s.name, 'up']}.parquet",
@@ -161,20 +161,20 @@ def _varied(analysis: Analysis) -> dict[str, VariedSamples]:
 def _systematic(given: Any, layout: Layout | None, functions: Mapping[str, Own]) -> Systematic:
     name, group, processes = given.name, given.group, tuple(given.processes or ())
     match given:
-        case config.EnergyScale():
+        case _schema.EnergyScale():
             assert layout is not None
             return SCALES[given.effect](layout, given.width, name=name, group=group, processes=processes)
-        case config.SoftMet():
+        case _schema.SoftMet():
             assert layout is not None
             return soft_met(layout, given.sigma, name=name, group=group, processes=processes)
-        case config.Normalisation():
+        case _schema.Normalisation():
             return normalisation(name, given.width, processes, group)
-        case config.WeightVariation():
+        case _schema.WeightVariation():
             factor = Interpolated(given.up, given.down)
             return reweight(name, factor, group=group, processes=processes, needs=names(given.up, given.down))
-        case config.ColumnScale():
+        case _schema.ColumnScale():
             return scale_columns(name, given.width, given.columns, group=group, processes=processes)
-        case config.FunctionEffect():
+        case _schema.FunctionEffect():
             effect = Completed(functions[name], (), processes)
             return Systematic(nuisance(name, group), effect, given.one_sided, given.jax, tuple(given.changes))
     raise InputError(f"systematic '{name}'", str(type(given)), "an effect of the analysis file")

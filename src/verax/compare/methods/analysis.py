@@ -13,11 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax import config, pipeline
-from verax.analysis import Plan, VariedSamples, plan
+from verax import pipeline
+from verax.analysis import Analysis, Plan, VariedFiles, load, plan
 from verax.compare.methods.classification import CLASSIFIERS, Sample, judge
 from verax.compare.methods.trials import OWNER
-from verax.config import Analysis
 from verax.data import read_events
 from verax.errors import InputError, check_known
 from verax.events import Events, concatenate
@@ -70,7 +69,7 @@ def compare(
         raise InputError("--shift", f"'{shift_by}'", expected, "its own systematics are what shifts its events")
     names = methods or tuple(CLASSIFIERS)
     check_known(names, tuple(CLASSIFIERS), "compare methods", "method")
-    analysis = config.load(path)
+    analysis = load(path)
     if analysis.summary.kind != "classifier":
         raise InputError(
             str(path), f"a summary of kind '{analysis.summary.kind}'", "an analysis that learns a classifier"
@@ -109,7 +108,7 @@ def material(made: Plan, stage: Path, seed: int, shift_by: str) -> tuple[Sample,
 
     Events are those in some channel. Where there are more than the analysis trains on, they are thinned evenly.
     """
-    learning, signal = made.learning, made.filling.signal
+    learning, signal = made.learning, made.histograms.signal
     assert learning is not None
     whole = concatenate(list(read_events(stage / "nominal.parquet", learning.chunk)))
     stride = -(-len(whole) // learning.options.max_events)
@@ -119,7 +118,7 @@ def material(made: Plan, stage: Path, seed: int, shift_by: str) -> tuple[Sample,
         return events.take(np.flatnonzero(chosen))
 
     def selected(events: Events) -> Events:
-        return events.take(np.flatnonzero(made.filling.selections(events) >= 0))
+        return events.take(np.flatnonzero(made.histograms.selections(events) >= 0))
 
     judged, held = kept(whole, seed % PARTS), kept(whole, (seed + 1) % PARTS)
     rest = concatenate([kept(whole, (seed + i) % PARTS) for i in range(2, PARTS)])
@@ -147,13 +146,13 @@ def _moved(made: Plan, stage: Path, judged: Events, kept: Any) -> dict[str, Even
     """The judged events at ±1 of each systematic; a varied sample stands for the events of its processes."""
     found = {}
     for given in made.systematics:
-        if not isinstance(given, VariedSamples):
+        if not isinstance(given, VariedFiles):
             for sign, theta in (("+1", 1.0), ("−1", -1.0)):
                 found[f"{given.name} {sign}"] = jax.tree.map(np.asarray, shift(judged, [given], {given.name: theta}))
             continue
         for sign, file in (("+1", given.up), ("−1", given.down)):
             if file:
-                varied = kept(concatenate(list(read_events(stage / file, made.filling.chunk))))
+                varied = kept(concatenate(list(read_events(stage / file, made.histograms.chunk))))
                 others = ~np.isin(np.asarray(judged.process), np.unique(np.asarray(varied.process)))
                 left = judged.take(np.flatnonzero(others))
                 x = np.asarray(left.features(varied.columns))  # a varied sample has what it was read for

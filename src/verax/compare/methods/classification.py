@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 from scipy.special import logit, xlogy
 
+from verax.analysis import Learn
 from verax.calibrate import aps, at_label, conformalize, isotonic, lac, platt, sets, temperature
 from verax.check import average, reliability
 from verax.compare.methods.train import STOPPED
-from verax.config import Learn
 from verax.epistemic import dropout, dropout_members, ensemble, laplace, variational
 from verax.events import Events
 from verax.learn import CrossEntropy, classifier, predict, train

@@ -7,14 +7,13 @@ import pytest
 import yaml
 
 from toy_analysis import write_analysis
-from verax import config
-from verax.analysis import Channels, Read, own, plan, simulated
+from verax.analysis import Channels, Read, load, own, plan, simulated
 from verax.errors import InputError
 from verax.events import concatenate
 
 
 def read(path, *settings):
-    reading, count = plan(config.load(path, settings)).reading, Read()
+    reading, count = plan(load(path, settings)).reading, Read()
     return concatenate(list(simulated(reading, reading.samples, count))), count
 
 
@@ -46,7 +45,7 @@ def test_selections_pick_rows_of_a_file(tmp_path):
 
 
 def test_derived_columns_follow_a_variation(tmp_path):
-    analysis = config.load(write_analysis(tmp_path, 500))
+    analysis = load(write_analysis(tmp_path, 500))
     events, _ = read(tmp_path / "analysis.yaml")
     scale = next(s for s in plan(analysis).systematics if s.name == "scale")
     moved = scale(events, 1.0)
@@ -55,7 +54,7 @@ def test_derived_columns_follow_a_variation(tmp_path):
 
 
 def test_a_weight_expression_is_exact_at_one_prior_width(tmp_path):
-    analysis = config.load(write_analysis(tmp_path, 500))
+    analysis = load(write_analysis(tmp_path, 500))
     events, _ = read(tmp_path / "analysis.yaml")
     shape = next(s for s in plan(analysis).systematics if s.name == "shape")
     factor = np.where(events.process == 2, 1 + 0.1 * events.column("x"), 1)
@@ -93,7 +92,7 @@ BAD = {
 def vary_all(path):
     """Read everything, and apply every systematic once."""
     events, _ = read(path)
-    for s in plan(config.load(path)).systematics:
+    for s in plan(load(path)).systematics:
         if s.name != "model":
             s(events, 1.0)
 

@@ -2,18 +2,20 @@
 
 from typing import Any
 
-from verax.analysis import Words
+from verax.analysis import Wording
 from verax.model import Templates
+from verax.pipeline._check import Checked
+from verax.pipeline._infer import Measured
+from verax.pipeline._simulate import Table
 from verax.report.record import fitted
 from verax.results import Status, good
-from verax.stages import Checked, Measured, Table
 
 SCHEMA = 1
 """Version of the layout."""
 
 
 def outcome(
-    words: Words,
+    wording: Wording,
     table: Table,
     templates: Templates,
     measured: tuple[Measured, ...],
@@ -23,9 +25,9 @@ def outcome(
     """What is written; equal inputs and seeds give equal bytes."""
     return {
         "schema": SCHEMA,
-        "name": words.name,
-        "parameter_of_interest": words.factors[0].name,
-        "blind": words.blind and table.observed is not None,
+        "name": wording.name,
+        "parameter_of_interest": wording.factors[0].name,
+        "blind": wording.blind and table.observed is not None,
         "results": {m.kind: _answers(m) for m in measured},
         "coverage": checked.coverage,
         "reliability": checked.reliability,

@@ -1,6 +1,5 @@
-"""The number per event that is histogrammed: a network's score, a column, or a callable of the user's."""
+"""The user's own functions, held to what the analysis says of them, and the files that they read."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,61 +7,10 @@ import jax
 import numpy as np
 
 from verax import own_code
-from verax.analysis import Channels, Filling, FunctionScore, Learning, Named, Own, Reading, Tried, files
-from verax.aware import softmax
+from verax.analysis import FunctionScore, Named, Own, Reading, UserEffect, files
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import CrossTrained, score
-from verax.learning import networks_of
-from verax.store import Run
-from verax.summarise import Sums, histogram
 from verax.systematics import limited
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The summary of events: a score, and the channel that an event belongs to (−1: none)."""
-
-    score: Any
-    channel: Channels
-
-    def __call__(self, events: Events) -> tuple[np.ndarray, np.ndarray]:
-        return np.asarray(self.score(events), np.float64), self.channel(events)
-
-
-@dataclass(frozen=True)
-class NetworkScore:
-    """Mean probability of the networks that never saw the event."""
-
-    networks: CrossTrained
-
-    def __call__(self, events: Events) -> np.ndarray:
-        return score(self.networks, events).mean
-
-
-@dataclass(frozen=True)
-class BinScore:
-    """The bin that the networks that never saw the event sort it into, on average: its number and a half."""
-
-    networks: CrossTrained
-    temperature: float
-
-    def __call__(self, events: Events) -> np.ndarray:
-        shares = score(self.networks, events, moments=softmax(self.temperature)).mean
-        return np.asarray(shares.argmax(axis=1) + 0.5)
-
-
-def summary_of(filling: Filling, learning: Learning | None, run: Run) -> Summary:
-    """The summary that is histogrammed: the networks' own score where no other is given."""
-    if filling.score is not None:
-        return Summary(filling.score, filling.selections)
-    assert learning is not None
-    networks = networks_of(learning, run)
-    score = BinScore(networks, learning.options.temperature) if learning.sorts else NetworkScore(networks)
-    return Summary(score, filling.selections)
-
-
-# ----------------------------------------------------------------------------------------------- the user's functions
 
 
 def try_functions(reading: Reading, events: Events) -> None:
@@ -91,7 +39,7 @@ def try_functions(reading: Reading, events: Events) -> None:
             )
 
 
-def _try_effect(effect: Tried, events: Events, again: set[str]) -> None:
+def _try_effect(effect: UserEffect, events: Events, again: set[str]) -> None:
     where = f"systematic '{effect.name}', function '{effect.function.name}'"
     events = jax.tree.map(_read_only, events)
     for theta in (0.0, 1.0, -1.0):
@@ -151,50 +99,3 @@ def undeclared(reading: Reading, folder: Path) -> list[str]:
             told = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
             lines.append(f"function '{function.name}' uses {told}, which `inputs` does not name: changes go unseen")
     return list(dict.fromkeys(lines))
-
-
-@dataclass
-class Outside:
-    """What lies below and above the edges of the summary: exact sums of weights, and rows."""
-
-    edges: tuple[tuple[float, ...], ...]
-    label: str = "events"
-    observed: bool = False
-    sums: Sums | None = None
-    rows: np.ndarray = field(default_factory=lambda: np.zeros(3, np.int64))
-    low: float = np.inf
-    high: float = -np.inf
-
-    def add(self, events: Events, score: np.ndarray, channel: np.ndarray) -> None:
-        """Take some events."""
-        where = np.full(len(score), 3)
-        for i, edges in enumerate(self.edges):
-            inside = 1 + (score > edges[-1]).astype(np.int64) - (score < edges[0])
-            where = np.where(channel == i, inside, where)
-        chosen = where < 3
-        if chosen.any():
-            self.low, self.high = min(self.low, score[chosen].min()), max(self.high, score[chosen].max())
-        part = histogram(where[chosen], np.asarray(events.weight)[chosen], 3)
-        self.sums = part if self.sums is None else self.sums + part
-        self.rows += np.bincount(where[chosen], minlength=3)
-
-    def problems(self) -> tuple[str, ...]:
-        """A line for each side.
-
-        Raises
-        ------
-        InputError : when no simulated event lies between the edges
-        """
-        assert self.sums is not None
-        ends = f"{min(e[0] for e in self.edges):g} … {max(e[-1] for e in self.edges):g}"
-        if self.rows.sum() and not self.rows[1] and not self.observed:
-            seen = f"none of {self.rows.sum()} {self.label} in {ends}: the summary lies in {self.low:g} … {self.high:g}"
-            raise InputError("summary.range", seen, "a range, or edges, that hold events", "correct summary.range")
-        weight = self.sums.weight.value()
-        total = weight.sum() or np.nan
-        return tuple(
-            f"{self.rows[k]} of {self.rows.sum()} {self.label} ({weight[k] / total:.2%} by weight) lie {side} the "
-            f"bins, {ends}, and count in the {bin} one"
-            for k, side, bin in ((0, "below", "first"), (2, "above", "last"))
-            if self.rows[k]
-        )

@@ -1,81 +1,30 @@
 """What the report of a measurement says: figures, tables and words, section by section."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from verax.analysis import Learning, Words
-from verax.folder import Label, file_names
-from verax.learning import Learned
-from verax.model import BinnedLikelihood, to_pyhf
-from verax.outcome import outcome
+from verax.analysis import Factor, Learning, Wording
+from verax.folder import Label
+from verax.model import BinnedLikelihood
+from verax.pipeline._check import Checked
+from verax.pipeline._infer import Measured
+from verax.pipeline._learn import Learned
+from verax.pipeline._simulate import Table
+from verax.pipeline._summarise import Summarised
 from verax.report import plots, tables
-from verax.report.html import Section, render
 from verax.report.numbers import MISSING, with_ends
-from verax.report.record import write_json
 from verax.report.style import Style
-from verax.results import Interval, Status
-from verax.stages import Checked, Measured, Summarised, Table
-from verax.store import Run
+from verax.results import Status
 
 TITLES = {
     "expected": "Expected (Asimov)",
     "pseudo-experiment": "Pseudo-experiment",
     "observed": "Observed",
 }
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """The result of a run: for each data set, the interval of the parameter of interest, and the tables of the report."""
-
-    name: str
-    intervals: dict[str, Interval]
-    tables: tuple[tables.Table, ...]
-    warnings: tuple[str, ...]
-    first: tuple[str, ...] = ()
-    """Lines that must be read with the number."""
-
-
-def report(
-    run: Run,
-    folder: Path,
-    words: Words,
-    learning: Learning | None,
-    table: Table,
-    learned: Learned,
-    summarised: Summarised,
-    likelihood: BinnedLikelihood,
-    measured: tuple[Measured, ...],
-    checked: Checked,
-) -> Measurement:
-    """Write report.html, results.json, workspace.json and figures/."""
-    figures = folder / "figures"
-    figures.mkdir()
-    told = Story(words, learning, table, learned, summarised, likelihood, measured, checked)
-    sections = []
-    todo = list(told.sections())
-    names = file_names(label for _, _, drawn, _ in todo for label in drawn)
-    for i, (title, text, drawn, shown) in enumerate(todo):
-        pictures = []
-        for label, (caption, figure) in drawn.items():
-            _, png = plots.save(figure, figures, names[label])
-            pictures.append((png, caption))
-        sections.append(Section(title, text, pictures, shown))
-        run.progress.step("sections", i + 1, len(todo))
-    (folder / "report.html").write_text(render(words.title, told.lead(), sections), encoding="utf-8")
-    final = measured[-1] if measured[-1].kind == "observed" else measured[0]
-    workspace = to_pyhf(likelihood, final.data, poi=words.factors[0].name, name=words.name)
-    write_json(folder / "workspace.json", workspace)
-    write_json(folder / "results.json", outcome(words, table, summarised.templates, measured, checked, told.warnings()))
-    brief = (told.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
-    return Measurement(
-        words.name, {m.kind: m.interval for m in measured}, brief, tuple(told.warnings()), tuple(told.first())
-    )
 
 
 LIVING = {
@@ -99,34 +48,33 @@ def _described(m: Measured) -> str:
     return f"p = {p:.2g} (χ² = {statistic:.1f} for {ndf})" if ndf > 0 else "no degrees of freedom"
 
 
+@dataclass(frozen=True)
 class Story:
     """The report of one measurement; each section is a question that a referee would ask."""
 
-    def __init__(
-        self,
-        words: Words,
-        learning: Learning | None,
-        table: Table,
-        learned: Learned,
-        summarised: Summarised,
-        likelihood: BinnedLikelihood,
-        measured: tuple[Measured, ...],
-        checked: Checked,
-    ) -> None:
-        self.words, self.learning, self.table, self.learned, self.summarised = (
-            words,
-            learning,
-            table,
-            learned,
-            summarised,
-        )
-        self.likelihood, self.measured, self.checked = likelihood, measured, checked
-        self.poi = words.factors[0]
-        self.style = Style(words.report.experiment or "verax", "", words.report.luminosity, words.labels)
+    wording: Wording
+    learning: Learning | None
+    table: Table
+    learned: Learned
+    summarised: Summarised
+    likelihood: BinnedLikelihood
+    measured: tuple[Measured, ...]
+    checked: Checked
+
+    @property
+    def poi(self) -> Factor:
+        """The parameter of interest."""
+        return self.wording.factors[0]
+
+    @property
+    def style(self) -> Style:
+        """The style of figures."""
+        wording = self.wording
+        return Style(wording.report.experiment or "verax", "", wording.report.luminosity, wording.labels)
 
     def drawn(self, text: str) -> Style:
         """The style of a figure that shows ``text``."""
-        return Style(self.style.experiment, text, self.style.conditions, self.style.names)
+        return replace(self.style, text=text)
 
     # ------------------------------------------------------------------------------------------------ first lines
 
@@ -146,7 +94,7 @@ class Story:
                 "There are no observed collisions in this measurement. The expected result is that of the Asimov data "
                 "set, in which every count is at its expectation, as a blinded analysis would show it.",
             )
-        elif self.words.blind:
+        elif self.wording.blind:
             lines.insert(
                 1,
                 f"This analysis is blind: its {self.table.observed} observed events were read and checked, but neither "
@@ -155,7 +103,7 @@ class Story:
         lines += self.first()
         if number := len(self.warnings()):
             lines.append(f"Warnings, listed at the end: {number}. Read them before using a number.")
-        return [*lines, *self.words.report.notes]
+        return [*lines, *self.wording.report.notes]
 
     def first(self) -> list[str]:
         """What makes a number doubtful at sight: a bound, one bin, a model or features that the data do not follow."""
@@ -163,7 +111,7 @@ class Story:
         for m in self.measured:
             lines += [
                 f"{TITLES[m.kind]}: the fit ends at the bound of {f.name}, {bound:g}."
-                for f in self.words.factors
+                for f in self.wording.factors
                 for bound in f.bounds
                 if abs(m.fit.params[f.name] - bound) < 1e-6 * (f.bounds[1] - f.bounds[0])
             ]
@@ -192,7 +140,7 @@ class Story:
             for m in self.measured
         )
         columns = ("Data", self.style.name(self.poi.name), "Status", "Goodness of fit")
-        return tables.Table(self.words.title, columns, rows)
+        return tables.Table(self.wording.title, columns, rows)
 
     # ------------------------------------------------------------------------------------------------ sections
 
@@ -300,7 +248,7 @@ class Story:
                     signal=tuple(self.poi.processes),
                     stage=stage,
                     data_label=TITLES[m.kind],
-                    xlabel=self.words.axis,
+                    xlabel=self.wording.axis,
                     style=self.drawn(TITLES[m.kind]),
                 )
                 figures["score", channel, m.kind] = (f"{name}, {stage.lower()}, with its total uncertainty.", figure)
@@ -337,7 +285,7 @@ class Story:
                     parameter.name,
                     channel,
                     processes=moved or templates.processes,
-                    xlabel=self.words.axis,
+                    xlabel=self.wording.axis,
                     style=self.drawn("Simulation"),
                 )
                 caption = (
@@ -364,8 +312,8 @@ class Story:
         figures: dict[Label, tuple[str, Figure]] = {}
         if self.learning is None:
             text = (
-                f"No network was trained here: the summary is a given {self.words.kind}. As a summary of events it can cost "
-                "precision, not correctness, so no uncertainty enters on its account, whatever it is."
+                f"No network was trained here: the summary is a given {self.wording.kind}. As a summary of events it can "
+                "cost precision, not correctness, so no uncertainty enters on its account, whatever it is."
             )
             return "Networks", text, figures, ()
         options = self.learning.options

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import jax
 import numpy as np
 
-from verax.analysis import Learning, VariedSamples
+from verax.analysis import Learning, VariedFiles
 from verax.aware.approach import approach
 from verax.data import read_events
 from verax.epistemic import bootstrap_factors
@@ -102,7 +102,7 @@ def read_from(learning: Learning | None, table: Any) -> list[str]:
     """
     if learning is None:
         return []
-    varied = [s for s in learning.systematics if isinstance(s, VariedSamples)]
+    varied = [s for s in learning.systematics if isinstance(s, VariedFiles)]
     files = ["nominal.parquet", *(file for s in varied for file in (s.up, s.down) if file)]
     aware = learning.options.approach != "propagate"
     return [table.contents[file] for file in files] if aware else [table.material]
@@ -135,7 +135,7 @@ def _material(learning: Learning, run: Run, stride: int) -> tuple[Events, tuple[
 
     events, found = thinned("nominal.parquet"), list[Systematic]()
     for given in learning.systematics:
-        if isinstance(given, VariedSamples):
+        if isinstance(given, VariedFiles):
             up, down = (_replaced(events, thinned(f), given.name) if f else None for f in (given.up, given.down))
             assert up is not None
             events, made = interpolate(given.parameter, events, up, down, missing=missing)

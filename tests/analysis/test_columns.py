@@ -10,11 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from toy_analysis import write_analysis, write_csv
-from verax import config, stages
-from verax.analysis import Channels, Read, check_duplicates, observed, plan, simulated
+from verax.analysis import Channels, Read, check_duplicates, load, observed, plan, simulated
 from verax.errors import InputError
 from verax.events import concatenate
-from verax.learning import Learned
+from verax.pipeline import TYPES
+from verax.pipeline._learn import Learned
+from verax.pipeline._simulate import simulate
+from verax.pipeline._summarise import summarise
 from verax.store import Run
 
 X = {"kind": "column", "column": "x", "range": [-5, 5]}
@@ -22,12 +24,12 @@ PLAIN = {"normalisations": [], "unaffected": [], "pseudo_experiment": None, "cha
 
 
 def read_simulated(path, *settings):
-    reading = plan(config.load(path, settings)).reading
+    reading = plan(load(path, settings)).reading
     return concatenate(list(simulated(reading, reading.samples, Read())))
 
 
 def read_observed(path):
-    return concatenate(list(observed(plan(config.load(path)).reading, Read())))
+    return concatenate(list(observed(plan(load(path)).reading, Read())))
 
 
 def without(path, *columns):
@@ -37,8 +39,8 @@ def without(path, *columns):
 
 def table(analysis, folder):
     """The stage simulate."""
-    with Run(folder, types=stages.RESULTS) as run:
-        return run("simulate", stages.simulate, plan(analysis).reading)
+    with Run(folder, types=TYPES) as run:
+        return run("simulate", simulate, plan(analysis).reading)
 
 
 # ------------------------------------------------------------------------------------------- columns that are needed
@@ -76,7 +78,7 @@ def test_data_need_no_weights_of_the_simulation(weighted):
 
 def test_a_process_needs_what_acts_on_it_only(weighted):
     events = read_simulated(weighted)
-    moved = {s.name: s for s in plan(config.load(weighted)).systematics}
+    moved = {s.name: s for s in plan(load(weighted)).systematics}
     top = events.process == 1
     for name, factor in (("pile_up", 1.2), ("ratio", 1.2)):
         found = np.asarray(moved[name](events, 1.0).weight) / events.weight
@@ -112,16 +114,16 @@ def test_varied_samples_need_no_columns_of_other_systematics(weighted):
         "systematics=[{name: pile_up, effect: weight, up: pu_up, processes: [top]}, {name: model, effect: samples, "
     )
     settings += "up: [{process: other, files: [other_up.csv], weight: w}]}]"
-    analysis = config.load(weighted, [settings])
+    analysis = load(weighted, [settings])
     made = table(analysis, weighted.parent / "run")
     assert [y.rows for y in made.yields] == [400, 400, 400]
 
 
 def test_an_analysis_with_weights_can_be_unblinded(weighted, tmp_path):
-    p = plan(config.load(weighted))
-    with Run(tmp_path / "run", types=stages.RESULTS) as run:
-        made = run("simulate", stages.simulate, p.reading)
-        found = run("summarise", stages.summarise, p.filling, p.treatment, p.learning, made, Learned())
+    p = plan(load(weighted))
+    with Run(tmp_path / "run", types=TYPES) as run:
+        made = run("simulate", simulate, p.reading)
+        found = run("summarise", summarise, p.histograms, p.treatment, p.learning, made, Learned())
     assert found.observed.sum() == 120
     assert set(found.compared) == {"x", "y", "log_pt"}
 
@@ -158,7 +160,7 @@ def test_folds_of_large_event_numbers(tmp_path, number, moves):
     top = events.process == 1
     expected = [int(n) % 2 for n in number]
     assert events.column("fold")[top].tolist() == expected
-    for s in plan(config.load(path)).systematics:
+    for s in plan(load(path)).systematics:
         assert np.asarray(s(events, 1.0).column("fold"))[top].tolist() == expected
 
 
@@ -239,7 +241,7 @@ def two(folder, first, second, **changes):
     """Samples of one file or of two."""
     path = write_analysis(folder, 300, **{**PLAIN, "systematics": [], **changes})
     samples = [{"process": "signal", **first}, {"process": "top", **second}]
-    return config.load(path, [f"samples={json.dumps(samples)}"])
+    return load(path, [f"samples={json.dumps(samples)}"])
 
 
 COPIES = {
@@ -298,12 +300,12 @@ def simulated_rows(folder, file):
 def test_one_file_twice_as_data_or_as_variation_is_refused(tmp_path):
     path = write_analysis(tmp_path, 300)
     with pytest.raises(InputError, match="observed: seen 90 rows"):
-        check_duplicates(plan(config.load(path, ["observed={files: [data.parquet, data.parquet]}"])).reading)
+        check_duplicates(plan(load(path, ["observed={files: [data.parquet, data.parquet]}"])).reading)
     varied = "systematics=[{name: m, effect: samples, up: [{process: other, files: [other_up.csv, other_up.csv]}]}]"
     with pytest.raises(InputError, match="systematic 'm': seen 300 rows"):
-        check_duplicates(plan(config.load(path, [varied, "unaffected=[]"])).reading)
+        check_duplicates(plan(load(path, [varied, "unaffected=[]"])).reading)
     same = "systematics=[{name: m, effect: samples, up: [{process: other, files: [other.csv], weight: w}]}]"
-    check_duplicates(plan(config.load(path, [same, "unaffected=[]"])).reading)  # nominal and varied may share a file
+    check_duplicates(plan(load(path, [same, "unaffected=[]"])).reading)  # nominal and varied may share a file
 
 
 def test_the_stage_refuses_rows_that_are_read_twice(tmp_path):
@@ -318,11 +320,11 @@ def test_the_stage_refuses_rows_that_are_read_twice(tmp_path):
 def test_one_number_for_all_rows_is_refused(tmp_path):
     path = numbered(tmp_path, np.full(300, 7))
     with pytest.raises(InputError, match=r"process 'top': seen event number 7 on all 300 rows.*number: number"):
-        table(config.load(path), tmp_path / "run")
+        table(load(path), tmp_path / "run")
 
 
 def test_few_numbers_for_many_rows_are_said(tmp_path):
-    made = table(config.load(numbered(tmp_path, np.arange(300) % 20)), tmp_path / "run")
+    made = table(load(numbered(tmp_path, np.arange(300) % 20)), tmp_path / "run")
     assert [line for line in made.notes if "process 'top': 300 rows have 20 event numbers" in line]
-    made = table(config.load(numbered(tmp_path, np.arange(300) % 100)), tmp_path / "run2")
+    made = table(load(numbered(tmp_path, np.arange(300) % 100)), tmp_path / "run2")
     assert not made.notes

@@ -63,31 +63,36 @@ class SystematicBase(Strict):
 
     name: str = Field(description="the nuisance parameter's name, unique")
     group: str = Field("experimental", description="row of the uncertainty breakdown")
+
+
+class EffectBase(SystematicBase):
+    """What all systematics share that act on the nominal events."""
+
     processes: list[str] | None = Field(None, min_length=1, description="processes it acts on (default: all)")
 
 
-class EnergyScale(SystematicBase):
+class EnergyScale(EffectBase):
     """p_T → (1 + width·θ) p_T of one kind of object, with the missing transverse momentum and derived columns."""
 
     effect: Literal["tau_energy_scale", "jet_energy_scale", "lepton_energy_scale"]
     width: Width = Field(description="prior width of the relative scale, e.g. 0.03")
 
 
-class SoftMet(SystematicBase):
+class SoftMet(EffectBase):
     """Gaussian noise of θ·sigma on both components of the missing transverse momentum; one-sided by nature."""
 
     effect: Literal["soft_met"]
     sigma: Width = Field(description="noise per component at θ = 1, in the unit of the columns (GeV)")
 
 
-class Normalisation(SystematicBase):
+class Normalisation(EffectBase):
     """Log-normal yield: weight × (1 + width)^θ."""
 
     effect: Literal["normalisation"]
     width: Width = Field(description="relative prior width")
 
 
-class WeightVariation(SystematicBase):
+class WeightVariation(EffectBase):
     """Weight factors from expressions of columns, at θ = +1 and −1 (default for down: 1/up)."""
 
     effect: Literal["weight"]
@@ -95,7 +100,7 @@ class WeightVariation(SystematicBase):
     down: str | None = Field(None, description="factor at θ = −1 (default: 1/up)")
 
 
-class ColumnScale(SystematicBase):
+class ColumnScale(EffectBase):
     """columns → (1 + width·θ) × columns; ``derived`` columns are recomputed."""
 
     effect: Literal["scale"]
@@ -111,7 +116,7 @@ class VariedSamples(SystematicBase):
     down: list[Sample] | None = Field(None, description="without it, the up variation is mirrored")
 
 
-class FunctionEffect(SystematicBase):
+class FunctionEffect(EffectBase):
     """A Python callable ``(Events, θ) → Events``."""
 
     effect: Literal["function"]
@@ -233,7 +238,7 @@ class Check(Strict):
 
 
 class Report(Strict):
-    """Words on the report and the figures; changing them redoes only the report."""
+    """Wording on the report and the figures; changing them redoes only the report."""
 
     experiment: str = Field("", description="bold word above each figure")
     luminosity: str = Field("", description="e.g. 20.3 fb⁻¹ (8 TeV)")
@@ -309,7 +314,7 @@ class Analysis(Strict):
             known = list(dict.fromkeys(s.process for s in self.samples))
             for where, processes in (
                 *((f"normalisation '{f.name}'", f.processes) for f in (self.poi, *self.normalisations)),
-                *((f"systematic '{s.name}'", s.processes or []) for s in self.systematics),
+                *((f"systematic '{s.name}'", s.processes or []) for s in self.systematics if isinstance(s, EffectBase)),
                 *(
                     (f"systematic '{s.name}', varied samples", [sample.process for sample in [*s.up, *(s.down or [])]])
                     for s in self.systematics
@@ -407,10 +412,6 @@ class Analysis(Strict):
     def sorts(self) -> bool:
         """Whether the network sorts events into bins itself, instead of giving a score that is binned afterwards."""
         return self.summary.kind == "classifier" and self.learn.approach == "inferno"
-
-    def path(self, name: str) -> Path:
-        """A path of the analysis file, relative to it."""
-        return self.base / Path(name).expanduser()
 
 
 EFFECTS = {

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from likelihoods import make_templates
-from verax.config import Analysis, Treatment
+from verax.analysis import Analysis, Treatment
 from verax.errors import InputError
-from verax.stages import treat
+from verax.pipeline._summarise import treat
 
 NOMINAL = np.array([[100.0, 80.0, 60.0, 40.0, 20.0]])
 UP = NOMINAL * [1.1, 0.9, 1.1, 0.9, 1.1]
