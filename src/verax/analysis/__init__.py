@@ -25,10 +25,10 @@ from verax.analysis._samples import Read as Read
 from verax.analysis._samples import observed as observed
 from verax.analysis._samples import simulated as simulated
 from verax.analysis._schema import Analysis as Analysis
-from verax.analysis._schema import Factor as Factor
-from verax.analysis._schema import FunctionEffect as FunctionEffect
-from verax.analysis._schema import Learn as Learn
-from verax.analysis._schema import Treatment as Treatment
+from verax.analysis._sections import Factor as Factor
+from verax.analysis._sections import FunctionEffect as FunctionEffect
+from verax.analysis._sections import Learn as Learn
+from verax.analysis._sections import Treatment as Treatment
 from verax.analysis._summary import Channels as Channels
 from verax.analysis._summary import FunctionScore as FunctionScore
 from verax.analysis._systematics import VariedFiles as VariedFiles

@@ -10,7 +10,7 @@ import numpy as np
 from verax import own_code
 from verax.analysis._functions import Named
 from verax.analysis._parts import Reading
-from verax.analysis._schema import Source
+from verax.analysis._sections import Source
 from verax.data import expression, higgsml, open_table
 from verax.errors import InputError
 from verax.store import checksums

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from verax import own_code
-from verax.analysis._schema import Function
+from verax.analysis._sections import Function
 from verax.store import HOW
 
 Reads: TypeAlias = tuple[tuple[str, str], ...]

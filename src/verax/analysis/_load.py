@@ -10,7 +10,8 @@ import pydantic
 import yaml
 from pydantic import BaseModel
 
-from verax.analysis._schema import EFFECTS, Analysis
+from verax.analysis._schema import Analysis
+from verax.analysis._sections import EFFECTS
 from verax.errors import InputError, nearest
 
 

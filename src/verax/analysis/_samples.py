@@ -9,7 +9,7 @@ import numpy as np
 
 from verax.analysis._expressions import names, with_derived
 from verax.analysis._parts import Reading
-from verax.analysis._schema import Dataset, Sample, Source
+from verax.analysis._sections import Dataset, Sample, Source
 from verax.arrays import Array
 from verax.data import check_exact, check_values, expression, fair_universe, higgsml
 from verax.errors import InputError, check_known

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from verax.analysis import _schema
+from verax.analysis import _sections
 from verax.analysis._expressions import evaluate, names, with_derived
 from verax.analysis._functions import Own, Reads, own
 from verax.analysis._schema import Analysis
@@ -19,17 +19,19 @@ from verax.parameters import Parameter, nuisance
 from verax.systematics import (
     FAIR_UNIVERSE,
     HIGGSML,
+    Effect,
     Layout,
     Systematic,
+    Theta,
     jet_energy_scale,
     lepton_energy_scale,
+    limited,
     normalisation,
     reweight,
     scale_columns,
     soft_met,
     tau_energy_scale,
 )
-from verax.systematics.effect import Effect, Theta, limited
 
 LAYOUTS = {"higgsml": HIGGSML, "fair_universe": FAIR_UNIVERSE}
 SCALES = {
@@ -116,11 +118,11 @@ def sources_of(analysis: Analysis, reads: Reads = ()) -> Sources:
     columns = analysis.layout or (analysis.dataset.name if analysis.dataset else None)
     layout, base = LAYOUTS[columns] if columns else None, analysis.base.resolve()
     given = analysis.systematics
-    functions = {s.name: own(s.function, base, reads) for s in given if isinstance(s, _schema.FunctionEffect)}
+    functions = {s.name: own(s.function, base, reads) for s in given if isinstance(s, _sections.FunctionEffect)}
     acting = {
         s.name: (tuple(s.processes or ()), _systematic(s, layout, functions))
         for s in given
-        if not isinstance(s, _schema.VariedSamples)
+        if not isinstance(s, _sections.VariedSamples)
     }
     again = moving(analysis.derived, layout, [made for _, made in acting.values()])
     found: dict[str, Source] = {**_varied(analysis)}
@@ -145,7 +147,7 @@ def moving(
 
 def _varied(analysis: Analysis) -> dict[str, VariedFiles]:
     """The systematics with samples of their own, by name; names of files are never paths."""
-    given = [s for s in analysis.systematics if isinstance(s, _schema.VariedSamples)]
+    given = [s for s in analysis.systematics if isinstance(s, _sections.VariedSamples)]
     files = file_names((s.name, side) for s in given for side in ("up", "down"))
     return {
         s.name: VariedFiles(
@@ -161,20 +163,20 @@ def _varied(analysis: Analysis) -> dict[str, VariedFiles]:
 def _systematic(given: Any, layout: Layout | None, functions: Mapping[str, Own]) -> Systematic:
     name, group, processes = given.name, given.group, tuple(given.processes or ())
     match given:
-        case _schema.EnergyScale():
+        case _sections.EnergyScale():
             assert layout is not None
             return SCALES[given.effect](layout, given.width, name=name, group=group, processes=processes)
-        case _schema.SoftMet():
+        case _sections.SoftMet():
             assert layout is not None
             return soft_met(layout, given.sigma, name=name, group=group, processes=processes)
-        case _schema.Normalisation():
+        case _sections.Normalisation():
             return normalisation(name, given.width, processes, group)
-        case _schema.WeightVariation():
+        case _sections.WeightVariation():
             factor = Interpolated(given.up, given.down)
             return reweight(name, factor, group=group, processes=processes, needs=names(given.up, given.down))
-        case _schema.ColumnScale():
+        case _sections.ColumnScale():
             return scale_columns(name, given.width, given.columns, group=group, processes=processes)
-        case _schema.FunctionEffect():
+        case _sections.FunctionEffect():
             effect = Completed(functions[name], (), processes)
             return Systematic(nuisance(name, group), effect, given.one_sided, given.jax, tuple(given.changes))
     raise InputError(f"systematic '{name}'", str(type(given)), "an effect of the analysis file")

@@ -1,0 +1,253 @@
+"""Sections of an analysis file: the only place where a string chooses a function."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeAlias
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+
+def _number(value: Any) -> Any:
+    """Python takes true for 1; an analysis does not."""
+    if isinstance(value, bool):
+        raise ValueError("a number")
+    return value
+
+
+IsNumber = pydantic.BeforeValidator(_number)
+Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False), IsNumber]
+Width: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), IsNumber]
+Count: TypeAlias = Annotated[int, Field(ge=1), IsNumber]
+Function: TypeAlias = str | Callable[..., Any]
+"""``module:name`` or ``path.py:name`` (relative to the analysis file); in Python, the callable itself."""
+
+
+class Strict(BaseModel):
+    """Frozen, with unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Source(Strict):
+    """Rows from files. Several files, or glob patterns, are read one after another."""
+
+    files: list[str] = Field(min_length=1, description="ROOT, Parquet or CSV files; glob patterns are expanded")
+    tree: str | None = Field(None, description="name of the TTree or RNTuple in ROOT files")
+    select: str | None = Field(None, description="keep the rows where this expression of columns is true")
+    weight: str | None = Field(None, description="expression of columns: expected events per row (default: 1)")
+    allow_duplicates: bool = Field(False, description="rows may be read twice, here or by another sample")
+
+
+class Sample(Source):
+    """Simulated events of one process."""
+
+    process: str = Field(description="name; samples of one name are added")
+    total: Width | None = Field(None, description="rescale the weights of this sample to this expected yield")
+
+
+class Dataset(Strict):
+    """A data set that verax knows by name, with its processes, weights and layout."""
+
+    name: Literal["higgsml", "fair_universe"] = Field(description="which one")
+    file: str | None = Field(None, description="a local copy; higgsml: the shipped sample unless given")
+
+
+class SystematicBase(Strict):
+    """What all systematics share."""
+
+    name: str = Field(description="the nuisance parameter's name, unique")
+    group: str = Field("experimental", description="row of the uncertainty breakdown")
+
+
+class EffectBase(SystematicBase):
+    """What all systematics share that act on the nominal events."""
+
+    processes: list[str] | None = Field(None, min_length=1, description="processes it acts on (default: all)")
+
+
+class EnergyScale(EffectBase):
+    """p_T → (1 + width·θ) p_T of one kind of object, with the missing transverse momentum and derived columns."""
+
+    effect: Literal["tau_energy_scale", "jet_energy_scale", "lepton_energy_scale"]
+    width: Width = Field(description="prior width of the relative scale, e.g. 0.03")
+
+
+class SoftMet(EffectBase):
+    """Gaussian noise of θ·sigma on both components of the missing transverse momentum; one-sided by nature."""
+
+    effect: Literal["soft_met"]
+    sigma: Width = Field(description="noise per component at θ = 1, in the unit of the columns (GeV)")
+
+
+class Normalisation(EffectBase):
+    """Log-normal yield: weight × (1 + width)^θ."""
+
+    effect: Literal["normalisation"]
+    width: Width = Field(description="relative prior width")
+
+
+class WeightVariation(EffectBase):
+    """Weight factors from expressions of columns, at θ = +1 and −1 (default for down: 1/up)."""
+
+    effect: Literal["weight"]
+    up: str = Field(description="factor at θ = +1")
+    down: str | None = Field(None, description="factor at θ = −1 (default: 1/up)")
+
+
+class ColumnScale(EffectBase):
+    """columns → (1 + width·θ) × columns; ``derived`` columns are recomputed."""
+
+    effect: Literal["scale"]
+    columns: list[str] = Field(min_length=1, description="columns that scale together")
+    width: Width = Field(description="relative prior width")
+
+
+class VariedSamples(SystematicBase):
+    """Varied simulation in files of its own, with the weights, selection and number of the nominal samples."""
+
+    effect: Literal["samples"]
+    up: list[Sample] = Field(min_length=1, description="simulation at θ = +1")
+    down: list[Sample] | None = Field(None, description="without it, the up variation is mirrored")
+
+
+class FunctionEffect(EffectBase):
+    """A Python callable ``(Events, θ) → Events``."""
+
+    effect: Literal["function"]
+    function: Function = Field(description="module:name or path.py:name")
+    changes: list[str] = Field(description="columns that it changes ('weight' counts)")
+    one_sided: bool = Field(False, description="θ and −θ do the same: down is the mirror image of up")
+    jax: bool = Field(False, description="made of JAX operations, so that it can be compiled and differentiated")
+
+
+Systematics: TypeAlias = Annotated[
+    EnergyScale | SoftMet | Normalisation | WeightVariation | ColumnScale | VariedSamples | FunctionEffect,
+    Field(discriminator="effect"),
+]
+
+
+class Factor(Strict):
+    """A normalisation that floats freely in the fit."""
+
+    name: str = Field(description="the parameter's name; 1 is nominal")
+    processes: list[str] = Field(min_length=1, description="processes that it multiplies, in every channel")
+    bounds: tuple[Finite, Finite] = Field((-20.0, 20.0), description="allowed values in the fit")
+
+
+class Channel(Strict):
+    """A category of events, fitted together with the others."""
+
+    name: str = Field(description="unique")
+    select: str | None = Field(
+        None, description="expression of columns, applied again after each variation (default: all events)"
+    )
+    label: str | None = Field(None, description="name on figures")
+    edges: list[Finite] | None = Field(None, description="bin edges of the summary; chosen by verax unless given")
+
+
+class Summary(Strict):
+    """The number per event that is histogrammed."""
+
+    kind: Literal["classifier", "column", "function"] = Field(
+        "classifier", description="a network trained here, a column, or a callable of yours"
+    )
+    column: str | None = Field(None, description="kind: column — a feature or a derived column")
+    function: Function | None = Field(None, description="kind: function — callable: x[event, feature] → score[event]")
+    label: str = Field("Network score", description="name on figures, with its unit")
+    range: tuple[Finite, Finite] = Field((0.0, 1.0), description="range of the summary; the rest joins the end bins")
+
+
+class Learn(Strict):
+    """The classifier: an ensemble per fold; each event is scored by networks that never saw it."""
+
+    approach: Literal["propagate", "augment", "adversarial", "parameterised", "inferno"] = Field(
+        "propagate",
+        description="how it lives with systematics: not at all, trained on events at θ drawn from the priors, against "
+        "an adversary that guesses θ, told θ as well, or trained to make the expected uncertainty of the measurement small",
+    )
+    systematics: list[str] | None = Field(None, description="those that the approach acts on (default: all)")
+    per: Literal["event", "batch"] = Field("event", description="augment: one θ for each event, or for each batch")
+    strength: Annotated[float, Field(ge=0), IsNumber] = Field(1.0, description="adversarial: of the adversary")
+    at: dict[str, Finite] = Field({}, description="parameterised: θ at which the summary is made (default: 0)")
+    bins: Annotated[int, Field(ge=2), IsNumber] = Field(10, description="inferno: bins of the summary")
+    temperature: Width = Field(0.1, description="inferno: of the softmax over bins")
+    folds: Annotated[int, Field(ge=2), IsNumber] = Field(
+        3, description="an event of fold i is scored by networks trained on the others"
+    )
+    members: Count = Field(5, description="networks per fold")
+    bootstrap: bool = Field(True, description="train each member on its own Poisson replica of the events")
+    width: Count = Field(64, description="units of a hidden layer")
+    depth: Count = Field(2, description="hidden layers")
+    epochs: Count = Field(60, description="most epochs")
+    patience: Count = Field(8, description="epochs without improvement after which training stops")
+    batch: Count = Field(512, description="rows per step")
+    learning_rate: Width = Field(2e-3, description="of AdamW")
+    max_events: Count = Field(2_000_000, description="rows used for training; a longer table is thinned evenly")
+
+
+class Binning(Strict):
+    """How bin edges are chosen where a channel gives none."""
+
+    max_bins: Count = Field(10, description="most bins of a channel")
+    fine_bins: Count = Field(400, description="equal bins of the summary's range whose edges may be chosen")
+    min_effective: Width = Field(10.0, description="least effective number of simulated background events in a bin")
+    max_relative_error: Width = Field(0.3, description="largest relative simulation error of the background in a bin")
+
+
+class Prune(Strict):
+    """Negligible effects of systematics are left out, per process and channel."""
+
+    shape: Annotated[float, Field(ge=0), IsNumber] = Field(
+        0.0, description="largest relative change of a bin at equal yield"
+    )
+    normalisation: Annotated[float, Field(ge=0), IsNumber] = Field(
+        0.0, description="largest relative change of the yield"
+    )
+
+
+class Treatment(Strict):
+    """What is done to template variations before the fit; the report says what changed."""
+
+    symmetrise: dict[
+        str, Literal["average", "mirror-up", "mirror-down", "absolute-mean", "maximum", "maximum-signed"]
+    ] = Field({}, description="systematic → how its up and down are made symmetric")
+    smooth: list[str] = Field([], description="systematics to smooth: those whose variations have samples of their own")
+    prune: Prune = Prune()
+
+
+class Infer(Strict):
+    """What is asked of the likelihood."""
+
+    level: Annotated[float, Field(gt=0, lt=1), IsNumber] = Field(0.6827, description="confidence level of intervals")
+    scan_points: Annotated[int, Field(ge=5), IsNumber] = Field(41, description="points of the scan of t")
+    simulation_statistics: bool = Field(True, description="one γ per bin for the statistics of the simulation")
+
+
+class Check(Strict):
+    """The coverage campaign."""
+
+    toys: Count = Field(4000, description="toys per truth")
+    truths: list[Finite] = Field([0.0, 1.0, 2.0], description="true values of the parameter of interest")
+    shifts: bool = Field(True, description="also every systematic at θ = ±1")
+
+
+class Report(Strict):
+    """Words on the report and the figures; changing them redoes only the report."""
+
+    experiment: str = Field("", description="bold word above each figure")
+    luminosity: str = Field("", description="e.g. 20.3 fb⁻¹ (8 TeV)")
+    process_labels: dict[str, str] = Field({}, description="how process names are written")
+    notes: list[str] = Field([], description="lines added to the head of the report")
+
+
+class PseudoExperiment(Strict):
+    """Counts drawn from the model at a known truth."""
+
+    truth: dict[str, Finite] = Field(description="true parameter values; the others at nominal")
+
+
+EFFECTS = {
+    effect: model
+    for model in (EnergyScale, SoftMet, Normalisation, WeightVariation, ColumnScale, VariedSamples, FunctionEffect)
+    for effect in model.model_fields["effect"].annotation.__args__  # type: ignore[union-attr]
+}
