@@ -41,9 +41,9 @@ def make(path: Path, events: int) -> None:
 
 def features() -> tuple[str, ...]:
     """Those of the embedded analysis."""
-    from verax import config
+    from verax.analysis import load
 
-    return tuple(config.load().features)
+    return tuple(load().features)
 
 
 def networks():

@@ -91,12 +91,10 @@ def workspace(folder):
 
 
 def test_an_interrupt_keeps_finished_stages(tmp_path, capsys, monkeypatch):
-    from verax import pipeline
-
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "learn", interrupted)
+    monkeypatch.setattr("verax.pipeline._measure.learn", interrupted)
     path = write_analysis(tmp_path, 200)
     code, lines = run(capsys, "run", str(path), "--output", str(tmp_path / "run"), "--quiet")
     assert (code, len(lines)) == (130, 1)
@@ -104,12 +102,10 @@ def test_an_interrupt_keeps_finished_stages(tmp_path, capsys, monkeypatch):
 
 
 def test_a_full_disk_is_one_line(tmp_path, capsys, monkeypatch):
-    from verax import pipeline
-
     def full(*_):
         raise OSError(28, "No space left on device", "file.npz")
 
-    monkeypatch.setattr(pipeline, "learn", full)
+    monkeypatch.setattr("verax.pipeline._measure.learn", full)
     path = write_analysis(tmp_path, 200)
     code, lines = run(capsys, "run", str(path), "--output", str(tmp_path / "run"), "--quiet")
     assert code == 3

@@ -16,9 +16,9 @@ from verax.errors import InputError
 from verax.events import make_events
 from verax.learn import blank, save
 from verax.model import to_pyhf
+from verax.pipeline import TYPES
 from verax.report.record import plain, to_json
 from verax.results import Coverage, Interval, Status
-from verax.stages import RESULTS
 from verax.store import Progress, Run
 
 
@@ -140,7 +140,7 @@ def model(run, folder, learned):
     return realistic()
 
 
-def infer(run, folder, likelihood):
+def infer(run, folder, table, likelihood):
     rows = next(read_events(run.path("simulate") / "nominal.parquet", 100))
     value = np.asarray(rows.x).sum() + np.asarray(likelihood.nominal).sum()
     interval = Interval("mu", 0.6827, np.array(value), np.array(value - 1), np.array(np.inf), np.array(Status.OK))
@@ -158,10 +158,10 @@ def report(run, folder, found):
 
 def measure(folder, heard):
     """All stages; the answer is what stands at the top, and what the stages gave."""
-    with Run(folder, lambda stage: stage, owner="analysis 'a'", types=RESULTS, progress=heard) as run:
+    with Run(folder, lambda stage: stage, owner="analysis 'a'", types=TYPES, progress=heard) as run:
         table = run("simulate", simulate)
         likelihood = run("model", model, run("learn", learn, table))
-        found = run("infer", infer, likelihood)
+        found = run("infer", infer, table, likelihood)
         value = run("report", report, found)
         run.publish("report", {"record.json": b"{}"})
     top = {str(p.relative_to(folder)): p.read_bytes() for p in files(folder) if "stages" not in p.parts}

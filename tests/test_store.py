@@ -1,7 +1,8 @@
 import json
 import multiprocessing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import jax
 import numpy as np
 import pytest
 
@@ -9,7 +10,7 @@ from verax.errors import InputError
 from verax.folder import checksum_of, remove, seal, unseal
 from verax.report.record import record, to_json
 from verax.results import Coverage, Interval, Status
-from verax.store import Run, checksums, load, named, save
+from verax.store import HOW, Progress, Run, checksums, load, named, save
 
 TYPES = named(Interval, Coverage)
 
@@ -102,6 +103,68 @@ def test_a_later_stage_follows_an_earlier_one(tmp_path):
         with open_run(tmp_path, {"a": first}) as run:
             run("b", work, run("a", work))
     assert len(calls) == 4
+
+
+@dataclass(frozen=True)
+class Part:
+    width: float
+    chunk: int = field(default=100, metadata=HOW)
+
+
+def test_a_stage_is_done_again_when_an_argument_changes(tmp_path):
+    calls = []
+
+    def work(run, folder, *arguments):
+        calls.append(arguments)
+        return len(calls)
+
+    key = jax.random.key
+    given = (Part(0.1), key(1), {"a": (1, None)})
+    same = [given, (Part(0.1, chunk=7), key(1), {"a": (1, None)})]
+    others = [
+        (Part(0.2), *given[1:]),
+        (given[0], key(2), given[2]),
+        (*given[:2], {"a": (1, 0)}),
+        (*given[:2], {"b": 1}),
+    ]
+    for arguments in (*same, *same[:1]):
+        with open_run(tmp_path) as run:
+            assert run("a", work, *arguments) == 1
+    for n, arguments in enumerate([*others, (*given[:2], {"a": (1.0, None)}), (*given[:2], {"a": [1, None]})], 2):
+        with open_run(tmp_path) as run:
+            assert run("a", work, *arguments) == n
+
+
+def test_a_stage_depends_on_those_whose_results_it_is_given(tmp_path):
+    def work(run, folder, *arguments):
+        return {"given": len(arguments)}
+
+    done = []
+    for first in (1, 1, 2):
+        heard = Progress()
+        heard.stage = lambda name, *, reused: done[-1].append(name) if not reused else None
+        done.append([])
+        with open_run(tmp_path, progress=heard) as run:
+            a, b = run("a", work, first), run("b", work, 1)
+            run("of a", work, a)
+            run("of b", work, b)
+            run("of what a says", work, a, of="the same")
+            run("of both", work, a, b)
+    assert done == [["a", "b", "of a", "of b", "of what a says", "of both"], [], ["a", "of a", "of both"]]
+
+
+def test_a_stage_reads_no_files_of_stages_that_it_does_not_depend_on(tmp_path):
+    with open_run(tmp_path) as run:
+        a = run("a", lambda *_: {"a": 1})
+        assert run("b", lambda run, folder, a: run.path("a").name, a) == "a"
+        with pytest.raises(LookupError, match="files of 'a', whose result is not among its arguments"):
+            run("c", lambda run, folder: run.path("a").name)
+        assert run.path("a").is_dir()
+
+
+def test_what_cannot_be_told_from_another_is_no_argument(tmp_path):
+    with open_run(tmp_path) as run, pytest.raises(TypeError, match="no stage can be given"):
+        run("a", lambda *_: 1, object())
 
 
 def test_a_stage_that_fails_leaves_nothing(tmp_path):

@@ -57,9 +57,10 @@ def _work(until: str) -> Any:
         from contextlib import nullcontext
         from multiprocessing import get_context
 
-        from verax import config, console, pipeline
+        from verax import console, pipeline
+        from verax.analysis import load
 
-        chosen = config.load(analysis, settings or [])
+        chosen = load(analysis, settings or [])
         folder = Path("runs") / chosen.name if output is None else folder_named(output)
         # A forked child would inherit JAX's threads in an undefined state.
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
@@ -105,17 +106,17 @@ def config_schema() -> None:
     """Print the JSON schema of the analysis file."""
     import json
 
-    from verax import config
+    from verax.analysis import schema
 
-    print(json.dumps(config.schema(), indent=2))
+    print(json.dumps(schema(), indent=2))
 
 
 @config_app.command("example")
 def config_example(which: Annotated[Part, typer.Argument()] = Part.template) -> None:
     """Print an analysis file to start from, or the embedded one."""
-    from verax import config
+    from verax.analysis import embedded
 
-    print(config.embedded("example.yaml" if which is Part.template else "higgsml.yaml"), end="")
+    print(embedded("example.yaml" if which is Part.template else "higgsml.yaml"), end="")
 
 
 @compare_app.command("approaches")

@@ -24,7 +24,7 @@ from verax.report.tables import Table
 from verax.store import Progress
 
 if TYPE_CHECKING:
-    from verax.story import Measurement
+    from verax.pipeline import Measurement
 
 WIDEST = 300
 """Characters of a line that goes to a file."""

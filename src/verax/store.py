@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +18,10 @@ from types import FunctionType, TracebackType
 from typing import Any, TypeAlias, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
+from pydantic import BaseModel
 
 from verax.folder import (
     PART,
@@ -66,15 +69,15 @@ class Reached(Exception):
 class Run:
     """An open run folder. Use as a context manager: it holds the folder's lock.
 
-    ``run(name, function, *results)`` answers ``function(run, folder, *results)``; its files and its result are kept in
-    ``stages/name``, and read back while ``inputs(name)``, the earlier stages and the code stay the same. The record of a
-    stage has the checksum of each file: a stage that was changed or damaged is done again, which :attr:`notes` say.
+    ``run(name, function, *arguments)`` answers ``function(run, folder, *arguments)``; its files and its result are kept
+    in ``stages/name``, and read back while its arguments, ``inputs(name)`` and the code stay the same. An argument that is
+    the result of an earlier stage stands for that stage: what it was made of, and all files that it wrote. The record of
+    a stage has the checksum of each file: one that was changed or damaged is done again, which :attr:`notes` say.
 
     Parameters
     ----------
     folder : of the run; made when it does not exist
-    inputs : JSON-like value that a stage depends on beyond the stages before it
-    seed : of all random numbers
+    inputs : JSON-like value that a stage depends on beyond its arguments (default: nothing)
     until : name of the last stage; when it is over, the ``with`` block is left
     progress : told what goes on
     executor : where work on chunks may run; None is here
@@ -85,16 +88,15 @@ class Run:
     def __init__(
         self,
         folder: str | Path,
-        inputs: Callable[[str], Any],
+        inputs: Callable[[str], Any] | None = None,
         *,
-        seed: int = 0,
         until: str = "",
         progress: Progress | None = None,
         executor: Executor | None = None,
         owner: str = "a run",
         types: Types | None = None,
     ) -> None:
-        self.folder, self.inputs, self.seed, self.until = Path(folder), inputs, seed, until
+        self.folder, self.inputs, self.until = Path(folder), inputs, until
         self.progress, self.executor = progress or Progress(), executor
         self.fingerprints: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
@@ -103,6 +105,7 @@ class Run:
         self.notes: list[str] = []
         """What was not as it was left, and other lines that a person should read."""
         self._files: dict[str, dict[str, str]] = {}
+        self._working = threading.local()
 
     def __enter__(self) -> "Run":
         inspect(self.folder, self.owner)  # before anything is written there
@@ -124,12 +127,19 @@ class Run:
         os.close(self._lock)
         return kind is Reached
 
-    def key(self, stage: str) -> PRNGKeyArray:
-        """The random key of a stage: from the seed and the stage's name."""
-        return jax.random.fold_in(jax.random.key(self.seed), zlib.crc32(stage.encode()))
-
     def path(self, stage: str) -> Path:
-        """Folder of a finished stage."""
+        """Folder of a finished stage; to a stage at work, of those alone whose results it was given.
+
+        Raises
+        ------
+        LookupError : for a stage that the one at work does not depend on
+        """
+        given = getattr(self._working, "given", None)
+        if given is not None and stage not in given:
+            raise LookupError(f"a stage reads files of '{stage}', whose result is not among its arguments")
+        return self._place(stage)
+
+    def _place(self, stage: str) -> Path:
         return self.folder / STAGES / stage
 
     def note(self, text: str) -> None:
@@ -138,25 +148,33 @@ class Run:
             self.notes.append(text)
             self.progress.note(text)
 
-    def __call__(self, name: str, function: Callable[..., T], *results: Any, alone: bool = False, of: Any = None) -> T:
-        """Result of a stage, made now or read back; one that stands ``alone`` does not depend on those before it.
+    def __call__(self, name: str, function: Callable[..., T], *arguments: Any, of: Any = None) -> T:
+        """Result of a stage, made now or read back.
 
-        ``of`` is what it depends on in their place. What a result has as ``notes`` is told, made now or not.
+        ``of`` is what it depends on in the place of earlier stages. What a result has as ``notes`` is told, made now or
+        not. What ``function`` itself holds does not count.
         """
-        earlier = [] if alone else list(self.fingerprints.values()) if of is None else of
-        fingerprint = digest([name, self.inputs(name), earlier, code_version()])
+        given = {stage: a for a in arguments for stage, result in list(self.results.items()) if result is a}
+        plain = [describe(a) for a in arguments if not any(a is result for result in given.values())]
+        earlier = [self.fingerprints[stage] for stage in given] if of is None else of
+        fingerprint = digest([name, self.inputs and self.inputs(name), plain, earlier, code_version()])
         done = self._read(name, fingerprint)
         self.progress.stage(name, reused=done is not None)
         if done is None:
             start = time.perf_counter()
             with self._write(name) as folder:
-                save(folder, function(self, folder, *results), self.types)
+                self._working.given = given
+                try:
+                    result = function(self, folder, *arguments)
+                finally:
+                    del self._working.given
+                save(folder, result, self.types)
                 seconds = time.perf_counter() - start
                 paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
                 files = {p.relative_to(folder).as_posix(): checksum_of(p) for p in paths}
                 record: dict[str, Any] = {"stage": name, "fingerprint": fingerprint, "seconds": seconds, "files": files}
                 (folder / "stage.json").write_bytes(seal(record))
-            done = record, load(self.path(name), self.types)
+            done = record, load(self._place(name), self.types)
         found, self.results[name] = done
         self.seconds[name], self._files[name] = found["seconds"], found["files"]
         # Done again to other bits (on another machine), a stage is another one for those after it.
@@ -169,17 +187,17 @@ class Run:
 
     def read_file(self, name: str, file: str) -> bytes | None:
         """A file that a stage wrote when it was last made; None where it is not there, or not as it was written."""
-        record, path = _record(self.path(name)), self.path(name) / file
+        record, path = _record(self._place(name)), self._place(name) / file
         return path.read_bytes() if record and record["files"].get(file, "") == checksum_of(path) else None
 
     def publish(self, name: str, more: Mapping[str, bytes] | None = None) -> None:
         """Copy the files of a finished stage, and ``more`` by name, to the top of the run folder, each at once."""
-        files = {file: self.path(name) / file for file in self._files[name] if file not in OWN}
+        files = {file: self._place(name) / file for file in self._files[name] if file not in OWN}
         publish(self.folder, {**files, **(more or {})}, self.note)
 
     def _read(self, name: str, fingerprint: str) -> tuple[dict[str, Any], Any] | None:
         """Record and result of a stage that is there, still holds, and is whole."""
-        place = self.path(name)
+        place = self._place(name)
         if not os.path.lexists(place):
             return None
         record = _record(place)
@@ -204,16 +222,16 @@ class Run:
     @contextmanager
     def _write(self, name: str) -> Iterator[Path]:
         """A temporary folder that takes the stage's place when all went well."""
-        part = self.path(f"{PART}{name}")
+        part = self._place(f"{PART}{name}")
         part.mkdir()
         try:
             yield part
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
-        _keep_others(self.path(name), part)
-        remove(self.path(name))
-        os.replace(part, self.path(name))
+        _keep_others(self._place(name), part)
+        remove(self._place(name))
+        os.replace(part, self._place(name))
 
 
 def _keep_others(old: Path, new: Path) -> None:
@@ -240,6 +258,49 @@ def _record(place: Path) -> dict[str, Any] | None:
 def digest(value: Any) -> str:
     """SHA-256 of a JSON-like value."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def stage_key(seed: int, stage: str) -> PRNGKeyArray:
+    """The random key of a stage: from the seed and the stage's name."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(stage.encode()))
+
+
+HOW: Mapping[str, bool] = {"how": True}
+"""Metadata of a dataclass' field that says where or how work is done, so that no result depends on it."""
+
+
+def describe(value: Any) -> Any:
+    """A value as JSON-like content that another value has only if it is equal: types by name, with all their fields.
+
+    Fields with the metadata :data:`HOW` are left out.
+
+    Raises
+    ------
+    TypeError : for what is not made of plain values, dataclasses, models of the analysis file, arrays and random keys
+
+    >>> describe({"b": (1, None), "a": object})
+    Traceback (most recent call last):
+    TypeError: no stage can be given <class 'object'>: it cannot be told from another
+    >>> describe({"b": (1, None), "a": 0.5})
+    ['dict', ['b', ['tuple', 1, None]], ['a', 0.5]]
+    """
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    kind = type(value).__name__
+    if isinstance(value, Mapping):
+        return [kind, *([k, describe(v)] for k, v in value.items())]
+    if isinstance(value, tuple | list):
+        return [kind, *map(describe, value)]
+    if isinstance(value, BaseModel):
+        return [kind, *([k, describe(getattr(value, k))] for k in type(value).model_fields)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [f.name for f in dataclasses.fields(value) if "how" not in f.metadata]
+        return [kind, *([k, describe(getattr(value, k))] for k in fields)]
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return ["key", jax.random.key_data(value).tolist()]
+    if isinstance(value, np.ndarray):
+        return [str(value.dtype), value.tolist()]
+    raise TypeError(f"no stage can be given {value!r}: it cannot be told from another")
 
 
 @cache

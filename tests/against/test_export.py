@@ -8,7 +8,7 @@ import yaml
 
 from likelihoods import make_templates
 from referee import compare, random_params, rounding, values
-from verax import config
+from verax.analysis import embedded
 from verax.errors import InputError
 from verax.model import Data, binned_likelihood, from_pyhf, hold, to_pyhf
 from verax.model.interpolate import code0, code1
@@ -68,7 +68,7 @@ def check(model, *, data=None, constant=0.0):
 @pytest.mark.parametrize("file", ["example.yaml", "higgsml.yaml"])
 def test_the_names_of_each_analysis_that_is_shipped(file):
     """Its parameter of interest, free factors and systematics, normalisations as such, on templates of their own."""
-    analysis = yaml.safe_load(config.embedded(file))
+    analysis = yaml.safe_load(embedded(file))
     signal = analysis["poi"]["processes"]
     normalisations = [s for s in analysis["systematics"] if s["effect"] == "normalisation"]
     factors = {f["name"]: ("signal" if f["processes"] == signal else "background",) for f in analysis["normalisations"]}

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from toy_analysis import write_analysis
-from verax import config, pipeline
+from verax import pipeline
+from verax.analysis import load, plan
 from verax.compare import compare_methods
 from verax.compare.methods.analysis import material
 from verax.compare.methods.classification import CLASSIFIERS, Row, both, judge, plain_sets
@@ -45,9 +46,9 @@ def test_sets_hold_the_likeliest_class_and_the_other_when_in_doubt():
 
 
 def test_events_are_in_one_part_and_move_by_the_systematics(path, tmp_path):
-    analysis = config.load(path)
+    analysis = load(path)
     pipeline.measure(analysis, tmp_path, until="simulate")
-    sample, conditions = material(analysis, tmp_path / "stages" / "simulate", 1, "systematic")
+    sample, conditions = material(plan(analysis), tmp_path / "stages" / "simulate", 1, "systematic")
     nominal = conditions["nominal"]
     numbers = [set(np.asarray(e.number).tolist()) for e in (sample.learn, sample.stop, sample.calibrate, nominal)]
     assert sum(map(len, numbers)) == len(set.union(*numbers)) == 3000

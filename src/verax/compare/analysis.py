@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from verax import config, pipeline
+from verax import pipeline
+from verax.analysis import load
 from verax.aware import APPROACHES
 from verax.compare.approaches import OWNER
 from verax.compare.spread import spread
@@ -33,7 +34,7 @@ def compare(
     """Every approach, with each seed, through all stages: expected results, their parts, coverage. Blind throughout."""
     names = names or APPROACHES
     check_known(names, APPROACHES, "compare approaches", "approach")
-    analysis = config.load(path)
+    analysis = load(path)
     changes = {k: getattr(analysis, k).model_copy(update=v) for k, v in QUICK.items()} if quick else {}
     claim(folder, OWNER)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}

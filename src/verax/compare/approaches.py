@@ -138,14 +138,14 @@ def compare(
     done = []
     with (
         nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place,
-        Run(place, keys, seed=seed, progress=progress, owner=OWNER, types=TYPES) as run,
+        Run(place, keys, progress=progress, owner=OWNER, types=TYPES) as run,
         side_by_side(TOGETHER) as threads,
     ):
 
         def kept(item: tuple[Case, str, int]) -> Trial:
             case, name, number = item
             stage = f"{case.name} {name} {number}".replace(" ", "-")
-            return run(stage, lambda *_: trial(jax.random.key(number), case, name, number, effort), alone=True)
+            return run(stage, lambda *_: trial(jax.random.key(number), case, name, number, effort))
 
         for i, found in enumerate(threads.map(kept, todo)):
             done.append(found)

@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax import config, effects, pipeline, sources
+from verax import pipeline
+from verax.analysis import Analysis, Plan, VariedFiles, load, plan
 from verax.compare.methods.classification import CLASSIFIERS, Sample, judge
 from verax.compare.methods.trials import OWNER
-from verax.config import Analysis
 from verax.data import read_events
 from verax.errors import InputError, check_known
 from verax.events import Events, concatenate
@@ -69,7 +69,7 @@ def compare(
         raise InputError("--shift", f"'{shift_by}'", expected, "its own systematics are what shifts its events")
     names = methods or tuple(CLASSIFIERS)
     check_known(names, tuple(CLASSIFIERS), "compare methods", "method")
-    analysis = config.load(path)
+    analysis = load(path)
     if analysis.summary.kind != "classifier":
         raise InputError(
             str(path), f"a summary of kind '{analysis.summary.kind}'", "an analysis that learns a classifier"
@@ -80,27 +80,21 @@ def compare(
     progress, done = progress or Progress(), list[Trial]()
     with nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as given:
         place = Path(given)
-        inputs = partial(_inputs, analysis, shift_by)
-        with Run(place, inputs, seed=seed, progress=progress, owner=OWNER, types=named(Trial)) as run:
+        made = plan(analysis)
+        with Run(place, progress=progress, owner=OWNER, types=named(Trial)) as run:
             pipeline.measure(analysis, place / "events", until="simulate", progress=progress)
             stage = place / "events" / "stages" / "simulate"
             todo = [(name, seed + i) for i in range(seeds) for name in names]
             for k, (name, number) in enumerate(todo):
                 label = f"{name} {number} {shift_by}".replace(" ", "-")
-                done += run(label, partial(_kept, analysis, stage, name, number, shift_by), alone=True)
+                done += run(label, partial(_kept, stage), made, name, number, shift_by)
                 progress.step("trials", k + 1, len(todo))
     return analysis, tuple(done)
 
 
-def _inputs(analysis: Analysis, shift_by: str, stage: str) -> list[Any]:
-    return [stage, shift_by, analysis.model_dump(mode="json"), sources.files(analysis)]
-
-
-def _kept(
-    analysis: Analysis, stage: Path, name: str, seed: int, shift_by: str, run: Run, folder: Path
-) -> tuple[Trial, ...]:
+def _kept(stage: Path, run: Run, folder: Path, made: Plan, name: str, seed: int, shift_by: str) -> tuple[Trial, ...]:
     method = CLASSIFIERS[name]
-    sample, conditions = material(analysis, stage, seed, shift_by)
+    sample, conditions = material(made, stage, seed, shift_by)
     started = time.perf_counter()
     key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
     rows, problem = method.fit(key, sample)
@@ -109,22 +103,22 @@ def _kept(
     return tuple(Trial(row, seed, scores, seconds, problem) for row, scores in found.items())
 
 
-def material(analysis: Analysis, stage: Path, seed: int, shift_by: str) -> tuple[Sample, dict[str, Events]]:
+def material(made: Plan, stage: Path, seed: int, shift_by: str) -> tuple[Sample, dict[str, Events]]:
     """What a seed learns from, and the events that it is judged on in each condition; training weights on all.
 
     Events are those in some channel. Where there are more than the analysis trains on, they are thinned evenly.
     """
-    signal = tuple(analysis.poi.processes)
-    whole = concatenate(list(read_events(stage / "nominal.parquet", analysis.chunk)))
-    stride = -(-len(whole) // analysis.learn.max_events)
-    channels = sources.Channels(tuple(c.select for c in analysis.channels))
+    learning, signal = made.learning, made.histograms.signal
+    assert learning is not None
+    whole = concatenate(list(read_events(stage / "nominal.parquet", learning.chunk)))
+    stride = -(-len(whole) // learning.options.max_events)
 
     def kept(events: Events, part: int) -> Events:
         chosen = (fold_of(events.number, PARTS) == part) & (np.asarray(events.number) // PARTS % stride == 0)
         return events.take(np.flatnonzero(chosen))
 
     def selected(events: Events) -> Events:
-        return events.take(np.flatnonzero(channels(events) >= 0))
+        return events.take(np.flatnonzero(made.histograms.selections(events) >= 0))
 
     judged, held = kept(whole, seed % PARTS), kept(whole, (seed + 1) % PARTS)
     rest = concatenate([kept(whole, (seed + i) % PARTS) for i in range(2, PARTS)])
@@ -135,32 +129,30 @@ def material(analysis: Analysis, stage: Path, seed: int, shift_by: str) -> tuple
         _balanced(rest.take(np.flatnonzero(stop)), signal),
         _balanced(held, signal),
         signal,
-        tuple(analysis.features),
-        analysis.learn,
-        effects.missing_of(analysis),
+        learning.features,
+        learning.options,
+        learning.missing,
     )
     nominal = selected(judged)
     factor = _factors(nominal, signal)
     conditions = {"nominal": _scaled(nominal, factor, signal)}
     if shift_by == "systematic":
-        for name, moved in _moved(analysis, stage, judged, partial(kept, part=seed % PARTS)).items():
+        for name, moved in _moved(made, stage, judged, partial(kept, part=seed % PARTS)).items():
             conditions[name] = _scaled(selected(moved), factor, signal)
     return sample, conditions
 
 
-def _moved(analysis: Analysis, stage: Path, judged: Events, kept: Any) -> dict[str, Events]:
+def _moved(made: Plan, stage: Path, judged: Events, kept: Any) -> dict[str, Events]:
     """The judged events at ±1 of each systematic; a varied sample stands for the events of its processes."""
-    functions, files = effects.systematics_of(analysis), effects.varied_files(analysis)
     found = {}
-    for given in analysis.systematics:
-        if not isinstance(given, config.VariedSamples):
+    for given in made.systematics:
+        if not isinstance(given, VariedFiles):
             for sign, theta in (("+1", 1.0), ("−1", -1.0)):
-                moved = shift(judged, functions, {given.name: theta})
-                found[f"{given.name} {sign}"] = jax.tree.map(np.asarray, moved)
+                found[f"{given.name} {sign}"] = jax.tree.map(np.asarray, shift(judged, [given], {given.name: theta}))
             continue
-        for sign, side in (("+1", "up"), ("−1", "down")):
-            if getattr(given, side):
-                varied = kept(concatenate(list(read_events(stage / files[given.name, side], analysis.chunk))))
+        for sign, file in (("+1", given.up), ("−1", given.down)):
+            if file:
+                varied = kept(concatenate(list(read_events(stage / file, made.histograms.chunk))))
                 others = ~np.isin(np.asarray(judged.process), np.unique(np.asarray(varied.process)))
                 left = judged.take(np.flatnonzero(others))
                 x = np.asarray(left.features(varied.columns))  # a varied sample has what it was read for

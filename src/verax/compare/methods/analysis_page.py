@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from verax.analysis import Analysis
 from verax.compare.methods.analysis import Trial
 from verax.compare.methods.cells import Cell
 from verax.compare.methods.classification import CLASSIFIERS, LEVEL
 from verax.compare.methods.trials import OWNER
-from verax.config import Analysis
 from verax.folder import claim, publishing
 from verax.report.html import Section, render
 from verax.report.numbers import number

@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 from scipy.special import logit, xlogy
 
+from verax.analysis import Learn
 from verax.calibrate import isotonic, platt, temperature
 from verax.check import average, reliability
 from verax.compare.methods.train import RESOLUTION, STOPPED
-from verax.config import Learn
 from verax.conformal import aps, at_label, conformalize, lac, sets
 from verax.epistemic import Posterior, dropout, ensemble, laplace, tta, variational
 from verax.events import Events

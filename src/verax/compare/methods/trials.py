@@ -97,11 +97,11 @@ def compare(
     inputs = partial(_inputs, asdict(effort), splits, contents)
     with (
         nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place,
-        Run(place, inputs, seed=seed, progress=progress, owner=OWNER, types=named(Trial)) as run,
+        Run(place, inputs, progress=progress, owner=OWNER, types=named(Trial)) as run,
     ):
         for k, (data, points, name, number) in enumerate(todo):
             stage = f"{data.name} {points.name} {name} {number}".replace(" ", "-")
-            done += run(stage, partial(_kept, data, points, name, number, effort), alone=True)
+            done += run(stage, partial(_kept, data, points, name, number, effort))
             progress.step("trials", k + 1, len(todo))
     return tuple(done)
 

@@ -1,12 +1,15 @@
-"""Functions of the user's are held to what they say, and what lies outside the bins is counted."""
+"""Functions of the user's are held to what they say."""
 
 import numpy as np
 import pytest
 
 from toy_analysis import write_analysis
-from verax import agreement, config, scores
+from verax.analysis import load, plan
 from verax.errors import InputError
 from verax.events import make_events
+from verax.pipeline._own_functions import try_functions
+from verax.pipeline._simulate import simulate
+from verax.store import Run
 
 COLUMNS = {
     "x": [1.0, 2.0, 3.0, 0.0],
@@ -14,6 +17,7 @@ COLUMNS = {
     "pt": [30.0, 40.0, 60.0, 9.0],
     "log_pt": [1.0, 2.0, 3.0, 4.0],
 }
+UNAFFECTED = {"scale": ["x", "y"], "mine": ["x"]}
 EFFECT = """
 import numpy as np
 
@@ -66,38 +70,35 @@ def analysis(folder, body, **more):
     (folder / "own.py").write_text(EFFECT.format(body=body))
     effect = {"name": "mine", "effect": "function", "function": "own.py:f", "changes": ["y"], **more}
     scale = {"name": "scale", "effect": "scale", "columns": ["pt"], "width": 0.02}
-    return config.load(write_analysis(folder, 20, systematics=[effect, scale], unaffected={}))
+    return load(write_analysis(folder, 20, systematics=[effect, scale], unaffected=UNAFFECTED))
 
 
 @pytest.mark.parametrize("body", GOOD.values(), ids=GOOD)
 def test_a_function_that_does_what_it_says_passes(tmp_path, events, body):
-    scores.try_functions(analysis(tmp_path, body), events)
+    try_functions(plan(analysis(tmp_path, body)).reading, events)
 
 
 @pytest.mark.parametrize(("body", "message"), BAD.values(), ids=BAD)
 def test_a_function_that_does_something_else_is_refused_by_name(tmp_path, events, body, message):
     with pytest.raises(InputError, match=message) as caught:
-        scores.try_functions(analysis(tmp_path, body), events)
+        try_functions(plan(analysis(tmp_path, body)).reading, events)
     assert "\n" not in str(caught.value)
     assert "systematic 'mine', function 'own.py:f'" in str(caught.value)
 
 
 def test_a_function_may_do_anything_to_processes_that_it_is_not_for(tmp_path, events):
     body = "return events.replace({'x': np.where(np.asarray(events.process) == 0, x + 1, x)})"
-    scores.try_functions(analysis(tmp_path, body, processes=["top"]), events)
+    try_functions(plan(analysis(tmp_path, body, processes=["top"])).reading, events)
     with pytest.raises(InputError, match="a change of x at θ = 0"):
-        scores.try_functions(analysis(tmp_path, body, processes=["signal"]), events)
+        try_functions(plan(analysis(tmp_path, body, processes=["signal"])).reading, events)
 
 
 def test_each_process_is_tried(tmp_path):
     """The function errs on the last process only, whose events come in a chunk of their own."""
-    from verax import stages
-    from verax.store import Run
-
     body = "return events.replace({'x': np.where(np.asarray(events.process) == 2, x + theta, x)})"
-    given = analysis(tmp_path, body).model_copy(update={"unaffected": {"scale": ["x", "y"], "mine": ["x"]}})
-    with Run(tmp_path / "run", lambda _: None) as run, pytest.raises(InputError, match=r"a change of x at θ = \+1"):
-        run("simulate", lambda run, folder: stages.simulate(given, run, folder))
+    given = analysis(tmp_path, body)
+    with Run(tmp_path / "run") as run, pytest.raises(InputError, match=r"a change of x at θ = \+1"):
+        run("simulate", simulate, plan(given).reading)
 
 
 SCORES = {
@@ -112,50 +113,6 @@ SCORES = {
 def test_a_score_that_depends_on_other_events_is_refused(tmp_path, events, body, message):
     (tmp_path / "own.py").write_text(f"def f(x):\n    {body}\n")
     summary = {"kind": "function", "function": "own.py:f"}
-    given = config.load(write_analysis(tmp_path, 20, systematics=[], unaffected=[], summary=summary))
+    given = load(write_analysis(tmp_path, 20, systematics=[], unaffected=[], summary=summary))
     with pytest.raises(InputError, match=message):
-        scores.try_functions(given, events)
-
-
-# ------------------------------------------------------------------------------------------------------------ outside
-
-
-def test_what_lies_outside_is_said_with_numbers(events):
-    found = scores.Outside(((0.5, 1.0, 2.0), (0.0, 2.0)), "events")
-    heavy = events.reweight(np.array([1.0, 1.0, 2.0, 4.0], np.float32))
-    for some in (heavy.take(np.arange(2)), heavy.take(np.arange(2, 4))):
-        score = np.asarray(some.column("x"), np.float64)
-        found.add(some, score, np.asarray(some.process) % 2 * 0)
-    assert found.problems() == (
-        "1 of 4 events (50.00% by weight) lie below the bins, 0 … 2, and count in the first one",
-        "1 of 4 events (25.00% by weight) lie above the bins, 0 … 2, and count in the last one",
-    )
-
-
-def test_the_last_edge_belongs_to_the_last_bin(events):
-    found = scores.Outside(((0.0, 3.0),), "events")
-    found.add(events, np.asarray(events.column("x"), np.float64), np.zeros(4, int))
-    assert found.problems() == ()
-
-
-def test_events_of_no_channel_do_not_count(events):
-    found = scores.Outside(((0.0, 1.0),), "events")
-    found.add(events, np.asarray(events.column("x"), np.float64), np.array([0, -1, -1, 0]))
-    assert found.problems() == ()
-
-
-def test_a_range_that_holds_no_event_is_refused(events):
-    found = scores.Outside(((10.0, 20.0),), "events")
-    found.add(events, np.asarray(events.column("x"), np.float64), np.zeros(4, int))
-    with pytest.raises(InputError, match=r"summary.range: got none of 4 events in 10 … 20: the summary lies in 0 … 3"):
-        found.problems()
-
-
-def test_overlapping_channels_are_counted(events):
-    found = agreement.Overlap((("low", "x < 3"), ("high", "x > 0.5"), ("far", "x > 2.5")))
-    for some in (events.take(np.arange(2)), events.take(np.arange(2, 4))):
-        found.add(some)
-    assert found.problems() == (
-        "channels 'low' and 'high' overlap: 2 rows (2 events) pass both and count in 'low'",
-        "channels 'high' and 'far' overlap: 1 rows (1 events) pass both and count in 'high'",
-    )
+        try_functions(plan(given).reading, events)

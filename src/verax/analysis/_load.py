@@ -10,7 +10,8 @@ import pydantic
 import yaml
 from pydantic import BaseModel
 
-from verax.config.analysis import EFFECTS, Analysis
+from verax.analysis._schema import Analysis
+from verax.analysis._sections import EFFECTS
 from verax.errors import InputError, nearest
 
 
@@ -131,7 +132,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 def embedded(name: str) -> str:
     """Text of an analysis file that ships with verax."""
-    return resources.files("verax").joinpath("analyses", name).read_text(encoding="utf-8")
+    return resources.files("verax").joinpath("embedded", name).read_text(encoding="utf-8")
 
 
 def schema() -> dict[str, Any]:

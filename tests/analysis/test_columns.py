@@ -10,23 +10,26 @@ import pyarrow.parquet as pq
 import pytest
 
 from toy_analysis import write_analysis, write_csv
-from verax import config, effects, sources, stages
+from verax.analysis import Channels, Read, check_duplicates, load, observed, plan, simulated
 from verax.errors import InputError
 from verax.events import concatenate
-from verax.learning import Learned
+from verax.pipeline import TYPES
+from verax.pipeline._learn import Learned
+from verax.pipeline._simulate import simulate
+from verax.pipeline._summarise import summarise
 from verax.store import Run
 
 X = {"kind": "column", "column": "x", "range": [-5, 5]}
 PLAIN = {"normalisations": [], "unaffected": [], "pseudo_experiment": None, "channels": [{"name": "all"}], "summary": X}
 
 
-def simulated(path, *settings):
-    analysis = config.load(path, settings)
-    return concatenate(list(sources.simulated(analysis, analysis.samples, sources.Read())))
+def read_simulated(path, *settings):
+    reading = plan(load(path, settings)).reading
+    return concatenate(list(simulated(reading, reading.samples, Read())))
 
 
-def observed(path, *settings):
-    return concatenate(list(sources.observed(config.load(path, settings), sources.Read())))
+def read_observed(path):
+    return concatenate(list(observed(plan(load(path)).reading, Read())))
 
 
 def without(path, *columns):
@@ -36,8 +39,8 @@ def without(path, *columns):
 
 def table(analysis, folder):
     """The stage simulate."""
-    with Run(folder, lambda _: None, types=stages.RESULTS) as run:
-        return run("simulate", lambda run, folder: stages.simulate(analysis, run, folder))
+    with Run(folder, types=TYPES) as run:
+        return run("simulate", simulate, plan(analysis).reading)
 
 
 # ------------------------------------------------------------------------------------------- columns that are needed
@@ -67,15 +70,15 @@ def weighted(tmp_path):
 
 
 def test_data_need_no_weights_of_the_simulation(weighted):
-    events = observed(weighted)
+    events = read_observed(weighted)
     assert len(events) == 120
     assert {"x", "y", "log_pt"} <= set(events.columns)
     assert not {"pu", "pu_up", "pu_down", "pu_ratio"} & set(events.columns)
 
 
 def test_a_process_needs_what_acts_on_it_only(weighted):
-    events = simulated(weighted)
-    moved = {s.name: s for s in effects.systematics_of(config.load(weighted))}
+    events = read_simulated(weighted)
+    moved = {s.name: s for s in plan(load(weighted)).systematics}
     top = events.process == 1
     for name, factor in (("pile_up", 1.2), ("ratio", 1.2)):
         found = np.asarray(moved[name](events, 1.0).weight) / events.weight
@@ -86,7 +89,7 @@ def test_a_process_needs_what_acts_on_it_only(weighted):
 @pytest.mark.parametrize("where", ["top.parquet", "data.parquet"])
 def test_what_a_file_is_read_for_is_asked_of_it(weighted, where):
     without(weighted.parent / where, "y")
-    read = simulated if where == "top.parquet" else observed
+    read = read_simulated if where == "top.parquet" else read_observed
     with pytest.raises(InputError, match=rf"{where}.*'y'"):
         read(weighted)
 
@@ -94,7 +97,7 @@ def test_what_a_file_is_read_for_is_asked_of_it(weighted, where):
 def test_a_missing_weight_of_a_process_that_it_acts_on_is_refused(weighted):
     without(weighted.parent / "top.parquet", "pu_down")
     with pytest.raises(InputError, match="pu_down"):
-        simulated(weighted)
+        read_simulated(weighted)
 
 
 def test_values_that_nobody_reads_do_not_matter(weighted):
@@ -103,7 +106,7 @@ def test_values_that_nobody_reads_do_not_matter(weighted):
     other = dict(zip(["x", "y", "pt", "w"], rows, strict=False))
     other["number"] = rows[4].astype(int)
     write_csv(folder / "other.csv", {**other, "pu": np.full(400, np.nan)})
-    assert np.isfinite(simulated(weighted).x).all()
+    assert np.isfinite(read_simulated(weighted).x).all()
 
 
 def test_varied_samples_need_no_columns_of_other_systematics(weighted):
@@ -111,16 +114,16 @@ def test_varied_samples_need_no_columns_of_other_systematics(weighted):
         "systematics=[{name: pile_up, effect: weight, up: pu_up, processes: [top]}, {name: model, effect: samples, "
     )
     settings += "up: [{process: other, files: [other_up.csv], weight: w}]}]"
-    analysis = config.load(weighted, [settings])
+    analysis = load(weighted, [settings])
     made = table(analysis, weighted.parent / "run")
     assert [y.rows for y in made.yields] == [400, 400, 400]
 
 
 def test_an_analysis_with_weights_can_be_unblinded(weighted, tmp_path):
-    analysis = config.load(weighted)
-    with Run(tmp_path / "run", lambda _: None, types=stages.RESULTS) as run:
-        made = run("simulate", lambda run, folder: stages.simulate(analysis, run, folder))
-        found = run("summarise", lambda run, folder: stages.summarise(analysis, run, folder, made, Learned()))
+    p = plan(load(weighted))
+    with Run(tmp_path / "run", types=TYPES) as run:
+        made = run("simulate", simulate, p.reading)
+        found = run("summarise", summarise, p.histograms, p.treatment, p.learning, made, Learned())
     assert found.observed.sum() == 120
     assert set(found.compared) == {"x", "y", "log_pt"}
 
@@ -153,18 +156,18 @@ SCALE = {"name": "scale", "effect": "scale", "columns": ["pt"], "width": 0.02}
 def test_folds_of_large_event_numbers(tmp_path, number, moves):
     more = {"systematics": [SCALE], "unaffected": ["x"]} if moves else {}
     path = numbered(tmp_path, number, **more)
-    events = simulated(path)
+    events = read_simulated(path)
     top = events.process == 1
     expected = [int(n) % 2 for n in number]
     assert events.column("fold")[top].tolist() == expected
-    for s in effects.systematics_of(config.load(path)):
+    for s in plan(load(path)).systematics:
         assert np.asarray(s(events, 1.0).column("fold"))[top].tolist() == expected
 
 
 def test_channels_may_be_made_of_folds(tmp_path):
     path = numbered(tmp_path, NUMBERS["above 2^63"])
-    events = simulated(path, "channels=[{name: even, select: fold == 0}, {name: odd, select: fold == 1}]")
-    channels = sources.Channels(("fold == 0", "fold == 1"))(events)
+    events = read_simulated(path, "channels=[{name: even, select: fold == 0}, {name: odd, select: fold == 1}]")
+    channels = Channels(("fold == 0", "fold == 1"))(events)
     assert np.bincount(channels[events.process == 1]).tolist() == [150, 150]
 
 
@@ -181,7 +184,7 @@ def test_numbers_that_float32_does_not_hold_are_refused_where_it_matters(tmp_pat
     with pytest.raises(
         InputError, match=r"process 'top', column 'number': got 300 distinct values.*keeps [23]\b.*derived"
     ):
-        simulated(path)
+        read_simulated(path)
 
 
 def test_numbers_beyond_53_bits_in_a_csv_file_are_read_as_integers_or_refused(tmp_path):
@@ -191,10 +194,10 @@ def test_numbers_beyond_53_bits_in_a_csv_file_are_read_as_integers_or_refused(tm
     rows = (tmp_path / "other.csv").read_text().splitlines()
     lines = [",".join([*row.split(",")[:-1], str(2**60 + i)]) for i, row in enumerate(rows[1:])]
     (tmp_path / "other.csv").write_text("\n".join([rows[0], *lines]) + "\n")
-    events = simulated(path)
+    events = read_simulated(path)
     assert events.column("fold")[events.process == 2].tolist() == [0, 1] * 150
     with pytest.raises(InputError, match=r"other\.csv, column 'number'.*beyond 2⁵³"):
-        simulated(path, "number=null")
+        read_simulated(path, "number=null")
 
 
 def test_a_time_stamp_is_refused_and_its_difference_is_not(tmp_path):
@@ -205,8 +208,8 @@ def test_a_time_stamp_is_refused_and_its_difference_is_not(tmp_path):
         pq.write_table(old.append_column("time", pa.array(seconds)), tmp_path / f"{name}.parquet")
     samples = "samples=[{process: signal, files: [top.parquet]}]"
     with pytest.raises(InputError, match=r"column 'time': got 300 distinct values of which float32 keeps [2-5]"):
-        simulated(path, samples)
-    events = simulated(path, samples, "derived={day: time - 1.6e9}", "features=[x, day]")
+        read_simulated(path, samples)
+    events = read_simulated(path, samples, "derived={day: time - 1.6e9}", "features=[x, day]")
     assert len(np.unique(events.column("day"))) == 300
 
 
@@ -238,7 +241,7 @@ def two(folder, first, second, **changes):
     """Samples of one file or of two."""
     path = write_analysis(folder, 300, **{**PLAIN, "systematics": [], **changes})
     samples = [{"process": "signal", **first}, {"process": "top", **second}]
-    return config.load(path, [f"samples={json.dumps(samples)}"])
+    return load(path, [f"samples={json.dumps(samples)}"])
 
 
 COPIES = {
@@ -260,9 +263,9 @@ def test_a_file_that_is_read_twice_is_refused(tmp_path, other, where):
     else:
         given = {"files": ["top.parquet"]}, {"files": [name]}
     with pytest.raises(InputError, match=r"samples: got 300 rows that are read twice.*top\.parquet.*allow_duplicates"):
-        sources.check_duplicates(two(tmp_path, *given))
+        check_duplicates(plan(two(tmp_path, *given)).reading)
     allowed = {**given[0], "allow_duplicates": True}
-    sources.check_duplicates(two(tmp_path, allowed, given[1]))
+    check_duplicates(plan(two(tmp_path, allowed, given[1])).reading)
 
 
 SELECTED = {
@@ -278,14 +281,14 @@ SELECTED = {
 def test_samples_of_one_file_may_not_share_rows(tmp_path, file, first, second, shared):
     analysis = two(tmp_path, {"files": [file], "select": first}, {"files": [file], "select": second})
     if not shared:
-        sources.check_duplicates(analysis)
+        check_duplicates(plan(analysis).reading)
         return
     rows = simulated_rows(tmp_path, file)
     both = np.ones(300, bool)
     for text in (first, second):
         both &= np.ones(300, bool) if text is None else eval(text, {}, rows)
     with pytest.raises(InputError, match=f"{both.sum()} rows"):
-        sources.check_duplicates(analysis)
+        check_duplicates(plan(analysis).reading)
 
 
 def simulated_rows(folder, file):
@@ -297,12 +300,12 @@ def simulated_rows(folder, file):
 def test_one_file_twice_as_data_or_as_variation_is_refused(tmp_path):
     path = write_analysis(tmp_path, 300)
     with pytest.raises(InputError, match="observed: got 90 rows"):
-        sources.check_duplicates(config.load(path, ["observed={files: [data.parquet, data.parquet]}"]))
+        check_duplicates(plan(load(path, ["observed={files: [data.parquet, data.parquet]}"])).reading)
     varied = "systematics=[{name: m, effect: samples, up: [{process: other, files: [other_up.csv, other_up.csv]}]}]"
     with pytest.raises(InputError, match="systematic 'm': got 300 rows"):
-        sources.check_duplicates(config.load(path, [varied, "unaffected=[]"]))
+        check_duplicates(plan(load(path, [varied, "unaffected=[]"])).reading)
     same = "systematics=[{name: m, effect: samples, up: [{process: other, files: [other.csv], weight: w}]}]"
-    sources.check_duplicates(config.load(path, [same, "unaffected=[]"]))  # nominal and varied may share a file
+    check_duplicates(plan(load(path, [same, "unaffected=[]"])).reading)  # nominal and varied may share a file
 
 
 def test_the_stage_refuses_rows_that_are_read_twice(tmp_path):
@@ -317,11 +320,11 @@ def test_the_stage_refuses_rows_that_are_read_twice(tmp_path):
 def test_one_number_for_all_rows_is_refused(tmp_path):
     path = numbered(tmp_path, np.full(300, 7))
     with pytest.raises(InputError, match=r"process 'top': got event number 7 on all 300 rows.*number: number"):
-        table(config.load(path), tmp_path / "run")
+        table(load(path), tmp_path / "run")
 
 
 def test_few_numbers_for_many_rows_are_said(tmp_path):
-    made = table(config.load(numbered(tmp_path, np.arange(300) % 20)), tmp_path / "run")
+    made = table(load(numbered(tmp_path, np.arange(300) % 20)), tmp_path / "run")
     assert [line for line in made.notes if "process 'top': 300 rows have 20 event numbers" in line]
-    made = table(config.load(numbered(tmp_path, np.arange(300) % 100)), tmp_path / "run2")
+    made = table(load(numbered(tmp_path, np.arange(300) % 100)), tmp_path / "run2")
     assert not made.notes

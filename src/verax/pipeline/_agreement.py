@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.special import kolmogorov
 
-from verax.config import Analysis
-from verax.effects import passed
+from verax.analysis import Channels, passed
 from verax.events import Events
-from verax.sources import Channels
 from verax.summarise import histogram
 
 
@@ -47,15 +45,17 @@ SAMPLED = 200_000
 """Rows, at most, of the comparison of features."""
 
 
-def sampled(analysis: Analysis, chunks: Iterator[Events], rows: int) -> tuple[np.ndarray, np.ndarray]:
+def sampled(
+    features: Sequence[str], channels: Channels, chunks: Iterator[Events], rows: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Features and weights of every so many-th row, where some channel selects it."""
-    channels, stride, start = Channels(tuple(c.select for c in analysis.channels)), -(-max(rows, 1) // SAMPLED), 0
+    stride, start = -(-max(rows, 1) // SAMPLED), 0
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     for events in chunks:
         some = events.take(np.arange(-start % stride, len(events), stride))
         start += len(events)
         some = some.take(np.flatnonzero(channels(some) >= 0))
-        parts.append((np.asarray(some.features(analysis.features)), np.asarray(some.weight, np.float64)))
+        parts.append((np.asarray(some.features(features)), np.asarray(some.weight, np.float64)))
     x, weight = zip(*parts, strict=True)
     return np.concatenate(x), np.concatenate(weight)
 

@@ -2,17 +2,17 @@ import pytest
 import yaml
 
 from toy_analysis import write_analysis
-from verax import config, effects
+from verax.analysis import check_recomputed, embedded, load, parse, plan, schema, sources_of
 from verax.errors import InputError
 
 
 def change(*settings):
-    return config.load(None, settings)
+    return load(None, settings)
 
 
 def test_the_embedded_analysis_and_the_example_are_valid():
-    assert config.load().name == "higgsml"
-    example = config.parse(yaml.safe_load(config.embedded("example.yaml")), "example", None)
+    assert load().name == "higgsml"
+    example = parse(yaml.safe_load(embedded("example.yaml")), "example", None)
     assert example.blind
     assert {type(s).__name__ for s in example.systematics} >= {"VariedSamples", "FunctionEffect", "ColumnScale"}
 
@@ -86,32 +86,32 @@ def test_unknown_processes_name_the_nearest():
         "features": ["x"],
     }
     with pytest.raises(InputError, match=r"process .signl.*did you mean .signal."):
-        config.parse(content, "a.yaml", None)
+        parse(content, "a.yaml", None)
 
 
 def test_keys_once(tmp_path):
     path = tmp_path / "analysis.yaml"
-    text = config.embedded("higgsml.yaml")
+    text = embedded("higgsml.yaml")
     path.write_text(text + "\nlearn:\n  folds: 3\n  members: 2\n  folds: 4\n")
     with pytest.raises(
         InputError, match=r"analysis\.yaml: line \d+: got key 'folds' in line \d+ and again in line \d+"
     ):
-        config.load(path)
+        load(path)
     path.write_text(text + "\nlearn: {folds: 3}\n\nseed: 3\n")
     with pytest.raises(InputError, match="key 'seed' in line 6 and again in line"):
-        config.load(path)
+        load(path)
     path.write_text(text + "\nlearn: &a {folds: 3, members: 2}\ninfer: {}\n")
-    assert config.load(path).learn.folds == 3
+    assert load(path).learn.folds == 3
 
 
 def test_a_merged_key_may_be_given_again(tmp_path):
     path = tmp_path / "analysis.yaml"
     path.write_text(
-        config.embedded("example.yaml").replace(
+        embedded("example.yaml").replace(
             "learn: {folds: 3, members: 5}", "learn: {<<: &small {folds: 4, members: 2}, members: 3}"
         )
     )
-    learn = config.load(path).learn
+    learn = load(path).learn
     assert (learn.folds, learn.members) == (4, 3)
 
 
@@ -121,9 +121,10 @@ def test_edges_stand_for_a_range():
 
 
 def test_the_word_of_the_example_is_no_contradiction():
-    example = config.parse(yaml.safe_load(config.embedded("example.yaml")), "example", None)
-    effects.check_recomputed(example)
-    moved = {c for s in effects.systematics_of(example) for c in s.changes}
+    example = parse(yaml.safe_load(embedded("example.yaml")), "example", None)
+    sources = sources_of(example)
+    check_recomputed(example, sources)
+    moved = {c for _, s in sources.acting.values() for c in s.changes}
     assert moved & set(example.features)
 
 
@@ -138,9 +139,9 @@ UNAFFECTED = {
 @pytest.mark.parametrize(("word", "message"), UNAFFECTED.values(), ids=UNAFFECTED)
 def test_a_word_holds_for_each_systematic(tmp_path, word, message):
     path = write_analysis(tmp_path, 20)
-    effects.check_recomputed(config.load(path))
+    plan(load(path))
     with pytest.raises(InputError, match=message):
-        effects.check_recomputed(config.load(path, [f"unaffected={word}"]))
+        plan(load(path, [f"unaffected={word}"]))
 
 
 def test_a_change_that_a_formula_undoes_is_refused(tmp_path):
@@ -149,7 +150,7 @@ def test_a_change_that_a_formula_undoes_is_refused(tmp_path):
     )
     path = write_analysis(tmp_path, 20, unaffected=["x", "y"])
     with pytest.raises(InputError, match="systematic 's': got a change of 'log_pt', which is computed again"):
-        effects.check_recomputed(config.load(path, [f"systematics=[{scale}]"]))
+        plan(load(path, [f"systematics=[{scale}]"]))
 
 
 @pytest.mark.parametrize(
@@ -160,19 +161,19 @@ def test_files_that_cannot_be_read(tmp_path, text, message):
     if text is not None:
         path.write_text(text)
     with pytest.raises(InputError, match=message) as caught:
-        config.load(path)
+        load(path)
     assert str(path) in str(caught.value)
 
 
 def test_the_schema_describes_every_section():
-    schema = config.schema()
-    assert {"samples", "systematics", "channels", "check"} <= set(schema["properties"])
-    assert "fine_bins" in schema["$defs"]["Binning"]["properties"]
+    found = schema()
+    assert {"samples", "systematics", "channels", "check"} <= set(found["properties"])
+    assert "fine_bins" in found["$defs"]["Binning"]["properties"]
 
 
 def test_varied_samples_of_an_unknown_process_are_refused(tmp_path):
-    spec = yaml.safe_load(config.embedded("example.yaml"))
+    spec = yaml.safe_load(embedded("example.yaml"))
     varied = next(s for s in spec["systematics"] if s["effect"] == "samples")
     varied["up"][0]["process"] += "x"
     with pytest.raises(InputError, match=r"varied samples: got process '.*x'; expected a known process.*did you mean"):
-        config.parse(spec, "example", None)
+        parse(spec, "example", None)

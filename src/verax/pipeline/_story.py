@@ -1,82 +1,30 @@
 """What the report of a measurement says: figures, tables and words, section by section."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from verax.config import Analysis
-from verax.folder import Label, file_names
-from verax.learning import Learned
-from verax.model import BinnedLikelihood, to_pyhf
-from verax.outcome import outcome
+from verax.analysis import Factor, Learning, Wording
+from verax.folder import Label
+from verax.model import BinnedLikelihood
+from verax.pipeline._check import Checked
+from verax.pipeline._infer import Measured
+from verax.pipeline._learn import Learned
+from verax.pipeline._simulate import Table
+from verax.pipeline._summarise import Summarised
 from verax.report import plots, tables
-from verax.report.html import Section, render
 from verax.report.numbers import MISSING, with_ends
-from verax.report.record import write_json
 from verax.report.style import Style
-from verax.results import Interval, Status
-from verax.stages import Checked, Measured, Summarised, Table
-from verax.store import Run
+from verax.results import Status
 
 TITLES = {
     "expected": "Expected (Asimov)",
     "pseudo-experiment": "Pseudo-experiment",
     "observed": "Observed",
 }
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """The result of a run: for each data set, the interval of the parameter of interest, and the tables of the report."""
-
-    name: str
-    intervals: dict[str, Interval]
-    tables: tuple[tables.Table, ...]
-    warnings: tuple[str, ...]
-    first: tuple[str, ...] = ()
-    """Lines that must be read with the number."""
-
-
-def report(
-    analysis: Analysis,
-    run: Run,
-    folder: Path,
-    table: Table,
-    learned: Learned,
-    summarised: Summarised,
-    likelihood: BinnedLikelihood,
-    measured: tuple[Measured, ...],
-    checked: Checked,
-) -> Measurement:
-    """Write report.html, results.json, workspace.json and figures/."""
-    figures = folder / "figures"
-    figures.mkdir()
-    told = Story(analysis, table, learned, summarised, likelihood, measured, checked)
-    sections = []
-    todo = list(told.sections())
-    names = file_names(label for _, _, drawn, _ in todo for label in drawn)
-    for i, (title, text, drawn, shown) in enumerate(todo):
-        pictures = []
-        for label, (caption, figure) in drawn.items():
-            _, png = plots.save(figure, figures, names[label])
-            pictures.append((png, caption))
-        sections.append(Section(title, text, pictures, shown))
-        run.progress.step("sections", i + 1, len(todo))
-    (folder / "report.html").write_text(render(analysis.title, told.lead(), sections), encoding="utf-8")
-    final = measured[-1] if measured[-1].kind == "observed" else measured[0]
-    workspace = to_pyhf(likelihood, final.data, poi=analysis.poi.name, name=analysis.name)
-    write_json(folder / "workspace.json", workspace)
-    write_json(
-        folder / "results.json", outcome(analysis, table, summarised.templates, measured, checked, told.warnings())
-    )
-    brief = (told.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
-    return Measurement(
-        analysis.name, {m.kind: m.interval for m in measured}, brief, tuple(told.warnings()), tuple(told.first())
-    )
 
 
 LIVING = {
@@ -100,39 +48,45 @@ def _described(m: Measured) -> str:
     return f"p = {p:.2g} (χ² = {statistic:.1f} for {ndf})" if ndf > 0 else "no degrees of freedom"
 
 
+@dataclass(frozen=True)
 class Story:
     """The report of one measurement; each section is a question that a referee would ask."""
 
-    def __init__(
-        self,
-        analysis: Analysis,
-        table: Table,
-        learned: Learned,
-        summarised: Summarised,
-        likelihood: BinnedLikelihood,
-        measured: tuple[Measured, ...],
-        checked: Checked,
-    ) -> None:
-        self.analysis, self.table, self.learned, self.summarised = analysis, table, learned, summarised
-        self.likelihood, self.measured, self.checked = likelihood, measured, checked
-        words = analysis.report
-        labels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in analysis.channels}
-        self.style = Style(words.experiment or "verax", "", words.luminosity, {**words.process_labels, **labels})
+    wording: Wording
+    learning: Learning | None
+    table: Table
+    learned: Learned
+    summarised: Summarised
+    likelihood: BinnedLikelihood
+    measured: tuple[Measured, ...]
+    checked: Checked
+
+    @property
+    def poi(self) -> Factor:
+        """The parameter of interest."""
+        return self.wording.factors[0]
+
+    @property
+    def style(self) -> Style:
+        """The style of figures."""
+        wording = self.wording
+        return Style(wording.report.experiment or "verax", "", wording.report.luminosity, wording.labels)
 
     def drawn(self, text: str) -> Style:
         """The style of a figure that shows ``text``."""
-        return Style(self.style.experiment, text, self.style.conditions, self.style.names)
+        return replace(self.style, text=text)
 
     # ------------------------------------------------------------------------------------------------ first lines
 
     def lead(self) -> list[str]:
         """What a reader must know before any number."""
-        a, lines = self.analysis, []
-        poi = self.style.name(a.poi.name)
+        lines, poi = [], self.style.name(self.poi.name)
         for m in self.measured:
             line = f"{TITLES[m.kind]}: {poi} = {with_ends(m.interval)} at {m.interval.level:.2%} confidence level."
             if m.kind == "pseudo-experiment":
-                line += f" The truth is {m.truth[a.poi.name]:g}: this is simulated, and shows the method, not nature."
+                line += (
+                    f" The truth is {m.truth[self.poi.name]:g}: this is simulated, and shows the method, not nature."
+                )
             lines.append(line)
         if self.table.observed is None:
             lines.insert(
@@ -140,7 +94,7 @@ class Story:
                 "There are no observed collisions in this measurement. The expected result is that of the Asimov data "
                 "set, in which every count is at its expectation, as a blinded analysis would show it.",
             )
-        elif a.blind:
+        elif self.wording.blind:
             lines.insert(
                 1,
                 "This analysis is blind: its observed events were read and checked, but neither counted, histogrammed "
@@ -149,15 +103,15 @@ class Story:
         lines += self.first()
         if number := len(self.warnings()):
             lines.append(f"Warnings, listed at the end: {number}. Read them before using a number.")
-        return [*lines, *a.report.notes]
+        return [*lines, *self.wording.report.notes]
 
     def first(self) -> list[str]:
         """What makes a number doubtful at sight: a bound, one bin, a model or features that the data do not follow."""
-        lines, factors = [], (self.analysis.poi, *self.analysis.normalisations)
+        lines = []
         for m in self.measured:
             lines += [
                 f"{TITLES[m.kind]}: the fit ends at the bound of {f.name}, {bound:g}."
-                for f in factors
+                for f in self.wording.factors
                 for bound in f.bounds
                 if abs(m.fit.params[f.name] - bound) < 1e-6 * (f.bounds[1] - f.bounds[0])
             ]
@@ -185,8 +139,8 @@ class Story:
             )
             for m in self.measured
         )
-        columns = ("Data", self.style.name(self.analysis.poi.name), "Status", "Goodness of fit")
-        return tables.Table(self.analysis.title, columns, rows)
+        columns = ("Data", self.style.name(self.poi.name), "Status", "Goodness of fit")
+        return tables.Table(self.wording.title, columns, rows)
 
     # ------------------------------------------------------------------------------------------------ sections
 
@@ -207,7 +161,7 @@ class Story:
         figures = {}
         for m in self.measured:
             curves = {"Total": m.scan, "Statistics only": m.statistical}
-            truth = m.truth[self.analysis.poi.name] if m.kind == "pseudo-experiment" else None
+            truth = m.truth[self.poi.name] if m.kind == "pseudo-experiment" else None
             figure = plots.scan(curves, interval=m.interval, truth=truth, style=self.drawn(TITLES[m.kind]))
             caption = (
                 f"{TITLES[m.kind]}: profile likelihood ratio t, all parameters profiled, and with all others fixed."
@@ -220,7 +174,7 @@ class Story:
         """Where the uncertainty comes from."""
         figures, shown = {}, []
         for m in self.measured:
-            title = f"Uncertainty on {self.style.name(self.analysis.poi.name)}: {TITLES[m.kind]}"
+            title = f"Uncertainty on {self.style.name(self.poi.name)}: {TITLES[m.kind]}"
             shown.append(tables.breakdown(*m.breakdowns, title=title))
             figure = plots.breakdown(*m.breakdowns, style=self.drawn(TITLES[m.kind]))
             figures[f"breakdown_{m.kind}"] = (f"{TITLES[m.kind]}: uncertainty by source, by both definitions.", figure)
@@ -291,10 +245,10 @@ class Story:
                     expected=shown.by_process,
                     error=shown.bin_error,
                     data=counts,
-                    signal=tuple(self.analysis.poi.processes),
+                    signal=tuple(self.poi.processes),
                     stage=stage,
                     data_label=TITLES[m.kind],
-                    xlabel=self.analysis.summary.label,
+                    xlabel=self.wording.axis,
                     style=self.drawn(TITLES[m.kind]),
                 )
                 figures["score", channel, m.kind] = (f"{name}, {stage.lower()}, with its total uncertainty.", figure)
@@ -309,7 +263,7 @@ class Story:
             style = self.drawn(TITLES[m.kind])
             figure = plots.pulls_and_impacts(m.ranking, simulation_statistics=simulation, style=style)
             figures[f"ranking_{m.kind}"] = (f"{TITLES[m.kind]}: pulls and impacts from refits.", figure)
-            figure = plots.correlation(m.fit.names, m.fit.correlation, keep=(self.analysis.poi.name,), style=style)
+            figure = plots.correlation(m.fit.names, m.fit.correlation, keep=(self.poi.name,), style=style)
             figures[f"correlation_{m.kind}"] = (f"{TITLES[m.kind]}: correlations of the fit.", figure)
             shown.append(tables.parameters(m.fit, title=f"Fitted parameters: {TITLES[m.kind]}"))
         return "Nuisance parameters", "", figures, tuple(shown)
@@ -331,7 +285,7 @@ class Story:
                     parameter.name,
                     channel,
                     processes=moved or templates.processes,
-                    xlabel=self.analysis.summary.label,
+                    xlabel=self.wording.axis,
                     style=self.drawn("Simulation"),
                 )
                 caption = (
@@ -349,20 +303,20 @@ class Story:
             "Toys fluctuate the counts and the global observables at each truth; other parameters are at nominal. "
             "An interval without its coverage, and coverage without its width, is half an answer."
         )
-        figure = plots.coverage(self.checked.coverage, parameter=self.analysis.poi.name, style=self.drawn("Toys"))
+        figure = plots.coverage(self.checked.coverage, parameter=self.poi.name, style=self.drawn("Toys"))
         caption = "Coverage at each truth, beside the median width."
         return "Coverage", text, {"coverage": (caption, figure)}, (tables.coverage(self.checked.coverage),)
 
     def networks(self) -> Any:
         """Which networks were used, and what uncertainty enters because of them."""
         figures: dict[Label, tuple[str, Figure]] = {}
-        options, kind = self.analysis.learn, self.analysis.summary.kind
-        if kind != "classifier":
+        if self.learning is None:
             text = (
-                f"No network was trained here: the summary is a given {kind}. As a summary of events it can cost "
-                "precision, not correctness, so no uncertainty enters on its account, whatever it is."
+                f"No network was trained here: the summary is a given {self.wording.kind}. As a summary of events it can "
+                "cost precision, not correctness, so no uncertainty enters on its account, whatever it is."
             )
             return "Networks", text, figures, ()
+        options = self.learning.options
         histories = {f"fold {i + 1}": fold for i, fold in enumerate(self.learned.histories)}
         figure = plots.training_history(histories, style=self.drawn("Simulation"))
         figures["training"] = ("Training and validation loss of every network; a dot marks the epoch kept.", figure)

@@ -8,7 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from toy_analysis import draw, write_analysis
-from verax import agreement, config, console, pipeline
+from verax import console, pipeline
+from verax.analysis import load
+from verax.pipeline._agreement import compare
 
 SUMMARY = {"kind": "column", "column": "pt", "range": [0, 300], "label": "p_T [GeV]"}
 CHANGES = {
@@ -39,7 +41,7 @@ def measured(folder, factor):
     data = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     data["pt"] *= factor
     pq.write_table(pa.table(data), folder / "data.parquet")
-    found = pipeline.measure(config.load(path), folder / "run")
+    found = pipeline.measure(load(path), folder / "run")
     results = json.loads((folder / "run" / "results.json").read_text())
     return found, results, (folder / "run" / "report.html").read_text()
 
@@ -101,7 +103,7 @@ def test_the_distance_of_features_is_that_of_kolmogorov_and_smirnov():
 
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(4000, 2)), rng.normal([0.0, 0.2], size=(500, 2))
-    found = agreement.compare(["a", "b"], (x, np.full(4000, 0.1)), (y, np.ones(500)))
+    found = compare(["a", "b"], (x, np.full(4000, 0.1)), (y, np.ones(500)))
     for i, name in enumerate(("a", "b")):
         expected = ks_2samp(x[:, i], y[:, i], method="asymp")
         simulated, seen, distance, p = found[name]
@@ -118,6 +120,6 @@ def test_weights_count_in_the_distance():
     weight[::10] *= -1
     weight *= 1.25
     y = np.where(rng.uniform(size=4000) < 0.75, rng.uniform(0, 0.5, 4000), rng.uniform(0.5, 1, 4000))[:, None]
-    _, _, distance, p = agreement.compare(["a"], (x, weight), (y, np.ones(4000)))["a"]
+    _, _, distance, p = compare(["a"], (x, weight), (y, np.ones(4000)))["a"]
     assert distance < 0.03
     assert p > 1e-3

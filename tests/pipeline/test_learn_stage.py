@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from toy_analysis import write_analysis
-from verax import cli, config, pipeline
+from verax import cli, pipeline
+from verax.analysis import load
 from verax.errors import InputError
-from verax.learn import blank, load
+from verax.learn import blank
+from verax.learn import load as load_networks
 
 LEARN = {"folds": 2, "members": 2, "width": 16, "epochs": 3, "batch": 512}
 CHECK = {"toys": 20, "truths": [1.0], "shifts": False}
@@ -25,7 +27,7 @@ def run(tmp_path_factory):
     def one(approach, until):
         learn = {**LEARN, "approach": approach, "bins": 4}
         path = write_analysis(folder, learn=learn, templates={"smooth": []}, check=CHECK)
-        pipeline.measure(config.load(path), folder / "run", until=until)
+        pipeline.measure(load(path), folder / "run", until=until)
         return folder / "run"
 
     return one
@@ -55,7 +57,7 @@ def test_a_sample_of_other_events_cannot_be_interpolated(tmp_path):
     lines = (tmp_path / "other_up.csv").read_text().splitlines()
     (tmp_path / "other_up.csv").write_text("\n".join(lines[:-5]) + "\n")
     with pytest.raises(InputError, match=r"systematic 'model'.*1995 events that are not the 2000 nominal.*systematics"):
-        pipeline.measure(config.load(path), tmp_path / "run")
+        pipeline.measure(load(path), tmp_path / "run")
 
 
 CONSTANT = "import numpy as np\n\n\ndef constant(x):\n    return np.full(len(x), 0.5)\n"
@@ -80,7 +82,7 @@ def test_a_loss_that_breaks_stops_and_keeps_the_last_good_networks(tmp_path, cap
     kept = tmp_path / "run" / "last_good_networks.eqx"
     assert str(kept) in line
     assert not (tmp_path / "run" / "stages" / "learn").exists()
-    network = load(kept, blank(("x", "y", "log_pt"), width=16, depth=2, missing=None, axes=(2, 1)))
+    network = load_networks(kept, blank(("x", "y", "log_pt"), width=16, depth=2, missing=None, axes=(2, 1)))
     arrays = [np.asarray(a) for a in jax.tree.leaves(network) if eqx.is_array(a)]
     assert all(np.isfinite(a).all() for a in arrays)
     hopeless = write_analysis(tmp_path, n=600, learn={**learn, "learning_rate": 1e30}, check=CHECK)
@@ -138,4 +140,4 @@ def test_values_beyond_their_bounds_are_refused_before_anything_is_read(tmp_path
 
 def test_an_unknown_systematic_to_be_aware_of(tmp_path):
     with pytest.raises(InputError, match=r"learn.*'scal'.*scale"):
-        config.load(write_analysis(tmp_path, learn={**LEARN, "approach": "augment", "systematics": ["scal"]}))
+        load(write_analysis(tmp_path, learn={**LEARN, "approach": "augment", "systematics": ["scal"]}))

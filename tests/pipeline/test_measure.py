@@ -16,12 +16,13 @@ import yaml
 
 from referee import compare
 from toy_analysis import write_analysis
-from verax import config, pipeline
+from verax import pipeline
+from verax.analysis import load
 from verax.errors import InputError
 from verax.infer import fit
 from verax.model import from_pyhf
+from verax.pipeline._infer import statistical
 from verax.results import good
-from verax.stages import statistical
 from workspaces import MU, sample, workspace
 
 
@@ -30,7 +31,7 @@ def done(tmp_path_factory):
     """One run: its folder, the analysis and the measurement."""
     folder = tmp_path_factory.mktemp("toy")
     path = write_analysis(folder)
-    measurement = pipeline.measure(config.load(path), folder / "run")
+    measurement = pipeline.measure(load(path), folder / "run")
     return folder, path, measurement
 
 
@@ -103,23 +104,23 @@ def test_what_the_counts_alone_say_beside_a_bin_that_can_expect_nothing():
 def test_a_second_run_changes_only_what_it_must(done, monkeypatch):
     folder, path, _ = done
     before = results(folder / "run")
-    monkeypatch.setattr(pipeline, "learn", lambda *_: pytest.fail("networks were trained again"))
-    monkeypatch.setattr(pipeline, "infer", lambda *_: pytest.fail("fitted again"))
-    pipeline.measure(config.load(path, ["report.experiment=Another"]), folder / "run")
+    monkeypatch.setattr("verax.pipeline._measure.learn", lambda *_: pytest.fail("networks were trained again"))
+    monkeypatch.setattr("verax.pipeline._measure.infer", lambda *_: pytest.fail("fitted again"))
+    pipeline.measure(load(path, ["report.experiment=Another"]), folder / "run")
     assert results(folder / "run") == before
     assert "blinded" in (folder / "run" / "report.html").read_text()
 
 
 def test_chunks_and_a_fresh_folder_do_not_change_a_bit(done, tmp_path):
     folder, path, _ = done
-    pipeline.measure(config.load(path, ["chunk=300"]), tmp_path / "again")
+    pipeline.measure(load(path, ["chunk=300"]), tmp_path / "again")
     assert (tmp_path / "again" / "results.json").read_bytes() == (folder / "run" / "results.json").read_bytes()
 
 
 def test_processes_fill_the_same_templates(done, tmp_path):
     folder, path, _ = done
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        analysis = config.load(path, ["chunk=1500"])
+        analysis = load(path, ["chunk=1500"])
         assert pipeline.measure(analysis, tmp_path / "run", until="summarise", executor=pool) is None
     stage = "stages/summarise/arrays.npz"
     with np.load(folder / "run" / stage) as here, np.load(tmp_path / "run" / stage) as there:
@@ -144,7 +145,7 @@ def test_a_killed_run_continues_to_the_same_bits(done, tmp_path):
 def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
     path = done[1]
     observed = "observed={files: [data.parquet]}"
-    pipeline.measure(config.load(path, [observed]), tmp_path / "run")
+    pipeline.measure(load(path, [observed]), tmp_path / "run")
     blind = results(tmp_path / "run")
     assert blind["blind"]
     assert "observed" not in blind["results"]
@@ -153,7 +154,7 @@ def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
     assert blind["events"]["rows"] == sum(y["rows"] for y in blind["events"]["yields"]) + 2000  # of the varied sample
     assert " 600 " not in page  # observed events, also not by way of the rows that were read
     assert " 8600 " not in page
-    pipeline.measure(config.load(path, [observed, "blind=false"]), tmp_path / "run")
+    pipeline.measure(load(path, [observed, "blind=false"]), tmp_path / "run")
     found = results(tmp_path / "run")
     assert not found["blind"]
     assert found["events"]["observed"] == 600
@@ -162,7 +163,7 @@ def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
     figures = tmp_path / "run" / "figures"
     assert list(figures.glob("*_observed.*"))
     (figures / "mine_observed.png").write_text("mine")
-    pipeline.measure(config.load(path, [observed]), tmp_path / "run")
+    pipeline.measure(load(path, [observed]), tmp_path / "run")
     assert [p.name for p in figures.glob("*_observed.*")] == ["mine_observed.png"]
 
 
@@ -178,7 +179,7 @@ def test_names_are_never_paths_and_each_figure_has_a_file_of_its_own(tmp_path):
     content["check"]["toys"] = 20
     path.write_text(yaml.safe_dump(content))
     run = tmp_path / "in" / "run"
-    pipeline.measure(config.load(path), run)
+    pipeline.measure(load(path), run)
     assert not list(tmp_path.parent.glob("*evil*"))
     assert not list(tmp_path.glob("*evil*"))
     figures = {p.stem for p in (run / "figures").glob("*.png")}
@@ -191,14 +192,14 @@ def test_another_analysis_is_refused_in_the_same_folder(done):
     folder, path, _ = done
     before = (folder / "run" / "results.json").read_bytes()
     with pytest.raises(InputError, match="the folder of analysis 'toy'; expected one of analysis 'other'"):
-        pipeline.measure(config.load(path, ["name=other"]), folder / "run")
+        pipeline.measure(load(path, ["name=other"]), folder / "run")
     assert (folder / "run" / "results.json").read_bytes() == before
 
 
 def test_a_users_own_score_stands_in_for_the_network(done, tmp_path):
     folder, path, _ = done
     (folder / "score.py").write_text("def score(x):\n    return 1 / (1 + (-(x[:, 0] - x[:, 1])).__pow__(2))\n")
-    analysis = config.load(path, ["summary={kind: function, function: score.py:score}"])
+    analysis = load(path, ["summary={kind: function, function: score.py:score}"])
     measurement = pipeline.measure(analysis, tmp_path / "run")
     assert good(measurement.intervals["expected"].status)
     assert "No network was trained" in (tmp_path / "run" / "report.html").read_text()

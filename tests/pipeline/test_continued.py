@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from toy_analysis import write_analysis
-from verax import config, pipeline
+from verax import pipeline
+from verax.analysis import FunctionEffect, load
 from verax.errors import InputError
 from verax.store import Progress
 
@@ -40,7 +41,7 @@ class Heard(Progress):
 def templates(path, folder, *settings, until="summarise"):
     """Nominal templates of a run, and what was heard of it."""
     heard = Heard()
-    pipeline.measure(config.load(path, settings), folder, until=until, progress=heard)
+    pipeline.measure(load(path, settings), folder, until=until, progress=heard)
     with np.load(folder / "stages" / "summarise" / "arrays.npz") as arrays:
         return [arrays[name] for name in sorted(arrays)], heard
 
@@ -113,7 +114,7 @@ def test_the_line_is_in_report_results_and_record(tmp_path):
     (tmp_path / "gain.txt").write_text("1.0")
     (tmp_path / "own_score.py").write_text(READS["when called"].format(file=tmp_path / "gain.txt"))
     path = scored(tmp_path, "own_score.py:score")
-    measurement = pipeline.measure(config.load(path), tmp_path / "run")
+    measurement = pipeline.measure(load(path), tmp_path / "run")
     assert any("gain.txt" in line for line in measurement.warnings)
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert any("gain.txt" in line for line in record["notes"])
@@ -175,7 +176,7 @@ def test_an_effect_of_ones_own_that_changes_is_another_result(tmp_path):
 
 
 def test_a_changed_callable_in_python_is_another_result(tmp_path):
-    analysis = config.load(scored(tmp_path, "own_score.py:none"))
+    analysis = load(scored(tmp_path, "own_score.py:none"))
 
     def measured(gain):
         summary = analysis.summary.model_copy(update={"function": lambda x: gain * x[:, 0]})
@@ -198,8 +199,8 @@ def shifted(events, theta):
 
 def test_a_compiled_function_that_reads_another_value_is_compiled_again(tmp_path, monkeypatch):
     path = write_analysis(tmp_path, 300, **FEW, summary={"kind": "column", "column": "y", "range": [-5, 5]})
-    effect = config.FunctionEffect(name="own", effect="function", function=shifted, changes=["y"], jax=True)
-    analysis = config.load(path).model_copy(update={"systematics": [effect], "unaffected": ["x"]})
+    effect = FunctionEffect(name="own", effect="function", function=shifted, changes=["y"], jax=True)
+    analysis = load(path).model_copy(update={"systematics": [effect], "unaffected": ["x"]})
     sides = []
     for gain in (1.0, 2.0):
         monkeypatch.setitem(globals(), "GAIN", gain)
@@ -240,14 +241,14 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     path = write_analysis(folder, 300, learn=SMALL)
     heard = Heard()
-    pipeline.measure(config.load(path), folder / "run", until="learn", progress=heard)
+    pipeline.measure(load(path), folder / "run", until="learn", progress=heard)
     assert heard.worked == ["simulate", "learn"]
     return folder, path
 
 
 def systematics(path, change):
     """The setting that gives the analysis other systematics."""
-    found = [s.model_dump(mode="json") for s in config.load(path).systematics]
+    found = [s.model_dump(mode="json") for s in load(path).systematics]
     return f"systematics={json.dumps([change(s) for s in found])}"
 
 
@@ -268,7 +269,7 @@ KEPT = {
 def test_networks_that_learn_the_same_are_kept(trained, change):
     folder, path = trained
     heard = Heard()
-    pipeline.measure(config.load(path, [change(path)]), folder / "run", until="learn", progress=heard)
+    pipeline.measure(load(path, [change(path)]), folder / "run", until="learn", progress=heard)
     assert "learn" not in heard.worked
 
 
@@ -287,14 +288,14 @@ def test_networks_that_would_learn_something_else_are_trained_again(trained, tmp
     folder, path = trained
     settings = [setting, "normalisations=[]"]
     if setting.startswith("samples"):
-        given = [s.model_dump(mode="json") for s in config.load(path).samples]
+        given = [s.model_dump(mode="json") for s in load(path).samples]
         settings[0] = f"samples={json.dumps([{**given[0], 'total': 300}, *given[1:]])}"
     again = []
-    monkeypatch.setattr(pipeline, "learn", lambda *_: again.append(1))
-    pipeline.measure(config.load(path, settings), folder / "run", until="learn")
+    monkeypatch.setattr("verax.pipeline._measure.learn", lambda *_: again.append(1))
+    pipeline.measure(load(path, settings), folder / "run", until="learn")
     assert again == [1]
     monkeypatch.undo()
-    pipeline.measure(config.load(path), folder / "run", until="learn")
+    pipeline.measure(load(path), folder / "run", until="learn")
 
 
 def test_a_warning_is_a_line_of_the_command(tmp_path):

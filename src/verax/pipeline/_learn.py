@@ -9,16 +9,14 @@ from typing import Any, NoReturn
 import jax
 import numpy as np
 
-from verax import config, effects
-from verax.aware.approach import Approach, approach
-from verax.config import Analysis
+from verax.analysis import Learning, VariedFiles
+from verax.aware.approach import approach
 from verax.data import read_events
 from verax.epistemic import bootstrap_factors
 from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.folder import replacing
 from verax.learn import CrossTrained, History, Training, blank, classifier, cross_train, load, save
-from verax.parameters import nuisance
 from verax.store import Run
 from verax.systematics import Systematic, interpolable, interpolate
 from verax.systematics.paired import Interpolated
@@ -36,14 +34,27 @@ class Learned:
     interpolated: tuple[str, ...] = ()
 
 
-def learn(analysis: Analysis, run: Run, folder: Path, table: Any) -> Learned:
+def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Learned:
     """Train an ensemble per fold, so that each event is scored by networks that never saw it."""
-    if analysis.summary.kind != "classifier":
+    if learning is None:
         return Learned()
-    options = analysis.learn
-    events, systematics = _material(analysis, run, -(-sum(y.rows for y in table.yields) // options.max_events))
-    chosen = _approach(analysis, events, systematics)
-    replica, start = jax.random.split(run.key("learn"))
+    options = learning.options
+    events, systematics = _material(learning, run, -(-sum(y.rows for y in table.yields) // options.max_events))
+    make = partial(classifier, width=options.width, depth=options.depth, missing=learning.missing)
+    chosen = approach(
+        options.approach,
+        make,
+        events,
+        learning.features,
+        learning.free,
+        systematics,
+        per=options.per,
+        strength=options.strength,
+        params=options.at,
+        bins=options.bins,
+        temperature=options.temperature,
+    )
+    replica, start = jax.random.split(learning.key)
     factors = None
     if options.bootstrap:
         factors = bootstrap_factors(replica, events.number, events.process, members=options.members)
@@ -85,74 +96,55 @@ def _stop(problem: str, path: Path, networks: Any, good: bool) -> NoReturn:
     )
 
 
-def networks_of(analysis: Analysis, run: Run) -> CrossTrained:
+def read_from(learning: Learning | None, table: Any) -> list[str]:
+    """Checksums of what networks learn from: they depend on the content of these events alone.
+
+    Networks that know nothing of systematics read their features, weights, processes and numbers; others all columns,
+    and the samples of the systematics that they are aware of.
+    """
+    if learning is None:
+        return []
+    varied = [s for s in learning.systematics if isinstance(s, VariedFiles)]
+    files = ["nominal.parquet", *(file for s in varied for file in (s.up, s.down) if file)]
+    aware = learning.options.approach != "propagate"
+    return [table.contents[file] for file in files] if aware else [table.material]
+
+
+def networks_of(learning: Learning, run: Run) -> CrossTrained:
     """The networks that the stage kept."""
-    options = analysis.learn
+    options = learning.options
     like = blank(
-        tuple(analysis.features),
+        learning.features,
         width=options.width,
         depth=options.depth,
-        missing=effects.missing_of(analysis),
+        missing=learning.missing,
         axes=(options.folds, options.members),
-        outputs=options.bins if options.approach == "inferno" else None,
+        outputs=options.bins if learning.sorts else None,
     )
     return CrossTrained(load(run.path("learn") / "networks.eqx", like), options.folds, ())
 
 
-def _approach(analysis: Analysis, events: Events, systematics: tuple[Systematic, ...]) -> Approach:
-    options = analysis.learn
-    make = partial(classifier, width=options.width, depth=options.depth, missing=effects.missing_of(analysis))
-    return approach(
-        options.approach,
-        make,
-        events,
-        analysis.features,
-        {f.name: tuple(f.processes) for f in (analysis.poi, *analysis.normalisations)},
-        systematics,
-        per=options.per,
-        strength=options.strength,
-        params=options.at,
-        bins=options.bins,
-        temperature=options.temperature,
-    )
-
-
-def _material(analysis: Analysis, run: Run, stride: int) -> tuple[Events, tuple[Systematic, ...]]:
+def _material(learning: Learning, run: Run, stride: int) -> tuple[Events, tuple[Systematic, ...]]:
     """Every ``stride``-th event of the table, and the systematics that the approach acts on, as functions of them.
 
     Those that are no function that JAX can trace, or samples of their own, are interpolated event by event.
     """
-    folds, stage, missing = analysis.learn.folds, run.path("simulate"), effects.missing_of(analysis)
-    files = effects.varied_files(analysis)
+    folds, stage, missing = learning.options.folds, run.path("simulate"), learning.missing
 
     def thinned(name: str) -> Events:
-        chunks: Iterator[Events] = read_events(stage / name, analysis.chunk)
+        chunks: Iterator[Events] = read_events(stage / name, learning.chunk)
         return concatenate([e.take(np.flatnonzero(np.asarray(e.number) // folds % stride == 0)) for e in chunks])
 
-    events = thinned("nominal.parquet")
-    if analysis.learn.approach == "propagate":
-        return events, ()
-    wanted = [
-        s for s in analysis.systematics if analysis.learn.systematics is None or s.name in analysis.learn.systematics
-    ]
-    functions = {s.name: s for s in effects.systematics_of(analysis)}
-    found: list[Systematic] = []
-    for given in wanted:
-        if isinstance(given, config.VariedSamples):
-            sides = [_replaced(events, thinned(files[given.name, side]), given.name) for side in _sides(given)]
-            parameter = nuisance(given.name, given.group)
-            events, made = interpolate(
-                parameter, events, sides[0], sides[1] if len(sides) > 1 else None, missing=missing
-            )
-            found.append(made)
+    events, found = thinned("nominal.parquet"), list[Systematic]()
+    for given in learning.systematics:
+        if isinstance(given, VariedFiles):
+            up, down = (_replaced(events, thinned(f), given.name) if f else None for f in (given.up, given.down))
+            assert up is not None
+            events, made = interpolate(given.parameter, events, up, down, missing=missing)
         else:
-            events, (made,) = interpolable(events, [functions[given.name]], missing=missing)
-            found.append(made)
+            events, (made,) = interpolable(events, [given], missing=missing)
+        found.append(made)
     return events, tuple(found)
-
-
-def _sides(given: config.VariedSamples) -> tuple[str, ...]:
-    return ("up", "down") if given.down else ("up",)
 
 
 def _replaced(events: Events, varied: Events, name: str) -> Events:

@@ -1,20 +1,21 @@
 """The results of a measurement as JSON: the content of ``results.json``."""
 
-from dataclasses import replace
 from typing import Any
 
-from verax.config import Analysis
+from verax.analysis import Wording
 from verax.model import Templates
+from verax.pipeline._check import Checked
+from verax.pipeline._infer import Measured
+from verax.pipeline._simulate import Table
 from verax.report.record import fitted
 from verax.results import Status, good
-from verax.stages import Checked, Measured, Table
 
 SCHEMA = 1
 """Version of the layout."""
 
 
 def outcome(
-    analysis: Analysis,
+    wording: Wording,
     table: Table,
     templates: Templates,
     measured: tuple[Measured, ...],
@@ -22,11 +23,11 @@ def outcome(
     warnings: list[str],
 ) -> dict[str, Any]:
     """What is written; equal inputs and seeds give equal bytes."""
-    blind = table.observed is not None and analysis.blind
+    blind = wording.blind and table.observed is not None
     return {
         "schema": SCHEMA,
-        "name": analysis.name,
-        "parameter_of_interest": analysis.poi.name,
+        "name": wording.name,
+        "parameter_of_interest": wording.factors[0].name,
         "blind": blind,
         "results": {m.kind: _answers(m) for m in measured},
         "coverage": checked.coverage,
@@ -41,7 +42,7 @@ def outcome(
                 for k, p in enumerate(templates.systematics)
             },
         },
-        "events": replace(table, observed=None) if blind else table,
+        "events": {k: v for k, v in vars(table).items() if k != "contents"} | ({"observed": None} if blind else {}),
         "warnings": warnings,
     }
 

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from likelihoods import make_templates
-from verax.config import Analysis
+from verax.analysis import Analysis, Treatment
 from verax.errors import InputError
-from verax.stages import treat
+from verax.pipeline._summarise import treat
 
 NOMINAL = np.array([[100.0, 80.0, 60.0, 40.0, 20.0]])
 UP = NOMINAL * [1.1, 0.9, 1.1, 0.9, 1.1]
 
 
-def analysis(**templates) -> Analysis:
+def treatment(**templates) -> Treatment:
     effect = {"effect": "normalisation", "width": 0.1}
-    return Analysis.model_validate(
+    analysis = Analysis.model_validate(
         {
             "name": "a",
             "title": "A",
@@ -25,17 +25,18 @@ def analysis(**templates) -> Analysis:
             "templates": templates,
         }
     )
+    return analysis.templates
 
 
 def test_variations_are_symmetrised_smoothed_and_pruned_in_this_order():
     given = make_templates(
         NOMINAL, variance=NOMINAL, systematics=[("jes", UP, NOMINAL), ("tiny", NOMINAL * 1.0001, NOMINAL)]
     )
-    same, said = treat(analysis(), given)
+    same, said = treat(treatment(), given)
     assert same is given
     assert said == ()
     options = {"symmetrise": {"jes": "mirror-up"}, "smooth": ["jes"], "prune": {"shape": 0.001, "normalisation": 0.001}}
-    made, said = treat(analysis(**options), given)
+    made, said = treat(treatment(**options), given)
     assert [p.name for p in made.systematics] == ["jes"]
     assert np.ptp(made.up[0] / NOMINAL) < 0.1
     np.testing.assert_allclose((made.up + made.down)[0].sum(), 2 * NOMINAL.sum(), rtol=1e-12)
@@ -47,4 +48,4 @@ def test_variations_are_symmetrised_smoothed_and_pruned_in_this_order():
 
 def test_unknown_systematics_get_their_nearest():
     with pytest.raises((InputError, ValueError), match="did you mean 'jes'"):
-        analysis(smooth=["jess"])
+        treatment(smooth=["jess"])

@@ -1,0 +1,35 @@
+"""The analysis file, and what its words become: functions of events, and a plan of what each stage is given."""
+
+from verax.analysis._expressions import passed as passed
+from verax.analysis._files import check_duplicates as check_duplicates
+from verax.analysis._files import files as files
+from verax.analysis._files import placed as placed
+from verax.analysis._functions import Named as Named
+from verax.analysis._functions import Own as Own
+from verax.analysis._functions import own as own
+from verax.analysis._load import embedded as embedded
+from verax.analysis._load import load as load
+from verax.analysis._load import parse as parse
+from verax.analysis._load import schema as schema
+from verax.analysis._parts import Campaign as Campaign
+from verax.analysis._parts import Histograms as Histograms
+from verax.analysis._parts import Inference as Inference
+from verax.analysis._parts import Learning as Learning
+from verax.analysis._parts import Plan as Plan
+from verax.analysis._parts import Reading as Reading
+from verax.analysis._parts import UserEffect as UserEffect
+from verax.analysis._parts import Wording as Wording
+from verax.analysis._plan import plan as plan
+from verax.analysis._recomputed import check_recomputed as check_recomputed
+from verax.analysis._samples import Read as Read
+from verax.analysis._samples import observed as observed
+from verax.analysis._samples import simulated as simulated
+from verax.analysis._schema import Analysis as Analysis
+from verax.analysis._sections import Factor as Factor
+from verax.analysis._sections import FunctionEffect as FunctionEffect
+from verax.analysis._sections import Learn as Learn
+from verax.analysis._sections import Treatment as Treatment
+from verax.analysis._summary import Channels as Channels
+from verax.analysis._summary import FunctionScore as FunctionScore
+from verax.analysis._systematics import VariedFiles as VariedFiles
+from verax.analysis._systematics import sources_of as sources_of

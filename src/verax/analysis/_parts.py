@@ -1,0 +1,200 @@
+"""What stages are given: the parts of a plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from jaxtyping import PRNGKeyArray
+
+from verax.analysis._columns import Columns
+from verax.analysis._functions import Own
+from verax.analysis._sections import Dataset, Factor, Learn, Report, Sample, Source, Treatment
+from verax.analysis._summary import Channels, ColumnScore, FunctionScore
+from verax.analysis._systematics import Source as SystematicSource
+from verax.data import Table, open_table
+from verax.store import HOW
+
+
+@dataclass(frozen=True)
+class VariedSide:
+    """Simulation of a systematic at θ = +1 or −1, and the file that its events are kept in."""
+
+    systematic: str
+    file: str
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class UserEffect:
+    """An effect of the user's, to be held to what it says; ``columns`` that are computed again are not looked at."""
+
+    name: str
+    function: Own
+    processes: tuple[str, ...]
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read, and how rows of files become events.
+
+    Parameters
+    ----------
+    base : folder that relative paths start from
+    chunk : rows read at once
+    files : places and checksums of all files that the analysis reads, the user's code included
+    processes : names of the simulated processes, in order
+    samples, dataset : simulated events, from files or from a data set that verax knows
+    varied : samples of systematics
+    observed : observed events, or None
+    number : event-number column; None for the row number
+    nonfinite : what happens to rows with values that are not finite: "error" or "drop"
+    columns : what is read of each process
+    effects, score : functions of the user's: what is tried on the first events of each process
+    inputs : further files that they read
+    """
+
+    base: Path = field(metadata=HOW)
+    chunk: int = field(metadata=HOW)
+    files: tuple[tuple[str, str], ...]
+    processes: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    dataset: Dataset | None
+    varied: tuple[VariedSide, ...]
+    observed: Source | None
+    number: str | None
+    nonfinite: Literal["error", "drop"]
+    columns: Columns
+    effects: tuple[UserEffect, ...]
+    score: Own | None
+    inputs: tuple[str, ...]
+
+    def path(self, name: str) -> Path:
+        """A path of the analysis file, relative to it."""
+        return self.base / Path(name).expanduser()
+
+    def open(self, source: Source) -> Table:
+        """The files of a source, patterns expanded in alphabetical order."""
+        return open_table([str(self.path(name)) for name in source.files], tree=source.tree)
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What networks learn.
+
+    Parameters
+    ----------
+    key : of all that is random in training
+    options : how they are made and trained; its ``systematics`` are chosen already
+    features : columns that they read
+    missing : the value that stands for "not there" in these
+    free : normalisation factors and the processes that they multiply, the parameter of interest first
+    systematics : those that the approach acts on
+    chunk : rows read at once
+    """
+
+    key: PRNGKeyArray
+    options: Learn
+    features: tuple[str, ...]
+    missing: float | None
+    free: Mapping[str, tuple[str, ...]]
+    systematics: tuple[SystematicSource, ...]
+    chunk: int = field(metadata=HOW)
+
+    @property
+    def sorts(self) -> bool:
+        """Whether the network sorts events into bins itself, instead of giving a score that is binned afterwards."""
+        return self.options.approach == "inferno"
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """What is histogrammed, and how.
+
+    Parameters
+    ----------
+    score : the number per event; None for the networks' own
+    channels, selections : names of the categories, and who belongs to each
+    edges : of each channel, or None where they are chosen among the ``fine`` ones
+    most : take as many bins as there are
+    """
+
+    score: ColumnScore | FunctionScore | None
+    features: tuple[str, ...]
+    channels: tuple[str, ...]
+    selections: Channels
+    edges: tuple[tuple[float, ...] | None, ...]
+    fine: tuple[float, ...]
+    max_bins: int
+    min_effective: float
+    max_relative_error: float
+    most: bool
+    processes: tuple[str, ...]
+    signal: tuple[str, ...]
+    systematics: tuple[SystematicSource, ...]
+    blind: bool
+    chunk: int = field(metadata=HOW)
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What is asked of the likelihood; ``truth`` is that of a pseudo-experiment."""
+
+    key: PRNGKeyArray
+    poi: str
+    bounds: tuple[float, float]
+    level: float
+    scan_points: int
+    truth: Mapping[str, float] | None
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The coverage campaign: ``toys`` at each of the ``truths``, and at ``shifts`` of the systematics."""
+
+    key: PRNGKeyArray
+    poi: str
+    signal: tuple[str, ...]
+    level: float
+    toys: int
+    truths: tuple[float, ...]
+    shifts: bool
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What the report says that is in no result.
+
+    Parameters
+    ----------
+    kind, axis : of the summary, and its name on figures
+    labels : how names are written
+    factors : normalisation factors, the parameter of interest first
+    """
+
+    name: str
+    title: str
+    kind: str
+    axis: str
+    labels: Mapping[str, str]
+    report: Report
+    factors: tuple[Factor, ...]
+    blind: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An analysis, translated: the parts that its stages are given, and ``files`` with their checksums."""
+
+    files: Mapping[str, str]
+    reading: Reading
+    systematics: tuple[SystematicSource, ...]
+    learning: Learning | None
+    histograms: Histograms
+    treatment: Treatment
+    factors: tuple[Factor, ...]
+    simulation_statistics: bool
+    inference: Inference
+    campaign: Campaign
+    wording: Wording

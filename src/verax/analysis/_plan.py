@@ -1,0 +1,143 @@
+"""An analysis translated, once, into what each stage is given."""
+
+from dataclasses import replace
+
+from verax.analysis import _files, _sections
+from verax.analysis._columns import Columns, columns_of
+from verax.analysis._functions import Own, own
+from verax.analysis._parts import (
+    Campaign,
+    Histograms,
+    Inference,
+    Learning,
+    Plan,
+    Reading,
+    UserEffect,
+    VariedSide,
+    Wording,
+)
+from verax.analysis._recomputed import check_recomputed
+from verax.analysis._samples import DATASETS
+from verax.analysis._schema import Analysis
+from verax.analysis._summary import Channels, ColumnScore, FunctionScore
+from verax.analysis._systematics import Source, Sources, VariedFiles, sources_of
+from verax.parameters import nuisance
+from verax.store import checksums, stage_key
+from verax.summarise import fine_edges
+
+
+def plan(analysis: Analysis) -> Plan:
+    """Translate an analysis: its words become functions, and its files are found.
+
+    Raises
+    ------
+    InputError : for files that are not there or cannot be read, and a feature that a systematic would change though
+        nothing recomputes it
+    """
+    a, base = analysis, analysis.base.resolve()
+    reads = _files.placed(base, checksums(_files.declared(a.inputs, a.base)))
+    sources = sources_of(a, reads)
+    check_recomputed(a, sources)
+    score = own(a.summary.function, base, reads) if a.summary.kind == "function" and a.summary.function else None
+    reading = _reading(a, sources, score)
+    files = _files.files(reading)
+    learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
+    factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
+    poi, signal, level, asked = a.poi.name, tuple(a.poi.processes), a.infer.level, a.check
+    channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
+    labels = {**a.report.process_labels, **channels}
+    keys = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}
+    return Plan(
+        files,
+        replace(reading, files=_files.placed(base, files)),
+        sources.systematics,
+        learning,
+        _histograms(a, reading, sources, learning is not None and learning.sorts),
+        a.templates,
+        factors,
+        a.infer.simulation_statistics,
+        Inference(keys["infer"], poi, a.poi.bounds, level, a.infer.scan_points, truth),
+        Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts),
+        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, a.blind),
+    )
+
+
+def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
+    """What is read, before the files are found."""
+    made = {s.name: s for s in sources.systematics if isinstance(s, VariedFiles)}
+    sides = [
+        VariedSide(s.name, file, tuple(samples))
+        for s in a.systematics
+        if isinstance(s, _sections.VariedSamples)
+        for file, samples in ((made[s.name].up, s.up), (made[s.name].down, s.down))
+        if file and samples
+    ]
+    tried = [
+        UserEffect(s.name, sources.functions[s.name], tuple(s.processes or ()), tuple(s.changes))
+        for s in a.systematics
+        if isinstance(s, _sections.FunctionEffect)
+    ]
+    processes = DATASETS[a.dataset.name].PROCESSES if a.dataset else tuple(dict.fromkeys(s.process for s in a.samples))
+    return Reading(
+        base=a.base,
+        chunk=a.chunk,
+        files=(),
+        processes=processes,
+        samples=tuple(a.samples),
+        dataset=a.dataset,
+        varied=tuple(sides),
+        observed=None if a.observed == "asimov" else a.observed,
+        number=a.number,
+        nonfinite=a.nonfinite,
+        columns=columns_of(a, processes, sources),
+        effects=tuple(tried),
+        score=score,
+        inputs=tuple(a.inputs),
+    )
+
+
+def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
+    """What networks learn; those that know nothing of systematics are given none, and no names of factors."""
+    options = a.learn.model_copy(update={"systematics": None})
+    free, chosen = {"signal": tuple(a.poi.processes)}, list[Source]()
+    if options.approach != "propagate":
+        free = {f.name: tuple(f.processes) for f in (a.poi, *a.normalisations)}
+        wanted = a.learn.systematics
+        chosen = [_ungrouped(s) for s in sources.systematics if wanted is None or s.name in wanted]
+    key = stage_key(a.seed, "learn")
+    return Learning(key, options, tuple(a.features), columns.missing, free, tuple(chosen), a.chunk)
+
+
+def _ungrouped(systematic: Source) -> Source:
+    """Without its row of the breakdown, which no network knows of."""
+    return replace(systematic, parameter=nuisance(systematic.name, ""))
+
+
+def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) -> Histograms:
+    """What is histogrammed; networks that sort events (``sorts``) have made the bins already."""
+    count, ends = (a.learn.bins, (0.0, float(a.learn.bins))) if sorts else (a.binning.fine_bins, a.summary.range)
+    fine = fine_edges(count, *ends)
+    return Histograms(
+        score=_score(a, reading.score),
+        features=tuple(a.features),
+        channels=tuple(c.name for c in a.channels),
+        selections=Channels(tuple(c.select for c in a.channels)),
+        edges=tuple(tuple(c.edges) if c.edges else None for c in a.channels),
+        fine=fine,
+        max_bins=len(fine) if sorts else a.binning.max_bins,
+        min_effective=a.binning.min_effective,
+        max_relative_error=a.binning.max_relative_error,
+        most=sorts,
+        processes=reading.processes,
+        signal=tuple(a.poi.processes),
+        systematics=sources.systematics,
+        blind=a.blind,
+        chunk=a.chunk,
+    )
+
+
+def _score(a: Analysis, function: Own | None) -> ColumnScore | FunctionScore | None:
+    """The number per event, where it is not the networks' own."""
+    if function is not None:
+        return FunctionScore(function, tuple(a.features))
+    return ColumnScore(str(a.summary.column)) if a.summary.kind == "column" else None

@@ -1,0 +1,60 @@
+"""What must hold between systematics and features: nothing that moves goes stale."""
+
+from collections.abc import Sequence
+
+from verax.analysis._schema import Analysis
+from verax.analysis._systematics import Sources
+from verax.errors import InputError
+from verax.systematics import Systematic, not_recomputed
+
+
+def check_recomputed(analysis: Analysis, sources: Sources) -> None:
+    """Refuse a feature that a systematic would change but nothing recomputes.
+
+    Raises
+    ------
+    InputError : with the feature, the systematic, and both ways out
+    """
+    layout, systematics = sources.layout, [s for s in sources.systematics if isinstance(s, Systematic)]
+    safe = set(analysis.derived)
+    if layout:
+        safe |= {*layout.measured, *layout.recomputed}
+    again = {name for name, _ in sources.moving}
+    moving_ones = [s for s in systematics if set(s.changes) - {"weight"}]
+    frozen = set(not_recomputed(analysis.features, layout, systematics)) if layout else set()
+    for s in moving_ones:
+        if undone := again & set(s.changes):
+            raise InputError(
+                f"systematic '{s.name}'",
+                f"a change of '{min(undone)}', which is computed again from its formula under `derived`",
+                "changes of columns that are read",
+                "let it change what the formula is made of",
+            )
+        word = analysis.unaffected
+        for feature in analysis.features:
+            if feature in (word.get(s.name, ()) if isinstance(word, dict) else word):
+                continue
+            if feature in frozen or (feature not in safe and feature not in s.changes):
+                raise InputError(
+                    f"feature '{feature}'",
+                    f"a column that nothing recomputes when systematic '{s.name}' changes {', '.join(s.changes)}",
+                    "a formula under `derived`, or your word that it does not change under `unaffected`",
+                    f"unaffected: {{{s.name}: [{feature}]}} gives it; drop the feature otherwise",
+                )
+    check_word(analysis, systematics)
+
+
+def check_word(analysis: Analysis, systematics: Sequence[Systematic]) -> None:
+    """Refuse a feature that is said to be unaffected by a systematic that changes it."""
+    by_name = {s.name: s for s in systematics}
+    word = analysis.unaffected
+    said = word if isinstance(word, dict) else dict.fromkeys(by_name, word)
+    for name, features in said.items():
+        for feature in features:
+            if name in by_name and feature in by_name[name].changes:
+                raise InputError(
+                    "unaffected",
+                    f"feature '{feature}', which systematic '{name}' changes",
+                    "features that it does not change",
+                    "say it for each systematic, as in unaffected: {other_systematic: [feature, ...]}",
+                )

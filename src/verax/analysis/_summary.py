@@ -1,0 +1,49 @@
+"""The number per event that is histogrammed, and the channel that an event belongs to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from verax.analysis._expressions import passed
+from verax.analysis._functions import Own
+from verax.errors import InputError
+from verax.events import Events
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The channel of each event: the first whose selection it passes, −1 for none."""
+
+    selections: tuple[str | None, ...]
+
+    def __call__(self, events: Events) -> Int[np.ndarray, " event"]:
+        channel = np.full(len(events), -1, np.int64)
+        for i, text in reversed(list(enumerate(self.selections))):
+            channel[slice(None) if text is None else passed(text, events)] = i
+        return channel
+
+
+@dataclass(frozen=True)
+class ColumnScore:
+    """One column."""
+
+    column: str
+
+    def __call__(self, events: Events) -> np.ndarray:
+        return np.asarray(events.column(self.column))
+
+
+@dataclass(frozen=True)
+class FunctionScore:
+    """A user's own callable on the features' array."""
+
+    function: Own
+    features: tuple[str, ...]
+
+    def __call__(self, events: Events) -> np.ndarray:
+        x = np.asarray(events.features(self.features))
+        found = np.asarray(self.function(x))
+        if found.shape != (len(x),):
+            raise InputError("summary.function", f"output of shape {found.shape}", f"({len(x)},), a score per event")
+        return found

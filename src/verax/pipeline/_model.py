@@ -1,0 +1,21 @@
+"""The stage `model`: the likelihood of the templates."""
+
+from pathlib import Path
+
+from verax.analysis import Factor
+from verax.model import BinnedLikelihood, binned_likelihood
+from verax.pipeline._summarise import Summarised
+from verax.store import Run
+
+
+def model(
+    run: Run, folder: Path, factors: tuple[Factor, ...], simulation_statistics: bool, summarised: Summarised
+) -> BinnedLikelihood:
+    """The binned likelihood of the templates."""
+    del run, folder
+    return binned_likelihood(
+        summarised.templates,
+        free={f.name: tuple(f.processes) for f in factors},
+        bounds={f.name: f.bounds for f in factors},
+        simulation_statistics=simulation_statistics,
+    )

@@ -1,0 +1,131 @@
+"""The stage `summarise`: templates of each variation in bins that are chosen from them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from verax.analysis import Histograms, Learning, Treatment, VariedFiles
+from verax.data import read_events
+from verax.events import Events
+from verax.model import Pruned, Templates, prune, smooth, symmetrise
+from verax.pipeline._agreement import Overlap, compare, sampled
+from verax.pipeline._learn import Learned
+from verax.pipeline._outside import Outside
+from verax.pipeline._simulate import Table
+from verax.pipeline._summary import summary_of
+from verax.store import Run
+from verax.summarise import Varied, choose_edges, templates
+
+
+@dataclass(frozen=True)
+class Summarised:
+    """Templates in the final bins, observed counts (when not blind), and what a careful analyst would want to know."""
+
+    templates: Templates
+    observed: np.ndarray | None
+    problems: tuple[str, ...]
+    treated: tuple[str, ...] = ()
+    compared: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    """Of each feature, simulated and observed median, largest distance of the distributions and its p-value."""
+
+
+def summarise(
+    run: Run,
+    folder: Path,
+    histograms: Histograms,
+    treatment: Treatment,
+    learning: Learning | None,
+    table: Table,
+    learned: Learned,
+) -> Summarised:
+    """Fill fine templates for nominal and each variation in one pass, choose bins, and merge into them."""
+    del folder, learned
+    summary, stage, total = (
+        summary_of(histograms, learning, run),
+        run.path("simulate"),
+        sum(y.rows for y in table.yields),
+    )
+    edges = [given or histograms.fine for given in histograms.edges]
+
+    def read(file: str) -> Iterator[Events]:
+        return read_events(stage / file, histograms.chunk)
+
+    whole = all(e[0] <= histograms.fine[0] and e[-1] >= histograms.fine[-1] for e in edges)
+    given = None if histograms.score is None and whole else Outside(tuple(edges))
+    selected = zip(histograms.channels, histograms.selections.selections, strict=True)
+    overlap = Overlap(tuple((name, select) for name, select in selected if select))
+
+    def told() -> Iterator[Events]:
+        done = 0
+        for events in read("nominal.parquet"):
+            yield events
+            overlap.add(events)
+            if given:
+                given.add(events, *summary(events))
+            done += len(events)
+            run.progress.step("events histogrammed", done, total)
+
+    filled = templates(
+        summary,
+        told(),
+        [
+            Varied(s.parameter, s.processes, read(s.up), read(s.down) if s.down else None)
+            if isinstance(s, VariedFiles)
+            else s
+            for s in histograms.systematics
+        ],
+        tuple(edges),
+        channels=histograms.channels,
+        processes=histograms.processes,
+        executor=run.executor,
+    )
+    problems = [*overlap.problems(), *(given.problems() if given else ())]
+    chosen = choose_edges(
+        filled,
+        signal=histograms.signal,
+        max_bins=histograms.max_bins,
+        min_effective=histograms.min_effective,
+        max_relative_error=histograms.max_relative_error,
+        most=histograms.most,
+    )
+    final = tuple(given or new for given, new in zip(histograms.edges, chosen, strict=True))
+    merged = filled.rebin(final)
+    observed, compared = None, dict[str, tuple[float, float, float, float]]()
+    if not histograms.blind and table.observed is not None:
+        seen = templates(
+            summary, read("observed.parquet"), (), final, channels=merged.channels, processes=("observed",)
+        )
+        observed = np.asarray(seen.nominal)[0]
+        data = Outside(final, "observed events", observed=True)
+        for events in read("observed.parquet"):
+            data.add(events, *summary(events))
+        problems += data.problems()
+        numbers = {"nominal.parquet": total, "observed.parquet": table.observed}
+        simulated, real = (sampled(histograms.features, histograms.selections, read(f), n) for f, n in numbers.items())
+        compared = compare(histograms.features, simulated, real)
+    final_templates, changes = treat(treatment, merged)
+    return Summarised(final_templates, observed, (*problems, *final_templates.problems()), changes, compared)
+
+
+def treat(options: Treatment, given: Templates) -> tuple[Templates, tuple[str, ...]]:
+    """Variations symmetrised, smoothed and pruned as the analysis says, in this order, and a line on each change."""
+    said = []
+    for name, method in options.symmetrise.items():
+        given, halves = symmetrise(given, name, method)
+        largest = max((h.size for h in halves), default=0.0)
+        said.append(f"{name}: symmetrised ({method}); bins move by up to {largest:.2%}")
+    if options.smooth:
+        given, sides = smooth(given, options.smooth)
+        for name in options.smooth:
+            moved = [s for s in sides if s.systematic == name]
+            most = max((s.size for s in moved), default=0.0)
+            said.append(f"{name}: {len(moved)} variations smoothed; bins move by up to {most:.2%}")
+    gone: tuple[Pruned, ...] = ()
+    if options.prune.shape or options.prune.normalisation:
+        given, gone = prune(given, shape=options.prune.shape, normalisation=options.prune.normalisation)
+    for p in gone:
+        where = f", {p.process} in {p.channel}" if p.process else ""
+        said.append(f"{p.systematic}{where}: {p.effect} pruned ({p.size:.2%})")
+    return given, tuple(said)

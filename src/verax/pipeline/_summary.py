@@ -1,0 +1,56 @@
+"""The number per event that is histogrammed: a network's score, or what the analysis gives."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from verax.analysis import Channels, Histograms, Learning
+from verax.aware import softmax
+from verax.events import Events
+from verax.learn import CrossTrained, score
+from verax.pipeline._learn import networks_of
+from verax.store import Run
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The summary of events: a score, and the channel that an event belongs to (−1: none)."""
+
+    score: Any
+    channel: Channels
+
+    def __call__(self, events: Events) -> tuple[np.ndarray, np.ndarray]:
+        return np.asarray(self.score(events), np.float64), self.channel(events)
+
+
+@dataclass(frozen=True)
+class NetworkScore:
+    """Mean probability of the networks that never saw the event."""
+
+    networks: CrossTrained
+
+    def __call__(self, events: Events) -> np.ndarray:
+        return score(self.networks, events).mean
+
+
+@dataclass(frozen=True)
+class BinScore:
+    """The bin that the networks that never saw the event sort it into, on average: its number and a half."""
+
+    networks: CrossTrained
+    temperature: float
+
+    def __call__(self, events: Events) -> np.ndarray:
+        shares = score(self.networks, events, moments=softmax(self.temperature)).mean
+        return np.asarray(shares.argmax(axis=1) + 0.5)
+
+
+def summary_of(histograms: Histograms, learning: Learning | None, run: Run) -> Summary:
+    """The summary that is histogrammed: the networks' own score where no other is given."""
+    if histograms.score is not None:
+        return Summary(histograms.score, histograms.selections)
+    assert learning is not None
+    networks = networks_of(learning, run)
+    score = BinScore(networks, learning.options.temperature) if learning.sorts else NetworkScore(networks)
+    return Summary(score, histograms.selections)

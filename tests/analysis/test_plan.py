@@ -1,0 +1,48 @@
+"""The plan of an analysis: the same for the same content, wherever it lies."""
+
+import shutil
+from dataclasses import fields
+
+import pytest
+
+from toy_analysis import write_analysis
+from verax.analysis import load, plan
+from verax.errors import InputError
+from verax.store import describe
+
+
+def parts(path, *settings):
+    """What stages are given."""
+    made = plan(load(path, settings))
+    return {f.name: describe(getattr(made, f.name)) for f in fields(made) if f.name != "files"}
+
+
+def test_a_plan_does_not_depend_on_where_the_analysis_lies(tmp_path, monkeypatch):
+    (tmp_path / "one").mkdir()
+    path = write_analysis(tmp_path / "one", 20)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    first = parts(path)
+    assert parts(tmp_path / "two" / "analysis.yaml") == first
+    monkeypatch.chdir(tmp_path / "two")
+    assert parts("analysis.yaml") == first
+    assert parts("analysis.yaml", "chunk=7") == first
+
+
+@pytest.mark.parametrize("file", ["smear.py", "more.txt"])
+def test_functions_are_told_apart_by_what_they_are_made_of_and_may_read(tmp_path, file):
+    path = write_analysis(tmp_path, 20)
+    (tmp_path / "more.txt").write_text("1")
+    first = parts(path, "inputs=[more.txt]")
+    text = (tmp_path / file).read_text()
+    (tmp_path / file).write_text(f"{text}\n")
+    found = parts(path, "inputs=[more.txt]")
+    assert {name for name in first if found[name] != first[name]} == {"reading", "systematics", "histograms"}
+
+
+def test_samples_of_a_systematic_say_which_processes_they_replace(tmp_path):
+    path = write_analysis(tmp_path, 20)
+    model = next(s for s in plan(load(path)).systematics if s.name == "model")
+    assert model.processes == ("other",)
+    varied = "{name: model, effect: samples, processes: [top], up: [{process: other, files: [other_up.csv]}]}"
+    with pytest.raises(InputError, match=r"systematics\.0\.samples\.processes: got unknown key 'processes'"):
+        load(path, [f"systematics=[{varied}]"])

@@ -1,0 +1,422 @@
+"""A change of any key of the analysis redoes exactly the stages that read it.
+
+Keys and other values for them are made from the schema. What a stage reads is recorded while it works on small analyses:
+every field of its arguments that it looks at. What a key changes is seen by comparing the arguments before and after.
+Stages that read what changed, and those that are given their results, must be the ones that a run redoes.
+"""
+
+import gzip
+import itertools
+import shutil
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import jax
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from toy_analysis import write_analysis
+from verax import analysis as face
+from verax.analysis import Analysis, parse, plan
+from verax.data import higgsml
+from verax.errors import InputError
+from verax.pipeline import _measure, measure
+from verax.pipeline._check import Checked
+from verax.pipeline._learn import Learned
+from verax.pipeline._simulate import Table
+from verax.store import Progress
+
+STAGES = ("simulate", "learn", "summarise", "model", "infer", "check", "report")
+UNREAD = {
+    "chunk": "results do not depend on it (test_chunks_and_a_fresh_folder_do_not_change_a_bit)",
+    "unaffected": "the analyst's word, which is checked before any stage (test_load.py)",
+}
+
+# ------------------------------------------------------------------------------------------------- keys of the schema
+
+
+def inner(annotation: Any) -> list[Any]:
+    """The types that a value may have, without None."""
+    if get_origin(annotation) is Annotated:
+        return inner(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [t for a in get_args(annotation) for t in inner(a) if t is not NoneType]
+    return [annotation]
+
+
+def keys(model: type[BaseModel], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every key below a section; an element of a list is "*", one of systematics with its effect."""
+    found = []
+    for name, field in model.model_fields.items():
+        if field.exclude:
+            continue
+        for kind in inner(field.annotation):
+            if get_origin(kind) is list:
+                for part in inner(get_args(kind)[0]):
+                    if isinstance(part, type) and issubclass(part, BaseModel):
+                        effect = getattr(part.model_fields.get("effect"), "annotation", None)
+                        found += keys(part, (*path, name, f"* {get_args(effect)[0]}" if effect else "*"))
+                    else:
+                        found.append((*path, name))
+            elif isinstance(kind, type) and issubclass(kind, BaseModel):
+                found += keys(kind, (*path, name))
+            elif get_origin(kind) is not Literal or (len(get_args(kind)) > 1 and kind is inner(field.annotation)[0]):
+                found.append((*path, name))
+    return list(dict.fromkeys(found))
+
+
+def annotation_of(path: tuple[str, ...]) -> Any:
+    """What the schema says of a key."""
+    kinds: list[Any] = [Analysis]
+    for name in path:
+        if name.startswith("*"):
+            kinds = [t for k in kinds if get_origin(k) is list for t in inner(get_args(k)[0])]
+            if name != "*":
+                kinds = [k for k in kinds if name[2:] in get_args(k.model_fields["effect"].annotation)]
+        else:
+            models = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
+            kinds = inner(next(k.model_fields[name].annotation for k in models if name in k.model_fields))
+    return kinds
+
+
+KEYS = {".".join(path): path for path in keys(Analysis)}
+
+
+def places(content: Any, path: tuple[str, ...]) -> list[Any]:
+    """The sections of an analysis in which a key stands."""
+    if len(path) == 1:
+        return [content] if isinstance(content, dict) and path[0] in content else []
+    head, rest = path[0], path[1:]
+    if not head.startswith("*"):
+        return places(content[head], rest) if isinstance(content, dict) and content.get(head) is not None else []
+    if not isinstance(content, list):
+        return []
+    effect = head[2:]
+    return [p for item in content if not effect or item["effect"] == effect for p in places(item, rest)]
+
+
+OTHER: dict[str, Any] = {
+    "observed.files": ["top.parquet"],
+    "samples.*.files": ["top.parquet"],
+    "systematics.* samples.up.*.files": ["other.csv"],
+    "systematics.* samples.down.*.files": ["other.csv"],
+    "dataset.name": "fair_universe",
+    "dataset.file": "other.csv.gz",
+    "summary.function": "other.py:score",
+    "systematics.* function.function": "other.py:smear",
+    "summary.range": [0.1, 0.9],
+    "templates.symmetrise": {"shape": "average"},
+    "inputs": ["more.txt"],
+    "summary.column": "y",
+    "report.process_labels": {"mu": "μ"},
+}
+PROCESSES = ("signal", "top", "other", "htautau", "ttbar", "ztautau")
+
+
+def others(key: str, value: Any) -> list[Any]:
+    """Candidates for another value, from the key's type and the value that it has; the first that is valid counts."""
+    found = [OTHER[key]] if key in OTHER else []
+    for kind in annotation_of(KEYS[key]):
+        if get_origin(kind) is Literal:
+            found += [c for c in get_args(kind) if c != value]
+    match value:
+        case bool():
+            found.append(not value)
+        case int():
+            found.append(value + 1)
+        case float():
+            found += [value * 0.9, value + 0.1]
+        case str():
+            found += [f"{value}_2", f"({value}) * 1", f"({value}) & (pt > 1)", *PROCESSES]
+        case [*items]:
+            found += [items[:-1], [*items, *items[:1]], [*items, "x"], items[:1], *([p] for p in PROCESSES)]
+            found += [[v * 0.9 for v in items]] if items and isinstance(items[0], float) else []
+        case dict():
+            found += [{k: v * 0.9 if isinstance(v, float) else f"({v}) * 1" for k, v in value.items()}, {}]
+        case None:
+            found += ["x", 0.5, ["top"], [0.0, 0.5, 1.0]]
+    return [v for v in found if v != value]
+
+
+# ------------------------------------------------------------------------------------- what stages are given, and read
+
+
+def is_part(value: Any) -> bool:
+    """A part of the plan, or a section of the analysis."""
+    return type(value).__module__.startswith(face.__name__)
+
+
+def names_of(value: Any) -> list[str]:
+    """Fields of a part."""
+    return list(type(value).model_fields) if isinstance(value, BaseModel) else [f.name for f in fields(value)]
+
+
+def inside(value: Any) -> list[Any]:
+    """Parts in a field's value."""
+    if is_part(value):
+        return [value]
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple | list) else ()
+    return [part for item in items for part in inside(item)]
+
+
+def content(value: Any) -> Any:
+    """A value as something that equals only what is the same."""
+    if isinstance(value, jax.Array):
+        return jax.random.key_data(value).tolist()
+    if isinstance(value, Mapping):
+        return [(k, content(v)) for k, v in value.items()]
+    if isinstance(value, tuple | list):
+        return [content(v) for v in value]
+    if is_dataclass(value) or isinstance(value, BaseModel):
+        return [type(value), *((n, content(getattr(value, n))) for n in names_of(value))]
+    return value
+
+
+def outline(value: Any) -> Any:
+    """The content of a field, its parts left out."""
+    if is_part(value):
+        return "part"
+    if inside(value):
+        return [outline(v) for v in (value.values() if isinstance(value, Mapping) else value)]
+    return content(value)
+
+
+def flat(value: Any, path: str, found: dict[str, list[Any]], seen: dict[int, str] | None = None) -> None:
+    """The content of each field of the parts in ``value``, by path, and the path of each part by its identity."""
+    found.setdefault(path, []).append(outline(value))
+    for part in inside(value):
+        if seen is not None:
+            seen[id(part)] = path
+        for name in names_of(part):
+            flat(getattr(part, name), f"{path}.{name}", found, seen)
+
+
+class Seen(_measure.Run):
+    """A run that keeps what each stage is given, results of earlier ones by their stages."""
+
+    last: "Seen"
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        Seen.last, self.given, self.parts = self, {}, {}
+
+    def __call__(self, name: str, function: Any, *arguments: Any, of: Any = None) -> Any:
+        stages = {id(result): stage for stage, result in self.results.items()}
+        found, self.parts[name] = dict[str, list[Any]](), dict[int, str]()
+        for i, argument in enumerate(arguments):
+            if id(argument) not in stages:
+                flat(argument, f"{i}", found, self.parts[name])
+        earlier = {stages[id(a)] for a in arguments if id(a) in stages} if of is None else set()
+        self.given[name] = found, earlier
+        return super().__call__(name, function, *arguments, of=of)
+
+
+class Worked(Progress):
+    def __init__(self) -> None:
+        self.stages: set[str] = set()
+
+    def stage(self, name: str, *, reused: bool) -> None:
+        self.stages |= set() if reused else {name}
+
+
+def stand_in(name: str) -> Any:
+    """A stage that does nothing."""
+
+    def simulate(run, folder, reading):
+        files = ["nominal.parquet", *(side.file for side in reading.varied)]
+        return Table((), None, 0, 0, contents=dict.fromkeys(files, ""))
+
+    results = {"learn": Learned(), "infer": (), "check": Checked({}), "report": None}
+    return simulate if name == "simulate" else lambda *_: results.get(name, f"result of {name}")
+
+
+# --------------------------------------------------------------------------------------------------------- analyses
+
+
+def varied(folder) -> dict[str, dict[str, Any]]:
+    """Small analyses in which, together, every key says something."""
+    twice = {"files": ["other_up.csv", "other_up.csv"], "tree": None, "weight": "w", "allow_duplicates": True}
+    side = [{**twice, "process": "other", "select": "x > -9", "total": 100.0}]
+    rich = yaml.safe_load(write_analysis(folder, 400).read_text())
+    rich["samples"].append({"process": "top", "files": ["top.parquet"], "allow_duplicates": True, "weight": "w"})
+    rich["samples"][2]["select"] = "x > -9"
+    rich["systematics"][3] |= {"up": side, "down": deepcopy(side)}
+    rich["systematics"].append({"name": "spare", "effect": "normalisation", "width": 0.1})
+    rich |= {
+        "observed": {**twice, "files": ["data.parquet", "data.parquet"], "select": "x > -9"},
+        "blind": False,
+        "inputs": [],
+        "learn": {"folds": 2, "members": 1, "width": 4, "depth": 1, "epochs": 1},
+        "templates": {"symmetrise": {"shape": "average"}, "smooth": ["model"], "prune": {"shape": 1e-4}},
+        "check": {"toys": 5, "truths": [1.0, 1.5]},
+    }
+    aware = {"approach": "parameterised", "systematics": ["scale", "shape"], "at": {"scale": 0.5}}
+    for name in ("more.txt", "other.py"):
+        (folder / name).write_text("SCALE = 1\n")
+    (folder / "score.py").write_text("def score(x):\n    return x[:, 0]\n")
+    with gzip.open(higgsml.path(), "rt") as shipped:
+        head = "".join(itertools.islice(shipped, 1500))
+    for name in ("some.csv.gz", "other.csv.gz"):
+        with gzip.open(folder / name, "wt") as file:
+            file.write(head)
+    known = parse(yaml.safe_load(face.embedded("higgsml.yaml")), "", folder).model_dump(mode="json")
+    known |= {
+        "dataset": {"name": "higgsml", "file": "some.csv.gz"},
+        "summary": {"kind": "column", "column": "DER_mass_vis", "range": [0.0, 300.0]},
+        "layout": "higgsml",
+        "normalisations": [],
+        "report": {},
+    }
+    return {
+        "networks": rich,
+        "aware": {**rich, "learn": {**rich["learn"], **aware}},
+        "column": {
+            **rich,
+            "summary": {"kind": "column", "column": "x", "range": [-5.0, 5.0]},
+            "pseudo_experiment": None,
+            "features": ["x", "log_pt"],
+            "unaffected": ["x"],
+            "templates": {},
+        },
+        "function": {**rich, "summary": {"kind": "function", "function": "score.py:score", "range": [-5.0, 5.0]}},
+        "data set": known,
+    }
+
+
+LAST = {
+    "networks": "summarise",
+    "aware": "learn",
+    "column": "summarise",
+    "function": "summarise",
+    "data set": "simulate",
+}
+"""The last stage in which what an analysis reads is recorded; those after it are recorded with the smallest one."""
+
+SMALLEST = {"observed": "asimov", "pseudo_experiment": None, "templates": {}}
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """Each analysis as plain values."""
+    folder = tmp_path_factory.mktemp("analyses")
+    found = {n: parse(a, n, folder).model_dump(mode="json") for n, a in varied(folder).items()}
+    return folder, found
+
+
+@pytest.fixture(scope="module")
+def read(cases, tmp_path_factory):
+    """By stage, the fields of its arguments that it looks at when it works, in any of the analyses."""
+    folder, analyses = cases
+    found: dict[str, set[str]] = {stage: set() for stage in STAGES}
+    working: list[str] = []
+
+    def spied(kind: type) -> Any:
+        look = kind.__getattribute__
+
+        def spy(self: Any, name: str) -> Any:
+            if working and (path := Seen.last.parts[working[-1]].get(id(self))) is not None:
+                found[working[-1]].add(f"{path}.{name}")
+            return look(self, name)
+
+        return spy
+
+    def at_work(name: str, stage: Any) -> Any:
+        def work(*arguments: Any) -> Any:
+            working.append(name)
+            try:
+                return stage(*arguments)
+            finally:
+                working.pop()
+
+        return work
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_measure, "Run", Seen)
+        for name in STAGES:
+            patch.setattr(_measure, name, at_work(name, getattr(_measure, name)))
+        some = [plan(parse(a, n, folder)) for n, a in analyses.items()]
+        kinds, todo = set[type](), [part for p in some for n in names_of(p) for part in inside(getattr(p, n))]
+        while todo:
+            part = todo.pop()
+            kinds.add(type(part))
+            todo += [p for n in names_of(part) for p in inside(getattr(part, n))]
+        for kind in kinds:
+            patch.setattr(kind, "__getattribute__", spied(kind))
+        patch.setattr("verax.report.plots.save", lambda *_: (folder / "more.txt", folder / "more.txt"))
+        rich = analyses["networks"]
+        small = {**rich, **SMALLEST, "systematics": rich["systematics"][:1], "channels": rich["channels"][:1]}
+        for name, given in [*analyses.items(), ("report", small)]:
+            measure(parse(given, name, folder), tmp_path_factory.mktemp("run"), until=LAST.get(name, name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def dry(cases, tmp_path_factory):
+    """Of an analysis: the stages that a run redoes after the unchanged one, and what each is given."""
+    folder, analyses = cases
+    patch, runs = pytest.MonkeyPatch(), {}
+    patch.setattr(_measure, "Run", Seen)
+    for name in STAGES:
+        patch.setattr(_measure, name, stand_in(name))
+
+    def one(case: str, given: Any = None) -> tuple[set[str], dict[str, Any]]:
+        if case not in runs:
+            place = tmp_path_factory.mktemp("whole")
+            measure(parse(analyses[case], case, folder), place)
+            runs[case] = place, Seen.last.given
+        if given is None:
+            return set(), runs[case][1]
+        heard, place = Worked(), tmp_path_factory.mktemp("changed")
+        shutil.copytree(runs[case][0], place, dirs_exist_ok=True)
+        analysis = parse(given, case, folder)
+        if analysis.name != analyses[case]["name"]:  # another analysis has a folder of its own
+            patch.setattr("verax.store.inspect", lambda *_: None)
+            patch.setattr("verax.store.claim", lambda *_: type("Mark", (), {"whole": True}))
+        measure(analysis, place, progress=heard)
+        return heard.stages, Seen.last.given
+
+    yield one
+    patch.undo()
+
+
+def changed(key: str, case: str, cases: Any, dry: Any) -> tuple[set[str], dict[str, Any]] | None:
+    """The stages that another value of a key redoes, and what they are given; None where there is no other value."""
+    _, analyses = cases
+    for i, place in enumerate(places(analyses[case], KEYS[key])):
+        for value in others(key, place[KEYS[key][-1]]):
+            given = deepcopy(analyses[case])
+            places(given, KEYS[key])[i][KEYS[key][-1]] = value
+            try:
+                return dry(case, given)
+            except InputError:
+                continue
+    return None
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_redoes_exactly_the_stages_that_read_it(key, cases, read, dry):
+    redone = set[str]()
+    valid = False
+    for case in cases[1]:
+        found = changed(key, case, cases, dry)
+        if found is None:
+            continue
+        valid = True
+        worked, given = found
+        before, expected = dry(case)[1], set[str]()
+        for stage in STAGES:
+            (old, _), (new, earlier) = before[stage], given[stage]
+            differ = {path for path in old | new if old.get(path) != new.get(path)}
+            differ = set() if key in UNREAD else differ
+            if any("." not in path or path in read[stage] for path in differ) or earlier & expected:
+                expected.add(stage)
+        assert worked == expected, case
+        redone |= worked
+        if redone:
+            break
+    assert valid, "no analysis here has another valid value of this key: give one in OTHER"
+    assert bool(redone) != (key in UNREAD)
