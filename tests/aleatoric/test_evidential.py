@@ -19,11 +19,15 @@ small = partial(classifier, width=16, depth=1)
 head = partial(evidential, features=("x",), target="y", make=small)
 
 
-def test_the_density_is_students():
-    mean, nu, alpha, beta = OUTPUT
+@pytest.mark.parametrize("alpha", [1.01, 3.2, 19.0, 21.0, 1e3, 1e6])
+def test_the_density_is_students(alpha):
+    """Also with many degrees of freedom, where it is all but a Gaussian and float32 has few digits."""
+    mean, nu, _, beta = OUTPUT
+    beta *= alpha / 3.2
     y = np.linspace(-6, 9, 31)
     exact = t(2 * alpha, mean, np.sqrt(beta * (1 + nu) / (nu * alpha))).logpdf(y)
-    found = evidential_log_prob(jnp.tile(jnp.asarray(OUTPUT, jnp.float32), (31, 1)), jnp.asarray(y, jnp.float32))
+    output = jnp.asarray([mean, nu, alpha, beta], jnp.float32)
+    found = evidential_log_prob(jnp.tile(output, (31, 1)), jnp.asarray(y, jnp.float32))
     np.testing.assert_allclose(found, exact, rtol=1e-5)
 
 

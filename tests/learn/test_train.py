@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import CrossEntropy, Training, inputs, train
+from verax.learn import CrossEntropy, Training, inputs, start_from, train, train_made
 from verax.parameters import nuisance
 from verax.systematics.effect import Systematic, shift
 
@@ -185,6 +185,16 @@ def test_empty_sample_is_refused():
     events = sample(0, 16)
     with pytest.raises(InputError, match="no events"):
         train(jax.random.key(0), make(jax.random.key(0), events), LOSS, events.take(np.zeros(0, int)))
+
+
+def test_a_network_that_is_not_trained_is_taken_as_it_is():
+    events = sample(0, 16)
+    network = make(jax.random.key(0), events)
+    found = train_made(jax.random.key(1), start_from(network), LOSS, events, None)
+    assert found.network is network
+    assert found.histories == ()
+    with pytest.raises(InputError, match="training=None"):
+        train_made(jax.random.key(1), start_from(network), LOSS, events, None, events)
 
 
 class Augmented(eqx.Module):

@@ -14,6 +14,17 @@ hmc                  draws from the posterior itself                 small netwo
 tta                  one network at draws of its inputs' resolution  the resolution's spread stays, however many events
 ===================  ==============================================  =====================================================
 
+>>> import jax, numpy as np
+>>> from functools import partial
+>>> from verax.events import make_events
+>>> from verax.learn import CrossEntropy, Training, classifier, predict
+>>> x = np.linspace(-1, 1, 64)
+>>> events = make_events({"x": x}, process=(x > 0).astype(int), processes=("background", "signal"))
+>>> make = partial(classifier, features=("x",), width=8, depth=1)
+>>> found = dropout(jax.random.key(1), make, CrossEntropy(("signal",)), events, training=Training(epochs=2, batch=64))
+>>> predict(found.members(jax.random.key(2), 20), events).epistemic.shape
+(64,)
+
 ``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one.
 
 ``event_covariance`` and ``member_histograms`` give the covariance over members of events and of bins.

@@ -12,7 +12,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
@@ -21,7 +20,7 @@ from verax.epistemic.posterior import DRAWS, Posterior, check_members
 from verax.epistemic.power_likelihood import evidence, precision_of, temper, weights
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Loss, Make, Training, train, trainable
+from verax.learn import Loss, Make, Training, train
 
 
 class MeanField(eqx.Module):
@@ -48,14 +47,12 @@ class MeanField(eqx.Module):
 
     def vector(self) -> Float[JaxArray, " weight"]:
         """Means of the weights."""
-        return ravel_pytree(eqx.filter(self.mean, trainable(self.mean)))[0]
+        return weights(self.mean).vector
 
-    def draw(self, key: PRNGKeyArray) -> Any:
-        """One network with weights from their Gaussians."""
-        found, rest = eqx.partition(self.mean, trainable(self.mean))
-        vector, unravel = ravel_pytree(found)
-        noise = jax.random.normal(key, vector.shape, vector.dtype)
-        return eqx.combine(unravel(vector + self.sigma * noise), rest)
+
+def mean_field(network: Any, width: float = 0.03) -> MeanField:
+    """A network whose weights have Gaussians of one width around their values."""
+    return MeanField(network, jnp.full(weights(network).vector.size, np.log(np.expm1(width)), jnp.float32))
 
 
 class NegativeElbo(eqx.Module):
@@ -78,13 +75,12 @@ class NegativeElbo(eqx.Module):
 
     def __call__(self, network: MeanField, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
         first, second = jax.random.split(key)
-        found, rest = eqx.partition(network.mean, trainable(network.mean))
-        vector, unravel = ravel_pytree(found)
-        sigma = network.sigma
+        held, sigma = weights(network.mean), network.sigma
+        vector = held.vector
         noise = jax.random.normal(first, (self.samples, vector.size), vector.dtype)
         # A pair of opposite draws has no error of first order: the means' gradient is less noisy for the same cost.
         draws = vector + sigma * jnp.concatenate([noise, -noise])
-        expected = jnp.mean(jax.vmap(lambda v: self.loss(eqx.combine(unravel(v), rest), events, second))(draws))
+        expected = jnp.mean(jax.vmap(lambda v: self.loss(held.network(v), events, second))(draws))
         precision = jnp.asarray(self.precision, vector.dtype)
         kl = 0.5 * jnp.sum(precision * (sigma**2 + vector**2) - 1 - jnp.log(precision * sigma**2))
         return expected + kl / self.rows
@@ -152,10 +148,9 @@ def variational(
     tau = np.asarray(precision_of(precision), np.float32)
     if tau.ndim and tau.shape != (size,):
         raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
-    start = MeanField(network, jnp.full(size, np.log(np.expm1(width)), jnp.float32))
     trained = train(
         run_key,
-        start,
+        mean_field(network, width),
         NegativeElbo(loss, len(table), tau, samples),
         table,
         training=training.annealed(),

@@ -80,7 +80,14 @@ def train_made(
     training: Training | None,
     validation: Events | None = None,
 ) -> Trained:
-    """Train the network that ``make`` gives; with no ``training`` it is taken as it is, without a history."""
+    """Train the network that ``make`` gives; with no ``training`` it is taken as it is, without a history.
+
+    Raises
+    ------
+    InputError : for validation events where nothing is trained, or an empty sample
+    """
+    if training is None and validation is not None:
+        raise InputError("validation", "events, with training=None", "none, as nothing is trained", "give a training")
     start, run = jax.random.split(key)
     network = make(start, events)
     if training is None:

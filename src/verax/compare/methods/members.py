@@ -27,8 +27,7 @@ from verax.compare.methods.train import (
     warnings,
 )
 from verax.epistemic import Posterior, hmc, laplace, tta
-from verax.epistemic.power_likelihood import weights
-from verax.epistemic.variational import MeanField, NegativeElbo, Variational
+from verax.epistemic.variational import MeanField, NegativeElbo, Variational, mean_field
 from verax.learn import Training, classifier, start_from
 from verax.learn.epoch import stack
 from verax.results import Status
@@ -81,9 +80,7 @@ def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Eff
     inner = with_head(data, mean_variance, effort)
 
     def make(key: PRNGKeyArray, events: Any) -> MeanField:
-        network = inner(key, events)
-        size = weights(network).vector.size
-        return MeanField(network, jnp.full(size, np.log(np.expm1(0.03)), jnp.float32))
+        return mean_field(inner(key, events))
 
     networks, history = train_all(
         start,
