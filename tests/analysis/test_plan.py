@@ -1,5 +1,6 @@
 """The plan of an analysis: the same for the same content, wherever it lies."""
 
+import json
 import shutil
 from dataclasses import fields
 
@@ -37,6 +38,21 @@ def test_functions_are_told_apart_by_what_they_are_made_of_and_may_read(tmp_path
     (tmp_path / file).write_text(f"{text}\n")
     found = parts(path, "inputs=[more.txt]")
     assert {name for name in first if found[name] != first[name]} == {"reading", "systematics", "histograms"}
+
+
+KEPT = {"group": "another", "width": 0.02}
+"""Of the systematic 'scale': its row of the breakdown, and the width that it has."""
+
+
+@pytest.mark.parametrize(("change", "same"), [(KEPT, True), ({"width": 0.03}, False), ({"processes": ["top"]}, False)])
+def test_networks_know_of_a_systematic_what_it_does_to_events(tmp_path, change, same):
+    path = write_analysis(tmp_path, 20, learn={"approach": "augment"})
+    given = [s.model_dump(mode="json") for s in load(path).systematics]
+    found = [
+        parts(path, f"systematics={json.dumps([{**given[0], **c}, *given[1:]])}")["learning"] for c in ({}, change)
+    ]
+    assert (found[0] == found[1]) == same
+    assert parts(path, "observed={files: [data.parquet]}", "report.experiment=X")["learning"] == found[0]
 
 
 def test_samples_of_a_systematic_say_which_processes_they_replace(tmp_path):
