@@ -66,11 +66,11 @@ def test_events_are_in_one_part_and_move_by_the_systematics(path, tmp_path):
 
 def test_every_method_gives_the_rows_that_it_names(path, tmp_path):
     """With short trainings; methods with members have a spread, which one network has not."""
-    analysis = config.load(path)
+    analysis = load(path)
     short = analysis.learn.model_copy(update={"epochs": 2, "members": 2})
     analysis = analysis.model_copy(update={"learn": short})
     pipeline.measure(analysis, tmp_path, until="simulate")
-    sample, conditions = material(analysis, tmp_path / "stages" / "simulate", 1, "none")
+    sample, conditions = material(plan(analysis), tmp_path / "stages" / "simulate", 1, "none")
     for name, method in CLASSIFIERS.items():
         rows, problem = method.fit(jax.random.key(3), sample)
         assert problem == ""
