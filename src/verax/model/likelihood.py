@@ -150,7 +150,8 @@ class AbstractLikelihood(eqx.Module):
 
     def log_density(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
         """Log L of one data set, constraints included, at the vector of parameter values."""
-        return self.log_observed(theta, data) - self.constraints(theta, data)[0].sum()
+        value = self.log_observed(theta, data) - self.constraints(theta, data)[0].sum()
+        return namespace(value).asarray(value)
 
     def constraints(self, theta: Array, data: Data) -> tuple[Array, Array, Array]:
         """−log of each parameter's constraint term [parameter], with first and second derivative."""
