@@ -66,8 +66,16 @@ def test_no_option_of_a_classifier_is_ignored(before, after, line):
     [
         ({"group": GROUP}, {"group": GROUP[:3]}, r"groups of shape \(3,\); expected one for each of 200 points"),
         ({"group": GROUP}, {"group": "class"}, r"groups of shape \(\); expected one for each of 200 points"),
-        ({}, {"shift": (SHIFT[0], SHIFT[1][:3])}, r"ratios of shape \(3,\); expected one for each of 200 points"),
-        ({}, {"shift": (SHIFT[0][:3], SHIFT[1])}, r"weight of shape \(3,\); expected 200 along axis 'point'"),
+        (
+            {},
+            {"ratio": (DENSITY_RATIO[0], DENSITY_RATIO[1][:3])},
+            r"ratios of shape \(3,\); expected one for each of 200 points",
+        ),
+        (
+            {},
+            {"ratio": (DENSITY_RATIO[0][:3], DENSITY_RATIO[1])},
+            r"ratio of shape \(3,\); expected 200 along axis 'point'",
+        ),
     ],
 )
 def test_groups_and_ratios_are_one_a_point(before, after, line):

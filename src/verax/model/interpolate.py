@@ -93,7 +93,7 @@ def code2(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "
     return (
         xp.where(inside, alpha**2, 2 * size - 1),
         xp.where(inside, 2 * alpha, 2 * xp.sign(alpha)),
-        xp.where(inside, 2.0, 0.0) * xp.ones_like(alpha),
+        xp.where(inside, xp.full_like(alpha, 2.0), 0.0),
     )
 
 
