@@ -142,7 +142,8 @@ class Referee:
         """The referee of the data expected at ``alpha`` without signal."""
         other = object.__new__(Referee)
         other.__dict__.update(self.__dict__)
-        other.counts, other.auxiliary = np.maximum(self.rates(0.0, alpha), 0.0), np.asarray(alpha)
+        rates = self.rates(0.0, alpha)
+        other.counts, other.auxiliary = np.where(rates > 1e-4, rates, 0.0), np.asarray(alpha)  # as far as fits overstep
         return other
 
 
