@@ -95,8 +95,10 @@ class DataSets:
 
     @classmethod
     def of(cls, data: Data) -> "DataSets":
-        """Float64 on the host, with a leading axis."""
-        wide = jax.tree.map(lambda x: np.asarray(x, np.float64), data)
+        """Float64 on the host, with a leading axis; places that are whole numbers stay so."""
+        place = jax.tree.map(lambda x: np.asarray(x, None if np.asarray(x).dtype.kind in "iu" else float), data.place)
+        counts, auxiliary = (np.asarray(x, np.float64) for x in (data.counts, data.auxiliary))
+        wide = Data(counts, auxiliary, place, data.own_places)
         if not data.is_batch:
             place = jax.tree.map(lambda x: x[None], wide.place) if data.own_places else wide.place
             wide = Data(wide.counts[None], wide.auxiliary[None], place, data.own_places)

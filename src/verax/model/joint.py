@@ -32,6 +32,7 @@ class JointLikelihood(AbstractLikelihood):
     Parameters
     ----------
     parts : the likelihoods; of a common parameter the first one's group and bounds hold
+    parameters : instead of theirs, under the same names: with other bounds or initial values
 
     Raises
     ------
@@ -41,7 +42,7 @@ class JointLikelihood(AbstractLikelihood):
     parts: tuple[AbstractLikelihood, ...]
     parameters: tuple[Parameter, ...] = eqx.field(static=True)
 
-    def __init__(self, parts: Sequence[AbstractLikelihood]) -> None:
+    def __init__(self, parts: Sequence[AbstractLikelihood], parameters: tuple[Parameter, ...] | None = None) -> None:
         table: dict[str, Parameter] = {}
         for p in (p for part in parts for p in part.parameters):
             first = table.setdefault(p.name, p)
@@ -52,7 +53,8 @@ class JointLikelihood(AbstractLikelihood):
                 )
         if not table:
             raise InputError("joint likelihood", "no parameters", "one likelihood or more")
-        self.parts, self.parameters = tuple(parts), tuple(table.values())
+        self.parts = tuple(parts)
+        self.parameters = tuple(table.values()) if parameters is None else parameters
 
     @property
     def _index(self) -> list[Int[np.ndarray, " own"]]:
@@ -175,7 +177,7 @@ class JointLikelihood(AbstractLikelihood):
         ]
         parts = zip(self.parts, self._own(params), self.split(data), masks, strict=True)
         frozen = [part.freeze_profiled(own, its, mask) for part, own, its, mask in parts]
-        joint = JointLikelihood([part for part, _ in frozen])
+        joint = JointLikelihood([part for part, _ in frozen], self.parameters)
         return joint, joint.join([its for _, its in frozen])
 
     def saturated_observed(self, data: Data) -> Float[Array, "*toy"]:
@@ -207,7 +209,11 @@ class JointLikelihood(AbstractLikelihood):
     def softened(self, factor: float) -> "JointLikelihood":
         """With the parts' ends as soft."""
         soft = [part.softened(factor) for part in self.parts]
-        return self if all(a is b for a, b in zip(soft, self.parts, strict=True)) else JointLikelihood(soft)
+        return (
+            self
+            if all(a is b for a, b in zip(soft, self.parts, strict=True))
+            else JointLikelihood(soft, self.parameters)
+        )
 
     def work(self, data: Data) -> int:
         """Sum of the parts'."""
