@@ -72,5 +72,7 @@ def test_parts_that_do_not_fit_are_refused():
     moved = eqx.tree_at(lambda d: d.auxiliary, data, np.array([0.5]))
     with pytest.raises(InputError, match="different global observables"):
         joint.join([data, moved])
+    with pytest.raises(InputError, match=r"data, places: got \[3\]; expected 2, one for each observation"):
+        fit(Peak(), Data(np.ones(2), np.zeros(1), np.array([0.5, 0.1, 0.2])))
     with pytest.raises(InputError, match="data of another likelihood"):
         fit(joint, data)

@@ -189,7 +189,7 @@ class JointLikelihood(AbstractLikelihood):
         """Each part's data, and which part is meant."""
         if not isinstance(data.place, JointPlace) or len(data.place.sizes) != len(self.parts):
             raise InputError("data", "data of another likelihood", "data of a joint one", "make them with join()")
-        super().check(data)
+        super().check(Data(data.counts, data.auxiliary))
         for k, (part, own) in enumerate(zip(self.parts, self.split(data), strict=True)):
             try:
                 part.check(own)

@@ -229,6 +229,9 @@ class AbstractLikelihood(eqx.Module):
         n = self.n_constraints + self.n_profiled
         if data.auxiliary.shape[-1] != n:
             raise InputError("data, global observables", f"{data.auxiliary.shape[-1]} per data set", f"{n}")
+        sizes = {np.shape(x)[int(data.is_batch and data.own_places)] for x in jax.tree.leaves(data.place)}
+        if sizes - {data.counts.shape[-1]}:
+            raise InputError("data, places", f"{sorted(sizes)}", f"{data.counts.shape[-1]}, one for each observation")
         numbers = {"counts": data.counts, "global observables": data.auxiliary, "places": data.place}
         for what, values in numbers.items():
             if not all(np.isfinite(x).all() for x in jax.tree.leaves(values)):
