@@ -12,7 +12,7 @@ from scipy import special, stats
 
 from verax.errors import InputError
 from verax.infer import fit, goodness_of_fit, ranking
-from verax.model import BinnedLikelihood, Data, from_pyhf, to_pyhf
+from verax.model import Data, from_pyhf, to_pyhf
 from verax.model.interpolate import code0, code1, code2, code4, code4p
 from verax.model.likelihood import AbstractLikelihood
 from verax.model.poisson import bin_terms, subset_bin_terms
@@ -396,14 +396,6 @@ def test_a_systematic_without_effect_keeps_its_constraint():
     spec = to_pyhf(*from_pyhf(EXAMPLES["normsys and histosys"])[:2], poi="mu")
     names = {m["name"] for c in spec["channels"] for s in c["samples"] for m in s["modifiers"]}
     assert names == {"mu", "n", "o"}
-
-
-def test_a_likelihood_is_made_of_a_workspace_and_brings_its_data():
-    model, data, _ = from_pyhf(EXAMPLES["everything"])
-    made = BinnedLikelihood.from_pyhf(EXAMPLES["everything"])
-    assert made.parameters == model.parameters
-    np.testing.assert_array_equal(made.observed.counts, data.counts)
-    assert made.log_prob({"mu": 1.3}, made.observed) == model.log_prob({"mu": 1.3}, data)
 
 
 WIDE = {"name": "mu", "bounds": [[-10.0, 10.0]]}

@@ -6,7 +6,6 @@ Models of HistFactory workspaces may have γ for some of the processes only, or 
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -26,7 +25,6 @@ from verax.model.interpolate import code4, code4p
 from verax.model.lanes import lane_likelihood
 from verax.model.layout import Layout
 from verax.model.likelihood import AbstractLikelihood, Batched, Derivatives, EvenParts, float64_on_host
-from verax.model.modifiers import contents
 from verax.model.poisson import bin_terms, positive_rate, profiled_gamma, rate_end, subset_bin_terms, subset_gamma
 from verax.parameters import Parameter, Params
 
@@ -58,7 +56,6 @@ class BinnedLikelihood(AbstractLikelihood):
     subset : whether ``dressed`` or ``tau`` say more than "one Gaussian γ for all processes", static
     shape_code, factor_code : the interpolations, functions of :mod:`verax.model.interpolate`, static
     modifiers : cell modifiers of the workspace that it came from, static
-    observed : the data of the workspace that it came from
     """
 
     parameters: tuple[Parameter, ...] = eqx.field(static=True)
@@ -85,23 +82,6 @@ class BinnedLikelihood(AbstractLikelihood):
     shape_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True, default=code4p)
     factor_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True, default=code4)
     modifiers: tuple[CellModifier, ...] = eqx.field(static=True, default=())
-    observed: Data | None = None
-
-    @classmethod
-    def from_pyhf(
-        cls,
-        workspace: dict[str, Any] | str | Path,
-        *,
-        measurement: str | None = None,
-        patch: Any = None,
-        patchname: str | None = None,
-    ) -> "BinnedLikelihood":
-        """The likelihood of a pyhf workspace, its data in ``observed``: ``fit(model, model.observed)``.
-
-        :func:`verax.model.from_pyhf` has more options, and says what the parameter of interest is.
-        """
-        found = contents(workspace, measurement=measurement, patch=patch, patchname=patchname)
-        return cls(**found.fields)
 
     @property
     def n_free(self) -> int:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from verax.errors import check_known
 from verax.model.binned import BinnedLikelihood
+from verax.model.conventions import scaled_errors
 from verax.model.data import Data
 from verax.model.interpolate import code4, code4p
-from verax.model.modifiers import Codes, contents
-from verax.model.schema import Json
+from verax.model.modifiers import Codes, Import
+from verax.model.schema import Json, check_workspace, patched, read_json
 
 
 class Imported(NamedTuple):
@@ -52,15 +54,14 @@ def from_pyhf(
     InputError : whatever is wrong with it, naming channel, sample and modifier; an unknown measurement, parameter of
         interest or patch (nearest name given); negative expected events at the initial values
     """
-    fields, data, interest = contents(
-        workspace,
-        measurement=measurement,
-        poi=poi,
-        patch=patch,
-        patchname=patchname,
-        normsys=normsys,
-        histosys=histosys,
-        convention=convention,
-        group=group,
-    )
+    spec = read_json(workspace) if isinstance(workspace, (str, Path)) else workspace
+    if patch is not None:
+        spec = patched(spec, patch, name=patchname)
+    check_workspace(spec)
+    table = {m["name"]: m["config"] for m in spec["measurements"]}
+    check_known([measurement] if measurement is not None else [], table, "workspace", "measurement")
+    config = table[measurement] if measurement is not None else spec["measurements"][0]["config"]
+    interest = poi if poi is not None else config["poi"] or None
+    settings = {p["name"]: p for p in config["parameters"]}
+    fields, data = Import(spec, settings, interest, normsys, histosys, group or {}).result(scaled_errors(convention))
     return Imported(BinnedLikelihood(**fields), data, interest)

@@ -7,7 +7,6 @@ as in pyhf (``name[bin]``). A fixed parameter has bounds without width.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +15,11 @@ from verax.arrays import Array
 from verax.errors import InputError, check_known
 from verax.model.binwise import CellModifier
 from verax.model.constraint import HALF_LOG_2PI
-from verax.model.conventions import FLOATING, SIMULATION, UNCORRELATED, scaled_errors
+from verax.model.conventions import FLOATING, SIMULATION, UNCORRELATED
 from verax.model.data import Data
-from verax.model.interpolate import code4, code4_coefficients, code4p
+from verax.model.interpolate import code4_coefficients
 from verax.model.layout import Layout
-from verax.model.schema import Json, check_workspace, patched, read_json
+from verax.model.schema import Json
 from verax.parameters import Gaussian, Parameter, Poisson
 
 Codes = Callable[..., tuple[Array, Array, Array]]
@@ -357,8 +356,7 @@ class Import:
             *self.cell_auxiliary,
             *(self.gamma if self.profiles else ()),
         ]
-        data = Data(self.counts, np.array(auxiliary, np.float64))
-        return {**fields, "observed": data}, data
+        return fields, Data(self.counts, np.array(auxiliary, np.float64))
 
     def _check_interest(self, names: list[str]) -> None:
         if self.poi is not None:
@@ -379,37 +377,3 @@ class Import:
         for b in np.flatnonzero(rate < 0)[:1]:
             seen = f"{rate[b]:g} expected events at the start"
             raise InputError(self._bin(int(b)), seen, "at least 0", "see its samples' data")
-
-
-class Contents(NamedTuple):
-    """What a workspace holds: fields of the likelihood by name, the observed data, and the parameter of interest."""
-
-    fields: dict[str, Any]
-    data: Data
-    poi: str | None
-
-
-def contents(
-    workspace: Json | str | Path,
-    *,
-    measurement: str | None = None,
-    poi: str | None = None,
-    patch: Any = None,
-    patchname: str | None = None,
-    normsys: Codes = code4,
-    histosys: Codes = code4p,
-    convention: str = "histfactory",
-    group: Mapping[str, str] | None = None,
-) -> Contents:
-    """What a workspace holds; arguments and errors as in :func:`verax.model.from_pyhf`."""
-    spec = read_json(workspace) if isinstance(workspace, (str, Path)) else workspace
-    if patch is not None:
-        spec = patched(spec, patch, name=patchname)
-    check_workspace(spec)
-    table = {m["name"]: m["config"] for m in spec["measurements"]}
-    check_known([measurement] if measurement is not None else [], table, "workspace", "measurement")
-    config = table[measurement] if measurement is not None else spec["measurements"][0]["config"]
-    interest = poi if poi is not None else config["poi"] or None
-    settings = {p["name"]: p for p in config["parameters"]}
-    fields, data = Import(spec, settings, interest, normsys, histosys, group or {}).result(scaled_errors(convention))
-    return Contents(fields, data, interest)

@@ -7,7 +7,7 @@ from verax.model import Templates
 from verax.pipeline._check import Checked
 from verax.pipeline._infer import Measured
 from verax.pipeline._simulate import Table
-from verax.report.record import fitted
+from verax.report.tables import fitted
 from verax.results import Status, good
 
 SCHEMA = 1

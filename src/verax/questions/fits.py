@@ -11,8 +11,7 @@ from verax.parameters import Gaussian
 from verax.questions.ask import Answer, Asked
 from verax.report import plots, tables
 from verax.report.numbers import number, with_ends, with_error
-from verax.report.record import fitted
-from verax.report.tables import Table
+from verax.report.tables import Table, fitted
 from verax.results import Interval, Status
 
 METHODS = ("profile", "feldman-cousins", "upper")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from verax.errors import InputError
 from verax.folder import write as write_bytes
-from verax.model import edit
-from verax.model.modifiers import contents
+from verax.model import edit, from_pyhf
 from verax.model.prune import Pruned
 from verax.model.schema import Json, check_workspace, read_json
 from verax.report.numbers import number
@@ -34,7 +33,7 @@ def write(spec: Json, output: Path | None) -> None:
     ------
     InputError : for a workspace that is none any more, or a file that cannot be written
     """
-    contents(spec)
+    from_pyhf(spec)
     text = json.dumps(spec, indent=2) + "\n"
     if output is None:
         sys.stdout.write(text)

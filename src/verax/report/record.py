@@ -10,16 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from verax.errors import InputError
 from verax.folder import write
 from verax.results import Status
-
-if TYPE_CHECKING:
-    from verax.infer import Fit
 
 VERSION = 1
 """Version of the layout of ``record.json``."""
@@ -100,18 +97,6 @@ def to_json(value: Any) -> bytes:
     """The text that :func:`write_json` writes."""
     text = json.dumps(plain(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     return text.encode()
-
-
-def fitted(fit: "Fit") -> dict[str, Any]:
-    """Best values, errors and covariance of one fit, all in the order of ``names``: the alphabet's, as JSON sorts."""
-    order = sorted(range(len(fit.names)), key=lambda i: fit.names[i])
-    names = [fit.names[i] for i in order]
-    return {
-        "names": names,
-        "parameters": dict(zip(names, fit.value[order].tolist(), strict=True)),
-        "errors": dict(zip(names, fit.error[order].tolist(), strict=True)),
-        "covariance": fit.covariance[np.ix_(order, order)],
-    }
 
 
 def in_words(value: Any) -> Any:

@@ -6,7 +6,7 @@ Numbers are rounded to their uncertainty: two significant digits of the error, a
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -179,3 +179,15 @@ def warnings(messages: Mapping[str, Sequence[str]], *, title: str = "Warnings") 
     """Every warning with the stage that gave it."""
     rows = tuple((stage, text) for stage, texts in messages.items() for text in texts)
     return Table(title, ("Stage", "Warning"), rows, "" if rows else "None.")
+
+
+def fitted(fit: "verax.infer.results.Fit") -> dict[str, Any]:
+    """Best values, errors and covariance of one fit, all in the order of ``names``: the alphabet's, as JSON sorts."""
+    order = sorted(range(len(fit.names)), key=lambda i: fit.names[i])
+    names = [fit.names[i] for i in order]
+    return {
+        "names": names,
+        "parameters": dict(zip(names, fit.value[order].tolist(), strict=True)),
+        "errors": dict(zip(names, fit.error[order].tolist(), strict=True)),
+        "covariance": fit.covariance[np.ix_(order, order)],
+    }
