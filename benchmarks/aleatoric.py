@@ -15,20 +15,11 @@ import numpy as np
 import optax
 from scipy.stats import norm
 
-from verax.aleatoric import (
-    FlowNLL,
-    GaussianNLL,
-    MixtureNLL,
-    Pinball,
-    flow,
-    mean_variance,
-    mixture_density,
-    quantiles,
-)
+from verax.aleatoric import FlowNLL, GaussianNLL, MixtureNLL, Pinball, flow, mean_variance, mixture_density, quantiles
 from verax.check import average, crps_gaussian, crps_mixture, crps_quantiles, nll_gaussian, nll_mixture
 from verax.events import Events, make_events
 from verax.learn import Training, classifier, inputs, train
-from verax.simulate import ThreeJets
+from verax.problems import ThreeJets
 
 BATCH = 250
 

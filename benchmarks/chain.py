@@ -64,8 +64,8 @@ def verax_side(path: Path) -> np.ndarray:
 
     from verax.data import read_events
     from verax.learn import predict
-    from verax.summarise import fine_edges, templates
     from verax.systematics import HIGGSML, tau_energy_scale
+    from verax.templates import fine_edges, templates
 
     members = jax.tree.map(lambda *a: jnp.stack(a) if hasattr(a[0], "shape") else a[0], *networks())
 

@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 
 from verax.data import fair_universe
 from verax.events import Events
-from verax.report.style import COLOURS, SIGNAL, Style, canvas, drawing, heading, save
+from verax.problems import Collider
+from verax.report import COLOURS, SIGNAL, Style, canvas, drawing, heading, save
 from verax.shift import kolmogorov_smirnov
-from verax.simulate.collider import Collider
 
 
 def speed(events: int) -> None:

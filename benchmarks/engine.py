@@ -26,8 +26,8 @@ import jax
 import numpy as np
 
 from verax.infer import fit, sample_toys
-from verax.model import BinnedLikelihood, Data, from_pyhf
-from verax.model.schema import read_json
+from verax.model import BinnedLikelihood, Data
+from verax.workspace import from_pyhf, read_json
 
 PASSES = 5
 """Times that warm toys are fitted."""

@@ -150,8 +150,7 @@ def memory(a):
     import jax
 
     from verax.events import make_events
-    from verax.learn import classifier, predict, predict_chunks
-    from verax.learn.epoch import stack
+    from verax.learn import classifier, predict, predict_chunks, stack
 
     def peak():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

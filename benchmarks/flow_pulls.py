@@ -22,9 +22,8 @@ import numpy as np
 from verax.aleatoric import FlowNLL, flow
 from verax.epistemic import Posterior, bootstrap_factors, laplace, variational
 from verax.events import Events, make_events
-from verax.learn import Training, cosine
-from verax.learn.loop import Run, train_runs
-from verax.simulate import ThreeJets
+from verax.learn import Run, Training, cosine, train_runs
+from verax.problems import ThreeJets
 
 CUT, BATCH = 0.05, 250
 PROBLEM = ThreeJets(CUT)

@@ -17,9 +17,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax.aware import inferno
+from verax.approaches import inferno
 from verax.learn import Training, classifier, train
-from verax.simulate import Mixture
+from verax.problems import Mixture
 
 BATCH, BINS, TEMPERATURE, RATE = 2000, 10, 0.1, 1e-3
 

@@ -22,8 +22,7 @@ from verax.compare.methods.networks import with_head
 from verax.compare.methods.predictions import score
 from verax.compare.methods.train import Effort, of_split, parts, train_all
 from verax.epistemic import laplace
-from verax.learn import start_from
-from verax.learn.epoch import stack
+from verax.learn import stack, start_from
 
 SPLITS = 8
 SEED = 11

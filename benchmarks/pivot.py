@@ -15,12 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from verax.aware import adversarial, augment, dependence, minimax, with_adversary, without_adversary
+from verax.approaches import adversarial, augment, dependence, minimax, with_adversary, without_adversary
 from verax.events import Events
 from verax.learn import CrossEntropy, Training, classifier, inputs, train
-from verax.simulate.pivot import ENTROPY, Pivot
-from verax.simulate.problem import AbstractProblem
-from verax.simulate.rotating import NOMINAL, WIDTH, Rotating, auc
+from verax.problems import ENTROPY, NOMINAL, WIDTH, AbstractProblem, Pivot, Rotating, auc
 
 LOSS = CrossEntropy(("signal",))
 

@@ -20,10 +20,8 @@ from pathlib import Path
 import numpy as np
 from engine import clock, say, search
 
-from verax.infer import fit, ranking
-from verax.infer.results import Ranking
-from verax.model import from_pyhf
-from verax.model.schema import read_json
+from verax.infer import Ranking, fit, ranking
+from verax.workspace import from_pyhf, read_json
 
 
 def ours(path: Path, times: int) -> tuple[Ranking, float]:

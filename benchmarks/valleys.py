@@ -18,8 +18,9 @@ import jax
 import numpy as np
 
 from verax.infer import fit, interval, limit, sample_toys, significance
-from verax.model import Data, from_pyhf
+from verax.model import Data
 from verax.results import Status
+from verax.workspace import from_pyhf
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from valley_models import BOUNDS, Referee, random_workspace

@@ -7,8 +7,8 @@ from verax.check import coverage
 from verax.events import make_events
 from verax.infer import breakdown, interval, sample_toys
 from verax.model import binned_likelihood
-from verax.summarise import templates
 from verax.systematics import normalisation, scale_columns
+from verax.templates import templates
 
 rng = np.random.default_rng(1)
 mass = np.concatenate([rng.normal(125, 4, 20_000), 100 + rng.exponential(40, 50_000)])

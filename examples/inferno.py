@@ -5,12 +5,12 @@ from functools import partial
 import jax
 import numpy as np
 
-from verax.aware.approach import approach
+from verax.approaches import approach
 from verax.compare.response import Response
-from verax.epistemic.ensemble import ensemble
+from verax.epistemic import ensemble
 from verax.infer import expected_error
 from verax.learn import Training, classifier
-from verax.simulate import Mixture
+from verax.problems import Mixture
 
 problem = Mixture(benchmark=1)
 keys = jax.random.split(jax.random.key(2018), 3)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from verax.learn import CrossEntropy, Training, balance, classifier, train
-from verax.simulate import Mixture, OnOff, Rotating, ThreeJets
+from verax.problems import Mixture, OnOff, Rotating, ThreeJets
 
 problem = Mixture()
 events = problem.sample(jax.random.key(1), {}, 20_000)

@@ -9,7 +9,7 @@ from verax.aleatoric import FlowNLL, density, flow
 from verax.epistemic import ensemble
 from verax.events import make_events
 from verax.learn import Training, cosine, member, predict
-from verax.simulate import ThreeJets
+from verax.problems import ThreeJets
 
 problem = ThreeJets(cut=0.05)
 ends = (2 * problem.cut - 1e-6, 1 - problem.cut + 1e-6)  # of both energies, to float32's rounding

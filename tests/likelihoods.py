@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from verax.model import BinnedLikelihood, Templates, binned_likelihood
+from verax.model import BinnedLikelihood, binned_likelihood
 from verax.parameters import Parameter, nuisance
+from verax.templates import Templates
 
 
 def make_templates(nominal, *, variance=None, systematics=(), bins=None) -> Templates:

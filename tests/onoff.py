@@ -4,7 +4,7 @@ import numpy as np
 
 from likelihoods import make_templates
 from verax.model import BinnedLikelihood, Data, binned_likelihood
-from verax.simulate import OnOff
+from verax.problems import OnOff
 
 S, B, TAU = 5.0, 8.0, 2.0
 EXACT = OnOff(S, B, TAU)

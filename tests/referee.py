@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pyhf
 
-from verax.model import from_pyhf
-from verax.model.interpolate import code0, code1, code2, code4, code4p
+from verax.model import code0, code1, code2, code4, code4p
+from verax.workspace import from_pyhf
 
 CODES = {"code0": code0, "code1": code1, "code2": code2, "code4": code4, "code4p": code4p}
 

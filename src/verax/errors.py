@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-SHORT_LIST = 12
+SHORT_LIST = 40
 """Choices that an error names in full, beside the nearest one."""
 
 

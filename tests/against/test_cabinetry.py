@@ -8,7 +8,7 @@ import pyhf
 import pytest
 
 from verax.infer import fit, ranking
-from verax.model import from_pyhf
+from verax.workspace import from_pyhf
 from workspaces import EXAMPLES
 
 pytestmark = [

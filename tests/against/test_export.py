@@ -10,9 +10,9 @@ from likelihoods import make_templates
 from referee import compare, random_params, rounding, values
 from verax.analysis import embedded
 from verax.errors import InputError
-from verax.model import Data, binned_likelihood, from_pyhf, hold, to_pyhf
-from verax.model.interpolate import code0, code1
+from verax.model import Data, binned_likelihood, code0, code1, hold
 from verax.parameters import Gaussian, Parameter, nuisance
+from verax.workspace import from_pyhf, to_pyhf
 from workspaces import EXAMPLES
 
 pytestmark = [

@@ -8,7 +8,8 @@ import pytest
 from likelihoods import make_templates, realistic
 from onoff import observed, on_off
 from verax.infer import cls, goodness_of_fit, limit, sample_toys, significance
-from verax.model import Data, binned_likelihood, to_pyhf
+from verax.model import Data, binned_likelihood
+from verax.workspace import to_pyhf
 
 # pyhf 0.7.6 still uses a part of jsonschema that is announced to go away
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")

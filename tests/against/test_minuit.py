@@ -16,8 +16,8 @@ import pyhf
 import pytest
 
 from verax.infer import fit, interval
-from verax.model import from_pyhf
 from verax.results import Status
+from verax.workspace import from_pyhf
 from workspaces import EXAMPLES, validation
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")

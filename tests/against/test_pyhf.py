@@ -8,7 +8,8 @@ import pytest
 
 from likelihoods import realistic
 from verax.infer import fit, interval, sample_toys
-from verax.model import Data, to_pyhf
+from verax.model import Data
+from verax.workspace import to_pyhf
 
 # pyhf 0.7.6 still uses a part of jsonschema that is announced to go away
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")

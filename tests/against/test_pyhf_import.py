@@ -12,9 +12,9 @@ import pytest
 from referee import Referee, compare, random_params, values
 from verax.errors import InputError
 from verax.infer import fit
-from verax.model import from_pyhf, to_pyhf
-from verax.model.data import Data
-from verax.model.schema import patched
+from verax.model import Data
+from verax.workspace import from_pyhf, to_pyhf
+from verax.workspace._schema import patched
 from workspaces import EXAMPLES, validation
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")

@@ -13,8 +13,8 @@ import pytest
 from scipy.stats import norm
 
 from verax.infer import cls, fit, sample_toys, significance
-from verax.model import from_pyhf
-from verax.model.interpolate import code0, code1
+from verax.model import code0, code1
+from verax.workspace import from_pyhf
 from workspaces import validation
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")

@@ -10,11 +10,11 @@ from noisy import duplicated, on_device
 from scipy.stats import kstest, norm
 
 from verax.aleatoric import FlowNLL, density, flow
-from verax.aleatoric.spline import EDGE, affine, affine_inverse, spline, spline_inverse
+from verax.aleatoric._spline import EDGE, affine, affine_inverse, spline, spline_inverse
 from verax.errors import InputError
 from verax.events import Events, make_events
 from verax.learn import Training, predict, train
-from verax.simulate import ThreeJets
+from verax.problems import ThreeJets
 
 JETS = ThreeJets()
 ENDS = dict.fromkeys(JETS.features, (2 * JETS.cut - 1e-06, 1 - JETS.cut + 1e-06))

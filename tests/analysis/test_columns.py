@@ -17,7 +17,7 @@ from verax.pipeline import TYPES
 from verax.pipeline._learn import Learned
 from verax.pipeline._simulate import simulate
 from verax.pipeline._summarise import summarise
-from verax.store import Run
+from verax.run import Run
 
 X = {"kind": "column", "column": "x", "range": [-5, 5]}
 PLAIN = {"normalisations": [], "unaffected": [], "pseudo_experiment": None, "channels": [{"name": "all"}], "summary": X}

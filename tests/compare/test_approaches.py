@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from toy_analysis import write_analysis
-from verax import cli
-from verax.aware import APPROACHES
+from verax.approaches import APPROACHES
+from verax.cli import _main as cli
 from verax.compare import compare_approaches
 from verax.compare.approaches import Effort, area, compare, covered, trial
 from verax.compare.cases import Case, cases
@@ -20,12 +20,11 @@ from verax.errors import InputError
 from verax.infer import expected_error
 from verax.learn import bernoulli, classifier
 from verax.parameters import nuisance
+from verax.problems import AbstractProblem, Mixture, Rotating, theta_of
+from verax.problems._problem import assemble
 from verax.results import Coverage, Interval
-from verax.simulate import AbstractProblem, Mixture, Rotating
-from verax.simulate.problem import assemble
-from verax.simulate.rotating import theta_of
 from verax.systematics import Systematic
-from verax.systematics.detector import normal_pair
+from verax.systematics._detector import normal_pair
 
 TINY = Effort(events=2000, evaluation=4000, width=8, depth=1, epochs=2, batch=500, toys=20, experiments=3)
 

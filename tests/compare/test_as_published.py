@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from verax.compare.as_published import as_published, table
-from verax.simulate.rotating import theta_of
+from verax.problems import theta_of
 
 
 @pytest.mark.parametrize(("z", "sigma"), [(np.pi / 4, 0.0867), (np.pi / 2, 0.1867)])

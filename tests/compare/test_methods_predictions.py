@@ -11,7 +11,7 @@ from verax.compare.methods.data import TARGET, Data
 from verax.compare.methods.dropout import mean_network, mixture_nll
 from verax.compare.methods.ensemble import adversarial, softplus_network
 from verax.compare.methods.predictions import LEVELS, QUANTILES, Bands, Gaussian, Mixture, Quantiles, part, score
-from verax.epistemic.dropout import masked, thin
+from verax.epistemic import masked, thin
 
 N = 8_000
 

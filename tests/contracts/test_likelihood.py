@@ -22,8 +22,9 @@ from verax.infer import (
     sample_toys,
     significance,
 )
-from verax.model import JointLikelihood, binned_likelihood, from_pyhf
+from verax.model import JointLikelihood, binned_likelihood
 from verax.results import good
+from verax.workspace import from_pyhf
 from workspaces import MU, sample, workspace
 
 RANGE = {"name": "mu", "inits": [1.0], "bounds": [[-5.0, 10.0]]}

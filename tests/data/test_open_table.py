@@ -11,7 +11,7 @@ import pytest
 import uproot
 
 from verax.data import open_table
-from verax.data.table import rechunk
+from verax.data._table import rechunk
 from verax.errors import InputError
 
 N = 2500

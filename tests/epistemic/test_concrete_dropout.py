@@ -9,7 +9,7 @@ from linear import Known, moments, regression
 
 from verax.aleatoric import GaussianNLL, gaussian, mean_variance
 from verax.epistemic import Dropout, concrete_dropout, dropout_predict
-from verax.epistemic.concrete import Concrete, ConcreteLoss
+from verax.epistemic._concrete import Concrete, ConcreteLoss
 from verax.errors import InputError
 from verax.learn import Training, classifier, predict, start_from
 

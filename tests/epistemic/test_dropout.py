@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from linear import regression
 
-from verax.epistemic import Dropout, DropoutLoss, dropout
-from verax.epistemic.dropout import thin
+from verax.epistemic import Dropout, DropoutLoss, dropout, thin
 from verax.errors import InputError
 from verax.events import make_events
 from verax.learn import Training, classifier, inputs, predict, start_from

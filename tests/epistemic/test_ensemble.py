@@ -5,11 +5,12 @@ import jax
 import numpy as np
 import pytest
 
-from verax.cores import side_by_side
 from verax.epistemic import ensemble
 from verax.errors import InputError
 from verax.events import make_events
-from verax.learn import Training, loop, predict
+from verax.learn import Training, predict
+from verax.learn import _loop as loop
+from verax.run import side_by_side
 
 
 class Mean(eqx.Module):

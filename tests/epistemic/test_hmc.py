@@ -6,8 +6,8 @@ import pytest
 from linear import GRID, NOISE, PHI, TAU, Known, exact, moments, regression, start
 
 from verax.epistemic import hmc
-from verax.epistemic.diagnostics import effective_size, r_hat, tail_size
-from verax.epistemic.hmc import _judge_draws
+from verax.epistemic._diagnostics import effective_size, r_hat, tail_size
+from verax.epistemic._hmc import _judge_draws
 from verax.errors import InputError
 from verax.events import make_events
 from verax.learn import predict

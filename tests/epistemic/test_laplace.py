@@ -10,8 +10,8 @@ from scipy.stats import multivariate_normal
 
 from verax.aleatoric import GaussianNLL, mean_variance
 from verax.epistemic import laplace
-from verax.epistemic.curvature import Surface, curvature_of
-from verax.epistemic.power_likelihood import weights
+from verax.epistemic._curvature import Surface, curvature_of
+from verax.epistemic._power_likelihood import weights
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn import CrossEntropy, classifier, predict, start_from

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from linear import GRID, NOISE, PHI, TAU, Known, Line, exact, moments, regression, start
 
-from verax.epistemic import hmc, variational
-from verax.epistemic.power_likelihood import temper
-from verax.epistemic.variational import MeanField, NegativeElbo
+from verax.epistemic import MeanField, NegativeElbo, hmc, temper, variational
 from verax.errors import InputError
 from verax.learn import Training, predict, start_from
 

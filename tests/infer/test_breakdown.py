@@ -5,8 +5,9 @@ import pytest
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
 from verax.infer import breakdown, fit, sample_toys
-from verax.model import Data, binned_likelihood, from_pyhf
+from verax.model import Data, binned_likelihood
 from verax.parameters import nuisance
+from verax.workspace import from_pyhf
 from workspaces import MU, sample, workspace
 
 METHODS = ["shifted-observables", "freeze"]

@@ -5,11 +5,10 @@ import pytest
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
 from verax.infer import fit, sample_toys
-from verax.infer.descent import descend
-from verax.infer.minimise import bounds, definite, rectified
-from verax.model import AbstractLikelihood, Data, binned_likelihood
-from verax.model.data import DataSets
-from verax.model.lanes import lane_likelihood
+from verax.infer._newton import bounds, definite, rectified
+from verax.infer._quasi_newton import descend
+from verax.model import AbstractLikelihood, Data, DataSets, binned_likelihood
+from verax.model._batched import lane_likelihood
 from verax.results import Status, good
 
 
@@ -125,7 +124,7 @@ def test_many_data_sets_take_a_faster_way_to_the_same_minima(monkeypatch):
     model = realistic()
     drawn = sample_toys(jax.random.key(3), model, {"mu": 1.5, "theta1": 0.8}, 300)
     fast, exact_at_the_end = fit(model, drawn, covariance=False), fit(model, drawn)
-    monkeypatch.setattr("verax.infer.minimise.MANY", 10**9)
+    monkeypatch.setattr("verax.infer._newton.MANY", 10**9)
     exact = fit(model, drawn)
     for quick in (fast, exact_at_the_end):
         np.testing.assert_array_equal(quick.status, exact.status)

@@ -8,10 +8,11 @@ import pytest
 from likelihoods import make_templates
 from verax.errors import InputError
 from verax.infer import cls, fit, interval, limit, profile, ranking, sample_toys
-from verax.infer.minimise import bounds
-from verax.model import Data, binned_likelihood, from_pyhf
+from verax.infer._newton import bounds
+from verax.model import Data, binned_likelihood
 from verax.parameters import nuisance
 from verax.results import Status
+from verax.workspace import from_pyhf
 from workspaces import MU, sample, workspace
 
 X = np.linspace(0.1, 0.9, 4)

@@ -8,7 +8,7 @@ import onoff
 from likelihoods import counting, realistic
 from verax.errors import InputError
 from verax.infer import cls, limit, sample_toys
-from verax.infer.roots import roots
+from verax.infer._roots import roots
 from verax.model import Data
 from verax.results import Status
 

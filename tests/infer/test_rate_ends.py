@@ -6,8 +6,8 @@ import pytest
 
 from verax.errors import InputError
 from verax.infer import cls, fit, interval, limit, profile, ranking, sample_toys, significance
-from verax.model import from_pyhf
 from verax.results import Status
+from verax.workspace import from_pyhf
 from workspaces import MU, sample, workspace
 
 RANGE = {"name": "mu", "inits": [1.0], "bounds": [[-10.0, 10.0]]}

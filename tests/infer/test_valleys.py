@@ -8,10 +8,10 @@ import pytest
 
 from valley_models import Referee, random_workspace
 from verax.infer import breakdown, cls, fit, interval, limit, profile, ranking, sample_toys, scan2d, significance
-from verax.infer.minimise import bounds, minimise
-from verax.model import Data, from_pyhf
-from verax.model.data import DataSets
+from verax.infer._newton import bounds, minimise
+from verax.model import Data, DataSets
 from verax.results import Status
+from verax.workspace import from_pyhf
 from workspaces import MU, sample, validation, workspace
 
 RANGE = {"name": "mu", "inits": [1.0], "bounds": [[-10.0, 10.0]]}
@@ -95,7 +95,7 @@ def test_a_global_fit_leaves_the_saddle():
 
 def test_a_saddle_that_no_other_start_leaves_is_said(monkeypatch):
     """Without further attempts the status says that the point is no minimum, with and without covariances."""
-    monkeypatch.setattr("verax.infer.minimise.ROUNDS", 0)
+    monkeypatch.setattr("verax.infer._newton.ROUNDS", 0)
     model, data = same_histosys()
     start = np.array([[0.0, 0.0]])
     for covariance in (True, False):

@@ -9,8 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import CrossEntropy, Training, blank, cross_train, fold_of, load, predict, save, score
-from verax.learn.folds import is_held_out
+from verax.learn import CrossEntropy, Training, blank, cross_train, fold_of, is_held_out, load, predict, save, score
 
 LOSS = CrossEntropy(("signal",))
 FOLDS, MEMBERS = 3, 2

@@ -12,7 +12,7 @@ from verax.errors import InputError
 from verax.events import Events
 from verax.learn import CrossEntropy, Training, inputs, start_from, train, train_made
 from verax.parameters import nuisance
-from verax.systematics.effect import Systematic, shift
+from verax.systematics import Systematic, shift
 
 LOSS = CrossEntropy(("signal",))
 

@@ -7,9 +7,10 @@ from scipy import optimize, stats
 from likelihoods import make_templates, realistic
 from verax.errors import InputError
 from verax.infer import fit, sample_toys
-from verax.model import Data, Templates, binned_likelihood, to_pyhf
-from verax.model.likelihood import AbstractLikelihood
+from verax.model import AbstractLikelihood, Data, binned_likelihood
 from verax.parameters import nuisance
+from verax.templates import Templates
+from verax.workspace import to_pyhf
 
 
 @pytest.mark.parametrize(

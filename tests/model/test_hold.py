@@ -6,7 +6,8 @@ import pytest
 
 from verax.errors import InputError
 from verax.infer import breakdown, fit, ranking
-from verax.model import from_pyhf, hold
+from verax.model import hold
+from verax.workspace import from_pyhf
 from workspaces import MU, sample, workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from verax.model.interpolate import code4, code4_coefficients, code4p
+from verax.model import code4, code4_coefficients, code4p
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from likelihoods import realistic
-from verax.model import from_pyhf
-from verax.model.interpolate import code0, code1
+from verax.model import code0, code1
+from verax.workspace import from_pyhf
 from workspaces import MU, sample, workspace
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from verax.model.poisson import bin_terms, positive_rate, profiled_gamma
+from verax.model._poisson import bin_terms, positive_rate, profiled_gamma
 
 
 @pytest.fixture(autouse=True)

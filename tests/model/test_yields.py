@@ -6,7 +6,8 @@ import pytest
 
 from likelihoods import realistic
 from verax.infer import fit
-from verax.model import from_pyhf, postfit_yields, prefit_yields
+from verax.model import postfit_yields, prefit_yields
+from verax.workspace import from_pyhf
 from workspaces import MU, sample, workspace
 
 

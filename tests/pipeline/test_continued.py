@@ -12,7 +12,7 @@ from toy_analysis import write_analysis
 from verax import pipeline
 from verax.analysis import FunctionEffect, load
 from verax.errors import InputError
-from verax.store import Progress
+from verax.run import Progress
 
 FEW = {
     "normalisations": [],

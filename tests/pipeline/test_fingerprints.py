@@ -24,11 +24,12 @@ from verax import analysis as face
 from verax.analysis import Analysis, parse, plan
 from verax.data import higgsml
 from verax.errors import InputError
-from verax.pipeline import _measure, measure
+from verax.pipeline import _measure as _measure
+from verax.pipeline import measure
 from verax.pipeline._check import Checked
 from verax.pipeline._learn import Learned
 from verax.pipeline._simulate import Table
-from verax.store import Progress
+from verax.run import Progress
 
 STAGES = ("simulate", "learn", "summarise", "model", "infer", "check", "report")
 UNREAD = {
@@ -374,8 +375,8 @@ def dry(cases, tmp_path_factory):
         shutil.copytree(runs[case][0], place, dirs_exist_ok=True)
         analysis = parse(given, case, folder)
         if analysis.name != analyses[case]["name"]:  # another analysis has a folder of its own
-            patch.setattr("verax.store.inspect", lambda *_: None)
-            patch.setattr("verax.store.claim", lambda *_: type("Mark", (), {"whole": True}))
+            patch.setattr("verax.run._store.inspect", lambda *_: None)
+            patch.setattr("verax.run._store.claim", lambda *_: type("Mark", (), {"whole": True}))
         measure(analysis, place, progress=heard)
         return heard.stages, Seen.last.given
 

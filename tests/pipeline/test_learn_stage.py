@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from toy_analysis import write_analysis
-from verax import cli, pipeline
+from verax import pipeline
 from verax.analysis import load
+from verax.cli import _main as cli
 from verax.errors import InputError
 from verax.learn import blank
 from verax.learn import load as load_networks

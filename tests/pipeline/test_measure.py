@@ -20,9 +20,9 @@ from verax import pipeline
 from verax.analysis import load
 from verax.errors import InputError
 from verax.infer import fit
-from verax.model import from_pyhf
 from verax.pipeline._infer import statistical
 from verax.results import good
+from verax.workspace import from_pyhf
 from workspaces import MU, sample, workspace
 
 

@@ -9,7 +9,7 @@ from verax.errors import InputError
 from verax.events import make_events
 from verax.pipeline._own_functions import try_functions
 from verax.pipeline._simulate import simulate
-from verax.store import Run
+from verax.run import Run
 
 COLUMNS = {
     "x": [1.0, 2.0, 3.0, 0.0],

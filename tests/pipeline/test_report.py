@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from toy_analysis import draw, write_analysis
-from verax import console, pipeline
+from verax import pipeline
 from verax.analysis import load
+from verax.cli import _terminal as console
 from verax.pipeline._agreement import compare
 
 SUMMARY = {"kind": "column", "column": "pt", "range": [0, 300], "label": "p_T [GeV]"}

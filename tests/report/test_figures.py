@@ -22,11 +22,10 @@ from scipy.stats import chi2
 
 from verax.check import reliability
 from verax.errors import InputError
-from verax.infer.results import Breakdown, Ranking, Row, Scan
-from verax.learn.loop import History
-from verax.report import plots
-from verax.report.histograms import poisson_interval, positions, round_scale
-from verax.report.style import Style, drawing
+from verax.infer import Breakdown, Ranking, Row, Scan
+from verax.learn import History
+from verax.report import Style, drawing, plots
+from verax.report._histograms import poisson_interval, positions, round_scale
 from verax.results import Coverage, Interval
 
 STYLE = Style(

@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from verax.errors import InputError
-from verax.infer.results import Breakdown, Row
-from verax.report import Table, tables
-from verax.report.numbers import decimals, number, with_ends, with_error
-from verax.report.show import to_html, to_latex, to_markdown, to_rich
+from verax.infer import Breakdown, Row
+from verax.report import Table, number, tables, to_rich, with_ends, with_error
+from verax.report._numbers import decimals
+from verax.report._show import to_html, to_latex, to_markdown
 from verax.results import Coverage, Interval
 
 NASTY = Table("A <b>", ("Name", "x & y"), (("a_1 | <script>", "1.0 ± 0.2"), ("b", "−5 %")), "100 % <i>", (0, 1))

@@ -8,15 +8,8 @@ from scipy import stats
 
 from verax.data import higgsml
 from verax.errors import InputError
-from verax.systematics import (
-    HIGGSML,
-    jet_energy_scale,
-    lepton_energy_scale,
-    shift,
-    soft_met,
-    tau_energy_scale,
-)
-from verax.systematics.detector import normal_pair
+from verax.systematics import HIGGSML, jet_energy_scale, lepton_energy_scale, shift, soft_met, tau_energy_scale
+from verax.systematics._detector import normal_pair
 
 SYSTEMATICS = (
     tau_energy_scale(HIGGSML, 0.03),

@@ -11,8 +11,7 @@ import pytest
 from verax.errors import InputError
 from verax.events import make_events
 from verax.parameters import nuisance
-from verax.systematics import Systematic, normalisation, reweight, scale_columns, shift
-from verax.systematics.effect import StagedEffect
+from verax.systematics import StagedEffect, Systematic, normalisation, reweight, scale_columns, shift
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from verax.data import fair_universe, higgsml
-from verax.data.table import open_table
+from verax.data import fair_universe, higgsml, open_table
 from verax.systematics import (
     FAIR_UNIVERSE,
     HIGGSML,

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from verax.systematics.trigonometry import arctan2, cos, sin
+from verax.systematics import arctan2, cos, sin
 
 UNIT = np.finfo(np.float32).eps
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from verax.analysis._expressions import names
-from verax.analysis._schema import Analysis
-from verax.analysis._systematics import Sources
 from verax.systematics import Layout
+
+from ._expressions import names
+from ._schema import Analysis
+from ._systematics import Sources
 
 
 @dataclass(frozen=True)

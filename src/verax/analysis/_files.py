@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from verax import own_code
-from verax.analysis._functions import Named
-from verax.analysis._parts import Reading
-from verax.analysis._sections import Source
 from verax.data import expression, higgsml, open_table
 from verax.errors import InputError
-from verax.store import checksums
+from verax.run import checksums, own_code
+
+from ._functions import Named
+from ._parts import Reading
+from ._sections import Source
 
 
 def placed(base: Path, checksums: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

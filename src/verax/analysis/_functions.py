@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from verax import own_code
-from verax.analysis._sections import Function
-from verax.store import HOW
+from verax.run import HOW, own_code
+
+from ._sections import Function
 
 Reads: TypeAlias = tuple[tuple[str, str], ...]
 """Places and checksums of the files that an analysis declares under ``inputs``."""

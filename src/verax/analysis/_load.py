@@ -10,9 +10,10 @@ import pydantic
 import yaml
 from pydantic import BaseModel
 
-from verax.analysis._schema import Analysis
-from verax.analysis._sections import EFFECTS
 from verax.errors import InputError, nearest
+
+from ._schema import Analysis
+from ._sections import EFFECTS
 
 
 def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analysis:

@@ -7,13 +7,14 @@ from typing import Literal
 
 from jaxtyping import PRNGKeyArray
 
-from verax.analysis._columns import Columns
-from verax.analysis._functions import Own
-from verax.analysis._sections import Dataset, Factor, Learn, Report, Sample, Source, Treatment
-from verax.analysis._summary import Channels, ColumnScore, FunctionScore
-from verax.analysis._systematics import Source as SystematicSource
 from verax.data import Table, open_table
-from verax.store import HOW
+from verax.run import HOW
+
+from ._columns import Columns
+from ._functions import Own
+from ._sections import Dataset, Factor, Learn, Report, Sample, Source, Treatment
+from ._summary import Channels, ColumnScore, FunctionScore
+from ._systematics import Source as SystematicSource
 
 
 @dataclass(frozen=True)

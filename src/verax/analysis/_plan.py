@@ -2,28 +2,19 @@
 
 from dataclasses import replace
 
-from verax.analysis import _files, _sections
-from verax.analysis._columns import Columns, columns_of
-from verax.analysis._functions import Own, own
-from verax.analysis._parts import (
-    Campaign,
-    Histograms,
-    Inference,
-    Learning,
-    Plan,
-    Reading,
-    UserEffect,
-    VariedSide,
-    Wording,
-)
-from verax.analysis._recomputed import check_recomputed
-from verax.analysis._samples import DATASETS
-from verax.analysis._schema import Analysis
-from verax.analysis._summary import Channels, ColumnScore, FunctionScore
-from verax.analysis._systematics import Source, Sources, VariedFiles, sources_of
 from verax.parameters import nuisance
-from verax.store import checksums, stage_key
-from verax.summarise import fine_edges
+from verax.run import checksums, stage_key
+from verax.templates import fine_edges
+
+from . import _files, _sections
+from ._columns import Columns, columns_of
+from ._functions import Own, own
+from ._parts import Campaign, Histograms, Inference, Learning, Plan, Reading, UserEffect, VariedSide, Wording
+from ._recomputed import check_recomputed
+from ._samples import DATASETS
+from ._schema import Analysis
+from ._summary import Channels, ColumnScore, FunctionScore
+from ._systematics import Source, Sources, VariedFiles, sources_of
 
 
 def plan(analysis: Analysis) -> Plan:

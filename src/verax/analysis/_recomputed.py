@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from verax.analysis._schema import Analysis
-from verax.analysis._systematics import Sources
 from verax.errors import InputError
 from verax.systematics import Systematic, not_recomputed
+
+from ._schema import Analysis
+from ._systematics import Sources
 
 
 def check_recomputed(analysis: Analysis, sources: Sources) -> None:

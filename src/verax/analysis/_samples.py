@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from verax.analysis._expressions import names, with_derived
-from verax.analysis._parts import Reading
-from verax.analysis._sections import Dataset, Sample, Source
 from verax.arrays import Array
 from verax.data import check_exact, check_values, expression, fair_universe, higgsml
 from verax.errors import InputError, check_known
 from verax.events import Events, make_events
 from verax.systematics import derive
+
+from ._expressions import names, with_derived
+from ._parts import Reading
+from ._sections import Dataset, Sample, Source
 
 DATASETS: dict[str, Any] = {"higgsml": higgsml, "fair_universe": fair_universe}
 

@@ -8,7 +8,10 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
-from verax.analysis._sections import (
+from verax.errors import InputError, check_known
+from verax.parameters import Parameter, check_value, nuisance
+
+from ._sections import (
     Binning,
     Channel,
     Check,
@@ -32,8 +35,6 @@ from verax.analysis._sections import (
     Treatment,
     VariedSamples,
 )
-from verax.errors import InputError, check_known
-from verax.parameters import Parameter, check_value, nuisance
 
 
 class Analysis(Strict):

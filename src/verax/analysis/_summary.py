@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from verax.analysis._expressions import passed
-from verax.analysis._functions import Own
 from verax.errors import InputError
 from verax.events import Events
+
+from ._expressions import passed
+from ._functions import Own
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,11 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from verax.analysis import _sections
-from verax.analysis._expressions import evaluate, names, with_derived
-from verax.analysis._functions import Own, Reads, own
-from verax.analysis._schema import Analysis
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
-from verax.folder import file_names
 from verax.parameters import Parameter, nuisance
+from verax.run import file_names
 from verax.systematics import (
     FAIR_UNIVERSE,
     HIGGSML,
@@ -32,6 +28,11 @@ from verax.systematics import (
     soft_met,
     tau_energy_scale,
 )
+
+from . import _sections
+from ._expressions import evaluate, names, with_derived
+from ._functions import Own, Reads, own
+from ._schema import Analysis
 
 LAYOUTS = {"higgsml": HIGGSML, "fair_universe": FAIR_UNIVERSE}
 SCALES = {

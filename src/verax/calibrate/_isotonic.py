@@ -14,11 +14,12 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.optimize import isotonic_regression
 
-from verax.calibrate._platt import checked_score
 from verax.conformal import checked_weight
 from verax.errors import InputError
 from verax.given import effective_size, plain
 from verax.results import FloatArray
+
+from ._platt import checked_score
 
 
 @dataclass(frozen=True)

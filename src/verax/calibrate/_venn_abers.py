@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from verax.calibrate._isotonic import positive_pools
-from verax.calibrate._platt import checked_score
 from verax.conformal import checked_weight
 from verax.given import effective_size, plain
 from verax.results import FloatArray
+
+from ._isotonic import positive_pools
+from ._platt import checked_score
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from verax.check._reliability import Reliability, reliability
 from verax.errors import InputError
 from verax.given import plain
+
+from ._reliability import Reliability, reliability
 
 
 @dataclass(frozen=True)

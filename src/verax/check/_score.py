@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from verax.check._coverage import coverage
 from verax.errors import InputError
 from verax.given import plain
 from verax.results import Coverage, Interval, good
+
+from ._coverage import coverage
 
 LEVEL = 0.6827
 """Confidence level that the score is defined for."""

@@ -7,16 +7,12 @@ from typing import Any
 
 from verax import pipeline
 from verax.analysis import load
-from verax.aware import APPROACHES
+from verax.approaches import APPROACHES
 from verax.compare.approaches import OWNER
 from verax.compare.spread import spread
 from verax.errors import check_known
-from verax.folder import claim, publish
-from verax.report.html import Section, render
-from verax.report.numbers import MISSING, number, with_error
-from verax.report.record import to_json
-from verax.report.tables import Table
-from verax.store import Progress
+from verax.report import MISSING, Section, Table, number, render, with_error
+from verax.run import Progress, claim, publish, to_json
 
 QUICK = {"learn": {"members": 1, "epochs": 10}, "check": {"toys": 300, "shifts": False}}
 

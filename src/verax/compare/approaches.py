@@ -17,22 +17,20 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from verax.aware import APPROACHES, Approach, at, draw
-from verax.aware.approach import approach
+from verax.approaches import APPROACHES, Approach, approach, at, draw
 from verax.check import coverage
 from verax.compare.cases import Case
 from verax.compare.response import Response
-from verax.cores import side_by_side
-from verax.epistemic.ensemble import ensemble
+from verax.epistemic import ensemble
 from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.infer import expected_error, interval
 from verax.learn import Training, classifier
 from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
+from verax.problems import AbstractProblem
 from verax.results import Coverage, FloatArray, Interval
-from verax.simulate import AbstractProblem
-from verax.store import Progress, Run, named
+from verax.run import Progress, Run, named, side_by_side
 
 OWNER = "a comparison of approaches"
 """Whose its folder is."""

@@ -16,11 +16,9 @@ from jaxtyping import PRNGKeyArray
 
 from verax.check import coverage
 from verax.parameters import Params
-from verax.report.numbers import number, with_error
-from verax.report.tables import Table
+from verax.problems import Rotating, midpoints, product
+from verax.report import Table, number, with_error
 from verax.results import Coverage, FloatArray, Interval, Status
-from verax.simulate import Rotating
-from verax.simulate.density import midpoints, product
 
 NEAR = np.linspace(-0.6, 0.6, 241)
 """Distances from the true θ that are profiled over: tens of thousands of events know z to some 0.003 rad."""

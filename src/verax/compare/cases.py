@@ -10,10 +10,18 @@ from jaxtyping import PRNGKeyArray
 
 from verax.errors import check_known
 from verax.parameters import Gaussian, Params
-from verax.simulate import AbstractDensityProblem, AbstractProblem, Collider, Mixture, Pivot, Rotating
-from verax.simulate.challenge import draw_nuisances
-from verax.simulate.collider import LAYOUT
-from verax.simulate.rotating import auc, theta_of
+from verax.problems import (
+    LAYOUT,
+    AbstractDensityProblem,
+    AbstractProblem,
+    Collider,
+    Mixture,
+    Pivot,
+    Rotating,
+    auc,
+    draw_nuisances,
+    theta_of,
+)
 
 PROBLEMS = ("mixture", "pivot", "rotating", "collider")
 

@@ -10,7 +10,7 @@ from verax.compare.approaches import Trial
 from verax.compare.cases import Case
 from verax.compare.gathered import Limits, names, of
 from verax.compare.published import PUBLISHED
-from verax.report.style import COLOURS, SIGNAL, Style, canvas, drawing, heading
+from verax.report import COLOURS, SIGNAL, Style, canvas, drawing, heading
 
 MANY = 6  # truths whose names no longer fit side by side
 

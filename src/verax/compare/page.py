@@ -16,15 +16,9 @@ from verax.compare.figures import distributions, uncertainty
 from verax.compare.gathered import LEVEL, Limits, limits, names, of, pooled, sources
 from verax.compare.published import PUBLISHED
 from verax.compare.spread import spread
-from verax.folder import claim, file_names, publishing
-from verax.report import plots
-from verax.report.html import Section, render
-from verax.report.numbers import MISSING, number, with_error
-from verax.report.record import write_json
-from verax.report.style import Style, save
-from verax.report.tables import Table
+from verax.report import MISSING, Section, Style, Table, number, plots, render, save, with_error
 from verax.results import Interval
-from verax.store import Progress
+from verax.run import Progress, claim, file_names, publishing, write_json
 
 TOLERANCE = 2.0
 """Errors of the coverage at random truths that the challenge allows for free."""

@@ -19,13 +19,12 @@ from scipy.optimize import brentq
 from verax.arrays import Array
 from verax.events import Events
 from verax.learn import Moments, inputs
-from verax.model import BinnedLikelihood, Templates, binned_likelihood
-from verax.model.interpolate import code2
+from verax.model import BinnedLikelihood, binned_likelihood, code2
 from verax.parameters import Gaussian, Parameter, Params
+from verax.problems import AbstractProblem
 from verax.results import FloatArray
-from verax.simulate import AbstractProblem
-from verax.summarise import choose_edges
 from verax.systematics import Systematic, shift
+from verax.templates import Templates, choose_edges
 
 CHUNK = 1 << 13
 """Events at a time: they stay in the cache, and memory is bounded by it."""

@@ -8,8 +8,8 @@ from verax.compare import analysis, page
 from verax.compare.approaches import QUICK, Effort, compare
 from verax.compare.cases import cases
 from verax.compare.published import PUBLISHED
-from verax.report.tables import Table
-from verax.store import Progress
+from verax.report import Table
+from verax.run import Progress
 
 EFFORTS = {
     "mixture": Effort(events=200_000, evaluation=500_000, epochs=30, rate=5e-4),
@@ -32,7 +32,7 @@ def compare_approaches(
     quick: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Table, ...]:
-    """Compare approaches on a problem of :mod:`verax.simulate`, or on an analysis file; writes the page to ``folder``.
+    """Compare approaches on a problem of :mod:`verax.problems`, or on an analysis file; writes the page to ``folder``.
 
     Parameters
     ----------

@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from verax.conformal._conformal import Quantile, conformalize, exact_level
-from verax.conformal._estimator import Estimator
-from verax.conformal._model import fitted
-from verax.conformal._mondrian import Mondrian, mondrian
-from verax.conformal._shift import Shifted, shifted
-from verax.conformal._weights import checked_weight
 from verax.errors import InputError
 from verax.given import unmasked
 from verax.results import FloatArray
+
+from ._conformal import Quantile, conformalize, exact_level
+from ._estimator import Estimator
+from ._model import fitted
+from ._mondrian import Mondrian, mondrian
+from ._shift import Shifted, shifted
+from ._weights import checked_weight
 
 BOTH = "for both, conformalize and predict the points of each group by themselves"
 

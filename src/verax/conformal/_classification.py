@@ -11,9 +11,10 @@ A score matrix holds s(x, y) for each class y. Of calibration points the score o
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from verax.conformal._model import check_probability
 from verax.errors import InputError
 from verax.given import generator, plain
+
+from ._model import check_probability
 
 
 @plain("LAC", other="probability")

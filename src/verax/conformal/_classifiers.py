@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from verax.conformal._base import BOTH, SplitConformal
-from verax.conformal._classification import at_label, cumulative_scores, lac, sets
-from verax.conformal._conformal import Quantile
-from verax.conformal._model import probabilities, rows
-from verax.conformal._mondrian import Mondrian, mondrian
-from verax.conformal._shift import Shifted, label_shift
 from verax.errors import InputError, check_known
 from verax.given import unmasked
 from verax.results import FloatArray
+
+from ._base import BOTH, SplitConformal
+from ._classification import at_label, cumulative_scores, lac, sets
+from ._conformal import Quantile
+from ._model import probabilities, rows
+from ._mondrian import Mondrian, mondrian
+from ._shift import Shifted, label_shift
 
 SCORES = ("lac", "aps", "raps")
 

@@ -13,10 +13,11 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, Shaped
 
-from verax.conformal._weights import NEGATIVE, checked_weight
 from verax.errors import InputError, check_known
 from verax.given import effective_size, generator, plain
 from verax.results import FloatArray
+
+from ._weights import NEGATIVE, checked_weight
 
 # Products of integers below 2^53 are exact in float64; levels with larger denominators are taken as floats.
 MAX_DENOMINATOR = 2**20

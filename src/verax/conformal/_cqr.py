@@ -5,10 +5,11 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from verax.conformal._split import make_interval
 from verax.errors import InputError
 from verax.given import plain
 from verax.results import Interval
+
+from ._split import make_interval
 
 End: TypeAlias = float | Float[np.ndarray, " test"]
 """By how much an end of a band moves outwards: one number, or one for each point."""

@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from verax.conformal._conformal import exact_level
-from verax.conformal._estimator import Estimator, checked_target
-from verax.conformal._jackknife import jackknife
-from verax.conformal._model import fitted, predicted, rows, take
-from verax.conformal._weights import checked_weight
 from verax.errors import InputError
 from verax.given import unmasked
 from verax.results import FloatArray, Interval
+
+from ._conformal import exact_level
+from ._estimator import Estimator, checked_target
+from ._jackknife import jackknife
+from ._model import fitted, predicted, rows, take
+from ._weights import checked_weight
 
 WHERE = "CrossConformalRegressor"
 Split = tuple[Int[np.ndarray, " train"], Int[np.ndarray, " test"]]

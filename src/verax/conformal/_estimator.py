@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from verax.conformal._model import rows
 from verax.errors import InputError
 from verax.given import unmasked
 from verax.results import FloatArray
+
+from ._model import rows
 
 
 class Estimator(abc.ABC):

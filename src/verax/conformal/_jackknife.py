@@ -10,12 +10,13 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from verax.conformal._conformal import conformalize, exact_level, ordered, rank
-from verax.conformal._split import make_interval
-from verax.conformal._weights import checked_weight
 from verax.errors import InputError, check_known
 from verax.given import plain
 from verax.results import Interval
+
+from ._conformal import conformalize, exact_level, ordered, rank
+from ._split import make_interval
+from ._weights import checked_weight
 
 METHODS = ("plus", "minmax", "base")
 CHUNK = 2**22

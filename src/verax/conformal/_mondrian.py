@@ -7,10 +7,11 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from verax.conformal._conformal import Quantile, conformalize
-from verax.conformal._weights import checked_weight
 from verax.errors import InputError
 from verax.given import plain
+
+from ._conformal import Quantile, conformalize
+from ._weights import checked_weight
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ Vovk, Gammerman, Shafer 2005; as a test for outliers: Bates, Candès, Lei, Roman
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray, Shaped
 
-from verax.conformal._conformal import ordered
 from verax.given import generator, plain
 from verax.results import FloatArray
+
+from ._conformal import ordered
 
 
 @plain("p_value", other="scores weight", number="new", finite="test_weight")

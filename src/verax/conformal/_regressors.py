@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from verax.conformal._base import SplitConformal
-from verax.conformal._conformal import exact_level
-from verax.conformal._cqr import check_levels, cqr, cqr_band, cqr_sides
-from verax.conformal._estimator import checked_target
-from verax.conformal._model import fitted, predicted, rows
-from verax.conformal._split import absolute, band, normalised
 from verax.errors import InputError
 from verax.results import FloatArray, Interval
+
+from ._base import SplitConformal
+from ._conformal import exact_level
+from ._cqr import check_levels, cqr, cqr_band, cqr_sides
+from ._estimator import checked_target
+from ._model import fitted, predicted, rows
+from ._split import absolute, band, normalised
 
 
 class SplitConformalRegressor(SplitConformal):

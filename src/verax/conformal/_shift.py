@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, Shaped
 
-from verax.conformal._conformal import exact_level, ordered
-from verax.conformal._model import check_probability, fitted, rows, take
-from verax.conformal._weights import checked_weight
 from verax.errors import InputError
 from verax.given import generator, plain
+
+from ._conformal import exact_level, ordered
+from ._model import check_probability, fitted, rows, take
+from ._weights import checked_weight
 
 
 @dataclass(frozen=True)

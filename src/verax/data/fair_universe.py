@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from verax.data.table import open_table
 from verax.errors import check_known
 from verax.events import Events, concatenate, make_events
-from verax.systematics.fair_universe import PROCESSES as PROCESSES
-from verax.systematics.fair_universe import systematics as systematics
-from verax.systematics.kinematics import FAIR_UNIVERSE, derive_compiled
+from verax.systematics import FAIR_UNIVERSE, derive_compiled
+from verax.systematics import PROCESSES as PROCESSES
+from verax.systematics import systematics as systematics
+
+from ._table import open_table
 
 LAYOUT = FAIR_UNIVERSE
 

@@ -9,13 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from verax.data.table import Chunk, open_table
 from verax.errors import InputError
 from verax.events import Events, concatenate, make_events
-from verax.systematics.detector import jet_energy_scale, lepton_energy_scale, soft_met, tau_energy_scale
-from verax.systematics.effect import Systematic
-from verax.systematics.kinematics import HIGGSML, derive_compiled
-from verax.systematics.normalisation import normalisation
+from verax.systematics import (
+    HIGGSML,
+    Systematic,
+    derive_compiled,
+    jet_energy_scale,
+    lepton_energy_scale,
+    normalisation,
+    soft_met,
+    tau_energy_scale,
+)
+
+from ._table import Chunk, open_table
 
 LAYOUT = HIGGSML
 DOI = "10.7483/OPENDATA.ATLAS.ZBP2.M5T8"

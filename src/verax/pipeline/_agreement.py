@@ -8,7 +8,7 @@ from scipy.special import kolmogorov
 
 from verax.analysis import Channels, passed
 from verax.events import Events
-from verax.summarise import histogram
+from verax.templates import histogram
 
 
 class Overlap:

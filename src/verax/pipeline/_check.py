@@ -12,10 +12,11 @@ from verax.data import read_events
 from verax.infer import interval, sample_toys
 from verax.learn import score
 from verax.model import BinnedLikelihood
-from verax.pipeline._learn import Learned, networks_of
-from verax.pipeline._simulate import Table
 from verax.results import Coverage
-from verax.store import Run
+from verax.run import Run
+
+from ._learn import Learned, networks_of
+from ._simulate import Table
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from verax.infer import (
     sample_toys,
 )
 from verax.model import BinnedLikelihood, Data, Yields, postfit_yields, prefit_yields
-from verax.pipeline._summarise import Summarised
 from verax.results import Interval, Status
-from verax.store import Run
+from verax.run import Run
+
+from ._summarise import Summarised
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,14 @@ import jax
 import numpy as np
 
 from verax.analysis import Learning, VariedFiles
-from verax.aware.approach import approach
+from verax.approaches import approach
 from verax.data import read_events
 from verax.epistemic import bootstrap_factors
 from verax.errors import InputError
 from verax.events import Events, concatenate
-from verax.folder import replacing
 from verax.learn import CrossTrained, History, Training, blank, classifier, cross_train, load, save
-from verax.store import Run
-from verax.systematics import Systematic, interpolable, interpolate
-from verax.systematics.paired import Interpolated
+from verax.run import Run, replacing
+from verax.systematics import Interpolated, Systematic, interpolable, interpolate
 
 
 @dataclass(frozen=True)

@@ -7,25 +7,23 @@ from pathlib import Path
 
 from verax.analysis import Analysis, plan
 from verax.check import Reliability
-from verax.infer import Breakdown, Fit, Ranking, Scan
-from verax.infer.results import Row
+from verax.infer import Breakdown, Fit, Ranking, Row, Scan
 from verax.learn import History
-from verax.model import BinnedLikelihood, Data, Templates, Yields
-from verax.model.binwise import CellModifier
-from verax.model.interpolate import code0, code1, code2, code4, code4p
+from verax.model import BinnedLikelihood, CellModifier, Data, Yields, code0, code1, code2, code4, code4p
 from verax.parameters import Gaussian, Parameter, Poisson
-from verax.pipeline._check import Checked, check
-from verax.pipeline._infer import Measured, infer
-from verax.pipeline._learn import Learned, learn, read_from
-from verax.pipeline._model import model
-from verax.pipeline._report import Measurement, report
-from verax.pipeline._results_json import failures
-from verax.pipeline._simulate import Table, Yield, simulate
-from verax.pipeline._summarise import Summarised, summarise
-from verax.report.record import record, to_json
-from verax.report.tables import Table as ReportTable
+from verax.report import Table as ReportTable
 from verax.results import Coverage, Interval
-from verax.store import Progress, Run, named
+from verax.run import Progress, Run, named, record, to_json
+from verax.templates import Templates
+
+from ._check import Checked, check
+from ._infer import Measured, infer
+from ._learn import Learned, learn, read_from
+from ._model import model
+from ._report import Measurement, report
+from ._results_json import failures
+from ._simulate import Table, Yield, simulate
+from ._summarise import Summarised, summarise
 
 TYPES = {
     **named(Yield, Table, Learned, History, Summarised, Templates, Parameter, Gaussian, Poisson),

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from verax.analysis import Factor
 from verax.model import BinnedLikelihood, binned_likelihood
-from verax.pipeline._summarise import Summarised
-from verax.store import Run
+from verax.run import Run
+
+from ._summarise import Summarised
 
 
 def model(

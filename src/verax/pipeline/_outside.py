@@ -6,7 +6,7 @@ import numpy as np
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.summarise import Sums, histogram
+from verax.templates import Sums, histogram
 
 
 @dataclass

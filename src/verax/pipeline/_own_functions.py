@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax import own_code
 from verax.analysis import FunctionScore, Named, Own, Reading, UserEffect, files
 from verax.errors import InputError
 from verax.events import Events
+from verax.run import own_code
 from verax.systematics import limited
 
 

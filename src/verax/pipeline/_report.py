@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from verax.analysis import Learning, Wording
-from verax.folder import file_names
-from verax.model import to_pyhf
-from verax.pipeline._results_json import outcome
-from verax.pipeline._story import TITLES, Story
-from verax.report import plots, tables
-from verax.report.html import Section, render
-from verax.report.record import write_json
+from verax.report import Section, plots, render, tables
 from verax.results import Interval
-from verax.store import Run
+from verax.run import Run, file_names, write_json
+from verax.workspace import to_pyhf
+
+from ._results_json import outcome
+from ._story import TITLES, Story
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from typing import Any
 
 from verax.analysis import Wording
-from verax.model import Templates
-from verax.pipeline._check import Checked
-from verax.pipeline._infer import Measured
-from verax.pipeline._simulate import Table
 from verax.report.tables import fitted
 from verax.results import Status, good
+from verax.templates import Templates
+
+from ._check import Checked
+from ._infer import Measured
+from ._simulate import Table
 
 SCHEMA = 1
 """Version of the layout."""

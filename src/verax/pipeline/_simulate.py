@@ -13,9 +13,10 @@ from verax.analysis import Read, Reading, check_duplicates, files, observed, pla
 from verax.data import write_events
 from verax.errors import InputError
 from verax.events import Events
-from verax.pipeline._own_functions import try_functions, undeclared
-from verax.store import Run, digest
-from verax.summarise import histogram
+from verax.run import Run, digest
+from verax.templates import histogram
+
+from ._own_functions import try_functions, undeclared
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from verax.analysis import Factor, Learning, Wording
-from verax.folder import Label
 from verax.model import BinnedLikelihood
-from verax.pipeline._check import Checked
-from verax.pipeline._infer import Measured
-from verax.pipeline._learn import Learned
-from verax.pipeline._simulate import Table
-from verax.pipeline._summarise import Summarised
-from verax.report import plots, tables
-from verax.report.numbers import MISSING, with_ends
-from verax.report.style import Style
+from verax.report import MISSING, Style, plots, tables, with_ends
 from verax.results import Status
+from verax.run import Label
+
+from ._check import Checked
+from ._infer import Measured
+from ._learn import Learned
+from ._simulate import Table
+from ._summarise import Summarised
 
 TITLES = {
     "expected": "Expected (Asimov)",

@@ -9,14 +9,14 @@ import numpy as np
 from verax.analysis import Histograms, Learning, Treatment, VariedFiles
 from verax.data import read_events
 from verax.events import Events
-from verax.model import Pruned, Templates, prune, smooth, symmetrise
-from verax.pipeline._agreement import Overlap, compare, sampled
-from verax.pipeline._learn import Learned
-from verax.pipeline._outside import Outside
-from verax.pipeline._simulate import Table
-from verax.pipeline._summary import summary_of
-from verax.store import Run
-from verax.summarise import Varied, choose_edges, templates
+from verax.run import Run
+from verax.templates import Pruned, Templates, Varied, choose_edges, prune, smooth, symmetrise, templates
+
+from ._agreement import Overlap, compare, sampled
+from ._learn import Learned
+from ._outside import Outside
+from ._simulate import Table
+from ._summary import summary_of
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from verax.analysis import Channels, Histograms, Learning
-from verax.aware import softmax
+from verax.approaches import softmax
 from verax.events import Events
 from verax.learn import CrossTrained, score
-from verax.pipeline._learn import networks_of
-from verax.store import Run
+from verax.run import Run
+
+from ._learn import networks_of
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from verax.questions.ask import Answer as Answer
-from verax.questions.ask import Asked as Asked
-from verax.questions.ask import ask
-from verax.questions.events import answer_templates, answer_yields
-from verax.questions.experiments import answer_toys
-from verax.questions.fits import answer_breakdown, answer_fit, answer_interval, answer_ranking, answer_scan
-from verax.questions.hypotheses import answer_gof, answer_limit
+from ._ask import Answer as Answer
+from ._ask import Asked as Asked
+from ._ask import ask
+from ._fits import answer_breakdown, answer_fit, answer_interval, answer_ranking, answer_scan
+from ._hypotheses import answer_gof, answer_limit
+from ._toys import answer_toys
+from ._yields import answer_templates, answer_yields
 
 ANSWERS: dict[str, Callable[[Asked], Answer]] = {
     "fit": answer_fit,

@@ -1,11 +1,20 @@
-"""The report: figures, tables, one HTML page, and the record of the run.
+"""The report: figures, tables and one HTML page.
 
-Figures are in :mod:`verax.report.plots`, tables in :mod:`verax.report.tables` (shown by :mod:`verax.report.show`); both
-are imported when asked for, so that a table in the terminal needs no matplotlib. Nothing here imports JAX.
+Figures are in :mod:`verax.report.plots`, tables in :mod:`verax.report.tables`.
 """
 
-from verax.report.html import Section as Section
-from verax.report.html import render as render
-from verax.report.record import record as record
-from verax.report.record import write_json as write_json
-from verax.report.tables import Table as Table
+from ._html import Section as Section
+from ._html import render as render
+from ._numbers import MISSING as MISSING
+from ._numbers import number as number
+from ._numbers import with_ends as with_ends
+from ._numbers import with_error as with_error
+from ._show import to_rich as to_rich
+from ._style import COLOURS as COLOURS
+from ._style import SIGNAL as SIGNAL
+from ._style import Style as Style
+from ._style import canvas as canvas
+from ._style import drawing as drawing
+from ._style import heading as heading
+from ._style import save as save
+from .tables import Table as Table

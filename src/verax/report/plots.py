@@ -23,22 +23,22 @@ training_history      did every network converge, and when was it stopped?
 ====================  =====================================================================================
 """
 
-from verax.report.diagnostics import coverage as coverage
-from verax.report.diagnostics import reliability as reliability
-from verax.report.diagnostics import training_history as training_history
-from verax.report.distributions import score_distribution as score_distribution
-from verax.report.distributions import template_variation as template_variation
-from verax.report.experiments import belt as belt
-from verax.report.experiments import estimates as estimates
-from verax.report.experiments import goodness as goodness
-from verax.report.limits import limit_bands as limit_bands
-from verax.report.limits import limits as limits
-from verax.report.measurement import pulls_and_impacts as pulls_and_impacts
-from verax.report.measurement import scan as scan
-from verax.report.pulls import pulls as pulls
-from verax.report.scans import scan2d as scan2d
-from verax.report.style import Style as Style
-from verax.report.style import save as save
-from verax.report.transforms import pit as pit
-from verax.report.uncertainty import breakdown as breakdown
-from verax.report.uncertainty import correlation as correlation
+from ._diagnostics import coverage as coverage
+from ._diagnostics import reliability as reliability
+from ._diagnostics import training_history as training_history
+from ._distributions import score_distribution as score_distribution
+from ._distributions import template_variation as template_variation
+from ._experiments import belt as belt
+from ._experiments import estimates as estimates
+from ._experiments import goodness as goodness
+from ._limits import limit_bands as limit_bands
+from ._limits import limits as limits
+from ._measurement import pulls_and_impacts as pulls_and_impacts
+from ._measurement import scan as scan
+from ._pulls import pulls as pulls
+from ._scans import scan2d as scan2d
+from ._style import Style as Style
+from ._style import save as save
+from ._transforms import pit as pit
+from ._uncertainty import breakdown as breakdown
+from ._uncertainty import correlation as correlation

@@ -1,4 +1,4 @@
-"""Tables of results, as text; ``verax.report.show`` renders them.
+"""Tables of results, as text; ``verax.report._show`` renders them.
 
 Numbers are rounded to their uncertainty: two significant digits of the error, and the value to the same decimals.
 """
@@ -12,11 +12,12 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError
-from verax.report.numbers import MISSING, decimals, number, with_error
 from verax.results import Coverage
 
+from ._numbers import MISSING, decimals, number, with_error
+
 if TYPE_CHECKING:
-    import verax.infer.results
+    import verax.infer
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ FREEZE = "Groups frozen one by one do not add in quadrature."
 SHIFTED = "Shifted global observables add in quadrature to the total (EPJC 84 (2024) 593)."
 
 
-def breakdown(*results: "verax.infer.results.Breakdown", title: str = "") -> Table:
+def breakdown(*results: "verax.infer.Breakdown", title: str = "") -> Table:
     """The uncertainty by source, nested; one column per definition, rows in the order of the first.
 
     Decimals are those of three significant digits of the total, the same in every row, so that columns add up by eye.
@@ -93,9 +94,9 @@ def breakdown(*results: "verax.infer.results.Breakdown", title: str = "") -> Tab
     return Table(title, tuple(columns), tuple(rows), " ".join(dict.fromkeys(n for n in notes if n)), tuple(depth))
 
 
-def _paths(result: "verax.infer.results.Breakdown") -> dict[tuple[str, ...], "verax.infer.results.Row"]:
+def _paths(result: "verax.infer.Breakdown") -> dict[tuple[str, ...], "verax.infer.Row"]:
     """Rows by their full path from the total, so that equal names in different branches stay apart."""
-    table: dict[tuple[str, ...], verax.infer.results.Row] = {}
+    table: dict[tuple[str, ...], verax.infer.Row] = {}
     path: list[str] = []
     for row in result.rows:
         path = [*path[: row.depth], row.name]
@@ -131,7 +132,7 @@ def yields(
     return Table(title, ("Process", *expected), tuple(rows), note)
 
 
-def parameters(result: "verax.infer.results.Fit", *, title: str = "Fitted parameters", note: str = "") -> Table:
+def parameters(result: "verax.infer.Fit", *, title: str = "Fitted parameters", note: str = "") -> Table:
     """Value and uncertainty of every parameter of one fit; a fixed one says so.
 
     Raises
@@ -181,7 +182,7 @@ def warnings(messages: Mapping[str, Sequence[str]], *, title: str = "Warnings") 
     return Table(title, ("Stage", "Warning"), rows, "" if rows else "None.")
 
 
-def fitted(fit: "verax.infer.results.Fit") -> dict[str, Any]:
+def fitted(fit: "verax.infer.Fit") -> dict[str, Any]:
     """Best values, errors and covariance of one fit, all in the order of ``names``: the alphabet's, as JSON sorts."""
     order = sorted(range(len(fit.names)), key=lambda i: fit.names[i])
     names = [fit.names[i] for i in order]

@@ -17,7 +17,8 @@ from scipy.stats import chi2
 from verax.errors import InputError
 from verax.given import effective_size, plain
 from verax.results import FloatArray
-from verax.shift._two_sample import checked_weight_of
+
+from ._two_sample import checked_weight_of
 
 ENOUGH = 50
 """Events a cell below which the confusion matrix's own fluctuations bias the fit: 0.4σ at 40, 1.2σ at 10, 0.2σ at 67."""

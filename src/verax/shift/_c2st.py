@@ -23,15 +23,8 @@ from scipy.stats import rankdata
 from verax.errors import InputError
 from verax.given import effective_size, generator, plain, untrained
 from verax.results import FloatArray
-from verax.shift._two_sample import (
-    BLOCK,
-    checked_points,
-    checked_weight_of,
-    pooled_weight,
-    quadratic,
-    randomised_p,
-    studentised,
-)
+
+from ._two_sample import BLOCK, checked_points, checked_weight_of, pooled_weight, quadratic, randomised_p, studentised
 
 Score = Callable[[FloatArray], Any]
 

@@ -24,11 +24,12 @@ from jaxtyping import Float, Int, PRNGKeyArray, Shaped
 from verax.errors import InputError
 from verax.given import generator, plain, split_key, unmasked
 from verax.results import FloatArray
-from verax.shift._bbse import LabelShift, bbse
-from verax.shift._c2st import c2st, stouffer
-from verax.shift._concept import concept, fit_softmax
-from verax.shift._diagnosis import Diagnosis, Finding, conclude
-from verax.shift._two_sample import checked_points, checked_weight_of, common_terms
+
+from ._bbse import LabelShift, bbse
+from ._c2st import c2st, stouffer
+from ._concept import concept, fit_softmax
+from ._diagnosis import Diagnosis, Finding, conclude
+from ._two_sample import checked_points, checked_weight_of, common_terms
 
 WHERE = "shift diagnosis"
 

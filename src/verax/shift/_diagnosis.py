@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from verax.shift._bbse import LabelShift
+from ._bbse import LabelShift
 
 ACTIONS = {
     "none": "use the model as it is",

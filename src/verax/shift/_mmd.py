@@ -13,7 +13,8 @@ from scipy.spatial.distance import cdist, pdist
 from verax.errors import InputError, check_known
 from verax.given import effective_size, generator, plain
 from verax.results import FloatArray
-from verax.shift._two_sample import BLOCK, checked_points, checked_weight_of, pooled_weight, randomised_p
+
+from ._two_sample import BLOCK, checked_points, checked_weight_of, pooled_weight, randomised_p
 
 
 @dataclass(frozen=True)

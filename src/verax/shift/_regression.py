@@ -23,10 +23,11 @@ from jaxtyping import Float, PRNGKeyArray, Shaped
 from verax.errors import InputError
 from verax.given import plain, split_key, unmasked
 from verax.results import FloatArray
-from verax.shift._c2st import c2st
-from verax.shift._concept import ConceptTest, robust_test
-from verax.shift._diagnosis import Diagnosis, Finding, conclude
-from verax.shift._two_sample import checked_points, checked_weight_of, common_terms
+
+from ._c2st import c2st
+from ._concept import ConceptTest, robust_test
+from ._diagnosis import Diagnosis, Finding, conclude
+from ._two_sample import checked_points, checked_weight_of, common_terms
 
 WHERE = "shift diagnosis"
 Pair = tuple[FloatArray, FloatArray]

@@ -20,9 +20,8 @@ from verax.compare.methods.trials import OWNER
 from verax.data import read_events
 from verax.errors import InputError, check_known
 from verax.events import Events, concatenate
-from verax.learn import balance, fold_of
-from verax.learn.folds import is_held_out
-from verax.store import Progress, Run, named
+from verax.learn import balance, fold_of, is_held_out
+from verax.run import Progress, Run, named
 from verax.systematics import shift
 
 PARTS = 5

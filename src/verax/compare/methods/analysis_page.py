@@ -14,13 +14,8 @@ from verax.compare.methods.analysis import Trial
 from verax.compare.methods.cells import Cell
 from verax.compare.methods.classification import CLASSIFIERS, LEVEL
 from verax.compare.methods.trials import OWNER
-from verax.folder import claim, publishing
-from verax.report.html import Section, render
-from verax.report.numbers import number
-from verax.report.record import write_json
-from verax.report.style import COLOURS, Style, canvas, drawing, heading, save
-from verax.report.tables import Table
-from verax.store import Progress
+from verax.report import COLOURS, Section, Style, Table, canvas, drawing, heading, number, render, save
+from verax.run import Progress, claim, publishing, write_json
 
 PROMISES: dict[str, tuple[str, str]] = {row: promise for m in CLASSIFIERS.values() for row, promise in m.rows.items()}
 CONFORMAL = ("conformal, LAC", "conformal, APS")

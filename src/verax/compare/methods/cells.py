@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from verax.report.numbers import number, with_error
+from verax.report import number, with_error
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
-from verax.aleatoric.head import Head, outputs
+from verax.aleatoric import Head, outputs
 from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.ensemble import adam
 from verax.compare.methods.predictions import Fitted, Gaussian
 from verax.compare.methods.train import WIDTH, Effort, of_split, train_all, warnings
-from verax.epistemic.dropout import masked, thin
+from verax.epistemic import masked, thin
 from verax.events import Events
 from verax.learn import Frozen, Network, Standardise, Training, classifier, standardise
 from verax.results import FloatArray

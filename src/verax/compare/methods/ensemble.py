@@ -18,8 +18,7 @@ import optax
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
-from verax.aleatoric import GaussianNLL, MeanVariance, gaussian
-from verax.aleatoric.head import target_scale
+from verax.aleatoric import GaussianNLL, MeanVariance, gaussian, target_scale
 from verax.check import nll_gaussian
 from verax.compare.methods.data import TARGET, Data, Partition
 from verax.compare.methods.predictions import Fitted, Gaussian

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from verax.compare.methods.cells import Cell
 from verax.compare.methods.papers import PUBLISHED
-from verax.report.style import COLOURS, SIGNAL, Style, canvas, drawing, heading
+from verax.report import COLOURS, SIGNAL, Style, canvas, drawing, heading
 
 PANELS = (
     (("coverage 68", "coverage 95"), "Coverage"),

@@ -26,10 +26,8 @@ from verax.compare.methods.train import (
     train_splits,
     warnings,
 )
-from verax.epistemic import Posterior, hmc, laplace, tta
-from verax.epistemic.variational import MeanField, NegativeElbo, Variational, mean_field
-from verax.learn import Training, classifier, start_from
-from verax.learn.epoch import stack
+from verax.epistemic import MeanField, NegativeElbo, Posterior, Variational, hmc, laplace, mean_field, tta
+from verax.learn import Training, classifier, stack, start_from
 from verax.results import Status
 
 LAPLACE = {"Laplace, last layer": "last", "Laplace, all weights": "all"}

@@ -13,13 +13,8 @@ from verax.compare.methods.figures import forest
 from verax.compare.methods.papers import PUBLISHED
 from verax.compare.methods.regression import METHODS
 from verax.compare.methods.trials import OWNER, Trial
-from verax.folder import claim, file_names, publishing
-from verax.report.html import Section, render
-from verax.report.numbers import number, with_error
-from verax.report.record import write_json
-from verax.report.style import Style, save
-from verax.report.tables import Table
-from verax.store import Progress
+from verax.report import Section, Style, Table, number, render, save, with_error
+from verax.run import Progress, claim, file_names, publishing, write_json
 
 PROMISES: dict[str, tuple[str, str]] = {row: promise for m in METHODS.values() for row, promise in m.rows.items()}
 """Row → (guarantee, any model)."""

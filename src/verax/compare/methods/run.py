@@ -10,8 +10,8 @@ from verax.compare.methods.data import SHIFTS, find, read
 from verax.compare.methods.train import Effort
 from verax.compare.methods.trials import compare
 from verax.errors import InputError, check_known
-from verax.report.tables import Table
-from verax.store import Progress
+from verax.report import Table
+from verax.run import Progress
 
 QUICK = Effort(epochs=100, patience=15, variational=200, dropout=400, passes=1000, largest=300, chain=100)
 QUICK_SETS = ("boston",)

@@ -14,9 +14,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from verax.compare.methods.data import Data, Partition
 from verax.epistemic import bootstrap_factors
 from verax.events import Events
-from verax.learn import History, Loss, Moments, Training, event_weight, member
-from verax.learn.folds import make_runs
-from verax.learn.loop import train_runs
+from verax.learn import History, Loss, Moments, Training, event_weight, make_runs, member, train_runs
 from verax.results import FloatArray, Status
 
 WIDTH = 50

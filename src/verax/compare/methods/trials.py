@@ -20,7 +20,7 @@ from verax.compare.methods.regression import METHODS
 from verax.compare.methods.train import Effort
 from verax.errors import InputError, check_known
 from verax.results import FloatArray
-from verax.store import Progress, Run, digest, named
+from verax.run import Progress, Run, digest, named
 
 OWNER = "a comparison of methods"
 """Whose its folder is."""

@@ -1,0 +1,93 @@
+"""Classification with noisy logits: each event's logits are Gaussian, with a learnt mean and width."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.errors import InputError, check_known
+from verax.events import Events
+
+from ._head import outputs
+
+Classes = Sequence[Sequence[str]]
+"""Names of the processes of each class."""
+
+
+class NoisyLogits(eqx.Module):
+    """Weighted cross-entropy of E[softmax(μ + σ ε)], ε ~ N(0, 1) (Kendall and Gal, arXiv:1703.04977, equation 12).
+
+    For networks with 2k outputs for k classes, the means, then ln σ (``classifier(…, outputs=2 * k)``); events of
+    processes in no class have no part in it. The expectation is a mean over ``draws`` of the step's key. Its logarithm is
+    then too small by (relative variance)/2·draws: more draws, less bias. Signed weights are kept signed, see
+    :class:`verax.learn.CrossEntropy`, and so is the lack of a bound where a region's total weight is negative.
+
+    σ attenuates the loss of events whose label is noise, but it shares its work with the means: only the probabilities
+    are determined by data, not σ alone.
+
+    Raises
+    ------
+    InputError : for fewer than two classes, a process in two of them, fewer than one draw, and (in use) for an unknown
+        process or a network of another number of outputs
+    """
+
+    classes: tuple[tuple[str, ...], ...] = eqx.field(static=True)
+    draws: int = eqx.field(static=True, default=16)
+
+    def __init__(self, classes: Classes, *, draws: int = 16) -> None:
+        self.classes, self.draws = tuple(tuple(names) for names in classes), draws
+        names = [name for one in self.classes for name in one]
+        if len(self.classes) < 2 or len(set(names)) < len(names):
+            raise InputError("classes", f"{self.classes}", "two or more, and each process in one of them")
+        if draws < 1:
+            raise InputError("draws", str(draws), "at least 1")
+
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+        found = outputs(network, events, key, (2 * len(self.classes),), "NoisyLogits")
+        noise = jax.random.normal(key, (self.draws, found.shape[0], len(self.classes)))
+        label = label_of(events, self.classes)
+        log_p = _log_probability(found, noise)
+        chosen = jnp.take_along_axis(log_p, jnp.maximum(label, 0)[:, None], axis=1)[:, 0]
+        return -jnp.mean(events.weight * jnp.where(label >= 0, chosen, 0.0))
+
+
+class NoisyProbabilities(eqx.Module):
+    """Probability p of each class and its variance p (1 − p): the ``moments`` for :func:`verax.learn`.
+
+    With fixed draws in pairs ±ε, so that the same event always has the same probability.
+    """
+
+    draws: int = eqx.field(static=True, default=256)
+
+    def __call__(
+        self, output: Float[JaxArray, " output"]
+    ) -> tuple[Float[JaxArray, " class"], Float[JaxArray, " class"]]:
+        half = jax.random.normal(jax.random.key(0), (-(-self.draws // 2), output.shape[0] // 2))
+        p = jnp.exp(_log_probability(output, jnp.concatenate([half, -half])))
+        return p, p * (1 - p)
+
+
+def label_of(events: Events, classes: Classes) -> JaxArray:
+    """Index of each event's class; −1 for a process that is in none.
+
+    Raises
+    ------
+    InputError : for an unknown process, with the nearest name
+    """
+    number = np.full(len(events.processes), -1, np.int32)
+    for index, names in enumerate(classes):
+        check_known(names, events.processes, "classes", "process")
+        number[[events.processes.index(name) for name in names]] = index
+    return jnp.asarray(number)[jnp.asarray(events.process)]
+
+
+def _log_probability(output: JaxArray, noise: JaxArray) -> JaxArray:
+    """Ln of the mean softmax over draws: ``output[…, 2·class]``, ``noise[draw, …, class]``."""
+    mean, log_sigma = jnp.split(output, 2, axis=-1)
+    logits = mean + jnp.exp(jnp.minimum(log_sigma, 10.0)) * noise
+    return jax.nn.logsumexp(jax.nn.log_softmax(logits, axis=-1), axis=0) - np.log(noise.shape[0])

@@ -1,0 +1,165 @@
+"""Densities of one target given the features: a Gaussian of learnt mean and width, or a mixture of Gaussians.
+
+All losses are (1/n) Σ_i w_i ℓ_i over the n rows of a batch, with signed weights as they are (see
+:class:`verax.learn.CrossEntropy`): unbiased, but without lower bound where a region's total weight is negative. There
+the learnt width grows or shrinks without end; early stopping on a validation part ends it, and a loss that is not
+finite is in the training's history. Pass |w| as training weights for a bounded, biased loss.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+from scipy.stats import norm
+
+from verax.errors import InputError
+from verax.events import Events
+from verax.learn import classifier
+
+from ._head import Head, MakeBody, outputs, target_scale
+
+_FLOOR = -2 * np.log(1e4)
+"""Log of the smallest variance, in units of the target's own: 10⁻⁴ of its spread. A density of repeated values would
+otherwise grow without end."""
+
+_LOG_2PI = float(np.log(2 * np.pi))
+
+
+class MeanVariance(Head):
+    """``x[feature] → (mean, ln σ)`` of the target, in its units (Nix and Weigend, ICNN 1994)."""
+
+    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, "2"]:
+        mean, log_sigma = self.raw(x, key)
+        centre, scale = self.units()
+        return jnp.stack([centre + scale * mean, _floored(log_sigma) + jnp.log(scale)])
+
+
+def mean_variance(
+    key: PRNGKeyArray, events: Events, *, features: Sequence[str], target: str, make: MakeBody = classifier
+) -> MeanVariance:
+    """A fresh mean-variance network, standardised to ``events`` (the training part only); train it on GaussianNLL.
+
+    Raises
+    ------
+    InputError : for an unknown column, a target that is a feature, or a target that is not finite
+    """
+    scale = target_scale(events, target, features)
+    return MeanVariance(make(key, events, features=tuple(features), outputs=2), scale, target)
+
+
+class GaussianNLL(eqx.Module):
+    """Weighted negative log-likelihood of a Gaussian, with constants: (1/n) Σ w [½ ((y − μ)/σ)² + ln σ + ½ ln 2π].
+
+    Plain maximum likelihood learns slowly where σ is large, since the mean's gradient carries 1/σ². With ``beta`` an
+    event's gradient is multiplied by σ^{2β} (β-NLL, Seitzer et al., arXiv:2203.09168; ½ is their advice). The value
+    stays the negative log-likelihood itself, which is what early stopping must compare.
+
+    Raises
+    ------
+    InputError : for β outside [0, 1], and (in use) for a network of other outputs than (mean, ln σ)
+    """
+
+    target: str = eqx.field(static=True)
+    beta: float = eqx.field(static=True, default=0.0)
+
+    def __check_init__(self) -> None:
+        if not 0 <= self.beta <= 1:
+            raise InputError("beta", f"{self.beta}", "a power in [0, 1]")
+
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+        out = outputs(network, events, key, (2,), "GaussianNLL")
+        loss = -gaussian_log_prob(out, jnp.asarray(events.column(self.target)))
+        if self.beta:
+            factor = jax.lax.stop_gradient(jnp.exp(2 * self.beta * out[:, 1]))
+            loss = jax.lax.stop_gradient(loss) + factor * (loss - jax.lax.stop_gradient(loss))
+        return jnp.mean(events.weight * loss)
+
+    def fisher(self, output: Float[JaxArray, "2"]) -> Float[JaxArray, "2 2"]:
+        """Hessian of an event's loss in (mean, ln σ), as expected where they are true: 1/σ² and 2 on the diagonal."""
+        return jnp.diag(jnp.stack([jnp.exp(-2 * output[1]), jnp.full_like(output[1], 2.0)]))
+
+
+def gaussian(output: Float[JaxArray, "2"]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+    """Mean and variance from a mean-variance network's output: the ``moments`` for :func:`verax.learn`."""
+    return output[0], jnp.exp(2 * output[1])
+
+
+def gaussian_log_prob(output: Float[JaxArray, "*event 2"], y: Float[JaxArray, "*event"]) -> Float[JaxArray, "*event"]:
+    """Log-density of ``y`` from outputs (mean, ln σ)."""
+    mean, log_sigma = output[..., 0], output[..., 1]
+    return -0.5 * ((y - mean) * jnp.exp(-log_sigma)) ** 2 - log_sigma - 0.5 * _LOG_2PI
+
+
+class MixtureDensity(Head):
+    """``x[feature] → [(ln share, mean, ln σ), component]`` of the target (Bishop, NCRG/94/004, 1994)."""
+
+    components: int = eqx.field(static=True)
+
+    def __call__(
+        self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None
+    ) -> Float[JaxArray, "3 component"]:
+        share, mean, log_sigma = self.raw(x, key).reshape(3, self.components)
+        centre, scale = self.units()
+        # Components start apart, at the quantiles of a Gaussian: equal ones would learn the same thing.
+        start = norm.ppf((np.arange(self.components) + 0.5) / self.components).astype(np.float32)
+        return jnp.stack(
+            [jax.nn.log_softmax(share), centre + scale * (mean + start), _floored(log_sigma) + jnp.log(scale)]
+        )
+
+
+def mixture_density(
+    key: PRNGKeyArray,
+    events: Events,
+    *,
+    features: Sequence[str],
+    target: str,
+    components: int = 5,
+    make: MakeBody = classifier,
+) -> MixtureDensity:
+    """A fresh mixture density network, standardised to ``events`` (the training part only); train it on MixtureNLL.
+
+    Raises
+    ------
+    InputError : for no component, an unknown column, a target that is a feature, or one that is not finite
+    """
+    if components < 1:
+        raise InputError("components", str(components), "at least 1")
+    scale = target_scale(events, target, features)
+    body = make(key, events, features=tuple(features), outputs=3 * components)
+    return MixtureDensity(body, scale, target, components)
+
+
+class MixtureNLL(eqx.Module):
+    """Weighted negative log-likelihood of a mixture of Gaussians: −(1/n) Σ w ln p(y | x)."""
+
+    target: str = eqx.field(static=True)
+
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+        shape = (3, getattr(network, "components", 1))
+        out = outputs(network, events, key, shape, "MixtureNLL")
+        return -jnp.mean(events.weight * mixture_log_prob(out, jnp.asarray(events.column(self.target))))
+
+
+def mixture(output: Float[JaxArray, "3 component"]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+    """Mean and variance of the mixture: the ``moments`` for :func:`verax.learn`."""
+    share = jnp.exp(output[0])
+    mean = jnp.sum(share * output[1])
+    return mean, jnp.sum(share * (jnp.exp(2 * output[2]) + (output[1] - mean) ** 2))
+
+
+def mixture_log_prob(
+    output: Float[JaxArray, "*event 3 component"], y: Float[JaxArray, "*event"]
+) -> Float[JaxArray, "*event"]:
+    """Log-density of ``y`` from outputs (ln share, mean, ln σ)."""
+    share, mean, log_sigma = (output[..., i, :] for i in range(3))
+    each = gaussian_log_prob(jnp.stack([mean, log_sigma], axis=-1), jnp.broadcast_to(y[..., None], mean.shape))
+    return jax.nn.logsumexp(share + each, axis=-1)
+
+
+def _floored(log_sigma: JaxArray) -> JaxArray:
+    return 0.5 * jnp.logaddexp(2 * log_sigma, _FLOOR)

@@ -1,0 +1,197 @@
+"""Normalising flows: a density of several columns, given others or not, that can be evaluated and sampled.
+
+Autoregressive: column i is moved by a monotone map whose parameters a masked network makes of columns 1 … i − 1 and the
+condition (MADE, arXiv:1502.03509; MAF, arXiv:1705.07057), a rational-quadratic spline (neural spline flow,
+arXiv:1906.04032) or an affine map. Several such layers, each with the order of columns reversed, take the data to a
+standard Gaussian. Source for the whole: Papamakarios et al., arXiv:1912.02762.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.arrays import Array
+from verax.errors import InputError
+from verax.events import Events
+from verax.learn import Standardise
+
+from ._head import check_columns, check_total, condition_of, condition_scale, outputs
+from ._made import Masked
+from ._spline import affine, affine_inverse, spline, spline_inverse
+from ._support import Support, support
+
+Kind = Literal["spline", "affine"]
+
+_ROWS = 1 << 15
+"""Events that are evaluated at once: what bounds the memory."""
+
+
+class Flow(eqx.Module):
+    """Density of ``columns`` given ``condition``; arrays lie in this order.
+
+    Called with a point (columns, then condition) it gives the log-density there, so that :func:`verax.learn` with
+    ``moments=density`` gives the mean density over members and its epistemic variance.
+
+    Parameters
+    ----------
+    columns, condition : what it is a density of, and what it is given (may be none)
+    kind : the monotone maps
+    support, given : fixed maps of the columns to the real line, and of the condition to unit scale
+    layers : the trainable part
+    """
+
+    columns: tuple[str, ...] = eqx.field(static=True)
+    condition: tuple[str, ...] = eqx.field(static=True)
+    kind: Kind = eqx.field(static=True)
+    support: Support
+    given: Standardise
+    layers: tuple[Masked, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Columns that a call reads: those of the density, then the condition."""
+        return self.columns + self.condition
+
+    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, ""]:
+        n = len(self.columns)
+        return self._log_prob(x[:n], self.given(x[n:]))
+
+    def log_prob(
+        self, x: Float[Array, "event column"], condition: Float[Array, "..."] | None = None
+    ) -> Float[JaxArray, " event"]:
+        """Log-density of each row, per unit of the columns; −∞ outside the bounds. Streamed: memory does not grow with it.
+
+        Raises
+        ------
+        InputError : for another number of columns, or a condition that is missing, or is not expected
+        """
+        c = condition_of(condition, self.condition, len(x), "flow")
+        if x.shape[1] != len(self.columns):
+            raise InputError("flow", f"{x.shape[1]} columns", f"{len(self.columns)}: {', '.join(self.columns)}")
+        return _evaluate(self, jnp.asarray(x, jnp.float32), c)
+
+    def sample(
+        self, key: PRNGKeyArray, n: int, condition: Float[Array, "..."] | None = None
+    ) -> Float[JaxArray, "event column"]:
+        """``n`` draws; the condition is one point for all of them, or one for each (``[n, condition]``).
+
+        Raises
+        ------
+        InputError : for fewer than one draw, or a condition that is missing, has another shape or is not expected
+        """
+        if n < 1:
+            raise InputError("sample", f"{n} draws", "at least one")
+        return _draw(self, key, n, condition_of(condition, self.condition, n, "flow"))
+
+    def to_base(
+        self, x: Float[JaxArray, " column"], condition: Float[JaxArray, " condition"]
+    ) -> Float[JaxArray, " column"]:
+        """A point's image, which has a standard Gaussian density if the flow is right."""
+        z, _ = self._forward(self.support(x)[0], self.given(condition))
+        return z
+
+    def from_base(
+        self, z: Float[JaxArray, " column"], condition: Float[JaxArray, " condition"]
+    ) -> Float[JaxArray, " column"]:
+        """The point whose image is ``z``."""
+        given, undo = self.given(condition), spline_inverse if self.kind == "spline" else affine_inverse
+        for layer in reversed(self.layers):
+            z = z[::-1]  # each layer leaves its columns in reversed order
+
+            def step(x: JaxArray, _: None, layer: Masked = layer, z: JaxArray = z) -> tuple[JaxArray, None]:
+                # After i passes the first i columns are right, and with them the map of the next one.
+                return jax.vmap(undo)(z, layer(x, given)), None
+
+            z, _ = jax.lax.scan(step, jnp.zeros_like(z), None, length=len(self.columns))
+        return self.support.inverse(z)
+
+    def _forward(self, x: JaxArray, given: JaxArray) -> tuple[JaxArray, JaxArray]:
+        total, move = jnp.zeros(()), spline if self.kind == "spline" else affine
+        for layer in self.layers:
+            x, log_slope = jax.vmap(move)(x, layer(x, given))
+            x, total = x[::-1], total + jnp.sum(log_slope)
+        return x, total
+
+    def _log_prob(self, x: JaxArray, given: JaxArray) -> JaxArray:
+        line, log_slope = self.support(x)
+        z, log_det = self._forward(line, given)
+        return jnp.sum(jax.scipy.stats.norm.logpdf(z)) + log_det + log_slope
+
+
+@eqx.filter_jit
+def _evaluate(flow: Flow, x: JaxArray, condition: JaxArray) -> JaxArray:
+    return jax.lax.map(lambda row: flow._log_prob(row[0], flow.given(row[1])), (x, condition), batch_size=_ROWS)
+
+
+@eqx.filter_jit
+def _draw(flow: Flow, key: PRNGKeyArray, n: int, condition: JaxArray) -> JaxArray:
+    z = jax.random.normal(key, (n, len(flow.columns)), jnp.float32)
+    return jax.lax.map(lambda row: flow.from_base(row[0], row[1]), (z, condition), batch_size=_ROWS)
+
+
+def flow(
+    key: PRNGKeyArray,
+    events: Events,
+    columns: Sequence[str],
+    *,
+    condition: Sequence[str] = (),
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    kind: Kind = "spline",
+    layers: int = 2,
+    bins: int = 12,
+    width: int = 64,
+    depth: int = 2,
+) -> Flow:
+    """A fresh flow, standardised to ``events`` (the training part only); train it on FlowNLL.
+
+    Parameters
+    ----------
+    condition : columns that the density is conditional on
+    bounds : ends of columns that have them: all of the density is then between them
+    kind : "spline", or "affine", which is smoother and less able: a single layer of it is Gaussian in each column
+    layers, bins, width, depth : number of layers; bins of a spline; units and number of hidden layers of each network
+
+    Raises
+    ------
+    InputError : for an unknown name, a column that is also a condition, no column, bounds that do not hold the events,
+        values that are not finite, or weights that do not sum to a positive number
+    """
+    if kind not in ("spline", "affine"):
+        raise InputError("flow", f"kind '{kind}'", "'spline' or 'affine'")
+    check_columns(columns, condition, "flow")
+    for name, value in {"layers": layers, "bins": bins, "width": width}.items():
+        if value < 1:
+            raise InputError(name, str(value), "at least 1")
+    check_total(events)
+    per_column = 3 * bins - 1 if kind == "spline" else 2
+    keys = jax.random.split(key, layers)
+    made = tuple(Masked.make(k, len(columns), len(condition), per_column, width=width, depth=depth) for k in keys)
+    return Flow(
+        tuple(columns),
+        tuple(condition),
+        kind,
+        support(events, columns, bounds or {}),
+        condition_scale(events, condition),
+        made,
+    )
+
+
+class FlowNLL(eqx.Module):
+    """Weighted maximum likelihood: −(1/n) Σ w ln p(x | condition), for a :class:`Flow`.
+
+    Signed weights are kept signed: unbiased, but where the total weight of a region is negative the density falls
+    towards zero there without end, and the loss with it. Early stopping on a validation part is what ends that.
+    """
+
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+        return -jnp.mean(events.weight * outputs(network, events, key, (), "FlowNLL"))
+
+
+def density(log_prob: Float[JaxArray, ""]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+    """The density itself, with no variance of its own: the ``moments`` whose spread over members is epistemic."""
+    return jnp.exp(log_prob), jnp.zeros_like(log_prob)

@@ -1,0 +1,265 @@
+"""The command line: one verb a stage, each reading the former one's files. Imports JAX only when work begins."""
+
+import enum
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from verax import __version__
+from verax.errors import InputError
+
+from . import _edit as tools
+from ._questions import VERBS, Interrupted, enable_compilation_cache, folder_named, question
+
+CHAIN, QUESTIONS = "The chain, from an analysis file", "Questions about a workspace"
+
+
+class Families(typer.core.TyperGroup):
+    """Help that lists commands by what they are about."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for each family, in the order of the commands."""
+        families: dict[str, list[tuple[str, str]]] = {}
+        width = formatter.width - 6 - max(map(len, self.commands))
+        for name, command in self.commands.items():
+            family = getattr(command, "rich_help_panel", None)
+            heading = family if isinstance(family, str) else "More"
+            families.setdefault(heading, []).append((name, command.get_short_help_str(width)))
+        for heading, rows in families.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+app = typer.Typer(
+    name="verax",
+    cls=Families,
+    help="From events to a measurement with an uncertainty you can defend.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+config_app = typer.Typer(help="The analysis file: its schema, and examples.", no_args_is_help=True)
+compare_app = typer.Typer(help="Methods side by side, and beside published figures.", no_args_is_help=True)
+
+File = Annotated[Path | None, typer.Argument(metavar="[ANALYSIS.yaml]", help="default: the embedded HiggsML analysis")]
+Output = Annotated[str | None, typer.Option("--output", "-o", help="run folder (default: runs/NAME)")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the analysis, check.toys=500")
+]
+Workers = Annotated[int, typer.Option("--workers", "-j", min=1, help="processes that fill templates")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
+
+
+class Part(enum.StrEnum):
+    """Which text of `verax config example` to print."""
+
+    template = "template"
+    higgsml = "higgsml"
+
+
+def _work(until: str) -> Any:
+    """The command that runs every stage up to ``until``."""
+
+    def command(
+        analysis: File = None,
+        output: Output = None,
+        settings: Settings = None,
+        workers: Workers = 1,
+        quiet: Quiet = False,
+    ) -> None:
+        enable_compilation_cache()
+        from concurrent.futures import ProcessPoolExecutor
+        from contextlib import nullcontext
+        from multiprocessing import get_context
+
+        from verax import pipeline
+        from verax.analysis import load
+
+        from . import _terminal as console
+
+        chosen = load(analysis, settings or [])
+        folder = Path("runs") / chosen.name if output is None else folder_named(output)
+        # A forked child would inherit JAX's threads in an undefined state.
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
+        try:
+            with console.progress(quiet=quiet) as told, pool as executor:
+                measurement = pipeline.measure(chosen, folder, until=until, progress=told, executor=executor)
+        except KeyboardInterrupt:  # the command-line library would swallow it
+            raise Interrupted("stopped; finished stages are kept, the same command continues") from None
+        if measurement is not None:
+            console.show(measurement, folder)
+        elif not quiet:
+            print(f"{until}: done, in {folder / 'stages' / until}")
+
+    return command
+
+
+for verb, stage, text in (
+    ("run", "report", "All stages: report.html, results.json, workspace.json, figures."),
+    ("simulate", "simulate", "Read the events of every sample into one table."),
+    ("learn", "learn", "Train the ensemble of networks in folds."),
+    ("summarise", "summarise", "Choose bins and fill the templates."),
+    ("infer", "infer", "Likelihood, fit, scan, interval, breakdown and ranking."),
+    ("check", "check", "Coverage from toys and reliability of the classifier."),
+    ("report", "report", "Write the report."),
+):
+    app.command(verb, help=text, rich_help_panel=CHAIN)(_work(stage))
+for verb, (text, _) in VERBS.items():
+    app.command(verb, help=text, rich_help_panel=QUESTIONS)(question(verb))
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON schema of the analysis file."""
+    import json
+
+    from verax.analysis import schema
+
+    print(json.dumps(schema(), indent=2))
+
+
+@config_app.command("example")
+def config_example(which: Annotated[Part, typer.Argument()] = Part.template) -> None:
+    """Print an analysis file to start from, or the embedded one."""
+    from verax.analysis import embedded
+
+    print(embedded("example.yaml" if which is Part.template else "higgsml.yaml"), end="")
+
+
+@compare_app.command("approaches")
+def compare_approaches(
+    problem: Annotated[
+        str,
+        typer.Option("--problem", metavar="NAME|ANALYSIS.yaml", help="mixture, pivot, rotating, collider, or yours"),
+    ] = "mixture",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="repetitions, with other events and networks")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,
+    approaches: Annotated[
+        list[str] | None, typer.Option("--approach", metavar="NAME", help="only this one (may be repeated)")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="one seed, few events: minutes instead of hours")] = False,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FOLDER", help="default: runs/compare-NAME")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare systematics-aware training: uncertainty, its parts, coverage and cost, beside exact limits and papers."""
+    enable_compilation_cache()
+    from verax import compare
+
+    from . import _terminal as console
+
+    default = f"runs/compare-{Path(problem).stem.replace(chr(32), chr(45))}"
+    folder = folder_named(default if output is None else output)
+    try:
+        with console.progress(quiet=quiet) as told:
+            tables = compare.compare_approaches(
+                problem, folder, seeds=seeds, seed=seed, names=approaches, quick=quick, progress=told
+            )
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; finished trials are kept, the same command continues") from None
+    for table in tables:
+        console.tell(table)
+    print(f"page: {folder / 'comparison.html'}")
+
+
+@compare_app.command("methods")
+def compare_methods(
+    data: Annotated[
+        str, typer.Option("--data", metavar="uci|FOLDER|ANALYSIS.yaml", help="UCI sets with their splits, or yours")
+    ] = "uci",
+    shift: Annotated[
+        str, typer.Option("--shift", metavar="none|gap|tail|systematic", help="judge on shifted points as well")
+    ] = "none",
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME", help="only this UCI set (may be repeated)")
+    ] = None,
+    methods: Annotated[
+        list[str] | None, typer.Option("--method", metavar="NAME", help="only this one (may be repeated)")
+    ] = None,
+    splits: Annotated[int | None, typer.Option("--splits", min=1, help="only the first splits of a UCI set")] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="repetitions, with other networks")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="one set, few splits: minutes instead of an hour")] = False,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FOLDER", help="default: runs/methods-NAME")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Methods of uncertainty: guarantee, coverage, width, likelihood and cost, in distribution and under shift."""
+    enable_compilation_cache()
+    from verax import compare
+
+    from . import _terminal as console
+
+    folder = folder_named(f"runs/methods-{Path(data).stem}" if output is None else output)
+    try:
+        with console.progress(quiet=quiet) as told:
+            tables = compare.compare_methods(
+                data,
+                folder,
+                shift=shift,
+                sets=sets,
+                names=methods,
+                seeds=seeds,
+                seed=seed,
+                quick=quick,
+                splits=splits,
+                progress=told,
+            )
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; finished trials are kept, the same command continues") from None
+    for table in tables:
+        console.tell(table)
+    print(f"page: {folder / 'comparison.html'}")
+
+
+for group, name in ((tools.app, "workspace"), (compare_app, "compare"), (config_app, "config")):
+    app.add_typer(group, name=name)
+
+
+@app.callback(invoke_without_command=True)
+def _common(
+    version: Annotated[bool, typer.Option("--version", help="print the version and stop")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
+) -> None:
+    del debug  # read in `main`, which sees errors that happen before this does
+    if version:
+        print(f"verax {__version__}")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; any failure is one line on standard error and a non-zero exit."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [a for a in given if a != "--debug"]
+    try:
+        app(given)
+    except Exception as error:
+        if debug:
+            raise
+        code, line = _explain(error)
+        print(f"verax: {line}", file=sys.stderr)
+        sys.exit(code)
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
+    """Exit code and one line for an error."""
+    match error:
+        case InputError():
+            return 2, " ".join(str(error).split())
+        case Interrupted():
+            return 130, str(error)
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            return 3, f"{where}{error.strerror or error}; finished stages are kept, the same command continues"
+        case MemoryError():
+            return 3, "out of memory; lower `chunk` or `learn.max_events`, the same command continues"
+        case _:
+            told = " ".join(str(error).split())[:200]
+            return 70, f"internal error: {type(error).__name__}: {told}; --debug shows the traceback"

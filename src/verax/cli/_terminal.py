@@ -1,0 +1,139 @@
+"""What a person sees in the terminal: progress while a run works, and its result in short."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import rich
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from verax.errors import InputError
+from verax.questions import Answer
+from verax.report import Table, drawing, number, to_rich
+from verax.run import Progress, file_names, in_words, plain
+
+if TYPE_CHECKING:
+    from verax.pipeline import Measurement
+
+WIDEST = 300
+"""Characters of a line that goes to a file."""
+
+
+class Notes(Progress):
+    """Nothing but what was not as it should be, on standard error."""
+
+    def note(self, text: str) -> None:
+        """One line."""
+        print(text, file=sys.stderr)
+
+
+class Told(Progress):
+    """Progress as bars, on standard error; without a terminal there, one line a stage."""
+
+    def __init__(self, bars: Bars) -> None:
+        self.bars, self.tasks, self.lock = bars, dict[str, TaskID](), Lock()
+
+    def stage(self, name: str, *, reused: bool) -> None:
+        """One line for each stage; stages may go side by side."""
+        with self.lock:
+            for task in self.tasks.values():
+                self.bars.remove_task(task)
+            self.tasks.clear()
+        self.bars.console.print(f"{name}: {'unchanged, kept' if reused else 'working'}", highlight=False)
+
+    def step(self, task: str, done: int, total: int | None, failed: int = 0) -> None:
+        """A bar for each task of the stage, with the fraction that failed."""
+        text = f"{task}, {number(100 * failed / done, 2)} % failed" if failed else task
+        with self.lock:
+            if task not in self.tasks:
+                self.tasks[task] = self.bars.add_task(task, total=total)
+            self.bars.update(self.tasks[task], completed=done, total=total, description=text)
+
+    def note(self, text: str) -> None:
+        """One line, above the bars."""
+        self.bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Progress]:
+    """Progress to show, or one that tells notes alone."""
+    if quiet:
+        yield Notes()
+        return
+    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield Told(bars)
+
+
+def show(measurement: "Measurement", folder: Path) -> None:
+    """The result in short, and where the rest is."""
+    for table in measurement.tables:
+        _print(table)
+    for line in measurement.first:
+        Console(stderr=False).print(line, highlight=False, markup=False, soft_wrap=True)
+    if number := len(measurement.warnings):
+        rich.print(f"{number} warning{'s' * (number > 1)}, listed at the end of the report")
+    rich.print(f"report: {folder / 'report.html'}")
+
+
+def tell(table: Table) -> None:
+    """A table on standard error, beside what standard output is for."""
+    _print(table, stderr=True)
+
+
+def _print(table: Table, *, stderr: bool = False) -> None:
+    """A table as wide as the terminal is, or as it is itself where it goes to a file."""
+    console, shown = Console(stderr=stderr), to_rich(table)
+    if not console.is_terminal:
+        console = Console(
+            stderr=stderr, width=console.measure(shown, options=console.options.update(width=WIDEST)).maximum
+        )
+    console.print(shown)
+
+
+def show_answer(answer: Answer, *, as_json: bool, plot: Path | None) -> None:
+    """An answer about a workspace: tables or JSON on standard output, and its figures in files."""
+    if as_json:
+        print(json.dumps(in_words(plain(answer.content)), sort_keys=True, ensure_ascii=False))
+    else:
+        for table in answer.tables:
+            _print(table)
+    if plot is not None:
+        for path in save_figures(answer, plot):
+            print(f"figure: {path}", file=sys.stderr)
+
+
+def save_figures(answer: Answer, plot: Path) -> list[Path]:
+    """Several figures are the pages of one PDF, or files "plot_NAME.png".
+
+    Raises
+    ------
+    InputError : for a figure where there is none to draw, an unknown format, or a place that cannot be written
+    """
+    if plot.suffix not in (".pdf", ".png", ".svg"):
+        raise InputError("--plot", f"the ending '{plot.suffix}'", ".pdf, .png or .svg")
+    if not answer.figures:
+        raise InputError("--plot", "an answer without a figure", "something to draw", "ask for more, or leave it out")
+    try:
+        with drawing():
+            if plot.suffix == ".pdf":
+                from matplotlib.backends.backend_pdf import PdfPages
+
+                with PdfPages(plot) as pages:
+                    for draw in answer.figures.values():
+                        pages.savefig(draw())
+                return [plot]
+            written, names = [], file_names(answer.figures)
+            for label, draw in answer.figures.items():
+                several = len(answer.figures) > 1
+                written.append(plot.with_name(f"{plot.stem}_{names[label]}{plot.suffix}") if several else plot)
+                draw().savefig(written[-1])
+            return written
+    except OSError as error:
+        raise InputError("--plot", f"{error.strerror or error}", "a file that can be written") from error

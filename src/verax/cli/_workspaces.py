@@ -1,0 +1,90 @@
+"""Workspaces rearranged: read, changed, checked and written."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from verax.errors import InputError
+from verax.report import Table, number
+from verax.run import write as write_bytes
+from verax.templates import Pruned
+from verax.workspace import Json, check_workspace, edit, from_pyhf, read_json
+
+
+def load(path: str) -> Json:
+    """A workspace from a file, "-" for standard input, after all checks.
+
+    Raises
+    ------
+    InputError : naming channel, sample and modifier
+    """
+    spec: Json = read_json(path)
+    check_workspace(spec)
+    return spec
+
+
+def write(spec: Json, output: Path | None) -> None:
+    """To a file, or to standard output; not before the likelihood could be made of it.
+
+    Raises
+    ------
+    InputError : for a workspace that is none any more, or a file that cannot be written
+    """
+    from_pyhf(spec)
+    text = json.dumps(spec, indent=2) + "\n"
+    if output is None:
+        sys.stdout.write(text)
+        return
+    if not output.name:
+        raise InputError("--output", f"'{output}'", "the name of a file")
+    try:
+        write_bytes(output, text.encode())
+    except OSError as error:
+        raise InputError(f"--output {output}", error.strerror or str(error), "a file that can be written") from error
+
+
+def combined(paths: Sequence[str]) -> Json:
+    """All of them as one.
+
+    Raises
+    ------
+    InputError : for fewer than two, or where they do not fit together
+    """
+    if len(paths) < 2:
+        raise InputError("combine", f"{len(paths)} workspace", "two or more")
+    made = load(paths[0])
+    for path in paths[1:]:
+        made = edit.combine(made, load(path))
+    return made
+
+
+def renaming(settings: dict[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """New names by kind, from "OLD=NEW".
+
+    Raises
+    ------
+    InputError : for anything else
+    """
+    found: dict[str, dict[str, str]] = {}
+    for kind, given in settings.items():
+        for setting in given:
+            old, equals, new = setting.partition("=")
+            if not (old and equals and new):
+                raise InputError(f"--{kind}", f"'{setting}'", "OLD=NEW")
+            found.setdefault(kind, {})[old] = new
+    return found
+
+
+def went(before: Json, after: Json, negligible: Sequence[Pruned] = ()) -> Table:
+    """What is gone: whole channels, samples, modifiers and measurements, and negligible variations."""
+    rows = []
+    for kind in ("measurement", "channel", "sample", "modifier"):
+        left = edit.names(after, kind)
+        gone = [n for n in edit.names(before, kind) if n not in left]
+        rows += [(kind, name, "", "everywhere", "") for name in gone]
+    for p in negligible:
+        if p.process:
+            rows.append((p.effect, p.systematic, p.process, p.channel, f"{number(100 * p.size, 3)} %"))
+    note = "" if rows else "Nothing went."
+    return Table("Left out", ("What", "Name", "Sample", "Channel", "Largest change"), tuple(rows), note)

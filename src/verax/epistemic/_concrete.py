@@ -1,0 +1,154 @@
+"""Concrete dropout: a rate for each layer, learnt with the weights (Gal, Hron, Kendall, arXiv:1705.07832).
+
+Dropout as variational inference has the objective, per row, with K units, rate p and weights W of each layer that reads
+hidden units,
+
+    loss + (1/n) Σ_layers [½ τ |W|²/(1 − p) − K·H(p)],     H(p) = −p ln p − (1 − p) ln(1 − p)
+
+(their equations 2 to 4, W being the weights times 1/(1 − p), as the masks here are). The entropy pulls each rate
+towards ½ with a force that n does not change, and the loss of n rows towards 0: the rate, and with it the variance
+over members, falls as 1/n. It cannot be finer than one unit: where the rate is far below 1/K, most members leave out
+nothing, and their spread is an underestimate. Masks are drawn from the concrete distribution, a smooth one, so that
+the rate has a gradient (equation 5).
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.arrays import Array
+from verax.errors import InputError
+from verax.events import Events
+from verax.learn import Loss, Make, Training, train, trainable
+
+from ._dropout import Dropout, Masked, replace_layers
+from ._power_likelihood import evidence, precision_of, temper
+
+_TEMPERATURE = 0.1
+"""Of the concrete distribution, as in the paper; small, so that a mask is close to 0 or 1."""
+
+
+class Concrete(eqx.Module):
+    """A network and the logit of the rate of each layer that reads hidden units."""
+
+    network: Any
+    logit: Float[JaxArray, "*member layer"]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Columns that the network reads."""
+        return self.network.features
+
+
+class ConcreteLoss(eqx.Module):
+    """The objective for a :class:`Concrete` and tempered events: ``loss`` under masks, one for each event, and the prior.
+
+    Parameters
+    ----------
+    loss : mean over rows of w·ℓ, ℓ a negative log-likelihood
+    rows : n, rows of the whole training part
+    precision : τ of the prior N(0, 1/τ) of each weight
+    """
+
+    loss: Loss
+    rows: int = eqx.field(static=True)
+    precision: float = eqx.field(static=True, default=1.0)
+
+    def __call__(self, network: Concrete, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+        first, second = jax.random.split(key)
+        rate = jax.nn.sigmoid(network.logit)
+
+        def one(key: PRNGKeyArray, row: Events) -> JaxArray:
+            def mask(count: int, layer: eqx.nn.Linear) -> Masked:
+                drawn = jax.random.logistic(jax.random.fold_in(key, count), (layer.weight.shape[-1],))
+                left_out = jax.nn.sigmoid((network.logit[count] + drawn) / _TEMPERATURE)
+                return Masked(layer, (1 - left_out) / (1 - rate[count]))
+
+            return self.loss(replace_layers(network.network, mask), jax.tree.map(lambda a: a[None], row), second)
+
+        rows = jax.tree.map(jnp.asarray, events)
+        expected = jnp.mean(jax.vmap(one)(jax.random.split(first, events.weight.shape[0]), rows))
+        return expected + self.penalty(network) / self.rows
+
+    def penalty(self, network: Concrete) -> Float[JaxArray, ""]:
+        """The divergence from the prior up to a constant, for all weights of the network, masked or not."""
+        rate, total = jax.nn.sigmoid(network.logit), jnp.zeros(())
+
+        def add(count: int, layer: eqx.nn.Linear) -> eqx.nn.Linear:
+            nonlocal total
+            p = rate[count]
+            entropy = -p * jax.nn.log_sigmoid(network.logit[count]) - (1 - p) * jax.nn.log_sigmoid(
+                -network.logit[count]
+            )
+            own = 0.5 * self.precision * jnp.sum(layer.weight**2)
+            total += (
+                own * (1 / (1 - p) - 1) - layer.weight.shape[-1] * entropy
+            )  # the rest is in the sum over all weights
+            return layer
+
+        replace_layers(network.network, add)
+        every = eqx.filter(network.network, trainable(network.network))
+        return total + 0.5 * self.precision * sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(every))
+
+
+def concrete_dropout(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    *,
+    training: Training = Training(epochs=100, learning_rate=1e-2),
+    precision: float | Array = 1.0,
+    power: str = "effective",
+    negative: str = "signed",
+    start: float = 0.1,
+) -> Dropout:
+    """Train a network under dropout with a rate for each layer that is learnt too: its spread falls with more events.
+
+    Without a validation part: the prior is what holds the weights, and the last epoch is kept.
+
+    Parameters
+    ----------
+    make : ``(key, training events) → network`` with hidden layers: where it starts
+    loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood, of which constants do not matter
+    training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
+        zero (:func:`verax.learn.cosine`), any with weight decay being a second prior
+    precision : τ of the prior N(0, 1/τ) of each weight
+    power, negative : how weights count, see :func:`verax.epistemic.temper`
+    start : rate of all layers at first
+
+    Raises
+    ------
+    InputError : for bad options or weights, or a network without hidden layers
+    """
+    if not 0 < start < 1:
+        raise InputError("dropout rate", f"{start}", "a first share of units inside (0, 1)")
+    table = temper(events, power=power, negative=negative)
+    tau = np.asarray(precision_of(precision), np.float64)
+    if tau.ndim:
+        raise InputError("prior precision", f"shape {tau.shape}", "one number")
+    count = 0
+
+    def counted(index: int, layer: eqx.nn.Linear) -> eqx.nn.Linear:
+        nonlocal count
+        count = index + 1
+        return layer
+
+    start_key, run_key = jax.random.split(key)
+    network = make(start_key, events)
+    replace_layers(network, counted)
+    trained = train(
+        run_key,
+        Concrete(network, jnp.full(count, np.log(start / (1 - start)), jnp.float32)),
+        ConcreteLoss(loss, len(table), float(tau)),
+        table,
+        training=training.annealed(),
+    )
+    found: Concrete = trained.network
+    rates = tuple(float(p) for p in np.asarray(jax.nn.sigmoid(found.logit)))
+    return Dropout(found.network, rates, histories=trained.histories, observations=evidence(table))

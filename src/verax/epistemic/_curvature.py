@@ -1,0 +1,103 @@
+"""The curvature of the log-likelihood in the weights: value, gradient and a matrix, Hessian, Gauss–Newton or Fisher."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.events import Events
+from verax.learn import Loss, inputs
+
+from ._power_likelihood import Weights, misfit, weights
+
+
+class Surface(eqx.Module):
+    """−log likelihood of tempered events as a function of the chosen weights of a network.
+
+    Parameters
+    ----------
+    where : the network's tree, True at the leaves that are chosen
+    curvature : "gauss-newton", "fisher" or "hessian", static
+    batch : rows at once in the sum of the first two, static
+    """
+
+    loss: Loss
+    events: Events
+    network: Any
+    where: Any
+    curvature: str = eqx.field(static=True)
+    batch: int = eqx.field(static=True)
+
+    def held(self) -> Weights:
+        """The chosen weights, at the values that ``network`` has."""
+        return weights(self.network, self.where)
+
+    def __call__(self, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, ""]:
+        return misfit(self.held().network(vector), self.loss, self.events, jax.random.key(0))
+
+
+@eqx.filter_jit
+def value_of(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, ""]:
+    """−log likelihood at those weights."""
+    return surface(vector)
+
+
+@eqx.filter_jit
+def curvature_of(
+    surface: Surface, vector: Float[JaxArray, " weight"]
+) -> tuple[Float[JaxArray, ""], Float[JaxArray, " weight"], Float[JaxArray, "weight weight"]]:
+    """Value, gradient and curvature of −log likelihood at those weights."""
+    value, gradient = jax.value_and_grad(surface)(vector)
+    matrix = jax.hessian(surface)(vector) if surface.curvature == "hessian" else _by_event(surface, vector)
+    return value, gradient, matrix
+
+
+class _FixedOutput(eqx.Module):
+    """A network of one output whatever it reads: with it a loss is a function of the output alone."""
+
+    output: Any
+    like: Any
+
+    def __call__(self, x: JaxArray, *, key: PRNGKeyArray | None = None) -> Any:
+        return self.output
+
+    def __getattr__(self, name: str) -> Any:  # features, components and the like are the network's own
+        if name in ("like", "output") or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.like, name)
+
+
+def _by_event(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, "weight weight"]:
+    """Σ_i J_iᵀ H_i J_i in batches of rows; the last one is filled up with rows that count nothing.
+
+    For Fisher's matrix H_i is what the loss expects where the network is right.
+    """
+    n, rows = surface.events.weight.shape[0], surface.batch
+    held = surface.held()
+
+    def one(number: JaxArray) -> tuple[JaxArray, JaxArray]:
+        row = jax.tree.map(lambda a: jnp.asarray(a)[jnp.minimum(number, n - 1)][None], surface.events)
+        x = jnp.asarray(inputs(surface.network, row))[0]
+
+        def output(vector: JaxArray) -> JaxArray:
+            return held.network(vector)(x)
+
+        def cost(output: JaxArray) -> JaxArray:
+            return surface.loss(_FixedOutput(output, surface.network), row, jax.random.key(0))
+
+        slopes = jax.jacrev(output)(vector).reshape(-1, vector.size)
+        loss: Any = surface.loss
+        fisher = surface.curvature == "fisher"
+        hessian = row.weight[0] * loss.fisher(output(vector)) if fisher else jax.hessian(cost)(output(vector))
+        hessian = hessian.reshape(len(slopes), len(slopes))
+        return slopes, (hessian * (number < n)) @ slopes
+
+    def part(total: JaxArray, numbers: JaxArray) -> tuple[JaxArray, None]:
+        left, right = jax.vmap(one)(numbers)
+        return total + left.reshape(-1, vector.size).T @ right.reshape(-1, vector.size), None
+
+    index = jnp.arange(-(-n // rows) * rows).reshape(-1, rows)
+    return jax.lax.scan(part, jnp.zeros((vector.size, vector.size), vector.dtype), index)[0]

@@ -1,0 +1,53 @@
+"""Deep ensembles (arXiv:1612.01474) and bootstrap ensembles: networks that differ by start, order and replica."""
+
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from verax.errors import InputError
+from verax.events import Events, concatenate
+from verax.learn import Loss, Make, Training, Weigh, event_weight, make_runs, train_runs
+
+from ._bootstrap import bootstrap_factors
+from ._posterior import Ensemble, check_members
+
+
+def ensemble(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    *,
+    training: Training = Training(),
+    members: int = 10,
+    bootstrap: bool = True,
+    validation: Events | None = None,
+    weigh: Weigh = event_weight,
+) -> Ensemble:
+    """Train ``members`` networks, each from another start and on another replica of the events.
+
+    Parameters
+    ----------
+    make : ``(key, training events) → network``, called once for each member
+    training : epochs, batches, learning rate and the like
+    bootstrap : train each member on its own Poisson replica of the events; without it members differ by their start and
+        by the order of events only, which leaves out the fluctuation of the training sample
+    validation : events that decide when to stop, the same for all members and not resampled
+    weigh : training weights of a sample, see :func:`verax.learn.balance`
+
+    Raises
+    ------
+    InputError : for fewer than one member, or empty samples
+    """
+    check_members(members)
+    if len(events) == 0:
+        raise InputError("training part", "no events", "at least one")
+    table = events if validation is None else concatenate([events, validation])
+    rows = np.arange(len(table))
+    replica_key, run_key = jax.random.split(key)
+    factors = bootstrap_factors(replica_key, table.number, table.process, members=members) if bootstrap else None
+    runs = make_runs(
+        run_key, make, table, rows[: len(events)], rows[len(events) :], members=members, factors=factors, weigh=weigh
+    )
+    stacked, histories = train_runs(runs, loss, table, training)
+    return Ensemble(stacked, histories=histories)

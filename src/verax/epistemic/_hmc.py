@@ -1,0 +1,292 @@
+"""Hamiltonian Monte Carlo over the weights of small networks: the posterior itself, at the price of many gradients.
+
+The No-U-Turn sampler (Hoffman and Gelman, arXiv:1111.4246) with Stan's warm-up, both by blackjax (the extra ``mcmc``);
+for Bayesian networks see Neal (1996) and Izmailov et al., arXiv:2104.14421. Every gradient uses all events, so this is
+for up to some thousands of weights and some ten thousands of events.
+
+A network has equal modes (hidden units permuted, signs swapped) that no chain need visit, so convergence is judged by
+the network's *outputs*: those at reference points, and the log-density. The weights' own numbers are beside them.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.arrays import Array
+from verax.errors import InputError
+from verax.events import Events
+from verax.learn import Loss, Make, Training, inputs, stack, start_from, train_made
+from verax.results import Status
+
+from ._diagnostics import effective_size, r_hat, tail_size
+from ._posterior import Ensemble
+from ._power_likelihood import double, evidence, misfit, precision_of, single, temper, weights
+
+Quantities: TypeAlias = Callable[[Any], JaxArray]
+"""What convergence is judged by: numbers of a network, as one vector."""
+
+LIMIT = 1.1
+"""R-hat above which chains do not agree."""
+
+DIVERGENT = 0.01
+"""Share of divergent draws above which the sampler has not been where the posterior is narrow."""
+
+LEAST = 100
+"""Effective draws, in the bulk and in the tails, below which a posterior is not known: its sd to 7 % at best."""
+
+
+@dataclass(frozen=True)
+class Chains(Ensemble):
+    """Draws of networks from several chains, chain after chain, and whether the chains agree.
+
+    Its status is MAX_STEPS when an R-hat is above 1.1, a chain stands still, more than 1 % of the draws diverged, or an
+    effective sample size is below 100; NOT_FINITE when a chain is not finite. Few divergences are a problem, not a status.
+
+    Parameters
+    ----------
+    chains, draws : how many
+    log_density : log posterior of each draw, up to a constant
+    r_hat, effective, tail : R-hat and effective sample sizes (bulk, and 5 and 95 % quantiles) of the outputs, and
+        (last) of the log-density
+    weight_r_hat, weight_effective : the same of each weight; of equal modes these need not agree
+    acceptance, step, divergent : of each chain: mean acceptance, step size, share of draws with a divergent trajectory
+    """
+
+    chains: int
+    draws: int
+    log_density: Float[np.ndarray, "chain draw"]
+    r_hat: Float[np.ndarray, " quantity"]
+    effective: Float[np.ndarray, " quantity"]
+    tail: Float[np.ndarray, " quantity"]
+    weight_r_hat: Float[np.ndarray, " weight"]
+    weight_effective: Float[np.ndarray, " weight"]
+    acceptance: Float[np.ndarray, " chain"]
+    step: Float[np.ndarray, " chain"]
+    divergent: Float[np.ndarray, " chain"]
+
+
+def hmc(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    *,
+    training: Training | None = None,
+    validation: Events | None = None,
+    precision: float | Array = 1.0,
+    power: str = "effective",
+    negative: str = "signed",
+    chains: int = 4,
+    warmup: int = 500,
+    draws: int = 500,
+    acceptance: float = 0.8,
+    steps: int | None = None,
+    quantities: Quantities | None = None,
+) -> Chains:
+    """Draw networks from the posterior of their weights with several chains, in float64.
+
+    Parameters
+    ----------
+    make : ``(key, events) → network``: where each chain starts; starts that differ widely are what R-hat needs
+    training, validation : where given, each chain starts where this training of its network ends
+    loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood (constants in ℓ do not matter); called with one key
+    precision : τ of the prior N(0, 1/τ): one number, or one for each weight
+    power, negative : how weights count, see :func:`verax.epistemic.temper`
+    warmup, draws : steps that adapt the step size and a diagonal metric, and steps that are kept, of each chain
+    acceptance : mean acceptance that the step size is adapted to; raise it where trajectories diverge
+    steps : leapfrog steps of plain HMC; by default the No-U-Turn sampler chooses
+    quantities : what convergence is judged by; by default the outputs at 64 rows of the events, or their loss when the
+        network is no function of one row
+
+    Raises
+    ------
+    InputError : for bad options or weights, or without blackjax
+    """
+    for name, value in {"chains": chains, "warm-up": warmup, "leapfrog steps": 1 if steps is None else steps}.items():
+        if value < 1:
+            raise InputError(name, str(value), "at least 1")
+    if draws < 4:
+        raise InputError("draws", str(draws), "at least 4")
+    if not 0 < acceptance < 1:
+        raise InputError("acceptance", f"{acceptance:g}", "a probability between 0 and 1")
+    _sampler()
+    start_key, run_key = jax.random.split(key)
+    table = temper(events, power=power, negative=negative)
+    trained = []
+    for chain in range(chains):
+        first = make(jax.random.fold_in(start_key, chain), events)
+        trained.append(
+            train_made(
+                jax.random.fold_in(start_key, chains + chain), start_from(first), loss, events, training, validation
+            )
+        )
+    starts = stack([each.network for each in trained])
+    tau = np.asarray(precision_of(precision), np.float64)
+    size = weights(jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, starts)).vector.size
+    if tau.ndim and tau.shape != (size,):
+        raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
+    with jax.enable_x64(True):
+        target = _Target(loss, double(table), jnp.asarray(tau), jax.random.fold_in(run_key, chains))
+        measure = quantities or _Outputs(loss, _reference(target.events))
+        keys = jax.vmap(lambda chain: jax.random.fold_in(run_key, chain))(jnp.arange(chains))
+        found = _run(keys, double(starts), target, measure, warmup, draws, acceptance, steps)
+        networks, measured, vectors, density, accepted, step, divergent = found
+        networks = jax.tree.map(lambda a: a.reshape(chains * draws, *a.shape[2:]) if eqx.is_array(a) else a, networks)
+        measured, vectors, density = (np.asarray(a, np.float64) for a in (measured, vectors, density))
+        accepted, step, divergent = (np.asarray(a, np.float64) for a in (accepted, step, divergent))
+    judged = np.concatenate([measured, density[..., None]], axis=2)
+    hat, bulk, tail = r_hat(judged), effective_size(judged), tail_size(judged)
+    status, problem = _judge(judged, hat, density)
+    if status == Status.OK:
+        status, problem = _judge_draws(bulk, tail, divergent, chains * draws)
+    return Chains(
+        single(networks),
+        chains,
+        draws,
+        density,
+        hat,
+        bulk,
+        tail,
+        r_hat(vectors),
+        effective_size(vectors),
+        accepted,
+        step,
+        divergent,
+        histories=sum((each.histories for each in trained), ()),
+        status=status,
+        problem=problem,
+        observations=evidence(table),
+    )
+
+
+class _Target(eqx.Module):
+    """Log posterior density of a network's weights."""
+
+    loss: Loss
+    events: Events
+    precision: JaxArray
+    key: PRNGKeyArray
+
+    def __call__(self, network: Any, vector: JaxArray) -> JaxArray:
+        prior = 0.5 * jnp.sum(self.precision * vector**2)
+        return -misfit(network, self.loss, self.events, self.key) - prior
+
+
+class _Outputs(eqx.Module):
+    """A network at reference rows: its outputs, or the rows' losses when it is not called on a row."""
+
+    loss: Loss
+    rows: Events
+
+    def __call__(self, network: Any) -> JaxArray:
+        if callable(network):
+            measured = jax.vmap(network)(jnp.asarray(inputs(network, self.rows)))
+            return jnp.concatenate([jnp.ravel(a) for a in jax.tree.leaves(measured)])
+
+        def one(row: Events) -> JaxArray:
+            return self.loss(network, jax.tree.map(lambda a: a[None], row), jax.random.key(0))
+
+        return jax.vmap(one)(self.rows)
+
+
+def _reference(events: Events) -> Events:
+    """At most 64 rows, evenly spaced, with unit weights."""
+    n = len(events)
+    rows = jax.tree.map(jnp.asarray, events.take(np.unique(np.linspace(0, n - 1, min(n, 64)).astype(np.int64))))
+    return Events(rows.x, jnp.ones_like(rows.weight), rows.process, rows.number, rows.columns, rows.processes)
+
+
+@eqx.filter_jit
+def _run(
+    keys: Any, starts: Any, target: _Target, measure: Any, warmup: int, draws: int, acceptance: float, steps: int | None
+) -> Any:
+    """All chains: networks, their quantities, vectors, log-densities [chain, draw, …]; then acceptance, step, divergent."""
+    blackjax = _sampler()
+    arrays, static = eqx.partition(starts, eqx.is_array)
+
+    def chain(start: tuple[Any, Any]) -> Any:
+        key, first = start
+        held = weights(eqx.combine(first, static))
+
+        def density(vector: JaxArray) -> JaxArray:
+            return target(held.network(vector), vector)
+
+        kind = blackjax.nuts if steps is None else blackjax.hmc
+        options = {} if steps is None else {"num_integration_steps": steps}
+        quiet = blackjax.adaptation.base.get_filter_adapt_info_fn()
+        adapt = blackjax.window_adaptation(
+            kind, density, target_acceptance_rate=acceptance, adaptation_info_fn=quiet, **options
+        )
+        adapt_key, draw_key = jax.random.split(key)
+        (state, found), _ = adapt.run(adapt_key, held.vector, warmup)
+        kernel = kind(density, **found)
+
+        def one(state: Any, key: PRNGKeyArray) -> Any:
+            state, info = kernel.step(key, state)
+            network = held.network(state.position)
+            kept = (eqx.filter(network, eqx.is_array), measure(network), state.position, state.logdensity)
+            return state, (*kept, info.acceptance_rate, info.is_divergent)
+
+        _, out = jax.lax.scan(one, state, jax.random.split(draw_key, draws))
+        *kept, accepted, divergent = out
+        return (*kept, jnp.mean(accepted), found["step_size"], jnp.mean(divergent.astype(accepted.dtype)))
+
+    # Vectorised chains advance at the pace of the longest trajectory: on a CPU that only costs.
+    serial = jax.default_backend() == "cpu"
+    networks, *rest = jax.lax.map(chain, (keys, arrays)) if serial else jax.vmap(chain)((keys, arrays))
+    return eqx.combine(networks, static), *rest
+
+
+def _judge(
+    judged: Float[np.ndarray, "chain draw quantity"],
+    hat: Float[np.ndarray, " quantity"],
+    density: Float[np.ndarray, "chain draw"],
+) -> tuple[Status, str]:
+    bad = np.flatnonzero(~np.isfinite(density).all(axis=1))
+    if len(bad) or not np.isfinite(judged).all():
+        which = ", ".join(str(c) for c in bad) or "some"
+        return Status.NOT_FINITE, f"chains with values that are not finite: {which}; check features, weights and starts"
+    stuck = [c for c in range(len(density)) if np.ptp(density[c]) == 0]
+    if stuck:
+        return Status.MAX_STEPS, f"chains that stand still: {', '.join(map(str, stuck))}; use a longer warm-up"
+    worst = float(np.nanmax(hat)) if np.isfinite(hat).any() else math.inf
+    if worst > LIMIT or np.isinf(hat).any():
+        n = int((hat > LIMIT).sum())
+        line = f"chains disagree: R-hat {worst:.2f} (limit {LIMIT}) in {n} of {hat.size} quantities"
+        return Status.MAX_STEPS, f"{line}; use longer chains, or report the modes apart"
+    return Status.OK, ""
+
+
+def _judge_draws(
+    bulk: Float[np.ndarray, " quantity"],
+    tail: Float[np.ndarray, " quantity"],
+    divergent: Float[np.ndarray, " chain"],
+    draws: int,
+) -> tuple[Status, str]:
+    share = float(divergent.mean())
+    line = f"{round(share * draws)} of {draws} draws diverged: nothing is known of where the posterior is narrow"
+    if share > DIVERGENT:
+        return Status.MAX_STEPS, f"{line}; raise acceptance, or change the parameters"
+    for sizes, what in ((bulk, "draws"), (tail, "draws in the tails")):
+        few = sizes < LEAST  # NaN, of a constant, is not
+        if few.any():
+            seen = f"{np.nanmin(sizes):.0f} effective {what} of {draws} (at least {LEAST}) in the worst of {sizes.size}"
+            return Status.MAX_STEPS, f"{seen} quantities; use longer chains"
+    return Status.OK, f"{line}; raise acceptance" if share else ""
+
+
+def _sampler() -> Any:
+    """blackjax, where it is installed."""
+    try:
+        import blackjax
+    except ModuleNotFoundError as error:
+        raise InputError("hmc", "no package 'blackjax'", "it installed", "pip install 'verax[mcmc]'") from error
+    return blackjax

@@ -1,0 +1,87 @@
+"""What every epistemic method returns: a posterior over networks, from which members are taken.
+
+A method is ``method(key, make, loss, events, *, training, …) → Posterior``. Its members, stacked along a leading axis
+``member``, are what :func:`verax.learn` and all that builds on it take.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from verax.errors import InputError
+from verax.learn import History
+from verax.results import Status
+
+DRAWS = 50
+"""Members of a posterior that can be drawn from without end, where no number is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Posterior(ABC):
+    """Networks that the training events leave possible, and how they were found.
+
+    Parameters
+    ----------
+    histories : of each training; empty where nothing was trained
+    status : OK, or how the method failed; NOT_FINITE where a training did not stay finite
+    problem : one line about it, empty when there is none
+    observations : what the events count as in a likelihood, n_eff or Σw; NaN in a method without one
+    """
+
+    histories: tuple[History, ...] = ()
+    status: Status = Status.OK
+    problem: str = ""
+    observations: float = math.nan
+
+    def __post_init__(self) -> None:
+        problem = next((h.problem for h in self.histories if h.problem), "")
+        if problem:
+            object.__setattr__(self, "status", Status.NOT_FINITE)
+            object.__setattr__(self, "problem", problem)
+
+    @abstractmethod
+    def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
+        """``n`` networks, stacked along a leading axis ``member``; the same for the same key.
+
+        Parameters
+        ----------
+        key : of the draws; a fixed set of members needs none, and gives the same ones for any key
+        n : how many; by default all of a fixed set, or 50 draws
+
+        Raises
+        ------
+        InputError : for fewer than one, or more than a fixed set has
+        """
+
+
+@dataclass(frozen=True)
+class Ensemble(Posterior):
+    """A fixed set of members: networks that were trained, or drawn, one by one.
+
+    Parameters
+    ----------
+    networks : all of them, stacked along a leading axis ``member``
+    """
+
+    networks: Any
+
+    def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
+        arrays = eqx.filter(self.networks, eqx.is_array)
+        total = len(jax.tree.leaves(arrays)[0])
+        if n is None or n == total:
+            return self.networks
+        check_members(n, total)
+        chosen = (np.arange(n) * total) // n  # evenly spaced: equally many from each chain of a sampler
+        return jax.tree.map(lambda a: a[chosen] if eqx.is_array(a) else a, self.networks)
+
+
+def check_members(n: int, most: int | None = None) -> None:
+    """Raise InputError for fewer members than one, or more than there are."""
+    if n < 1 or (most is not None and n > most):
+        raise InputError("members", str(n), "at least 1" if most is None else f"1 … {most}, the members that there are")

@@ -1,0 +1,122 @@
+"""Test-time augmentation: members are one network at draws of the resolution of its inputs (TTA).
+
+Sources: Ayhan and Berens, MIDL 2018; Wang et al., arXiv:1807.07356. To first order the variance over members is that of
+error propagation, Σ_j (∂f/∂x_j)² σ_j²; for a network that is linear in its inputs it is exactly that.
+
+Known limits. The spread is that of the stated resolutions, however many events there are: it is the part of the noise that
+comes in by way of the inputs, not the error of the network, and ``predict`` calls it epistemic because it differs between
+members. Where training inputs have the same resolution already, it is in the aleatoric part too. Draws of different events
+are independent, as a detector's are: what moves all events together is a systematic.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray, UInt32
+
+from verax.errors import InputError, check_known
+from verax.events import Events
+from verax.learn import Loss, Make, Standardise, Training, is_missing, train_made
+
+from ._posterior import DRAWS, Posterior, check_members
+
+
+class Smeared(eqx.Module):
+    """A network that reads its inputs with noise, x + σε; everything but the call is the network's own.
+
+    ε is a function of the seed and of the values x, so that a member is one function, in any batch or order. A value that
+    stands for "not measured" has no noise.
+
+    Parameters
+    ----------
+    network : any network of one row
+    seed : words of a random key
+    sigma : resolution of each feature
+    missing : value that stands for "not measured", or None, static
+    """
+
+    network: Any
+    seed: UInt32[JaxArray, "*member word"]
+    sigma: Float[JaxArray, "*member feature"]
+    missing: float | None = eqx.field(static=True)
+
+    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Any:
+        bits = jax.lax.bitcast_convert_type(jnp.asarray(x, jnp.float32) + 0.0, jnp.uint32)  # −0 is 0
+        mixed = jnp.uint32(0)
+        for word in bits:  # as murmur3 mixes: values with few digits differ in their highest bits only
+            mixed = (mixed ^ word) * jnp.uint32(0x85EBCA6B)
+            mixed ^= mixed >> 13
+        drawn = jax.random.fold_in(jax.random.wrap_key_data(self.seed), mixed)
+        noise = self.sigma * jax.random.normal(drawn, self.sigma.shape)
+        return self.network(x + jnp.where(is_missing(x, self.missing), 0.0, noise))
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("network", "seed", "sigma", "missing") or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.network, name)
+
+
+@dataclass(frozen=True)
+class InputResolution(Posterior):
+    """A network whose members read its inputs at draws of their resolution.
+
+    Parameters
+    ----------
+    network : as trained
+    sigma : resolution of each of its features, in their units; 0 for those that are exact
+    """
+
+    network: Any
+    sigma: Float[np.ndarray, " feature"]
+
+    def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
+        """``n`` networks (by default 50), each with its own draws; see :class:`Posterior`."""
+        n = DRAWS if n is None else n
+        check_members(n)
+        nodes = jax.tree.leaves(self.network, is_leaf=lambda node: isinstance(node, Standardise))
+        values = [node.missing for node in nodes if isinstance(node, Standardise) and node.missing is not None]
+        seeds = jax.random.key_data(jax.random.split(key, n))
+        repeated = jax.tree.map(
+            lambda a: jnp.broadcast_to(a, (n, *a.shape)) if eqx.is_array(a) else a,
+            (self.network, jnp.asarray(self.sigma, jnp.float32)),
+        )
+        return Smeared(repeated[0], seeds, repeated[1], values[0] if values else None)
+
+
+def tta(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    *,
+    resolution: Mapping[str, float],
+    training: Training | None = Training(),
+    validation: Events | None = None,
+) -> InputResolution:
+    """Train one network, whose members read its inputs at draws of their resolution.
+
+    Parameters
+    ----------
+    make : ``(key, training events) → network`` of named features
+    resolution : standard deviation of the noise of each input, in the column's units; inputs that it does not name are exact
+    training : epochs, batches, learning rate and the like; None where ``make`` gives a trained network
+    validation : events that decide when its training stops
+
+    Raises
+    ------
+    InputError : for a resolution of something that the network does not read, one that is negative or not finite, or
+        none above zero
+    """
+    trained = train_made(key, make, loss, events, training, validation)
+    features = tuple(getattr(trained.network, "features", events.columns))
+    check_known(resolution, features, "resolution", "feature of the network")
+    sigma = np.asarray([resolution.get(name, 0.0) for name in features], np.float64)
+    if not (np.isfinite(sigma).all() and (sigma >= 0).all() and sigma.any()):
+        raise InputError("resolution", f"{dict(resolution)}", "finite standard deviations, some above zero")
+    return InputResolution(trained.network, sigma, histories=trained.histories)

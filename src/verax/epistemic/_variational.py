@@ -1,0 +1,159 @@
+"""Mean-field variational inference: independent Gaussians over the weights, by gradients of the evidence lower bound.
+
+Sources: Graves, NeurIPS 2011; Blundell et al., "Weight uncertainty in neural networks", arXiv:1505.05424. Independent
+Gaussians have a known bias: of a Gaussian posterior with precision matrix Λ they find the variances 1/Λ_jj, which are
+below the marginal variances (Λ⁻¹)_jj wherever weights are correlated.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.arrays import Array
+from verax.errors import InputError
+from verax.events import Events
+from verax.learn import Loss, Make, Training, train
+
+from ._posterior import DRAWS, Posterior, check_members
+from ._power_likelihood import evidence, precision_of, temper, weights
+
+
+class MeanField(eqx.Module):
+    """A network whose weights are independent Gaussians.
+
+    Parameters
+    ----------
+    mean : the network with every weight at its mean
+    spread : softplus⁻¹ of the weights' standard deviations, in the order of ``jax.flatten_util.ravel_pytree``
+    """
+
+    mean: Any
+    spread: Float[JaxArray, "*member weight"]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Columns that the network reads."""
+        return self.mean.features
+
+    @property
+    def sigma(self) -> Float[JaxArray, "*member weight"]:
+        """Standard deviations of the weights."""
+        return jax.nn.softplus(self.spread)
+
+    def vector(self) -> Float[JaxArray, " weight"]:
+        """Means of the weights."""
+        return weights(self.mean).vector
+
+
+def mean_field(network: Any, width: float = 0.03) -> MeanField:
+    """A network whose weights have Gaussians of one width around their values."""
+    return MeanField(network, jnp.full(weights(network).vector.size, np.log(np.expm1(width)), jnp.float32))
+
+
+class NegativeElbo(eqx.Module):
+    """−ELBO per row: E_q[loss] + KL(q ‖ prior)/n, for a :class:`MeanField` and tempered events.
+
+    The expectation is the mean over ``samples`` draws of the weights, each shared by the batch, in antithetic pairs; KL
+    is in closed form, for the prior N(0, 1/precision).
+
+    Parameters
+    ----------
+    loss : mean over rows of w·ℓ, ℓ a negative log-likelihood
+    rows : n, rows of the whole training part
+    precision : of the prior: one number, or one for each weight
+    """
+
+    loss: Loss
+    rows: int = eqx.field(static=True)
+    precision: Float[Array, "*weight"]
+    samples: int = eqx.field(static=True, default=1)
+
+    def __call__(self, network: MeanField, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+        first, second = jax.random.split(key)
+        held, sigma = weights(network.mean), network.sigma
+        vector = held.vector
+        noise = jax.random.normal(first, (self.samples, vector.size), vector.dtype)
+        # A pair of opposite draws has no error of first order: the means' gradient is less noisy for the same cost.
+        draws = vector + sigma * jnp.concatenate([noise, -noise])
+        expected = jnp.mean(jax.vmap(lambda v: self.loss(held.network(v), events, second))(draws))
+        precision = jnp.asarray(self.precision, vector.dtype)
+        kl = 0.5 * jnp.sum(precision * (sigma**2 + vector**2) - 1 - jnp.log(precision * sigma**2))
+        return expected + kl / self.rows
+
+
+@dataclass(frozen=True)
+class Variational(Posterior):
+    """Independent Gaussians over the weights; the history is that of −ELBO per row.
+
+    Parameters
+    ----------
+    posterior : the network with means and standard deviations
+    """
+
+    posterior: MeanField
+
+    def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
+        """``n`` networks (by default 50) drawn from the Gaussians; see :class:`Posterior`."""
+        n = DRAWS if n is None else n
+        check_members(n)
+        held = weights(self.posterior.mean)
+        noise = jax.random.normal(key, (n, held.vector.size), held.vector.dtype)
+        return held.networks(held.vector + self.posterior.sigma * noise)
+
+
+def variational(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    *,
+    training: Training = Training(epochs=100, learning_rate=1e-2),
+    precision: float | Array = 1.0,
+    power: str = "effective",
+    negative: str = "signed",
+    width: float = 0.03,
+    samples: int = 1,
+) -> Variational:
+    """Independent Gaussians over the weights of a network, which minimise −ELBO on the events.
+
+    Without a validation part: the prior is what holds the weights, and the last epoch is kept.
+
+    Parameters
+    ----------
+    make : ``(key, training events) → network``: where the means start; constants (``Frozen``) stay as they are
+    loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood (constants in ℓ do not matter)
+    training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
+        zero (:func:`verax.learn.cosine`), any with weight decay being a second prior
+    precision : τ of the prior N(0, 1/τ): one number, or one for each weight
+    power, negative : how weights count, see :func:`verax.epistemic.temper`
+    width : standard deviation of each weight at the start
+    samples : antithetic pairs of draws per step
+
+    Raises
+    ------
+    InputError : for bad options or weights (see :func:`verax.epistemic.temper`)
+    """
+    for name, value in {"width": width, "samples": samples}.items():
+        if not value > 0:
+            raise InputError(name, str(value), "a value above zero")
+    table = temper(events, power=power, negative=negative)
+    start_key, run_key = jax.random.split(key)
+    network = make(start_key, events)
+    size = weights(network).vector.size
+    tau = np.asarray(precision_of(precision), np.float32)
+    if tau.ndim and tau.shape != (size,):
+        raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
+    trained = train(
+        run_key,
+        mean_field(network, width),
+        NegativeElbo(loss, len(table), tau, samples),
+        table,
+        training=training.annealed(),
+    )
+    return Variational(trained.network, histories=trained.histories, observations=evidence(table))

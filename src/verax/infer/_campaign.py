@@ -1,0 +1,142 @@
+"""A long campaign of pseudo-experiments: streamed in batches, memory bounded, counted, resumable."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray, Shaped
+
+from verax.errors import InputError
+from verax.model import AbstractLikelihood, Data
+from verax.parameters import Params, by_name, movable
+from verax.results import Status, good
+
+from ._fit import as_batch, best_fit, fit
+from ._interval import ends
+from ._newton import MANY, bounds
+from ._toys import sample_toys
+
+Statistic = Callable[[AbstractLikelihood, Data], tuple[Shaped[np.ndarray, "toy ..."], Int[np.ndarray, " toy"]]]
+"""What is kept of each toy, and a status each."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The statistic of toys 0 … n − 1 of ``total``; ``status`` is a :class:`verax.results.Status` each."""
+
+    total: int
+    values: Shaped[np.ndarray, "toy ..."]
+    status: Int[np.ndarray, " toy"]
+
+    @property
+    def n(self) -> int:
+        """Toys that are done."""
+        return len(self.status)
+
+    @property
+    def failed(self) -> int:
+        """Toys whose status is a failure; they keep their place in ``values``."""
+        return int((~good(self.status)).sum())
+
+    @property
+    def good(self) -> Shaped[np.ndarray, "toy ..."]:
+        """The values of the toys that did not fail."""
+        return np.asarray(self.values[good(self.status)])
+
+
+def fitted(model: AbstractLikelihood, data: Data) -> tuple[Float[np.ndarray, "toy parameter"], Int[np.ndarray, " toy"]]:
+    """The simplest statistic: the best-fit values of all parameters, without covariances."""
+    best = fit(model, data, covariance=False)
+    return best.value, best.status
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Statistic: estimate of one parameter, its σ, and the ends of its interval at ``level``: [toy, 4].
+
+    An end at a bound is the end of the allowed values inside the interval; the toy's status is then AT_BOUND.
+    """
+
+    name: str
+    level: float = 0.6827
+    fixed: Mapping[str, float] | None = None
+
+    def __call__(
+        self, model: AbstractLikelihood, data: Data
+    ) -> tuple[Float[np.ndarray, "toy 4"], Int[np.ndarray, " toy"]]:
+        movable(model.parameters, [self.name], "toys", self.fixed)
+        batch, index, limits = as_batch(model, data), model.names.index(self.name), bounds(model, self.fixed)
+        best = best_fit(model, batch, limits)
+        low, high, status = ends(model, batch, best, index, np.ones(best.theta.shape, bool), limits, level=self.level)
+        lower, upper = limits
+        at_bound = (status == Status.END_NOT_FOUND) & ((low == lower[index]) | (high == upper[index]))
+        with np.errstate(invalid="ignore"):
+            sigma = np.sqrt(best.covariance[:, index, index])
+        values = np.stack([best.theta[:, index], sigma, low, high], axis=1)
+        return values, np.where(at_bound, int(Status.AT_BOUND), status)
+
+
+def campaign(
+    key: PRNGKeyArray,
+    model: AbstractLikelihood,
+    params: Params,
+    n: int,
+    statistic: Statistic = fitted,
+    *,
+    batch: int = 8192,
+    profiled: Any = None,
+    done: Campaign | None = None,
+    progress: Callable[[Campaign], None] | None = None,
+) -> Campaign:
+    """The statistic of ``n`` toys at ``params``; only one batch of toys is in memory at a time.
+
+    Toy i depends on the key and i alone, so neither the size of the batches nor a stop in between changes the answer.
+
+    Parameters
+    ----------
+    profiled : as in :func:`verax.infer.sample_toys`
+    done : what an earlier, shorter campaign with the same key returned, or its last progress: it is continued
+    progress : called with the campaign so far after each batch; may save it, print it, or raise to stop
+
+    Raises
+    ------
+    InputError : an unknown parameter (nearest name given), or less than one toy
+    """
+    by_name(model.parameters, params, "campaign")
+    if batch < 1 or n < 1:
+        raise InputError("campaign", f"{n} toys in batches of {batch}", "at least one of each")
+    parts = [] if done is None else [done]
+    if done is not None and done.n >= n:
+        return Campaign(n, done.values[:n], done.status[:n])
+    for part in _parts(key, model, params, n, statistic, batch, profiled, 0 if done is None else done.n):
+        parts.append(part)
+        if progress is not None:
+            parts = [_joined(parts, n)]
+            progress(parts[0])
+    return _joined(parts, n)
+
+
+def _parts(
+    key: PRNGKeyArray,
+    model: AbstractLikelihood,
+    params: Params,
+    n: int,
+    statistic: Statistic,
+    batch: int,
+    profiled: Any,
+    first: int,
+) -> Iterator[Campaign]:
+    while first < n:
+        size = min(batch, n - first)
+        # Few data sets and many are fitted in different ways: a short rest is made longer, to be fitted like the others.
+        drawn = sample_toys(key, model, params, max(size, MANY), first=first, profiled=profiled)
+        values, status = statistic(model, drawn)
+        yield Campaign(n, np.asarray(values)[:size], np.asarray(status)[:size])
+        first += size
+
+
+def _joined(parts: list[Campaign], total: int) -> Campaign:
+    if len(parts) == 1:
+        return replace(parts[0], total=total)
+    return Campaign(total, np.concatenate([p.values for p in parts]), np.concatenate([p.status for p in parts]))

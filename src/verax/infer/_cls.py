@@ -1,0 +1,254 @@
+"""CLs of a signal (Read, J. Phys. G 28 (2002) 2693) with q̃_μ, asymptotic (Cowan et al., EPJC 71 (2011) 1554) and by toys.
+
+CLs(μ) = P(q ≥ q_obs | μ) / P(q ≥ q_obs | 0). Asymptotically all follows from q_obs and q_A, the statistic of the Asimov
+data set without signal at the nuisance parameters' conditional fit to the data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+from scipy.special import log_ndtr, ndtr
+
+from verax.arrays import Array
+from verax.errors import InputError
+from verax.model import AbstractLikelihood, Data, DataSets
+from verax.parameters import movable
+from verax.results import Status, good
+
+from ._batch import Lanes
+from ._fit import as_batch, best_fit, one_or_many
+from ._newton import Limits, minimise
+from ._profile import conditional, ratio
+from ._results import CLs
+from ._statistic import expectation, physical, polished, q_tilde, said
+from ._toys import Told, sample_toys
+
+BANDS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+"""The five expected values: fluctuations of the background, in σ, in the order of growing limits."""
+
+BOOTSTRAPS = 100
+
+
+def cls(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    values: Float[Array, " point"],
+    *,
+    method: str = "asymptotic",
+    key: PRNGKeyArray | None = None,
+    n_toys: int = 1000,
+    fixed: Mapping[str, float] | None = None,
+    progress: Told | None = None,
+) -> CLs:
+    """CLs at the given values; batched over data sets if asymptotic, of one data set with ``method="toys"``.
+
+    Toys are drawn at the nuisance parameters' conditional fits to the data. The same random numbers serve all values.
+    ``progress`` is told how many toys are done, of how many, and how many failed.
+
+    Raises
+    ------
+    InputError : a parameter that is unknown or fixed, an unknown method, toys without a key or for a batch, or data
+        that do not fit the model
+    """
+    index = checked(model, data, poi, method, key, "cls", fixed)
+    values = np.asarray(values, np.float64)
+    question = ask(model, data, index, fixed)
+    n, points = len(question.batch), len(values)
+    toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
+    if method == "toys" and key is not None:
+        return throw(key, question, values, n_toys, progress).curve(key, poi)
+    q, status = question.observed(toy, where)
+    q_asimov = question.asimov(toy, where)
+    shape = (n, points)
+    expected = np.moveaxis(expected_cls(q_asimov).reshape(*shape, 5), -1, 1)
+
+    def each(array: np.ndarray) -> np.ndarray:
+        return one_or_many(data, array)[0]
+
+    none = np.zeros(shape), np.zeros(expected.shape)
+    observed = observed_cls(q, q_asimov)
+    status = np.where(np.isfinite(observed), status, np.maximum(status, int(Status.NOT_FINITE)))
+    return CLs(
+        name=poi,
+        method=method,
+        toys=0,
+        failed=0,
+        observed=each(observed.reshape(shape)),
+        expected=each(expected),
+        observed_error=each(none[0]),
+        expected_error=each(none[1]),
+        status=each(status.reshape(shape)),
+        values=values,
+        q=each(q.reshape(shape)),
+    )
+
+
+def checked(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    method: str,
+    key: PRNGKeyArray | None,
+    where: str,
+    fixed: Mapping[str, float] | None,
+) -> int:
+    """The position of the parameter, once the arguments make sense."""
+    movable(model.parameters, [poi], where, fixed)
+    if method not in ("asymptotic", "toys"):
+        raise InputError(f"{where} method", f"'{method}'", "'asymptotic' or 'toys'")
+    if method == "toys" and (key is None or data.is_batch):
+        raise InputError(where, "toys without a key, or for a batch", "key=..., and one data set")
+    return model.names.index(poi)
+
+
+def observed_cls(q: np.ndarray, q_asimov: np.ndarray) -> np.ndarray:
+    """CLs from q̃ of the data and of the Asimov data (eq. 64–66 of the paper, for p_s+b and p_b).
+
+    >>> float(observed_cls(np.array(3.0), np.array(3.0)).round(4))  # the median: Φ(−√3) / Φ(0)
+    0.0833
+    """
+    root, width = np.sqrt(q), np.maximum(np.sqrt(q_asimov), 1e-9)
+    shift = np.where(root <= width, root - width, (q - width**2) / (2 * width))
+    return np.asarray(np.exp(log_ndtr(-shift - width) - log_ndtr(-shift)))
+
+
+def expected_cls(q_asimov: np.ndarray) -> np.ndarray:
+    """The five expected CLs, on a new last axis."""
+    width = np.sqrt(q_asimov)[..., None]
+    return np.asarray(np.exp(log_ndtr(BANDS - width) - log_ndtr(BANDS)))
+
+
+@dataclass(frozen=True)
+class Question:
+    """Data sets with their best fits (μ ≥ 0), the fits without signal, and the Asimov data without signal."""
+
+    model: AbstractLikelihood
+    index: int
+    limits: Limits
+    batch: DataSets
+    best: Lanes
+    background: Lanes
+    expectation: DataSets
+    expectation_best: Lanes
+
+    def observed(self, toy: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """q̃ of data set ``toy`` [lane] at ``values`` [lane], and a status."""
+        return q_tilde(self.model, self.batch, self.best, toy, self.index, values, self.limits)
+
+    def asimov(self, toy: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """q̃ of the Asimov data belonging to data set ``toy``."""
+        return ratio(self.model, self.expectation, self.expectation_best, toy, self.index, values, self.limits)[0]
+
+
+def ask(model: AbstractLikelihood, data: Data, index: int, fixed: Mapping[str, float] | None) -> Question:
+    """Fit the data with and without signal, and prepare the Asimov data."""
+    batch, limits = as_batch(model, data), physical(model, index, fixed)
+    best = best_fit(model, batch, limits)
+    background = conditional(model, batch, best, index, np.zeros(len(batch)), limits)
+    held = np.tile(limits[0] < limits[1], (len(batch), 1))
+    held[:, index] = False
+    background = replace(background, theta=polished(model, batch, background.theta, held, limits))
+    expected = expectation(model, batch, background.theta)
+    # Its best fit is known. With μ's own bound away the covariance there is that of an ordinary minimum.
+    limits_off = limits[0].copy(), limits[1]
+    limits_off[0][index] = -np.inf
+    free = np.ones(background.theta.shape, bool)
+    at_minimum = minimise(model, expected, background.theta, free, limits=limits_off)
+    return Question(model, index, limits, batch, best, background, expected, at_minimum)
+
+
+@dataclass(frozen=True)
+class Thrown:
+    """q̃ of one data set and of its toys, at each of the ``values``; failed toys are NaN."""
+
+    values: np.ndarray
+    q: np.ndarray
+    signal: np.ndarray
+    background: np.ndarray
+    status: np.ndarray
+
+    @property
+    def failed(self) -> int:
+        """Toys that were left out, at the value where most were."""
+        return int((np.isnan(self.signal).sum(1) + np.isnan(self.background).sum(1)).max())
+
+    def tails(self) -> tuple[np.ndarray, np.ndarray]:
+        """CLs observed [point] and expected [5, point]."""
+        return _tails(self.q, self.signal, self.background)
+
+    def curve(self, key: PRNGKeyArray, name: str) -> CLs:
+        """CLs with its Monte Carlo errors."""
+        observed, expected = self.tails()
+        error, expected_error = (e.std(axis=0) for e in self.bootstrap(key))
+        return CLs(
+            name=name,
+            method="toys",
+            toys=self.signal.shape[1],
+            failed=self.failed,
+            observed=observed,
+            expected=expected,
+            observed_error=error,
+            expected_error=expected_error,
+            status=self.status,
+            values=self.values,
+            q=self.q,
+        )
+
+    def bootstrap(self, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
+        """The same with toys drawn anew from the toys, on a new first axis: their spread is the Monte Carlo error."""
+        rng, n = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel()), self.signal.shape[1]
+        draws = [rng.integers(0, n, (2, n)) for _ in range(BOOTSTRAPS)]
+        parts = [_tails(self.q, self.signal[:, one], self.background[:, two]) for one, two in draws]
+        observed, expected = (np.stack(x) for x in zip(*parts, strict=True))
+        return observed, expected
+
+
+def throw(key: PRNGKeyArray, question: Question, values: np.ndarray, n: int, progress: Told | None = None) -> Thrown:
+    """``n`` toys with signal at each value, and ``n`` without, tested at all of them."""
+    failed, total = 0, n * (1 + len(values))
+
+    def told(done: int, q: np.ndarray) -> np.ndarray:
+        nonlocal failed
+        failed += int(np.isnan(q).any(axis=0).sum())
+        if progress is not None:
+            progress(done * n, total, failed)
+        return q
+
+    q, status = question.observed(np.zeros(len(values), int), values)
+    key_signal, key_background = jax.random.split(key)
+    background = told(1, _tested(key_background, question, question.background.theta[0], values, n))
+    one = np.zeros(len(values), int)
+    _, there = ratio(question.model, question.batch, question.best, one, question.index, values, question.limits)
+    signal = [
+        told(2 + k, _tested(key_signal, question, theta, values[k : k + 1], n))[0]
+        for k, theta in enumerate(there.theta)
+    ]
+    return Thrown(values, q, np.stack(signal), background, np.maximum(status, said(question.best, question.index)[0]))
+
+
+def _tested(key: PRNGKeyArray, question: Question, theta: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+    """q̃ of toys drawn at ``theta``; [point, toy]."""
+    model, data = question.model, question.batch.one()
+    params = dict(zip(model.names, theta, strict=True))
+    toys, which = sample_toys(key, model, params, n, profiled=model.profiled(params, data)).distinct()
+    batch = as_batch(model, toys)
+    best = best_fit(model, batch, question.limits)
+    lanes = np.tile(np.arange(len(batch)), len(values))
+    where = np.repeat(values, len(batch))
+    q, status = q_tilde(model, batch, best, lanes, question.index, where, question.limits)
+    status = np.where(status == Status.NOT_POSITIVE_DEFINITE, Status.OK, status)  # q̃ needs no covariance
+    return np.where(good(status), q, np.nan).reshape(len(values), -1)[:, which]
+
+
+def _tails(q: np.ndarray, signal: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    band = np.nanquantile(background, ndtr(-BANDS), axis=1, method="higher")  # 5 point
+    threshold = np.concatenate([q[None], band])[:, :, None] - 1e-6  # equal up to the precision of the fits is equal
+    with np.errstate(invalid="ignore"):
+        above_signal = np.sum(signal >= threshold, axis=2) / np.sum(np.isfinite(signal), axis=1)
+        above_background = np.sum(background >= threshold, axis=2) / np.sum(np.isfinite(background), axis=1)
+        ratio_of_tails = above_signal / above_background
+    return ratio_of_tails[0], ratio_of_tails[1:]

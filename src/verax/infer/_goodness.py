@@ -1,0 +1,108 @@
+"""Goodness of fit against the saturated model (Baker and Cousins, NIM 221 (1984) 437), asymptotic and from toys."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray
+from scipy.special import chdtrc
+
+from verax.errors import InputError
+from verax.model import AbstractLikelihood, Data, DataSets
+from verax.parameters import by_name
+
+from ._campaign import campaign
+from ._fit import as_batch, best_fit, one_or_many
+from ._newton import bounds
+from ._toys import Told
+
+BATCH = 2048
+"""Toys in memory at a time."""
+
+
+@dataclass(frozen=True)
+class GoodnessOfFit:
+    """Does the model describe the data?
+
+    Parameters
+    ----------
+    statistic : 2 [nll(best) − nll(saturated)]
+    ndf : observations less free parameters; a constrained parameter brings its own measurement, so it does not count
+    p_value : of χ² with ``ndf`` degrees of freedom; NaN where there are none
+    p_toys, p_toys_error : fraction of toys at the best fit with a larger statistic, binomial error; NaN without toys
+    toys, failed : toys drawn, and those left out because their fit failed
+    status : of the fit
+    thrown : the toys' statistic, without those that failed
+    """
+
+    statistic: Float[np.ndarray, "*toy"]
+    ndf: int
+    p_value: Float[np.ndarray, "*toy"]
+    p_toys: float
+    p_toys_error: float
+    toys: int
+    failed: int
+    status: Int[np.ndarray, "*toy"]
+    thrown: Float[np.ndarray, " thrown"]
+
+
+def goodness_of_fit(
+    model: AbstractLikelihood,
+    data: Data,
+    *,
+    key: PRNGKeyArray | None = None,
+    n_toys: int = 0,
+    fixed: Mapping[str, float] | None = None,
+    progress: Told | None = None,
+) -> GoodnessOfFit:
+    """Saturated goodness of fit, batched over data sets; with toys for one data set.
+
+    The constraint terms are in both likelihoods: in the saturated one each is at its largest. ``progress`` is told how
+    many toys are done, of how many, and how many failed.
+
+    Raises
+    ------
+    InputError : toys without a key or for a batch, a likelihood that is not binned, or data that do not fit the model
+    """
+    by_name(model.parameters, fixed or (), "goodness_of_fit")
+    if n_toys and (key is None or data.is_batch):
+        raise InputError("goodness_of_fit", "toys without a key, or for a batch", "key=..., and one data set")
+    batch = as_batch(model, data)
+    limits = bounds(model, fixed)
+    best = best_fit(model, batch, limits)
+    statistic = _statistic(model, batch, best.nll)
+    moves = limits[0] < limits[1]
+    free = sum(p.constraint is None and m for p, m in zip(model.parameters, moves, strict=True))
+    ndf = data.counts.shape[-1] - int(free)
+    p_value = np.asarray(chdtrc(ndf, statistic)) if ndf > 0 else np.full(statistic.shape, np.nan)
+    fraction, error, failed, thrown = np.nan, np.nan, 0, np.zeros(0)
+    if n_toys and key is not None:
+        params = dict(zip(model.names, best.theta[0], strict=True))
+        told = None if progress is None else lambda c: progress(c.n, n_toys, c.failed)
+        of_toys, profiled = functools.partial(_of_toys, fixed), model.profiled(params, data)
+        done = campaign(key, model, params, n_toys, of_toys, batch=BATCH, profiled=profiled, progress=told)
+        failed, thrown = done.failed, done.good
+        if len(thrown):
+            larger = thrown >= statistic[0] * (1 - 1e-9)
+            fraction, error = float(larger.mean()), binomial_error(int(larger.sum()), len(thrown))
+    statistic, p_value, status = one_or_many(data, statistic, p_value, best.status)
+    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, n_toys, failed, status, thrown)
+
+
+def _of_toys(
+    fixed: Mapping[str, float] | None, model: AbstractLikelihood, data: Data
+) -> tuple[Float[np.ndarray, " toy"], Int[np.ndarray, " toy"]]:
+    batch = as_batch(model, data)
+    fits = best_fit(model, batch, bounds(model, fixed), covariance=False)
+    return _statistic(model, batch, fits.nll), fits.status
+
+
+def _statistic(model: AbstractLikelihood, batch: DataSets, nll: np.ndarray) -> np.ndarray:
+    return np.maximum(2 * (nll - np.asarray(model.saturated(batch.gather()))), 0.0)
+
+
+def binomial_error(passed: int, n: int) -> float:
+    """Standard error of passed/n, with one success and one failure added so that it is never zero."""
+    p = (passed + 1) / (n + 2)
+    return float(np.sqrt(p * (1 - p) / n))

@@ -1,0 +1,44 @@
+"""What an experiment is expected to know: the Hessian of −log L on its Asimov data (EPJC 71 (2011) 1554, section 3)."""
+
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from verax.arrays import Array
+from verax.model import AbstractLikelihood, float64_on_host
+from verax.parameters import Params, by_name, movable
+
+
+@float64_on_host
+def fisher_information(model: AbstractLikelihood, params: Params) -> Float[Array, "parameter parameter"]:
+    """Fisher information of all parameters at ``params``, constraint terms included; can be differentiated.
+
+    Parameters
+    ----------
+    params : true values; parameters that are not named are at their initial values
+    """
+    return model.derivatives(model.vector(params), model.asimov(params)).hessian
+
+
+@float64_on_host
+def expected_error(
+    model: AbstractLikelihood, name: str, params: Params | None = None, *, fixed: tuple[str, ...] = ()
+) -> Float[Array, ""]:
+    """Expected uncertainty of one parameter, √[(information)⁻¹]; can be differentiated, so that networks may learn it.
+
+    Parameters
+    ----------
+    params : true values, as in :func:`fisher_information`
+    fixed : parameters that are taken for known
+
+    Raises
+    ------
+    InputError : for a parameter that is unknown or fixed
+    """
+    movable(model.parameters, [name], "expected error")
+    by_name(model.parameters, fixed, "expected error")
+    matrix = fisher_information(model, params or {})
+    others = [i for i, p in enumerate(model.parameters) if p.name not in (name, *fixed) and not p.fixed]
+    for i in others:  # each elimination leaves the information that is left when parameter i is unknown
+        matrix = matrix - jnp.outer(matrix[:, i], matrix[i]) / matrix[i, i]
+    i = model.names.index(name)
+    return 1 / jnp.sqrt(matrix[i, i])

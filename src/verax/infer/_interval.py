@@ -1,0 +1,143 @@
+"""Confidence intervals from the profile likelihood: {μ : t(μ) ≤ χ²₁ quantile}, as MINOS finds them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.special import ndtri
+
+from verax.model import AbstractLikelihood, Data, DataSets
+from verax.parameters import movable
+from verax.results import Interval, Status
+
+from ._batch import Lanes, take, twice_excess
+from ._fit import as_batch, best_fit, one_or_many
+from ._newton import Limits, bounds, minimise
+from ._profile import along, improve
+
+CHUNK = 8192  # toys at a time: bounds the memory of a long campaign
+ROUNDS = 40
+CLOSE = 3e-3  # of √t: one more Newton step from there is exact to 1e-5 σ
+
+
+def interval(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    *,
+    level: float = 0.6827,
+    fixed: Mapping[str, float] | None = None,
+) -> Interval:
+    """Both ends of the profile-likelihood interval of one parameter, those ``fixed`` known, batched over data sets.
+
+    The status is the fit's, or END_NOT_FOUND where t stays below its quantile up to a bound; that end is the bound.
+
+    Raises
+    ------
+    InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
+    """
+    movable(model.parameters, [poi], "interval", fixed)
+    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
+    parts = []
+    for first in range(0, len(batch), CHUNK):
+        chunk = batch[first : first + CHUNK]
+        best = best_fit(model, chunk, limits)
+        free = np.ones(best.theta.shape, bool)
+        low, high, status = ends(model, chunk, best, index, free, limits, level=level)  # may improve the best fit
+        parts.append((best.theta[:, index], low, high, status))
+    return Interval(poi, level, *one_or_many(data, *(np.concatenate(x) for x in zip(*parts, strict=True))))
+
+
+def ends(
+    model: AbstractLikelihood,
+    batch: DataSets,
+    best: Lanes,
+    index: int,
+    free: np.ndarray,
+    limits: Limits,
+    *,
+    level: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lower end, upper end and status of each lane, from its best fit; parameters that are not ``free`` stay there.
+
+    Should the search meet a point below the best fit, the best fit (updated in place) and the ends are sought again.
+    """
+    low, high = np.full((2, len(best.theta)), np.nan)
+    status, todo = np.zeros(len(best.theta), int), np.arange(len(best.theta))
+    for _ in range(3):
+        if not todo.size:
+            break
+        both = np.concatenate([todo, todo])
+        side = np.repeat([-1.0, 1.0], todo.size)
+        end, code, lower = _search(model, batch[both], take(best, both), index, free[both], limits, side, level)
+        low[todo], high[todo] = end[: todo.size], end[todo.size :]
+        status[todo] = np.maximum(best.status[todo], np.maximum(code[: todo.size], code[todo.size :]))
+        better = {int(both[i]): theta for i, theta in lower.items()}
+        todo = np.array(list(better), int)
+        if todo.size:
+            improve(model, batch, best, todo, np.stack(list(better.values())), free[todo], limits)
+    return low, high, status
+
+
+def _search(
+    model: AbstractLikelihood,
+    batch: DataSets,
+    best: Lanes,
+    index: int,
+    free: np.ndarray,
+    limits: Limits,
+    side: np.ndarray,
+    level: float,
+) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
+    """Newton's method on √t, which is nearly linear in μ, inside a bracket; t's slope comes from the envelope theorem.
+
+    Returns the end and a status per lane, and the points found to be lower than the best fit.
+    """
+    goal = ndtri(0.5 + 0.5 * level)
+    bound = np.where(side < 0, limits[0][index], limits[1][index])
+    hat = best.theta[:, index]
+    sigma = np.sqrt(best.covariance[:, index, index])
+    with np.errstate(invalid="ignore"):
+        sigma = np.where(sigma > 0, sigma, 0.1 * np.maximum(1.0, abs(hat)))
+    inside, outside = hat.copy(), np.full(hat.shape, np.nan)  # the end lies between; nan: not yet known
+    mu = hat + side * np.minimum(goal * sigma, abs(bound - hat))
+    start = along(best, index, mu)
+    start = np.where(free, start, best.theta)
+    start[:, index] = mu
+    moving = free.copy()
+    moving[:, index] = False
+    end, status, lower = mu.copy(), np.full(hat.shape, int(Status.END_NOT_FOUND)), {}
+    todo = np.arange(len(hat))
+    for _ in range(ROUNDS):
+        there = minimise(model, batch[todo], start[todo], moving[todo], covariance=False, limits=limits)
+        at, s, b = mu[todo], side[todo], bound[todo]
+        t = twice_excess(there.nll, best.nll[todo])
+        lower.update({int(i): there.theta[k] for k, i in enumerate(todo) if t[k] < -1e-5})
+        root = np.sqrt(np.maximum(t, 0.0))
+        with np.errstate(all="ignore"):
+            newton = at + (goal - root) * root / there.slope[:, index]
+        beyond = ~(root < goal)  # also where t is not finite
+        inside[todo] = np.where(beyond, inside[todo], at)
+        outside[todo] = np.where(beyond, at, outside[todo])
+        near, far = inside[todo], outside[todo]
+        wide = np.where(np.isnan(far), hat[todo] + 4 * (at - hat[todo]), far)  # as far as one may go now
+        sane = np.isfinite(newton) & (s * newton > s * near) & (s * newton < s * wide)
+        middle = np.where(np.isnan(far), hat[todo] + 2 * (at - hat[todo]), 0.5 * (near + far))
+        step = np.where(sane, newton, middle)
+        step = np.where(s * step > s * b, b, step)
+        found = (abs(root - goal) < CLOSE) & np.isfinite(newton)
+        collapsed = abs(far - near) < 1e-9 * np.maximum(1.0, abs(at))
+        stuck = ~beyond & (at == b)
+        end[todo] = np.where(found, newton, np.where(collapsed, at, step))
+        status[todo] = np.where(found | collapsed, Status.OK, Status.END_NOT_FOUND)
+        failed = ~found & (there.status == Status.MAX_STEPS)
+        status[todo] = np.where(failed, Status.MAX_STEPS, status[todo])
+        with np.errstate(all="ignore"):
+            ratio = (step - at) / (at - hat[todo])
+        guess = there.theta + np.where(np.isfinite(ratio), ratio, 0.0)[:, None] * (there.theta - best.theta[todo])
+        start[todo] = np.where(moving[todo], guess, start[todo])
+        mu[todo] = start[todo, index] = step
+        todo = todo[~(found | collapsed | stuck | failed)]
+        todo = todo[[int(i) not in lower for i in todo]] if lower else todo
+        if not todo.size:
+            break
+    return end, status, lower

@@ -1,0 +1,152 @@
+"""Upper limits: where CLs falls to 1 − level, observed and expected, asymptotic and by toys."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import PRNGKeyArray
+from scipy.special import ndtr, ndtri
+
+from verax.errors import InputError
+from verax.model import AbstractLikelihood, Data
+from verax.results import Status
+
+from ._cls import BANDS, Question, ask, checked, observed_cls, throw
+from ._fit import one_or_many
+from ._results import CLs, Limit
+from ._roots import roots
+from ._statistic import said
+from ._toys import Told
+
+POINTS = 15
+"""Values at which toys are thrown."""
+
+CLOSE = 1e-7
+"""Of a standard normal's quantile: the precision to which CLs = 1 − level is solved."""
+
+
+def limit(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    *,
+    level: float = 0.95,
+    method: str = "asymptotic",
+    key: PRNGKeyArray | None = None,
+    n_toys: int = 1000,
+    fixed: Mapping[str, float] | None = None,
+    progress: Told | None = None,
+) -> Limit:
+    """CLs upper limit with q̃; batched over data sets if asymptotic, of one data set with ``method="toys"``.
+
+    ``progress`` is told how many toys are done, of how many, and how many failed; it begins again where the limits lie
+    beyond the values that were tested.
+
+    Raises
+    ------
+    InputError : a parameter that is unknown or fixed, an unknown method, a level outside (0.5, 1), toys without a key
+        or for a batch, or data that do not fit the model
+    """
+    index = checked(model, data, poi, method, key, "limit", fixed)
+    if not 0.5 < level < 1:
+        raise InputError("limit, level", f"{level}", "a number between 0.5 and 1")
+    question = ask(model, data, index, fixed)
+    values, status = _asymptotic(question, 1 - level)
+    if method == "toys" and key is not None:
+        return _by_toys(key, question, poi, level, n_toys, values[0], progress)
+    status[:, 0] = np.maximum(status[:, 0], said(question.best, index))
+    values, status = one_or_many(data, values, status)
+    return _limit(poi, level, values, np.zeros(values.shape), status)
+
+
+def _limit(
+    name: str, level: float, values: np.ndarray, error: np.ndarray, status: np.ndarray, curve: CLs | None = None
+) -> Limit:
+    """From arrays whose last axis is: observed, then the five expected."""
+    return Limit(
+        name=name,
+        method="asymptotic" if curve is None else "toys",
+        toys=0 if curve is None else curve.toys,
+        failed=0 if curve is None else curve.failed,
+        observed=np.asarray(values[..., 0]),
+        expected=values[..., 1:],
+        observed_error=np.asarray(error[..., 0]),
+        expected_error=error[..., 1:],
+        status=np.asarray(status[..., 0]),
+        level=level,
+        expected_status=status[..., 1:],
+        curve=curve,
+    )
+
+
+def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Limits [toy, 6] (observed, then the five expected) and a status each."""
+    toys = len(question.batch)
+    toy, kind = (x.ravel() for x in np.meshgrid(np.arange(toys), np.arange(6), indexing="ij"))
+    # Φ(−√q_A + n) = α Φ(n) says where √q_A has to be for each expected limit.
+    goal = np.concatenate([[-ndtri(alpha)], BANDS - ndtri(alpha * ndtr(BANDS))])[kind]
+
+    def residual(lane: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Above zero beyond the limit, and nearly linear in the value."""
+        q_asimov = question.asimov(toy[lane], values)
+        answer = np.sqrt(q_asimov) - goal[lane]
+        data = np.flatnonzero(kind[lane] == 0)
+        if data.size:
+            q, _ = question.observed(toy[lane[data]], values[data])
+            answer[data] = -ndtri(np.clip(observed_cls(q, q_asimov[data]), 1e-300, 1.0)) + ndtri(alpha)
+        return answer
+
+    variance = question.expectation_best.covariance[toy, question.index, question.index]
+    low = np.where(kind == 0, np.maximum(question.best.theta[toy, question.index], 0.0), 0.0)
+    sigma = np.sqrt(np.where(variance > 0, variance, np.maximum(0.1, low) ** 2))
+    bound = question.limits[1][question.index]
+    for _ in range(3):  # a search may come across a better best fit, and is then made again
+        before = question.best.nll.copy(), question.expectation_best.nll.copy()
+        found, status = roots(residual, low, -goal, low + goal * sigma, bound, CLOSE)
+        if np.array_equal(before[0], question.best.nll) and np.array_equal(before[1], question.expectation_best.nll):
+            break
+    known = np.isfinite(residual(np.arange(len(toy)), found))
+    found, status = np.where(known, found, np.nan), np.where(known, status, int(Status.NOT_FINITE))
+    return found.reshape(toys, 6), status.reshape(toys, 6)
+
+
+def _by_toys(
+    key: PRNGKeyArray,
+    question: Question,
+    name: str,
+    level: float,
+    n: int,
+    asymptotic: np.ndarray,
+    progress: Told | None,
+) -> Limit:
+    """CLs on a grid around the asymptotic limits; the crossings are found between its points."""
+    bound, alpha = question.limits[1][question.index], 1 - level
+    asymptotic = np.where(np.isfinite(asymptotic), asymptotic, bound)
+    anchors = np.concatenate([[0.5 * asymptotic.min()], np.sort(asymptotic), [1.5 * asymptotic.max()]])
+    values = np.interp(np.linspace(0, 7, POINTS), np.arange(8), anchors)
+    for _ in range(4):
+        values = np.unique(np.minimum(values, bound))
+        thrown = throw(key, question, values, n, progress)
+        tails = np.concatenate([thrown.tails()[0][None], thrown.tails()[1]])
+        if (tails[:, -1] < alpha).all() or values[-1] >= bound:
+            break
+        values = 1.6 * values
+    limits, status = _crossings(values, tails, alpha)
+    observed, expected = thrown.bootstrap(key)
+    again = np.stack(
+        [_crossings(values, np.concatenate([o[None], e]), alpha)[0] for o, e in zip(observed, expected, strict=True)]
+    )
+    status[0] = max(status[0], thrown.status.max())
+    return _limit(name, level, limits, again.std(axis=0), status, thrown.curve(key, name))
+
+
+def _crossings(values: np.ndarray, tails: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where each row of CLs [kind, point] first falls below ``alpha``, linear in the normal quantile; and a status."""
+    quantile = -ndtri(np.clip(np.nan_to_num(tails, nan=0.0), 1e-4, 1 - 1e-4))
+    x = np.concatenate([[0.0], values])
+    y = np.concatenate([np.full((len(tails), 1), -ndtri(1 - 1e-4)), quantile], axis=1) + ndtri(alpha)
+    crossed = (y >= 0).any(axis=1)
+    k = np.where(crossed, np.argmax(y >= 0, axis=1), len(x) - 1)
+    row = np.arange(len(tails))
+    share = np.where(crossed, -y[row, k - 1] / np.where(crossed, y[row, k] - y[row, k - 1], 1.0), 1.0)
+    status = np.where(crossed, int(Status.OK), int(Status.END_NOT_FOUND))
+    return x[k - 1] + share * (x[k] - x[k - 1]), status

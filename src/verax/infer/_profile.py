@@ -1,0 +1,110 @@
+"""The profile likelihood ratio t(μ) = −2 ln [L(μ, θ̂(μ)) / L(μ̂, θ̂)] (Cowan et al., arXiv:1007.1727, eq. 7–8)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from verax.arrays import Array
+from verax.model import AbstractLikelihood, Data, DataSets
+from verax.parameters import movable
+from verax.results import Status
+
+from ._batch import Lanes, better, replace, take, twice_excess
+from ._fit import as_batch, best_fit, one_or_many
+from ._newton import Limits, bounds, minimise
+from ._results import Scan
+
+
+def profile(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    values: Float[Array, " point"],
+    *,
+    fixed: Mapping[str, float] | None = None,
+) -> Scan:
+    """T of one parameter at the given values, all others but those ``fixed`` refitted at each.
+
+    Should a point lie below the best fit found, the best fit is sought again from there, so t is never negative.
+
+    Raises
+    ------
+    InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
+    """
+    movable(model.parameters, [poi], "profile", fixed)
+    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
+    values = np.asarray(values, np.float64)
+    toys, points = len(batch), len(values)
+    best = best_fit(model, batch, limits)
+    toy = np.repeat(np.arange(toys), points)
+    t, there = ratio(model, batch, best, toy, index, np.tile(values, toys), limits)
+    return Scan(poi, values, *one_or_many(data, t.reshape(toys, points), there.status.reshape(toys, points)))
+
+
+def ratio(
+    model: AbstractLikelihood,
+    batch: DataSets,
+    best: Lanes,
+    toy: np.ndarray,
+    index: int,
+    values: np.ndarray,
+    limits: Limits,
+) -> tuple[np.ndarray, Lanes]:
+    """T of data set ``toy`` [lane] with one parameter at ``values`` [lane], and the conditional fits.
+
+    Where a lane lies below the best fit of its data set, that fit (updated in place) is sought again from there.
+    """
+    there = conditional(model, batch[toy], take(best, toy), index, values, limits)
+    lowest = np.full(len(best.nll), np.inf)
+    np.fmin.at(lowest, toy, there.nll)
+    lower = np.flatnonzero(lowest < best.nll - 1e-6)
+    if lower.size:
+        lane = [np.flatnonzero((toy == i) & (there.nll == lowest[i]))[0] for i in lower]
+        improve(model, batch, best, lower, there.theta[lane], np.ones((lower.size, len(model.names)), bool), limits)
+    return np.maximum(twice_excess(there.nll, best.nll[toy]), 0.0), there
+
+
+def conditional(
+    model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, values: np.ndarray, limits: Limits
+) -> Lanes:
+    """Fits with one parameter held at ``values`` [lane], started where the covariance says the others will go.
+
+    One that fails is tried again from the global observables.
+    """
+    start = along(best, index, values)
+    free = np.ones(start.shape, bool)
+    free[:, index] = False
+    there = minimise(model, batch, start, free, covariance=False, limits=limits)
+    again = np.flatnonzero(there.status > Status.AT_BOUND)
+    if again.size:
+        other = model.start(batch[again].gather())
+        other[:, index] = values[again]
+        second = minimise(model, batch[again], other, free[again], covariance=False, limits=limits)
+        replace(there, again, better(take(there, again), second))
+    return there
+
+
+def along(best: Lanes, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Where all parameters go, to first order, when the one at ``index`` (of each lane) moves to ``values`` [lane]."""
+    lane = np.arange(len(values))
+    variance = best.covariance[lane, index, index]
+    known = np.isfinite(variance) & (variance > 0)
+    slope = np.where(known[:, None], best.covariance[lane, index] / np.where(known, variance, 1.0)[:, None], 0.0)
+    start = best.theta + slope * (values - best.theta[lane, index])[:, None]
+    start[lane, index] = values
+    return start
+
+
+def improve(
+    model: AbstractLikelihood,
+    batch: DataSets,
+    best: Lanes,
+    lanes: np.ndarray,
+    start: np.ndarray,
+    free: np.ndarray,
+    limits: Limits,
+) -> None:
+    """Seek the best fit of some lanes again from points found to be lower; ``best`` is updated in place."""
+    second = minimise(model, batch[lanes], start, free, limits=limits)
+    replace(best, lanes, better(take(best, lanes), second))

@@ -1,0 +1,61 @@
+"""Pulls of the nuisance parameters, and their impacts on one parameter from refits."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from verax.errors import InputError
+from verax.model import AbstractLikelihood, Data
+from verax.parameters import Gaussian, movable
+
+from ._batch import take
+from ._fit import as_batch, best_fit
+from ._newton import bounds, minimise
+from ._profile import along
+from ._results import Ranking
+
+
+def ranking(model: AbstractLikelihood, data: Data, poi: str, *, fixed: Mapping[str, float] | None = None) -> Ranking:
+    """Impacts: each other parameter is fixed at θ̂ ± σ̂ (post-fit) and at θ̂ ± its prior width (pre-fit), all else refitted.
+
+    All refits are one batch. Values may lie beyond the parameter's bounds. Parameters that are fixed are left out.
+
+    Raises
+    ------
+    InputError : a parameter that is unknown (nearest name given) or fixed, a batch of data sets, or data that do not
+        fit the model
+    """
+    movable(model.parameters, [poi], "ranking", fixed)
+    if data.is_batch:
+        raise InputError("ranking", "a batch of data sets", "one data set", "choose one of them")
+    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
+    best = best_fit(model, batch, limits)
+    others = np.flatnonzero((limits[0] < limits[1]) & (np.arange(len(model.names)) != index))
+    constraints = [model.parameters[i].constraint for i in others]
+    width = np.array([c.width if isinstance(c, Gaussian) else np.nan for c in constraints])
+    value, error = best.theta[0, others], np.sqrt(np.diagonal(best.covariance[0]))[others]
+
+    shift = np.stack([error, -error, width, -width])  # [question, other]
+    asked = np.isfinite(shift) & (shift != 0)
+    which = np.tile(others, (4, 1))[asked]
+    lane = np.zeros(len(which), int)
+    start = along(take(best, lane), which, best.theta[0, which] + shift[asked])
+    free = np.arange(len(model.names)) != which[:, None]
+    # Values beyond the bounds are allowed for the parameter that is shifted: it is not free there.
+    there = minimise(model, batch[lane], start, free, covariance=False, limits=limits)
+    change = np.where(np.isnan(shift), np.nan, 0.0)
+    change[asked] = there.theta[:, index] - best.theta[0, index]
+    status = np.full(shift.shape, best.status[0])
+    status[asked] = np.maximum(status[asked], there.status)
+    return Ranking(
+        poi,
+        tuple(model.names[i] for i in others),
+        tuple(model.parameters[i].group for i in others),
+        (value - model.start(batch.gather())[0, others]) / width,
+        error / width,
+        change[0],
+        change[1],
+        change[2],
+        change[3],
+        status.max(axis=0),
+    )

@@ -1,0 +1,45 @@
+"""How the best fit follows the data, to first order."""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from verax.arrays import Array
+from verax.model import AbstractLikelihood, Data
+
+
+class Response(NamedTuple):
+    """Change with each observation's multiplicity [..., observation] and each global observable [..., constraint]."""
+
+    observations: Any
+    auxiliary: Any
+
+    def first_order(self, data: Data, expected: Data) -> np.ndarray:
+        """How far the fits of a batch are from that of the ``expected`` data: [toy, parameter]."""
+        moved = (data.counts - expected.counts) @ self.observations.T
+        return np.asarray(moved + (data.auxiliary - expected.auxiliary) @ self.auxiliary.T)
+
+
+def response(
+    model: AbstractLikelihood, theta: Float[Array, " parameter"], data: Data, covariance: Float[Array, "*row parameter"]
+) -> Response:
+    """Change of the fit ``theta`` with its data, dθ̂ / d data, for some rows of its covariance matrix; their axis leads.
+
+    By the implicit function theorem it is −covariance · ∂²(−log L)/∂θ∂data.
+    """
+    with jax.enable_x64(True):
+        found = Response(*(np.asarray(x) for x in _mixed(model, theta, data, np.atleast_2d(-covariance))))
+    return Response(*(x[0] for x in found)) if np.ndim(covariance) == 1 else found
+
+
+@jax.jit
+def _mixed(model: AbstractLikelihood, theta: jax.Array, data: Data, directions: jax.Array) -> Response:
+    def along(values: Response, direction: jax.Array) -> jax.Array:
+        moved = Data(*values, data.place, data.own_places)
+        slope: jax.Array = jax.jvp(lambda t: -model.log_density(t, moved), (theta,), (direction,))[1]
+        return slope
+
+    mixed: Response = jax.vmap(jax.grad(along), (None, 0))(Response(data.counts, data.auxiliary), directions)
+    return mixed

@@ -1,0 +1,91 @@
+"""The test statistic of upper limits, and what the likelihood expects at a fit: shared by the verbs that test values.
+
+q̃_μ (Cowan, Cranmer, Gross, Vitells, EPJC 71 (2011) 1554, eq. 16) is t_μ with the estimate kept at or above zero, and 0
+where the estimate lies above μ: an excess says nothing against a smaller signal.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from verax.model import AbstractLikelihood, Data, DataSets, mapped
+from verax.results import Status
+
+from ._batch import Lanes
+from ._newton import Limits, batch_sizes, bounds, definite, evaluate, solve
+from ._profile import ratio
+
+
+def physical(model: AbstractLikelihood, index: int, fixed: Mapping[str, float] | None = None) -> Limits:
+    """The bounds of the parameters, with the one at ``index`` not below zero."""
+    lower, upper = bounds(model, fixed)
+    lower[index] = max(lower[index], 0.0)
+    return lower, upper
+
+
+def q_tilde(
+    model: AbstractLikelihood,
+    batch: DataSets,
+    best: Lanes,
+    toy: np.ndarray,
+    index: int,
+    values: np.ndarray,
+    limits: Limits,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One-sided t of data set ``toy`` [lane] at ``values`` [lane], and a status; ``best`` holds the fits in ``limits``."""
+    q, status = np.zeros(len(toy)), np.zeros(len(toy), int)
+    below = np.flatnonzero(best.theta[toy, index] < values)
+    if below.size:
+        q[below], there = ratio(model, batch, best, toy[below], index, values[below], limits)
+        status[below] = np.where(there.status > Status.AT_BOUND, there.status, Status.OK)
+    return q, np.maximum(status, said(best, index)[toy])
+
+
+def said(best: Lanes, index: int) -> np.ndarray:
+    """Status of best fits, where the parameter of interest pressed against its bound is no remark."""
+    others = np.delete(np.diagonal(best.covariance, axis1=1, axis2=2), index, axis=1)
+    alone = (best.status == Status.AT_BOUND) & ~(others == 0).any(axis=1)
+    return np.where(alone, int(Status.OK), best.status)
+
+
+def expectation(model: AbstractLikelihood, batch: DataSets, theta: np.ndarray) -> DataSets:
+    """The Asimov data of each data set at ``theta`` [toy, parameter]; what the likelihood profiles is at its fit too."""
+    n = len(theta)
+    row = np.minimum(np.arange(1 << max(n - 1, 0).bit_length()), n - 1)
+    with jax.enable_x64(True):
+        return DataSets.of(_expectation(model, batch[row].gather(), theta[row]))[:n]
+
+
+@jax.jit
+def _expectation(model: AbstractLikelihood, batch: Data, theta: jax.Array) -> Data:
+    def one(data: Data, values: jax.Array) -> Data:
+        params = dict(zip(model.names, values, strict=True))
+        return model.asimov(params, model.profiled(params, data))
+
+    return mapped(one, (batch.axes, 0))(batch, theta)
+
+
+def polished(
+    model: AbstractLikelihood, batch: DataSets, theta: np.ndarray, free: np.ndarray, limits: Limits
+) -> np.ndarray:
+    """Minima [toy, parameter] after one more step of Newton's, which doubles their digits; kept where it does not rise.
+
+    Asimov data depend on the fit that they are made from to first order, −log L at its minimum only to second.
+    """
+    answer, sizes = theta.copy(), batch_sizes(model.work(batch.batch))
+    for first in range(0, len(theta), sizes[-1]):
+        part = np.arange(first, min(first + sizes[-1], len(theta)))
+        data = batch[part]
+        at = evaluate(model, data, theta[part], free[part], limits, sizes)
+        sound = np.isfinite(at.nll) & np.isfinite(at.hessian).all((1, 2))
+        hessian = np.where(sound[:, None, None], at.hessian, np.eye(theta.shape[1]))
+        step = at.unit * solve(hessian, at.gradient)
+        trial = np.where(free[part], np.clip(theta[part] - step, *limits), theta[part])
+        there = evaluate(model, data, trial, free[part], limits, sizes)
+        with np.errstate(invalid="ignore"):
+            better = (
+                sound & (there.nll <= at.nll + 1e-13 * abs(at.nll)) & np.array([definite(h[None])[0] for h in hessian])
+            )
+        answer[part] = np.where(better[:, None], trial, theta[part])
+    return answer

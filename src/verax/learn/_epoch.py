@@ -1,0 +1,117 @@
+"""One compiled epoch: a scan over batches, then the validation loss and the choice of the best network."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array as JaxArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from verax.events import Events
+
+from ._loss import Loss, is_comparable
+from ._network import trainable
+
+
+class State(NamedTuple):
+    """What an epoch changes: the network, the optimizer's state, the best network and its validation loss."""
+
+    network: Any
+    optimizer: Any
+    best: Any
+    best_loss: JaxArray
+
+
+class Outcome(NamedTuple):
+    """What the host reads of an epoch: the loss of each step, the validation loss, whether this epoch is the best."""
+
+    losses: JaxArray
+    validation: JaxArray
+    improved: JaxArray
+
+
+def _epoch(
+    state: State,
+    weight: Float[JaxArray, " event"],
+    rows: Int[JaxArray, "step batch"],
+    held_out: Int[JaxArray, "part row"],
+    key: PRNGKeyArray,
+    epoch: Int[JaxArray, ""],
+    active: Bool[JaxArray, ""],
+    events: Events,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+) -> tuple[State, Outcome]:
+    """One pass over the rows, then the validation loss. Pure; compiled once for each shape and loss."""
+    table = Events(events.x, weight, events.process, events.number, events.columns, events.processes)
+    which = trainable(state.network)
+    params, fixed = eqx.partition(state.network, which)
+    train_key, held_key = jax.random.split(key)
+    epoch_key = jax.random.fold_in(train_key, epoch)
+
+    def step(carry: tuple[Any, Any], batch: tuple[JaxArray, JaxArray]) -> tuple[tuple[Any, Any], JaxArray]:
+        params, opt_state = carry
+        index, number = batch
+
+        def objective(params: Any) -> JaxArray:
+            return loss(eqx.combine(params, fixed), table.take(index), jax.random.fold_in(epoch_key, number))
+
+        value, gradient = jax.value_and_grad(objective)(params)
+        updates, opt_state = optimizer.update(gradient, opt_state, params)
+        return (optax.apply_updates(params, updates), opt_state), value
+
+    numbers = jnp.arange(rows.shape[0])
+    (params, opt_state), losses = jax.lax.scan(step, (params, state.optimizer), (rows, numbers))
+    network = eqx.combine(params, fixed)
+    finite = jnp.all(jnp.isfinite(losses))
+    for leaf in jax.tree.leaves(params):
+        finite &= jnp.all(jnp.isfinite(leaf))
+    if held_out.shape[0]:
+        # The same key in each epoch: random parts of a loss then do not shake the comparison between epochs.
+        part = lambda index: loss(network, table.take(index), held_key)  # noqa: E731
+        validation = jnp.mean(jax.lax.map(part, held_out))
+        better = validation < state.best_loss if is_comparable(loss) else jnp.isfinite(validation)
+        improved = active & finite & better
+    else:
+        validation = jnp.full((), jnp.nan)
+        improved = active & finite
+    keep = lambda new, old: jnp.where(improved, new, old) if eqx.is_array(new) else new  # noqa: E731
+    best = jax.tree.map(keep, network, state.best)
+    best_loss = jnp.where(improved, validation, state.best_loss)
+    return State(network, opt_state, best, best_loss), Outcome(losses, validation, improved)
+
+
+@eqx.filter_jit
+def epoch_of_one(state: State, per_run: tuple[Any, ...], epoch: JaxArray, shared: tuple[Any, ...]) -> Any:
+    """The epoch of a single run whose arrays have a leading axis of length 1, as :func:`epoch_of_all` takes them."""
+    first = jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, (state, per_run))
+    weight, rows, held_out, key, active = first[1]
+    result = _epoch(first[0], weight, rows, held_out, key, epoch, active, *shared)
+    return jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, result)
+
+
+@eqx.filter_jit
+def epoch_of_all(state: State, per_run: tuple[Any, ...], epoch: JaxArray, shared: tuple[Any, ...]) -> Any:
+    """The epochs of several runs at once: every array of ``state`` and ``per_run`` has a leading axis ``run``."""
+
+    def one(state: State, per_run: tuple[Any, ...]) -> tuple[State, Outcome]:
+        weight, rows, held_out, key, active = per_run
+        return _epoch(state, weight, rows, held_out, key, epoch, active, *shared)
+
+    return eqx.filter_vmap(one)(state, per_run)
+
+
+@eqx.filter_jit
+def first_state(networks: Any, optimizer: optax.GradientTransformation) -> State:
+    """The state before the first epoch, of networks that are stacked along a leading axis ``run``."""
+    start = jax.vmap(optimizer.init)(eqx.filter(networks, trainable(networks)))
+    runs = jax.tree.leaves(eqx.filter(networks, eqx.is_array))[0].shape[0]
+    return State(networks, start, networks, jnp.full(runs, jnp.inf, jnp.float32))
+
+
+def stack(networks: Sequence[Any]) -> Any:
+    """Networks of one shape as one network whose arrays have a leading axis."""
+    return jax.tree.map(lambda *a: jnp.stack(a) if eqx.is_array(a[0]) else a[0], *networks)

@@ -1,0 +1,148 @@
+"""Cross-training: every event is scored by networks that never saw it, and no event is wasted.
+
+Fold f holds the events with ``number % folds == f``. The networks of fold f learn from all the others, of which a part,
+chosen by another hash of the number, decides when to stop. Both depend on the event alone, so the same event belongs to
+the same fold in any sample, variation, chunk or order.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Bool, Int, PRNGKeyArray, Real
+
+from verax.arrays import Array
+from verax.errors import InputError
+from verax.events import Events
+
+from ._loop import History, Run, train_runs
+from ._loss import Loss, Weigh
+from ._training import Training
+
+Make: TypeAlias = Callable[[PRNGKeyArray, Events], Any]
+"""``(key, training events) → network``, for example ``partial(classifier, features=(…))``.
+
+The events carry training weights."""
+
+
+@dataclass(frozen=True)
+class CrossTrained:
+    """Networks for each fold: the leading axes of ``network`` are ``fold`` and ``member``.
+
+    ``histories[fold][member]`` is the record of each training.
+    """
+
+    network: Any
+    folds: int
+    histories: tuple[tuple[History, ...], ...]
+
+
+def fold_of(number: Array, folds: int) -> Int[np.ndarray, " event"]:
+    """The fold that holds each event: ``number % folds``.
+
+    >>> fold_of(np.array([7, 8, 9]), 3)
+    array([1, 2, 0])
+    """
+    return (np.asarray(number, np.uint32) % np.uint32(folds)).astype(np.int64)
+
+
+def is_held_out(number: Array, fraction: float) -> Bool[np.ndarray, " event"]:
+    """True for the events of the validation part, a ``fraction`` of all, by a hash of the number (murmur3)."""
+    h = np.asarray(number, np.uint32) + np.uint32(0x9E3779B9)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
+    h ^= h >> np.uint32(16)
+    return h < np.uint32(min(int(fraction * 2**32), 2**32 - 1))
+
+
+def event_weight(events: Events) -> np.ndarray:
+    """The events' own weights, as training weights."""
+    return np.asarray(events.weight)
+
+
+def cross_train(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    *,
+    training: Training = Training(),
+    folds: int = 5,
+    members: int = 1,
+    factors: Real[Array, "member event"] | None = None,
+    weigh: Weigh = event_weight,
+    held_out: float = 0.2,
+) -> CrossTrained:
+    """Train ``members`` networks for each of ``folds`` folds, on the events outside the fold.
+
+    Parameters
+    ----------
+    make : ``(key, training events) → network``; called once for each network
+    training : epochs, batches, learning rate and the like
+    factors : what each member multiplies the weights of its training events by (bootstrap), or None; the validation
+        part keeps its own weights
+    weigh : training weights of a sample, ``partial(balance, signal=(…,))`` for a classifier; called for the training
+        and the validation part of each network by itself
+    held_out : fraction of the events outside the fold that decides when to stop; 0 for none
+
+    Raises
+    ------
+    InputError : for fewer than two folds, a fold without events, or ``factors`` of another shape
+    """
+    if folds < 2:
+        raise InputError("folds", str(folds), "at least 2", "with one fold no network is blind to an event; use train")
+    fold = fold_of(events.number, folds)
+    empty = [f for f in range(folds) if not (fold == f).any()]
+    if empty:
+        seen = f"no event with number % {folds} == {empty[0]}"
+        raise InputError("folds", seen, "events in every fold", "use another number of folds, or running event numbers")
+    held = is_held_out(events.number, held_out)
+    runs = []
+    for f in range(folds):
+        rows, stop = np.flatnonzero((fold != f) & ~held), np.flatnonzero((fold != f) & held)
+        runs += make_runs(
+            jax.random.fold_in(key, f), make, events, rows, stop, members=members, factors=factors, weigh=weigh
+        )
+    stacked, histories = train_runs(runs, loss, events, training)
+    by_fold = lambda a: a.reshape((folds, members, *a.shape[1:])) if eqx.is_array(a) else a  # noqa: E731
+    table = tuple(histories[f * members : (f + 1) * members] for f in range(folds))
+    return CrossTrained(jax.tree.map(by_fold, stacked), folds, table)
+
+
+def make_runs(
+    key: PRNGKeyArray,
+    make: Make,
+    events: Events,
+    rows: Int[np.ndarray, " row"],
+    held_out: Int[np.ndarray, " part"],
+    *,
+    members: int,
+    factors: Real[Array, "member event"] | None,
+    weigh: Weigh,
+) -> list[Run]:
+    """The trainings of several members on the same rows: each with its own start, order of events and weights."""
+    if factors is not None and np.shape(factors) != (members, len(events)):
+        raise InputError("factors", f"shape {np.shape(factors)}", f"({members}, {len(events)}): member, event")
+    table = jax.tree.map(np.asarray, events)  # every fold has another length: NumPy does not compile for each
+    learn, stop = table.take(rows), table.take(held_out)
+    stop_weight = weigh(stop) if len(stop) else np.zeros(0)
+    runs = []
+    for m in range(members):
+        member_key = jax.random.fold_in(key, m)
+        factor = 1.0 if factors is None else np.asarray(factors[m], np.float64)[rows]
+        sample = _with_weight(learn, np.asarray(learn.weight) * factor)
+        sample = _with_weight(sample, weigh(sample))
+        weight = np.zeros(len(events), np.float32)
+        weight[rows], weight[held_out] = sample.weight, stop_weight
+        start, order = jax.random.split(member_key)
+        runs.append(Run(order, make(start, sample), weight, rows, held_out))
+    return runs
+
+
+def _with_weight(events: Events, weight: np.ndarray) -> Events:
+    return Events(
+        events.x, np.asarray(weight, np.float32), events.process, events.number, events.columns, events.processes
+    )

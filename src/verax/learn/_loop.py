@@ -1,0 +1,206 @@
+"""The training loop: many runs on one table of events, early stopping on the host, epochs compiled.
+
+A run (a member of an ensemble, a fold of a cross-training) is only a list of row numbers and a weight for each row of
+the shared table. All runs use equally many batches of one size, so one compiled program serves them all: one on each
+core of a CPU, where vectorising over networks gains nothing, or vectorised on a GPU.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from threading import Event, Lock
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray
+
+from verax.errors import InputError
+from verax.events import Events
+from verax.run import side_by_side
+
+from ._epoch import epoch_of_all, epoch_of_one, first_state, stack
+from ._loss import Loss, is_comparable
+from ._training import Progress, Training
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: its key, its start, the rows it learns from and those it stops on, and every row's weight."""
+
+    key: PRNGKeyArray
+    network: Any
+    weight: Float[np.ndarray, " event"]
+    rows: Int[np.ndarray, " row"]
+    held_out: Int[np.ndarray, " part"]
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened in one training.
+
+    The training loss of an epoch is the mean over its steps, while the network moves and (for a bootstrap member) with
+    the replica's weights; the validation loss is that of the network at the end.
+
+    Parameters
+    ----------
+    train, validation : loss in each epoch (``validation`` is NaN without a validation part)
+    best : epoch, from 0, whose network was kept; −1 when the start was, because no epoch ended with finite numbers
+    stopped : "epochs" (all done), "patience" (no improvement for that many epochs) or "not finite"
+    problem : one line about what went wrong, empty when nothing did
+    """
+
+    train: Float[np.ndarray, " epoch"]
+    validation: Float[np.ndarray, " epoch"]
+    best: int
+    stopped: str
+    problem: str = ""
+
+    def check(self) -> None:
+        """Raise InputError when the training ended with a problem; the last good network is kept all the same."""
+        if self.problem:
+            raise InputError("training", self.problem, "a finite loss", "the network of the best epoch is kept")
+
+
+def train_runs(runs: Sequence[Run], loss: Loss, events: Events, training: Training) -> tuple[Any, tuple[History, ...]]:
+    """Train every run on its rows of ``events``; the networks come back stacked, with a leading axis ``run``.
+
+    Every epoch has the same number of batches of one size, at most ``training.batch``: the split of the smallest run that
+    leaves the fewest rows out. Those left out (fewer than there are batches, plus what a run has more than the smallest
+    one) are others in each epoch, because the rows are shuffled.
+
+    Raises
+    ------
+    InputError : when a run has no rows, or when only some have a validation part
+    """
+    plan = _Plan(
+        _batches([len(run.rows) for run in runs], training.batch, "training part"),
+        _batches([len(run.held_out) for run in runs], max(training.batch, 8192), "validation part", optional=True),
+        training,
+    )
+    table = Events(
+        jnp.asarray(events.x, jnp.float32),
+        jnp.asarray(runs[0].weight, jnp.float32),
+        jnp.asarray(events.process),
+        jnp.asarray(events.number),
+        events.columns,
+        events.processes,
+    )
+    shared = (table, loss, training.make_optimizer(training.epochs * plan.train[0]))
+    together = jax.default_backend() != "cpu" if training.vmapped is None else training.vmapped
+    groups = [list(runs)] if together else [[run] for run in runs]
+    counter = _ProgressCounter(training.progress, len(groups) * training.epochs)
+    train = functools.partial(_train_group, shared, plan, epoch_of_all if together else epoch_of_one, counter)
+    with side_by_side() as threads:
+        try:
+            found = list(threads.map(train, groups) if len(groups) > 1 else map(train, groups))
+        finally:
+            counter.closed.set()
+    networks, histories = zip(*found, strict=True)
+    return jax.tree.map(lambda *a: jnp.concatenate(a) if eqx.is_array(a[0]) else a[0], *networks), sum(histories, ())
+
+
+class _Plan(NamedTuple):
+    """Shapes and options that all runs share; ``train`` and ``held_out`` are (number of batches, rows of a batch)."""
+
+    train: tuple[int, int]
+    held_out: tuple[int, int]
+    training: Training
+
+
+def _batches(lengths: Sequence[int], batch: int, what: str, *, optional: bool = False) -> tuple[int, int]:
+    """Number and size of the batches that fit in the shortest run."""
+    shortest = min(lengths)
+    if optional and not any(lengths):
+        return 0, 1
+    if shortest == 0:
+        raise InputError(what, "a run without events", "events in every run", "use fewer folds, or more events")
+    number = -(-shortest // batch)
+    return number, shortest // number
+
+
+class _ProgressCounter:
+    """Counts the epochs of groups that train side by side; their first epochs wait for each other, to compile once."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0
+        self.first, self.lock, self.closed = Lock(), Lock(), Event()
+
+    def count(self, loss: float, epochs: int = 1) -> None:
+        with self.lock:
+            self.done += epochs
+            if self.progress is not None:
+                self.progress(self.done, self.total, loss)
+
+
+def _train_group(
+    shared: tuple[Any, ...], plan: _Plan, advance: Callable[..., Any], counter: _ProgressCounter, runs: list[Run]
+) -> tuple[Any, tuple[History, ...]]:
+    """Epochs of the runs that advance together, until each has stopped."""
+    options = plan.training
+    shufflers = [np.random.default_rng(np.ravel(jax.random.key_data(run.key)).tolist()) for run in runs]
+    held_out = np.stack([_rows(r, run.held_out, plan.held_out) for r, run in zip(shufflers, runs, strict=True)])
+    weight = np.stack([run.weight for run in runs]).astype(np.float32)
+    keys = jnp.stack([run.key for run in runs])
+    network = stack([run.network for run in runs])
+    state = first_state(network, shared[2])
+    fixed = [jax.device_put(a) for a in (weight, held_out)]
+    train, validation, improved = [], [], []
+    ended = [-1] * len(runs)
+    for epoch in range(options.epochs):
+        rows = np.stack([_rows(r, run.rows, plan.train) for r, run in zip(shufflers, runs, strict=True)])
+        active = jnp.asarray([end < 0 for end in ended])
+        with counter.first if epoch == 0 else nullcontext():
+            state, outcome = advance(state, (fixed[0], rows, fixed[1], keys, active), jnp.int32(epoch), shared)
+        train.append(np.asarray(outcome.losses, np.float64))
+        validation.append(np.asarray(outcome.validation, np.float64))
+        improved.append(np.asarray(outcome.improved))
+        monitored = validation[-1] if plan.held_out[0] else train[-1].mean(axis=1)
+        broken = ~(np.isfinite(train[-1]).all(axis=1) & np.isfinite(monitored))
+        impatient = plan.held_out[0] > 0 and is_comparable(shared[1]) and len(improved) > options.patience
+        for i in np.flatnonzero([end < 0 for end in ended]):
+            if broken[i] or (impatient and not any(good[i] for good in improved[-options.patience :])):
+                ended[i] = epoch
+        over = min(ended) >= 0 or counter.closed.is_set()
+        counter.count(float(np.mean(monitored)), options.epochs - epoch if over else 1)
+        if over:
+            break
+    last = [end if end >= 0 else len(train) - 1 for end in ended]
+    histories = tuple(
+        _history(
+            np.stack([t[i] for t in train[: last[i] + 1]]),
+            np.asarray([v[i] for v in validation[: last[i] + 1]]),
+            np.asarray([good[i] for good in improved[: last[i] + 1]]),
+            "epochs" if ended[i] < 0 else "patience",
+            plan,
+        )
+        for i in range(len(runs))
+    )
+    return state.best, histories
+
+
+def _rows(shuffler: np.random.Generator, rows: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Shuffled rows in batches; NumPy shuffles many times faster than JAX does on a CPU."""
+    return shuffler.permutation(rows)[: shape[0] * shape[1]].reshape(shape).astype(np.int32)
+
+
+def _history(losses: np.ndarray, validation: np.ndarray, improved: np.ndarray, stopped: str, plan: _Plan) -> History:
+    """The record of one run from ``losses[epoch, step]``, up to the epoch in which it stopped."""
+    last, problem = len(losses) - 1, ""
+    if not np.isfinite(losses[-1]).all() or (plan.held_out[0] and not np.isfinite(validation[-1])):
+        stopped = "not finite"
+        bad = ~np.isfinite(losses[-1])
+        step = int(np.argmax(bad)) if bad.any() else losses.shape[1] - 1
+        cause = (
+            "NaN or infinite features or weights"
+            if last == step == 0
+            else "a learning rate that is too large, or a loss without lower bound (regions of negative total weight)"
+        )
+        options = plan.training
+        rate = "that of the given optimizer" if options.optimizer else f"{options.learning_rate:g}"
+        problem = f"loss not finite in epoch {last}, step {step}, learning rate {rate}; likely cause: {cause}"
+    best = int(np.flatnonzero(improved)[-1]) if improved.any() else -1
+    return History(losses.mean(axis=1), validation, best, stopped, problem)

@@ -1,0 +1,94 @@
+"""What a network is trained to make small, and the weights of the two classes.
+
+A loss is any callable ``(network, events, key) -> scalar``, where ``events`` is one batch: rows drawn without
+replacement from the training sample, so that every batch has the same number of rows. The key is new in each batch,
+for losses that draw random numbers (a nuisance parameter, a dropout mask). Loss transformers take such a callable and
+return one. A loss with options is best an ``eqx.Module``, or another object that compares by value: two equal losses
+then share one compiled training loop.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.errors import InputError, check_known
+from verax.events import Events
+
+from ._network import inputs
+
+Loss: TypeAlias = Callable[[Any, Events, PRNGKeyArray], JaxArray]
+
+
+def is_comparable(loss: Loss) -> bool:
+    """Whether a smaller loss is a better network: True, unless the loss has an attribute ``comparable = False``.
+
+    A minimax (an adversary's gain is the network's loss) is not: then no epoch is the best, all are run, and the last
+    network with finite numbers is kept. A validation part is watched only.
+    """
+    return bool(getattr(loss, "comparable", True))
+
+
+Weigh: TypeAlias = Callable[[Events], np.ndarray]
+"""Training weights of a sample of events, from the events themselves: see :func:`balance`."""
+
+
+class CrossEntropy(eqx.Module):
+    """Weighted binary cross-entropy, (1/n) Σ_i w_i [softplus(z_i) − y_i z_i] over the n rows of a batch.
+
+    y is 1 for the processes named in ``signal``. The sum is divided by the number of rows, not by the batch's Σw: with
+    weights of both signs Σw of a batch fluctuates, and dividing by it would bias the gradient. With :func:`balance` the
+    mean weight is 1, so that the loss is a weighted mean and that of a network that knows nothing is ln 2.
+
+    Signed weights are kept signed, which leaves the loss unbiased: its minimum is the one of the expected events. Where
+    a region's total weight is negative, such a loss has no lower bound; early stopping on the validation part, with its
+    own events, is what ends that. ``balance(…, negative="abs")`` bounds the loss at the price of a bias.
+    """
+
+    signal: tuple[str, ...] = eqx.field(static=True)
+
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+        logit = jax.vmap(network)(inputs(network, events))
+        label = events.is_process(self.signal)
+        return jnp.mean(events.weight * (jax.nn.softplus(logit) - jnp.where(label, logit, 0.0)))
+
+
+def balance(events: Events, signal: Sequence[str], *, negative: str = "signed") -> Float[np.ndarray, " event"]:
+    """Training weights: signal and background scaled to equal sums, with mean 1 over all rows.
+
+    Parameters
+    ----------
+    events : the training (or validation) part, once, before it is cut into batches
+    signal : the processes of the first class; all others are the second
+    negative : weights below zero are kept ("signed", unbiased), counted by magnitude ("abs", biased but bounded), or
+        refused ("error")
+
+    Raises
+    ------
+    InputError : when a class's weights do not sum to a positive number, or negative weights are refused
+    """
+    if negative not in ("signed", "abs", "error"):
+        raise InputError("negative", f"'{negative}'", "'signed', 'abs' or 'error'")
+    weight = np.asarray(events.weight, np.float64)
+    if negative == "error" and (weight < 0).any():
+        raise InputError(
+            "training weights", f"{int((weight < 0).sum())} below zero", "none", "choose 'signed' or 'abs'"
+        )
+    if negative == "abs":
+        weight = np.abs(weight)
+    check_known(signal, events.processes, "balance", "process")
+    # NumPy throughout: every fold has another length, and JAX would compile for each of them.
+    is_signal = np.isin(np.asarray(events.process), [events.processes.index(name) for name in signal])
+    balanced = np.empty_like(weight)
+    for name, mask in {"signal": is_signal, "background": ~is_signal}.items():
+        total = weight[mask].sum()
+        if not total > 0:
+            seen = f"{int(mask.sum())} events with weights that sum to {total:g}"
+            raise InputError(f"training {name}", seen, "a positive sum", "check the weights, or train on more events")
+        balanced[mask] = weight[mask] * (len(weight) / (2 * total))
+    return balanced

@@ -1,0 +1,110 @@
+"""Train one network: whole epochs compiled, early stopping, the best network kept."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from verax.errors import InputError
+from verax.events import Events, concatenate
+
+from ._folds import Make
+from ._loop import History, Run, train_runs
+from ._loss import Loss
+from ._training import Training
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and how it got there.
+
+    The arrays of ``network`` have a leading axis ``member`` when several were trained together; ``histories`` has one
+    entry for each.
+    """
+
+    network: Any
+    histories: tuple[History, ...]
+
+    @property
+    def history(self) -> History:
+        """The history of the first (or only) network."""
+        return self.histories[0]
+
+
+def train(
+    key: PRNGKeyArray,
+    network: Any,
+    loss: Loss,
+    events: Events,
+    *,
+    training: Training = Training(),
+    validation: Events | None = None,
+) -> Trained:
+    """Train ``network`` to make ``loss`` small on ``events``; the same key gives the same bits.
+
+    Weights are used as they are: pass ``events`` with training weights (see :func:`verax.learn.balance`).
+
+    Parameters
+    ----------
+    network : any ``eqx.Module``; leaves inside :class:`verax.learn.Frozen` stay as they are
+    loss : ``(network, batch of events, key) → scalar``
+    training : epochs, batches, learning rate and the like
+    validation : events whose loss decides which epoch was best and when to stop; without them all epochs are run and
+        the last network is kept
+
+    Returns
+    -------
+    Trained : a loss that is not finite does not raise; ``history.problem`` is one line about it, and the network is the
+        last good one. ``history.check()`` turns it into an exception.
+
+    Raises
+    ------
+    InputError : for an empty sample
+    """
+    if len(events) == 0:
+        raise InputError("training part", "no events", "at least one")
+    table = events if validation is None else concatenate([events, validation])
+    rows = np.arange(len(table))
+    run = Run(key, network, np.asarray(table.weight, np.float32), rows[: len(events)], rows[len(events) :])
+    stacked, histories = train_runs([run], loss, table, training)
+    return Trained(member(stacked, 0), histories)
+
+
+def train_made(
+    key: PRNGKeyArray,
+    make: Make,
+    loss: Loss,
+    events: Events,
+    training: Training | None,
+    validation: Events | None = None,
+) -> Trained:
+    """Train the network that ``make`` gives; with no ``training`` it is taken as it is, without a history.
+
+    Raises
+    ------
+    InputError : for validation events where nothing is trained, or an empty sample
+    """
+    if training is None and validation is not None:
+        raise InputError("validation", "events, with training=None", "none, as nothing is trained", "give a training")
+    start, run = jax.random.split(key)
+    network = make(start, events)
+    if training is None:
+        return Trained(network, ())
+    return train(run, network, loss, events, training=training, validation=validation)
+
+
+def start_from(network: Any) -> Make:
+    """A ``make`` that gives this network for any key: where an epistemic method starts, or what it takes as trained.
+
+    >>> start_from("a network")(jax.random.key(0), None)
+    'a network'
+    """
+    return lambda key, events: network
+
+
+def member(networks: Any, index: int) -> Any:
+    """One of several networks that are stacked along a leading axis."""
+    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, networks)

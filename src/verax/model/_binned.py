@@ -1,0 +1,444 @@
+"""The binned Poisson likelihood over channels, processes and bins (HistFactory, CERN-OPEN-2012-016).
+
+rate(process, bin) = (nominal + Σ shape changes) · Π normalisation factors · Π factors of single bins; a bin expects
+γ · Σ rates, and P(n, a | θ) = Π Poisson(n; γ Σ rates) · Π G(a; θ; width) · Π G(a; γ; δ), with γ profiled in closed form.
+Models of HistFactory workspaces may have γ for some of the processes only, or with a Poisson constraint.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from verax.arrays import Array, gammaln, namespace, xlogy
+from verax.errors import InputError
+from verax.parameters import Parameter, Params
+from verax.templates import Layout
+
+from ._batched import lane_likelihood
+from ._binwise import CellModifier, cell_bending, cell_factor, cell_slopes
+from ._constraint import HALF_LOG_2PI
+from ._conventions import SIMULATION, UNCORRELATED
+from ._data import Data
+from ._even import even_parts
+from ._interpolate import code4, code4p
+from ._likelihood import AbstractLikelihood, Batched, Derivatives, EvenParts, float64_on_host
+from ._poisson import bin_terms, positive_rate, profiled_gamma, rate_end, subset_bin_terms, subset_gamma
+
+
+def _by(per_systematic: Array, cells: Array) -> Array:
+    return per_systematic[:, None, None] * cells
+
+
+class BinnedLikelihood(AbstractLikelihood):
+    """Poisson counts in bins, with free normalisations, interpolated systematics and simulation statistics.
+
+    Made by :func:`verax.model.binned_likelihood` or :func:`verax.workspace.from_pyhf`. ``parameters`` are the normalisation
+    factors, then the systematics, then factors of single cells (a process in a bin); a systematic acts through a shape
+    (additive, by default code 4p) and a factor per process and channel (by default code 4).
+
+    Parameters
+    ----------
+    odd, even : S = (up − down)/2 and A = (up + down)/2 − nominal of the shape part, in events
+    log_up, log_down : logarithm of the factor at θ = ±1
+    coefficients : code 4's polynomial between them
+    member : 1 where a normalisation factor multiplies a process
+    slots : numbers of the cell parameters that multiply a cell; their count stands for an empty slot
+    dressed : 1 where γ multiplies a cell
+    width : δ = √ΣΣw² / Σnominal, relative simulation error per bin, of a γ with a Gaussian constraint
+    tau : of a γ with a Poisson constraint; where width and τ are 0, γ is fixed at its auxiliary value
+    floor : rates below it are replaced by a positive continuation, so that no fit meets a logarithm of zero
+    offset : log of constraint terms that no parameter enters, so that values equal those of other tools
+    scaled : whether the simulation's errors follow the normalisations of the processes (Combine's convention), static
+    subset : whether ``dressed`` or ``tau`` say more than "one Gaussian γ for all processes", static
+    shape_code, factor_code : the interpolations, functions of :mod:`verax.model`, static
+    modifiers : cell modifiers of the workspace that it came from, static
+    """
+
+    parameters: tuple[Parameter, ...] = eqx.field(static=True)
+    channels: tuple[str, ...] = eqx.field(static=True)
+    edges: tuple[tuple[float, ...], ...] = eqx.field(static=True)
+    processes: tuple[str, ...] = eqx.field(static=True)
+    simulation_statistics: bool = eqx.field(static=True)
+    nominal: Float[Array, "process bin"]
+    variance: Float[Array, "process bin"]
+    odd: Float[Array, "systematic process bin"]
+    even: Float[Array, "systematic process bin"]
+    log_up: Float[Array, "systematic process channel"]
+    log_down: Float[Array, "systematic process channel"]
+    coefficients: Float[Array, "6 systematic process channel"]
+    member: Float[Array, "free process channel"]
+    slots: Int[Array, "slot process bin"]
+    dressed: Float[Array, "process bin"]
+    width: Float[Array, " bin"]
+    tau: Float[Array, " bin"]
+    floor: Float[Array, " bin"]
+    offset: Float[Array, ""]
+    subset: bool = eqx.field(static=True, default=False)
+    scaled: bool = eqx.field(static=True, default=False)
+    shape_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True, default=code4p)
+    factor_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True, default=code4)
+    modifiers: tuple[CellModifier, ...] = eqx.field(static=True, default=())
+
+    @property
+    def n_free(self) -> int:
+        """Number of free normalisation factors; they come first among the parameters."""
+        return int(self.member.shape[0])
+
+    @property
+    def n_cells(self) -> int:
+        """Number of explicit cell parameters; they come last."""
+        return len(self.parameters) - self.n_free - int(self.odd.shape[0])
+
+    def normalisation(self, free: Float[Array, " free"]) -> Float[Array, "process channel"]:
+        """Product of the normalisation factors of each process in each channel."""
+        xp = namespace(free, self.member)
+        return xp.prod(xp.where(self.member > 0, free[:, None, None], 1.0), axis=0)
+
+    def _normalisation_slopes(self, free: Array) -> tuple[Array, Array]:
+        """∂ and ∂∂ of the product of normalisation factors, [i, process, channel] and [process, channel, i, j].
+
+        Of a product of factors f_k, ∂_i is the product without f_i, and ∂_i ∂_j that without both, where they act at all.
+        """
+        xp, acts, n = namespace(free, self.member), self.member > 0, self.n_free
+        factors = xp.where(acts, free[:, None, None], 1.0)
+        one = np.eye(n, dtype=bool)
+        both = one[:, None] | one[None]
+        first = xp.where(acts, xp.prod(xp.where(one[:, :, None, None], 1.0, factors), axis=1), 0.0)
+        second = xp.prod(xp.where(both[:, :, :, None, None], 1.0, factors), axis=2)
+        second = xp.where(acts[:, None] & acts[None] & ~one[:, :, None, None], second, 0.0)
+        return first, xp.moveaxis(second, (0, 1), (2, 3))
+
+    def _split(self, theta: Array) -> tuple[Array, Array, Array]:
+        first = self.n_free + self.odd.shape[0]
+        return theta[: self.n_free], theta[self.n_free : first], theta[first:]
+
+    def rates(
+        self, theta: Float[Array, " parameter"], more_even: Float[Array, " systematic"] | float = 0.0
+    ) -> Float[Array, "process bin"]:
+        """Expected events of each process in each bin (γ = 1) at the vector of parameter values.
+
+        ``more_even`` is added to the amplitude of what each systematic does alike on both its sides.
+        """
+        xp = namespace(theta, self.nominal)
+        free, alpha, kappa = self._split(theta)
+        even = self.shape_code(alpha)[0] + more_even
+        shape = self.nominal + xp.tensordot(alpha, self.odd, 1) + xp.tensordot(even, self.even, 1)
+        factor = xp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
+        if not isinstance(more_even, float):
+            factor *= xp.exp(xp.tensordot(more_even, self._log_even, 1))
+        rate = shape * (self.normalisation(free) * factor)[:, self.layout.channel]
+        return rate * cell_factor(kappa, self.slots) if self.n_cells else rate
+
+    def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
+        """Log of the counts' density, γ profiled; every normalisation constant included, as in pyhf."""
+        rates = self.rates(theta)
+        growth = self._growth(theta, rates)
+        value = self._bins(self._parts(rates), data, growth)[0].sum()
+        if self.scaled:  # the density of the pull, whose width is 1
+            value -= jnp.where(self.width > 0, jnp.log(growth), 0.0).sum()
+        return namespace(value).asarray(self.offset - value)
+
+    def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
+        """Value, gradient and exact Hessian of −log L, by the chain rule through the rates (5–20 × faster than autodiff).
+
+        With T the rate of a bin and ℓ its −log L, the Hessian is Σ ℓ″ ∂T ∂T + Σ ℓ′ ∂∂T (the bending); the scale is the
+        diagonal of the Fisher matrix Σ E[ℓ″] ∂T ∂T. Where γ multiplies some processes only, a bin has two rates. A rate
+        is a shape times factors that are constant in a channel, so ∂∂T needs no array with two parameter axes and a bin
+        axis; factors of single cells join both. Axes: i, j free factors; k, l systematics; p processes; c channels; m
+        bins of a channel; q any parameter but the cells'.
+        """
+        if self.scaled:
+            return self._scaled_derivatives(theta, data)
+        xp = namespace(theta, data.counts, self.nominal)
+        free, alpha, kappa = self._split(theta)
+        grid, flat = self.layout.grid, self.layout.flat
+        odd, even = grid(self.odd), grid(self.even)
+        g, g1, g2 = self.shape_code(alpha)
+        f, f1, f2 = self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)
+        phi, (phi1, phi2) = self.normalisation(free), self._normalisation_slopes(free)
+        norm, log1 = xp.prod(f, axis=0), f1 / f  # p c; k p c
+        factor = phi * norm
+        factor1 = xp.concatenate([phi1 * norm, factor * log1])  # q p c
+        shape = grid(self.nominal) + xp.tensordot(alpha, odd, 1) + xp.tensordot(g, even, 1)
+        rate = shape * factor[:, :, None]
+        cells = grid(cell_factor(kappa, self.slots)) if self.n_cells else None
+
+        def slopes(part: Array | None) -> Array:
+            """∂T/∂q of the cells in a part of the rate: [q, bin]."""
+            if part is None:
+                within, through, kind = shape, factor, "pc"
+            else:
+                within, through, kind = shape * part, factor[:, :, None] * part, "pcm"
+            by_free = xp.einsum("ipc,pcm->icm", factor1[: self.n_free], within)
+            by_shape = xp.einsum(f"kpcm,{kind}->kcm", odd, through)
+            by_shape += _by(g1, xp.einsum(f"kpcm,{kind}->kcm", even, through))
+            by_factor = xp.einsum("kpc,pcm->kcm", log1, rate if part is None else rate * part)
+            return flat(xp.concatenate([by_free, by_shape + by_factor]))
+
+        value, slope, bend, fisher = self._bins(self._parts(flat(rate if cells is None else rate * cells)), data)
+        slope, bend, fisher = (xp.atleast_2d(x) for x in (slope, bend, fisher))
+        members: list[Array] = [self.dressed, 1 - self.dressed] if self.subset else [xp.ones_like(self.dressed)]
+        sides = [grid(m) for m in members]
+        parts = sides if cells is None else [side * cells for side in sides]
+        plain = cells is None and not self.subset
+        total1 = [slopes(None if plain else part) for part in parts]  # one or two of [q, bin]
+
+        weight = grid(slope[0])
+        if self.subset:
+            weight = sides[0] * weight + sides[1] * grid(slope[1])
+        by_cell, kind = (weight, "pcm" if self.subset else "cm") if cells is None else (weight * cells, "pcm")
+        even_sum = xp.einsum(f"kpcm,{kind}->kpc", even, by_cell)
+        shape1_sum = xp.einsum(f"kpcm,{kind}->kpc", odd, by_cell) + _by(g1, even_sum)
+        shape_sum = xp.einsum(f"pcm,{kind}->pc", shape, by_cell)
+        mixed = xp.einsum("kpc,qpc->kq", shape1_sum, factor1)  # ∂shape ∂factor
+        free_free = xp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
+        free_alpha = xp.einsum("ipc,kpc->ik", factor1[: self.n_free] * shape_sum, log1)
+        alpha_alpha = xp.einsum("kpc,lpc->kl", shape_sum * factor * log1, log1)
+        diagonal = g2 * xp.einsum("kpc,pc->k", even_sum, factor)
+        diagonal += xp.einsum("pc,kpc->k", shape_sum * factor, f2 / f - log1**2)
+        second = xp.block([[free_free, free_alpha], [free_alpha.T, alpha_alpha + xp.diag(diagonal)]])
+        mixed = xp.concatenate([xp.zeros((self.n_free, mixed.shape[1]), mixed.dtype), mixed])
+        second = second + mixed + mixed.T
+        if self.n_cells:
+            by_free = shape * factor1[: self.n_free, :, :, None]
+            by_alpha = (odd + g1[:, None, None, None] * even) * factor[:, :, None]
+            rate1 = flat(xp.concatenate([by_free, by_alpha + rate * log1[:, :, :, None]]))
+            more = cell_slopes(kappa, self.slots, flat(rate), members)
+            total1 = [xp.concatenate([t, extra]) for t, extra in zip(total1, more, strict=True)]
+            flat_weight = xp.broadcast_to(flat(weight), self.dressed.shape)
+            across, among = cell_bending(kappa, self.slots, flat(rate), rate1, flat_weight)
+            second = xp.block([[second, across], [across.T, among]])
+        hessian, scale = (total1[0] * bend[0]) @ total1[0].T, total1[0] ** 2 @ fisher[0]
+        if self.subset:
+            cross = (total1[0] * bend[1]) @ total1[1].T
+            hessian += cross + cross.T + (total1[1] * bend[2]) @ total1[1].T
+            scale += 2 * (total1[0] * total1[1]) @ fisher[1] + total1[1] ** 2 @ fisher[2]
+        return Derivatives(
+            xp.asarray(value.sum() - self.offset),
+            sum((t @ x for t, x in zip(total1[1:], slope[1:], strict=True)), total1[0] @ slope[0]),
+            hessian + second,
+            second,
+            scale,
+            self._padded(xp.einsum("kpc,pc->k", even_sum + self._log_even * shape_sum, factor)),
+            self._end(flat(rate if cells is None else rate * cells), theta, data),
+        )
+
+    def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
+        """1 where the rate of a bin presses against zero, 2 where it is zero and there are events."""
+        return self._end(self.rates(theta), theta, data)
+
+    def softened(self, factor: float) -> "BinnedLikelihood":
+        """The same likelihood, with a floor under its rates that is ``factor`` times as high."""
+        return eqx.tree_at(lambda m: m.floor, self, factor * self.floor)
+
+    def _end(self, rates: Array, theta: Array, data: Data) -> Array:
+        scaled, other = self._parts(rates)
+        total = scaled * self._gamma(theta, data) + other if self.subset else scaled
+        ended = rate_end(total, data.counts, self.floor)
+        return namespace(ended).asarray(ended.max(initial=0))
+
+    def _scaled_derivatives(self, theta: Array, data: Data) -> Derivatives:
+        """By autodiff, where the widths of γ move with the rates; the even slope at their present widths."""
+        rates = self.rates(theta)
+        growth = self._growth(theta, rates)
+
+        def bins(more_even: Array) -> Array:
+            return self._bins(self._parts(self.rates(theta, more_even)), data, growth)[0].sum()
+
+        even_slope = self._padded(jax.grad(bins)(jnp.zeros(self.odd.shape[0])))
+        return eqx.tree_at(lambda d: d.even_slope, super().derivatives_observed(theta, data), even_slope)
+
+    @property
+    def _log_even(self) -> Float[Array, "systematic process channel"]:
+        return (self.log_up + self.log_down) / 2
+
+    def _padded(self, by_systematic: Array) -> Array:
+        """[parameter] from [systematic]; 0 for the others."""
+        return namespace(by_systematic).pad(by_systematic, (self.n_free, self.n_cells))
+
+    def even_parts(self) -> EvenParts | None:
+        """Systematics whose two sides move the events of any bin the same way; one that scales like e^(±aα) is none."""
+        return even_parts(self)
+
+    @property
+    def layout(self) -> Layout:
+        """Where the bins of each channel lie."""
+        return Layout(tuple(len(e) - 1 for e in self.edges))
+
+    def _gamma_auxiliary(self, data: Data) -> Array:
+        return data.auxiliary[self.n_constraints :] if self.simulation_statistics else np.ones(self.width.shape)
+
+    def _parts(self, rates: Array) -> tuple[Array, Array | float]:
+        """Total rate with and without a γ, per bin."""
+        return (
+            ((rates * self.dressed).sum(0), (rates * (1 - self.dressed)).sum(0)) if self.subset else (rates.sum(0), 0.0)
+        )
+
+    def _bins(self, parts: tuple[Array, Any], data: Data, growth: Any = 1.0) -> tuple[Array, Array, Array, Array]:
+        width, auxiliary = self._errors(data, growth)
+        if self.subset:
+            return subset_bin_terms(*parts, data.counts, auxiliary, width, self.tau, self.floor)
+        return bin_terms(parts[0], data.counts, auxiliary, width, self.floor)
+
+    def _errors(self, data: Data, growth: Any) -> tuple[Array, Array]:
+        """Width and global observable of each γ. Its pull, (observable − 1) / width, does not change with the width."""
+        auxiliary = self._gamma_auxiliary(data)
+        if not self.scaled:
+            return self.width, auxiliary
+        return self.width * growth, jnp.where(self.width > 0, 1 + (auxiliary - 1) * growth, auxiliary)
+
+    def _growth(self, theta: Array, rates: Array) -> Array | float:
+        """Width of each γ in units of its nominal one; with Combine's convention √Σ(factor² Σw²) / Σ rates moves."""
+        if not self.scaled:
+            return 1.0
+        free, alpha, _ = self._split(theta)
+        factor = jnp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
+        by_bin = (self.normalisation(free) * factor)[:, self.layout.channel]
+        nominal, now = ((self.dressed * self.variance * f**2).sum(0) for f in (jnp.ones_like(by_bin), by_bin))
+        total = positive_rate(self._parts(rates)[0], self.floor)[0]
+        moves = (self.width > 0) & (nominal > 0) & (now > 0)
+        ratio = jnp.where(moves, now, 1.0) / jnp.where(moves, nominal, 1.0)
+        change = jnp.sqrt(ratio) * self._parts(self.nominal)[0] / total
+        return jnp.where(moves, change, jnp.where(now > 0, 1.0, 1e-6))
+
+    def _gamma(self, theta: Array, data: Data) -> Array:
+        rates = self.rates(theta)
+        scaled, other = self._parts(rates)
+        width, auxiliary = self._errors(data, self._growth(theta, rates))
+        if not self.subset:
+            scaled = jnp.asarray(positive_rate(scaled, self.floor)[0])
+            return profiled_gamma(scaled, other, data.counts, auxiliary, width)
+        safe = jnp.where((self.width > 0) | (self.tau > 0), scaled, 1.0)
+        return subset_gamma(safe, jnp.asarray(other), data.counts, auxiliary, width, self.tau)
+
+    def _mean(self, rates: Array, gamma: Array) -> Array:
+        """Expected events per bin, positive; γ multiplies the cells that it should."""
+        if not self.subset:
+            return positive_rate(rates.sum(0), self.floor)[0] * gamma
+        return positive_rate(self.dress(rates, gamma).sum(0), self.floor)[0]
+
+    def dress(self, rates: Float[Array, "process bin"], gamma: Float[Array, " bin"]) -> Float[Array, "process bin"]:
+        """The rates with γ where it multiplies a process."""
+        return rates * (1 + self.dressed * (gamma - 1))
+
+    @float64_on_host
+    def expected_by_process(self, params: Params) -> Float[Array, "process bin"]:
+        """Expected events of each process in each bin (γ = 1); parameters not named are at their initial values."""
+        return self.rates(self.vector(params))
+
+    @float64_on_host
+    def expected(self, params: Params, gamma: Float[Array, " bin"] | None = None) -> Float[Array, " bin"]:
+        """Expected events in each bin, with γ where given."""
+        rates = self.rates(self.vector(params))
+        return (rates if gamma is None else self.dress(rates, gamma)).sum(0)
+
+    @float64_on_host
+    def profiled(self, params: Params, data: Data) -> Float[Array, " bin"]:
+        """γ̂ of each bin at the given parameters."""
+        return self._gamma(self.vector(params), data)
+
+    def asimov_observed(self, theta: Array, profiled: Array | None) -> Data:
+        """Expected counts; ``profiled`` is the true value of each γ, 1 by default."""
+        gamma, rates = self._truth(profiled), self.rates(theta)
+        observed = jnp.where(self.tau > 0, self.tau, 1.0) * gamma
+        counts = self._mean(rates, gamma)
+        counts = jnp.where(counts > self.floor, counts, 0.0)  # nothing, where a rate ends
+        if self.scaled:
+            observed = 1 + (observed - 1) / self._growth(theta, rates)
+            observed = jnp.where(self.tau > 0, self.tau * gamma, observed)
+        return self._observed(counts, observed)
+
+    def sample_observed(self, keys: tuple[PRNGKeyArray, PRNGKeyArray], theta: Array, profiled: Array | None) -> Data:
+        """Poisson counts, and global observables of γ (true value 1 by default)."""
+        truth, rates = self._truth(profiled), self.rates(theta)
+        rate = self._mean(rates, truth)
+        counts = jax.random.poisson(keys[0], rate).astype(rate.dtype)
+        centre = 1 + (truth - 1) / self._growth(theta, rates)
+        measured = centre + self.width * jax.random.normal(keys[1], self.width.shape, rate.dtype)
+        if self.subset:
+            counted = jax.random.poisson(keys[1], self.tau * truth).astype(rate.dtype)
+            measured = jnp.where(self.tau > 0, counted, measured)
+        return self._observed(counts, measured)
+
+    def spread_observed(self, theta: Array, data: Data) -> Data:
+        """√expected of each count (γ̂ included), and the width of each γ's constraint."""
+        gamma = self._gamma(theta, data)
+        width = jnp.where(self.tau > 0, jnp.sqrt(self.tau * gamma), self.width) if self.subset else self.width
+        return self._observed(jnp.sqrt(self._mean(self.rates(theta), gamma)), width)
+
+    def _truth(self, gamma: Array | None) -> Array:
+        return jnp.ones_like(self.width) if gamma is None else gamma
+
+    def _observed(self, counts: Array, gamma: Array) -> Data:
+        return Data(counts, gamma if self.simulation_statistics else gamma[:0])
+
+    @property
+    def n_profiled(self) -> int:
+        """One global observable per γ, in bins."""
+        return self.width.size if self.simulation_statistics else 0
+
+    def batched(self) -> Batched | None:
+        """Matrix products over all data sets; None where ``lane_likelihood`` does not hold."""
+        return lane_likelihood(self)
+
+    def profiled_groups(self) -> dict[str, Bool[np.ndarray, " bin"]]:
+        """γ of the simulation (``staterror``), and of a process's own uncorrelated errors (``shapesys``)."""
+        if not self.simulation_statistics:
+            return {}
+        groups = {UNCORRELATED: np.asarray(self.tau) > 0, SIMULATION: np.asarray(self.width) > 0}
+        return {name: mask for name, mask in groups.items() if mask.any()}
+
+    def freeze_profiled(
+        self, params: Params, data: Data, which: Bool[np.ndarray, " bin"] | None = None
+    ) -> "tuple[BinnedLikelihood, Data]":
+        """With zero width and τ, γ equals its auxiliary value, which is set to γ̂; shapes stay, nothing is compiled anew."""
+        if not self.simulation_statistics:
+            return self, data
+        frozen = np.ones(self.width.shape, bool) if which is None else which
+        n = self.n_constraints
+        gamma = np.where(frozen, self.profiled(params, data), data.auxiliary[n:])
+        zero = tuple(np.where(frozen, 0.0, x) for x in (self.width, self.tau))
+        known = eqx.tree_at(lambda m: (m.width, m.tau), self, zero)
+        return known, Data(data.counts, np.concatenate([data.auxiliary[:n], gamma]))
+
+    def saturated_observed(self, data: Data) -> Float[Array, "*toy"]:
+        """−log L of the counts where every bin expects what it counts, and each γ is at its global observable."""
+        counts = data.counts - xlogy(data.counts, data.counts) + gammaln(data.counts + 1)
+        fluctuates = self.width > 0 if self.simulation_statistics else np.zeros(self.width.shape, bool)
+        gamma = jnp.where(fluctuates, jnp.log(jnp.where(fluctuates, self.width, 1.0)) + HALF_LOG_2PI, 0.0)
+        if self.subset:
+            observed = jnp.where(self.tau > 0, data.auxiliary[..., self.n_constraints :], 1.0)
+            gamma = jnp.where(self.tau > 0, observed - xlogy(observed, observed) + gammaln(observed + 1), gamma)
+        return counts.sum(-1) + gamma.sum(-1) - self.offset
+
+    def check_truth(self, params: Params, profiled: Float[Array, " bin"] | None = None) -> None:
+        """Raise InputError where a bin expects less than nothing, with its name."""
+        expected = np.asarray(self.expected(params, profiled))
+        with jax.enable_x64(True):
+            ended = np.asarray(rate_end(expected, np.zeros_like(expected), self.floor)) == 2
+        if ended.any():
+            i = int(np.argmax(ended))
+            where = f"toys, channel '{self.channels[self.layout.channel[i]]}', bin {self.layout.slot[i]}"
+            raise InputError(where, f"{expected[i]:.6g} expected events", "no negative rate", "choose another truth")
+
+    def check(self, data: Data) -> None:
+        """Counts per bin, not negative, 0 where none can be; one global observable per constraint and γ; all finite."""
+        bins = self.width.size
+        if data.counts.shape[-1] != bins:
+            raise InputError("data, counts", f"{data.counts.shape[-1]} per data set", f"{bins}")
+        super().check(data)
+        if (np.asarray(data.counts) < 0).any():
+            raise InputError("data, counts", f"{np.min(data.counts):g}", "counts that are not negative")
+        seen = np.max(np.reshape(data.counts, (-1, bins)), axis=0, initial=0.0)
+        for b in np.flatnonzero((seen > 0) & (np.asarray(self.nominal) == 0).all(0)):
+            if not (np.any(np.asarray(self.odd)[..., b]) or np.any(np.asarray(self.even)[..., b])):
+                where = f"data, channel '{self.channels[self.layout.channel[b]]}', bin {self.layout.slot[b]}"
+                expected = "0, as the model expects whatever its parameters"
+                raise InputError(
+                    where, f"{seen[b]:g} events", expected, "give it a process there, or leave the bin out"
+                )

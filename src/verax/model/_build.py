@@ -1,0 +1,118 @@
+"""The likelihood of templates: variations split into factors and shapes, inputs checked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+
+from verax.errors import InputError, check_known
+from verax.parameters import Parameter
+from verax.templates import Layout, Templates, normalisation_part, shape_part
+
+from ._binned import BinnedLikelihood
+from ._conventions import FLOATING, scaled_errors
+from ._interpolate import code4_coefficients
+
+
+def binned_likelihood(
+    templates: Templates,
+    *,
+    free: Mapping[str, Sequence[str]],
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    simulation_statistics: bool = True,
+    convention: str = "histfactory",
+) -> BinnedLikelihood:
+    """The likelihood of templates.
+
+    Parameters
+    ----------
+    templates : expected events and their variations; traced leaves are passed through unchecked
+    free : normalisation factor (initial value 1) -> processes that it multiplies in all channels; the first one is
+        taken for the parameter of interest, the others form the group "floating normalisations"
+    bounds : of any parameter, by name; by default ±50 for normalisation factors (a signal strength may be negative)
+        and ±5 prior widths for nuisance parameters
+    simulation_statistics : one γ per bin, shared by the processes, of width √ΣΣw² / Σnominal
+    convention : "histfactory": the width stays; "combine": it follows the normalisations of the processes (CMS Combine's
+        autoMCStats), √Σ(factor² Σw²) / Σ rates, at the price of slower derivatives
+
+    Raises
+    ------
+    InputError : unknown process or parameter, a name used twice, not finite or negative templates' inputs, a bin
+        without expected events
+    """
+    bounds = bounds or {}
+    factors = tuple(
+        Parameter(name, FLOATING if i else "", 1.0, bounds.get(name, (-50.0, 50.0))) for i, name in enumerate(free)
+    )
+    systematics = tuple(replace(p, bounds=bounds.get(p.name, p.bounds)) for p in templates.systematics)
+    parameters = factors + systematics
+    _check(templates, free, bounds, parameters)
+
+    host = all(isinstance(x, np.ndarray) for x in (templates.nominal, templates.variance, templates.up, templates.down))
+    xp = np if host else jnp
+    nominal, variance, up, down = (
+        np.asarray(x, np.float64) if host else x
+        for x in (templates.nominal, templates.variance, templates.up, templates.down)
+    )
+    channel = Layout(tuple(len(e) - 1 for e in templates.edges)).channel
+    log_up, log_down = normalisation_part(nominal, up, down, channel)
+    odd, even = shape_part(nominal, up / xp.exp(log_up)[..., channel], down / xp.exp(log_down)[..., channel])
+    total = nominal.sum(0)
+    return BinnedLikelihood(
+        parameters=parameters,
+        channels=templates.channels,
+        edges=templates.edges,
+        processes=templates.processes,
+        simulation_statistics=simulation_statistics,
+        nominal=nominal,
+        variance=variance,
+        odd=odd,
+        even=even,
+        log_up=log_up,
+        log_down=log_down,
+        coefficients=code4_coefficients(log_up, log_down),
+        member=np.repeat(
+            np.array([[float(p in processes) for p in templates.processes] for processes in free.values()]).reshape(
+                len(factors), len(templates.processes), 1
+            ),
+            len(templates.channels),
+            axis=2,
+        ),
+        slots=np.zeros((0, *nominal.shape), int),
+        dressed=np.ones(nominal.shape),
+        width=xp.sqrt(xp.maximum(variance.sum(0), 0.0)) / total if simulation_statistics else xp.zeros_like(total),
+        tau=np.zeros(total.shape),
+        floor=1e-7 * abs(total) + 1e-12,
+        offset=np.zeros(()),
+        scaled=scaled_errors(convention),
+    )
+
+
+def _check(
+    templates: Templates,
+    free: Mapping[str, Sequence[str]],
+    bounds: Mapping[str, tuple[float, float]],
+    parameters: tuple[Parameter, ...],
+) -> None:
+    names = [p.name for p in parameters]
+    check_known(bounds, names, "bounds", "parameter")
+    for name, processes in free.items():
+        check_known(processes, templates.processes, f"normalisation factor '{name}'", "process")
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                "parameters", f"'{name}' twice", "one name per parameter", "rename a factor or a systematic"
+            )
+    shapes = {"nominal": templates.nominal, "variance": templates.variance, "up": templates.up, "down": templates.down}
+    for what, cells in shapes.items():
+        if isinstance(cells, np.ndarray) and not np.isfinite(cells).all():
+            raise InputError(f"templates, {what}", "NaN or infinite events", "finite numbers in every bin")
+    if isinstance(templates.variance, np.ndarray) and (templates.variance < 0).any():
+        raise InputError("templates, variance", f"{templates.variance.min()}", "Σw², which is not negative")
+    if isinstance(templates.nominal, np.ndarray):
+        total = templates.nominal.sum(0)
+        for channel, where in templates.slices().items():
+            for i in np.flatnonzero(~(total[where] > 0)):
+                seen = f"{total[where][i]:g} expected events"
+                raise InputError(f"channel '{channel}', bin {i}", seen, "more than 0", "merge it with its neighbour")

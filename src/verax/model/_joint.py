@@ -1,0 +1,236 @@
+"""Likelihoods of independent observations that share parameters: log L adds, and each constraint counts once."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from verax.arrays import Array
+from verax.errors import InputError
+from verax.parameters import Parameter, Params
+
+from ._data import Data
+from ._likelihood import AbstractLikelihood, Derivatives, EvenParts
+
+
+class JointPlace(eqx.Module):
+    """Places of the parts' observations, and how many observations each part has (static)."""
+
+    parts: tuple[Any, ...]
+    sizes: tuple[int, ...] = eqx.field(static=True)
+
+
+class JointLikelihood(AbstractLikelihood):
+    """Product of likelihoods, binned or not; parameters of the same name are the same parameter.
+
+    Its data are the parts' one after the other: :meth:`join` makes them, :meth:`split` takes them apart.
+
+    Parameters
+    ----------
+    parts : the likelihoods; of a common parameter the first one's group and bounds hold
+    parameters : instead of theirs, under the same names: with other bounds or initial values
+
+    Raises
+    ------
+    InputError : no part, or a common parameter with different constraints or initial values
+    """
+
+    parts: tuple[AbstractLikelihood, ...]
+    parameters: tuple[Parameter, ...] = eqx.field(static=True)
+
+    def __init__(self, parts: Sequence[AbstractLikelihood], parameters: tuple[Parameter, ...] | None = None) -> None:
+        table: dict[str, Parameter] = {}
+        for p in (p for part in parts for p in part.parameters):
+            first = table.setdefault(p.name, p)
+            if (first.constraint, first.init) != (p.constraint, p.init):
+                seen = f"{first.constraint} around {first.init:g}, and {p.constraint} around {p.init:g}"
+                raise InputError(
+                    f"joint likelihood, parameter '{p.name}'", seen, "one of them", "rename one of the two"
+                )
+        if not table:
+            raise InputError("joint likelihood", "no parameters", "one likelihood or more")
+        self.parts = tuple(parts)
+        self.parameters = tuple(table.values()) if parameters is None else parameters
+
+    @property
+    def _index(self) -> list[Int[np.ndarray, " own"]]:
+        """Of each part, the positions of its parameters among all."""
+        return [np.array([self.names.index(n) for n in part.names], int) for part in self.parts]
+
+    @property
+    def _observed_by(self) -> list[Int[np.ndarray, " own"]]:
+        """Of each part, the positions of its global observables: those of its parameters, then those of what it profiles."""
+        constrained = [p.name for p in self.parameters if p.constraint is not None]
+        ends = len(constrained) + np.cumsum([part.n_profiled for part in self.parts])
+        own = [[constrained.index(p.name) for p in part.parameters if p.constraint is not None] for part in self.parts]
+        return [
+            np.array([*index, *range(end - part.n_profiled, end)], int)
+            for index, end, part in zip(own, ends, self.parts, strict=True)
+        ]
+
+    def split(self, data: Data) -> tuple[Data, ...]:
+        """The data of each part; of one data set, or of a batch."""
+        ends = np.cumsum(data.place.sizes)
+        return tuple(
+            Data(data.counts[..., end - size : end], data.auxiliary[..., index], place, data.own_places)
+            for end, size, index, place in zip(ends, data.place.sizes, self._observed_by, data.place.parts, strict=True)
+        )
+
+    def join(self, data: Sequence[Data]) -> Data:
+        """The parts' data as one: one data set each, or batches of the same length.
+
+        Raises
+        ------
+        InputError : a number of data sets that is not that of the parts, or a global observable that differs in two of them
+        """
+        if len(data) != len(self.parts):
+            raise InputError("joint likelihood", f"data of {len(data)} parts", f"{len(self.parts)}")
+        size = self.n_constraints + self.n_profiled
+        auxiliary = np.full((*np.shape(data[0].counts)[:-1], size), np.nan)
+        for own, index in zip(data, self._observed_by, strict=True):
+            before, now = auxiliary[..., index], np.asarray(own.auxiliary)
+            if (np.isfinite(before) & (before != now)).any():
+                raise InputError("joint likelihood", "different global observables of a common parameter", "the same")
+            auxiliary[..., index] = now
+        joined = self._joined(data)
+        return eqx.tree_at(lambda d: d.auxiliary, joined, auxiliary)
+
+    def _joined(self, data: Sequence[Data]) -> Data:
+        """Observations of the parts; of the global observables those of what is profiled, as the parts' own methods give."""
+        xp = np if all(isinstance(d.counts, np.ndarray) for d in data) else jnp
+        counts, auxiliary = (xp.concatenate([getattr(d, k) for d in data], axis=-1) for k in ("counts", "auxiliary"))
+        place = JointPlace(tuple(d.place for d in data), tuple(d.counts.shape[-1] for d in data))
+        return Data(counts, auxiliary, place, any(d.own_places for d in data))
+
+    def _own(self, params: Params) -> list[Params]:
+        return [{n: v for n, v in params.items() if n in part.names} for part in self.parts]
+
+    def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
+        """Sum of the parts'."""
+        parts = zip(self.parts, self._index, self.split(data), strict=True)
+        return sum((part.log_observed(theta[index], own) for part, index, own in parts), jnp.zeros(()))
+
+    def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
+        """Sums of the parts', each by its own way."""
+
+        def spread(values: Array, index: np.ndarray) -> Array:
+            """Over all parameters; 0 for those that the part does not know."""
+            where = np.ix_(*[index] * np.ndim(values))
+            return jnp.zeros((len(theta),) * np.ndim(values), values.dtype).at[where].set(values)
+
+        total = None
+        for part, index, own in zip(self.parts, self._index, self.split(data), strict=True):
+            at = part.derivatives_observed(theta[index], own)
+            wide = jax.tree.map(functools.partial(spread, index=index), at)
+            total = wide if total is None else jax.tree.map(jnp.add, total, wide)
+        return eqx.tree_at(lambda d: d.end, total, self.end(theta, data))
+
+    def sample_observed(self, keys: tuple[PRNGKeyArray, PRNGKeyArray], theta: Array, profiled: Any) -> Data:
+        """Each part's observations, with keys of its own."""
+        truth, index = self._truth(profiled), self._index
+        each = [(jax.random.fold_in(keys[0], k), jax.random.fold_in(keys[1], k)) for k in range(len(self.parts))]
+        return self._joined([p.sample_observed(each[k], theta[index[k]], truth[k]) for k, p in enumerate(self.parts)])
+
+    def asimov_observed(self, theta: Array, profiled: Any) -> Data:
+        """Each part's expectation."""
+        parts = zip(self.parts, self._index, self._truth(profiled), strict=True)
+        return self._joined([part.asimov_observed(theta[index], truth) for part, index, truth in parts])
+
+    def spread_observed(self, theta: Array, data: Data) -> Data:
+        """Each part's."""
+        parts = zip(self.parts, self._index, self.split(data), strict=True)
+        return self._joined([part.spread_observed(theta[index], own) for part, index, own in parts])
+
+    def _truth(self, profiled: Any) -> tuple[Any, ...]:
+        return (None,) * len(self.parts) if profiled is None else profiled
+
+    @property
+    def n_profiled(self) -> int:
+        """All that the parts profile."""
+        return sum(part.n_profiled for part in self.parts)
+
+    def profiled(self, params: Params, data: Data) -> Any:
+        """What each part profiles."""
+        parts = zip(self.parts, self._own(params), self.split(data), strict=True)
+        return tuple(part.profiled(own, its) for part, own, its in parts)
+
+    def profiled_groups(self) -> dict[str, Bool[np.ndarray, " profiled"]]:
+        """Rows of the same name in several parts are one."""
+        first, groups = 0, dict[str, np.ndarray]()
+        for part in self.parts:
+            for name, mask in part.profiled_groups().items():
+                groups.setdefault(name, np.zeros(self.n_profiled, bool))[first : first + len(mask)] = mask
+            first += part.n_profiled
+        return groups
+
+    def freeze_profiled(
+        self, params: Params, data: Data, which: Bool[np.ndarray, " profiled"] | None = None
+    ) -> "tuple[JointLikelihood, Data]":
+        """Each part's."""
+        ends = np.cumsum([part.n_profiled for part in self.parts])
+        masks = [
+            None if which is None else which[end - p.n_profiled : end] for p, end in zip(self.parts, ends, strict=True)
+        ]
+        parts = zip(self.parts, self._own(params), self.split(data), masks, strict=True)
+        frozen = [part.freeze_profiled(own, its, mask) for part, own, its, mask in parts]
+        joint = JointLikelihood([part for part, _ in frozen], self.parameters)
+        return joint, joint.join([its for _, its in frozen])
+
+    def saturated_observed(self, data: Data) -> Float[Array, "*toy"]:
+        """Sum of the parts'."""
+        parts = zip(self.parts, self.split(data), strict=True)
+        return sum((part.saturated_observed(own) for part, own in parts), jnp.zeros(()))
+
+    def check(self, data: Data) -> None:
+        """Each part's data, and which part is meant."""
+        if not isinstance(data.place, JointPlace) or len(data.place.sizes) != len(self.parts):
+            raise InputError("data", "data of another likelihood", "data of a joint one", "make them with join()")
+        super().check(Data(data.counts, data.auxiliary))
+        for k, (part, own) in enumerate(zip(self.parts, self.split(data), strict=True)):
+            try:
+                part.check(own)
+            except InputError as error:
+                raise InputError(f"part {k + 1}, {error.where}", error.got, error.expected, error.action) from None
+
+    def check_truth(self, params: Params, profiled: Any = None) -> None:
+        """Each part's."""
+        for part, own, truth in zip(self.parts, self._own(params), self._truth(profiled), strict=True):
+            part.check_truth(own, truth)
+
+    def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
+        """The worst of the parts'."""
+        parts = zip(self.parts, self._index, self.split(data), strict=True)
+        return jnp.stack([jnp.asarray(part.end(theta[index], own)) for part, index, own in parts]).max()
+
+    def softened(self, factor: float) -> "JointLikelihood":
+        """With the parts' ends as soft."""
+        soft = [part.softened(factor) for part in self.parts]
+        return (
+            self
+            if all(a is b for a, b in zip(soft, self.parts, strict=True))
+            else JointLikelihood(soft, self.parameters)
+        )
+
+    def work(self, data: Data) -> int:
+        """Sum of the parts'."""
+        return sum(part.work(own) for part, own in zip(self.parts, self.split(data), strict=True))
+
+    def even_parts(self) -> EvenParts | None:
+        """Those of the parts that have any, whose observations are looked at."""
+        found = [(index, e) for p, index in zip(self.parts, self._index, strict=True) if (e := p.even_parts())]
+        if not found:
+            return None
+        which = np.unique(np.concatenate([index[e.which] for index, e in found]))
+        even = [np.zeros((len(which), e.even.shape[1])) for _, e in found]
+        jacobian = [np.zeros((len(self.names), e.even.shape[1])) for _, e in found]
+        prior = np.zeros(len(self.names))
+        for k, (index, e) in enumerate(found):
+            even[k][np.searchsorted(which, index[e.which])] = e.even
+            jacobian[k][index], prior[index] = e.jacobian, e.prior
+        weight = np.concatenate([e.weight for _, e in found])
+        return EvenParts(which, np.concatenate(even, axis=1), np.concatenate(jacobian, axis=1), weight, prior)

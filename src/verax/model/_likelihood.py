@@ -1,0 +1,319 @@
+"""What a likelihood is: parameters, ``log_prob(params, data)``, ``sample(key, params)``. Inference knows nothing else."""
+
+import abc
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from verax.arrays import Array, Scalar, namespace
+from verax.errors import InputError
+from verax.parameters import Parameter, Params, Poisson, by_name
+
+from ._constraint import constraint_mean, constraint_peak, constraint_sample, constraint_spread, constraint_terms
+from ._data import Data
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def float64_on_host(function: F) -> F:
+    """Called with plain numbers: compute in float64 whatever the caller's JAX flags, return NumPy. Traced: as it is."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
+            return function(*args, **kwargs)
+        with jax.enable_x64(True):
+            result = function(*args, **kwargs)
+            return jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.core.Tracer) else np.asarray(leaf), result)
+
+    return cast(F, wrapped)
+
+
+class Derivatives(eqx.Module):
+    """−log L at a point, up to second order.
+
+    ``bending`` is the part of the Hessian that may spoil its positive definiteness far from the minimum (curvature of
+    the rates, not of the likelihood in the rates); ``scale`` is a positive curvature typical of each parameter;
+    ``even_slope`` the derivative in the amplitude of what each parameter does alike on both its sides; ``end`` 1 where
+    the likelihood ends (a rate would be negative beyond), 2 where it is zero, however large ``nll`` is there.
+    """
+
+    nll: Float[Array, ""]
+    gradient: Float[Array, " parameter"]
+    hessian: Float[Array, "parameter parameter"]
+    bending: Float[Array, "parameter parameter"]
+    scale: Float[Array, " parameter"]
+    even_slope: Float[Array, " parameter"]
+    end: Int[Array, ""]
+
+
+class EvenParts(NamedTuple):
+    """To first order around the initial values, what parameters do that move observations alike on both their sides.
+
+    The expected observations change by α · odd + g(α) · even, with g the even part of an interpolation: about |α|.
+
+    Parameters
+    ----------
+    which : positions of these parameters
+    even : [which, observation]
+    jacobian : [parameter, observation], of all parameters; that of those in ``which`` is ``odd``
+    weight : expected curvature of −log L in each observation's expectation
+    prior : curvature of each parameter's constraint; 0 without one
+    """
+
+    which: Int[np.ndarray, " k"]
+    even: Float[np.ndarray, "k observation"]
+    jacobian: Float[np.ndarray, "parameter observation"]
+    weight: Float[np.ndarray, " observation"]
+    prior: Float[np.ndarray, " parameter"]
+
+
+class AbstractBatched(eqx.Module):
+    """−log L of many data sets, each at parameters of its own, up to a constant each; the last axis is the ``fit``.
+
+    Parameters may be in another order than the likelihood's, and data are packed in rows: see :class:`Batched`.
+    """
+
+    prior_precision: eqx.AbstractVar[Float[Array, "parameter 1"]]
+
+    @abc.abstractmethod
+    def value_and_slope(
+        self, theta: Float[Array, "parameter fit"], packed: Float[Array, "number fit"]
+    ) -> tuple[Float[Array, " fit"], Float[Array, "parameter fit"], Float[Array, "parameter fit"], Bool[Array, " fit"]]:
+        """−log L, its gradient, its slope in the even parts as in :class:`Derivatives`, and where it is invalid."""
+
+    @abc.abstractmethod
+    def whitened_jacobian(
+        self, theta: Float[Array, "parameter fit"], packed: Float[Array, "number fit"]
+    ) -> Float[Array, "parameter observation fit"]:
+        """Derivatives of expectations times the root of −log L's curvature in them, to single precision.
+
+        Their products over observations, with ``prior_precision``, make Gauss and Newton's matrix.
+        """
+
+
+class Batched(NamedTuple):
+    """A likelihood for many data sets, the order of its parameters (positions), how data are packed, and what it leaves out.
+
+    ``pack`` makes [set, number] of a batch; ``constant`` is −log L less what :meth:`AbstractBatched.value_and_slope` says.
+    """
+
+    terms: AbstractBatched
+    order: Int[np.ndarray, " parameter"]
+    pack: Callable[[Data], Float[np.ndarray, "set number"]]
+    constant: Callable[[Data], Float[np.ndarray, " set"]]
+
+
+class AbstractLikelihood(eqx.Module):
+    """P(data | parameters). A subclass says what is observed for a vector of parameter values; constraints are added here.
+
+    Least of all it needs ``parameters``, :meth:`log_observed`, :meth:`sample_observed` and :meth:`asimov_observed`.
+    """
+
+    parameters: eqx.AbstractVar[tuple[Parameter, ...]]
+
+    @abc.abstractmethod
+    def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
+        """Log of the density of the observations, without the constraint terms of the parameters.
+
+        ``theta`` is in the order of ``parameters``.
+        """
+
+    @abc.abstractmethod
+    def sample_observed(
+        self, keys: tuple[PRNGKeyArray, PRNGKeyArray], theta: Float[Array, " parameter"], profiled: Any
+    ) -> Data:
+        """Observations that fluctuate; the global observables are those of what is profiled only, often none.
+
+        ``keys`` are two: one for the observations, one for the global observables. ``profiled`` is the true value of what
+        :meth:`log_observed` profiles by itself; nominal where it is None.
+        """
+
+    @abc.abstractmethod
+    def asimov_observed(self, theta: Float[Array, " parameter"], profiled: Any) -> Data:
+        """What :meth:`sample_observed` gives on average, without fluctuation."""
+
+    def spread_observed(self, theta: Float[Array, " parameter"], data: Data) -> Data:
+        """Standard deviation of what :meth:`sample_observed` draws; by default the root of each observed multiplicity."""
+        return Data(jnp.sqrt(jnp.abs(data.counts)), data.auxiliary[self.n_constraints :])
+
+    def log_density(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
+        """Log L of one data set, constraints included, at the vector of parameter values."""
+        value = self.log_observed(theta, data) - self.constraints(theta, data)[0].sum()
+        return namespace(value).asarray(value)
+
+    def constraints(self, theta: Array, data: Data) -> tuple[Array, Array, Array]:
+        """−log of each parameter's constraint term [parameter], with first and second derivative."""
+        return constraint_terms(self.parameters, theta, data.auxiliary[: self.n_constraints])
+
+    @property
+    def n_constraints(self) -> int:
+        """Number of constrained parameters: their global observables come first in ``Data.auxiliary``."""
+        return sum(p.constraint is not None for p in self.parameters)
+
+    @property
+    def n_profiled(self) -> int:
+        """Number of global observables of what is profiled: they come last in ``Data.auxiliary``."""
+        return 0
+
+    @float64_on_host
+    def sample(self, key: PRNGKeyArray, params: Params, profiled: Any = None) -> Data:
+        """One pseudo-experiment: observations and global observables fluctuate.
+
+        ``profiled`` is the true value of what the likelihood profiles by itself (see :meth:`profiled`); nominal by default.
+        """
+        theta = self.vector(params)
+        key_observed, key_auxiliary, key_profiled = jax.random.split(key, 3)
+        observed = self.sample_observed((key_observed, key_profiled), theta, profiled)
+        return _with_constraints(constraint_sample(key_auxiliary, self.parameters, theta), observed)
+
+    @float64_on_host
+    def asimov(self, params: Params, profiled: Any = None) -> Data:
+        """The data set that every estimator meets on average: observations and global observables without fluctuation."""
+        return _asimov(self, self.vector(params), profiled)
+
+    @float64_on_host
+    def spread(self, params: Params, data: Data) -> Data:
+        """Standard deviation of each observation and global observable, expected at the parameters fitted to ``data``."""
+        theta = self.vector(params)
+        return _with_constraints(constraint_spread(self.parameters, theta), self.spread_observed(theta, data))
+
+    def profiled(self, params: Params, data: Data) -> Any:
+        """Best values of what the likelihood profiles by itself, for ``sample`` and ``asimov``; None where it does not."""
+        return None
+
+    def saturated_observed(self, data: Data) -> Float[Array, "*toy"]:
+        """−log of the observations' density in a model that expects each of them.
+
+        Raises
+        ------
+        InputError : where the likelihood is not one of bins
+        """
+        raise InputError("saturated model", type(self).__name__, "a likelihood of binned data")
+
+    @float64_on_host
+    def saturated(self, data: Data) -> Float[Array, "*toy"]:
+        """The least −log L of any model of the same data: each observation, and each global observable, is expected."""
+        peak = constraint_peak(self.parameters, jnp.asarray(data.auxiliary)[..., : self.n_constraints])
+        return self.saturated_observed(data) + peak.sum(-1)
+
+    def start(self, data: Data) -> Float[np.ndarray, "toy parameter"]:
+        """Where fits of a batch begin: constrained parameters at their global observables, the others at their start."""
+        start = np.tile([float(p.init) for p in self.parameters], (len(data), 1))
+        constrained = [(i, c) for i, p in enumerate(self.parameters) if (c := p.constraint) is not None]
+        for column, (i, c) in enumerate(constrained):
+            start[:, i] = np.asarray(data.auxiliary)[:, column] / (c.tau if isinstance(c, Poisson) else 1.0)
+        return start
+
+    def work(self, data: Data) -> int:
+        """Numbers that the derivatives of one data set are made of: parameters × observations, or parameters squared."""
+        return len(self.parameters) * max(len(self.parameters), data.counts.shape[-1])
+
+    def batched(self) -> "Batched | None":
+        """The same likelihood for many data sets at once; None where there is no faster way than one after the other."""
+        return None
+
+    def check(self, data: Data) -> None:
+        """Raise InputError where ``data`` does not fit the model: sizes, NaN, infinity."""
+        n = self.n_constraints + self.n_profiled
+        if data.auxiliary.shape[-1] != n:
+            raise InputError("data, global observables", f"{data.auxiliary.shape[-1]} per data set", f"{n}")
+        sizes = {np.shape(x)[int(data.is_batch and data.own_places)] for x in jax.tree.leaves(data.place)}
+        if sizes - {data.counts.shape[-1]}:
+            raise InputError("data, places", f"{sorted(sizes)}", f"{data.counts.shape[-1]}, one for each observation")
+        numbers = {"counts": data.counts, "global observables": data.auxiliary, "places": data.place}
+        for what, values in numbers.items():
+            if not all(np.isfinite(x).all() for x in jax.tree.leaves(values)):
+                raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
+
+    def profiled_groups(self) -> dict[str, Bool[np.ndarray, " profiled"]]:
+        """Rows of the uncertainty breakdown for what is profiled: which of its global observables, each."""
+        return {}
+
+    def freeze_profiled(
+        self, params: Params, data: Data, which: Bool[np.ndarray, " profiled"] | None = None
+    ) -> "tuple[AbstractLikelihood, Data]":
+        """The same likelihood and data with all that is profiled, or ``which``, fixed at its best values."""
+        return self, data
+
+    def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
+        """0 inside the region where the likelihood is defined, 1 pressed against its end, 2 where it is zero."""
+        return jnp.zeros((), int)
+
+    def softened(self, factor: float) -> "AbstractLikelihood":
+        """The same likelihood, going up ``factor`` times as softly where it ends; itself where it has no ends."""
+        return self
+
+    def check_truth(self, params: Params, profiled: Any = None) -> None:
+        """Raise InputError where no data can be drawn at ``params``; a subclass knows what to look for."""
+
+    def even_parts(self) -> EvenParts | None:
+        """Parameters that may have a second minimum on their other side; None where the model knows of none."""
+        return None
+
+    def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
+        """Derivatives of −:meth:`log_observed`; a subclass may know a faster way than this autodiff."""
+
+        def nll(vector: Array) -> tuple[Array, Array]:
+            value = -self.log_observed(vector, data)
+            return value, value
+
+        def gradient(vector: Array) -> tuple[Array, tuple[Array, Array]]:
+            slope, value = jax.grad(nll, has_aux=True)(vector)
+            return slope, (slope, value)
+
+        hessian, (slope, value) = jax.jacfwd(gradient, has_aux=True)(theta)
+        zero, scale = jnp.zeros_like(hessian), jnp.abs(jnp.diagonal(hessian))
+        return Derivatives(value, slope, hessian, zero, scale, jnp.zeros_like(theta), self.end(theta, data))
+
+    def derivatives(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
+        """Value, gradient and exact Hessian of −log L, constraints included."""
+        at = self.derivatives_observed(theta, data)
+        value, slope, bend = self.constraints(theta, data)
+        xp = namespace(theta, at.gradient)
+        return Derivatives(
+            xp.asarray(at.nll + value.sum()),
+            at.gradient + slope,
+            at.hessian + xp.diag(bend),
+            at.bending,
+            xp.maximum(at.scale + bend, 1e-12),
+            at.even_slope,
+            at.end,
+        )
+
+    @float64_on_host
+    def log_prob(self, params: Params, data: Data) -> Float[Array, ""]:
+        """Log L of one data set, −∞ where a rate is negative; parameters not named stay at their initial values.
+
+        Raises
+        ------
+        InputError : for an unknown name, with its nearest neighbour
+        """
+        theta = self.vector(params)
+        return jnp.where(self.end(theta, data) > 0, -jnp.inf, self.log_density(theta, data))
+
+    def vector(self, params: Mapping[str, Scalar]) -> Float[Array, " parameter"]:
+        """Parameter values as a vector in the order of ``parameters``; those not named stay at their initial values."""
+        by_name(self.parameters, params, "parameter values")
+        return jnp.asarray([params.get(p.name, p.init) for p in self.parameters], jnp.result_type(float))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        return tuple(p.name for p in self.parameters)
+
+
+def _with_constraints(auxiliary: Array, observed: Data) -> Data:
+    """Global observables of the parameters before those of what is profiled."""
+    return eqx.tree_at(lambda d: d.auxiliary, observed, jnp.concatenate([auxiliary, observed.auxiliary]))
+
+
+@jax.jit
+def _asimov(model: AbstractLikelihood, theta: Array, profiled: Any) -> Data:
+    return _with_constraints(constraint_mean(model.parameters, theta), model.asimov_observed(theta, profiled))

@@ -1,0 +1,209 @@
+"""Poisson terms of bins with simulation statistics: one γ per bin, profiled in closed form (arXiv:1103.0354, §5)."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float, Int
+
+from verax.arrays import Array, gammaln, namespace, xlogy
+
+from ._constraint import HALF_LOG_2PI
+
+
+def profiled_gamma(
+    scaled: Float[Array, "*#bin"],
+    other: Float[Array, "*#bin"] | float,
+    count: Float[Array, "*#bin"],
+    auxiliary: Float[Array, "*#bin"],
+    width: Float[Array, "*#bin"],
+) -> Float[Array, "*#bin"]:
+    """γ̂ ≥ 0 that maximises Poisson(count; γ·scaled + other)·G(auxiliary; γ; width), per bin (arXiv:1103.0354, §5).
+
+    The non-negative root of γ²S + γ[T + S(Sδ² − a)] + T(Sδ² − a) − nSδ² = 0, written without cancellation. Where the
+    width is 0, γ is its auxiliary value. Being closed, it can be differentiated: derivatives of the likelihood at γ̂
+    are those of the profile likelihood.
+    """
+    xp = namespace(scaled, other, count, auxiliary, width)
+    variance = width**2
+    shift = scaled * variance - auxiliary
+    b = other + scaled * shift  # the quadratic is S γ² + b γ + c
+    c = other * shift - count * scaled * variance
+    square = b**2 - 4 * scaled * c
+    root = xp.where(square > 0, xp.sqrt(xp.where(square > 0, square, 1.0)), 0.0)
+    large = root + abs(b)
+    conjugate = -2 * c / xp.where(large > 0, large, 1.0)
+    return xp.maximum(xp.where(b <= 0, large / (2 * scaled), conjugate), 0.0)
+
+
+def positive_rate(
+    total: Float[Array, "*#bin"], floor: Float[Array, "*#bin"]
+) -> tuple[Float[Array, "*#bin"], Float[Array, "*#bin"], Float[Array, "*#bin"]]:
+    """The rate, continued below the floor by floor² / (2·floor − rate) > 0, with first and second derivative.
+
+    The continuation is smooth in value and slope, so a fit that strays into negative rates finds its way back.
+    """
+    xp = namespace(total, floor)
+    above = total >= floor
+    gap = xp.where(above, floor, 2 * floor - total)
+    ratio = floor / gap
+    return (
+        xp.where(above, total, floor * ratio),
+        xp.where(above, 1.0, ratio**2),
+        xp.where(above, 0.0, 2 * ratio**2 / gap),
+    )
+
+
+ENDED = 1e4
+"""How many of the wall's width² below zero a rate has no likelihood; a fit presses it less far."""
+
+
+def rate_wall(
+    total: Float[Array, "*#bin"], count: Float[Array, "*#bin"], floor: Float[Array, "*#bin"]
+) -> tuple[Float[Array, "*#bin"], Float[Array, "*#bin"], Float[Array, "*#bin"]]:
+    """½ rate² / width² below zero in a bin without events, with first and second derivative; else 0.
+
+    The likelihood ends where a rate does. Without this such a bin would let its rate fall for nothing; so it falls by the
+    wall's width². Where there are events their own term goes up.
+    """
+    xp = namespace(total, count, floor)
+    steep = xp.where(count > 0, 0.0, 1 / _wall_variance(floor))
+    below = xp.minimum(total, 0.0)
+    return 0.5 * steep * below**2, steep * below, xp.where(total < 0, steep, 0.0)
+
+
+def rate_end(
+    total: Float[Array, "*bin"], count: Float[Array, "*#bin"], floor: Float[Array, "*#bin"]
+) -> Int[Array, "*bin"]:
+    """0 where the rate of a bin is one; 1 where a fit presses it against zero; 2 where no such data are possible."""
+    xp = namespace(total, count, floor)
+    variance = _wall_variance(floor)
+    pressed = xp.where(total < -1e-3 * variance, 1, 0)
+    return xp.where((total < -ENDED * variance) | ((total < floor) & (count > floor)), 2, pressed)
+
+
+def _wall_variance(floor: Array) -> Array:
+    return 1e-2 * floor + 1e-9
+
+
+def bin_terms(
+    total: Float[Array, " bin"],
+    count: Float[Array, " bin"],
+    auxiliary: Float[Array, " bin"],
+    width: Float[Array, " bin"],
+    floor: Float[Array, " bin"],
+) -> tuple[Float[Array, " bin"], Float[Array, " bin"], Float[Array, " bin"], Float[Array, " bin"]]:
+    """−log [Poisson(count; γ̂ rate) G(auxiliary; γ̂; width)] per bin, first and second derivative in the total rate,
+    and the expected (Fisher) curvature, which is positive. No Gaussian term where the width is 0.
+
+    By the envelope theorem the slope is the partial derivative at fixed γ̂; the curvature takes dγ̂/d rate along.
+    """
+    xp = namespace(total, count, auxiliary, width, floor)
+    rate, rate1, rate2 = positive_rate(total, floor)
+    wall, wall1, wall2 = rate_wall(total, count, floor)
+    variance, fluctuates = width**2, width > 0
+    safe_width = xp.where(fluctuates, width, 1.0)
+    gamma = profiled_gamma(rate, 0.0, count, auxiliary, width)
+    mean = gamma * rate
+    value = mean - xlogy(count, xp.where(mean > 0, mean, 1.0)) + gammaln(count + 1)
+    gaussian = 0.5 * ((gamma - auxiliary) / safe_width) ** 2 + HALF_LOG_2PI + xp.log(safe_width)
+    slope = gamma - count / rate
+    root = xp.sqrt((auxiliary - rate * variance) ** 2 + 4 * count * variance)
+    bend = count / rate**2 - xp.where(fluctuates, gamma * variance / xp.where(root > 0, root, 1.0), 0.0)
+    return (
+        value + xp.where(fluctuates, gaussian, 0.0) + wall,
+        slope * rate1 + wall1,
+        bend * rate1**2 + slope * rate2 + wall2,
+        rate1**2 / (rate * (1 + rate * variance)),
+    )
+
+
+def subset_gamma(
+    scaled: Float[Array, " bin"],
+    other: Float[Array, " bin"],
+    count: Float[Array, " bin"],
+    auxiliary: Float[Array, " bin"],
+    width: Float[Array, " bin"],
+    tau: Float[Array, " bin"],
+) -> Float[Array, " bin"]:
+    """γ̂ ≥ 0 where it multiplies only some processes and its constraint is Gaussian (width > 0) or Poisson (τ > 0).
+
+    With P(auxiliary; τγ) the equation is (S + τ)S γ² + [(S + τ)T − (n + a)S] γ − aT = 0. Where both are 0, γ is its
+    auxiliary value. The root is the one that keeps γS + T ≥ 0, also for T < 0 or S < 0 (a signal below zero).
+    """
+    positive = scaled > 0
+    gaussian = jnp.where(
+        positive,
+        profiled_gamma(jnp.where(positive, scaled, 1.0), other, count, auxiliary, width),
+        _gamma_of_negative(jnp.where(positive, 0.0, scaled), other, count, auxiliary, width),
+    )
+    a, both = jnp.where(tau > 0, auxiliary, 1.0), scaled + tau
+    square = both * scaled
+    b = both * other - (count + a) * scaled
+    inside = b**2 + 4 * square * a * other
+    large = jnp.where(inside > 0, jnp.sqrt(jnp.where(inside > 0, inside, 1.0)), 0.0) + abs(b)
+    conjugate = 2 * a * other / jnp.where(large > 0, large, 1.0)
+    poisson = jnp.maximum(jnp.where(b <= 0, large / (2 * square), conjugate), 0.0)
+    return jnp.where(tau > 0, poisson, jnp.where(width > 0, gaussian, auxiliary))
+
+
+def _gamma_of_negative(
+    scaled: Float[Array, " bin"],
+    other: Float[Array, " bin"],
+    count: Float[Array, " bin"],
+    auxiliary: Float[Array, " bin"],
+    width: Float[Array, " bin"],
+) -> Float[Array, " bin"]:
+    """The same for a part S ≤ 0, with a Gaussian constraint: from the expectation m, m² − m(T + aS − δ²S²) − nδ²S² = 0."""
+    variance = width**2
+    b = other + scaled * (auxiliary - scaled * variance)
+    root = jnp.sqrt(jnp.where(count > 0, b**2 + 4 * count * variance * scaled**2, 1.0)) + abs(b)
+    mean = jnp.where(b > 0, root / 2, 2 * count * variance * scaled**2 / root)
+    safe = jnp.where((count > 0) & (mean > 0), mean, 1.0)
+    gamma = auxiliary + variance * scaled * (jnp.where(mean > 0, count / safe, 0.0) - 1)
+    where_rate_ends = jnp.maximum(other, 0.0) / jnp.where(scaled < 0, -scaled, 1.0)
+    empty = jnp.where(scaled < 0, jnp.minimum(auxiliary - variance * scaled, where_rate_ends), auxiliary)
+    return jnp.maximum(jnp.where(count > 0, gamma, empty), 0.0)
+
+
+def subset_bin_terms(
+    scaled: Float[Array, " bin"],
+    other: Float[Array, " bin"],
+    count: Float[Array, " bin"],
+    auxiliary: Float[Array, " bin"],
+    width: Float[Array, " bin"],
+    tau: Float[Array, " bin"],
+    floor: Float[Array, " bin"],
+) -> tuple[Float[Array, " bin"], Float[Array, "2 bin"], Float[Array, "3 bin"], Float[Array, "3 bin"]]:
+    """As :func:`bin_terms` where γ multiplies a part S of the rate and leaves T: −log of count's and γ's terms per bin,
+    slopes in (S, T), curvatures and expected curvatures in (SS, ST, TT).
+    """
+    fluctuates = (width > 0) | (tau > 0)
+
+    def parts(s: Array, t: Array) -> tuple[Array, Array]:
+        gamma = subset_gamma(jnp.where(fluctuates, s, 1.0), t, count, auxiliary, width, tau)
+        return gamma, gamma * s + t
+
+    def term(s: Array, t: Array) -> Array:
+        gamma, total = parts(s, t)
+        mean = positive_rate(total, floor)[0]
+        safe_width, is_poisson = jnp.where(width > 0, width, 1.0), tau > 0
+        pull = 0.5 * ((gamma - auxiliary) / safe_width) ** 2 + HALF_LOG_2PI + jnp.log(safe_width)
+        truth = jnp.where(is_poisson, tau * jnp.maximum(gamma, 1e-300), 1.0)
+        observed = jnp.where(is_poisson, auxiliary, 1.0)
+        counted = truth - xlogy(observed, truth) + gammaln(observed + 1)
+        constraint = jnp.where(is_poisson, counted, jnp.where(width > 0, pull, 0.0))
+        return mean - xlogy(count, mean) + gammaln(count + 1) + constraint + rate_wall(total, count, floor)[0]
+
+    one, zero = jnp.ones_like(scaled), jnp.zeros_like(scaled)
+
+    def both(s: Array, t: Array) -> tuple[Array, tuple[Array, Array]]:
+        value, by_s = jax.jvp(term, (s, t), (one, zero))
+        return value, (by_s, jax.jvp(term, (s, t), (zero, one))[1])
+
+    (value, slope), (_, by_s) = jax.jvp(both, (scaled, other), (one, zero))
+    _, (_, by_t) = jax.jvp(both, (scaled, other), (zero, one))
+    gamma, total = parts(scaled, other)
+    stiffness = jnp.where(tau > 0, tau / jnp.maximum(gamma, 1e-3), 1 / jnp.where(width > 0, width, 1.0) ** 2)
+    mean = jnp.maximum(total, floor)
+    information = jnp.where(fluctuates, stiffness / (scaled**2 / mean + stiffness), 1.0) / mean
+    fisher = information * jnp.stack([gamma**2, gamma, one])
+    return value, jnp.stack(slope), jnp.stack([by_s[0], by_s[1], by_t[1]]), fisher

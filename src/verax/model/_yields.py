@@ -1,0 +1,130 @@
+"""Expected events with their uncertainty, before and after a fit: one pass with the covariance, no refits."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from verax.parameters import Gaussian, Parameter, Poisson
+
+from ._binned import BinnedLikelihood
+from ._data import Data
+
+
+@dataclass(frozen=True)
+class Yields:
+    """Expected events (γ included) and their standard errors, all correlations taken along.
+
+    Parameters
+    ----------
+    by_process : expected events of each process in each bin
+    bin_error : of the sum of processes, per bin
+    process_error : of each process, summed over bins
+    process_channel_error : of each process, summed over the bins of a channel
+    channel_error : of the sum of processes in each channel
+    total_error : of everything
+    """
+
+    by_process: Float[np.ndarray, "process bin"]
+    bin_error: Float[np.ndarray, " bin"]
+    process_error: Float[np.ndarray, " process"]
+    process_channel_error: Float[np.ndarray, "process channel"]
+    channel_error: Float[np.ndarray, " channel"]
+    total_error: float
+
+
+def prefit_yields(model: BinnedLikelihood) -> Yields:
+    """Expected events at nominal, with the errors of the priors; free parameters count as known."""
+    prior = [0.0 if p.fixed else _width(p) for p in model.parameters]
+    nominal = {p.name: p.init for p in model.parameters}
+    rates, slopes, _, _ = _derivatives(model, nominal, model.asimov(nominal))
+    tau = np.asarray(model.tau)
+    spread = np.where(tau > 0, 1 / np.where(tau > 0, tau, 1.0), np.square(model.width))
+    return _propagate(model, rates, slopes, np.diag(np.square(prior)), rates * np.asarray(model.dressed), spread)
+
+
+def _width(p: Parameter) -> float:
+    """Standard deviation of a parameter's prior; 0 without one."""
+    match p.constraint:
+        case Gaussian(width):
+            return width
+        case Poisson(tau):
+            return float(tau**-0.5)
+        case _:
+            return 0.0
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A fit of one data set: best values, and their covariance [parameter, parameter]."""
+
+    @property
+    def params(self) -> dict[str, float]: ...
+
+    @property
+    def covariance(self) -> np.ndarray: ...
+
+
+def postfit_yields(model: BinnedLikelihood, data: Data, best: Fitted) -> Yields:
+    """Expected events at the best fit of one data set, with the errors of its covariance."""
+    rates, slopes, gamma, gamma_slope = _derivatives(model, best.params, data)
+    # Curvature of −log L in γ at fixed θ: what is left of γ's variance when θ is known.
+    width, tau = np.asarray(model.width), np.asarray(model.tau)
+    dressed = rates * np.asarray(model.dressed)
+    events = rates + dressed * (gamma - 1)
+    observed = np.asarray(data.auxiliary)[-width.size :] if model.simulation_statistics else gamma
+    prior = np.where(tau > 0, observed / np.maximum(gamma, 1e-12) ** 2, 1 / np.where(width > 0, width, 1.0) ** 2)
+    curvature = np.asarray(data.counts) * np.square(dressed.sum(0) / np.maximum(events.sum(0), 1e-12)) + prior
+    conditional = np.where((width > 0) | (tau > 0), 1 / curvature, 0.0)
+    slopes = slopes * (1 + np.asarray(model.dressed) * (gamma - 1))[:, :, None] + dressed[:, :, None] * gamma_slope
+    return _propagate(model, events, slopes, np.nan_to_num(best.covariance), dressed, conditional)
+
+
+def _derivatives(
+    model: BinnedLikelihood, params: dict[str, float], data: Data
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rates [process, bin] and γ̂ [bin], each followed by its derivative in the parameters (last axis)."""
+    with jax.enable_x64(True):
+        theta = jnp.asarray([params[name] for name in model.names])
+        rates, slopes, gamma, gamma_slopes = (np.asarray(a) for a in _derivatives_in_jax(model, theta, data))
+    return rates, slopes, gamma, gamma_slopes
+
+
+@eqx.filter_jit
+def _derivatives_in_jax(model: BinnedLikelihood, theta: jax.Array, data: Data) -> tuple[jax.Array, ...]:
+    def gamma(values: jax.Array) -> jax.Array:
+        return jnp.asarray(model.profiled(dict(zip(model.names, values, strict=True)), data))
+
+    return model.rates(theta), jax.jacfwd(model.rates)(theta), gamma(theta), jax.jacfwd(gamma)(theta)  # type: ignore[return-value]
+
+
+def _propagate(
+    model: BinnedLikelihood,
+    events: Float[np.ndarray, "process bin"],
+    slopes: Float[np.ndarray, "process bin parameter"],
+    covariance: Float[np.ndarray, "parameter parameter"],
+    dressed: Float[np.ndarray, "process bin"],
+    conditional: Float[np.ndarray, " bin"],
+) -> Yields:
+    """Errors of the events: J C Jᵀ + (∂events/∂γ)² · var(γ | θ); the two parts are independent."""
+
+    def error(lever: np.ndarray, by_gamma: np.ndarray) -> np.ndarray:
+        simulation = np.sum(np.square(by_gamma) * conditional, axis=-1)
+        return np.asarray(np.sqrt(np.einsum("...i,ij,...j", lever, covariance, lever) + simulation))
+
+    places = [model.layout.channel == c for c in range(len(model.channels))]
+    part = [error(slopes[:, here].sum(1), np.where(here, dressed, 0.0)) for here in places]
+    whole = [error(slopes[:, here].sum((0, 1)), np.where(here, dressed.sum(0), 0.0)) for here in places]
+    by_bin = np.einsum("bi,ij,bj->b", slopes.sum(0), covariance, slopes.sum(0))
+    return Yields(
+        events,
+        np.sqrt(by_bin + np.square(dressed.sum(0)) * conditional),
+        error(slopes.sum(1), dressed),
+        np.stack(part, axis=1),
+        np.stack(whole),
+        float(error(slopes.sum((0, 1)), dressed.sum(0))),
+    )

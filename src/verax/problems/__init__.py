@@ -1,0 +1,26 @@
+"""Problems with a known answer: events of any number at any parameter values, and what is exactly known of them.
+
+``mixture``, ``pivot``, ``rotating``, ``three_jets`` and ``on_off`` have exact densities, hence exact limits; ``collider``
+looks like data, and only its truth is known.
+"""
+
+from ._challenge import draw_nuisances as draw_nuisances
+from ._collider import LAYOUT as LAYOUT
+from ._collider import Collider as Collider
+from ._density import AbstractDensityProblem as AbstractDensityProblem
+from ._density import midpoints as midpoints
+from ._density import product as product
+from ._information import information as information
+from ._information import summary_information as summary_information
+from ._information import uncertainty as uncertainty
+from ._mixture import Mixture as Mixture
+from ._on_off import OnOff as OnOff
+from ._pivot import ENTROPY as ENTROPY
+from ._pivot import Pivot as Pivot
+from ._problem import AbstractProblem as AbstractProblem
+from ._rotating import NOMINAL as NOMINAL
+from ._rotating import WIDTH as WIDTH
+from ._rotating import Rotating as Rotating
+from ._rotating import auc as auc
+from ._rotating import theta_of as theta_of
+from ._three_jets import ThreeJets as ThreeJets

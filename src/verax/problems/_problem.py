@@ -1,0 +1,101 @@
+"""What a problem is: events of any number at any parameter values, whose truth is known."""
+
+import abc
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array as JaxArray
+from jaxtyping import Float, PRNGKeyArray
+
+from verax.errors import InputError
+from verax.events import Events
+from verax.parameters import Parameter, Params, by_name, check_value
+from verax.systematics import Systematic, shift
+
+POI = Parameter("mu", init=1.0, bounds=(-50.0, 50.0))
+"""Signal strength: the signal's yield in units of the nominal one."""
+
+
+class AbstractProblem(eqx.Module):
+    """A measurement of a signal strength μ in the presence of systematics, from a simulation of its own.
+
+    Parameters
+    ----------
+    features : columns that a network may read
+    processes, signal : names of all processes, and of those that μ multiplies
+    yields : expected events of each process at the nominal parameters
+    systematics : with a parameter each, in units of its prior width (or of a scale that the problem states, if free)
+    """
+
+    features: eqx.AbstractVar[tuple[str, ...]]
+    processes: eqx.AbstractVar[tuple[str, ...]]
+    signal: eqx.AbstractVar[tuple[str, ...]]
+    yields: eqx.AbstractVar[tuple[float, ...]]
+    systematics: eqx.AbstractVar[tuple[Systematic, ...]]
+
+    @abc.abstractmethod
+    def nominal(self, key: PRNGKeyArray, n: int) -> Events:
+        """``n`` events of each process at the nominal parameters, weighted to its expected yield. Works under ``jit``."""
+
+    def select(self, events: Events) -> Events:
+        """What a measurement keeps: applied after every shift; events that are not selected have weight zero."""
+        return events
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """μ, then the parameters of the systematics."""
+        return (POI, *(s.parameter for s in self.systematics))
+
+    @property
+    def poi_unit(self) -> float:
+        """What μ = 1 stands for in the literature's unit of the problem (50 signal events, say): σ there is this × σ_μ."""
+        return 1.0
+
+    def sample(self, key: PRNGKeyArray, params: Params, n: int) -> Events:
+        """``n`` simulated events of each process, selected; a process's weights sum to its expected yield at ``params``.
+
+        A systematic's value may be one number or one per event. Values that are being traced are not checked.
+
+        Raises
+        ------
+        InputError : for an unknown parameter (nearest name given), one outside its bounds, or fewer than one event
+        """
+        if n < 1:
+            raise InputError("sample", f"{n} events of each process", "at least one")
+        self.check(params)
+        thetas = {name: jnp.asarray(value, jnp.float32) for name, value in params.items() if name != POI.name}
+        events = _selected(self, key, thetas, n)
+        strength = jnp.where(events.is_process(self.signal), params.get(POI.name, POI.init), 1.0)
+        return events.reweight(jnp.asarray(strength, events.weight.dtype))
+
+    def check(self, params: Params) -> None:
+        """Raise where :meth:`sample` would for these values."""
+        known = by_name(self.parameters, params, type(self).__name__)
+        for name, value in params.items():
+            check_value(known[name], value, type(self).__name__)
+
+
+@eqx.filter_jit
+def _selected(problem: AbstractProblem, key: PRNGKeyArray, thetas: dict[str, JaxArray], n: int) -> Events:
+    return problem.select(shift(problem.nominal(key, n), problem.systematics, thetas))
+
+
+def assemble(
+    key: PRNGKeyArray,
+    x: Sequence[Float[JaxArray, "n column"]],
+    *,
+    columns: tuple[str, ...],
+    processes: tuple[str, ...],
+    yields: Sequence[float],
+) -> Events:
+    """Events from the same number ``n`` of each process, with equal weights that sum to the process's yield.
+
+    The numbers are random, so that samples from different keys can be joined without sharing identities.
+    """
+    n = len(x[0])
+    weight = jnp.repeat(jnp.asarray(yields, jnp.float32) / n, n)
+    process = jnp.repeat(jnp.arange(len(x), dtype=jnp.int32), n)
+    number = jax.random.bits(key, (n * len(x),), jnp.uint32)
+    return Events(jnp.concatenate(x).astype(jnp.float32), weight, process, number, columns, processes)

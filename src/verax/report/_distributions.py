@@ -1,0 +1,204 @@
+"""Figures of histograms: the distribution that is fitted, and its systematic variations."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from verax.errors import check_known
+from verax.results import FloatArray
+
+from ._histograms import label_bins, limits, poisson_interval, positions, round_scale, shade
+from ._style import COLOURS, DOWN, PLAIN, SIGNAL, UP, Style, canvas, drawing, heading, main_and_ratio
+
+if TYPE_CHECKING:
+    import verax.templates
+
+
+@drawing()
+def score_distribution(
+    templates: "verax.templates.Templates",
+    channel: str,
+    *,
+    expected: Float[np.ndarray, "process bin"] | None = None,
+    error: Float[np.ndarray, " bin"] | None = None,
+    data: Float[np.ndarray, " bin"] | None = None,
+    signal: Sequence[str] = (),
+    signal_scale: float | None = None,
+    stage: str = "Pre-fit",
+    error_label: str = "Uncertainty",
+    data_label: str = "Data",
+    xlabel: str = "Network score",
+    logy: bool | None = None,
+    style: Style = PLAIN,
+) -> Figure:
+    """Stacked processes, the data, and their ratio, in one channel.
+
+    Parameters
+    ----------
+    templates : edges, channels and processes; arrays over bins hold all channels one after another, as it does
+    expected : events to stack, per process; the nominal templates unless given (post-fit: ``expected_by_process``)
+    error : total uncertainty of the sum per bin; the simulation's statistical one unless given
+    data : observed counts (or Asimov), with central 68.3 % Poisson intervals; without data the ratio shows the band
+    signal : processes on top of the stack, in red, repeated as a line scaled to be seen
+    signal_scale : of that line; unless given 1 on a logarithmic axis, else 1, 2, 5, 10, 20 … by the height of the stack;
+        0 draws none
+    logy : logarithmic axis; unless given, where the sum spans more than a factor 50
+
+    Raises
+    ------
+    InputError : for an unknown channel or signal process
+    """
+    check_known([channel], templates.channels, "score distribution", "channel")
+    check_known(signal, templates.processes, "score distribution", "process")
+    cells = templates.slices()[channel]
+    stack = np.asarray(templates.nominal if expected is None else expected, np.float64)[:, cells]
+    if error is None:
+        error = np.sqrt(np.asarray(templates.variance, np.float64).sum(axis=0))
+        error_label = "Simulation stat. uncertainty" if error_label == "Uncertainty" else error_label
+    band = np.asarray(error)[cells]
+    total = stack.sum(axis=0)
+    edges = positions(templates.edges[templates.channels.index(channel)])
+    centres, halves = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+
+    figure = canvas(6.6, 6.2)
+    main, lower = main_and_ratio(figure)
+    names = list(templates.processes)
+    order = sorted(range(len(names)), key=lambda i: (names[i] in signal, stack[i].sum()))
+    shades = iter(COLOURS * (1 + len(names) // len(COLOURS)))
+    colour = {i: SIGNAL if names[i] in signal else next(shades) for i in reversed(order)}
+    base = np.zeros_like(total)
+    handles: list[Any] = []
+    for i in order:
+        handles.append(
+            main.stairs(
+                base + stack[i],
+                edges,
+                baseline=base,
+                fill=True,
+                fc=colour[i],
+                ec="black",
+                lw=0.5,
+                label=style.name(names[i]),
+            )
+        )
+        base = base + stack[i]
+    main.stairs(total, edges, color="black", lw=1.0)
+    handles = [*reversed(handles), shade(main, edges, total - band, total + band, label=error_label)]
+
+    visible = total[total > 0]
+    logarithmic = bool(visible.size and visible.max() > 50 * visible.min()) if logy is None else logy
+    wanted = stack[[n in signal for n in names]].sum(axis=0)
+    tops, floors = [total + band], [visible]
+    scale = signal_scale
+    if scale is None:
+        scale = 1.0 if logarithmic else round_scale(total.max() / max(wanted.max(initial=0.0), 1e-300))
+    if signal and wanted.max() > 0 and scale > 0:
+        text = " + ".join(style.names_of(signal)) + (f" × {scale:g}" if scale != 1 else " alone")
+        dashed: dict[str, Any] = {"color": SIGNAL, "lw": 1.8, "ls": (0, (5, 2)), "baseline": None}
+        handles.append(main.stairs(wanted * scale, edges, label=text, **dashed))
+        tops.append(wanted * scale)
+        floors.append((wanted * scale)[wanted > 0])
+
+    if data is not None:
+        counts = np.asarray(data, np.float64)[cells]
+        low, high = poisson_interval(counts)
+        bars = np.stack([counts - low, high - counts])
+        points: dict[str, Any] = {"fmt": "o", "color": "black", "ms": 4.5, "lw": 1.2, "capsize": 0}
+        handles.insert(0, main.errorbar(centres, counts, bars, label=data_label, **points))
+        tops.append(high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shown = np.where(total > 0, counts / total, np.nan)
+            lower.errorbar(centres, shown, bars / np.where(total > 0, total, np.nan), halves, **points)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(total > 0, band / total, np.nan)
+    shade(lower, edges, 1 - relative, 1 + relative)
+    lower.axhline(1.0, color="black", lw=0.9, ls="--")
+
+    limits(main, np.max(tops, axis=0), np.concatenate(floors), logarithmic, rows=-(-len(handles) // 2))
+    main.set_ylabel("Events / bin")
+    main.legend(handles=handles, ncols=2, loc="upper right", title=stage, alignment="left")
+    half = (
+        np.nanmax(relative, initial=0.0) if data is None else np.nanmax(np.abs(shown - 1) + 0.6 * relative, initial=0.0)
+    )
+    span = min(max(1.25 * float(half), 0.08), 0.95)
+    lower.set_ylim(1 - span, 1 + span)
+    upper = "Unc." if data is None else data_label if len(data_label) <= 10 else "Data"
+    lower.set_ylabel(f"{upper} / pred.", loc="center")
+    label_bins(lower, templates.edges[templates.channels.index(channel)], edges, xlabel)
+    heading(main, style, channel=style.name(channel) if len(templates.channels) > 1 else "")
+    figure.align_ylabels([main, lower])
+    return figure
+
+
+@drawing()
+def template_variation(
+    templates: "verax.templates.Templates",
+    systematic: str,
+    channel: str,
+    *,
+    processes: Sequence[str] = (),
+    xlabel: str = "Network score",
+    logy: bool | None = None,
+    style: Style = PLAIN,
+) -> Figure:
+    """Nominal template of some processes with its simulation error, and its variation at θ = ±1, in one channel.
+
+    The error is the one of the nominal template alone: variations of the same events move with it, and are more precise
+    than it suggests.
+
+    Parameters
+    ----------
+    processes : summed; all of them unless given
+
+    Raises
+    ------
+    InputError : for an unknown systematic, channel or process
+    """
+    known = [p.name for p in templates.systematics]
+    check_known([systematic], known, "template variation", "systematic")
+    check_known([channel], templates.channels, "template variation", "channel")
+    check_known(processes, templates.processes, "template variation", "process")
+    chosen = [i for i, name in enumerate(templates.processes) if not processes or name in processes]
+    cells, k = templates.slices()[channel], known.index(systematic)
+
+    def total(cube: FloatArray) -> FloatArray:
+        return np.asarray(np.asarray(cube, np.float64)[chosen][:, cells].sum(axis=0))
+
+    nominal, error = total(np.asarray(templates.nominal)), np.sqrt(total(np.asarray(templates.variance)))
+    up, down = total(np.asarray(templates.up)[k]), total(np.asarray(templates.down)[k])
+    original = templates.edges[templates.channels.index(channel)]
+    edges = positions(original)
+
+    figure = canvas(6.6, 5.8)
+    main, lower = main_and_ratio(figure, ratio=0.6)
+    sides = ((up, UP, "-", r"$\theta = +1$"), (down, DOWN, (0, (5, 2)), r"$\theta = -1$"))
+    lines = [main.stairs(nominal, edges, color="black", lw=1.4, label="Nominal")]
+    lines.append(shade(main, edges, nominal - error, nominal + error, label="Simulation stat. uncertainty"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = 100 * np.where(nominal > 0, error / nominal, np.nan)
+        shade(lower, edges, -relative, relative)
+        span = 0.0
+        for values, colour, dash, text in sides:
+            lines.append(main.stairs(values, edges, color=colour, lw=1.6, ls=dash, label=text, baseline=None))
+            change = 100 * np.where(nominal > 0, values / nominal - 1, np.nan)
+            lower.stairs(change, edges, color=colour, lw=1.6, ls=dash, baseline=None)
+            span = max(span, float(np.nanmax(np.abs(change), initial=0.0)))
+    lower.axhline(0.0, color="black", lw=0.9)
+    visible = nominal[nominal > 0]
+    logarithmic = bool(visible.size and visible.max() > 50 * visible.min()) if logy is None else logy
+    limits(main, np.max([nominal + error, up, down], axis=0), visible, logarithmic, rows=3)
+    summed = "all processes" if len(chosen) == len(templates.processes) else " + ".join(style.names_of(processes))
+    main.legend(
+        handles=lines, loc="upper right", ncols=2, title=f"{style.name(systematic)}, {summed}", alignment="left"
+    )
+    main.set_ylabel("Events / bin")
+    lower.set_ylabel("Change [%]", loc="center")
+    span = min(max(1.3 * span, 1.2 * float(np.nanmedian(relative)) if np.isfinite(relative).any() else 0.0, 0.5), 120.0)
+    lower.set_ylim(-span, span)
+    label_bins(lower, original, edges, xlabel)
+    heading(main, style, channel=style.name(channel) if len(templates.channels) > 1 else "")
+    figure.align_ylabels([main, lower])
+    return figure

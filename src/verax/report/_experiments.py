@@ -1,0 +1,171 @@
+"""Figures of pseudo-experiments: estimates and pulls, goodness of fit, and intervals by toys."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from scipy.special import gammaincinv, ndtri
+
+from verax.results import Coverage, FloatArray
+
+from ._numbers import decimals, number, with_ends, with_error
+from ._style import COLOURS, PLAIN, SIGNAL, Style, canvas, drawing, heading
+
+if TYPE_CHECKING:
+    import verax.infer
+
+
+@drawing()
+def estimates(
+    name: str,
+    values: Float[np.ndarray, " toy"],
+    pull: Float[np.ndarray, " toy"],
+    *,
+    truth: float,
+    coverage: Coverage | None = None,
+    style: Style = PLAIN,
+) -> Figure:
+    """Estimates of toys beside their pulls, (estimate − truth) / σ, each with a normal distribution.
+
+    Parameters
+    ----------
+    values : estimates of the toys that count; the curve has their mean and width
+    pull : of the same toys; the curve is the standard normal
+    coverage : of the interval, written in the figure
+    """
+    figure = canvas(9.6, 4.6)
+    left, right = figure.subplots(1, 2)
+    written = style.name(name)
+    if len(values) < 2:
+        for axes in (left, right):
+            axes.text(0.5, 0.5, "No toy converged", transform=axes.transAxes, ha="center", va="center")
+        heading(left, style)
+        return figure
+    mean, width = float(values.mean()), float(values.std(ddof=1)) or 1.0
+    _histogram(left, values, mean, width, _edges(values, mean, width))
+    label = f"Truth {number(truth, decimals(width, 3))}"
+    left.axvline(truth, 0.0, 0.6, color=SIGNAL, lw=1.4, ls=(0, (5, 2)), label=label, zorder=3)
+    left.set_xlabel(f"Estimate of {written}")
+    stated = f"Mean {with_error(mean, width / np.sqrt(len(values)))}\nWidth {number(width, 3)}"
+    left.legend(loc="upper right", title=stated, alignment="left")
+    centre, spread = float(pull.mean()), float(pull.std(ddof=1))
+    _histogram(right, pull, 0.0, 1.0, np.linspace(-5.0, 5.0, _bins(len(pull)) + 1))
+    right.set_xlabel(f"Pull of {written}")
+    root = np.sqrt(len(pull))
+    stated = f"Mean {with_error(centre, spread / root)}\nWidth {with_error(spread, spread / np.sqrt(2) / root)}"
+    right.legend(loc="upper right", title=stated, alignment="left")
+    if coverage is not None:
+        said = f"Coverage {with_error(coverage.fraction, coverage.error)}\nnominal {number(coverage.level, 4)}"
+        right.text(0.03, 0.955, said, transform=right.transAxes, va="top", fontsize=11)
+        total = coverage.n + coverage.failed
+        text = f"{total} toys, {coverage.failed} failed"
+        right.annotate(text, (1.0, 1.0), (0.0, 5.0), "axes fraction", "offset points", fontsize=11, ha="right")
+    heading(left, style)
+    return figure
+
+
+def _bins(n: int) -> int:
+    return int(np.clip(1.5 * n ** (1 / 3), 16, 60)) // 2 * 2
+
+
+def _edges(values: FloatArray, mean: float, width: float) -> FloatArray:
+    low, high = max(float(values.min()), mean - 5 * width), min(float(values.max()), mean + 5 * width)
+    pad = 0.04 * (high - low) or 0.5
+    return np.linspace(low - pad, high + pad, _bins(len(values)) + 1)
+
+
+def _histogram(axes: Axes, values: FloatArray, mean: float, width: float, edges: FloatArray) -> None:
+    """Toys with their Poisson errors, and a normal distribution of the same number."""
+    from scipy.stats import norm  # half a second, for those who draw
+
+    counts, _ = np.histogram(values, edges)
+    centres = (edges[1:] + edges[:-1]) / 2
+    axes.errorbar(centres, counts, np.sqrt(counts), fmt="o", color="black", ms=3.5, lw=1.1, label="Toys", zorder=4)
+    x = np.linspace(edges[0], edges[-1], 301)
+    curve = len(values) * (edges[1] - edges[0]) * norm.pdf(x, mean, width)
+    label = "Standard normal" if (mean, width) == (0.0, 1.0) else "Normal, same moments"
+    axes.plot(x, curve, color=COLOURS[0], lw=1.8, label=label, zorder=2)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(0.0, 1.8 * max(float(curve.max()), float((counts + np.sqrt(counts)).max())))
+    axes.set_ylabel("Toys / bin")
+
+
+@drawing()
+def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Figure:
+    """The statistic of the data against what it should be: the toys' distribution where there are any, and χ²."""
+    from scipy.stats import chi2  # half a second, for those who draw
+
+    figure = canvas(6.6, 5.0)
+    axes = figure.add_subplot()
+    seen, ndf, n = float(found.statistic), found.ndf, len(found.thrown)
+    top = max(seen * 1.15, float(2 * gammaincinv(ndf / 2, 0.9995)) if ndf > 0 else 1.0, 1e-3)
+    if n:
+        top = max(top, float(np.quantile(found.thrown, 0.998)))
+    least = min(seen, float(2 * gammaincinv(ndf / 2, 1e-4))) if ndf > 0 else seen
+    low = 0.85 * float(np.min(found.thrown, initial=least))
+    edges = np.linspace(low, top, _bins(max(n, 400)) + 1)
+    width, peak = float(edges[1] - edges[0]), 0.0
+    if n:
+        counts, _ = np.histogram(found.thrown, edges)
+        density = counts / (n * width)
+        centres = (edges[1:] + edges[:-1]) / 2
+        label = f"{n} toys: p = {with_error(found.p_toys, found.p_toys_error)}"
+        bars = np.sqrt(counts) / (n * width)
+        density = np.where(counts > 0, density, np.nan)
+        axes.errorbar(centres, density, bars, fmt="o", color="black", ms=3.5, lw=1.1, label=label, zorder=4)
+        peak = float(np.nanmax(density + bars))
+    if ndf > 0:
+        x = np.linspace(max(low, top / 400), top, 400)
+        curve = chi2.pdf(x, ndf)
+        text = f"χ², {ndf} degree{'s' * (ndf > 1)} of freedom: p = {number(float(found.p_value), 3)}"
+        axes.plot(x, curve, color=COLOURS[0], lw=1.8, label=text, zorder=3)
+        beyond = x >= seen
+        axes.fill_between(x[beyond], curve[beyond], color=COLOURS[0], alpha=0.25, lw=0, zorder=1)
+        peak = max(peak, float(np.minimum(curve, 3 * peak if peak else curve.max()).max()))
+    axes.axvline(seen, color=SIGNAL, lw=1.6, ls=(0, (5, 2)), label=f"Data: {number(seen, 2)}", zorder=5)
+    axes.set_xlim(low, top)
+    axes.set_ylim(0.0, 1.4 * peak or 1.0)
+    axes.set_xlabel(r"$2\,[\mathrm{nll(best)} - \mathrm{nll(saturated)}]$")
+    axes.set_ylabel("Probability density")
+    axes.legend(loc="upper right")
+    failed = f"{found.failed} of {found.toys} toys failed" if found.failed else ""
+    heading(axes, style, channel=failed)
+    return figure
+
+
+@drawing()
+def belt(found: "verax.infer.Belt", *, style: Style = PLAIN) -> Figure:
+    """Neyman's construction: the statistic of the data and the toys' quantile at each tested value; where it is lower, the
+    value is in the interval.
+    """
+    figure = canvas(6.4, 5.0)
+    axes = figure.add_subplot()
+    name = style.name(found.name)
+    usual = float(ndtri(0.5 + 0.5 * found.level) ** 2)
+    (quantile,) = axes.plot(
+        found.values, found.critical, "o-", color=COLOURS[0], ms=4, lw=1.4, label="Toys' quantile", zorder=3
+    )
+    axes.axhline(usual, color="0.45", lw=1.0, ls=(0, (4, 3)), label="χ² quantile", zorder=2)
+    (data,) = axes.plot(found.values, found.t, color="black", lw=1.8, label="Data", zorder=4)
+    ends = found.interval
+    low, high = float(ends.low), float(ends.high)
+    if np.isfinite([low, high]).all():
+        axes.axvspan(low, high, color=COLOURS[0], alpha=0.18, lw=0, zorder=0)
+    cap = 1.5 * max(usual, float(np.nanmax(found.critical, initial=0.0)))
+    span = float(found.values[-1] - found.values[0])
+    for line in (quantile, data):  # higher up they would run through the text
+        line.set_clip_path(Rectangle((float(found.values[0]), 0.0), span, cap, transform=axes.transData))
+    axes.set_xlim(float(found.values[0]), float(found.values[-1]))
+    axes.set_ylim(0.0, cap / 0.74)
+    said = f"{name} = {with_ends(ends)}" if np.isfinite([low, high]).all() else "No value accepted"
+    axes.text(0.03, 0.955, said, transform=axes.transAxes, va="top", fontsize=13)
+    stated = f"{100 * found.level:.3g} % confidence level\n{found.toys} toys at each value"
+    axes.text(0.03, 0.89, stated, transform=axes.transAxes, va="top", fontsize=11, color="0.3")
+    axes.set_xlabel(name)
+    axes.set_ylabel(f"t({name})")
+    axes.legend(loc="upper right")
+    heading(axes, style)
+    return figure

@@ -1,0 +1,31 @@
+"""How work is kept, resumed and spread: run folders, checksums, records, chunks, threads."""
+
+from ._chunks import map_chunks as map_chunks
+from ._folder import Label as Label
+from ._folder import checksum_of as checksum_of
+from ._folder import claim as claim
+from ._folder import file_names as file_names
+from ._folder import inspect as inspect
+from ._folder import lock as lock
+from ._folder import publish as publish
+from ._folder import publishing as publishing
+from ._folder import remove as remove
+from ._folder import replacing as replacing
+from ._folder import seal as seal
+from ._folder import sweep as sweep
+from ._folder import unseal as unseal
+from ._folder import write as write
+from ._record import in_words as in_words
+from ._record import plain as plain
+from ._record import record as record
+from ._record import to_json as to_json
+from ._record import write_json as write_json
+from ._store import HOW as HOW
+from ._store import Progress as Progress
+from ._store import Run as Run
+from ._store import checksums as checksums
+from ._store import code_version as code_version
+from ._store import digest as digest
+from ._store import named as named
+from ._store import stage_key as stage_key
+from ._threads import side_by_side as side_by_side

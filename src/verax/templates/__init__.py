@@ -1,0 +1,36 @@
+"""Templates: events to histograms, the bins that measure best, and how variations are smoothed, symmetrised and pruned."""
+
+from ._arrange import correlate as correlate
+from ._arrange import decorrelate as decorrelate
+from ._arrange import mask as mask
+from ._arrange import merge as merge
+from ._arrange import rename as rename
+from ._arrange import select as select
+from ._binning import choose_edges as choose_edges
+from ._binning import information as information
+from ._combine import combine as combine
+from ._fill import Binning as Binning
+from ._fill import Summary as Summary
+from ._fill import TemplateSums as TemplateSums
+from ._fill import Varied as Varied
+from ._fill import fill as fill
+from ._fill import fine_edges as fine_edges
+from ._fill import templates as templates
+from ._histogram import ExactSum as ExactSum
+from ._histogram import Sums as Sums
+from ._histogram import exact_sum as exact_sum
+from ._histogram import find_bins as find_bins
+from ._histogram import histogram as histogram
+from ._layout import Layout as Layout
+from ._prune import ROUNDING as ROUNDING
+from ._prune import Pruned as Pruned
+from ._prune import largest_change as largest_change
+from ._prune import prune as prune
+from ._smooth import Smoothed as Smoothed
+from ._smooth import smooth as smooth
+from ._split import normalisation_part as normalisation_part
+from ._split import shape_part as shape_part
+from ._symmetrise import Symmetrised as Symmetrised
+from ._symmetrise import symmetrise as symmetrise
+from ._templates import Templates as Templates
+from ._treatment import acts as acts

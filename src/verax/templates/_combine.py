@@ -1,0 +1,68 @@
+"""Two analyses as one: channels side by side, systematics of the same name correlated."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from verax.errors import InputError
+
+from ._templates import Templates
+from ._treatment import cells
+
+
+def combine(first: Templates, second: Templates) -> Templates:
+    """The channels of both, each with its own bins, the first's before the second's.
+
+    Processes and systematics of the same name are the same: a normalisation factor, or θ, acts on both. What only one
+    of the two knows is absent from the other's channels: no events, no variation. Rename first what is not the same.
+
+    Raises
+    ------
+    InputError : for a channel that both have, or a systematic whose constraints differ
+    """
+    shared = [c for c in second.channels if c in first.channels]
+    if shared:
+        raise InputError(
+            "combine", f"channel '{shared[0]}' in both", "channels of different names", "rename one of them"
+        )
+    processes = tuple(dict.fromkeys([*first.processes, *second.processes]))
+    table = {p.name: p for p in first.systematics}
+    for p in second.systematics:
+        known = table.setdefault(p.name, p)
+        # Groups order a table, and bounds a fit: the first's hold. The constraint says what is measured.
+        if known.constraint != p.constraint or known.init != p.init:
+            raise InputError(
+                f"combine, systematic '{p.name}'",
+                f"{p.constraint} at {p.init:g} and {known.constraint} at {known.init:g}",
+                "the same in both",
+                "rename one of them if they are different things",
+            )
+    names = tuple(table)
+    parts = [_expanded(t, processes, names) for t in (first, second)]
+    nominal, variance, up, down = (np.concatenate(pair, axis=-1) for pair in zip(*parts, strict=True))
+    return replace(
+        first,
+        nominal=nominal,
+        variance=variance,
+        up=up,
+        down=down,
+        channels=(*first.channels, *second.channels),
+        edges=(*first.edges, *second.edges),
+        processes=processes,
+        systematics=tuple(table.values()),
+    )
+
+
+def _expanded(
+    t: Templates, processes: tuple[str, ...], systematics: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The arrays over all processes and systematics, zero and nominal where the templates do not know them."""
+    own = cells(t)
+    rows = [processes.index(p) for p in t.processes]
+    places = [systematics.index(p.name) for p in t.systematics]
+    nominal, variance = (np.zeros((len(processes), own.nominal.shape[1])) for _ in range(2))
+    nominal[rows], variance[rows] = own.nominal, own.variance
+    up, down = (np.repeat(nominal[None], len(systematics), axis=0) for _ in range(2))
+    if places:
+        up[np.ix_(places, rows)], down[np.ix_(places, rows)] = own.up, own.down
+    return nominal, variance, up, down

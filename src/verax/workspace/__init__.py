@@ -1,0 +1,10 @@
+"""Workspaces of pyhf and HS3: read, written and rearranged."""
+
+from ._hs3 import from_hs3 as from_hs3
+from ._hs3 import is_hs3 as is_hs3
+from ._read import Imported as Imported
+from ._read import from_pyhf as from_pyhf
+from ._schema import Json as Json
+from ._schema import check_workspace as check_workspace
+from ._schema import read_json as read_json
+from ._write import to_pyhf as to_pyhf

@@ -1,0 +1,65 @@
+"""Import of HistFactory workspaces (pyhf's JSON, https://pyhf.readthedocs.io/en/stable/likelihood.html)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from verax.errors import check_known
+from verax.model import BinnedLikelihood, Data, code4, code4p, scaled_errors
+
+from ._modifiers import Codes, Import
+from ._schema import Json, check_workspace, patched, read_json
+
+
+class Imported(NamedTuple):
+    """What a workspace holds: the likelihood, the observed data, and the name of the parameter of interest.
+
+    ``poi`` is None where the measurement names none.
+    """
+
+    model: BinnedLikelihood
+    data: Data
+    poi: str | None
+
+
+def from_pyhf(
+    workspace: Json | str | Path,
+    *,
+    measurement: str | None = None,
+    poi: str | None = None,
+    patch: Any = None,
+    patchname: str | None = None,
+    normsys: Codes = code4,
+    histosys: Codes = code4p,
+    convention: str = "histfactory",
+    group: Mapping[str, str] | None = None,
+) -> Imported:
+    """The likelihood, data and parameter of interest of a pyhf workspace.
+
+    Parameters
+    ----------
+    workspace : its content, or a file ("-" for standard input)
+    measurement : by default the first one
+    poi : by default the measurement's
+    patch, patchname : a JSON patch, or a patch set and the name of one of its patches
+    normsys : interpolation of factors, ``code4`` or ``code1`` of :mod:`verax.model`
+    histosys : interpolation of templates, ``code4p``, ``code2`` or ``code0``
+    convention : of profiled ``staterror``, "histfactory" or "combine" (see :func:`verax.model.binned_likelihood`)
+    group : row of the uncertainty breakdown for each named parameter, in place of its kind
+
+    Raises
+    ------
+    InputError : whatever is wrong with it, naming channel, sample and modifier; an unknown measurement, parameter of
+        interest or patch (nearest name given); negative expected events at the initial values
+    """
+    spec = read_json(workspace) if isinstance(workspace, (str, Path)) else workspace
+    if patch is not None:
+        spec = patched(spec, patch, name=patchname)
+    check_workspace(spec)
+    table = {m["name"]: m["config"] for m in spec["measurements"]}
+    check_known([measurement] if measurement is not None else [], table, "workspace", "measurement")
+    config = table[measurement] if measurement is not None else spec["measurements"][0]["config"]
+    interest = poi if poi is not None else config["poi"] or None
+    settings = {p["name"]: p for p in config["parameters"]}
+    fields, data = Import(spec, settings, interest, normsys, histosys, group or {}).result(scaled_errors(convention))
+    return Imported(BinnedLikelihood(**fields), data, interest)

@@ -1,0 +1,499 @@
+"""Questions about a workspace on the command line: what is printed is what the verbs answer."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import Progress as Bars
+
+from likelihoods import realistic
+from verax import questions
+from verax.cli import _main as cli
+from verax.cli._terminal import Told, save_figures
+from verax.errors import InputError
+from verax.infer import breakdown, fit, interval, limit
+from verax.model import hold
+from verax.questions._toys import Kept
+from verax.report import plots
+from verax.results import Status
+from verax.run import Progress
+from verax.workspace import edit, from_pyhf, to_pyhf
+
+
+@pytest.fixture(scope="module")
+def model():
+    return realistic()
+
+
+@pytest.fixture(scope="module")
+def workspace(model, tmp_path_factory):
+    """A workspace whose data are an Asimov set at μ = 1.2, in a file."""
+    path = tmp_path_factory.mktemp("workspace") / "workspace.json"
+    path.write_text(json.dumps(to_pyhf(model, model.asimov({"mu": 1.2}), poi="mu", name="measurement")))
+    return path
+
+
+def ask(capsys, *arguments):
+    """What is printed, as JSON."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*map(str, arguments), "--json"])
+    assert stopped.value.code == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_fit_finds_what_the_data_were_made_of(model, workspace, capsys):
+    found = ask(capsys, "fit", workspace)
+    assert found["status"] == "OK"
+    assert found["parameters"]["mu"] == pytest.approx(1.2, abs=1e-4)
+    data = model.asimov({"mu": 1.2})
+    best, ends = fit(model, data), interval(model, data, "mu")
+    assert found["errors"]["mu"] == pytest.approx(best.error[0], rel=1e-3)
+    assert found["interval"]["high"] == pytest.approx(float(ends.high), rel=1e-3)
+
+
+def statuses(node):
+    """Every status of an answer, at any depth."""
+    if isinstance(node, list):
+        return [s for item in node for s in statuses(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [v for k, v in node.items() if k.endswith("status") and not isinstance(v, dict)]
+    return [s for v in own for s in np.ravel(v).tolist()] + [s for v in node.values() for s in statuses(v)]
+
+
+VERBS = (("fit",), ("interval",), ("scan", "--points", 5), ("scan", "--against", "norm"), ("ranking",), ("limit",))
+VERBS += (("gof",), ("yields",), ("toys", "-n", 20), ("interval", "--method", "upper", "--toys", 20))
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(map(str, verb)))
+def test_a_status_is_a_word_at_every_depth(verb, workspace, capsys):
+    found = statuses(ask(capsys, verb[0], workspace, *verb[1:]))
+    assert found or verb[0] == "toys"
+    assert set(found) <= set(Status.__members__)
+
+
+def test_covariance_errors_and_parameters_have_one_order(model, workspace, capsys):
+    found = ask(capsys, "fit", workspace)
+    assert found["names"] == list(found["parameters"]) == list(found["errors"]) == sorted(model.names)
+    errors = np.sqrt(np.diag(found["covariance"]))
+    np.testing.assert_allclose(errors, list(found["errors"].values()), rtol=1e-12)
+    best = fit(model, model.asimov({"mu": 1.2}))
+    i, j = (found["names"].index(n) for n in ("mu", "norm"))
+    k, m = (best.names.index(n) for n in ("mu", "norm"))
+    assert found["covariance"][i][j] == pytest.approx(best.covariance[k, m], rel=1e-3)
+
+
+def test_parameters_can_be_held_and_data_exchanged(workspace, capsys, tmp_path):
+    held = ask(capsys, "fit", workspace, "--fixed", "norm=1.1", "--data", "asimov")
+    assert held["parameters"]["norm"] == 1.1
+    assert ask(capsys, "fit", workspace, "--data", "asimov")["parameters"]["mu"] == pytest.approx(1.0, abs=1e-4)
+    counts = tmp_path / "counts.json"
+    spec = json.loads(workspace.read_text())
+    counts.write_text(json.dumps({o["name"]: o["data"] for o in spec["observations"]}))
+    assert ask(capsys, "fit", workspace, "--data", counts)["parameters"]["mu"] == pytest.approx(1.2, abs=1e-4)
+
+
+def test_standard_input_is_read(workspace, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(workspace.read_bytes())))
+    assert ask(capsys, "fit", "-")["status"] == "OK"
+
+
+def test_a_limit_is_the_verbs_limit(model, workspace, capsys):
+    found = ask(capsys, "limit", workspace)["limit"]
+    expected = limit(model, model.asimov({"mu": 1.2}), "mu")
+    assert found["observed"] == pytest.approx(float(expected.observed), rel=1e-3)
+    assert np.allclose(found["expected"], expected.expected, rtol=1e-3)
+    assert np.all(np.diff(found["expected"]) > 0)
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "files"),
+    [
+        ("fit", [], ["figure_correlation.png", "figure_pulls.png"]),
+        ("scan", ["--points", "9"], ["figure.png"]),
+        ("breakdown", [], ["figure.png"]),
+        ("ranking", [], ["figure.png"]),
+        ("gof", [], ["figure.png"]),
+        ("yields", ["--channel", "channel1"], ["figure.png"]),
+        ("templates", ["--systematic", "theta0", "--channel", "channel1", "--sample", "signal"], ["figure.png"]),
+    ],
+)
+def test_figures_are_drawn(verb, options, files, workspace, capsys, tmp_path):
+    found = ask(capsys, verb, workspace, *options, "--plot", tmp_path / "figure.png")
+    assert found
+    assert sorted(p.name for p in tmp_path.iterdir()) == files
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in files)
+
+
+def test_several_figures_are_pages_of_one_pdf(workspace, capsys, tmp_path):
+    ask(capsys, "templates", workspace, "--channel", "channel1", "--sample", "signal", "--plot", tmp_path / "all.pdf")
+    assert (tmp_path / "all.pdf").read_bytes().count(b"/Type /Page ") == 4  # one for each systematic
+
+
+def test_a_limit_by_toys_is_drawn_with_the_toys_own_band(workspace, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "limit_bands", lambda *a, **k: drawn.append(a) or Figure())
+    found = questions.answer("limit", str(workspace), toys=50)
+    limit, curve = found.content["limit"], found.content["limit"].curve
+    found.figures["limit"]()
+    assert limit.method == curve.method == "toys"
+    for shown, thrown in zip(drawn[0], (curve.values, curve.observed, curve.expected), strict=True):
+        np.testing.assert_array_equal(shown, thrown)
+    assert curve.values[0] < limit.observed < curve.values[-1]
+    assert np.interp(limit.observed, curve.values, curve.observed) == pytest.approx(0.05, abs=0.03)
+
+
+def test_rows_of_a_breakdown_that_a_workspace_cannot_keep(model, workspace, capsys):
+    """The groups of the model that it was written from, by patterns; the last that matches counts."""
+    given = ["--group", "experiment/leptons=theta*", "--group", "experiment/jets=theta1", "--group", "theory=theta3"]
+    rows = {r["name"]: r["impact"] for r in ask(capsys, "breakdown", workspace, *given)["freeze"]}
+    expected = {r.name: r.impact for r in breakdown(model, model.asimov({"mu": 1.2}), "mu", method="freeze").rows}
+    assert rows.keys() == expected.keys() >= {"experiment", "leptons", "jets", "theory"}
+    assert rows == pytest.approx(expected, rel=1e-3)
+    for wrong, line in (("mine", "ROW=PATTERN"), ("mine=mu", "a pattern of constrained parameters; known: theta0")):
+        with pytest.raises(InputError, match=line):
+            questions.answer("breakdown", str(workspace), groups=[wrong])
+
+
+def test_held_parameters_hold_for_every_question(model, workspace, capsys):
+    held = hold(model, {"theta0": 0.5, "norm": 1.05})
+    data, fixed = model.asimov({"mu": 1.2}), ["--fixed", "theta0=0.5", "--fixed", "norm=1.05"]
+    assert ask(capsys, "fit", workspace, *fixed)["errors"]["mu"] == pytest.approx(fit(held, data).error[0], rel=1e-4)
+    rows = {r["name"]: r["impact"] for r in ask(capsys, "breakdown", workspace, *fixed)["freeze"]}
+    expected = {r.name: r.impact for r in breakdown(held, data, "mu", method="freeze").rows}
+    assert rows["total"] == pytest.approx(expected["total"], rel=1e-3)
+    assert rows["floating normalisations"] == 0.0
+    assert "theta0" not in ask(capsys, "ranking", workspace, *fixed)["ranking"]["names"]
+    assert ask(capsys, "gof", workspace, *fixed)["goodness_of_fit"]["ndf"] == 7 - 1
+    assert ask(capsys, "limit", workspace, *fixed)["limit"]["observed"] == pytest.approx(
+        float(limit(held, data, "mu").observed), rel=1e-3
+    )
+
+
+def test_two_parameters_are_scanned_together(workspace, capsys, tmp_path):
+    found = ask(capsys, "scan", workspace, "--against", "norm", "--plot", tmp_path / "contours.png")["scan2d"]
+    assert found["names"] == ["mu", "norm"]
+    assert found["best"] == pytest.approx([1.2, 1.0], abs=1e-3)
+    i, j = (int(np.argmin(abs(np.array(found[k]) - at))) for k, at in (("first", 1.2), ("second", 1.0)))
+    assert found["t"][i][j] == np.min(found["t"])
+    assert (tmp_path / "contours.png").exists()
+
+
+def test_an_interval_by_toys_is_the_profile_interval_where_counts_are_many(workspace, capsys, tmp_path):
+    profile = ask(capsys, "interval", workspace)["interval"]
+    plot = tmp_path / "belt.png"
+    found = ask(capsys, "interval", workspace, "--method", "feldman-cousins", "--toys", "200", "--plot", plot)
+    for end in ("low", "high"):
+        assert found["interval"][end] == pytest.approx(profile[end], abs=4 * found["belt"][f"{end}_error"])
+    assert plot.exists()
+
+
+def test_toys_cover_and_are_drawn(workspace, capsys, tmp_path):
+    found = ask(capsys, "toys", workspace, "-n", "300", "--seed", "4", "--plot", tmp_path / "toys.png")
+    covered = found["coverage"]
+    assert covered["n"] + covered["failed"] == 300 == found["toys"]
+    assert abs(covered["fraction"] - 0.6827) < 4 * covered["error"]
+    mean, error = found["moments"]["pull"]
+    assert abs(mean) < 4 * error
+    assert (tmp_path / "toys.png").exists()
+
+
+def test_toys_are_drawn_at_the_truth_that_was_asked_for(workspace, capsys):
+    found = ask(capsys, "toys", workspace, "-n", "200", "--truth", "mu=2.5", "--truth", "theta0=1")
+    assert (found["truth"]["mu"], found["truth"]["theta0"]) == (2.5, 1.0)
+    mean, error = found["moments"]["mean"]
+    assert abs(mean - 2.5) < 4 * error
+    fitted = ask(capsys, "toys", workspace, "-n", "50", "--truth", "fit")
+    assert fitted["truth"]["mu"] == pytest.approx(1.2, abs=1e-3)
+
+
+def test_toys_that_were_stopped_continue_to_the_same_bits(workspace, capsys, tmp_path, monkeypatch):
+    command = ["toys", workspace, "-n", "200", "--batch", "64"]
+    straight = ask(capsys, *command)
+    write, written = Kept.write, []
+
+    def stop(self, so_far):
+        write(self, so_far)
+        written.append(so_far.n)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Kept, "write", stop)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*map(str, command), "--output", str(tmp_path / "kept"), "--quiet"])
+    assert stopped.value.code == 130
+    assert "the same command continues" in capsys.readouterr().err
+    assert written == [64, 128]
+    assert ask(capsys, *command, "--output", tmp_path / "kept") == straight
+    assert written == [64, 128, 192, 200]
+    assert ask(capsys, *command, "--output", tmp_path / "kept") == straight  # nothing left to do
+    assert len(written) == 4
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*map(str, command), "--output", str(tmp_path / "kept"), "--seed", "1"])
+    assert stopped.value.code == 2
+    assert "choose another folder" in capsys.readouterr().err
+
+
+def test_toys_of_another_folder_or_place_are_not_believed(workspace, tmp_path):
+    """Batches swapped, scaled, taken from toys of another seed, or links."""
+
+    def throw(folder, seed=0):
+        heard = Listening()
+        found = questions.answer("toys", str(workspace), toys=96, batch=32, seed=seed, output=folder, progress=heard)
+        return found.content["moments"], heard.notes
+
+    straight, notes = throw(tmp_path / "a")
+    assert notes == []
+    throw(tmp_path / "b", seed=1)
+    batches = sorted((tmp_path / "a").glob("toys-*.npz"))
+    assert len(batches) == 3
+    contents = [b.read_bytes() for b in batches]
+    with np.load(batches[1]) as stored:
+        scaled = {k: 1.1 * stored[k] if k == "values" else stored[k] for k in stored}
+
+    def swap():
+        batches[0].write_bytes(contents[1])
+        batches[1].write_bytes(contents[0])
+
+    def other():
+        batches[2].write_bytes((tmp_path / "b" / batches[2].name).read_bytes())
+
+    def scale():
+        np.savez(batches[1], **scaled)
+
+    def link():
+        (tmp_path / "mine").write_bytes(contents[0])
+        batches[0].unlink()
+        batches[0].symlink_to(tmp_path / "mine")
+
+    def gap():
+        batches[1].unlink()
+
+    for harm, first in ((swap, 0), (other, 2), (scale, 1), (link, 0), (gap, 1)):
+        harm()
+        found, notes = throw(tmp_path / "a")
+        assert found == straight
+        assert len(notes) == 1
+        assert f"{batches[first].name}: damaged or lost" in notes[0]
+        assert [b.read_bytes() for b in batches] == contents
+    assert (tmp_path / "mine").read_bytes() == contents[0]
+    assert not batches[0].is_symlink()
+
+
+def test_figures_with_names_that_look_alike_have_files_of_their_own(tmp_path):
+    labels = ["SR 1", "SR/1", ("a_b", "c"), ("a", "b_c"), "../evil"]
+    answer = questions.Answer((), {}, dict.fromkeys(labels, Figure))
+    written = save_figures(answer, tmp_path / "in.png")
+    assert len({p.name.lower() for p in written}) == len(labels)
+    assert {p.name for p in tmp_path.iterdir()} == {p.name for p in written}
+
+
+class Listening(Progress):
+    def __init__(self):
+        self.told, self.notes = [], []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def step(self, task, done, total, failed=0):
+        self.told.append((task, done, total, failed))
+
+
+def test_progress_of_toys_is_told(workspace):
+    heard = Listening()
+    questions.answer("toys", str(workspace), toys=100, batch=64, progress=heard)
+    assert heard.told == [("toys", 64, 100, 0), ("toys", 100, 100, 0)]
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "steps"), [("gof", {}, 1), ("interval", {"method": "feldman-cousins"}, 25), ("limit", {}, 16)]
+)
+def test_all_that_throws_toys_tells_how_many_are_done_and_failed(verb, options, steps, workspace):
+    heard = Listening()
+    questions.answer(verb, str(workspace), toys=40, progress=heard, **options)
+    assert [done for _, done, _, _ in heard.told] == [40 * (i + 1) for i in range(steps)]
+    assert {(task, total, failed) for task, _, total, failed in heard.told} == {("toys", 40 * steps, 0)}
+
+
+def test_a_bar_says_which_fraction_failed():
+    shown = io.StringIO()
+    with Bars(console=Console(file=shown, force_terminal=True, width=80)) as bars:
+        told = Told(bars)
+        for failed in (0, 5):
+            told.step("toys", 1000, 2000, failed)
+        assert [t.description for t in bars.tasks] == ["toys, 0.50 % failed"]
+
+
+def test_yields_add_up_and_are_as_well_known_as_the_data(model, workspace, capsys):
+    found = ask(capsys, "yields", workspace)
+    data = model.asimov({"mu": 1.2})
+    for c, channel in enumerate(model.channels):
+        counts = data.counts[model.layout.channel == c].sum()
+        total, error = found[channel]["post-fit"]["total"]
+        assert found[channel]["data"] == pytest.approx(counts)
+        assert total == pytest.approx(counts, rel=1e-4)
+        assert 0 < error < 1.02 * np.sqrt(counts)
+        before = found[channel]["pre-fit"]
+        nominal = model.expected({})[model.layout.channel == c].sum()
+        assert sum(before[p][0] for p in model.processes) == pytest.approx(nominal)
+    assert "post-fit" not in ask(capsys, "yields", workspace, "--prefit")["channel0"]
+
+
+def test_variations_are_those_of_the_templates(model, workspace, capsys):
+    found = ask(capsys, "templates", workspace, "--systematic", "theta1")["variations"]
+    assert {(v["channel"], v["process"]) for v in found} == {(c, p) for c in model.channels for p in model.processes}
+    for sign, side in ((1.0, "up"), (-1.0, "down")):
+        varied = model.expected_by_process({"theta1": sign})
+        for v in found:
+            here = model.layout.channel == model.channels.index(v["channel"])
+            np.testing.assert_allclose(v[side], varied[model.processes.index(v["process"]), here], rtol=1e-9)
+
+
+def test_goodness_of_fit(workspace, capsys, tmp_path):
+    fitted = ask(capsys, "gof", workspace)["goodness_of_fit"]
+    assert fitted["p_value"] > 0.5  # Asimov data fit well
+    plot = tmp_path / "gof.png"
+    thrown = ask(capsys, "gof", workspace, "--toys", "64", "--plot", plot)["goodness_of_fit"]
+    assert plot.exists()
+    assert len(thrown["thrown"]) + thrown["failed"] == 64
+
+
+def made(capsys, *arguments):
+    """The workspace that a command writes to standard output, and what it says on standard error."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["workspace", *map(str, arguments)])
+    assert stopped.value.code == 0
+    told = capsys.readouterr()
+    return json.loads(told.out), told.err
+
+
+def test_workspaces_are_rearranged(workspace, capsys, tmp_path):
+    spec = json.loads(workspace.read_text())
+    left, _ = made(capsys, "mask", workspace, "--channel", "channel1")
+    assert left == edit.drop(spec, channels=["channel1"])
+    (tmp_path / "left.json").write_text(json.dumps(left))
+    with pytest.raises(SystemExit):
+        cli.main(["workspace", "mask", str(workspace), "--channel", "channel0", "-o", str(tmp_path / "right.json")])
+    both, _ = made(capsys, "combine", tmp_path / "left.json", tmp_path / "right.json")
+    assert from_pyhf(both).model.log_prob({"mu": 1.3}, from_pyhf(both).data) == pytest.approx(
+        float(from_pyhf(spec).model.log_prob({"mu": 1.3}, from_pyhf(spec).data)), rel=1e-12
+    )
+    renamed, _ = made(capsys, "rename", workspace, "--modifier", "theta0=jes", "--sample", "signal=higgs")
+    assert "jes" in from_pyhf(renamed).model.names
+    assert "higgs" in from_pyhf(renamed).model.processes
+    spread, _ = made(capsys, "decorrelate", workspace, "theta0")
+    (tmp_path / "spread.json").write_text(json.dumps(spread))
+    assert {"theta0_channel0", "theta0_channel1"} <= set(from_pyhf(spread).model.names)
+    again, _ = made(
+        capsys, "correlate", tmp_path / "spread.json", "theta0_channel0", "theta0_channel1", "--to", "theta0"
+    )
+    assert sorted(from_pyhf(again).model.names) == sorted(from_pyhf(spec).model.names)
+    pruned, told = made(capsys, "prune", workspace, "--modifier", "theta1", "--normalisation", "0.5")
+    assert set(from_pyhf(pruned).model.names) < set(from_pyhf(spec).model.names)
+    assert "theta1" in told
+    assert "normalisation" in told
+
+
+def change(path, value):
+    """A workspace with one entry changed, or taken away (None)."""
+
+    def apply(spec):
+        node = spec
+        for key in path[:-1]:
+            node = node[key]
+        if value is None:
+            del node[path[-1]]
+        else:
+            node[path[-1]] = value
+        return json.dumps(spec)
+
+    return apply
+
+
+CHANNEL = ("channels", 1, "samples", 0)
+BAD_WORKSPACES = {
+    "modifier of no known type": (
+        change((*CHANNEL, "modifiers", 0, "type"), "normfactr"),
+        ("channel 'channel1'", "sample 'signal'", "modifier 'mu'", "did you mean 'normfactor'"),
+    ),
+    "bins that differ": (change((*CHANNEL, "data"), [1.0, 2.0]), ("channel 'channel1'", "sample", "one for each bin")),
+    "no observation": (change(("observations", 1), None), ("observations", "channel 'channel1'")),
+    "NaN": (change((*CHANNEL, "data"), [1.0, float("nan"), 1.0]), ("channel1", "signal", "entry 1", "a finite number")),
+    "negative": (
+        change((*CHANNEL, "data"), [-1e5, 1.0, 1.0]),
+        ("channel 'channel1', bin 0", "expected events at the start"),
+    ),
+    "unknown interest": (change(("measurements", 0, "config", "poi"), "muu"), ("did you mean 'mu'",)),
+    "fixed interest": (
+        change(("measurements", 0, "config", "parameters", 0, "fixed"), True),
+        ("'mu' fixed", "a free parameter of interest"),
+    ),
+    "no interest": (change(("measurements", 0, "config", "poi"), ""), ("name it with --poi",)),
+    "truncated": (lambda spec: json.dumps(spec)[:500], ("JSON", "cut short")),
+    "empty": (lambda spec: "", ("an empty file",)),
+}
+
+
+@pytest.mark.parametrize("case", BAD_WORKSPACES)
+def test_a_bad_workspace_is_one_line_that_says_where(case, workspace, capsys, tmp_path):
+    spoil, parts = BAD_WORKSPACES[case]
+    path = tmp_path / "bad.json"
+    path.write_text(spoil(json.loads(workspace.read_text())))
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["scan", str(path)])
+    assert stopped.value.code == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.strip().splitlines()) == 1
+    for part in parts:
+        assert part in told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("fit", "no.json"), "no.json"),
+        (("scan", "WORKSPACE", "--poi", "muu"), "did you mean 'mu'"),
+        (("scan", "WORKSPACE", "--against", "nrm"), "did you mean 'norm'"),
+        (("fit", "WORKSPACE", "--fixed", "nrm=1"), "did you mean 'norm'"),
+        (("toys", "WORKSPACE", "--truth", "nrm=1"), "did you mean 'norm'"),
+        (("fit", "WORKSPACE", "--fixed", "norm"), "NAME=NUMBER"),
+        (("ranking", "WORKSPACE", "--fixed", "mu=1"), "the parameter of interest 'mu'"),
+        (("interval", "WORKSPACE", "--method", "feldman"), "did you mean 'feldman-cousins'"),
+        (("yields", "WORKSPACE", "--channel", "chanel1"), "did you mean 'channel1'"),
+        (("templates", "WORKSPACE", "--systematic", "thta1"), "did you mean 'theta1'"),
+        (("fit", "WORKSPACE", "--measurement", "measurment"), "did you mean 'measurement'"),
+        (("fit", "WORKSPACE", "--plot", "figure.txt"), "the ending '.txt'"),
+        (("fit", "WORKSPACE", "--patch", "PATCH"), "operations that apply"),
+        (("fit", "WORKSPACE", "--patch", "SET", "--patchname", "a"), "did you mean 'a1'"),
+        (("fit", "WORKSPACE", "--data", "FEW"), "channel 'channel0': got 1 counts; expected 4"),
+        (("fit", "WORKSPACE", "--data", "NEGATIVE"), "not negative"),
+        (("fit", "WORKSPACE", "--data", "TWICE"), "key 'channel0' twice"),
+        (("fit", "WORKSPACE", "--patch", "TWICE"), "key 'channel0' twice"),
+        (("workspace", "combine", "WORKSPACE", "WORKSPACE"), "in both"),
+        (("workspace", "mask", "WORKSPACE", "--channel", "chanel1"), "did you mean 'channel1'"),
+        (("workspace", "rename", "WORKSPACE", "--sample", "signal"), "OLD=NEW"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, workspace, capsys, tmp_path):
+    given = {
+        "PATCH": [{"op": "replace", "path": "/channels/7/name", "value": "x"}],
+        "SET": {"patches": [{"metadata": {"name": "a1"}, "patch": []}, {"metadata": {"name": "z"}, "patch": []}]},
+        "FEW": {"channel0": [1.0], "channel1": [1.0, 2.0, 3.0]},
+        "NEGATIVE": {"channel0": [1.0, 2.0, 3.0, -4.0], "channel1": [1.0, 2.0, 3.0]},
+    }
+    places = {"WORKSPACE": str(workspace)}
+    for name, content in given.items():
+        (tmp_path / name).write_text(json.dumps(content))
+        places[name] = str(tmp_path / name)
+    places["TWICE"] = str(tmp_path / "TWICE")
+    (tmp_path / "TWICE").write_text('{"channel0": [1.0], "channel1": [1.0], "channel0": [2.0]}')
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([places.get(a, a) for a in arguments])
+    assert stopped.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]

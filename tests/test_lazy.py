@@ -1,0 +1,20 @@
+"""``import verax`` takes no time, and has all parts."""
+
+import subprocess
+import sys
+
+import pytest
+
+import verax
+
+
+def test_parts_are_there_after_one_import_and_cost_nothing_until_used():
+    loaded = "'jax' in sys.modules"
+    code = f"import sys, verax; assert not {loaded}; verax.infer.fit; verax.workspace.from_pyhf; assert {loaded}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_unknown_part_is_an_attribute_error_and_the_parts_are_listed():
+    with pytest.raises(AttributeError, match="no attribute 'inferr'"):
+        verax.inferr  # noqa: B018
+    assert {"infer", "model", "workspace", "__version__"} <= set(dir(verax))

@@ -1,0 +1,152 @@
+"""HS3 written by hand for the same models as pyhf's JSON: the same log-likelihood, and clear words for the rest."""
+
+import copy
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from verax.cli import main
+from verax.errors import InputError
+from verax.workspace import from_hs3, from_pyhf
+from verax.workspace._hs3 import is_hs3
+from workspaces import EXAMPLES
+
+READ = [
+    "normfactor in one channel",
+    "normsys and histosys",
+    "shapesys",
+    "staterror",
+    "staterror of some samples",
+    "staterror and shapesys",
+]
+
+
+def as_hs3(spec, *, relative):
+    """HS3 of a workspace without parameter settings, as ROOT writes it."""
+    distributions, data = [], []
+    for channel, observed in zip(spec["channels"], spec["observations"], strict=True):
+        samples = []
+        for sample in channel["samples"]:
+            content = {"contents": sample["data"]}
+            modifiers = [written(m, sample, content, relative) for m in sample["modifiers"]]
+            samples.append({"name": sample["name"], "data": content, "modifiers": modifiers})
+        axes = [{"name": f"obs_{channel['name']}", "min": 0.0, "max": 1.0, "nbins": len(observed["data"])}]
+        distributions.append(
+            {"name": f"model_{channel['name']}", "type": "histfactory_dist", "axes": axes, "samples": samples}
+        )
+        data.append(
+            {"name": f"obsData_{channel['name']}", "type": "binned", "axes": axes, "contents": observed["data"]}
+        )
+    names = [d["name"] for d in distributions], [d["name"] for d in data]
+    return {
+        "metadata": {"hs3_version": "0.2"},
+        "distributions": distributions,
+        "data": data,
+        "likelihoods": [{"name": "simPdf_obsData", "distributions": names[0], "data": names[1]}],
+        "analyses": [{"name": "simPdf_obsData", "likelihood": "simPdf_obsData", "parameters_of_interest": ["mu"]}],
+        "domains": [
+            {"name": "default_domain", "type": "product_domain", "axes": [{"name": "mu", "min": 0.0, "max": 10.0}]}
+        ],
+        "parameter_points": [{"name": "default_values", "parameters": [{"name": "mu", "value": 1.0}]}],
+    }
+
+
+def written(modifier, sample, content, relative):
+    name, kind, data = modifier["name"], modifier["type"], modifier["data"]
+    entry = {"name": name, "type": kind, "parameter": name}
+    if kind == "normsys":
+        return entry | {"constraint": "Gauss", "data": data}
+    if kind == "histosys":
+        sides = {key: {"contents": data[f"{key}_data"]} for key in ("hi", "lo")}
+        return entry | {"constraint": "Gauss", "data": sides}
+    if kind == "staterror":
+        content["errors"] = data
+        return entry | {"constraint": "Gauss"}
+    if kind == "shapesys":
+        vals = [e / x if x else 0.0 for e, x in zip(data, sample["data"], strict=True)] if relative else data
+        return entry | {"constraint": "Poisson", "data": {"vals": vals}}
+    return entry
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("name", READ)
+def test_the_same_likelihood_as_the_workspace(name, relative):
+    spec = EXAMPLES[name]
+    hs3 = as_hs3(spec, relative=relative)
+    assert is_hs3(hs3)
+    assert not is_hs3(spec)
+    one, data, poi = from_pyhf(spec)
+    two, again, same = from_hs3(hs3, shape_errors="relative" if relative else "absolute")
+    assert poi == same == "mu"
+    assert one.names == two.names
+    np.testing.assert_array_equal(data.counts, again.counts)
+    rng = np.random.default_rng(3)
+    for _ in range(2):
+        theta = np.array([p.init for p in one.parameters]) + rng.uniform(-0.4, 0.4, len(one.parameters))
+        with jax.enable_x64(True):
+            values = [float(m.log_density(theta, d)) for m, d in ((one, data), (two, again))]
+        assert values[0] == pytest.approx(values[1], rel=1e-12)
+
+
+def test_settings_come_from_points_and_domains():
+    hs3 = as_hs3(EXAMPLES["normfactor in one channel"], relative=True)
+    hs3["domains"][0]["axes"].append({"name": "k", "min": 0.2, "max": 3.0})
+    hs3["parameter_points"][0]["parameters"] = [
+        {"name": "mu", "value": 2.0},
+        {"name": "k", "value": 1.5, "const": True},
+    ]
+    model, _, _ = from_hs3(hs3)
+    found = {p.name: p for p in model.parameters}
+    assert (found["mu"].init, found["mu"].bounds) == (2.0, (0.0, 10.0))
+    assert found["k"].bounds == (1.5, 1.5)
+
+
+def broken(name, change):
+    hs3 = copy.deepcopy(as_hs3(EXAMPLES[name], relative=True))
+    change(hs3)
+    return hs3
+
+
+def first(hs3):
+    return hs3["distributions"][0]["samples"][1]["modifiers"][0]
+
+
+BROKEN = [
+    ("shapesys", lambda x: None, "may be relative or absolute"),
+    ("staterror", lambda x: first(x).update(constraint="Poisson"), "modifier 'st' .staterror., constraint"),
+    ("staterror", lambda x: first(x).pop("constraint"), "'Gauss'"),
+    ("normsys and histosys", lambda x: first(x).update(constraint="LogNormal"), "'LogNormal'"),
+    ("normsys and histosys", lambda x: first(x).update(interpolation="lin"), "'lin'"),
+    ("normsys and histosys", lambda x: first(x).update(type="normsis"), "did you mean 'normsys'"),
+    ("staterror", lambda x: x["distributions"][0].update(type="gaussian_dist"), "'gaussian_dist'"),
+    ("staterror", lambda x: x.pop("data"), "no list 'data'"),
+    ("staterror", lambda x: x["likelihoods"].append({"name": "other"}), "the name of one"),
+    ("staterror", lambda x: x["data"][0].update(type="unbinned"), "'binned'"),
+    ("staterror", lambda x: x["data"][0].update(contents=[1.0]), "3, one for each bin"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "message"), BROKEN)
+def test_what_cannot_be_read_is_said(name, change, message):
+    with pytest.raises(InputError, match=message) as error:
+        from_hs3(broken(name, change))
+    assert "\n" not in str(error.value)
+
+
+def test_the_command_line_reads_it_too(tmp_path, capsys):
+    """The same answer for both files; what only the user knows is asked for by its option."""
+    spec = EXAMPLES["normsys and histosys"]
+    (tmp_path / "pyhf.json").write_text(json.dumps(spec))
+    (tmp_path / "hs3.json").write_text(json.dumps(as_hs3(spec, relative=True)))
+    answers = []
+    for name in ("pyhf.json", "hs3.json"):
+        with pytest.raises(SystemExit, match="0"):
+            main(["fit", str(tmp_path / name), "--poi", "mu", "--json"])
+        answers.append(json.loads(capsys.readouterr().out)["parameters"]["mu"])
+    assert answers[1] == pytest.approx(answers[0], abs=1e-6)
+    (tmp_path / "shapes.json").write_text(json.dumps(as_hs3(EXAMPLES["shapesys"], relative=True)))
+    with pytest.raises(SystemExit, match="2"):
+        main(["gof", str(tmp_path / "shapes.json")])
+    assert "shape" in capsys.readouterr().err
