@@ -12,9 +12,10 @@ from verax.compare.approaches import OWNER
 from verax.compare.spread import spread
 from verax.errors import check_known
 from verax.folder import claim, publish
-from verax.report.html import Section, render
+from verax.report.html import render
 from verax.report.numbers import MISSING, number, with_error
 from verax.report.record import to_json
+from verax.report.section import Section
 from verax.report.tables import Table
 from verax.store import Progress
 
@@ -48,8 +49,8 @@ def compare(
             found[name].append({**results, "seconds": _seconds(place)})
     shown = table(analysis.title, analysis.poi.name, found)
     lead = [f"{len(names)} approaches, {seeds} seed{'s' * (seeds > 1)}; expected results (Asimov data)."]
-    section = Section("Expected uncertainty", "Each approach has a report of its own in this folder.", (), (shown,))
-    page = render(analysis.title, lead, [section]).encode()
+    section = Section("Expected uncertainty", "Each approach has a report of its own in this folder.", tables=(shown,))
+    page = render(analysis.title, lead, [section], {}).encode()
     kept = ("expected", "coverage", "seconds")
     content = {k: [{w: r["results"].get(w, r.get(w)) for w in kept} for r in v] for k, v in found.items()}
     files = {"comparison.html": page, "comparison.json": to_json(content)}

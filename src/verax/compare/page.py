@@ -1,13 +1,13 @@
 """The report of the comparison: a table and a page per problem, with the exact limits and published figures beside ours."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from verax.check import Score, score
 from verax.compare.approaches import OWNER, Effort, Trial
@@ -16,12 +16,13 @@ from verax.compare.figures import distributions, uncertainty
 from verax.compare.gathered import LEVEL, Limits, limits, names, of, pooled, sources
 from verax.compare.published import PUBLISHED
 from verax.compare.spread import spread
-from verax.folder import claim, file_names, publishing
+from verax.folder import Label, claim, publishing
 from verax.report import plots
-from verax.report.html import Section, render
+from verax.report.html import write_page
 from verax.report.numbers import MISSING, number, with_error
 from verax.report.record import write_json
-from verax.report.style import Style, save
+from verax.report.section import Draw, Section
+from verax.report.style import Style
 from verax.report.tables import Table
 from verax.results import Interval
 from verax.store import Progress
@@ -219,8 +220,6 @@ def _write(
     note: str,
     more: Mapping[str, Sequence[Table]] | None,
 ) -> tuple[Table, ...]:
-    figures = folder / "figures"
-    figures.mkdir()
     style = Style(text="Simulation")
     sections, shown, content = [], [], {}
     for case in cases:
@@ -230,30 +229,24 @@ def _write(
         if any(t.random is not None for t in mine):
             one.append(random_table(mine, case))
         one += ([separation] if separation.rows else []) + list((more or {}).get(case.name, ()))
-        drawn: dict[str, tuple[str, Callable[[], Figure]]] = {
-            "uncertainty": (
+        drawn: dict[Label, tuple[str, Draw]] = {
+            (case.name, "uncertainty"): (
                 "Expected uncertainty at each truth, around which the templates are made; points are seeds.",
-                lambda mine=mine, case=case, known=known: uncertainty(mine, case, known, style=style),  # type: ignore[misc]
+                partial(uncertainty, mine, case, known, style=style),
             ),
-            "distributions": (
+            (case.name, "distributions"): (
                 "The summary at nominal and shifted truths, each distribution normalised to one.",
-                lambda mine=mine, case=case: distributions(mine, case, style=style),  # type: ignore[misc]
+                partial(distributions, mine, case, style=style),
             ),
         }
         for name in names(mine):
             covers = {k: pooled(t.coverage[k] for t in of(mine, case, name)) for k in case.truths}
-            drawn[f"coverage {name}"] = (
+            drawn[case.name, f"coverage {name}"] = (
                 f"Coverage of {name} where events come from the simulation at each truth.",
-                lambda covers=covers, name=name: plots.coverage(covers, style=Style(text=name)),  # type: ignore[misc]
+                partial(plots.coverage, covers, style=Style(text=name)),
             )
-        pictures = []
-        files = file_names((case.name, key) for key in drawn)
-        for key, (caption, draw) in drawn.items():
-            _, png = save(draw(), figures, files[case.name, key])
-            pictures.append((png, caption))
-        sections.append(
-            Section(case.name, (type(case.problem).__doc__ or "").split("\n")[0], pictures, one, warnings(mine, case))
-        )
+        text = (type(case.problem).__doc__ or "").split("\n")[0]
+        sections.append(Section(case.name, text, drawn, one, warnings=warnings(mine, case)))
         shown += [
             brief(*one[:2]),
             *(replace(t, columns=t.columns[:7], rows=tuple(r[:7] for r in t.rows)) for t in one[2:]),
@@ -264,7 +257,7 @@ def _write(
         f"{len(names(trials))} approaches, {seeds} seed{'s' * (seeds > 1)}, {effort.events} events of each process."
     ]
     lead += [note] if note else []
-    (folder / "comparison.html").write_text(render("Systematics-aware training", lead, sections), encoding="utf-8")
+    write_page(folder, "comparison.html", "Systematics-aware training", lead, sections)
     results: dict[str, Any] = {"effort": effort, "cases": content}
     write_json(folder / "comparison.json", results)
     return tuple(shown)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from verax.compare.methods.cells import Cell
 from verax.compare.methods.classification import CLASSIFIERS, LEVEL
 from verax.compare.methods.trials import OWNER
 from verax.folder import claim, publishing
-from verax.report.html import Section, render
+from verax.report.html import write_page
 from verax.report.numbers import number
 from verax.report.record import write_json
-from verax.report.style import COLOURS, Style, canvas, drawing, heading, save
+from verax.report.section import Section
+from verax.report.style import COLOURS, Style, canvas, drawing, heading
 from verax.report.tables import Table
 from verax.store import Progress
 
@@ -157,9 +159,6 @@ def write(
 def _write(
     folder: Path, analysis: Analysis, trials: Sequence[Trial], settings: dict[str, Any], note: str
 ) -> tuple[Table, ...]:
-    figures = folder / "figures"
-    figures.mkdir()
-    save(figure(trials, style=Style(text="Simulation")), figures, "methods")
     shown = summary(trials, analysis.title)
     tables = [shown]
     if len(trials[0].scores) > 1:
@@ -168,7 +167,7 @@ def _write(
             shift_table(trials, "log loss", "Log loss"),
         ]
     caption = "Filled: nominal; open: each systematic of the analysis at ±1. Dashed: what the sets say."
-    picture = (figures / "methods.png", caption)
+    draw = partial(figure, trials, style=Style(text="Simulation"))
     seeds = len({t.seed for t in trials})
     lead = [f"{len(rows_of(trials))} methods, {seeds} seed{'s' * (seeds > 1)}, on the events of the analysis"]
     lead += [note] if note else []
@@ -176,7 +175,7 @@ def _write(
         "Signal against background, by networks of the analysis' own settings; a fifth of the events is judged on, a fifth "
         "calibrates. A guarantee is for events distributed as those that calibrate; under a systematic no row has one."
     )
-    section = Section("Methods", text, (picture,), tables, warnings(trials))
-    (folder / "comparison.html").write_text(render(analysis.title, lead, [section]), encoding="utf-8")
+    section = Section("Methods", text, {"methods": (caption, draw)}, tables, warnings=warnings(trials))
+    write_page(folder, "comparison.html", analysis.title, lead, [section])
     write_json(folder / "comparison.json", {"settings": settings, "trials": trials, "warnings": warnings(trials)})
     return (shown,)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from verax.compare.methods.figures import forest
 from verax.compare.methods.papers import PUBLISHED
 from verax.compare.methods.regression import METHODS
 from verax.compare.methods.trials import OWNER, Trial
-from verax.folder import claim, file_names, publishing
-from verax.report.html import Section, render
+from verax.folder import claim, publishing
+from verax.report.html import write_page
 from verax.report.numbers import number, with_error
 from verax.report.record import write_json
-from verax.report.style import Style, save
+from verax.report.section import Section
+from verax.report.style import Style
 from verax.report.tables import Table
 from verax.store import Progress
 
@@ -185,9 +187,6 @@ def write(
 def _write(
     folder: Path, sets: Sequence[Data], trials: Sequence[Trial], shift: str, settings: Mapping[str, Any], note: str
 ) -> tuple[Table, ...]:
-    figures = folder / "figures"
-    figures.mkdir()
-    files = file_names(data.name for data in sets)
     top, papers = summary(trials, sets, shift), published_table(trials, sets)
     where = ["published", *([shift] if shift != "none" else [])]
     sections, content = [], {}
@@ -198,13 +197,12 @@ def _write(
             for p in where
             for m in ("coverage 68", "coverage 95", "width 95", "nll")
         }
-        _, png = save(forest(data.name, cells, where, style=Style(text="Published splits")), figures, files[data.name])
+        draw = partial(forest, data.name, cells, where, style=Style(text="Published splits"))
         n, d = data.x.shape
         text = f"{n} rows, {d} features; {data.train.shape[1]} rows to learn from in each published split."
         caption = "Filled: published splits; open: shifted; diamonds: papers. Dashed: what the intervals say."
         tables = [set_table(trials, data, p) for p in where]
-        picture = (png, caption)
-        sections.append(Section(data.name, text, (picture,), tables, warnings(trials, data)))
+        sections.append(Section(data.name, text, {data.name: (caption, draw)}, tables, warnings=warnings(trials, data)))
         content[data.name] = {
             "trials": [t for t in trials if t.data == data.name],
             "warnings": warnings(trials, data),
@@ -214,8 +212,9 @@ def _write(
     lead = [f"{len(rows_of(trials))} methods, {len(sets)} data sets, {seeds} seed{'s' * (seeds > 1)}"]
     lead += [f"Shift: {SHIFTS[shift]}."] if shift != "none" else []
     lead += [note] if note else []
-    first = [Section("All sets", TEXT, (), (top,)), *([Section("Papers", "", (), (papers,))] if papers.rows else [])]
-    (folder / "comparison.html").write_text(render("Methods of uncertainty", lead, [*first, *sections]), "utf-8")
+    first = [Section("All sets", TEXT, tables=(top,))]
+    first += [Section("Papers", tables=(papers,))] if papers.rows else []
+    write_page(folder, "comparison.html", "Methods of uncertainty", lead, [*first, *sections])
     paper = {" / ".join(k): v for k, v in PUBLISHED.items()}
     write_json(folder / "comparison.json", {"settings": settings, "sets": content, "published": paper})
     return (top, *([papers] if papers.rows else []))
