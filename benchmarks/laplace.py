@@ -16,11 +16,18 @@ import numpy as np
 from sklearn.datasets import load_diabetes, make_friedman1, make_friedman2, make_friedman3
 
 from verax.aleatoric import GaussianNLL, mean_variance
-from verax.compare.methods.data import TARGET, Data, published
-from verax.compare.methods.ensemble import total
-from verax.compare.methods.networks import with_head
-from verax.compare.methods.predictions import score
-from verax.compare.methods.train import Effort, of_split, parts, train_all
+from verax.compare import (
+    TARGET,
+    Data,
+    RegressionEffort,
+    cut_rows,
+    published_splits,
+    score,
+    split_members,
+    total_variance,
+    train_all,
+    with_head,
+)
 from verax.epistemic import laplace
 from verax.learn import start_from
 from verax.learn.epoch import stack
@@ -68,14 +75,14 @@ def data(name: str) -> Data:
 
 
 def judge(name: str) -> None:
-    table, effort = data(name), Effort()
-    points, events, loss = published(table), table.events(), GaussianNLL(TARGET)
+    table, effort = data(name), RegressionEffort()
+    points, events, loss = published_splits(table), table.events(), GaussianNLL(TARGET)
     cut, start, draw = jax.random.split(jax.random.key(SEED), 3)
-    learn, stop = parts(cut, points.train, 0.8)
+    learn, stop = cut_rows(cut, points.train, 0.8)
     networks, _ = train_all(start, events, learn, stop, with_head(table, mean_variance, effort), loss, effort.training)
 
     def say(row: str, drawn: object) -> None:
-        found = score(total(drawn, points.x), points.y)
+        found = score(total_variance(drawn, points.x), points.y)
         covers, error = found["coverage 95"].mean(), found["coverage 95"].std() / np.sqrt(SPLITS)
         width, nll = found["mean width 95"].mean() / table.spread, found["nll"].mean() - np.log(table.spread)
         print(f"{name:16s} {row:44s} {covers:.3f} ± {error:.3f}  width {width:.2f}  NLL {nll:.3f}", flush=True)
@@ -90,7 +97,7 @@ def judge(name: str) -> None:
     ):
         drawn = []
         for s in range(SPLITS):
-            network = of_split(of_split(networks, s), 0)
+            network = split_members(split_members(networks, s), 0)
             given, part = start_from(network), events.take(rows[s])
             found = laplace(draw, given, loss, part, training=None, which=which, curvature=curvature, steps=most)
             drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))

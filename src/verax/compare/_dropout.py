@@ -16,10 +16,10 @@ from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
 from verax.aleatoric.head import Head, outputs
-from verax.compare.methods.data import TARGET, Data, Partition
-from verax.compare.methods.ensemble import adam
-from verax.compare.methods.predictions import Fitted, Gaussian
-from verax.compare.methods.train import WIDTH, Effort, of_split, train_all, warnings
+from verax.compare._deep_ensemble import adam
+from verax.compare._predictions import Fitted, Gaussian
+from verax.compare._regression_data import TARGET, Data, Partition
+from verax.compare._regression_training import WIDTH, RegressionEffort, split_members, train_all, warnings
 from verax.epistemic.dropout import masked, thin
 from verax.events import Events
 from verax.learn import Frozen, Network, Standardise, Training, classifier, standardise
@@ -58,14 +58,14 @@ BATCH = 128
 class Mean(Head):
     """``x[feature] → mean`` of the target; with a dropout rate and a weight decay of its own, which training leaves."""
 
-    own: "Own"
+    settings: "SplitSettings"
 
     def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, ""]:
         centre, scale = self.units()
         return centre + scale * self.body(x)
 
 
-class Own(Frozen):
+class SplitSettings(Frozen):
     """What differs from split to split in one compiled program."""
 
     rate: Float[JaxArray, "*split"]
@@ -78,7 +78,7 @@ def mean_network(
     """A fresh network of the mean, standardised to the events."""
     body = classifier(key, events, features, width=width, depth=1)
     scale: Standardise = standardise(np.asarray(events.features([TARGET]), np.float64), np.asarray(events.weight))
-    return Mean(body, scale, TARGET, Own(jnp.float32(rate), jnp.float32(decay)))
+    return Mean(body, scale, TARGET, SplitSettings(jnp.float32(rate), jnp.float32(decay)))
 
 
 class SquaredError(eqx.Module):
@@ -90,18 +90,18 @@ class SquaredError(eqx.Module):
         return jnp.mean(events.weight * ((events.column(network.target) - mean) / scale) ** 2)
 
 
-class OwnDropout(eqx.Module):
+class DropoutLoss(eqx.Module):
     """Squared error under dropout of features and hidden units at the network's own rate, and its own decay of |w|²."""
 
     def __call__(self, network: Mean, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
         def one(key: PRNGKeyArray, row: Events) -> JaxArray:
-            shown = masked(key, network, network.own.rate, inputs=True)
+            shown = masked(key, network, network.settings.rate, inputs=True)
             return SquaredError()(shown, jax.tree.map(lambda a: a[None], row), key)
 
         rows = jax.tree.map(jnp.asarray, events)
         misfit = jnp.mean(jax.vmap(one)(jax.random.split(key, events.weight.shape[0]), rows))
         body: Network = network.body
-        return misfit + network.own.decay * sum(jnp.sum(layer.weight**2) for layer in body.layers)
+        return misfit + network.settings.decay * sum(jnp.sum(layer.weight**2) for layer in body.layers)
 
 
 def settings(data: Data, partition: Partition) -> tuple[FloatArray, FloatArray] | None:
@@ -116,7 +116,7 @@ def settings(data: Data, partition: Partition) -> tuple[FloatArray, FloatArray] 
     return np.full(len(partition.train), best[0]), np.full(len(partition.train), best[1])
 
 
-def dropout(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def dropout(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Monte Carlo dropout with noise 1/τ, and its members' spread alone; the NLL is that of the mixture of all masks.
 
     Without published settings, rate and τ are those of the best likelihood on the last fifth of each split's rows.
@@ -127,7 +127,7 @@ def dropout(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort)
     networks, problem = _fit(fit_key, data, partition.train, rate, tau, effort)
     means, spreads, nll = [], [], []
     for s, (x, y) in enumerate(zip(partition.x, partition.y, strict=True)):
-        draws = passes(jax.random.fold_in(mask_key, s), of_split(networks, s), x, effort.passes)
+        draws = passes(jax.random.fold_in(mask_key, s), split_members(networks, s), x, effort.passes)
         means.append(draws.mean(axis=0))
         spreads.append(draws.var(axis=0))
         nll.append(mixture_nll(draws, y, tau[s]))
@@ -136,7 +136,9 @@ def dropout(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort)
     return {"MC dropout": both, "dropout, epistemic only": Gaussian(mean, np.maximum(spread, 1e-300))}, problem
 
 
-def choose(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[FloatArray, FloatArray]:
+def choose(
+    key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort
+) -> tuple[FloatArray, FloatArray]:
     """Rate and τ of each split by validation on the last fifth of its rows; τ in ½, 1 and 2 over the squared error."""
     cut = int(0.8 * partition.train.shape[1])
     learn, held = partition.train[:, :cut], partition.train[:, cut:]
@@ -146,7 +148,7 @@ def choose(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) 
         start = np.full(len(learn), 1 / data.spread**2)
         networks, _ = _fit(jax.random.fold_in(key, i), data, learn, np.full(len(learn), r), start, effort)
         for s, rows in enumerate(held):
-            draws = passes(jax.random.fold_in(key, 1000 + s), of_split(networks, s), data.x[rows], 200)
+            draws = passes(jax.random.fold_in(key, 1000 + s), split_members(networks, s), data.x[rows], 200)
             for factor in (0.5, 1.0, 2.0):
                 t = factor / np.mean((draws.mean(axis=0) - data.y[rows]) ** 2)
                 nll = float(mixture_nll(draws, data.y[rows], t).mean())
@@ -156,7 +158,7 @@ def choose(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) 
 
 
 def _fit(
-    key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: FloatArray, tau: FloatArray, effort: Effort
+    key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: FloatArray, tau: FloatArray, effort: RegressionEffort
 ) -> tuple[Any, str]:
     decay = LENGTH**2 * (1 - rate) / (2 * rows.shape[1] * tau)
     epochs = min(effort.dropout, -(-STEPS // -(-rows.shape[1] // BATCH)))
@@ -172,7 +174,7 @@ def _fit(
         rows,
         rows[:, :0],
         maker,
-        OwnDropout(),
+        DropoutLoss(),
         by_split=True,
         training=Training(epochs, BATCH, optimizer=adam(1e-3)),
     )
@@ -189,7 +191,7 @@ def _passes(keys: JaxArray, members: Any, x: JaxArray) -> JaxArray:
     network = jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, members)
 
     def one(key: PRNGKeyArray) -> JaxArray:
-        return jax.vmap(thin(key, network, network.own.rate, inputs=True))(x)
+        return jax.vmap(thin(key, network, network.settings.rate, inputs=True))(x)
 
     return jax.lax.map(one, keys, batch_size=200)
 

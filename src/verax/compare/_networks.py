@@ -20,28 +20,28 @@ from verax.aleatoric import (
     mixture_density,
     quantiles,
 )
-from verax.compare.methods.data import TARGET, Data, Partition
-from verax.compare.methods.ensemble import total
-from verax.compare.methods.predictions import QUANTILES, Fitted, Gaussian, Mixture, Quantiles
-from verax.compare.methods.train import Effort, outputs, train_splits
+from verax.compare._deep_ensemble import total_variance
+from verax.compare._predictions import QUANTILES, Fitted, Gaussian, Mixture, Quantiles
+from verax.compare._regression_data import TARGET, Data, Partition
+from verax.compare._regression_training import RegressionEffort, outputs, train_splits
 from verax.learn import classifier
 from verax.results import FloatArray
 
 
-def with_head(data: Data, head: Any, effort: Effort, **options: Any) -> Any:
+def with_head(data: Data, head: Any, effort: RegressionEffort, **options: Any) -> Any:
     """The maker of networks with a head, of the shape that all methods here share."""
     body = partial(classifier, width=effort.width, depth=1)
     return partial(head, features=data.features, target=TARGET, make=body, **options)
 
 
-def single(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def single(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """A mean-variance network."""
     make = with_head(data, mean_variance, effort)
     networks, problem = train_splits(key, data, partition, effort, make, GaussianNLL(TARGET))
-    return {"mean-variance network": total(networks, partition.x)}, problem
+    return {"mean-variance network": total_variance(networks, partition.x)}, problem
 
 
-def density(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def density(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """A mixture density network of three Gaussians."""
     make = with_head(data, mixture_density, effort, components=3)
     networks, problem = train_splits(key, data, partition, effort, make, MixtureNLL(TARGET))
@@ -51,7 +51,7 @@ def density(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort)
     return {"mixture density network": prediction}, problem
 
 
-def evidence(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def evidence(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """An evidential network: both parts of its variance, and the likelihood of its Student-t."""
     make = with_head(data, evidential, effort)
     networks, problem = train_splits(key, data, partition, effort, make, EvidentialNLL(TARGET))
@@ -61,7 +61,7 @@ def evidence(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort
     return {"evidential network": Gaussian(mean, aleatoric + epistemic, nll)}, problem
 
 
-def quantile(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def quantile(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Quantile regression."""
     make = with_head(data, quantiles, effort, levels=QUANTILES)
     networks, problem = train_splits(key, data, partition, effort, make, Pinball(TARGET, QUANTILES))

@@ -10,18 +10,18 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.aleatoric import GaussianNLL, mean_variance
-from verax.compare.methods.data import TARGET, Data, Partition
-from verax.compare.methods.dropout import SquaredError, mean_network
-from verax.compare.methods.ensemble import total
-from verax.compare.methods.networks import with_head
-from verax.compare.methods.predictions import Fitted, Gaussian, Prediction
-from verax.compare.methods.train import (
+from verax.compare._deep_ensemble import total_variance
+from verax.compare._dropout import SquaredError, mean_network
+from verax.compare._networks import with_head
+from verax.compare._predictions import Fitted, Gaussian, Prediction
+from verax.compare._regression_data import TARGET, Data, Partition
+from verax.compare._regression_training import (
     RESOLUTION,
     STOPPED,
-    Effort,
-    of_split,
-    parts,
+    RegressionEffort,
+    cut_rows,
     predicted,
+    split_members,
     train_all,
     train_splits,
     warnings,
@@ -36,14 +36,14 @@ LAPLACE = {"Laplace, last layer": "last", "Laplace, all weights": "all"}
 """Rows, and the weights that each is over."""
 
 
-def bootstrap(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def bootstrap(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Mean-variance networks, each on a Poisson replica of the rows."""
     make, loss = with_head(data, mean_variance, effort), GaussianNLL(TARGET)
     networks, problem = train_splits(key, data, partition, effort, make, loss, members=effort.members, bootstrap=True)
-    return {"bootstrap ensemble": total(networks, partition.x)}, problem
+    return {"bootstrap ensemble": total_variance(networks, partition.x)}, problem
 
 
-def mean_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def mean_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Networks of the mean alone, whose interval is their spread: an ensemble that knows of no noise."""
     make = partial(mean_network, features=data.features, width=effort.width, rate=0.0, decay=0.0)
     networks, problem = train_splits(key, data, partition, effort, make, SquaredError(), members=effort.members)
@@ -52,7 +52,7 @@ def mean_ensemble(key: PRNGKeyArray, data: Data, partition: Partition, effort: E
     return {"ensemble, epistemic only": Gaussian(mean.mean(axis=1), spread)}, problem
 
 
-def augmented(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def augmented(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """A mean-variance network at draws of its inputs, each of a resolution of a twentieth of its spread."""
     widths = dict(zip(data.features, (RESOLUTION * data.x.std(axis=0)).tolist(), strict=True))
     method = partial(tta, resolution=widths)
@@ -60,20 +60,26 @@ def augmented(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
 
 
 def posterior(
-    key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort, *, row: str, method: Callable[..., Posterior]
+    key: PRNGKeyArray,
+    data: Data,
+    partition: Partition,
+    effort: RegressionEffort,
+    *,
+    row: str,
+    method: Callable[..., Posterior],
 ) -> Fitted:
     """The members of an epistemic method around mean-variance networks, split by split."""
     cut, start = jax.random.split(key)
     make, table, drawn, problems = with_head(data, mean_variance, effort), data.events(), [], []
-    for s, (learn, stop) in enumerate(zip(*parts(cut, partition.train, 0.8), strict=True)):
+    for s, (learn, stop) in enumerate(zip(*cut_rows(cut, partition.train, 0.8), strict=True)):
         here, options = jax.random.fold_in(start, s), {"training": effort.training, "validation": table.take(stop)}
         found = method(here, make, GaussianNLL(TARGET), table.take(learn), **options)
         problems += [found.problem] if found.problem else []
         drawn.append(found.members(jax.random.fold_in(here, 1), effort.draws))
-    return {row: total(stack(drawn), partition.x)}, _first(problems, len(drawn))
+    return {row: total_variance(stack(drawn), partition.x)}, _first(problems, len(drawn))
 
 
-def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Independent Gaussians over the weights of a mean-variance network, prior N(0, 1); all rows."""
     start, draw = jax.random.split(key)
     n = partition.train.shape[1]
@@ -93,13 +99,13 @@ def variational(key: PRNGKeyArray, data: Data, partition: Partition, effort: Eff
     )
     drawn = []
     for s in range(len(partition.train)):
-        posterior = of_split(of_split(networks, s), 0)
+        posterior = split_members(split_members(networks, s), 0)
         found = Variational(posterior)
         drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
-    return {"variational": total(stack(drawn), partition.x)}, warnings(history)
+    return {"variational": total_variance(stack(drawn), partition.x)}, warnings(history)
 
 
-def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Gaussians over the last layer and over all weights of a mean-variance network.
 
     The last layer's is around the network where its training stopped, with the curvature of the rows that it learnt from:
@@ -107,7 +113,7 @@ def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
     lead. Curvatures are Fisher's: away from the mode Gauss and Newton's of a Gaussian with free σ is not positive.
     """
     cut, start, draw = jax.random.split(key, 3)
-    learn, stop = parts(cut, partition.train, 0.8)
+    learn, stop = cut_rows(cut, partition.train, 0.8)
     make, loss, table = with_head(data, mean_variance, effort), GaussianNLL(TARGET), data.events()
     networks, history = train_all(start, table, learn, stop, make, loss, effort.training)
     predictions: dict[str, Prediction] = {}
@@ -116,17 +122,17 @@ def gaussians(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effor
         rows, steps, fine = (learn, 0, STOPPED) if which == "last" else (partition.train, 20, (Status.OK,))
         drawn = []
         for s in range(len(rows)):
-            network = of_split(of_split(networks, s), 0)
+            network = split_members(split_members(networks, s), 0)
             given, events = start_from(network), table.take(rows[s])
             found = laplace(key, given, loss, events, training=None, which=which, curvature="fisher", steps=steps)
             if found.status not in fine:
                 problems.append(f"{row}: {found.problem}")
             drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
-        predictions[row] = total(stack(drawn), partition.x)
+        predictions[row] = total_variance(stack(drawn), partition.x)
     return predictions, _first(problems, len(LAPLACE) * len(partition.train))
 
 
-def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Hamiltonian Monte Carlo over all weights of a small mean-variance network, prior N(0, 1); all rows."""
     table, drawn, problems = data.events(), [], []
     small = partial(classifier, width=effort.units, depth=1)
@@ -145,7 +151,7 @@ def chains(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) 
         if found.status != Status.OK:
             problems.append(found.problem)
         drawn.append(found.members(key, min(effort.draws, effort.chains * effort.chain)))
-    return {"HMC": total(stack(drawn), partition.x)}, _first(problems, len(partition.train))
+    return {"HMC": total_variance(stack(drawn), partition.x)}, _first(problems, len(partition.train))
 
 
 def _first(problems: list[str], of: int) -> str:

@@ -21,9 +21,9 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.aleatoric import GaussianNLL, MeanVariance, gaussian
 from verax.aleatoric.head import target_scale
 from verax.check import nll_gaussian
-from verax.compare.methods.data import TARGET, Data, Partition
-from verax.compare.methods.predictions import Fitted, Gaussian
-from verax.compare.methods.train import WIDTH, Effort, predicted, train_all, warnings
+from verax.compare._predictions import Fitted, Gaussian
+from verax.compare._regression_data import TARGET, Data, Partition
+from verax.compare._regression_training import WIDTH, RegressionEffort, predicted, train_all, warnings
 from verax.events import Events
 from verax.learn import Loss, Training, classifier
 from verax.results import FloatArray
@@ -86,7 +86,7 @@ def softplus_network(key: PRNGKeyArray, events: Events, *, features: tuple[str, 
     return SoftplusVariance(classifier(key, events, features, width=WIDTH, depth=1, outputs=2), scale, TARGET)
 
 
-def total(networks: Any, x: FloatArray) -> Gaussian:
+def total_variance(networks: Any, x: FloatArray) -> Gaussian:
     """Mean and total variance over the members of each split, by the law of total variance; outputs (mean, ln σ)."""
     mean, variance = predicted(networks, x, gaussian)
     return Gaussian(mean.mean(axis=1), variance.mean(axis=1) + mean.var(axis=1))
@@ -96,7 +96,7 @@ def deep_ensemble(
     key: PRNGKeyArray,
     data: Data,
     partition: Partition,
-    effort: Effort,
+    effort: RegressionEffort,
     *,
     row: str,
     share: float,
@@ -107,23 +107,23 @@ def deep_ensemble(
     learn, held = partition.train[:, :cut], partition.train[:, cut:]
     y, nll = data.y[held], []
     for i, rate in enumerate(RATES):
-        found = total(_fit(jax.random.fold_in(choice, i), data, learn, rate, share)[0], data.x[held])
+        found = total_variance(_fit(jax.random.fold_in(choice, i), data, learn, rate, share)[0], data.x[held])
         nll.append(nll_gaussian(found.mean.ravel(), found.variance.ravel(), y.ravel()).reshape(y.shape).mean(axis=1))
     best = np.argmin(nll, axis=0)
     mean, variance, problems = np.empty_like(partition.y), np.empty_like(partition.y), []
     for i in np.unique(best):
         splits = np.flatnonzero(best == i)
         networks, problem = _fit(jax.random.fold_in(start, i), data, partition.train[splits], RATES[i], share)
-        prediction = total(networks, partition.x[splits])
+        prediction = total_variance(networks, partition.x[splits])
         mean[splits], variance[splits] = prediction.mean, prediction.variance
         problems += [problem] if problem else []
     return {row: Gaussian(mean, variance)}, "; ".join(problems)
 
 
-def as_printed(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def as_printed(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """The ensemble with the paper's rate of 0.1."""
     networks, problem = _fit(key, data, partition.train, PRINTED, SHARE)
-    return {"deep ensemble as printed": total(networks, partition.x)}, problem
+    return {"deep ensemble as printed": total_variance(networks, partition.x)}, problem
 
 
 def _fit(key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: float, share: float) -> tuple[Any, str]:

@@ -17,7 +17,7 @@ from scipy.special import logit, xlogy
 from verax.analysis import Learn
 from verax.calibrate import isotonic, platt, temperature
 from verax.check import average, reliability
-from verax.compare.methods.train import RESOLUTION, STOPPED
+from verax.compare._regression_training import RESOLUTION, STOPPED
 from verax.conformal import aps, at_label, conformalize, lac, sets
 from verax.epistemic import Posterior, dropout, ensemble, laplace, tta, variational
 from verax.events import Events
@@ -25,6 +25,11 @@ from verax.learn import CrossEntropy, Training, classifier, predict
 from verax.results import FloatArray, Predictive, Status
 
 LEVEL = 0.9
+"""Of the sets."""
+
+CONFORMAL = ("conformal, LAC", "conformal, APS")
+"""Rows of sets alone: their probabilities are the single network's."""
+
 SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1, so that every log loss is finite."""
 
@@ -57,7 +62,7 @@ class Row:
 Fitted: TypeAlias = tuple[dict[str, Row], str]
 
 
-def both(p: Float[np.ndarray, " event"]) -> Float[np.ndarray, "event class"]:
+def two_classes(p: Float[np.ndarray, " event"]) -> Float[np.ndarray, "event class"]:
     """Probabilities of background and signal."""
     return np.stack([1 - p, p], axis=1)
 
@@ -95,21 +100,21 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
     weight = np.asarray(held.weight, np.float64)
     score = _score(predictor(held))
     options: dict[str, Any] = {"weight": weight, "negative": "signed"}
-    heat = temperature(np.stack([0 * score, score], axis=1), label, **options)
+    scaled = temperature(np.stack([0 * score, score], axis=1), label, **options)
     line, curve = platt(score, label, **options), isotonic(score, label, **options)
     maps: dict[str, Callable[[FloatArray], FloatArray]] = {
-        "temperature": lambda s: heat(np.stack([0 * s, s], axis=1))[:, 1],
+        "temperature": lambda s: scaled(np.stack([0 * s, s], axis=1))[:, 1],
         "Platt": line,
         "isotonic": curve,
     }
     rows = {"single network": Row(predictor, plain_sets)}
     rows |= {name: Row(partial(_calibrated, predictor, map_), plain_sets) for name, map_ in maps.items()}
-    p = both(predictor(held).mean)
+    p = two_classes(predictor(held).mean)
     near = conformalize(at_label(lac(p), label), level=LEVEL, **options).value
-    rows["conformal, LAC"] = Row(predictor, lambda q: sets(lac(both(q)), near))
+    rows["conformal, LAC"] = Row(predictor, lambda q: sets(lac(two_classes(q)), near))
     far = conformalize(at_label(aps(p, key=jax.random.key(1)), label), level=LEVEL, **options).value
-    rows["conformal, APS"] = Row(predictor, lambda q: sets(aps(both(q), key=jax.random.key(2)), far))
-    bad = [n for n, s in {"temperature": heat.status, "Platt": line.status}.items() if s != Status.OK]
+    rows["conformal, APS"] = Row(predictor, lambda q: sets(aps(two_classes(q), key=jax.random.key(2)), far))
+    bad = [n for n, s in {"temperature": scaled.status, "Platt": line.status}.items() if s != Status.OK]
     problem = "; ".join([*([trained.problem] if trained.problem else []), *(f"{n} failed" for n in bad)])
     return rows, problem
 
@@ -132,23 +137,23 @@ def epistemic(
     row: str,
     method: Callable[..., Posterior],
     stops: bool = True,
-    fine: Sequence[Status] = (Status.OK,),
+    accepted: Sequence[Status] = (Status.OK,),
 ) -> Fitted:
     """The members of an epistemic method, trained with the options of the analysis.
 
     Parameters
     ----------
     stops : whether events of their own decide when its training stops
-    fine : statuses whose problem is none here
+    accepted : statuses whose problem is none here
     """
     options: dict[str, Any] = {"validation": sample.stop} if stops else {}
     loss = CrossEntropy(sample.signal)
     found = method(key, _make(sample), loss, sample.learn, training=_training(sample), **options)
     members = found.members(jax.random.split(key, 3)[2])
-    return {row: Row(partial(predict, members), plain_sets)}, "" if found.status in fine else found.problem
+    return {row: Row(partial(predict, members), plain_sets)}, "" if found.status in accepted else found.problem
 
 
-def several(key: PRNGKeyArray, sample: Sample, *, row: str, bootstrap: bool) -> Fitted:
+def network_ensemble(key: PRNGKeyArray, sample: Sample, *, row: str, bootstrap: bool) -> Fitted:
     """Networks from other starts, or on Poisson replicas of the events."""
     members = max(sample.options.members, 2)
     return epistemic(key, sample, row=row, method=partial(ensemble, members=members, bootstrap=bootstrap))
@@ -186,8 +191,8 @@ CLASSIFIERS: dict[str, Method] = {
             "conformal, APS": ("sets: marginal, finite n", "yes"),
         },
     ),
-    "deep ensemble": _row(several, "deep ensemble", ("none", "yes"), bootstrap=False),
-    "bootstrap": _row(several, "bootstrap ensemble", ("none", "yes"), bootstrap=True),
+    "deep ensemble": _row(network_ensemble, "deep ensemble", ("none", "yes"), bootstrap=False),
+    "bootstrap": _row(network_ensemble, "bootstrap ensemble", ("none", "yes"), bootstrap=True),
     "dropout": _row(epistemic, "MC dropout", ("none", "no"), method=dropout),
     "test-time augmentation": _row(augmented, "test-time augmentation", ("none", "yes")),
     "variational": _row(epistemic, "variational", ("none: a bound", "no"), method=variational, stops=False),
@@ -196,7 +201,7 @@ CLASSIFIERS: dict[str, Method] = {
         "Laplace, last layer",
         ("posterior, asymptotic", "no"),
         method=partial(laplace, steps=0),
-        fine=STOPPED,
+        accepted=STOPPED,
     ),
 }
 """Every method by the name that chooses it."""

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from verax.compare.methods.data import Data, Partition
+from verax.compare._regression_data import Data, Partition
 from verax.epistemic import bootstrap_factors
 from verax.events import Events
 from verax.learn import History, Loss, Moments, Training, event_weight, member
@@ -30,7 +30,7 @@ STOPPED = (Status.OK, Status.MAX_STEPS)
 
 
 @dataclass(frozen=True)
-class Effort:
+class RegressionEffort:
     """How much work goes into the comparison; fixed before any result on the reported splits was seen.
 
     Published protocols have settings of their own (deep ensembles, dropout); these are of all other networks, and the
@@ -70,7 +70,7 @@ class Effort:
         return Training(self.epochs, self.batch, self.patience, self.rate)
 
 
-def parts(
+def cut_rows(
     key: PRNGKeyArray, rows: Int[np.ndarray, "split row"], *shares: float
 ) -> tuple[Int[np.ndarray, "split _"], ...]:
     """The rows of each split in random order, cut by ``shares`` of them; the last part is what is left."""
@@ -117,7 +117,7 @@ def train_splits(
     key: PRNGKeyArray,
     data: Data,
     partition: Partition,
-    effort: Effort,
+    effort: RegressionEffort,
     make: Callable[..., Any],
     loss: Loss,
     *,
@@ -126,7 +126,7 @@ def train_splits(
 ) -> tuple[Any, str]:
     """As :func:`train_all` on four fifths of each split's rows, stopped by the rest; and what went wrong."""
     cut, start = jax.random.split(key)
-    learn, stop = parts(cut, partition.train, 0.8)
+    learn, stop = cut_rows(cut, partition.train, 0.8)
     networks, histories = train_all(
         start, data.events(), learn, stop, make, loss, effort.training, members=members, bootstrap=bootstrap
     )
@@ -139,7 +139,7 @@ def warnings(histories: tuple[History, ...]) -> str:
     return f"{len(problems)} of {len(histories)} trainings: {problems[0]}" if problems else ""
 
 
-def of_split(networks: Any, split: int) -> Any:
+def split_members(networks: Any, split: int) -> Any:
     """The members of one split."""
     return member(networks, split)
 

@@ -4,13 +4,13 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 from threadpoolctl import threadpool_limits
 
-from verax.compare.methods.data import Data, Partition
-from verax.compare.methods.predictions import Fitted, Gaussian
-from verax.compare.methods.train import Effort, parts
+from verax.compare._predictions import Fitted, Gaussian
+from verax.compare._regression_data import Data, Partition
+from verax.compare._regression_training import RegressionEffort, cut_rows
 from verax.errors import InputError
 
 
-def linear(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def linear(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Least squares; variance of a prediction s² (1 + xᵀ(XᵀX)⁻¹x)."""
     means, variances = [], []
     for rows, x in zip(partition.train, partition.x, strict=True):
@@ -25,7 +25,7 @@ def linear(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) 
     return {"linear regression": Gaussian(np.stack(means), np.stack(variances))}, ""
 
 
-def gaussian_process(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def gaussian_process(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Squared-exponential kernel and noise, of the largest evidence on at most 300 rows; conditioned on more."""
     try:
         from sklearn.gaussian_process import GaussianProcessRegressor
@@ -36,7 +36,7 @@ def gaussian_process(key: PRNGKeyArray, data: Data, partition: Partition, effort
     import warnings
 
     means, variances = [], []
-    (order,) = parts(key, partition.train)
+    (order,) = cut_rows(key, partition.train)
     for rows, x in zip(order, partition.x, strict=True):
         rows = rows[: effort.largest]
         centre, scale = data.x[rows].mean(axis=0), data.x[rows].std(axis=0)

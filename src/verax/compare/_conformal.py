@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.aleatoric import GaussianNLL, Pinball, gaussian, mean_variance, quantiles
-from verax.compare.methods.data import TARGET, Data, Partition
-from verax.compare.methods.dropout import SquaredError, mean_network
-from verax.compare.methods.networks import only_outputs, with_head
-from verax.compare.methods.predictions import LEVELS, QUANTILES, Bands, Fitted, Prediction, Quantiles
-from verax.compare.methods.train import Effort, parts, predicted, train_all, warnings
+from verax.compare._dropout import SquaredError, mean_network
+from verax.compare._networks import only_outputs, with_head
+from verax.compare._predictions import LEVELS, QUANTILES, Bands, Fitted, Prediction, Quantiles
+from verax.compare._regression_data import TARGET, Data, Partition
+from verax.compare._regression_training import RegressionEffort, cut_rows, predicted, train_all, warnings
 from verax.conformal import absolute, band, conformalize, cqr, cqr_band, jackknife, normalised
 from verax.results import FloatArray
 
@@ -29,10 +29,10 @@ def _by_split(interval: Callable[[int, float], Any], value: FloatArray) -> Bands
     return Bands(value, ends)
 
 
-def split_conformal(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def split_conformal(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Split conformal intervals around a mean-variance network: of one width, and scaled by its σ(x)."""
     cut, start = jax.random.split(key)
-    learn, stop, held = parts(cut, partition.train, 0.6, 0.15)
+    learn, stop, held = cut_rows(cut, partition.train, 0.6, 0.15)
     make = with_head(data, mean_variance, effort)
     networks, history = train_all(start, data.events(), learn, stop, make, GaussianNLL(TARGET), effort.training)
     (mean, sigma), (at, width) = (
@@ -54,10 +54,10 @@ def split_conformal(key: PRNGKeyArray, data: Data, partition: Partition, effort:
     return rows, warnings(history)
 
 
-def conformal_quantiles(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def conformal_quantiles(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """Conformalised quantile regression."""
     cut, start = jax.random.split(key)
-    learn, stop, held = parts(cut, partition.train, 0.6, 0.15)
+    learn, stop, held = cut_rows(cut, partition.train, 0.6, 0.15)
     make = with_head(data, quantiles, effort, levels=QUANTILES)
     networks, history = train_all(start, data.events(), learn, stop, make, Pinball(TARGET, QUANTILES), effort.training)
     before, shown = (Quantiles(only_outputs(networks, x)) for x in (data.x[held], partition.x))
@@ -70,10 +70,10 @@ def conformal_quantiles(key: PRNGKeyArray, data: Data, partition: Partition, eff
     return {"CQR": _by_split(one, shown.value[..., QUANTILES.index(0.5)])}, warnings(history)
 
 
-def cv_plus(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def cv_plus(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
     """CV+ around networks of the mean, each blind to one fold."""
     cut, start = jax.random.split(key)
-    (mixed,) = parts(cut, partition.train)
+    (mixed,) = cut_rows(cut, partition.train)
     size = mixed.shape[1] // effort.folds
     mixed = mixed[:, : size * effort.folds]  # equal folds: one shape for all networks
     fold = np.repeat(np.arange(effort.folds), size)
