@@ -20,16 +20,13 @@ from verax.compare import (
     TARGET,
     Data,
     RegressionEffort,
-    cut_rows,
+    Task,
     published_splits,
     score,
-    split_members,
     total_variance,
-    train_all,
-    with_head,
 )
 from verax.epistemic import laplace
-from verax.learn import start_from
+from verax.learn import member, start_from
 from verax.learn.epoch import stack
 
 SPLITS = 8
@@ -75,11 +72,12 @@ def data(name: str) -> Data:
 
 
 def judge(name: str) -> None:
-    table, effort = data(name), RegressionEffort()
-    points, events, loss = published_splits(table), table.events(), GaussianNLL(TARGET)
+    table, effort, loss = data(name), RegressionEffort(), GaussianNLL(TARGET)
+    points = published_splits(table)
+    task = Task(table, points, effort)
     cut, start, draw = jax.random.split(jax.random.key(SEED), 3)
-    learn, stop = cut_rows(cut, points.train, 0.8)
-    networks, _ = train_all(start, events, learn, stop, with_head(table, mean_variance, effort), loss, effort.training)
+    learn, stop = task.cut(cut, 0.8)
+    networks, _ = task.train(start, task.network(mean_variance), loss, learn, stop)
 
     def say(row: str, drawn: object) -> None:
         found = score(total_variance(drawn, points.x), points.y)
@@ -97,8 +95,8 @@ def judge(name: str) -> None:
     ):
         drawn = []
         for s in range(SPLITS):
-            network = split_members(split_members(networks, s), 0)
-            given, part = start_from(network), events.take(rows[s])
+            network = member(member(networks, s), 0)
+            given, part = start_from(network), task.table.take(rows[s])
             found = laplace(draw, given, loss, part, training=None, which=which, curvature=curvature, steps=most)
             drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
         say(f"{which}, {curvature}, {f'{most} Newton steps' if most else 'where training stopped'}", stack(drawn))

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from comparison_folder import read_comparison
 from toy_analysis import write_analysis
 from verax import cli
 from verax.aware import APPROACHES
@@ -170,8 +171,7 @@ def test_the_page_and_its_tables(done):
     page = (folder / "comparison.html").read_text()
     for text in ("exact likelihood", "exact classifier", "16.79", "arXiv:1806.04743"):
         assert text in page
-    content = json.loads((folder / "comparison.json").read_text())
-    assert content["sections"]["mixture 1"]["limits"]["exact"]["nominal"] == pytest.approx(15.50, rel=0.005)
+    assert read_comparison(folder)["mixture 1"]["limits"]["exact"]["nominal"] == pytest.approx(15.50, rel=0.005)
     shown = uncertainty_table(trials, case, case.limits())
     assert [row[0] for row in shown.rows] == ["exact likelihood", "exact classifier, same bins", "propagate", "inferno"]
     assert shown.rows[1][1] == "19.39"
@@ -194,8 +194,8 @@ def test_an_analysis_file_is_compared_on_the_command_line(tmp_path, capsys):
         cli.main(["compare", "approaches", "--problem", str(path), *options])
     assert stopped.value.code == 0
     assert "Toy measurement" in capsys.readouterr().err
-    content = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    trials = {t["row"]: t["result"] for t in content["sections"]["Expected uncertainty"]["trials"]}
+    content = read_comparison(tmp_path / "out")
+    trials = {t["row"]: t["result"] for t in content["Expected uncertainty"]["trials"]}
     assert set(trials) == {"propagate", "augment"}
     for name, one in trials.items():
         report = json.loads((tmp_path / "out" / f"{name}-1" / "results.json").read_text())

@@ -1,11 +1,10 @@
 """Methods of classification on an analysis: its events in parts, its systematics as shifts, negative weights."""
 
-import json
-
 import jax
 import numpy as np
 import pytest
 
+from comparison_folder import read_comparison
 from toy_analysis import write_analysis
 from verax import pipeline
 from verax.analysis import load, plan
@@ -72,8 +71,8 @@ def test_every_method_gives_the_rows_that_it_names(path, tmp_path):
     for name, method in CLASSIFIERS.items():
         rows, problem = method.fit(jax.random.key(3), sample)
         assert problem == ""
-        assert list(rows) == list(method.rows)
-        for row in rows.values():
+        assert len(rows) == len(method.rows)
+        for row in rows:
             found = judge(row, conditions["nominal"], sample.label(conditions["nominal"]))
             assert np.isfinite(found["log loss"]).all()
             assert (found["spread"][0] > 0) == (name != "single")
@@ -87,8 +86,7 @@ def test_the_command_tells_of_an_analysis(path, tmp_path):
         # 600 events calibrate and 600 are judged on, with weights of unequal classes: n_eff above 300 in each.
         covered = float(cells[row]["sets cover 90 %"].split(" ")[0])
         assert abs(covered - 0.9) < 4 * np.sqrt(0.09 * (1 / 300 + 1 / 300))
-    content = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
-    assert len(content["sections"]["Methods"]["trials"][0]["result"]) == 10
+    assert len(read_comparison(tmp_path)["Methods"]["trials"][0]["result"]) == 10
     page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
     assert "smear −1" in page
     with pytest.raises(InputError, match="none or systematic"):

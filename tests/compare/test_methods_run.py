@@ -1,11 +1,11 @@
 """The comparison of methods as a whole: on data of a known law, on a page, and on the published splits."""
 
-import json
 import math
 
 import numpy as np
 import pytest
 
+from comparison_folder import read_comparison
 from uci_folder import write_set
 from verax.compare import (
     METHODS,
@@ -87,8 +87,7 @@ def test_trials_are_kept_and_the_page_says_all(trials, line, kept):
     page = (kept / "comparison.html").read_text(encoding="utf-8")
     for text in ("A note.", "marginal, finite n", "MC dropout", "data:image/png"):
         assert text in page
-    content = json.loads((kept / "comparison.json").read_text(encoding="utf-8"))
-    assert len(content["sections"]["line"]["trials"]) == len(trials)
+    assert len(read_comparison(kept)["line"]["trials"]) == len(trials)
     assert any("epistemic only" in c and "under" in c for c in regression_warnings(trials, line))
     assert published_table(trials, [line]).rows == ()  # nothing is published about a set of one's own
 

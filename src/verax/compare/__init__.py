@@ -34,7 +34,6 @@ from verax.compare._deep_ensemble import total_variance as total_variance
 from verax.compare._dropout import SETTINGS as SETTINGS
 from verax.compare._dropout import mean_network as mean_network
 from verax.compare._dropout import mixture_nll as mixture_nll
-from verax.compare._networks import with_head as with_head
 from verax.compare._pipeline_comparison import PipelineComparison as PipelineComparison
 from verax.compare._predictions import LEVELS as LEVELS
 from verax.compare._predictions import QUANTILES as QUANTILES
@@ -59,9 +58,7 @@ from verax.compare._regression_tables import cell as cell
 from verax.compare._regression_tables import published_table as published_table
 from verax.compare._regression_tables import regression_warnings as regression_warnings
 from verax.compare._regression_training import RegressionEffort as RegressionEffort
-from verax.compare._regression_training import cut_rows as cut_rows
-from verax.compare._regression_training import split_members as split_members
-from verax.compare._regression_training import train_all as train_all
+from verax.compare._regression_training import Task as Task
 from verax.compare._regressors import METHODS as METHODS
 from verax.compare._response import Response as Response
 from verax.compare._run import compare_approaches as compare_approaches

@@ -46,6 +46,7 @@ TEXT = (
     "calibrates. A guarantee is for events distributed as those that calibrate; under a systematic no row has one."
 )
 CAPTION = "Filled: nominal; open: each systematic of the analysis at ±1. Dashed: what the sets say."
+SHIFTED = "systematics at ±1"
 PANELS = (
     *(Panel(metric, {metric: COLOURS[0]}) for metric in ("log loss", "ECE")),
     Panel(f"{SETS} sets: coverage", {"coverage": COLOURS[0]}, {"coverage": LEVEL}),
@@ -91,8 +92,17 @@ class ClassificationComparison(Comparison[ConditionScores]):
             key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
             rows, problem = CLASSIFIERS[name].fit(key, sample)
             seconds = time.perf_counter() - started
-            found = {row: {c: judge(r, e, sample.label(e)) for c, e in conditions.items()} for row, r in rows.items()}
-            return tuple(Trial(self.title, row, seed, scores, seconds, problem) for row, scores in found.items())
+            return tuple(
+                Trial(
+                    self.title,
+                    label,
+                    seed,
+                    {c: judge(row, events, sample.label(events)) for c, events in conditions.items()},
+                    seconds,
+                    problem,
+                )
+                for label, row in zip(CLASSIFIERS[name].rows, rows, strict=True)
+            )
 
         inputs = (self.title, parts)
         return [
@@ -112,7 +122,8 @@ class ClassificationComparison(Comparison[ConditionScores]):
             for metric in panel.metrics
         }
         cells = {k: v if k[1] == "nominal" else Cell(v.value) for k, v in found.items()}
-        draw = partial(forest, PANELS, cells, conditions, shifted="systematics at ±1", style=Style("Simulation"))
+        style = Style(text="Simulation")
+        draw = partial(forest, PANELS, cells, conditions, legend={"nominal": COLOURS[0]}, shifted=SHIFTED, style=style)
         content, warnings = {"trials": trials}, classification_warnings(trials)
         return [Section("Methods", TEXT, {"methods": (CAPTION, draw)}, tables, content, warnings)]
 

@@ -1,5 +1,6 @@
 """What a comparison is: trials that are kept as they finish, and a page that is made of them."""
 
+import math
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -57,6 +58,26 @@ class Job(Generic[S]):
     name: str
     inputs: tuple[Any, ...] | None
     make: Callable[[], tuple[Trial[S], ...]]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to predict with uncertainty.
+
+    Parameters
+    ----------
+    fit : trains, and gives what is judged in each row, in order, and what went wrong
+    rows : the names of its rows, each with what is guaranteed, and whether any model will do
+    largest : number of events above which it is left out: it would take hours
+    extra : only when it is asked for
+    package : that it needs and verax does not
+    """
+
+    fit: Callable[..., tuple[Sequence[Any], str]]
+    rows: Mapping[str, tuple[str, str]]
+    largest: float = math.inf
+    extra: bool = False
+    package: str = ""
 
 
 class Comparison(ABC, Generic[S]):

@@ -19,10 +19,10 @@ from verax.aleatoric.head import Head, outputs
 from verax.compare._deep_ensemble import adam
 from verax.compare._predictions import Fitted, Gaussian
 from verax.compare._regression_data import TARGET, Data, Partition
-from verax.compare._regression_training import WIDTH, RegressionEffort, split_members, train_all, warnings
+from verax.compare._regression_training import WIDTH, Task
 from verax.epistemic.dropout import masked, thin
 from verax.events import Events
-from verax.learn import Frozen, Network, Standardise, Training, classifier, standardise
+from verax.learn import Frozen, Network, Standardise, Training, classifier, member, standardise
 from verax.results import FloatArray
 
 SETTINGS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -116,69 +116,55 @@ def settings(data: Data, partition: Partition) -> tuple[FloatArray, FloatArray] 
     return np.full(len(partition.train), best[0]), np.full(len(partition.train), best[1])
 
 
-def dropout(key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort) -> Fitted:
+def dropout(key: PRNGKeyArray, task: Task) -> Fitted:
     """Monte Carlo dropout with noise 1/τ, and its members' spread alone; the NLL is that of the mixture of all masks.
 
     Without published settings, rate and τ are those of the best likelihood on the last fifth of each split's rows.
     """
     fit_key, mask_key, choice_key = jax.random.split(key, 3)
-    found = settings(data, partition)
-    rate, tau = found or choose(choice_key, data, partition, effort)
-    networks, problem = _fit(fit_key, data, partition.train, rate, tau, effort)
+    rate, tau = settings(task.data, task.points) or choose(choice_key, task)
+    networks, problem = _fit(fit_key, task, task.points.train, rate, tau)
     means, spreads, nll = [], [], []
-    for s, (x, y) in enumerate(zip(partition.x, partition.y, strict=True)):
-        draws = passes(jax.random.fold_in(mask_key, s), split_members(networks, s), x, effort.passes)
+    for s, (x, y) in enumerate(zip(task.points.x, task.points.y, strict=True)):
+        draws = passes(jax.random.fold_in(mask_key, s), member(networks, s), x, task.effort.passes)
         means.append(draws.mean(axis=0))
         spreads.append(draws.var(axis=0))
         nll.append(mixture_nll(draws, y, tau[s]))
     mean, spread = np.stack(means), np.stack(spreads)
     both = Gaussian(mean, spread + 1 / tau[:, None], np.stack(nll))
-    return {"MC dropout": both, "dropout, epistemic only": Gaussian(mean, np.maximum(spread, 1e-300))}, problem
+    return [both, Gaussian(mean, np.maximum(spread, 1e-300))], problem
 
 
-def choose(
-    key: PRNGKeyArray, data: Data, partition: Partition, effort: RegressionEffort
-) -> tuple[FloatArray, FloatArray]:
+def choose(key: PRNGKeyArray, task: Task) -> tuple[FloatArray, FloatArray]:
     """Rate and τ of each split by validation on the last fifth of its rows; τ in ½, 1 and 2 over the squared error."""
-    cut = int(0.8 * partition.train.shape[1])
-    learn, held = partition.train[:, :cut], partition.train[:, cut:]
+    data, rows = task.data, task.points.train
+    cut = int(0.8 * rows.shape[1])
+    learn, held = rows[:, :cut], rows[:, cut:]
     best = np.full(len(learn), np.inf)
     rate, tau = np.zeros(len(learn)), np.zeros(len(learn))
     for i, r in enumerate(RATES):
         start = np.full(len(learn), 1 / data.spread**2)
-        networks, _ = _fit(jax.random.fold_in(key, i), data, learn, np.full(len(learn), r), start, effort)
-        for s, rows in enumerate(held):
-            draws = passes(jax.random.fold_in(key, 1000 + s), split_members(networks, s), data.x[rows], 200)
+        networks, _ = _fit(jax.random.fold_in(key, i), task, learn, np.full(len(learn), r), start)
+        for s, chosen in enumerate(held):
+            draws = passes(jax.random.fold_in(key, 1000 + s), member(networks, s), data.x[chosen], 200)
             for factor in (0.5, 1.0, 2.0):
-                t = factor / np.mean((draws.mean(axis=0) - data.y[rows]) ** 2)
-                nll = float(mixture_nll(draws, data.y[rows], t).mean())
+                t = factor / np.mean((draws.mean(axis=0) - data.y[chosen]) ** 2)
+                nll = float(mixture_nll(draws, data.y[chosen], t).mean())
                 if nll < best[s]:
                     best[s], rate[s], tau[s] = nll, r, t
     return rate, tau
 
 
-def _fit(
-    key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: FloatArray, tau: FloatArray, effort: RegressionEffort
-) -> tuple[Any, str]:
+def _fit(key: PRNGKeyArray, task: Task, rows: np.ndarray, rate: FloatArray, tau: FloatArray) -> tuple[Any, str]:
     decay = LENGTH**2 * (1 - rate) / (2 * rows.shape[1] * tau)
-    epochs = min(effort.dropout, -(-STEPS // -(-rows.shape[1] // BATCH)))
+    epochs = min(task.effort.dropout, -(-STEPS // -(-rows.shape[1] // BATCH)))
 
     def maker(split: int) -> Any:
-        return functools.partial(
-            mean_network, features=data.features, rate=float(rate[split]), decay=float(decay[split])
-        )
+        own: dict[str, Any] = {"rate": float(rate[split]), "decay": float(decay[split])}
+        return functools.partial(mean_network, features=task.data.features, **own)
 
-    networks, histories = train_all(
-        key,
-        data.events(),
-        rows,
-        rows[:, :0],
-        maker,
-        DropoutLoss(),
-        by_split=True,
-        training=Training(epochs, BATCH, optimizer=adam(1e-3)),
-    )
-    return networks, warnings(histories)
+    training = Training(epochs, BATCH, optimizer=adam(1e-3))
+    return task.train(key, maker, DropoutLoss(), rows, by_split=True, training=training)
 
 
 def passes(key: PRNGKeyArray, members: Any, x: Float[np.ndarray, "point feature"], n: int) -> FloatArray:

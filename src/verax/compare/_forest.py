@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from verax.compare._cell import Cell
-from verax.report.style import COLOURS, SIGNAL, Style, canvas, drawing, heading
+from verax.report.style import SIGNAL, Style, canvas, drawing, heading
 
 Cells = Mapping[tuple[str, str, str], Cell]
 """By (row, condition, metric)."""
@@ -25,13 +25,13 @@ class Panel:
     label : of the axis
     metrics : those that it shows, each with its colour
     levels : what intervals or sets say of themselves, by metric: dashed lines
-    outliers : "shown", or written as numbers where they lie far "above zero", or "above the smallest"
+    limits : of the axis, or "zero" or "smallest": it begins there, and what lies far beyond is written as a number
     """
 
     label: str
     metrics: Mapping[str, str]
     levels: Mapping[str, float] = field(default_factory=dict)
-    outliers: str = "shown"
+    limits: tuple[float, float] | str | None = None
 
 
 @drawing()
@@ -40,6 +40,7 @@ def forest(
     cells: Cells,
     conditions: Sequence[str],
     *,
+    legend: Mapping[str, str],
     published: Mapping[tuple[str, str], float] | None = None,
     shifted: str = "",
     name: str = "",
@@ -52,6 +53,7 @@ def forest(
     panels : side by side
     cells : values and errors; rows without any finite one are left out
     conditions : the first is nominal, or the published splits
+    legend : what each colour stands for
     published : figures by (row, metric)
     shifted : label of the other conditions (default: the name of the second)
     name : of the data
@@ -68,15 +70,16 @@ def forest(
                     axes.plot(value, rows.index(row), "D", ms=7, mfc="none", mec=SIGNAL, mew=1.2, zorder=5)
         for metric, level in panel.levels.items():
             axes.axvline(level, color=panel.metrics[metric], ls=(0, (4, 2)), lw=1.1, zorder=0)
-        if panel.outliers != "shown":
+        if isinstance(panel.limits, tuple):
+            axes.set_xlim(*panel.limits)
+        elif panel.limits:
             _cut(axes, panel, rows, cells, conditions)
         axes.set_xlabel(panel.label)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.tick_params(axis="y", which="both", left=False, right=False)
         axes.set_yticks([], minor=True)
     grid[0].set_yticks(range(len(rows)), rows)
-    handles = [_handle(c, metric) for p in panels if len(p.metrics) > 1 for metric, c in p.metrics.items()]
-    handles = handles or [_handle(COLOURS[0], conditions[0])]
+    handles = [Line2D([], [], ls="", marker="o", color=c, ms=5, label=text) for text, c in legend.items()]
     if len(conditions) > 1:
         handles.append(Line2D([], [], ls="", marker="o", mfc="none", mec="0.2", ms=5, label=shifted or conditions[1]))
     if any(row in rows for row, _ in published or {}):
@@ -84,10 +87,6 @@ def forest(
     figure.legend(handles=handles, ncols=len(handles), loc="upper right", borderpad=0.2, fontsize=11)
     heading(grid[0], style, channel=name, wide=True)
     return figure
-
-
-def _handle(colour: str, label: str) -> Line2D:
-    return Line2D([], [], ls="", marker="o", color=colour, ms=5, label=label)
 
 
 def _points(axes: Axes, rows: Sequence[str], cells: Cells, conditions: Sequence[str], metric: str, colour: str) -> None:
@@ -108,7 +107,7 @@ def _cut(axes: Axes, panel: Panel, rows: Sequence[str], cells: Cells, conditions
     if not values:
         return
     smallest, middle = min(values), float(np.median(values))
-    if panel.outliers == "above zero":
+    if panel.limits == "zero":
         axes.set_xlim(0, min(1.15 * max(values), 3 * middle))
     else:
         unit = middle - smallest + 0.1

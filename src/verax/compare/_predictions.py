@@ -1,6 +1,6 @@
 """Predictions of a target of four kinds, and how each is judged: coverage, width, NLL, CRPS, RMSE."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeAlias
 
@@ -114,8 +114,8 @@ class Bands:
 
 
 Prediction: TypeAlias = Gaussian | Mixture | Quantiles | Bands
-Fitted: TypeAlias = tuple[dict[str, Prediction], str]
-"""Prediction by row of the table, and what went wrong; empty when nothing did."""
+Fitted: TypeAlias = tuple[Sequence[Prediction], str]
+"""A prediction for each row of a method, and what went wrong; empty when nothing did."""
 
 Scores: TypeAlias = dict[str, FloatArray]
 """Number by name, one for each split: "coverage 68", "width 68" (median), "mean width 68", the same of 95, "nll", "crps"

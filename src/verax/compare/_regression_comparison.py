@@ -26,7 +26,7 @@ from verax.compare._regression_tables import (
     regression_warnings,
     set_table,
 )
-from verax.compare._regression_training import RegressionEffort
+from verax.compare._regression_training import RegressionEffort, Task
 from verax.compare._regressors import METHODS
 from verax.report.section import Section
 from verax.report.style import COLOURS, Style
@@ -41,12 +41,12 @@ TEXT = (
     "A guarantee is for points distributed as the calibration points; under shift no row has one."
 )
 CAPTION = "Filled: published splits; open: shifted; diamonds: papers. Dashed: what the intervals say."
+LEGEND = {"68 %": COLOURS[1], "95 %": COLOURS[0]}
+COVERAGE = {"coverage 68": COLOURS[1], "coverage 95": COLOURS[0]}
 PANELS = (
-    Panel(
-        "Coverage", {"coverage 68": COLOURS[1], "coverage 95": COLOURS[0]}, {"coverage 68": 0.68, "coverage 95": 0.95}
-    ),
-    Panel("Width at 95 % / sd(y)", {"width 95": COLOURS[0]}, outliers="above zero"),
-    Panel("Negative log-likelihood", {"nll": COLOURS[0]}, outliers="above the smallest"),
+    Panel("Coverage", COVERAGE, {"coverage 68": 0.68, "coverage 95": 0.95}, (0, 1.02)),
+    Panel("Width at 95 % / sd(y)", {"width 95": COLOURS[0]}, limits="zero"),
+    Panel("Negative log-likelihood", {"nll": COLOURS[0]}, limits="smallest"),
 )
 
 
@@ -124,8 +124,11 @@ class RegressionComparison(Comparison[SplitScores]):
             for panel in PANELS
             for m in panel.metrics
         }
-        papers, style = {k[1:]: v.value for k, v in PUBLISHED.items() if k[0] == data.name}, Style("Published splits")
-        draw = partial(forest, PANELS, cells, where, published=papers, name=data.name, style=style)
+        papers, style = (
+            {k[1:]: v.value for k, v in PUBLISHED.items() if k[0] == data.name},
+            Style(text="Published splits"),
+        )
+        draw = partial(forest, PANELS, cells, where, legend=LEGEND, published=papers, name=data.name, style=style)
         n, d = data.x.shape
         text = f"{n} rows, {d} features; {data.train.shape[1]} rows to learn from in each published split."
         tables = [set_table(trials, data, p) for p in where]
@@ -155,12 +158,14 @@ def judge_method(
     """Train one method on a partition and judge each row that comes of it."""
     label = zlib.crc32(f"{data.name} {points.name} {name}".encode())
     started = time.perf_counter()
-    predictions, problem = METHODS[name].fit(jax.random.fold_in(jax.random.key(seed), label), data, points, effort)
+    predictions, problem = METHODS[name].fit(
+        jax.random.fold_in(jax.random.key(seed), label), Task(data, points, effort)
+    )
     seconds = (time.perf_counter() - started) / len(points.train)
     first = data.test.shape[1] if points.name == "systematic" else 0
     cuts = {"published": slice(0, first), points.name: slice(first, None)} if first else {points.name: slice(None)}
     scores = {
         row: {where: score(take(prediction, cut), points.y[:, cut]) for where, cut in cuts.items()}
-        for row, prediction in predictions.items()
+        for row, prediction in zip(METHODS[name].rows, predictions, strict=True)
     }
     return tuple(Trial(data.name, row, seed, found, seconds, problem) for row, found in scores.items())

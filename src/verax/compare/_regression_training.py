@@ -1,7 +1,8 @@
 """Networks of all splits at once: every split and member is a run on one shared table, so one program trains them all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import equinox as eqx
@@ -11,10 +12,10 @@ import numpy as np
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from verax.compare._regression_data import Data, Partition
+from verax.compare._regression_data import TARGET, Data, Partition
 from verax.epistemic import bootstrap_factors
 from verax.events import Events
-from verax.learn import History, Loss, Moments, Training, event_weight, member
+from verax.learn import Loss, Moments, Training, classifier, event_weight
 from verax.learn.folds import make_runs
 from verax.learn.loop import train_runs
 from verax.results import FloatArray, Status
@@ -70,78 +71,81 @@ class RegressionEffort:
         return Training(self.epochs, self.batch, self.patience, self.rate)
 
 
-def cut_rows(
-    key: PRNGKeyArray, rows: Int[np.ndarray, "split row"], *shares: float
-) -> tuple[Int[np.ndarray, "split _"], ...]:
-    """The rows of each split in random order, cut by ``shares`` of them; the last part is what is left."""
-    keys = jax.random.split(key, len(rows))
-    mixed = np.stack([r[np.asarray(jax.random.permutation(k, len(r)))] for k, r in zip(keys, rows, strict=True)])
-    cuts = np.round(np.cumsum(shares) * rows.shape[1]).astype(int)
-    return tuple(np.split(mixed, cuts, axis=1))
+@dataclass(frozen=True)
+class Task:
+    """What a method of regression is given: splits of data to learn from and points to predict, and how much work to do."""
+
+    data: Data
+    points: Partition
+    effort: RegressionEffort
+
+    @cached_property
+    def table(self) -> Events:
+        """The data as events; a split's rows are among them."""
+        return self.data.events()
+
+    def cut(self, key: PRNGKeyArray, *shares: float) -> tuple[Int[np.ndarray, "split _"], ...]:
+        """The rows of each split in random order, cut by ``shares`` of them; the last part is what is left."""
+        rows = self.points.train
+        keys = jax.random.split(key, len(rows))
+        mixed = np.stack([r[np.asarray(jax.random.permutation(k, len(r)))] for k, r in zip(keys, rows, strict=True)])
+        cuts = np.round(np.cumsum(shares) * rows.shape[1]).astype(int)
+        return tuple(np.split(mixed, cuts, axis=1))
+
+    def network(self, head: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        """The maker of networks with a head, of the shape that all methods without a published protocol share."""
+        body = partial(classifier, width=self.effort.width, depth=1)
+        return partial(head, features=self.data.features, target=TARGET, make=body, **options)
+
+    def train(
+        self,
+        key: PRNGKeyArray,
+        make: Callable[..., Any],
+        loss: Loss,
+        rows: Int[np.ndarray, "split row"] | None = None,
+        stop: Int[np.ndarray, "split held"] | None = None,
+        *,
+        training: Training | None = None,
+        members: int = 1,
+        bootstrap: bool = False,
+        by_split: bool = False,
+    ) -> tuple[Any, str]:
+        """Networks with leading axes (split, member), each trained on its split's rows; and what went wrong.
+
+        Parameters
+        ----------
+        key : of starts and batches, and of the cut
+        make : ``(key, training events) → network``; ``by_split``: ``split → such a function``
+        loss : of a network on events
+        rows : to learn from (default: four fifths of each split's, and the others decide when to stop)
+        stop : rows that decide when to stop (default with ``rows``: none do)
+        training : options (default: those of the effort)
+        members : networks of each split
+        bootstrap : each member on its own Poisson replica of the split's rows
+        """
+        if rows is None:
+            cut, key = jax.random.split(key)
+            rows, stop = self.cut(cut, 0.8)
+        stop, table, runs = rows[:, :0] if stop is None else stop, self.table, []
+        for s, (learn, held) in enumerate(zip(rows, stop, strict=True)):
+            start, replica = jax.random.split(jax.random.fold_in(key, s))
+            factors = bootstrap_factors(replica, table.number, table.process, members=members) if bootstrap else None
+            maker = make(s) if by_split else make
+            runs += make_runs(start, maker, table, learn, held, members=members, factors=factors, weigh=event_weight)
+        stacked, histories = train_runs(runs, loss, table, replace(training or self.effort.training, vmapped=True))
+        shape = (len(rows), members)
+        networks = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]) if eqx.is_array(a) else a, stacked)
+        return networks, first_problem([h.problem for h in histories], "trainings")
 
 
-def train_all(
-    key: PRNGKeyArray,
-    table: Events,
-    rows: Int[np.ndarray, "split row"],
-    stop: Int[np.ndarray, "split held"],
-    make: Callable[..., Any],
-    loss: Loss,
-    training: Training,
-    *,
-    members: int = 1,
-    bootstrap: bool = False,
-    by_split: bool = False,
-) -> tuple[Any, tuple[History, ...]]:
-    """Networks with leading axes (split, member), each trained on its split's rows; and their histories.
+def first_problem(problems: Sequence[str], noun: str) -> str:
+    """The first thing that went wrong, and how often something did; empty when nothing did.
 
-    Parameters
-    ----------
-    stop : rows that decide when to stop; none where its second axis has no length
-    make, by_split : ``(key, training events) → network``; by split: ``split → such a function``
-    bootstrap : each member on its own Poisson replica of the split's rows
+    >>> first_problem(["", "diverged"], "trainings")
+    '1 of 2 trainings: diverged'
     """
-    runs = []
-    for s, (learn, held) in enumerate(zip(rows, stop, strict=True)):
-        start, replica = jax.random.split(jax.random.fold_in(key, s))
-        factors = bootstrap_factors(replica, table.number, table.process, members=members) if bootstrap else None
-        maker = make(s) if by_split else make
-        runs += make_runs(start, maker, table, learn, held, members=members, factors=factors, weigh=event_weight)
-    stacked, histories = train_runs(runs, loss, table, replace(training, vmapped=True))
-    shape = (len(rows), members)
-    networks = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]) if eqx.is_array(a) else a, stacked)
-    return networks, histories
-
-
-def train_splits(
-    key: PRNGKeyArray,
-    data: Data,
-    partition: Partition,
-    effort: RegressionEffort,
-    make: Callable[..., Any],
-    loss: Loss,
-    *,
-    members: int = 1,
-    bootstrap: bool = False,
-) -> tuple[Any, str]:
-    """As :func:`train_all` on four fifths of each split's rows, stopped by the rest; and what went wrong."""
-    cut, start = jax.random.split(key)
-    learn, stop = cut_rows(cut, partition.train, 0.8)
-    networks, histories = train_all(
-        start, data.events(), learn, stop, make, loss, effort.training, members=members, bootstrap=bootstrap
-    )
-    return networks, warnings(histories)
-
-
-def warnings(histories: tuple[History, ...]) -> str:
-    """The first thing that went wrong in training, and how often something did; empty when nothing did."""
-    problems = [h.problem for h in histories if h.problem]
-    return f"{len(problems)} of {len(histories)} trainings: {problems[0]}" if problems else ""
-
-
-def split_members(networks: Any, split: int) -> Any:
-    """The members of one split."""
-    return member(networks, split)
+    found = [p for p in problems if p]
+    return f"{len(found)} of {len(problems)} {noun}: {found[0]}" if found else ""
 
 
 @eqx.filter_jit
@@ -163,3 +167,8 @@ def predicted(
     found = outputs(networks, jnp.asarray(x, jnp.float32))
     mean, variance = jax.vmap(jax.vmap(jax.vmap(moments)))(found)
     return np.asarray(mean, np.float64), np.asarray(variance, np.float64)
+
+
+def only_outputs(networks: Any, x: FloatArray) -> FloatArray:
+    """Outputs of the only member of each split, [split, point, …], in float64."""
+    return np.asarray(outputs(networks, jnp.asarray(x, jnp.float32)), np.float64)[:, 0]
