@@ -162,15 +162,10 @@ def samples(key: PRNGKeyArray, problem: AbstractProblem, sizes: Sequence[int]) -
     Cut out of a single one, so that the simulation is compiled for one number of events.
     """
     whole = jax.tree.map(np.asarray, problem.sample(key, {}, sum(sizes)))
-    ends = np.cumsum(sizes)
     rows = [np.flatnonzero(whole.process == i) for i in range(len(whole.processes))]
-    return [
-        jax.tree.map(
-            np.asarray,
-            whole.take(np.concatenate([r[end - n : end] for r in rows])).reweight(sum(sizes) / n),
-        )
-        for n, end in zip(sizes, ends.tolist(), strict=True)
-    ]
+    cut = zip(sizes, np.cumsum(sizes).tolist(), strict=True)
+    parts = [whole.take(np.concatenate([r[end - n : end] for r in rows])).reweight(sum(sizes) / n) for n, end in cut]
+    return [jax.tree.map(np.asarray, part) for part in parts]
 
 
 def area(response: Response, params: Params) -> float:
@@ -201,9 +196,7 @@ def _response(case: Case, chosen: Approach, networks: Any, events: Events, sampl
     )
 
 
-def covered(
-    key: PRNGKeyArray, response: Response, model: BinnedLikelihood, params: Params, toys: int, level: float = LEVEL
-) -> Coverage:
+def covered(key: PRNGKeyArray, response: Response, model: BinnedLikelihood, params: Params, toys: int) -> Coverage:
     """Coverage of the interval on μ where events come from the simulation at ``params``, not from the model's templates.
 
     Counts fluctuate, and so do the global observables of constrained parameters.
@@ -217,7 +210,7 @@ def covered(
     noise = np.asarray(jax.random.normal(prior_key, (toys, len(centre))), np.float64)
     auxiliary = centre + np.asarray(list(constrained.values())) * noise
     data = _data(gamma_key, response, model, observed, auxiliary)
-    return coverage(interval(model, data, "mu", level=level), float(params.get("mu", 1.0)))
+    return coverage(interval(model, data, "mu", level=LEVEL), float(params.get("mu", 1.0)))
 
 
 def _constrained(model: BinnedLikelihood) -> dict[str, float]:
@@ -236,7 +229,7 @@ def _data(
 
 
 def _random(
-    key: PRNGKeyArray, case: Case, response: Response, model: BinnedLikelihood, n: int, level: float = LEVEL
+    key: PRNGKeyArray, case: Case, response: Response, model: BinnedLikelihood, n: int
 ) -> tuple[Interval | None, FloatArray]:
     """Intervals of experiments whose μ ~ U(0.1, 3) and constrained parameters are drawn; global observables at nominal."""
     if n == 0:
@@ -251,4 +244,4 @@ def _random(
     ]
     observed = np.asarray(jax.random.poisson(count_key, np.maximum(np.stack(counts), 0.0)), np.float64)
     data = _data(gamma_key, response, model, observed, np.zeros((n, len(_constrained(model)))))
-    return interval(model, data, "mu", level=level), mu
+    return interval(model, data, "mu", level=LEVEL), mu
