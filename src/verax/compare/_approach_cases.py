@@ -101,7 +101,7 @@ def shifted(problem: AbstractProblem, free: float) -> dict[str, Params]:
 
 
 def cases(name: str) -> tuple[Case, ...]:
-    """The cases of a problem, by its name, or one of them: "mixture" are five, "mixture 2" is one.
+    """Make the cases of a problem by its name, or one of them: "mixture" are five, "mixture 2" is one.
 
     Raises
     ------

@@ -126,7 +126,7 @@ class ApproachComparison(Comparison[Sensitivity]):
 
 
 def on_problem(name: str, *, quick: bool = False) -> ApproachComparison:
-    """The comparison on a problem, or one of its cases, by name.
+    """Make the comparison on a problem, or one of its cases, by name.
 
     Raises
     ------

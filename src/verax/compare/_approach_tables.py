@@ -22,7 +22,7 @@ BEST = "exact classifier, same bins"
 
 
 def uncertainty_table(trials: Sequence[Trial[Sensitivity]], case: Case, known: Limits) -> Table:
-    """Expected uncertainty of each approach and its parts, in the case's unit; median over seeds and its spread."""
+    """Tabulate the expected uncertainty of each approach and its parts, in the case's unit; median over seeds."""
     first = next(iter(case.truths))
     exact = known.exact[first]
     published = {row: figure for (name, row, _), figure in PUBLISHED.items() if name == case.name}
@@ -61,7 +61,7 @@ def _parts(trials: Sequence[Trial[Sensitivity]], nuisances: Sequence[str]) -> li
 
 
 def coverage_table(trials: Sequence[Trial[Sensitivity]], case: Case) -> Table:
-    """Coverage of each approach at each truth, the width of its interval, and what its training costs."""
+    """Tabulate the coverage of each approach at each truth, the width of its interval, and what its training costs."""
     rows = []
     for name in rows_of(trials):
         found = select(trials, case.name, name)
@@ -83,7 +83,7 @@ def coverage_table(trials: Sequence[Trial[Sensitivity]], case: Case) -> Table:
 
 
 def separation_table(trials: Sequence[Trial[Sensitivity]], case: Case) -> Table:
-    """Area under the ROC curve of each approach that gives a score, at each truth, and of exact ones where known."""
+    """Tabulate the area under the ROC curve of each approach that gives a score, and of exact ones, at each truth."""
     found = {name: select(trials, case.name, name) for name in rows_of(trials)}
     scored = {name: mine for name, mine in found.items() if all(t.result.auc for t in mine)}
     cells = [[number(a, 5) for a in areas] for areas in case.areas.values()]
@@ -102,7 +102,7 @@ def _turned(labels: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[tu
 
 
 def brief_table(uncertainty: Table, coverage: Table) -> Table:
-    """What fits into a terminal: the uncertainty, and the coverage at nominal."""
+    """Shorten two tables to one for a terminal: the uncertainty, and the coverage at nominal."""
     nominal, width = coverage.rows[0], coverage.rows[-2]
     covered = {name: (nominal[i], width[i]) for i, name in enumerate(coverage.columns) if i}
     rows = tuple((*row[:4], *covered.get(row[0], (MISSING, MISSING))) for row in uncertainty.rows)
@@ -111,7 +111,7 @@ def brief_table(uncertainty: Table, coverage: Table) -> Table:
 
 
 def random_table(trials: Sequence[Trial[Sensitivity]], case: Case) -> Table:
-    """Coverage, width and the FAIR Universe score over experiments at truths drawn from the priors; σ, parts and cost."""
+    """Tabulate coverage, width and FAIR Universe score at truths drawn from the priors; σ, its parts and cost."""
     rows, parts = [], sources(trials, case)
     for name in rows_of(trials):
         result, found = at_random(trials, case, name), select(trials, case.name, name)
@@ -158,7 +158,7 @@ def _joined(intervals: Sequence[Interval]) -> Interval:
 
 
 def approach_warnings(trials: Sequence[Trial[Sensitivity]], case: Case) -> tuple[str, ...]:
-    """Warnings about an approach: intervals that do not cover, failed intervals, training that went wrong."""
+    """Warn of intervals that do not cover or failed, and of training that went wrong."""
     lines = []
     for name in rows_of(trials):
         found = select(trials, case.name, name)
@@ -188,7 +188,7 @@ def _places(value: float) -> int:
 
 
 def pooled(results: Iterable[Coverage]) -> Coverage:
-    """One coverage of several campaigns at the same level; width: mean of the medians."""
+    """Pool the coverage of several campaigns at the same level; width: mean of the medians."""
     found = [c for c in results if c.n > 0]
     n = sum(c.n for c in found)
     failed = sum(c.failed for c in found)

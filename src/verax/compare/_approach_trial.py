@@ -169,7 +169,7 @@ def samples(key: PRNGKeyArray, problem: AbstractProblem, sizes: Sequence[int]) -
 
 
 def area(response: Response, params: Params) -> float:
-    """Area under the ROC curve of a score for events at ``params``; weights count as they are, ties half."""
+    """Measure the area under the ROC curve of a score for events at ``params``; weights count as they are, ties half."""
     score, weight = response.scores(params)
     is_signal = np.asarray(response.sample.is_process(response.problem.signal))
     value, where = np.unique(score, return_inverse=True)
@@ -197,7 +197,7 @@ def _response(case: Case, chosen: Approach, networks: Any, events: Events, sampl
 
 
 def covered(key: PRNGKeyArray, response: Response, model: BinnedLikelihood, params: Params, toys: int) -> Coverage:
-    """Coverage of the interval on μ where events come from the simulation at ``params``, not from the model's templates.
+    """Measure the coverage of the interval on μ where events come from the simulation at ``params``, not from templates.
 
     Counts fluctuate, and so do the global observables of constrained parameters.
     """

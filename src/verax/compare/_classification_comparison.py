@@ -129,7 +129,7 @@ class ClassificationComparison(Comparison[ConditionScores]):
 
 
 def on_events(analysis: Analysis, file: str, *, shift: str = "none", quick: bool = False) -> ClassificationComparison:
-    """The comparison on the events of an analysis, read from a file; ``quick``: few events, short trainings.
+    """Make the comparison on the events of an analysis, read from a file; ``quick``: few events, short trainings.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def on_events(analysis: Analysis, file: str, *, shift: str = "none", quick: bool
 
 
 def training_sample(parts: Plan, stage: Path, seed: int, shift_by: str) -> tuple[Sample, dict[str, Events]]:
-    """What a seed learns from, and the events that it is judged on in each condition; training weights on all.
+    """Select what a seed learns from, and the events that it is judged on in each condition; training weights on all.
 
     Events are those in some channel. Where there are more than the analysis trains on, they are thinned evenly.
     """

@@ -51,7 +51,7 @@ def worst(trials: Trials, row: str, metric: str) -> float:
 
 
 def classification_table(trials: Trials, title: str) -> Table:
-    """Every method at nominal, and its coverage and loss in the worst of the systematics."""
+    """Tabulate every method at nominal, and its coverage and loss in the worst of the systematics."""
     moved = len(trials[0].result) > 1
     rows = []
     for row in rows_of(trials):
@@ -74,7 +74,7 @@ def classification_table(trials: Trials, title: str) -> Table:
 
 
 def shift_table(trials: Trials, metric: str, title: str) -> Table:
-    """A metric of each method in each condition."""
+    """Tabulate a metric of each method in each condition."""
     rows = [
         (row, *(number(cell(trials, row, c, metric).value, 3) for c in trials[0].result))
         for row in rows_of(trials)
@@ -84,7 +84,7 @@ def shift_table(trials: Trials, metric: str, title: str) -> Table:
 
 
 def classification_warnings(trials: Trials) -> tuple[str, ...]:
-    """Sets that do not cover at nominal, and training that went wrong."""
+    """Warn of sets that do not cover at nominal, and of training that went wrong."""
     found = misses([(row, cell(trials, row, "nominal", "coverage")) for row in rows_of(trials)], LEVEL)
     lines = [f"sets at {SETS} {how}-cover, by more than 3 standard errors: {names}" for how, names in found]
     return (*lines, *problems(trials))

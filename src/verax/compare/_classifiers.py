@@ -77,12 +77,12 @@ Fitted: TypeAlias = tuple[Sequence[Row], str]
 
 
 def two_classes(p: Float[np.ndarray, " event"]) -> Float[np.ndarray, "event class"]:
-    """Probabilities of background and signal."""
+    """Stack the probabilities of background and signal."""
     return np.stack([1 - p, p], axis=1)
 
 
 def plain_sets(p: Float[np.ndarray, " event"]) -> Bool[np.ndarray, "event class"]:
-    """The likeliest class, and the other where the probability of the first is below the level."""
+    """Choose the likeliest class, and the other where the probability of the first is below the level."""
     top = np.maximum(p, 1 - p)
     return np.stack([(p < 0.5) | (top < LEVEL), (p >= 0.5) | (top < LEVEL)], axis=1)
 
@@ -186,7 +186,7 @@ METRICS = ("log loss", "Brier", "ECE", "coverage", "size", "spread")
 
 
 def judge(row: Row, events: Events, label: np.ndarray) -> dict[str, tuple[float, float]]:
-    """Weighted mean and standard error of each of :data:`METRICS` on some events, whose weights may be negative.
+    """Judge a row: weighted mean and standard error of each of :data:`METRICS` on events; weights may be negative.
 
     The sets' coverage and size are at 90 %; the spread is the mean width of ±1.96 standard deviations of the members'
     probabilities; the ECE is less its bias, and has no error.

@@ -72,7 +72,7 @@ class Adversarial(eqx.Module):
 
 
 def adversarial(loss: Loss, table: Events, features: tuple[str, ...], share: float = SHARE) -> Adversarial:
-    """The loss with ε a share of each feature's range."""
+    """Make a loss adversarial, with ε a share of each feature's range."""
     x = np.asarray(table.x)
     step = np.zeros(x.shape[1], np.float32)
     where = table.index(features)
@@ -81,13 +81,13 @@ def adversarial(loss: Loss, table: Events, features: tuple[str, ...], share: flo
 
 
 def softplus_network(key: PRNGKeyArray, events: Events, *, features: tuple[str, ...]) -> SoftplusVariance:
-    """A fresh network of 50 hidden units in one layer, standardised to the events."""
+    """Make a network of 50 hidden units in one layer, standardised to the events."""
     scale = target_scale(events, TARGET, features)
     return SoftplusVariance(classifier(key, events, features, width=WIDTH, depth=1, outputs=2), scale, TARGET)
 
 
 def total_variance(networks: Any, x: FloatArray) -> Gaussian:
-    """Mean and total variance over the members of each split, by the law of total variance; outputs (mean, ln σ)."""
+    """Combine the members of each split by the law of total variance; their outputs are (mean, ln σ)."""
     mean, variance = predicted(networks, x, gaussian)
     return Gaussian(mean.mean(axis=1), variance.mean(axis=1) + mean.var(axis=1))
 

@@ -14,7 +14,7 @@ from verax.report.style import COLOURS, SIGNAL, Style, canvas, drawing, heading
 
 @drawing()
 def distributions(trials: Sequence[Trial[Sensitivity]], case: Case, *, style: Style) -> Figure:
-    """Distributions of the summary, signal and background, and what two shifts do to them; first seed of each approach.
+    """Draw the summary's distributions, signal and background, and what two shifts do to them; first seed of each approach.
 
     A summary that only sorts into bins has them in order of purity.
     """

@@ -75,7 +75,7 @@ class SplitSettings(Frozen):
 def mean_network(
     key: PRNGKeyArray, events: Events, *, features: tuple[str, ...], width: int = WIDTH, rate: float, decay: float
 ) -> Mean:
-    """A fresh network of the mean, standardised to the events."""
+    """Make a network of the mean, standardised to the events."""
     body = classifier(key, events, features, width=width, depth=1)
     scale: Standardise = standardise(np.asarray(events.features([TARGET]), np.float64), np.asarray(events.weight))
     return Mean(body, scale, TARGET, SplitSettings(jnp.float32(rate), jnp.float32(decay)))
@@ -185,6 +185,6 @@ def _passes(keys: JaxArray, members: Any, x: JaxArray) -> JaxArray:
 def mixture_nll(
     draws: Float[np.ndarray, "draw point"], y: Float[np.ndarray, " point"], tau: float
 ) -> Float[np.ndarray, " point"]:
-    """−ln of the mean over draws of N(y; draw, 1/τ), of each point."""
+    """Average N(y; draw, 1/τ) over draws, and take −ln of it, of each point."""
     inner = logsumexp(-0.5 * tau * (y - draws) ** 2, axis=0) - np.log(len(draws))
     return np.asarray(-inner + 0.5 * np.log(2 * np.pi) - 0.5 * np.log(tau))

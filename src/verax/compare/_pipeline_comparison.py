@@ -102,7 +102,7 @@ def _parts(trial: Trial[Results]) -> dict[str, float]:
 
 
 def on_pipeline(analysis: Analysis, *, quick: bool = False) -> PipelineComparison:
-    """The comparison on an analysis; ``quick``: with few epochs and toys."""
+    """Make the comparison on an analysis; ``quick``: with few epochs and toys."""
     if not quick:
         return PipelineComparison(analysis)
     changes = {k: getattr(analysis, k).model_copy(update=v) for k, v in QUICK.items()}

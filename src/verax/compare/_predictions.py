@@ -135,6 +135,6 @@ def score(prediction: Prediction, y: Float[np.ndarray, "split point"]) -> Scores
 
 
 def take(prediction: Prediction, points: slice) -> Prediction:
-    """The same prediction of some of the points."""
+    """Take some of the points of a prediction."""
     parts = {f.name: getattr(prediction, f.name) for f in fields(prediction)}
     return type(prediction)(**jax.tree.map(lambda a: a[:, points], parts))

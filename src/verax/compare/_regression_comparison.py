@@ -141,7 +141,7 @@ class RegressionComparison(Comparison[SplitScores]):
 
 
 def partitions(data: Data, shift: str, splits: int | None = None) -> tuple[Partition, ...]:
-    """What is trained on: the published splits, and those of a shift; both at once where only the points differ."""
+    """List what is trained on: the published splits, and those of a shift; both at once where only the points differ."""
     base = published_splits(data, splits)
     if shift == "none":
         return (base,)

@@ -79,13 +79,13 @@ class Partition:
 
 
 def published_splits(data: Data, splits: int | None = None) -> Partition:
-    """The published random splits, or the first few of them."""
+    """Take the published random splits, or the first few of them."""
     train, test = data.train[:splits], data.test[:splits]
     return Partition("published", train, data.x[test], data.y[test])
 
 
 def shifted_splits(data: Data, shift: str, splits: int | None = None) -> Partition:
-    """Points that are not distributed as the rows that are learnt from.
+    """Make splits whose points are not distributed as the rows that are learnt from.
 
     ======================  ==========================================================================================
     gap                     one split a feature: its middle third held out (Foong et al., arXiv:1906.11537)
@@ -113,7 +113,7 @@ def shifted_splits(data: Data, shift: str, splits: int | None = None) -> Partiti
 
 
 def find_sets(folder: str) -> Path:
-    """The folder of the UCI sets: the one that is given, or where they are looked for when it is "uci".
+    """Find the folder of the UCI sets: the one that is given, or where they are looked for when it is "uci".
 
     Raises
     ------
@@ -130,7 +130,7 @@ def find_sets(folder: str) -> Path:
 
 
 def read_sets(folder: Path, names: Sequence[str] | None = None) -> tuple[Data, ...]:
-    """The sets of a folder, all that are there unless ``names`` chooses.
+    """Read the sets of a folder, all that are there unless ``names`` chooses.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def read_sets(folder: Path, names: Sequence[str] | None = None) -> tuple[Data, .
 
 
 def read_set(folder: Path, name: str) -> Data:
-    """One set, from data.txt and index_….txt, in the folder itself or in its part data/."""
+    """Read one set, from data.txt and index_….txt, in the folder itself or in its part data/."""
     place = folder / "data" if (folder / "data").is_dir() else folder
     table = _numbers(place / "data.txt")
     features, target = (_numbers(place / f"index_{kind}.txt").astype(int) for kind in ("features", "target"))

@@ -30,7 +30,7 @@ SHIFTED = {
 
 
 def cell(trials: Trials, data: str, row: str, partition: str, metric: str, unit: float = 1.0) -> Cell:
-    """Mean over splits and its standard error, in units of ``unit``; seeds are averaged first: their splits are one."""
+    """Average a metric over splits, in units of ``unit``, with its standard error; over seeds first: one split."""
     found = [t.result[partition][metric] for t in select(trials, data, row) if partition in t.result]
     if not found:
         return Cell()
@@ -52,7 +52,7 @@ def seconds(trials: Trials, row: str, data: str | None = None) -> float:
 
 
 def regression_table(trials: Trials, sets: Sequence[Data], shift: str) -> Table:
-    """Every method: what it promises, and the mean over sets of what it does, in distribution and shifted."""
+    """Tabulate what every method promises, and the mean over sets of what it does, in distribution and shifted."""
     rows = []
     for row in rows_of(trials):
         mine = [d for d in sets if select(trials, d.name, row)]
@@ -85,7 +85,7 @@ HEADS = ("at 68 %", "at 95 %", "width", "NLL", "CRPS")
 
 
 def set_table(trials: Trials, data: Data, partition: str) -> Table:
-    """Every method on one set, in the target's own units."""
+    """Tabulate every method on one set, in the target's own units."""
     rows = []
     for row in rows_of(select(trials, data.name)):
         texts = [
@@ -104,7 +104,7 @@ def set_table(trials: Trials, data: Data, partition: str) -> Table:
 
 
 def published_table(trials: Trials, sets: Sequence[Data]) -> Table:
-    """Ours beside the papers': difference in units of both errors."""
+    """Put our figures beside the papers': difference in units of both errors."""
     rows, sources = [], dict[str, int]()
     for (name, row, metric), paper in PUBLISHED.items():
         data = next((d for d in sets if d.name == name), None)
@@ -128,7 +128,7 @@ def published_table(trials: Trials, sets: Sequence[Data]) -> Table:
 
 
 def regression_warnings(trials: Trials, data: Data) -> tuple[str, ...]:
-    """Warnings about a set: intervals in distribution that do not cover, training that went wrong."""
+    """Warn of intervals in distribution that do not cover, and of training that went wrong."""
     mine, lines = select(trials, data.name), list[str]()
     for level in (95, 68):
         cells = [(row, cell(mine, data.name, row, "published", f"coverage {level}")) for row in rows_of(mine)]

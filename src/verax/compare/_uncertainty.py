@@ -18,7 +18,7 @@ MANY = 6
 
 @drawing()
 def uncertainty(trials: Sequence[Trial[Sensitivity]], case: Case, known: Limits, *, style: Style) -> Figure:
-    """σ of each approach at each truth: a point a seed, a bar at the median, the exact limit, published figures."""
+    """Draw σ of each approach at each truth: a point a seed, a bar at the median, the exact limit, published figures."""
     labels, tried = list(case.truths), rows_of(trials)
     many = len(labels) > MANY
     figure = canvas(9.6 if many else max(6.4, 2.2 + 1.35 * len(labels)), 5.4 if many else 5.0)
