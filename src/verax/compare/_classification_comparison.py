@@ -167,15 +167,12 @@ def training_sample(parts: Plan, stage: Path, seed: int, shift_by: str) -> tuple
     rest = concatenate([kept(whole, (seed + i) % PARTS) for i in range(2, PARTS)])
     rest, held = selected(rest), selected(held)
     stop = is_held_out(rest.number, 0.2)
-    sample = Sample(
-        _balanced(rest.take(np.flatnonzero(~stop)), signal),
-        _balanced(rest.take(np.flatnonzero(stop)), signal),
-        _balanced(held, signal),
-        signal,
-        learning.features,
-        learning.options,
-        learning.missing,
+    learn, stopping, calibrating = (
+        replace(events, weight=np.asarray(balance(events, signal), np.float32))
+        for events in (rest.take(np.flatnonzero(~stop)), rest.take(np.flatnonzero(stop)), held)
     )
+    options = (learning.features, learning.options, learning.missing)
+    sample = Sample(learn, stopping, calibrating, signal, *options)
     nominal = selected(judged)
     factor = _factors(nominal, signal)
     conditions = {"nominal": _scaled(nominal, factor, signal)}
@@ -204,11 +201,6 @@ def _moved(parts: Plan, stage: Path, judged: Events, kept: Callable[[Events], Ev
     return found
 
 
-def _balanced(events: Events, signal: Sequence[str]) -> Events:
-    weight = np.asarray(balance(events, signal), np.float32)
-    return replace(events, weight=weight)
-
-
 def _factors(events: Events, signal: Sequence[str]) -> tuple[float, float]:
     """What scales background and signal to equal sums, with mean weight one."""
     is_signal, weight = np.asarray(events.is_process(signal)), np.asarray(events.weight, np.float64)
@@ -219,5 +211,4 @@ def _factors(events: Events, signal: Sequence[str]) -> tuple[float, float]:
 
 def _scaled(events: Events, factor: tuple[float, float], signal: Sequence[str]) -> Events:
     by_class = np.where(np.asarray(events.is_process(signal)), factor[1], factor[0])
-    weight = np.asarray(np.asarray(events.weight, np.float64) * by_class, np.float32)
-    return replace(events, weight=weight)
+    return replace(events, weight=np.asarray(np.asarray(events.weight, np.float64) * by_class, np.float32))

@@ -182,11 +182,9 @@ CLASSIFIERS: dict[str, Method] = {
 }
 """Every method by the name that chooses it."""
 
-METRICS = ("log loss", "Brier", "ECE", "coverage", "size", "spread")
-
 
 def judge(row: Row, events: Events, label: np.ndarray) -> dict[str, tuple[float, float]]:
-    """Judge a row: weighted mean and standard error of each of :data:`METRICS` on events; weights may be negative.
+    """Judge a row: weighted mean and standard error of each metric on events, whose weights may be negative.
 
     The sets' coverage and size are at 90 %; the spread is the mean width of ±1.96 standard deviations of the members'
     probabilities; the ECE is less its bias, and has no error.

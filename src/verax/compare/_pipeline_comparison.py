@@ -47,7 +47,7 @@ class PipelineComparison(Comparison[Results]):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"learn": self.analysis.learn.model_dump(mode="json")}
+        return {"learn": self.analysis.learn.model_dump(mode="json", exclude={"approach"})}
 
     def jobs(self, folder: Path, names: Sequence[str], seeds: Sequence[int], progress: Progress) -> list[Job[Results]]:
         def make(name: str, seed: int) -> tuple[Trial[Results], ...]:
