@@ -16,13 +16,9 @@ import numpy as np
 from sklearn.datasets import load_diabetes, make_friedman1, make_friedman2, make_friedman3
 
 from verax.aleatoric import GaussianNLL, mean_variance
-from verax.compare.methods.data import TARGET, Data, published
-from verax.compare.methods.ensemble import total
-from verax.compare.methods.networks import with_head
-from verax.compare.methods.predictions import score
-from verax.compare.methods.train import Effort, of_split, parts, train_all
+from verax.compare import TARGET, Data, RegressionEffort, Task, published_splits, score, total_variance
 from verax.epistemic import laplace
-from verax.learn import stack, start_from
+from verax.learn import member, stack, start_from
 
 SPLITS = 8
 SEED = 11
@@ -67,14 +63,15 @@ def data(name: str) -> Data:
 
 
 def judge(name: str) -> None:
-    table, effort = data(name), Effort()
-    points, events, loss = published(table), table.events(), GaussianNLL(TARGET)
+    table, effort, loss = data(name), RegressionEffort(), GaussianNLL(TARGET)
+    points = published_splits(table)
+    task = Task(table, points, effort)
     cut, start, draw = jax.random.split(jax.random.key(SEED), 3)
-    learn, stop = parts(cut, points.train, 0.8)
-    networks, _ = train_all(start, events, learn, stop, with_head(table, mean_variance, effort), loss, effort.training)
+    learn, stop = task.cut(cut, 0.8)
+    networks, _ = task.train(start, task.network(mean_variance), loss, learn, stop)
 
     def say(row: str, drawn: object) -> None:
-        found = score(total(drawn, points.x), points.y)
+        found = score(total_variance(drawn, points.x), points.y)
         covers, error = found["coverage 95"].mean(), found["coverage 95"].std() / np.sqrt(SPLITS)
         width, nll = found["mean width 95"].mean() / table.spread, found["nll"].mean() - np.log(table.spread)
         print(f"{name:16s} {row:44s} {covers:.3f} ± {error:.3f}  width {width:.2f}  NLL {nll:.3f}", flush=True)
@@ -89,8 +86,8 @@ def judge(name: str) -> None:
     ):
         drawn = []
         for s in range(SPLITS):
-            network = of_split(of_split(networks, s), 0)
-            given, part = start_from(network), events.take(rows[s])
+            network = member(member(networks, s), 0)
+            given, part = start_from(network), task.table.take(rows[s])
             found = laplace(draw, given, loss, part, training=None, which=which, curvature=curvature, steps=most)
             drawn.append(found.members(jax.random.fold_in(draw, s), effort.draws))
         say(f"{which}, {curvature}, {f'{most} Newton steps' if most else 'where training stopped'}", stack(drawn))

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from verax.approaches import approach
-from verax.compare.response import Response
+from verax.compare import Response
 from verax.epistemic import ensemble
 from verax.infer import expected_error
 from verax.learn import Training, classifier

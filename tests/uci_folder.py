@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from verax.compare.methods.data import Data
+from verax.compare import Data
 
 
 def write_set(folder: Path, data: Data) -> None:

@@ -8,14 +8,24 @@ import jax
 import numpy as np
 import pytest
 
+from comparison_folder import read_comparison
 from toy_analysis import write_analysis
 from verax.approaches import APPROACHES
 from verax.cli import _main as cli
-from verax.compare import compare_approaches
-from verax.compare.approaches import Effort, area, compare, covered, trial
-from verax.compare.cases import Case, cases
-from verax.compare.page import limits, random_table, table, warnings, write
-from verax.compare.response import Response
+from verax.compare import (
+    ApproachComparison,
+    ApproachEffort,
+    Case,
+    Response,
+    approach_warnings,
+    area,
+    cases,
+    compare_approaches,
+    covered,
+    measure_approach,
+    random_table,
+    uncertainty_table,
+)
 from verax.errors import InputError
 from verax.infer import expected_error
 from verax.learn import bernoulli, classifier
@@ -26,7 +36,7 @@ from verax.results import Coverage, Interval
 from verax.systematics import Systematic
 from verax.systematics._detector import normal_pair
 
-TINY = Effort(events=2000, evaluation=4000, width=8, depth=1, epochs=2, batch=500, toys=20, experiments=3)
+TINY = ApproachEffort(events=2000, evaluation=4000, width=8, depth=1, epochs=2, batch=500, toys=20, experiments=3)
 
 
 SMALL = {
@@ -130,39 +140,34 @@ def test_every_event_is_in_a_bin_at_any_angle(exact):
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("comparison")
     case = Case("mixture 1", Mixture(benchmark=1), 10, {"nominal": {}, "r = +0.25": {"r": 0.25}}, "signal events")
-    trials = compare(folder, [case], approaches=("propagate", "inferno"), seeds=1, seed=3, effort=TINY)
+    trials = ApproachComparison([case], TINY).run(folder, ("propagate", "inferno"), seed=3)
     return folder, case, trials
 
 
 def test_a_trial_has_all_that_is_judged(done):
     _, case, trials = done
-    for t in trials:
+    for t in (trial.result for trial in trials):
         assert set(t.total) == set(case.truths) == set(t.coverage) == set(t.histograms)
         assert t.total["nominal"] > t.statistical > 14.0  # no summary beats the exact 14.70 by more than its noise
         assert t.total["nominal"] ** 2 == pytest.approx(t.statistical**2 + t.shares["r"] ** 2, rel=1e-3)
         assert t.random.low.shape == t.random_truth.shape == (3,)
 
 
-def test_finished_trials_are_kept(done, monkeypatch):
+def test_finished_trials_are_kept(done):
     folder, case, trials = done
-
-    def fail(*_):
-        raise AssertionError("made again")
-
-    monkeypatch.setattr("verax.compare.approaches.trial", fail)
-    again = compare(folder, [case], approaches=("inferno",), seeds=1, seed=3, effort=TINY)
-    assert again[0].total == trials[1].total
+    (again,) = ApproachComparison([case], TINY).run(folder, ("inferno",), seed=3)
+    assert again.result.total == trials[1].result.total
+    assert again.seconds == trials[1].seconds  # made again, it would have taken another time
 
 
 def test_the_page_and_its_tables(done):
     folder, case, trials = done
-    write(folder, [case], trials, TINY)
+    ApproachComparison([case], TINY).write(folder, trials)
     page = (folder / "comparison.html").read_text()
     for text in ("exact likelihood", "exact classifier", "16.79", "arXiv:1806.04743"):
         assert text in page
-    content = json.loads((folder / "comparison.json").read_text())
-    assert content["cases"]["mixture 1"]["limits"]["exact"]["nominal"] == pytest.approx(15.50, rel=0.005)
-    shown = table(trials, case, limits(case))
+    assert read_comparison(folder)["mixture 1"]["limits"]["exact"]["nominal"] == pytest.approx(15.50, rel=0.005)
+    shown = uncertainty_table(trials, case, case.limits())
     assert [row[0] for row in shown.rows] == ["exact likelihood", "exact classifier, same bins", "propagate", "inferno"]
     assert shown.rows[1][1] == "19.39"
 
@@ -184,21 +189,23 @@ def test_an_analysis_file_is_compared_on_the_command_line(tmp_path, capsys):
         cli.main(["compare", "approaches", "--problem", str(path), *options])
     assert stopped.value.code == 0
     assert "Toy measurement" in capsys.readouterr().err
-    content = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert set(content) == {"propagate", "augment"}
-    for name, (one,) in content.items():
+    content = read_comparison(tmp_path / "out")
+    trials = {t["row"]: t["result"] for t in content["Expected uncertainty"]["trials"]}
+    assert set(trials) == {"propagate", "augment"}
+    for name, one in trials.items():
         report = json.loads((tmp_path / "out" / f"{name}-1" / "results.json").read_text())
         assert one["expected"] == report["results"]["expected"]
         (coverage,) = one["coverage"].values()
         assert coverage["n"] + coverage["failed"] == 300  # --quick
-    assert content["propagate"][0]["expected"]["interval"] != content["augment"][0]["expected"]["interval"]
+    assert trials["propagate"]["expected"]["interval"] != trials["augment"]["expected"]["interval"]
     assert "augment" in (tmp_path / "out" / "comparison.html").read_text()
 
 
 def test_under_coverage_is_said(done):
     _, case, trials = done
     bad = Coverage(0.6827, 0.5, 0.01, 1.0, 0.01, 2000, 7)
-    said = warnings([replace(t, coverage=dict.fromkeys(t.coverage, bad)) for t in trials], case)
+    found = [replace(t, result=replace(t.result, coverage=dict.fromkeys(case.truths, bad))) for t in trials]
+    said = approach_warnings(found, case)
     assert any("propagate: under-covers at nominal" in line for line in said)
     assert any("7 of 2007 intervals failed" in line for line in said)
 
@@ -206,8 +213,8 @@ def test_under_coverage_is_said(done):
 def test_adversaries_and_parameterised_networks_are_trials_too():
     case = Case("rotating", Rotating(), 10, {"nominal": {}, "z = π/2": {"z": theta_of(np.pi / 2)}})
     for name in ("adversarial", "parameterised"):
-        found = trial(jax.random.key(5), case, name, 0, TINY)
-        assert np.isfinite(found.total["nominal"])
+        found = measure_approach(jax.random.key(5), case, name, 0, TINY)
+        assert np.isfinite(found.result.total["nominal"])
         assert found.problem == ""
 
 
@@ -259,8 +266,8 @@ def test_a_yield_needs_no_histogram_of_its_own():
 def test_experiments_at_random_truths_are_judged(done):
     _, case, trials = done
     wrong = Interval("mu", 0.6827, np.full(400, 5.0), np.full(400, 4.9), np.full(400, 5.1), np.zeros(400, int))
-    bad = [replace(t, random=wrong, random_truth=np.ones(400)) for t in trials]
-    assert any("propagate: under-covers at random truths: 0.000" in line for line in warnings(bad, case))
+    bad = [replace(t, result=replace(t.result, random=wrong, random_truth=np.ones(400))) for t in trials]
+    assert any("propagate: under-covers at random truths: 0.000" in line for line in approach_warnings(bad, case))
     shown = random_table(bad, case)
     assert shown.rows[0][:4] == ("propagate", "400", "0", "0.000 ± 0.023")
     assert shown.columns[-3:] == ("statistical", "r", "training, s")
@@ -270,6 +277,6 @@ def test_unknown_names(tmp_path):
     with pytest.raises(InputError, match=r"problem.*mixture"):
         compare_approaches("mixtur", tmp_path)
     with pytest.raises(InputError, match=r"approach.*inferno"):
-        compare(tmp_path, [], approaches=("infero",))
+        ApproachComparison([]).run(tmp_path, ("infero",))
     with pytest.raises(InputError, match="seeds"):
-        compare(tmp_path, [], approaches=APPROACHES, seeds=0)
+        ApproachComparison([]).run(tmp_path, APPROACHES, seeds=0)

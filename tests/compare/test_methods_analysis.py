@@ -1,17 +1,14 @@
 """Methods of classification on an analysis: its events in parts, its systematics as shifts, negative weights."""
 
-import json
-
 import jax
 import numpy as np
 import pytest
 
+from comparison_folder import read_comparison
 from toy_analysis import write_analysis
 from verax import pipeline
 from verax.analysis import load, plan
-from verax.compare import compare_methods
-from verax.compare.methods.analysis import material
-from verax.compare.methods.classification import CLASSIFIERS, Row, both, judge, plain_sets
+from verax.compare import CLASSIFIERS, Row, compare_methods, judge, plain_sets, training_sample, two_classes
 from verax.errors import InputError
 from verax.events import make_events
 from verax.results import Predictive
@@ -42,13 +39,13 @@ def test_an_exact_probability_is_judged_exactly():
 def test_sets_hold_the_likeliest_class_and_the_other_when_in_doubt():
     found = plain_sets(np.array([0.05, 0.3, 0.5, 0.85, 0.95]))
     assert found.tolist() == [[True, False], [True, True], [True, True], [True, True], [False, True]]
-    np.testing.assert_allclose(both(np.array([0.2])), [[0.8, 0.2]])
+    np.testing.assert_allclose(two_classes(np.array([0.2])), [[0.8, 0.2]])
 
 
 def test_events_are_in_one_part_and_move_by_the_systematics(path, tmp_path):
     analysis = load(path)
     pipeline.measure(analysis, tmp_path, until="simulate")
-    sample, conditions = material(plan(analysis), tmp_path / "stages" / "simulate", 1, "systematic")
+    sample, conditions = training_sample(plan(analysis), tmp_path / "stages" / "simulate", 1, "systematic")
     nominal = conditions["nominal"]
     numbers = [set(np.asarray(e.number).tolist()) for e in (sample.learn, sample.stop, sample.calibrate, nominal)]
     assert sum(map(len, numbers)) == len(set.union(*numbers)) == 3000
@@ -70,12 +67,12 @@ def test_every_method_gives_the_rows_that_it_names(path, tmp_path):
     short = analysis.learn.model_copy(update={"epochs": 2, "members": 2})
     analysis = analysis.model_copy(update={"learn": short})
     pipeline.measure(analysis, tmp_path, until="simulate")
-    sample, conditions = material(plan(analysis), tmp_path / "stages" / "simulate", 1, "none")
+    sample, conditions = training_sample(plan(analysis), tmp_path / "stages" / "simulate", 1, "none")
     for name, method in CLASSIFIERS.items():
         rows, problem = method.fit(jax.random.key(3), sample)
         assert problem == ""
-        assert list(rows) == list(method.rows)
-        for row in rows.values():
+        assert len(rows) == len(method.rows)
+        for row in rows:
             found = judge(row, conditions["nominal"], sample.label(conditions["nominal"]))
             assert np.isfinite(found["log loss"]).all()
             assert (found["spread"][0] > 0) == (name != "single")
@@ -89,8 +86,7 @@ def test_the_command_tells_of_an_analysis(path, tmp_path):
         # 600 events calibrate and 600 are judged on, with weights of unequal classes: n_eff above 300 in each.
         covered = float(cells[row]["sets cover 90 %"].split(" ")[0])
         assert abs(covered - 0.9) < 4 * np.sqrt(0.09 * (1 / 300 + 1 / 300))
-    content = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
-    assert len(content["trials"][0]["scores"]) == 10
+    assert len(read_comparison(tmp_path)["Methods"]["trials"][0]["result"]) == 10
     page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
     assert "smear −1" in page
     with pytest.raises(InputError, match="none or systematic"):

@@ -7,9 +7,17 @@ import pytest
 
 from uci_folder import write_set
 from verax.cli import main
-from verax.compare.methods.data import SETS, Data, find, published, read, read_set, shifted
-from verax.compare.methods.dropout import SETTINGS
-from verax.compare.methods.papers import PUBLISHED
+from verax.compare import (
+    PUBLISHED,
+    SETS,
+    SETTINGS,
+    Data,
+    find_sets,
+    published_splits,
+    read_set,
+    read_sets,
+    shifted_splits,
+)
 from verax.errors import InputError
 
 PAPER_ROWS = {
@@ -34,7 +42,7 @@ def data():
 
 @pytest.mark.parametrize(("shift", "low", "high"), [("gap", 10, 20), ("tail", 20, 31)])
 def test_a_third_of_each_feature_is_held_out(data, shift, low, high):
-    found = shifted(data, shift)
+    found = shifted_splits(data, shift)
     assert found.train.shape == (3, 31 - (high - low))
     for j in range(3):
         shown = found.x[j][:, j]
@@ -44,7 +52,7 @@ def test_a_third_of_each_feature_is_held_out(data, shift, low, high):
 
 
 def test_a_systematic_moves_one_feature_of_the_points_at_a_time(data):
-    base, moved = published(data), shifted(data, "systematic")
+    base, moved = published_splits(data), shifted_splits(data, "systematic")
     points = base.y.shape[1]
     assert moved.y.shape == (2, 3 * points)
     for j in range(3):
@@ -66,15 +74,15 @@ def test_a_set_is_read_as_it_was_written(data, tmp_path, inner):
 def test_what_is_missing_is_said_in_one_line(data, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="UCI_Datasets"):
-        find("uci")
+        find_sets("uci")
     with pytest.raises(InputError, match="no data set"):
-        read(tmp_path)
+        read_sets(tmp_path)
     with pytest.raises(InputError, match="boston"):
-        read(tmp_path, ["bostn"])
+        read_sets(tmp_path, ["bostn"])
     write_set(tmp_path / "energy", data)
     (tmp_path / "energy" / "index_test_1.txt").unlink()
     with pytest.raises(InputError, match="index_test_1"):
-        read(tmp_path)
+        read_sets(tmp_path)
     for given in (["--data", "nowhere"], ["--data", str(tmp_path), "--shift", "gab"]):
         with pytest.raises(SystemExit):
             main(["compare", "methods", *given, "-q"])
@@ -87,7 +95,7 @@ def test_what_is_missing_is_said_in_one_line(data, tmp_path, capsys, monkeypatch
 def test_the_published_splits_and_settings_are_those_of_the_files(shared):
     if not (shared / "uci").is_dir():
         pytest.skip(f"no UCI sets in {shared}")
-    for found in read(shared / "uci"):
+    for found in read_sets(shared / "uci"):
         assert found.train.shape[0] == 20
         for train, test in zip(found.train, found.test, strict=True):
             assert np.array_equal(np.sort(np.concatenate([train, test])), np.arange(len(found.y)))

@@ -1,4 +1,4 @@
-"""Four forms of a prediction are judged alike, and as closed forms and SciPy say."""
+"""Four kinds of prediction are judged alike, and as closed forms and SciPy say."""
 
 import jax
 import jax.numpy as jnp
@@ -7,10 +7,22 @@ import pytest
 from scipy.stats import norm
 
 from verax.aleatoric import GaussianNLL
-from verax.compare.methods.data import TARGET, Data
-from verax.compare.methods.dropout import mean_network, mixture_nll
-from verax.compare.methods.ensemble import adversarial, softplus_network
-from verax.compare.methods.predictions import LEVELS, QUANTILES, Bands, Gaussian, Mixture, Quantiles, part, score
+from verax.compare import (
+    LEVELS,
+    QUANTILES,
+    TARGET,
+    Bands,
+    Data,
+    Gaussian,
+    Mixture,
+    Quantiles,
+    adversarial,
+    mean_network,
+    mixture_nll,
+    score,
+    softplus_network,
+    take,
+)
 from verax.epistemic import masked, thin
 
 N = 8_000
@@ -24,8 +36,8 @@ def drawn():
     return mean, sigma, mean + sigma * rng.normal(size=(2, N))
 
 
-def forms(mean, sigma):
-    """The same Gaussians in every form."""
+def predictions(mean, sigma):
+    """The same Gaussians as every kind of prediction."""
     parts = np.stack([mean, mean], axis=-1)
     z = norm.ppf(QUANTILES)
     return {
@@ -39,8 +51,8 @@ def forms(mean, sigma):
 @pytest.mark.parametrize("name", ["gaussian", "mixture", "quantiles", "bands"])
 def test_the_truth_covers_and_has_its_entropy(drawn, name):
     mean, sigma, y = drawn
-    form = forms(mean, sigma)[name]
-    found = score(form, y)
+    prediction = predictions(mean, sigma)[name]
+    found = score(prediction, y)
     for level in LEVELS:
         error = np.sqrt(level * (1 - level) / N)
         assert np.abs(found[f"coverage {100 * level:.0f}"] - level).max() < 4 * error
@@ -55,13 +67,13 @@ def test_the_truth_covers_and_has_its_entropy(drawn, name):
         np.testing.assert_allclose(found["crps"], crps, rtol=0.04)  # its spread is 0.75 of it, over √N
     else:
         assert np.isnan(found["nll"]).all()
-    cut = part(form, slice(0, 10))
-    np.testing.assert_allclose(cut.interval(0.95)[0], form.interval(0.95)[0][:, :10], rtol=1e-12)
+    cut = take(prediction, slice(0, 10))
+    np.testing.assert_allclose(cut.interval(0.95)[0], prediction.interval(0.95)[0][:, :10], rtol=1e-12)
 
 
 def test_the_interval_of_a_mixture_has_its_tails():
-    form = Mixture(np.array([[[0.3, 0.7]]]), np.array([[[-2.0, 1.0]]]), np.array([[[0.5, 2.0]]]))
-    for end, tail in zip(form.interval(0.68), (0.16, 0.84), strict=True):
+    prediction = Mixture(np.array([[[0.3, 0.7]]]), np.array([[[-2.0, 1.0]]]), np.array([[[0.5, 2.0]]]))
+    for end, tail in zip(prediction.interval(0.68), (0.16, 0.84), strict=True):
         below = 0.3 * norm.cdf(end, -2.0, np.sqrt(0.5)) + 0.7 * norm.cdf(end, 1.0, np.sqrt(2.0))
         assert float(below[0, 0]) == pytest.approx(tail, abs=1e-9)
 
@@ -103,7 +115,9 @@ def test_masks_of_features_too(table):
     network = mean_network(jax.random.key(1), table, features=("x0", "x1"), rate=0.25, decay=0.0)
     x = jnp.asarray([0.3, -2.0])
     keys = jax.random.split(jax.random.key(2), 4000)
-    first = np.asarray(jax.vmap(lambda k: thin(k, network, network.own.rate, inputs=True).body.layers[0].weight)(keys))
+    first = np.asarray(
+        jax.vmap(lambda k: thin(k, network, network.settings.rate, inputs=True).body.layers[0].weight)(keys)
+    )
     whole = np.asarray(network.body.layers[0].weight)
     gone = (first == 0).all(axis=1)
     assert np.abs(gone.mean(axis=0) - 0.25).max() < 4 * np.sqrt(0.25 * 0.75 / 4000)

@@ -1,22 +1,30 @@
 """The comparison of methods as a whole: on data of a known law, on a page, and on the published splits."""
 
-import json
 import math
 
 import numpy as np
 import pytest
 
+from comparison_folder import read_comparison
 from uci_folder import write_set
-from verax.compare import compare_methods
-from verax.compare.methods.data import SETS, Data, read
-from verax.compare.methods.page import cell, published_table, warnings, write
-from verax.compare.methods.papers import PLAIN
-from verax.compare.methods.regression import METHODS
-from verax.compare.methods.train import Effort
-from verax.compare.methods.trials import chosen, compare
+from verax.compare import (
+    METHODS,
+    PLAIN,
+    SETS,
+    Data,
+    RegressionComparison,
+    RegressionEffort,
+    cell,
+    compare_methods,
+    published_table,
+    read_sets,
+    regression_warnings,
+)
 from verax.errors import InputError
 
-TINY = Effort(width=8, epochs=40, batch=50, patience=40, members=2, draws=5, dropout=20, passes=50, largest=50)
+TINY = RegressionEffort(
+    width=8, epochs=40, batch=50, patience=40, members=2, draws=5, dropout=20, passes=50, largest=50
+)
 NAMES = ("linear regression", "split conformal", "dropout", "ensemble of means")
 SIGMA = 0.5
 
@@ -40,7 +48,7 @@ def kept(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trials(line, kept):
     """A comparison of four methods, with points that a systematic moves."""
-    return compare(kept, [line], shift="systematic", methods=NAMES, effort=TINY)
+    return RegressionComparison([line], "systematic", effort=TINY).run(kept, NAMES)
 
 
 def test_least_squares_is_right_where_the_world_is_linear(trials):
@@ -68,26 +76,29 @@ def test_conformal_rows_cover_and_rows_without_noise_do_not(trials):
 
 
 def test_trials_are_kept_and_the_page_says_all(trials, line, kept):
-    again = compare(kept, [line], shift="systematic", methods=NAMES, effort=TINY)
+    comparison = RegressionComparison([line], "systematic", effort=TINY, note="A note.")
+    again = comparison.run(kept, NAMES)
     for a, b in zip(trials, again, strict=True):
         assert (a.row, a.seconds) == (b.row, b.seconds)
-        np.testing.assert_array_equal(a.scores["coverage 95"], b.scores["coverage 95"])
-    (top,) = write(kept, [line], trials, "systematic", {}, "A note.")
+        for partition in ("published", "systematic"):
+            np.testing.assert_array_equal(a.result[partition]["coverage 95"], b.result[partition]["coverage 95"])
+    (top,) = comparison.write(kept, trials)
     assert [row[0] for row in top.rows] == [r for n in METHODS if n in NAMES for r in METHODS[n].rows]
     page = (kept / "comparison.html").read_text(encoding="utf-8")
     for text in ("A note.", "marginal, finite n", "MC dropout", "data:image/png"):
         assert text in page
-    content = json.loads((kept / "comparison.json").read_text(encoding="utf-8"))
-    assert len(content["sets"]["line"]["trials"]) == len(trials)
-    assert any("epistemic only" in c and "under" in c for c in warnings(trials, line))
+    assert len(read_comparison(kept)["line"]["trials"]) == len(trials)
+    assert any("epistemic only" in c and "under" in c for c in regression_warnings(trials, line))
     assert published_table(trials, [line]).rows == ()  # nothing is published about a set of one's own
 
 
-def test_methods_are_chosen_by_name_in_their_order():
-    assert chosen(["cqr", "mean-variance"]) == ("mean-variance", "cqr")
-    assert "deep ensemble as printed" not in chosen(None)
+def test_methods_are_chosen_by_name_in_their_order(trials, kept, line):
+    comparison = RegressionComparison([line], "systematic", effort=TINY)
+    rows = [t.row for t in comparison.run(kept, ["dropout", "linear regression"])]
+    assert rows == ["linear regression", "MC dropout", "dropout, epistemic only"]
+    assert set(comparison.names) - set(comparison.default) >= {"deep ensemble as printed"}
     with pytest.raises(InputError, match="variational"):
-        chosen(["variatonal"])
+        comparison.run(kept, ["variatonal"])
 
 
 def test_the_command_compares_what_is_in_a_folder(line, tmp_path):
@@ -109,16 +120,16 @@ def test_published_splits_give_the_published_least_squares(shared, tmp_path):
     """Kompa et al.'s linear regression has no random numbers: their coverage and width, on their splits."""
     if not (shared / "uci").is_dir():
         pytest.skip(f"no UCI sets in {shared}")
-    sets = read(shared / "uci")
-    found = compare(tmp_path, sets, methods=["linear regression"])
+    sets = read_sets(shared / "uci")
+    found = RegressionComparison(sets).run(tmp_path, ["linear regression"])
     table = published_table(found, sets)
     assert len(table.rows) == 10
     assert max(abs(float(row[5].replace("−", "-"))) for row in table.rows) < 3
 
 
 def test_every_method_gives_the_rows_that_it_names(line):
-    """On few points, with short trainings: each form can be judged, and only what has no density has no likelihood."""
-    small = Effort(
+    """On few points, with short trainings: each kind can be judged, and only what has no density has no likelihood."""
+    small = RegressionEffort(
         width=8,
         epochs=3,
         batch=50,
@@ -132,10 +143,10 @@ def test_every_method_gives_the_rows_that_it_names(line):
         dropout=3,
     )
     few = Data("line", line.x[:120], line.y[:120], np.stack([np.arange(100)] * 2), np.stack([np.arange(100, 120)] * 2))
-    found = compare(None, [few], methods=list(METHODS), shift="gap", effort=small)
+    found = RegressionComparison([few], "gap", effort=small).run(None, list(METHODS))
     for name, method in METHODS.items():
         for row in method.rows:
-            scores = {t.partition: t.scores for t in found if t.row == row}
+            scores = {where: s for t in found if t.row == row for where, s in t.result.items()}
             assert set(scores) == {"published", "gap"}, name
             assert np.isfinite(scores["gap"]["rmse"]).all()
             silent = any(word in row for word in ("conformal", "CQR", "CV+", "quantile"))
@@ -147,8 +158,8 @@ def test_deep_ensembles_and_dropout_reproduce_their_papers(shared, tmp_path):
     """NLL on all published splits within 2 standard errors (of both) of the published one; six minutes a set."""
     if not (shared / "uci").is_dir():
         pytest.skip(f"no UCI sets in {shared}")
-    sets = read(shared / "uci", ["boston", "energy"])
-    found = compare(tmp_path, sets, methods=["deep ensemble", "dropout"])
+    sets = read_sets(shared / "uci", ["boston", "energy"])
+    found = RegressionComparison(sets).run(tmp_path, ["deep ensemble", "dropout"])
     rows = [row for row in published_table(found, sets).rows if row[2] == "NLL"]
     assert len(rows) == 4
     assert max(abs(float(row[5].replace("−", "-"))) for row in rows) <= 2
@@ -159,7 +170,8 @@ def test_ensembles_without_adversaries_reproduce_the_published_table(shared, tmp
     """NLL on all published splits of all five sets within 2 standard errors (of both); two minutes."""
     if not (shared / "uci").is_dir():
         pytest.skip(f"no UCI sets in {shared}")
-    sets = read(shared / "uci", list(SETS))
-    rows = [r for r in published_table(compare(tmp_path, sets, methods=[PLAIN]), sets).rows if r[2] == "NLL"]
+    sets = read_sets(shared / "uci", list(SETS))
+    found = RegressionComparison(sets).run(tmp_path, [PLAIN])
+    rows = [r for r in published_table(found, sets).rows if r[2] == "NLL"]
     assert len(rows) == 5
     assert max(abs(float(row[5].replace("−", "-"))) for row in rows) <= 2

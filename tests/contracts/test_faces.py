@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FACES = ("calibrate", "check", "conformal", "shift")
+GUARANTEES = ("calibrate", "check", "conformal", "shift")
+FACES = (*GUARANTEES, "compare")
 
 
 def public(face: str) -> dict:
@@ -20,7 +21,7 @@ def public(face: str) -> dict:
     return {n: f for n, f in names.items() if inspect.isfunction(f) and not n.startswith("_")}
 
 
-FUNCTIONS = [(face, name) for face in FACES for name in public(face)]
+FUNCTIONS = [(face, name) for face in GUARANTEES for name in public(face)]
 
 
 @pytest.mark.parametrize(("face", "name"), FUNCTIONS, ids=[f"{face}.{name}" for face, name in FUNCTIONS])

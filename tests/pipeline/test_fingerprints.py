@@ -347,7 +347,7 @@ def read(cases, tmp_path_factory):
             todo += [p for n in names_of(part) for p in inside(getattr(part, n))]
         for kind in kinds:
             patch.setattr(kind, "__getattribute__", spied(kind))
-        patch.setattr("verax.report.plots.save", lambda *_: (folder / "more.txt", folder / "more.txt"))
+        patch.setattr("verax.report._html.save", lambda *_: (folder / "more.txt", folder / "more.txt"))
         rich = analyses["networks"]
         small = {**rich, **SMALLEST, "systematics": rich["systematics"][:1], "channels": rich["channels"][:1]}
         for name, given in [*analyses.items(), ("report", small)]:

@@ -8,7 +8,6 @@ from itertools import combinations
 from pathlib import Path
 
 import fake_limits
-import fakes
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,6 +19,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Annotation, Text
 from scipy.stats import chi2
 
+import fakes
 from verax.check import reliability
 from verax.errors import InputError
 from verax.infer import Breakdown, Ranking, Row, Scan

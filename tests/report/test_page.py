@@ -5,11 +5,13 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import fakes
 import pytest
+from matplotlib.figure import Figure
 
+import fakes
 from verax.errors import InputError
-from verax.report import Section, render, tables
+from verax.report import Section, tables, write_page
+from verax.report._html import render
 
 VOID = {"meta", "img", "link", "br", "hr"}
 
@@ -42,10 +44,12 @@ def png(tmp_path: Path) -> Path:
 
 def page(png: Path) -> str:
     sections = [
-        Section("Result", "First & last.\n\nSecond.", ((png, "A <caption>"),), (tables.breakdown(fakes.breakdown()),)),
+        Section(
+            "Result", "First & last.\n\nSecond.", {"a": ("A <caption>", Figure)}, (tables.breakdown(fakes.breakdown()),)
+        ),
         Section("Warnings", warnings=("bin 3 <empty>", "one-sided")),
     ]
-    return render("H → ττ <title>", ["μ = 1.00 ± 0.25 <expected>", "No collisions."], sections)
+    return render("H → ττ <title>", ["μ = 1.00 ± 0.25 <expected>", "No collisions."], sections, {"a": png})
 
 
 def test_the_page_needs_nothing_else(png: Path) -> None:
@@ -92,4 +96,24 @@ def test_equal_input_gives_equal_bytes(png: Path) -> None:
 
 def test_a_missing_figure_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.png"):
-        render("t", [], [Section("s", figures=((tmp_path / "gone.png", ""),))])
+        render("t", [], [Section("s", figures={"a": ("", Figure)})], {"a": tmp_path / "gone.png"})
+
+
+def test_a_page_is_written_with_its_figures_drawn_one_at_a_time(tmp_path: Path) -> None:
+    drawn: list[Figure] = []
+
+    def draw() -> Figure:
+        assert len(list(tmp_path.glob("figures/*.png"))) == len(drawn)
+        drawn.append(Figure())
+        return drawn[-1]
+
+    sections = [Section("One", figures={"mu": ("", draw)}), Section("Two", figures={("mu", "SR/1"): ("", draw)})]
+    write_page(tmp_path, "page.html", "t", [], sections)
+    files = {p.name for p in (tmp_path / "figures").iterdir()}
+    assert files == {"mu.pdf", "mu.png", "mu_SR-1.pdf", "mu_SR-1.png"}
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").count("data:image/png") == len(drawn) == 2
+
+
+def test_two_figures_of_one_label_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="two figures 'mu'"):
+        write_page(tmp_path, "page.html", "t", [], [Section(s, figures={"mu": ("", Figure)}) for s in "ab"])

@@ -3,11 +3,11 @@
 import io
 import math
 
-import fakes
 import numpy as np
 import pytest
 from rich.console import Console
 
+import fakes
 from verax.errors import InputError
 from verax.infer import Breakdown, Row
 from verax.report import Table, number, tables, to_rich, with_ends, with_error

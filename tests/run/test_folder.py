@@ -3,7 +3,8 @@ import os
 import pytest
 
 from verax.errors import InputError
-from verax.run import claim, file_names, inspect, publish, publishing, replacing, seal, unseal, write
+from verax.run import claim, file_names, inspect, publishing, replacing, seal, unseal, write
+from verax.run._folder import publish
 
 HOSTILE = [
     "../../../../evil",

@@ -7,10 +7,10 @@ import os
 from importlib import metadata
 from pathlib import Path
 
-import fakes
 import numpy as np
 import pytest
 
+import fakes
 from verax.errors import InputError
 from verax.results import Status
 from verax.run import plain, record, write_json

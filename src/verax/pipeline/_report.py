@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from verax.analysis import Learning, Wording
-from verax.report import Section, plots, render, tables
+from verax.report import Section, tables, write_page
 from verax.results import Interval
-from verax.run import Run, file_names, write_json
+from verax.run import Run, write_json
 from verax.workspace import to_pyhf
 
 from ._results_json import outcome
@@ -28,26 +28,18 @@ class Measurement:
 
 def report(run: Run, folder: Path, wording: Wording, learning: Learning | None, *results: Any) -> Measurement:
     """Write report.html, results.json, workspace.json and figures/."""
-    figures = folder / "figures"
-    figures.mkdir()
-    told = Story(wording, learning, *results)
-    measured, table, templates = told.measured, told.table, told.summarised.templates
-    sections = []
-    todo = list(told.sections())
-    names = file_names(label for _, _, drawn, _ in todo for label in drawn)
-    for i, (title, text, drawn, shown) in enumerate(todo):
-        pictures = []
-        for label, (caption, figure) in drawn.items():
-            _, png = plots.save(figure, figures, names[label])
-            pictures.append((png, caption))
-        sections.append(Section(title, text, pictures, shown))
-        run.progress.step("sections", i + 1, len(todo))
-    (folder / "report.html").write_text(render(wording.title, told.lead(), sections), encoding="utf-8")
+    story = Story(wording, learning, *results)
+    measured, table, templates = story.measured, story.table, story.summarised.templates
+    sections = [
+        Section(title, text, {k: (caption, lambda f=f: f) for k, (caption, f) in drawn.items()}, shown)  # type: ignore[misc]
+        for title, text, drawn, shown in story.sections()
+    ]
+    write_page(folder, "report.html", wording.title, story.lead(), sections, progress=run.progress)
     final = measured[-1] if measured[-1].kind == "observed" else measured[0]
-    workspace = to_pyhf(told.likelihood, final.data, poi=wording.factors[0].name, name=wording.name)
+    workspace = to_pyhf(story.likelihood, final.data, poi=wording.factors[0].name, name=wording.name)
     write_json(folder / "workspace.json", workspace)
-    write_json(folder / "results.json", outcome(wording, table, templates, measured, told.checked, told.warnings()))
-    brief = (told.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
+    write_json(folder / "results.json", outcome(wording, table, templates, measured, story.checked, story.warnings()))
+    brief = (story.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
     return Measurement(
-        wording.name, {m.kind: m.interval for m in measured}, brief, tuple(told.warnings()), tuple(told.first())
+        wording.name, {m.kind: m.interval for m in measured}, brief, tuple(story.warnings()), tuple(story.first())
     )

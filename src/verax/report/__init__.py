@@ -3,12 +3,14 @@
 Figures are in :mod:`verax.report.plots`, tables in :mod:`verax.report.tables`.
 """
 
-from ._html import Section as Section
-from ._html import render as render
+from ._html import write_page as write_page
 from ._numbers import MISSING as MISSING
 from ._numbers import number as number
 from ._numbers import with_ends as with_ends
 from ._numbers import with_error as with_error
+from ._section import Draw as Draw
+from ._section import Section as Section
+from ._show import to_markdown as to_markdown
 from ._show import to_rich as to_rich
 from ._style import COLOURS as COLOURS
 from ._style import SIGNAL as SIGNAL

@@ -7,7 +7,6 @@ from ._folder import claim as claim
 from ._folder import file_names as file_names
 from ._folder import inspect as inspect
 from ._folder import lock as lock
-from ._folder import publish as publish
 from ._folder import publishing as publishing
 from ._folder import remove as remove
 from ._folder import replacing as replacing
@@ -23,8 +22,10 @@ from ._record import write_json as write_json
 from ._store import HOW as HOW
 from ._store import Progress as Progress
 from ._store import Run as Run
+from ._store import Types as Types
 from ._store import checksums as checksums
 from ._store import code_version as code_version
+from ._store import describe as describe
 from ._store import digest as digest
 from ._store import named as named
 from ._store import stage_key as stage_key

@@ -3,13 +3,10 @@
 Every approach learns from the same events, gives a summary, and is measured by the same likelihood on other events.
 """
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -17,12 +14,12 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from verax.approaches import APPROACHES, Approach, approach, at, draw
+from verax.approaches import Approach, approach, at, draw
 from verax.check import coverage
-from verax.compare.cases import Case
-from verax.compare.response import Response
+from verax.compare._approach_cases import Case
+from verax.compare._comparison import Trial
+from verax.compare._response import Response
 from verax.epistemic import ensemble
-from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.infer import expected_error, interval
 from verax.learn import Training, classifier
@@ -30,14 +27,13 @@ from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
 from verax.problems import AbstractProblem
 from verax.results import Coverage, FloatArray, Interval
-from verax.run import Progress, Run, named, side_by_side
 
-OWNER = "a comparison of approaches"
-"""Whose its folder is."""
+LEVEL = 0.6827
+"""Confidence level of the intervals."""
 
 
 @dataclass(frozen=True)
-class Effort:
+class ApproachEffort:
     """How much work goes into a comparison; chosen on other seeds than those that are reported.
 
     Parameters
@@ -64,15 +60,9 @@ class Effort:
     experiments: int = 100
 
 
-TOGETHER = 4
-"""Most trials that go side by side: each may take 2 GB. Their seconds of training are then longer than one's alone."""
-
-QUICK = Effort(events=20_000, evaluation=100_000, width=32, epochs=12, patience=12, toys=300, experiments=50)
-
-
 @dataclass(frozen=True)
-class Trial:
-    """One approach with one seed on one case; uncertainties are in the case's unit.
+class Sensitivity:
+    """What an approach with one seed is worth on one case; uncertainties are in the case's unit.
 
     Parameters
     ----------
@@ -81,15 +71,11 @@ class Trial:
     shares : at nominal, of each nuisance parameter: √(total² − that with it known)²
     coverage : of the 68.27 % interval at each truth
     random : the same at truths drawn from the priors, global observables at nominal
+    random_truth : μ of each of these
     auc : area under the ROC curve at each truth, of the summary made for it; none for one that only sorts into bins
     histograms : of the summary at each truth, [process, bin] by label
-    seconds : of training, compilation included
-    problem : what went wrong in training, empty when nothing did
     """
 
-    case: str
-    approach: str
-    seed: int
     total: Mapping[str, float]
     statistical: float
     shares: Mapping[str, float]
@@ -98,69 +84,9 @@ class Trial:
     random_truth: FloatArray
     auc: Mapping[str, float]
     histograms: Mapping[str, FloatArray]
-    seconds: float
-    problem: str = ""
 
 
-TYPES = named(Trial, Coverage, Interval)
-
-
-def compare(
-    folder: Path | None,
-    cases: Sequence[Case],
-    *,
-    approaches: Sequence[str] = APPROACHES,
-    seeds: int = 5,
-    seed: int = 1,
-    effort: Effort | None = None,
-    progress: Progress | None = None,
-) -> tuple[Trial, ...]:
-    """Every approach on every case, ``seeds`` times with other events and other networks.
-
-    Parameters
-    ----------
-    folder : keeps each finished trial, so that a stopped comparison continues (None: a temporary one)
-    seed : of the first trial; the others follow
-
-    Raises
-    ------
-    InputError : for an unknown approach (nearest one given), or no seed
-    """
-    check_known(approaches, APPROACHES, "compare", "approach")
-    if seeds < 1:
-        raise InputError("seeds", str(seeds), "at least 1")
-    effort = effort or Effort()
-    todo = [(case, n, seed + i) for i in range(seeds) for case in cases for n in approaches if n in meaningful(case)]
-    progress = progress or Progress()
-    keys = partial(_inputs, asdict(effort))
-    done = []
-    with (
-        nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place,
-        Run(place, keys, progress=progress, owner=OWNER, types=TYPES) as run,
-        side_by_side(TOGETHER) as threads,
-    ):
-
-        def kept(item: tuple[Case, str, int]) -> Trial:
-            case, name, number = item
-            stage = f"{case.name} {name} {number}".replace(" ", "-")
-            return run(stage, lambda *_: trial(jax.random.key(number), case, name, number, effort))
-
-        for i, found in enumerate(threads.map(kept, todo)):
-            done.append(found)
-            progress.step("trials", i + 1, len(todo))
-    return tuple(done)
-
-
-def meaningful(case: Case) -> tuple[str, ...]:
-    """The approaches that differ on a case: without systematics there is nothing to augment, or to read."""
-    return APPROACHES if case.problem.systematics else ("propagate", "inferno")
-
-
-def _inputs(effort: dict[str, Any], stage: str) -> list[Any]:
-    return [stage, effort]
-
-
-def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -> Trial:
+def measure_approach(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: ApproachEffort) -> Trial[Sensitivity]:
     """Train one approach with one key, and measure what it is worth."""
     problem = case.problem
     learn_key, sample_key, start, toy_key = jax.random.split(key, 4)
@@ -170,15 +96,14 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
     make = partial(classifier, width=effort.width, depth=effort.depth, missing=case.missing)
     chosen = approach(name, make, events, problem.features, free, problem.systematics, strength=case.strength)
     batch, rate = effort.inferno if chosen.bins and effort.inferno else (effort.batch, effort.rate)
+    training = Training(effort.epochs, batch, effort.patience, rate, optimizer=chosen.optimizer)
     started = time.perf_counter()
     trained = ensemble(
         start,
         chosen.make,
         chosen.loss,
         events,
-        training=Training(
-            epochs=effort.epochs, batch=batch, patience=effort.patience, learning_rate=rate, optimizer=chosen.optimizer
-        ),
+        training=training,
         members=1,
         bootstrap=False,
         validation=held_out,
@@ -202,10 +127,7 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         nominal = replace(nominal, width=np.zeros_like(nominal.width))
         known["simulation"] = float(expected_error(nominal, "mu"))
     random, truth = _random(jax.random.fold_in(toy_key, 1), case, response, model, effort.experiments)
-    return Trial(
-        case.name,
-        name,
-        seed,
+    result = Sensitivity(
         {k: case.scale * expected(summary(v), v, case.steps) for k, v in case.truths.items()},
         case.scale * float(expected_error(nominal, "mu", fixed=names)),
         {n: case.scale * float(np.sqrt(max(total**2 - sigma**2, 0.0))) for n, sigma in known.items()},
@@ -217,9 +139,8 @@ def trial(key: PRNGKeyArray, case: Case, name: str, seed: int, effort: Effort) -
         truth,
         {} if chosen.bins else {k: area(summary(v), v) for k, v in case.truths.items()},
         {k: response(v) for k, v in case.truths.items()},
-        seconds,
-        trained.problem,
     )
+    return Trial(case.name, name, seed, result, seconds, trained.problem)
 
 
 def expected(response: Response, params: Params, step: float | None) -> float:
@@ -240,19 +161,14 @@ def samples(key: PRNGKeyArray, problem: AbstractProblem, sizes: Sequence[int]) -
     Cut out of a single one, so that the simulation is compiled for one number of events.
     """
     whole = jax.tree.map(np.asarray, problem.sample(key, {}, sum(sizes)))
-    ends = np.cumsum(sizes)
     rows = [np.flatnonzero(whole.process == i) for i in range(len(whole.processes))]
-    return [
-        jax.tree.map(
-            np.asarray,
-            whole.take(np.concatenate([r[end - n : end] for r in rows])).reweight(sum(sizes) / n),
-        )
-        for n, end in zip(sizes, ends.tolist(), strict=True)
-    ]
+    cut = zip(sizes, np.cumsum(sizes).tolist(), strict=True)
+    parts = [whole.take(np.concatenate([r[end - n : end] for r in rows])).reweight(sum(sizes) / n) for n, end in cut]
+    return [jax.tree.map(np.asarray, part) for part in parts]
 
 
 def area(response: Response, params: Params) -> float:
-    """Area under the ROC curve of a score for events at ``params``; weights count as they are, ties half."""
+    """Measure the area under the ROC curve of a score for events at ``params``; weights count as they are, ties half."""
     score, weight = response.scores(params)
     is_signal = np.asarray(response.sample.is_process(response.problem.signal))
     value, where = np.unique(score, return_inverse=True)
@@ -279,10 +195,8 @@ def _response(case: Case, chosen: Approach, networks: Any, events: Events, sampl
     )
 
 
-def covered(
-    key: PRNGKeyArray, response: Response, model: BinnedLikelihood, params: Params, toys: int, level: float = 0.6827
-) -> Coverage:
-    """Coverage of the interval on μ where events come from the simulation at ``params``, not from the model's templates.
+def covered(key: PRNGKeyArray, response: Response, model: BinnedLikelihood, params: Params, toys: int) -> Coverage:
+    """Measure the coverage of the interval on μ where events come from the simulation at ``params``, not from templates.
 
     Counts fluctuate, and so do the global observables of constrained parameters.
     """
@@ -295,7 +209,7 @@ def covered(
     noise = np.asarray(jax.random.normal(prior_key, (toys, len(centre))), np.float64)
     auxiliary = centre + np.asarray(list(constrained.values())) * noise
     data = _data(gamma_key, response, model, observed, auxiliary)
-    return coverage(interval(model, data, "mu", level=level), float(params.get("mu", 1.0)))
+    return coverage(interval(model, data, "mu", level=LEVEL), float(params.get("mu", 1.0)))
 
 
 def _constrained(model: BinnedLikelihood) -> dict[str, float]:
@@ -314,7 +228,7 @@ def _data(
 
 
 def _random(
-    key: PRNGKeyArray, case: Case, response: Response, model: BinnedLikelihood, n: int, level: float = 0.6827
+    key: PRNGKeyArray, case: Case, response: Response, model: BinnedLikelihood, n: int
 ) -> tuple[Interval | None, FloatArray]:
     """Intervals of experiments whose μ ~ U(0.1, 3) and constrained parameters are drawn; global observables at nominal."""
     if n == 0:
@@ -329,4 +243,4 @@ def _random(
     ]
     observed = np.asarray(jax.random.poisson(count_key, np.maximum(np.stack(counts), 0.0)), np.float64)
     data = _data(gamma_key, response, model, observed, np.zeros((n, len(_constrained(model)))))
-    return interval(model, data, "mu", level=level), mu
+    return interval(model, data, "mu", level=LEVEL), mu

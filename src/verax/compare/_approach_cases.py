@@ -27,6 +27,20 @@ PROBLEMS = ("mixture", "pivot", "rotating", "collider")
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What is exactly known of a case, in its unit; None where it is not.
+
+    Parameters
+    ----------
+    exact : the limit of the density at each truth, by label
+    optimal : of the exact classifier of nominal in the case's bins
+    """
+
+    exact: Mapping[str, float | None]
+    optimal: float | None
+
+
+@dataclass(frozen=True)
 class Case:
     """A problem as it is compared.
 
@@ -41,7 +55,7 @@ class Case:
     strength : of an adversary
     missing : value of features that stands for "not there"
     steps : θ between which slopes at a truth are taken, for the expected σ there; None: those of the templates
-    reach : how far truths lie from nominal, see :class:`verax.compare.response.Response`
+    reach : how far truths lie from nominal, see :class:`verax.compare._response.Response`
     simulated : where the events of templates come from, if from more events of some processes; they then count with
         their simulation statistics
     areas : under the exact ROC curves at each truth, by the name of the classifier
@@ -64,6 +78,11 @@ class Case:
     def scale(self) -> float:
         """σ in ``unit`` for σ_μ = 1."""
         return self.problem.poi_unit
+
+    def limits(self, *, brief: bool = False) -> "Limits":
+        """The exact limit at each truth (``brief``: the first), and the exact classifier's in the case's bins."""
+        truths = list(self.truths.items())[: 1 if brief else None]
+        return Limits({label: self.exact(params) for label, params in truths}, self.optimal())
 
     def exact(self, params: Params) -> float | None:
         """The exact limit on σ at ``params``, from the density; None where it is not known."""
@@ -90,7 +109,7 @@ def shifted(problem: AbstractProblem, free: float) -> dict[str, Params]:
 
 
 def cases(name: str) -> tuple[Case, ...]:
-    """The cases of a problem, by its name, or one of them: "mixture" are five, "mixture 2" is one.
+    """Make the cases of a problem by its name, or one of them: "mixture" are five, "mixture 2" is one.
 
     Raises
     ------

@@ -16,13 +16,13 @@ from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
 from verax.aleatoric import Head, outputs
-from verax.compare.methods.data import TARGET, Data, Partition
-from verax.compare.methods.ensemble import adam
-from verax.compare.methods.predictions import Fitted, Gaussian
-from verax.compare.methods.train import WIDTH, Effort, of_split, train_all, warnings
+from verax.compare._deep_ensemble import adam
+from verax.compare._predictions import Fitted, Gaussian
+from verax.compare._regression_data import TARGET, Data, Partition
+from verax.compare._regression_training import WIDTH, Task
 from verax.epistemic import masked, thin
 from verax.events import Events
-from verax.learn import Frozen, Network, Standardise, Training, classifier, standardise
+from verax.learn import Frozen, Network, Standardise, Training, classifier, member, standardise
 from verax.results import FloatArray
 
 SETTINGS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -58,14 +58,14 @@ BATCH = 128
 class Mean(Head):
     """``x[feature] → mean`` of the target; with a dropout rate and a weight decay of its own, which training leaves."""
 
-    own: "Own"
+    settings: "SplitSettings"
 
     def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, ""]:
         centre, scale = self.units()
         return centre + scale * self.body(x)
 
 
-class Own(Frozen):
+class SplitSettings(Frozen):
     """What differs from split to split in one compiled program."""
 
     rate: Float[JaxArray, "*split"]
@@ -75,10 +75,10 @@ class Own(Frozen):
 def mean_network(
     key: PRNGKeyArray, events: Events, *, features: tuple[str, ...], width: int = WIDTH, rate: float, decay: float
 ) -> Mean:
-    """A fresh network of the mean, standardised to the events."""
+    """Make a network of the mean, standardised to the events."""
     body = classifier(key, events, features, width=width, depth=1)
     scale: Standardise = standardise(np.asarray(events.features([TARGET]), np.float64), np.asarray(events.weight))
-    return Mean(body, scale, TARGET, Own(jnp.float32(rate), jnp.float32(decay)))
+    return Mean(body, scale, TARGET, SplitSettings(jnp.float32(rate), jnp.float32(decay)))
 
 
 class SquaredError(eqx.Module):
@@ -90,18 +90,18 @@ class SquaredError(eqx.Module):
         return jnp.mean(events.weight * ((events.column(network.target) - mean) / scale) ** 2)
 
 
-class OwnDropout(eqx.Module):
+class DropoutLoss(eqx.Module):
     """Squared error under dropout of features and hidden units at the network's own rate, and its own decay of |w|²."""
 
     def __call__(self, network: Mean, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
         def one(key: PRNGKeyArray, row: Events) -> JaxArray:
-            shown = masked(key, network, network.own.rate, inputs=True)
+            shown = masked(key, network, network.settings.rate, inputs=True)
             return SquaredError()(shown, jax.tree.map(lambda a: a[None], row), key)
 
         rows = jax.tree.map(jnp.asarray, events)
         misfit = jnp.mean(jax.vmap(one)(jax.random.split(key, events.weight.shape[0]), rows))
         body: Network = network.body
-        return misfit + network.own.decay * sum(jnp.sum(layer.weight**2) for layer in body.layers)
+        return misfit + network.settings.decay * sum(jnp.sum(layer.weight**2) for layer in body.layers)
 
 
 def settings(data: Data, partition: Partition) -> tuple[FloatArray, FloatArray] | None:
@@ -116,67 +116,55 @@ def settings(data: Data, partition: Partition) -> tuple[FloatArray, FloatArray] 
     return np.full(len(partition.train), best[0]), np.full(len(partition.train), best[1])
 
 
-def dropout(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def dropout(key: PRNGKeyArray, task: Task) -> Fitted:
     """Monte Carlo dropout with noise 1/τ, and its members' spread alone; the NLL is that of the mixture of all masks.
 
     Without published settings, rate and τ are those of the best likelihood on the last fifth of each split's rows.
     """
     fit_key, mask_key, choice_key = jax.random.split(key, 3)
-    found = settings(data, partition)
-    rate, tau = found or choose(choice_key, data, partition, effort)
-    networks, problem = _fit(fit_key, data, partition.train, rate, tau, effort)
+    rate, tau = settings(task.data, task.points) or choose(choice_key, task)
+    networks, problem = _fit(fit_key, task, task.points.train, rate, tau)
     means, spreads, nll = [], [], []
-    for s, (x, y) in enumerate(zip(partition.x, partition.y, strict=True)):
-        draws = passes(jax.random.fold_in(mask_key, s), of_split(networks, s), x, effort.passes)
+    for s, (x, y) in enumerate(zip(task.points.x, task.points.y, strict=True)):
+        draws = passes(jax.random.fold_in(mask_key, s), member(networks, s), x, task.effort.passes)
         means.append(draws.mean(axis=0))
         spreads.append(draws.var(axis=0))
         nll.append(mixture_nll(draws, y, tau[s]))
     mean, spread = np.stack(means), np.stack(spreads)
     both = Gaussian(mean, spread + 1 / tau[:, None], np.stack(nll))
-    return {"MC dropout": both, "dropout, epistemic only": Gaussian(mean, np.maximum(spread, 1e-300))}, problem
+    return [both, Gaussian(mean, np.maximum(spread, 1e-300))], problem
 
 
-def choose(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> tuple[FloatArray, FloatArray]:
+def choose(key: PRNGKeyArray, task: Task) -> tuple[FloatArray, FloatArray]:
     """Rate and τ of each split by validation on the last fifth of its rows; τ in ½, 1 and 2 over the squared error."""
-    cut = int(0.8 * partition.train.shape[1])
-    learn, held = partition.train[:, :cut], partition.train[:, cut:]
+    data, rows = task.data, task.points.train
+    cut = int(0.8 * rows.shape[1])
+    learn, held = rows[:, :cut], rows[:, cut:]
     best = np.full(len(learn), np.inf)
     rate, tau = np.zeros(len(learn)), np.zeros(len(learn))
     for i, r in enumerate(RATES):
         start = np.full(len(learn), 1 / data.spread**2)
-        networks, _ = _fit(jax.random.fold_in(key, i), data, learn, np.full(len(learn), r), start, effort)
-        for s, rows in enumerate(held):
-            draws = passes(jax.random.fold_in(key, 1000 + s), of_split(networks, s), data.x[rows], 200)
+        networks, _ = _fit(jax.random.fold_in(key, i), task, learn, np.full(len(learn), r), start)
+        for s, chosen in enumerate(held):
+            draws = passes(jax.random.fold_in(key, 1000 + s), member(networks, s), data.x[chosen], 200)
             for factor in (0.5, 1.0, 2.0):
-                t = factor / np.mean((draws.mean(axis=0) - data.y[rows]) ** 2)
-                nll = float(mixture_nll(draws, data.y[rows], t).mean())
+                t = factor / np.mean((draws.mean(axis=0) - data.y[chosen]) ** 2)
+                nll = float(mixture_nll(draws, data.y[chosen], t).mean())
                 if nll < best[s]:
                     best[s], rate[s], tau[s] = nll, r, t
     return rate, tau
 
 
-def _fit(
-    key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: FloatArray, tau: FloatArray, effort: Effort
-) -> tuple[Any, str]:
+def _fit(key: PRNGKeyArray, task: Task, rows: np.ndarray, rate: FloatArray, tau: FloatArray) -> tuple[Any, str]:
     decay = LENGTH**2 * (1 - rate) / (2 * rows.shape[1] * tau)
-    epochs = min(effort.dropout, -(-STEPS // -(-rows.shape[1] // BATCH)))
+    epochs = min(task.effort.dropout, -(-STEPS // -(-rows.shape[1] // BATCH)))
 
     def maker(split: int) -> Any:
-        return functools.partial(
-            mean_network, features=data.features, rate=float(rate[split]), decay=float(decay[split])
-        )
+        own: dict[str, Any] = {"rate": float(rate[split]), "decay": float(decay[split])}
+        return functools.partial(mean_network, features=task.data.features, **own)
 
-    networks, histories = train_all(
-        key,
-        data.events(),
-        rows,
-        rows[:, :0],
-        maker,
-        OwnDropout(),
-        by_split=True,
-        training=Training(epochs, BATCH, optimizer=adam(1e-3)),
-    )
-    return networks, warnings(histories)
+    training = Training(epochs, BATCH, optimizer=adam(1e-3))
+    return task.train(key, maker, DropoutLoss(), rows, by_split=True, training=training)
 
 
 def passes(key: PRNGKeyArray, members: Any, x: Float[np.ndarray, "point feature"], n: int) -> FloatArray:
@@ -189,7 +177,7 @@ def _passes(keys: JaxArray, members: Any, x: JaxArray) -> JaxArray:
     network = jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, members)
 
     def one(key: PRNGKeyArray) -> JaxArray:
-        return jax.vmap(thin(key, network, network.own.rate, inputs=True))(x)
+        return jax.vmap(thin(key, network, network.settings.rate, inputs=True))(x)
 
     return jax.lax.map(one, keys, batch_size=200)
 
@@ -197,6 +185,6 @@ def _passes(keys: JaxArray, members: Any, x: JaxArray) -> JaxArray:
 def mixture_nll(
     draws: Float[np.ndarray, "draw point"], y: Float[np.ndarray, " point"], tau: float
 ) -> Float[np.ndarray, " point"]:
-    """−ln of the mean over draws of N(y; draw, 1/τ), of each point."""
+    """Average N(y; draw, 1/τ) over draws, and take −ln of it, of each point."""
     inner = logsumexp(-0.5 * tau * (y - draws) ** 2, axis=0) - np.log(len(draws))
     return np.asarray(-inner + 0.5 * np.log(2 * np.pi) - 0.5 * np.log(tau))

@@ -20,9 +20,9 @@ from jaxtyping import Float, PRNGKeyArray
 
 from verax.aleatoric import GaussianNLL, MeanVariance, gaussian, target_scale
 from verax.check import nll_gaussian
-from verax.compare.methods.data import TARGET, Data, Partition
-from verax.compare.methods.predictions import Fitted, Gaussian
-from verax.compare.methods.train import WIDTH, Effort, predicted, train_all, warnings
+from verax.compare._predictions import Fitted, Gaussian
+from verax.compare._regression_data import TARGET
+from verax.compare._regression_training import WIDTH, Task, predicted
 from verax.events import Events
 from verax.learn import Loss, Training, classifier
 from verax.results import FloatArray
@@ -71,7 +71,7 @@ class Adversarial(eqx.Module):
 
 
 def adversarial(loss: Loss, table: Events, features: tuple[str, ...], share: float = SHARE) -> Adversarial:
-    """The loss with ε a share of each feature's range."""
+    """Make a loss adversarial, with ε a share of each feature's range."""
     x = np.asarray(table.x)
     step = np.zeros(x.shape[1], np.float32)
     where = table.index(features)
@@ -80,61 +80,51 @@ def adversarial(loss: Loss, table: Events, features: tuple[str, ...], share: flo
 
 
 def softplus_network(key: PRNGKeyArray, events: Events, *, features: tuple[str, ...]) -> SoftplusVariance:
-    """A fresh network of 50 hidden units in one layer, standardised to the events."""
+    """Make a network of 50 hidden units in one layer, standardised to the events."""
     scale = target_scale(events, TARGET, features)
     return SoftplusVariance(classifier(key, events, features, width=WIDTH, depth=1, outputs=2), scale, TARGET)
 
 
-def total(networks: Any, x: FloatArray) -> Gaussian:
-    """Mean and total variance over the members of each split, by the law of total variance; outputs (mean, ln σ)."""
+def total_variance(networks: Any, x: FloatArray) -> Gaussian:
+    """Combine the members of each split by the law of total variance; their outputs are (mean, ln σ)."""
     mean, variance = predicted(networks, x, gaussian)
     return Gaussian(mean.mean(axis=1), variance.mean(axis=1) + mean.var(axis=1))
 
 
-def deep_ensemble(
-    key: PRNGKeyArray,
-    data: Data,
-    partition: Partition,
-    effort: Effort,
-    *,
-    row: str,
-    share: float,
-) -> Fitted:
+def deep_ensemble(key: PRNGKeyArray, task: Task, *, share: float) -> Fitted:
     """The ensemble with the rate at which it predicts the last fifth of each split's rows best, trained on all of them."""
     choice, start = jax.random.split(key)
-    cut = int(0.8 * partition.train.shape[1])
-    learn, held = partition.train[:, :cut], partition.train[:, cut:]
+    points, data = task.points, task.data
+    cut = int(0.8 * points.train.shape[1])
+    learn, held = points.train[:, :cut], points.train[:, cut:]
     y, nll = data.y[held], []
     for i, rate in enumerate(RATES):
-        found = total(_fit(jax.random.fold_in(choice, i), data, learn, rate, share)[0], data.x[held])
+        found = total_variance(_fit(jax.random.fold_in(choice, i), task, learn, rate, share)[0], data.x[held])
         nll.append(nll_gaussian(found.mean.ravel(), found.variance.ravel(), y.ravel()).reshape(y.shape).mean(axis=1))
     best = np.argmin(nll, axis=0)
-    mean, variance, problems = np.empty_like(partition.y), np.empty_like(partition.y), []
+    mean, variance, problems = np.empty_like(points.y), np.empty_like(points.y), []
     for i in np.unique(best):
         splits = np.flatnonzero(best == i)
-        networks, problem = _fit(jax.random.fold_in(start, i), data, partition.train[splits], RATES[i], share)
-        prediction = total(networks, partition.x[splits])
+        networks, problem = _fit(jax.random.fold_in(start, i), task, points.train[splits], RATES[i], share)
+        prediction = total_variance(networks, points.x[splits])
         mean[splits], variance[splits] = prediction.mean, prediction.variance
         problems += [problem] if problem else []
-    return {row: Gaussian(mean, variance)}, "; ".join(problems)
+    return [Gaussian(mean, variance)], "; ".join(problems)
 
 
-def as_printed(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def as_printed(key: PRNGKeyArray, task: Task) -> Fitted:
     """The ensemble with the paper's rate of 0.1."""
-    networks, problem = _fit(key, data, partition.train, PRINTED, SHARE)
-    return {"deep ensemble as printed": total(networks, partition.x)}, problem
+    networks, problem = _fit(key, task, task.points.train, PRINTED, SHARE)
+    return [total_variance(networks, task.points.x)], problem
 
 
-def _fit(key: PRNGKeyArray, data: Data, rows: np.ndarray, rate: float, share: float) -> tuple[Any, str]:
-    table, loss = data.events(), GaussianNLL(TARGET)
-    networks, histories = train_all(
+def _fit(key: PRNGKeyArray, task: Task, rows: np.ndarray, rate: float, share: float) -> tuple[Any, str]:
+    loss, features = GaussianNLL(TARGET), task.data.features
+    return task.train(
         key,
-        table,
+        partial(softplus_network, features=features),
+        adversarial(loss, task.table, features, share) if share else loss,
         rows,
-        rows[:, :0],
-        partial(softplus_network, features=data.features),
-        adversarial(loss, table, data.features, share) if share else loss,
         members=MEMBERS,
         training=Training(EPOCHS, BATCH, optimizer=adam(rate)),
     )
-    return networks, warnings(histories)

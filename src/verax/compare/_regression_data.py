@@ -78,14 +78,14 @@ class Partition:
     y: Float[np.ndarray, "split point"]
 
 
-def published(data: Data, splits: int | None = None) -> Partition:
-    """The published random splits, or the first few of them."""
+def published_splits(data: Data, splits: int | None = None) -> Partition:
+    """Take the published random splits, or the first few of them."""
     train, test = data.train[:splits], data.test[:splits]
     return Partition("published", train, data.x[test], data.y[test])
 
 
-def shifted(data: Data, shift: str, splits: int | None = None) -> Partition:
-    """Points that are not distributed as the rows that are learnt from.
+def shifted_splits(data: Data, shift: str, splits: int | None = None) -> Partition:
+    """Make splits whose points are not distributed as the rows that are learnt from.
 
     ======================  ==========================================================================================
     gap                     one split a feature: its middle third held out (Foong et al., arXiv:1906.11537)
@@ -101,7 +101,7 @@ def shifted(data: Data, shift: str, splits: int | None = None) -> Partition:
     """
     check_known([shift], SHIFTS[1:], "--shift", "shift")
     if shift == "systematic":
-        base = published(data, splits)
+        base = published_splits(data, splits)
         scale = data.x[base.train].std(axis=1)
         moved = [base.x + scale[:, None, :] * unit for unit in np.eye(data.x.shape[1])]
         return Partition(shift, base.train, np.concatenate(moved, axis=1), np.tile(base.y, (1, len(moved))))
@@ -112,8 +112,8 @@ def shifted(data: Data, shift: str, splits: int | None = None) -> Partition:
     return Partition(shift, kept, data.x[held], data.y[held])
 
 
-def find(folder: str) -> Path:
-    """The folder of the UCI sets: the one that is given, or where they are looked for when it is "uci".
+def find_sets(folder: str) -> Path:
+    """Find the folder of the UCI sets: the one that is given, or where they are looked for when it is "uci".
 
     Raises
     ------
@@ -129,8 +129,8 @@ def find(folder: str) -> Path:
     )
 
 
-def read(folder: Path, names: Sequence[str] | None = None) -> tuple[Data, ...]:
-    """The sets of a folder, all that are there unless ``names`` chooses.
+def read_sets(folder: Path, names: Sequence[str] | None = None) -> tuple[Data, ...]:
+    """Read the sets of a folder, all that are there unless ``names`` chooses.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def read(folder: Path, names: Sequence[str] | None = None) -> tuple[Data, ...]:
 
 
 def read_set(folder: Path, name: str) -> Data:
-    """One set, from data.txt and index_….txt, in the folder itself or in its part data/."""
+    """Read one set, from data.txt and index_….txt, in the folder itself or in its part data/."""
     place = folder / "data" if (folder / "data").is_dir() else folder
     table = _numbers(place / "data.txt")
     features, target = (_numbers(place / f"index_{kind}.txt").astype(int) for kind in ("features", "target"))

@@ -4,16 +4,15 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 from threadpoolctl import threadpool_limits
 
-from verax.compare.methods.data import Data, Partition
-from verax.compare.methods.predictions import Fitted, Gaussian
-from verax.compare.methods.train import Effort, parts
+from verax.compare._predictions import Fitted, Gaussian
+from verax.compare._regression_training import Task
 from verax.errors import InputError
 
 
-def linear(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def linear(key: PRNGKeyArray, task: Task) -> Fitted:
     """Least squares; variance of a prediction s² (1 + xᵀ(XᵀX)⁻¹x)."""
-    means, variances = [], []
-    for rows, x in zip(partition.train, partition.x, strict=True):
+    data, means, variances = task.data, [], []
+    for rows, x in zip(task.points.train, task.points.x, strict=True):
         centre, scale = data.x[rows].mean(axis=0), data.x[rows].std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)
         design, shown = (np.column_stack([np.ones(len(a)), (a - centre) / scale]) for a in (data.x[rows], x))
@@ -22,10 +21,10 @@ def linear(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) 
         noise = np.sum((data.y[rows] - design @ beta) ** 2) / (len(rows) - np.linalg.matrix_rank(design))
         means.append(shown @ beta)
         variances.append(noise * (1 + np.einsum("ij,jk,ik->i", shown, inverse, shown)))
-    return {"linear regression": Gaussian(np.stack(means), np.stack(variances))}, ""
+    return [Gaussian(np.stack(means), np.stack(variances))], ""
 
 
-def gaussian_process(key: PRNGKeyArray, data: Data, partition: Partition, effort: Effort) -> Fitted:
+def gaussian_process(key: PRNGKeyArray, task: Task) -> Fitted:
     """Squared-exponential kernel and noise, of the largest evidence on at most 300 rows; conditioned on more."""
     try:
         from sklearn.gaussian_process import GaussianProcessRegressor
@@ -35,10 +34,9 @@ def gaussian_process(key: PRNGKeyArray, data: Data, partition: Partition, effort
         raise InputError("method 'gaussian process'", "no package 'sklearn'", expected, action) from error
     import warnings
 
-    means, variances = [], []
-    (order,) = parts(key, partition.train)
-    for rows, x in zip(order, partition.x, strict=True):
-        rows = rows[: effort.largest]
+    data, means, variances = task.data, [], []
+    (order,) = task.cut(key)
+    for rows, x in zip(order[:, : task.effort.largest], task.points.x, strict=True):
         centre, scale = data.x[rows].mean(axis=0), data.x[rows].std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)
         shown, y, unit = (data.x[rows] - centre) / scale, data.y[rows], data.y[rows].std()
@@ -54,4 +52,4 @@ def gaussian_process(key: PRNGKeyArray, data: Data, partition: Partition, effort
             mean, sigma = whole.predict((x - centre) / scale, return_std=True)
         means.append(y.mean() + unit * mean)
         variances.append((unit * sigma) ** 2)
-    return {"Gaussian process": Gaussian(np.stack(means), np.stack(variances))}, ""
+    return [Gaussian(np.stack(means), np.stack(variances))], ""

@@ -1,9 +1,10 @@
-"""Predictions of a target in four forms, and how each is judged: coverage, width, NLL, CRPS, RMSE."""
+"""Predictions of a target of four kinds, and how each is judged: coverage, width, NLL, CRPS, RMSE."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import TypeAlias
 
+import jax
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import norm
@@ -26,10 +27,20 @@ class Gaussian:
     variance: Point
     nll: Point | None = None
 
+    @property
+    def centre(self) -> FloatArray:
+        """The mean."""
+        return self.mean
+
     def interval(self, level: float) -> tuple[FloatArray, FloatArray]:
         """The central interval."""
         half = norm.ppf(0.5 + level / 2) * np.sqrt(self.variance)
         return self.mean - half, self.mean + half
+
+    def proper(self, y: Point) -> tuple[FloatArray, FloatArray]:
+        """NLL and CRPS of each point."""
+        flat = (self.mean.ravel(), self.variance.ravel(), y.ravel())
+        return nll_gaussian(*flat) if self.nll is None else self.nll, crps_gaussian(*flat)
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,11 @@ class Mixture:
     share: Float[np.ndarray, "split point component"]
     mean: Float[np.ndarray, "split point component"]
     variance: Float[np.ndarray, "split point component"]
+
+    @property
+    def centre(self) -> FloatArray:
+        """The mean of the mixture."""
+        return np.asarray(np.sum(self.share * self.mean, axis=-1))
 
     def interval(self, level: float) -> tuple[FloatArray, FloatArray]:
         """The central interval, by halving a bracket of its ends 60 times."""
@@ -53,6 +69,11 @@ class Mixture:
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return np.asarray((low + high) / 2)
 
+    def proper(self, y: Point) -> tuple[FloatArray, FloatArray]:
+        """NLL and CRPS of each point."""
+        share, mean, variance = (a.reshape(y.size, -1) for a in (self.share, self.mean, self.variance))
+        return nll_mixture(share, mean, variance, y.ravel()), crps_mixture(share, mean, variance, y.ravel())
+
 
 @dataclass(frozen=True)
 class Quantiles:
@@ -60,27 +81,41 @@ class Quantiles:
 
     value: Float[np.ndarray, "split point level"]
 
+    @property
+    def centre(self) -> FloatArray:
+        """The median."""
+        return self.value[..., QUANTILES.index(0.5)]
+
     def interval(self, level: float) -> tuple[FloatArray, FloatArray]:
         """The quantiles (1 ∓ level)/2."""
         ends = [int(np.argmin(np.abs(np.asarray(QUANTILES) - p))) for p in (0.5 - level / 2, 0.5 + level / 2)]
         return self.value[..., ends[0]], self.value[..., ends[1]]
+
+    def proper(self, y: Point) -> tuple[FloatArray, FloatArray]:
+        """NaN, as a few quantiles have no density, and the CRPS of each point."""
+        crps = crps_quantiles(np.asarray(QUANTILES), self.value.reshape(y.size, -1), y.ravel())
+        return np.full(y.size, np.nan), crps
 
 
 @dataclass(frozen=True)
 class Bands:
     """Intervals alone, by level, and a value: a conformal method has no density."""
 
-    value: Point
+    centre: Point
     ends: Mapping[float, tuple[FloatArray, FloatArray]]
 
     def interval(self, level: float) -> tuple[FloatArray, FloatArray]:
         """The interval at one of the levels."""
         return self.ends[level]
 
+    def proper(self, y: Point) -> tuple[FloatArray, FloatArray]:
+        """NaN: neither has a meaning for intervals."""
+        return np.full(y.size, np.nan), np.full(y.size, np.nan)
+
 
 Prediction: TypeAlias = Gaussian | Mixture | Quantiles | Bands
-Fitted: TypeAlias = tuple[dict[str, Prediction], str]
-"""Prediction by row of the table, and what went wrong; empty when nothing did."""
+Fitted: TypeAlias = tuple[Sequence[Prediction], str]
+"""A prediction for each row of a method, and what went wrong; empty when nothing did."""
 
 Scores: TypeAlias = dict[str, FloatArray]
 """Number by name, one for each split: "coverage 68", "width 68" (median), "mean width 68", the same of 95, "nll", "crps"
@@ -95,49 +130,11 @@ def score(prediction: Prediction, y: Float[np.ndarray, "split point"]) -> Scores
         found[f"coverage {100 * level:.0f}"] = ((low <= y) & (y <= high)).mean(axis=1)
         found[f"width {100 * level:.0f}"] = np.median(high - low, axis=1)
         found[f"mean width {100 * level:.0f}"] = (high - low).mean(axis=1)
-    nll, crps = _proper(prediction, y)
-    return {**found, "nll": nll, "crps": crps, "rmse": np.sqrt(((centre(prediction) - y) ** 2).mean(axis=1))}
+    nll, crps = (np.reshape(values, y.shape).mean(axis=1) for values in prediction.proper(y))
+    return {**found, "nll": nll, "crps": crps, "rmse": np.sqrt(((prediction.centre - y) ** 2).mean(axis=1))}
 
 
-def centre(prediction: Prediction) -> FloatArray:
-    """The mean of each point; the median of quantiles."""
-    if isinstance(prediction, Gaussian):
-        return prediction.mean
-    if isinstance(prediction, Mixture):
-        return np.asarray(np.sum(prediction.share * prediction.mean, axis=-1))
-    return prediction.value if isinstance(prediction, Bands) else prediction.value[..., QUANTILES.index(0.5)]
-
-
-def _proper(prediction: Prediction, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """NLL and CRPS of each split."""
-    shape, flat = y.shape, y.ravel()
-
-    def mean(values: FloatArray) -> FloatArray:
-        return np.asarray(values.reshape(shape).mean(axis=1))
-
-    if isinstance(prediction, Gaussian):
-        mu, variance = prediction.mean.ravel(), prediction.variance.ravel()
-        nll = nll_gaussian(mu, variance, flat) if prediction.nll is None else prediction.nll
-        return mean(nll), mean(crps_gaussian(mu, variance, flat))
-    if isinstance(prediction, Mixture):
-        share, m, v = (a.reshape(len(flat), -1) for a in (prediction.share, prediction.mean, prediction.variance))
-        return mean(nll_mixture(share, m, v, flat)), mean(crps_mixture(share, m, v, flat))
-    none = np.full(len(y), np.nan)
-    if isinstance(prediction, Quantiles):
-        found = crps_quantiles(np.asarray(QUANTILES), prediction.value.reshape(len(flat), -1), flat)
-        return none, mean(found)
-    return none, none
-
-
-def part(prediction: Prediction, points: slice) -> Prediction:
-    """The same prediction of some of the points."""
-    if isinstance(prediction, Bands):
-        return Bands(
-            prediction.value[:, points], {k: (a[:, points], b[:, points]) for k, (a, b) in prediction.ends.items()}
-        )
-    if isinstance(prediction, Quantiles):
-        return Quantiles(prediction.value[:, points])
-    if isinstance(prediction, Mixture):
-        return Mixture(prediction.share[:, points], prediction.mean[:, points], prediction.variance[:, points])
-    nll = None if prediction.nll is None else prediction.nll[:, points]
-    return Gaussian(prediction.mean[:, points], prediction.variance[:, points], nll)
+def take(prediction: Prediction, points: slice) -> Prediction:
+    """Take some of the points of a prediction."""
+    parts = {f.name: getattr(prediction, f.name) for f in fields(prediction)}
+    return type(prediction)(**jax.tree.map(lambda a: a[:, points], parts))

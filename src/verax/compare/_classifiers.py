@@ -4,7 +4,7 @@ Weights are those of training: signal and background scaled to equal sums at nom
 events and weights after that.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -17,7 +17,8 @@ from scipy.special import logit, xlogy
 from verax.analysis import Learn
 from verax.calibrate import isotonic, platt, temperature
 from verax.check import average, reliability
-from verax.compare.methods.train import RESOLUTION, STOPPED
+from verax.compare._comparison import Method
+from verax.compare._regression_training import RESOLUTION, STOPPED
 from verax.conformal import aps, at_label, conformalize, lac, sets
 from verax.epistemic import Posterior, dropout, ensemble, laplace, tta, variational
 from verax.events import Events
@@ -25,6 +26,11 @@ from verax.learn import CrossEntropy, Training, classifier, predict
 from verax.results import FloatArray, Predictive, Status
 
 LEVEL = 0.9
+"""Of the sets."""
+
+CONFORMAL = ("conformal, LAC", "conformal, APS")
+"""Rows of sets alone: their probabilities are the single network's."""
+
 SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1, so that every log loss is finite."""
 
@@ -45,6 +51,18 @@ class Sample:
         """1 for signal."""
         return np.asarray(events.is_process(self.signal)).astype(np.int64)
 
+    @property
+    def make(self) -> Callable[..., Any]:
+        """The maker of networks."""
+        o = self.options
+        return partial(classifier, features=self.features, width=o.width, depth=o.depth, missing=self.missing)
+
+    @property
+    def training(self) -> Training:
+        """Options of the trainings."""
+        o = self.options
+        return Training(o.epochs, o.batch, o.patience, o.learning_rate)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -54,62 +72,40 @@ class Row:
     sets: Callable[[FloatArray], Bool[np.ndarray, "event class"]]
 
 
-Fitted: TypeAlias = tuple[dict[str, Row], str]
+Fitted: TypeAlias = tuple[Sequence[Row], str]
+"""Predictions for each row of a method, and what went wrong; empty when nothing did."""
 
 
-def both(p: Float[np.ndarray, " event"]) -> Float[np.ndarray, "event class"]:
-    """Probabilities of background and signal."""
+def two_classes(p: Float[np.ndarray, " event"]) -> Float[np.ndarray, "event class"]:
+    """Stack the probabilities of background and signal."""
     return np.stack([1 - p, p], axis=1)
 
 
 def plain_sets(p: Float[np.ndarray, " event"]) -> Bool[np.ndarray, "event class"]:
-    """The likeliest class, and the other where the probability of the first is below the level."""
+    """Choose the likeliest class, and the other where the probability of the first is below the level."""
     top = np.maximum(p, 1 - p)
     return np.stack([(p < 0.5) | (top < LEVEL), (p >= 0.5) | (top < LEVEL)], axis=1)
 
 
-def _make(sample: Sample) -> Any:
-    o = sample.options
-    return partial(classifier, features=sample.features, width=o.width, depth=o.depth, missing=sample.missing)
-
-
-def _training(sample: Sample) -> Training:
-    o = sample.options
-    return Training(o.epochs, o.batch, o.patience, o.learning_rate)
-
-
 def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
     """One network; its probabilities calibrated, and made into sets, on events of their own."""
-    trained = ensemble(
-        key,
-        _make(sample),
-        CrossEntropy(sample.signal),
-        sample.learn,
-        members=1,
-        bootstrap=False,
-        validation=sample.stop,
-        training=_training(sample),
-    )
+    options: dict[str, Any] = {"members": 1, "bootstrap": False, "validation": sample.stop, "training": sample.training}
+    trained = ensemble(key, sample.make, CrossEntropy(sample.signal), sample.learn, **options)
     predictor = partial(predict, trained.networks)
     held, label = sample.calibrate, sample.label(sample.calibrate)
     weight = np.asarray(held.weight, np.float64)
     score = _score(predictor(held))
-    options: dict[str, Any] = {"weight": weight, "negative": "signed"}
-    heat = temperature(np.stack([0 * score, score], axis=1), label, **options)
-    line, curve = platt(score, label, **options), isotonic(score, label, **options)
-    maps: dict[str, Callable[[FloatArray], FloatArray]] = {
-        "temperature": lambda s: heat(np.stack([0 * s, s], axis=1))[:, 1],
-        "Platt": line,
-        "isotonic": curve,
-    }
-    rows = {"single network": Row(predictor, plain_sets)}
-    rows |= {name: Row(partial(_calibrated, predictor, map_), plain_sets) for name, map_ in maps.items()}
-    p = both(predictor(held).mean)
-    near = conformalize(at_label(lac(p), label), level=LEVEL, **options).value
-    rows["conformal, LAC"] = Row(predictor, lambda q: sets(lac(both(q)), near))
-    far = conformalize(at_label(aps(p, key=jax.random.key(1)), label), level=LEVEL, **options).value
-    rows["conformal, APS"] = Row(predictor, lambda q: sets(aps(both(q), key=jax.random.key(2)), far))
-    bad = [n for n, s in {"temperature": heat.status, "Platt": line.status}.items() if s != Status.OK]
+    weights: dict[str, Any] = {"weight": weight, "negative": "signed"}
+    scaled = temperature(np.stack([0 * score, score], axis=1), label, **weights)
+    line, curve = platt(score, label, **weights), isotonic(score, label, **weights)
+    maps: list[Callable[[FloatArray], FloatArray]] = [lambda s: scaled(np.stack([0 * s, s], axis=1))[:, 1], line, curve]
+    rows = [Row(predictor, plain_sets), *(Row(partial(_calibrated, predictor, m), plain_sets) for m in maps)]
+    p = two_classes(predictor(held).mean)
+    near = conformalize(at_label(lac(p), label), level=LEVEL, **weights).value
+    far = conformalize(at_label(aps(p, key=jax.random.key(1)), label), level=LEVEL, **weights).value
+    rows.append(Row(predictor, lambda q: sets(lac(two_classes(q)), near)))
+    rows.append(Row(predictor, lambda q: sets(aps(two_classes(q), key=jax.random.key(2)), far)))
+    bad = [n for n, s in {"temperature": scaled.status, "Platt": line.status}.items() if s != Status.OK]
     problem = "; ".join([*([trained.problem] if trained.problem else []), *(f"{n} failed" for n in bad)])
     return rows, problem
 
@@ -129,83 +125,66 @@ def epistemic(
     key: PRNGKeyArray,
     sample: Sample,
     *,
-    row: str,
     method: Callable[..., Posterior],
     stops: bool = True,
-    fine: Sequence[Status] = (Status.OK,),
+    accepted: Sequence[Status] = (Status.OK,),
 ) -> Fitted:
     """The members of an epistemic method, trained with the options of the analysis.
 
     Parameters
     ----------
     stops : whether events of their own decide when its training stops
-    fine : statuses whose problem is none here
+    accepted : statuses whose problem is none here
     """
     options: dict[str, Any] = {"validation": sample.stop} if stops else {}
     loss = CrossEntropy(sample.signal)
-    found = method(key, _make(sample), loss, sample.learn, training=_training(sample), **options)
+    found = method(key, sample.make, loss, sample.learn, training=sample.training, **options)
     members = found.members(jax.random.split(key, 3)[2])
-    return {row: Row(partial(predict, members), plain_sets)}, "" if found.status in fine else found.problem
+    return [Row(partial(predict, members), plain_sets)], "" if found.status in accepted else found.problem
 
 
-def several(key: PRNGKeyArray, sample: Sample, *, row: str, bootstrap: bool) -> Fitted:
+def network_ensemble(key: PRNGKeyArray, sample: Sample, *, bootstrap: bool) -> Fitted:
     """Networks from other starts, or on Poisson replicas of the events."""
     members = max(sample.options.members, 2)
-    return epistemic(key, sample, row=row, method=partial(ensemble, members=members, bootstrap=bootstrap))
+    return epistemic(key, sample, method=partial(ensemble, members=members, bootstrap=bootstrap))
 
 
-def augmented(key: PRNGKeyArray, sample: Sample, *, row: str) -> Fitted:
+def augmented(key: PRNGKeyArray, sample: Sample) -> Fitted:
     """One network at draws of its inputs, each of a resolution of a twentieth of its spread."""
-    scale = _make(sample)(key, sample.learn).standardise.scale
+    scale = sample.make(key, sample.learn).standardise.scale
     widths = dict(zip(sample.features, (RESOLUTION * np.asarray(scale, np.float64)).tolist(), strict=True))
-    return epistemic(key, sample, row=row, method=partial(tta, resolution=widths))
+    return epistemic(key, sample, method=partial(tta, resolution=widths))
 
 
-@dataclass(frozen=True)
-class Method:
-    """How rows of a classification table are made; of each its guarantee, and whether any model will do."""
-
-    fit: Callable[[PRNGKeyArray, Sample], Fitted]
-    rows: Mapping[str, tuple[str, str]]
-
-
-def _row(fit: Callable[..., Fitted], row: str, promise: tuple[str, str], **options: Any) -> Method:
-    """A method of one row."""
-    return Method(partial(fit, row=row, **options), {row: promise})
-
-
+YES, NO = ("none", "yes"), ("none", "no")
 CLASSIFIERS: dict[str, Method] = {
     "single": Method(
         single,
         {
-            "single network": ("none", "yes"),
-            "temperature": ("none", "yes"),
+            "single network": YES,
+            "temperature": YES,
             "Platt": ("closure in calibration", "yes"),
             "isotonic": ("closure in calibration", "yes"),
-            "conformal, LAC": ("sets: marginal, finite n", "yes"),
-            "conformal, APS": ("sets: marginal, finite n", "yes"),
+            **dict.fromkeys(CONFORMAL, ("sets: marginal, finite n", "yes")),
         },
     ),
-    "deep ensemble": _row(several, "deep ensemble", ("none", "yes"), bootstrap=False),
-    "bootstrap": _row(several, "bootstrap ensemble", ("none", "yes"), bootstrap=True),
-    "dropout": _row(epistemic, "MC dropout", ("none", "no"), method=dropout),
-    "test-time augmentation": _row(augmented, "test-time augmentation", ("none", "yes")),
-    "variational": _row(epistemic, "variational", ("none: a bound", "no"), method=variational, stops=False),
-    "laplace": _row(
-        epistemic,
-        "Laplace, last layer",
-        ("posterior, asymptotic", "no"),
-        method=partial(laplace, steps=0),
-        fine=STOPPED,
+    "deep ensemble": Method(partial(network_ensemble, bootstrap=False), {"deep ensemble": YES}),
+    "bootstrap": Method(partial(network_ensemble, bootstrap=True), {"bootstrap ensemble": YES}),
+    "dropout": Method(partial(epistemic, method=dropout), {"MC dropout": NO}),
+    "test-time augmentation": Method(augmented, {"test-time augmentation": YES}),
+    "variational": Method(
+        partial(epistemic, method=variational, stops=False), {"variational": ("none: a bound", "no")}
+    ),
+    "laplace": Method(
+        partial(epistemic, method=partial(laplace, steps=0), accepted=STOPPED),
+        {"Laplace, last layer": ("posterior, asymptotic", "no")},
     ),
 }
 """Every method by the name that chooses it."""
 
-METRICS = ("log loss", "Brier", "ECE", "coverage", "size", "spread")
-
 
 def judge(row: Row, events: Events, label: np.ndarray) -> dict[str, tuple[float, float]]:
-    """Weighted mean and standard error of each of :data:`METRICS` on some events, whose weights may be negative.
+    """Judge a row: weighted mean and standard error of each metric on events, whose weights may be negative.
 
     The sets' coverage and size are at 90 %; the spread is the mean width of ±1.96 standard deviations of the members'
     probabilities; the ECE is less its bias, and has no error.

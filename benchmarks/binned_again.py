@@ -3,8 +3,11 @@
 There the observed events are histogrammed in f(x; z) anew for each z of a profile likelihood. Likelihoods of different
 summaries are then compared, which no theorem allows; whether it works is a question for coverage. Here with the exact
 classifiers of the rotating Gaussians, so that no training is in the way; beside it f(x; z) fixed at one z.
+
+Usage: python benchmarks/binned_again.py [TOYS]
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +19,8 @@ from jaxtyping import PRNGKeyArray
 
 from verax.check import coverage
 from verax.parameters import Params
-from verax.problems import Rotating, midpoints, product
-from verax.report import Table, number, with_error
+from verax.problems import Rotating, midpoints, product, theta_of
+from verax.report import Table, number, to_markdown, with_error
 from verax.results import Coverage, FloatArray, Interval, Status
 
 NEAR = np.linspace(-0.6, 0.6, 241)
@@ -116,3 +119,12 @@ def _intervals(thetas: FloatArray, rates: FloatArray, counts: FloatArray, observ
         high[i] = np.interp(CUT, [t[b - 1], t[b]], [MUS[b - 1], MUS[b]])
         best[i] = MUS[at]
     return Interval("mu", LEVEL, best, low, high, status)
+
+
+def main() -> None:
+    truths: dict[str, Params] = {"z = π/4": {}, "z = π/2": {"z": theta_of(np.pi / 2)}}
+    print(to_markdown(table(jax.random.key(1), truths, toys=int(sys.argv[1]) if sys.argv[1:] else 500)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Every method of regression by name, with what it promises."""
+
+from functools import partial
+
+from verax.compare._comparison import Method
+from verax.compare._conformal import conformal_quantiles, cv_plus, split_conformal
+from verax.compare._deep_ensemble import SHARE, as_printed, deep_ensemble
+from verax.compare._dropout import dropout
+from verax.compare._members import augmented, bootstrap, chains, gaussians, mean_ensemble, variational
+from verax.compare._networks import density, evidence, quantile, single
+from verax.compare._published import ADVERSARIAL, PLAIN
+from verax.compare._references import gaussian_process, linear
+
+SPLIT = ("marginal, finite n", "yes")
+ASYMPTOTIC = ("posterior, asymptotic", "no")
+METHODS: dict[str, Method] = {
+    "linear regression": Method(linear, {"linear regression": ("if linear", "no")}),
+    "gaussian process": Method(
+        gaussian_process, {"Gaussian process": ("if its prior is right", "no")}, package="sklearn"
+    ),
+    "mean-variance": Method(single, {"mean-variance network": ("none", "no")}),
+    "mixture density": Method(density, {"mixture density network": ("none", "no")}),
+    "evidential": Method(evidence, {"evidential network": ("none", "no")}),
+    "quantile regression": Method(quantile, {"quantile regression": ("asymptotic", "yes")}),
+    ADVERSARIAL: Method(partial(deep_ensemble, share=SHARE), {ADVERSARIAL: ("none", "yes")}),
+    "deep ensemble as printed": Method(as_printed, {"deep ensemble as printed": ("none", "yes")}, extra=True),
+    PLAIN: Method(partial(deep_ensemble, share=0.0), {PLAIN: ("none", "yes")}),
+    "bootstrap": Method(bootstrap, {"bootstrap ensemble": ("none", "yes")}),
+    "dropout": Method(dropout, {"MC dropout": ("none", "no"), "dropout, epistemic only": ("none", "no")}),
+    "test-time augmentation": Method(augmented, {"test-time augmentation": ("none", "yes")}),
+    "variational": Method(variational, {"variational": ("none: a bound", "no")}),
+    "laplace": Method(gaussians, {"Laplace, last layer": ASYMPTOTIC, "Laplace, all weights": ASYMPTOTIC}),
+    "hmc": Method(chains, {"HMC": ASYMPTOTIC}, largest=2000.0, package="blackjax"),
+    "ensemble of means": Method(mean_ensemble, {"ensemble, epistemic only": ("none", "yes")}),
+    "split conformal": Method(split_conformal, {"split conformal": SPLIT, "normalised conformal": SPLIT}),
+    "cqr": Method(conformal_quantiles, {"CQR": SPLIT}),
+    "cv+": Method(cv_plus, {"CV+": ("≥ 2·level − 1", "yes")}),
+}
+"""Every method by the name that chooses it."""

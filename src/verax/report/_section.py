@@ -1,0 +1,37 @@
+"""A section: the form in which every result is presented, on a page, in a terminal and as JSON."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from verax.run import Label
+
+from .tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Draw: TypeAlias = Callable[[], "Figure"]
+"""How to draw a figure, when it is needed."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A result to present; a page shows its text, warnings, tables and figures, in this order.
+
+    Parameters
+    ----------
+    title : also its line in the table of contents
+    text : paragraphs, separated by empty lines; plain text, escaped
+    figures : label → caption, and how to draw it; the label, a name or several, becomes the name of its files
+    tables : as built by :mod:`verax.report.tables`
+    content : the same as plain values and results, for JSON
+    warnings : one line each, set off from the text
+    """
+
+    title: str
+    text: str = ""
+    figures: Mapping[Label, tuple[str, Draw]] = field(default_factory=dict)
+    tables: Sequence[Table] = ()
+    content: Mapping[str, Any] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
