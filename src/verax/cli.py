@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from verax import __version__, tools
-from verax.commands import VERBS, Interrupted, enable_compilation_cache, folder_named, question
+from verax.commands import Interrupted, enable_compilation_cache, folder_named, question
 from verax.errors import InputError
+from verax.questions import QUESTIONS
 
 app = typer.Typer(
     name="verax",
@@ -97,8 +98,8 @@ for verb, stage, text in (
 
 
 FIT_WORKSPACE = "fit WORKSPACE.json"
-for verb, (text, _) in VERBS.items():
-    app.command(FIT_WORKSPACE if verb == "fit" else verb, help=text)(question(verb))
+for verb, kind in QUESTIONS.items():
+    app.command(FIT_WORKSPACE if verb == "fit" else verb, help=kind.__doc__)(question(verb))
 
 
 @config_app.command("schema")

@@ -15,7 +15,7 @@ from rich.progress import Progress as Bars
 
 from verax.errors import InputError
 from verax.folder import file_names
-from verax.questions import Answer
+from verax.report import Section
 from verax.report.numbers import number
 from verax.report.record import in_words, plain
 from verax.report.show import to_rich
@@ -102,20 +102,22 @@ def _print(table: Table, *, stderr: bool = False) -> None:
     console.print(shown)
 
 
-def show_answer(answer: Answer, *, as_json: bool, plot: Path | None) -> None:
-    """An answer about a workspace: tables or JSON on standard output, and its figures in files."""
+def show_answer(answer: Section, *, as_json: bool, plot: Path | None) -> None:
+    """Show an answer: tables or JSON on standard output, warnings on standard error, figures in files."""
     if as_json:
         print(json.dumps(in_words(plain(answer.content)), sort_keys=True, ensure_ascii=False))
     else:
         for table in answer.tables:
             _print(table)
+    for line in answer.warnings:
+        print(line, file=sys.stderr)
     if plot is not None:
         for path in save_figures(answer, plot):
             print(f"figure: {path}", file=sys.stderr)
 
 
-def save_figures(answer: Answer, plot: Path) -> list[Path]:
-    """Several figures are the pages of one PDF, or files "plot_NAME.png".
+def save_figures(answer: Section, plot: Path) -> list[Path]:
+    """Draw the figures of an answer: the pages of one PDF, or files, of several figures "plot_NAME.png".
 
     Raises
     ------
@@ -131,11 +133,11 @@ def save_figures(answer: Answer, plot: Path) -> list[Path]:
                 from matplotlib.backends.backend_pdf import PdfPages
 
                 with PdfPages(plot) as pages:
-                    for draw in answer.figures.values():
+                    for _, draw in answer.figures.values():
                         pages.savefig(draw())
                 return [plot]
             written, names = [], file_names(answer.figures)
-            for label, draw in answer.figures.items():
+            for label, (_, draw) in answer.figures.items():
                 several = len(answer.figures) > 1
                 written.append(plot.with_name(f"{plot.stem}_{names[label]}{plot.suffix}") if several else plot)
                 draw().savefig(written[-1])

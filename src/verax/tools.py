@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from verax.choices import DECORRELATE_BY
+
 app = typer.Typer(
     help="Make new workspaces: combine, prune, rename, mask, correlate, decorrelate.",
     no_args_is_help=True,
@@ -42,10 +44,10 @@ def prune(
     normalisation: Annotated[
         float, typer.Option("--normalisation", help="leave out changes of yield below this fraction")
     ] = 0.0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no report of what went")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no list of removed items")] = False,
     output: Output = None,
 ) -> None:
-    """Without some parts, or without negligible variations; what went is told on standard error.
+    """Without some parts, or without negligible variations; removed items are listed on standard error.
 
     The shape and the yield of a histosys are judged alone: without its shape it becomes a normsys.
     """
@@ -103,7 +105,7 @@ def rename(
 def decorrelate(
     workspace: Workspace,
     name: Annotated[str, typer.Argument(metavar="PARAMETER")],
-    by: Annotated[str, typer.Option("--by", metavar="channel|sample")] = "channel",
+    by: Annotated[str, typer.Option("--by", metavar="|".join(DECORRELATE_BY))] = DECORRELATE_BY[0],
     output: Output = None,
 ) -> None:
     """One parameter becomes one for each channel, or sample, where it acts."""

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,8 +16,9 @@ from verax.errors import InputError
 from verax.folder import checksum_of, claim, inspect, lock, remove, replacing, seal, sweep, unseal, write
 from verax.infer import Campaign, Estimate, campaign, fit
 from verax.parameters import by_name
-from verax.questions.ask import Answer, Asked, numbers
-from verax.report import plots, tables
+from verax.questions import options
+from verax.questions.ask import Query, numbers
+from verax.report import Section, plots, tables
 from verax.report.numbers import number, with_error
 from verax.report.tables import Table
 from verax.results import Interval, Status, good
@@ -25,71 +27,69 @@ from verax.store import code_version, digest
 OWNER = "toys"
 """Whose the folder of a campaign is."""
 
-DEFAULT = 1000
-"""Toys unless a number is given."""
-
 NOTE = """Moments leave out failed toys and estimates at a bound. Their means need not be those of a Gaussian: where the \
 expectation bends with its parameters, maximum likelihood is biased by a small part of its σ (see `sample_toys`)."""
 
 
-def answer_toys(a: Asked) -> Answer:
-    """Toys at a truth: estimates, pulls and coverage of the interval, and failures."""
+def answer_toys(question: options.Toys, query: Query) -> Section:
+    """Run toys at a truth: estimates, pulls and coverage of the interval, and failures."""
     from verax.check import coverage  # half a second, which no other question needs
 
-    n, level = a.toys or DEFAULT, a.level or 0.6827
-    truth, gamma = _truth(a)
-    with nullcontext() if a.output is None else Kept(a, truth, gamma, level) as kept:
-        found = _thrown(a, truth, gamma, level, n, kept)
+    poi, (truth, gamma) = query.poi, _truth(question, query)
+    with nullcontext() if question.output is None else Kept(question, query, truth, gamma) as kept:
+        found = _run(question, query, truth, gamma, kept)
     value, error, low, high = found.values.T
-    covered = coverage(Interval(a.poi, level, value, low, high, found.status), truth[a.poi])
+    covered = coverage(Interval(poi, question.level, value, low, high, found.status), truth[poi])
     fine = good(found.status) & (error > 0)
-    pull = (value[fine] - truth[a.poi]) / error[fine]
+    pull = (value[fine] - truth[poi]) / error[fine]
     status = {s.name: int((found.status == s).sum()) for s in Status if (found.status == s).any()}
     moments = {"mean": _mean(value[fine]), "pull": _mean(pull), "pull width": _width(pull)}
     rows = (
-        (f"true {a.poi}", f"{truth[a.poi]:g}"),
-        (f"mean of the estimates of {a.poi}", with_error(*moments["mean"])),
+        (f"true {poi}", f"{truth[poi]:g}"),
+        (f"mean of the estimates of {poi}", with_error(*moments["mean"])),
         ("mean of (estimate − truth) / σ", with_error(*moments["pull"])),
         ("width of (estimate − truth) / σ", with_error(*moments["pull width"])),
         ("failed toys", f"{found.failed} of {found.n} ({number(100 * found.failed / found.n, 3)} %)"),
         *((f"status {name}", str(count)) for name, count in status.items()),
     )
     shown = (
-        tables.coverage({f"{a.poi} = {truth[a.poi]:g}": covered}),
-        Table("Estimates", ("Question", "Answer"), rows, NOTE),
+        tables.coverage({f"{poi} = {truth[poi]:g}": covered}),
+        Table("Estimates", ("Quantity", "Value"), rows, NOTE),
     )
     content: dict[str, Any] = {"truth": truth, "coverage": covered, "toys": found.n, "failed": found.failed}
     content |= {"status": status, "moments": moments}
-    figure = lambda: plots.estimates(a.poi, value[fine], pull, truth=truth[a.poi], coverage=covered)  # noqa: E731
-    return Answer(shown, content, {"toys": figure})
+    draw = partial(plots.estimates, poi, value[fine], pull, truth=truth[poi], coverage=covered)
+    return Section("Toys", figures={"toys": ("Estimates of toys.", draw)}, tables=shown, content=content)
 
 
-def _thrown(
-    a: Asked, truth: dict[str, float], gamma: np.ndarray | None, level: float, n: int, kept: "Kept | None"
+def _run(
+    question: options.Toys, query: Query, truth: dict[str, float], gamma: np.ndarray | None, kept: "Kept | None"
 ) -> Campaign:
-    """The campaign, continued from what is kept."""
+    """Run the campaign, continued from what is kept."""
+    n = question.toys
     done = kept.read(n) if kept is not None else None
 
-    def told(so_far: Campaign) -> None:
-        a.told(so_far.n, n, so_far.failed)
+    def progress(so_far: Campaign) -> None:
+        query.count_toys(so_far.n, n, so_far.failed)
         if kept is not None:
             kept.write(so_far)
 
     if done is not None:
-        a.told(done.n, n, done.failed)
-    key, statistic = jax.random.key(a.seed), Estimate(a.poi, level)
-    return campaign(key, a.model, truth, n, statistic, batch=a.batch, profiled=gamma, done=done, progress=told)
+        query.count_toys(done.n, n, done.failed)
+    key, statistic = jax.random.key(question.seed), Estimate(query.poi, question.level)
+    return campaign(
+        key, query.model, truth, n, statistic, batch=question.batch, profiled=gamma, done=done, progress=progress
+    )
 
 
-def _truth(a: Asked) -> tuple[dict[str, float], np.ndarray | None]:
-    """True values of all parameters, and of what the likelihood profiles."""
-    given = numbers((t for t in a.truth if t != "fit"), "--truth")
-    by_name(a.model.parameters, given, "--truth")
-    if "fit" not in a.truth:
-        return {p.name: float(given.get(p.name, p.init)) for p in a.model.parameters}, None
-    best = fit(a.model, a.data)
-    truth = {**best.params, **given}
-    return truth, np.asarray(a.model.profiled(truth, a.data))
+def _truth(question: options.Toys, query: Query) -> tuple[dict[str, float], np.ndarray | None]:
+    """Find true values of all parameters, and of what the likelihood profiles."""
+    model, given = query.model, numbers((t for t in question.truth if t != "fit"), "--truth")
+    by_name(model.parameters, given, "--truth")
+    if "fit" not in question.truth:
+        return {p.name: float(given.get(p.name, p.init)) for p in model.parameters}, None
+    truth = {**fit(model, query.data).params, **given}
+    return truth, np.asarray(model.profiled(truth, query.data))
 
 
 def _mean(values: np.ndarray) -> tuple[float, float]:
@@ -112,14 +112,15 @@ class Kept:
     was changed, damaged or moved is thrown again, and so are those after it.
     """
 
-    def __init__(self, a: Asked, truth: dict[str, float], gamma: np.ndarray | None, level: float) -> None:
-        assert a.output is not None
-        self.folder, self.batch, self.written, self.say = a.output, a.batch, 0, a.progress.note
-        arrays = [hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in jax.tree.leaves(a.model)]
-        names = [repr(a.model.parameters), a.poi, a.model.channels, a.model.processes]
+    def __init__(self, question: options.Toys, query: Query, truth: dict[str, float], gamma: np.ndarray | None) -> None:
+        assert question.output is not None
+        self.folder, self.batch, self.written = Path(question.output), question.batch, 0
+        self.say, model, seed = query.progress.note, query.model, question.seed
+        arrays = [hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in jax.tree.leaves(model)]
+        names = [repr(model.parameters), query.poi, model.channels, model.processes]
         true_gamma = None if gamma is None else gamma.tolist()
-        self.question = digest([names, arrays, truth, true_gamma, level, a.seed, a.batch, code_version()])
-        self.note = {"question": self.question, "truth": truth, "seed": a.seed}
+        self.question = digest([names, arrays, truth, true_gamma, question.level, seed, self.batch, code_version()])
+        self.note = {"question": self.question, "truth": truth, "seed": seed}
 
     def __enter__(self) -> "Kept":
         inspect(self.folder, OWNER)
