@@ -173,9 +173,3 @@ def _share(part: int, total: int) -> str:
         return "0"
     percent = 100 * part / total
     return f"{part} ({number(percent, 2 if percent < 1 else 1)} %)"
-
-
-def warnings(messages: Mapping[str, Sequence[str]], *, title: str = "Warnings") -> Table:
-    """Every warning with the stage that gave it."""
-    rows = tuple((stage, text) for stage, texts in messages.items() for text in texts)
-    return Table(title, ("Stage", "Warning"), rows, "" if rows else "None.")
