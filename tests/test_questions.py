@@ -13,7 +13,7 @@ from rich.progress import Progress as Bars
 from likelihoods import realistic
 from verax import cli, questions
 from verax.choices import DECORRELATE_BY
-from verax.console import Told, save_figures, show_answer
+from verax.console import ProgressBars, save_figures, show_answer
 from verax.errors import InputError
 from verax.infer import breakdown, fit, interval, limit
 from verax.model import edit, from_pyhf, hold, to_pyhf
@@ -329,9 +329,9 @@ def test_all_that_throws_toys_tells_how_many_are_done_and_failed(verb, options, 
 def test_a_bar_says_which_fraction_failed():
     shown = io.StringIO()
     with Bars(console=Console(file=shown, force_terminal=True, width=80)) as bars:
-        told = Told(bars)
+        progress = ProgressBars(bars)
         for failed in (0, 5):
-            told.step("toys", 1000, 2000, failed)
+            progress.step("toys", 1000, 2000, failed)
         assert [t.description for t in bars.tasks] == ["toys, 0.50 % failed"]
 
 

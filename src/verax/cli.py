@@ -151,7 +151,7 @@ def compare_approaches(
     except KeyboardInterrupt:
         raise Interrupted("stopped; finished trials are kept, the same command continues") from None
     for table in tables:
-        console.tell(table)
+        console.print_table(table)
     print(f"page: {folder / 'comparison.html'}")
 
 
@@ -200,7 +200,7 @@ def compare_methods(
     except KeyboardInterrupt:
         raise Interrupted("stopped; finished trials are kept, the same command continues") from None
     for table in tables:
-        console.tell(table)
+        console.print_table(table)
     print(f"page: {folder / 'comparison.html'}")
 
 

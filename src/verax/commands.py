@@ -27,7 +27,7 @@ class Shown(Options):
 
 
 class Interrupted(Exception):
-    """Ctrl-C; the text says what is kept."""
+    """The user stopped the work; the text states what is kept."""
 
 
 def question(verb: str) -> Callable[..., None]:

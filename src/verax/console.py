@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: progress while a run works, and its result in short."""
+"""Output to the terminal: progress while a run works, and its result in short."""
 
 import json
 import sys
@@ -31,21 +31,21 @@ WIDEST = 300
 
 
 class Notes(Progress):
-    """Nothing but what was not as it should be, on standard error."""
+    """Notes alone, on standard error."""
 
     def note(self, text: str) -> None:
-        """One line."""
+        """Print a line."""
         print(text, file=sys.stderr)
 
 
-class Told(Progress):
+class ProgressBars(Progress):
     """Progress as bars, on standard error; without a terminal there, one line a stage."""
 
     def __init__(self, bars: Bars) -> None:
         self.bars, self.tasks, self.lock = bars, dict[str, TaskID](), Lock()
 
     def stage(self, name: str, *, reused: bool) -> None:
-        """One line for each stage; stages may go side by side."""
+        """Print a line for each stage; stages may go side by side."""
         with self.lock:
             for task in self.tasks.values():
                 self.bars.remove_task(task)
@@ -53,7 +53,7 @@ class Told(Progress):
         self.bars.console.print(f"{name}: {'unchanged, kept' if reused else 'working'}", highlight=False)
 
     def step(self, task: str, done: int, total: int | None, failed: int = 0) -> None:
-        """A bar for each task of the stage, with the fraction that failed."""
+        """Move the bar of a task, with the fraction that failed."""
         text = f"{task}, {number(100 * failed / done, 2)} % failed" if failed else task
         with self.lock:
             if task not in self.tasks:
@@ -61,23 +61,23 @@ class Told(Progress):
             self.bars.update(self.tasks[task], completed=done, total=total, description=text)
 
     def note(self, text: str) -> None:
-        """One line, above the bars."""
+        """Print a line above the bars."""
         self.bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Progress]:
-    """Progress to show, or one that tells notes alone."""
+    """Show progress, or where ``quiet`` notes alone."""
     if quiet:
         yield Notes()
         return
     columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield Told(bars)
+        yield ProgressBars(bars)
 
 
 def show(measurement: "Measurement", folder: Path) -> None:
-    """The result in short, and where the rest is."""
+    """Show the result in short, and where the rest is."""
     for table in measurement.tables:
         _print(table)
     for line in measurement.first:
@@ -87,13 +87,13 @@ def show(measurement: "Measurement", folder: Path) -> None:
     rich.print(f"report: {folder / 'report.html'}")
 
 
-def tell(table: Table) -> None:
-    """A table on standard error, beside what standard output is for."""
+def print_table(table: Table) -> None:
+    """Print a table on standard error, where standard output is for other content."""
     _print(table, stderr=True)
 
 
 def _print(table: Table, *, stderr: bool = False) -> None:
-    """A table as wide as the terminal is, or as it is itself where it goes to a file."""
+    """Print a table, as wide as the terminal, or at its own width to a file."""
     console, shown = Console(stderr=stderr), to_rich(table)
     if not console.is_terminal:
         console = Console(

@@ -67,7 +67,7 @@ def prune(
     made, negligible = edit.prune(made, shape=shape, normalisation=normalisation)
     work.write(made, output)
     if not quiet:
-        console.tell(work.went(before, made, negligible))
+        console.print_table(work.removed_items(before, made, negligible))
 
 
 @app.command("mask")

@@ -95,7 +95,9 @@ class Story:
                 f"{TITLES[m.kind]}: {poi} = {with_ends(m.interval)} at {m.interval.level:.2%} confidence level."
             )
             if m.kind == "pseudo-experiment":
-                lines[-1] += f" The truth is {m.truth[self.poi.name]:g}: a simulated data set, which shows the method."
+                lines[-1] += (
+                    f" The truth is {m.truth[self.poi.name]:g}: this data set is simulated, to show the method."
+                )
         if self.table.observed is None or self.wording.blind:
             lines.insert(1, UNOBSERVED if self.table.observed is None else BLIND)
         lines += self.first()

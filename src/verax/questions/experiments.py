@@ -25,10 +25,10 @@ from verax.results import Interval, Status, good
 from verax.store import code_version, digest
 
 OWNER = "toys"
-"""Whose the folder of a campaign is."""
+"""Owner of the folder of a campaign."""
 
 NOTE = """Moments leave out failed toys and estimates at a bound. Their means need not be those of a Gaussian: where the \
-expectation bends with its parameters, maximum likelihood is biased by a small part of its σ (see `sample_toys`)."""
+expectation is not linear in its parameters, maximum likelihood is biased by a small fraction of σ (see `sample_toys`)."""
 
 
 def answer_toys(question: options.Toys, query: Query) -> Section:
@@ -109,13 +109,13 @@ class Kept:
     """A folder with the finished batches of one campaign; use as a context manager, it holds the folder's lock.
 
     Each file is written whole or not at all. A batch has a checksum over its question, its place and its content: one that
-    was changed, damaged or moved is thrown again, and so are those after it.
+    was changed, damaged or moved is run again, and so are those after it.
     """
 
     def __init__(self, question: options.Toys, query: Query, truth: dict[str, float], gamma: np.ndarray | None) -> None:
         assert question.output is not None
         self.folder, self.batch, self.written = Path(question.output), question.batch, 0
-        self.say, model, seed = query.progress.note, query.model, question.seed
+        self.notify, model, seed = query.progress.note, query.model, question.seed
         arrays = [hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in jax.tree.leaves(model)]
         names = [repr(model.parameters), query.poi, model.channels, model.processes]
         true_gamma = None if gamma is None else gamma.tolist()
@@ -142,7 +142,7 @@ class Kept:
 
     def _open(self) -> None:
         if not claim(self.folder, OWNER).whole:
-            self.say(f"{self.folder}: its mark was damaged or lost; written again")
+            self.notify(f"{self.folder}: its mark was damaged or lost; written again")
         sweep(self.folder)
         path = self.folder / "campaign.json"
         found = (unseal(path) or {}).get("question")
@@ -155,12 +155,12 @@ class Kept:
             )
         if found is None:
             if os.path.lexists(path) or any(self.folder.glob("toys-*.npz")):
-                self.say(f"{path}: damaged or lost; written again")
+                self.notify(f"{path}: damaged or lost; written again")
             remove(path)
             write(path, seal(self.note))
 
     def read(self, n: int) -> Campaign | None:
-        """The batches that are there without a gap; of those that a longer campaign cuts elsewhere, none."""
+        """Read the batches that are there without a gap; none of those that a longer campaign cuts elsewhere."""
         parts = list(self._parts(n))
         if not parts:
             return None
@@ -175,7 +175,7 @@ class Kept:
             if part is None:
                 path, later = self._path(first), self.folder.glob("toys-*.npz")
                 if os.path.lexists(path) or any(p.name > path.name for p in later):
-                    self.say(f"{path}: damaged or lost; these toys and those after them are thrown again")
+                    self.notify(f"{path}: damaged or lost; these toys and those after them are run again")
                 return
             size = len(part["status"])
             if size < self.batch and first + size != n:
@@ -184,7 +184,7 @@ class Kept:
             first += size
 
     def _part(self, first: int) -> dict[str, np.ndarray] | None:
-        """The batch that begins at a toy; None unless it is there and whole."""
+        """Read the batch that begins at a toy; None unless it is there and whole."""
         path = self._path(first)
         if checksum_of(path) is None:
             return None
@@ -195,11 +195,11 @@ class Kept:
             return None
         values, status = part["values"], part["status"]
         whole = part["checksum"].tolist() == self._checksum(first, values, status)
-        alike = whole and values.shape == (len(status), 4) and 0 < len(status) <= self.batch
-        return part if alike and np.isin(status, list(Status)).all() else None
+        valid = whole and values.shape == (len(status), 4) and 0 < len(status) <= self.batch
+        return part if valid and np.isin(status, list(Status)).all() else None
 
     def write(self, so_far: Campaign) -> None:
-        """Keep what is new."""
+        """Keep the toys that are new."""
         path = self._path(self.written)
         values, status = so_far.values[self.written :], so_far.status[self.written :]
         remove(path)
