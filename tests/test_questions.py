@@ -17,6 +17,7 @@ from verax.console import ProgressBars, save_figures, show_answer
 from verax.errors import InputError
 from verax.infer import breakdown, fit, interval, limit
 from verax.model import edit, from_pyhf, hold, to_pyhf
+from verax.questions.ask import load_query, respond
 from verax.questions.experiments import Kept
 from verax.report import Section, plots
 from verax.results import Status
@@ -461,6 +462,13 @@ def test_a_bad_workspace_is_one_line_that_says_where(case, workspace, capsys, tm
 
 
 OPTIONS = [(verb, f) for verb, kind in questions.QUESTIONS.items() for f in (*fields(kind), *fields(questions.Common))]
+
+
+def test_every_question_has_a_function_that_answers_it(workspace):
+    with pytest.raises(NotImplementedError, match="no function answers Question"):
+        questions.options.Question().answer(load_query(str(workspace), questions.Common()))
+    unanswered = respond.dispatch(questions.options.Question)
+    assert [verb for verb, kind in questions.QUESTIONS.items() if respond.dispatch(kind) is unanswered] == []
 
 
 @pytest.mark.parametrize("verb", questions.QUESTIONS)

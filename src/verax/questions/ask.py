@@ -3,6 +3,7 @@
 import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from verax.model import BinnedLikelihood, Data, from_hs3, from_pyhf, hold
 from verax.model.hs3 import is_hs3
 from verax.model.schema import read_json
 from verax.parameters import by_name
-from verax.questions.options import Common
+from verax.questions.options import Common, Question
+from verax.report import Section
 from verax.store import Progress
 
 
@@ -33,6 +35,12 @@ class Query:
     def count_toys(self, done: int, total: int, failed: int) -> None:
         """Report the progress of toys."""
         self.progress.step("toys", done, total, failed)
+
+
+@singledispatch
+def respond(question: Question, query: Query) -> Section:
+    """Answer a question, with the function that is registered for its type."""
+    raise NotImplementedError(f"no function answers {type(question).__name__}")
 
 
 def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progress: Progress | None = None) -> Query:

@@ -13,7 +13,7 @@ from verax.model.layout import Layout
 from verax.model.split import normalisation_part
 from verax.model.treatment import acts
 from verax.questions import options
-from verax.questions.ask import Query
+from verax.questions.ask import Query, respond
 from verax.report import Section, plots, tables
 from verax.report.numbers import number
 from verax.report.section import Draw
@@ -21,6 +21,7 @@ from verax.report.tables import Table
 from verax.results import Status
 
 
+@respond.register
 def answer_yields(question: options.Yields, query: Query) -> Section:
     """Find the events expected in each channel, before and after the fit, beside the observed ones."""
     model, data = query.model, query.data
@@ -85,6 +86,7 @@ def _signal(query: Query) -> tuple[str, ...]:
     return tuple(p for p, m in zip(model.processes, member, strict=True) if m) if not member.all() else ()
 
 
+@respond.register
 def answer_templates(question: options.Templates, query: Query) -> Section:
     """Find what each systematic does to each process in each channel: its yield, and the rest of its shape."""
     all_of = templates(query.model)

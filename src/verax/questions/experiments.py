@@ -17,7 +17,7 @@ from verax.folder import checksum_of, claim, inspect, lock, remove, replacing, s
 from verax.infer import Campaign, Estimate, campaign, fit
 from verax.parameters import by_name
 from verax.questions import options
-from verax.questions.ask import Query, numbers
+from verax.questions.ask import Query, numbers, respond
 from verax.report import Section, plots, tables
 from verax.report.numbers import number, with_error
 from verax.report.tables import Table
@@ -31,6 +31,7 @@ NOTE = """Moments leave out failed toys and estimates at a bound. Their means ne
 expectation is not linear in its parameters, maximum likelihood is biased by a small fraction of σ (see `sample_toys`)."""
 
 
+@respond.register
 def answer_toys(question: options.Toys, query: Query) -> Section:
     """Run toys at a truth: estimates, pulls and coverage of the interval, and failures."""
     from verax.check import coverage  # half a second, which no other question needs

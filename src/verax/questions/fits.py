@@ -11,7 +11,7 @@ from verax.infer import breakdown, fit, interval, neyman, profile, ranking, scan
 from verax.model.data import DataSets
 from verax.parameters import Gaussian
 from verax.questions import options
-from verax.questions.ask import Query, grouped
+from verax.questions.ask import Query, grouped, respond
 from verax.report import Section, plots, tables
 from verax.report.numbers import number, with_ends, with_error
 from verax.report.record import fitted
@@ -25,6 +25,7 @@ GRID = 25
 """Points along each side of a two-dimensional scan, and tested values of an interval by toys."""
 
 
+@respond.register
 def answer_fit(question: options.Fit, query: Query) -> Section:
     """Fit all parameters; find the interval of the one of interest, and the significance of its being above zero."""
     model, data, poi = query.model, query.data, query.poi
@@ -61,6 +62,7 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
     return Section("Best fit", "", figures, shown, content)
 
 
+@respond.register
 def answer_interval(question: options.Interval, query: Query) -> Section:
     """Find the interval of one parameter: from the profile likelihood, or by toys after Neyman's construction."""
     model, data, poi, level, method = query.model, query.data, query.poi, question.level, question.method
@@ -122,6 +124,7 @@ def _draw_scan(query: Query, found: Interval) -> Figure:
     return plots.scan({"Total": curve}, interval=found)
 
 
+@respond.register
 def answer_scan(question: options.Scan, query: Query) -> Section:
     """Scan the profile likelihood ratio over the interval and beyond; of two parameters with ``against``."""
     if question.against is not None:
@@ -163,6 +166,7 @@ def _scan2d(query: Query, other: str) -> Section:
     return Section("Scan", "", figures, (shown,), {"scan2d": found, "intervals": ends})
 
 
+@respond.register
 def answer_breakdown(question: options.Breakdown, query: Query) -> Section:
     """Find the uncertainty by source, by both definitions."""
     model = grouped(query.model, question.groups)
@@ -172,7 +176,8 @@ def answer_breakdown(question: options.Breakdown, query: Query) -> Section:
     return Section("Uncertainty breakdown", "", figures, (shown,), {b.method: b.rows for b in both})
 
 
-def answer_ranking(query: Query) -> Section:
+@respond.register
+def answer_ranking(_: options.Ranking, query: Query) -> Section:
     """Find pulls, and impacts from refits."""
     found = ranking(query.model, query.data, query.poi)
     order = np.argsort(-np.fmax(abs(found.up), abs(found.down)), kind="stable")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from verax.infer import cls, goodness_of_fit, limit
 from verax.questions import options
-from verax.questions.ask import Query
+from verax.questions.ask import Query, respond
 from verax.questions.fits import POINTS
 from verax.report import Section, plots
 from verax.report.numbers import number, with_error
@@ -18,6 +18,7 @@ from verax.results import Status
 BANDS = ("−2σ", "−1σ", "median", "+1σ", "+2σ")
 
 
+@respond.register
 def answer_limit(question: options.Limit, query: Query) -> Section:
     """Find the CLs upper limit, observed and expected."""
     level, toys, model, data, poi = question.level, question.toys, query.model, query.data, query.poi
@@ -57,6 +58,7 @@ def answer_limit(question: options.Limit, query: Query) -> Section:
     return Section("Limit", "", {"limit": ("CLs, and its expected bands.", draw)}, (shown,), {"limit": found})
 
 
+@respond.register
 def answer_gof(question: options.Gof, query: Query) -> Section:
     """Test the fit against the saturated model."""
     key = jax.random.key(question.seed) if question.toys else None

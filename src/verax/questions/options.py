@@ -1,9 +1,8 @@
 """The questions about a workspace, one a verb, and their options. Imports no JAX: the command line is made of them.
 
-A new question is a class here, and the function that answers it.
+A new question is a class here, and the function that answers it: registered with :func:`verax.questions.ask.respond`.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -74,15 +73,17 @@ class Common(Options):
     shape_errors: str | None = option(None, "--shape-errors", choices=SHAPE_ERRORS, help="of an HS3 file's shapesys")
 
 
-class Question(Options, ABC):
+class Question(Options):
     """A question about a likelihood and data; its fields are its own options, its docstring its help."""
 
     needs_poi: ClassVar[bool] = True
     """Whether it is about one parameter, which then cannot be held."""
 
-    @abstractmethod
     def answer(self, query: "Query") -> "Section":
-        """Answer with tables, the same as content, and figures."""
+        """Answer with tables, the same as content, and figures, by the function that ``respond`` has for the question."""
+        from verax.questions import ask, events, experiments, fits, hypotheses  # noqa: F401
+
+        return ask.respond(self, query)
 
 
 def _level(default: float = 0.6827) -> Any:
@@ -108,11 +109,6 @@ class Fit(Question):
     needs_poi = False
     level: float = _level()
 
-    def answer(self, query: "Query") -> "Section":
-        from verax.questions.fits import answer_fit
-
-        return answer_fit(self, query)
-
 
 @dataclass(frozen=True)
 class Interval(Question):
@@ -120,18 +116,10 @@ class Interval(Question):
 
     level: float = _level()
     method: str = option(
-        "profile",
-        "--method",
-        choices=("profile", "feldman-cousins", "upper"),
-        help="profile likelihood, or by toys",
+        "profile", "--method", choices=("profile", "feldman-cousins", "upper"), help="profile likelihood, or by toys"
     )
     toys: int = _toys(1000)
     seed: int = _seed()
-
-    def answer(self, query: "Query") -> "Section":
-        from verax.questions.fits import answer_interval
-
-        return answer_interval(self, query)
 
 
 @dataclass(frozen=True)
@@ -142,11 +130,6 @@ class Scan(Question):
     against: str | None = option(None, "--against", metavar="NAME", help="scan this parameter too: contours")
     points: int = option(41, "--points", min=3, help="values of a one-dimensional scan")
 
-    def answer(self, query: "Query") -> "Section":
-        from verax.questions.fits import answer_scan
-
-        return answer_scan(self, query)
-
 
 @dataclass(frozen=True)
 class Breakdown(Question):
@@ -156,20 +139,10 @@ class Breakdown(Question):
         (), "--group", metavar="ROW=PATTERN", help="parameters of a row, such as 'detector=je*'; 'a/b' nests"
     )
 
-    def answer(self, query: "Query") -> "Section":
-        from verax.questions.fits import answer_breakdown
-
-        return answer_breakdown(self, query)
-
 
 @dataclass(frozen=True)
 class Ranking(Question):
     """Pulls, and impacts from refits."""
-
-    def answer(self, query: "Query") -> "Section":
-        from verax.questions.fits import answer_ranking
-
-        return answer_ranking(query)
 
 
 @dataclass(frozen=True)
@@ -179,11 +152,6 @@ class Limit(Question):
     level: float = _level(0.95)
     toys: int = _toys()
     seed: int = _seed()
-
-    def answer(self, query: "Query") -> "Section":
-        from verax.questions.hypotheses import answer_limit
-
-        return answer_limit(self, query)
 
 
 @dataclass(frozen=True)
@@ -201,11 +169,6 @@ class Toys(Question):
     )
     batch: int = option(2048, "--batch", min=1, help="toys in memory at a time")
 
-    def answer(self, query: "Query") -> "Section":
-        from verax.questions.experiments import answer_toys
-
-        return answer_toys(self, query)
-
 
 @dataclass(frozen=True)
 class Gof(Question):
@@ -214,11 +177,6 @@ class Gof(Question):
     needs_poi = False
     toys: int = _toys()
     seed: int = _seed()
-
-    def answer(self, query: "Query") -> "Section":
-        from verax.questions.hypotheses import answer_gof
-
-        return answer_gof(self, query)
 
 
 @dataclass(frozen=True)
@@ -229,11 +187,6 @@ class Yields(Question):
     prefit: bool = option(False, "--prefit", help="only before the fit")
     channels: Sequence[str] = _channels()
 
-    def answer(self, query: "Query") -> "Section":
-        from verax.questions.events import answer_yields
-
-        return answer_yields(self, query)
-
 
 @dataclass(frozen=True)
 class Templates(Question):
@@ -243,11 +196,6 @@ class Templates(Question):
     channels: Sequence[str] = _channels()
     processes: Sequence[str] = option((), "--process", "--sample", metavar="NAME", help="show this process")
     systematics: Sequence[str] = option((), "--systematic", metavar="NAME", help="show this systematic")
-
-    def answer(self, query: "Query") -> "Section":
-        from verax.questions.events import answer_templates
-
-        return answer_templates(self, query)
 
 
 QUESTIONS: dict[str, type[Question]] = {
