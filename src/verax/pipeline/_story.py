@@ -90,14 +90,10 @@ class Story:
     def lead(self) -> list[str]:
         """Write the first lines: the result, and what a reader must know before any number."""
         lines, poi = [], self.style.name(self.poi.name)
-        for m in self.measured:
-            lines.append(
-                f"{TITLES[m.kind]}: {poi} = {with_ends(m.interval)} at {m.interval.level:.2%} confidence level."
-            )
+        for m, title, _ in self.titled:
+            lines.append(f"{title}: {poi} = {with_ends(m.interval)} at {m.interval.level:.2%} confidence level.")
             if m.kind == "pseudo-experiment":
-                lines[-1] += (
-                    f" The truth is {m.truth[self.poi.name]:g}: this data set is simulated, to show the method."
-                )
+                lines[-1] += f" The truth is {m.truth[self.poi.name]:g}: the data are simulated, to show the method."
         if self.table.observed is None or self.wording.blind:
             lines.insert(1, UNOBSERVED if self.table.observed is None else BLIND)
         lines += self.first()
@@ -108,18 +104,18 @@ class Story:
     def first(self) -> list[str]:
         """List what makes a result doubtful: a bound, one bin, a model or features that do not describe the data."""
         lines = []
-        for m in self.measured:
+        for m, title, _ in self.titled:
             lines += [
-                f"{TITLES[m.kind]}: the fit ends at the bound of {f.name}, {bound:g}."
+                f"{title}: the fit ends at the bound of {f.name}, {bound:g}."
                 for f in self.wording.factors
                 for bound in f.bounds
                 if abs(m.fit.params[f.name] - bound) < 1e-6 * (f.bounds[1] - f.bounds[0])
             ]
             counts = np.asarray(m.data.counts)
             if len(counts) > 1 and np.count_nonzero(counts) == 1:
-                lines.append(f"{TITLES[m.kind]}: all {counts.sum():g} events lie in one of {len(counts)} bins.")
+                lines.append(f"{title}: all {counts.sum():g} events lie in one of {len(counts)} bins.")
             if m.goodness and m.goodness[2] < UNLIKELY:
-                lines.append(f"{TITLES[m.kind]}: the model does not describe the data, {_described(m)}.")
+                lines.append(f"{title}: the model does not describe the data, {_described(m)}.")
         for name, (simulated, observed, distance, p) in self.summarised.compared.items():
             if distance > DISTANT and p < UNLIKELY:
                 lines.append(
@@ -130,14 +126,10 @@ class Story:
 
     def headline(self) -> tables.Table:
         """Tabulate the interval of each data set."""
+        words = [Status(int(m.interval.status)).name.lower().replace("_", " ") for m in self.measured]
         rows = tuple(
-            (
-                TITLES[m.kind],
-                with_ends(m.interval),
-                Status(int(m.interval.status)).name.lower().replace("_", " "),
-                _described(m) if m.goodness else MISSING,
-            )
-            for m in self.measured
+            (title, with_ends(m.interval), word, _described(m) if m.goodness else MISSING)
+            for (m, title, _), word in zip(self.titled, words, strict=True)
         )
         columns = ("Data", self.style.name(self.poi.name), "Status", "Goodness of fit")
         return tables.Table(self.wording.title, columns, rows)
@@ -330,16 +322,13 @@ class Story:
         """List what may invalidate a number: failed fits and intervals, coverage away from nominal, notes of the stages."""
         found = [*self.first(), *self.table.notes, *self.summarised.problems]
         if self.table.dropped:
-            found.append(
-                f"{self.table.dropped} of {self.table.rows} simulated rows dropped for values that are not finite"
-            )
-        for m in self.measured:
+            dropped = f"{self.table.dropped} of {self.table.rows} simulated rows dropped"
+            found.append(f"{dropped} for values that are not finite")
+        for m, title, _ in self.titled:
             for what, status in {"fit": m.fit.status, "interval": m.interval.status}.items():
                 if int(status) != Status.OK:
-                    found.append(f"{TITLES[m.kind]}: {what} ended with status {Status(int(status)).name}")
-            found += [
-                f"{TITLES[m.kind]}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note
-            ]
+                    found.append(f"{title}: {what} ended with status {Status(int(status)).name}")
+            found += [f"{title}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note]
         for label, c in self.checked.coverage.items():
             if c.failed:
                 found.append(f"coverage at {label}: {c.failed} of {c.failed + c.n} intervals failed")

@@ -1,6 +1,7 @@
 """Pseudo-experiments of a workspace: streamed, counted, and continued where they were stopped."""
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -44,7 +45,7 @@ def answer_toys(question: options.Toys, query: Query) -> Section:
     fine = good(found.status) & (error > 0)
     pull = (value[fine] - truth[poi]) / error[fine]
     status = {s.name: int((found.status == s).sum()) for s in Status if (found.status == s).any()}
-    moments = {"mean": _mean(value[fine]), "pull": _mean(pull), "pull width": _width(pull)}
+    moments = dict(zip(("mean", "pull", "pull width"), (_moments(value[fine])[0], *_moments(pull)), strict=True))
     rows = (
         (f"true {poi}", f"{truth[poi]:g}"),
         (f"mean of the estimates of {poi}", with_error(*moments["mean"])),
@@ -93,17 +94,11 @@ def _truth(question: options.Toys, query: Query) -> tuple[dict[str, float], np.n
     return truth, np.asarray(model.profiled(truth, query.data))
 
 
-def _mean(values: np.ndarray) -> tuple[float, float]:
+def _moments(values: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Find mean and standard deviation, each with its error; NaN of fewer than two values."""
     n = len(values)
-    return (float(values.mean()), float(values.std(ddof=1) / np.sqrt(n))) if n > 1 else (float("nan"), float("nan"))
-
-
-def _width(values: np.ndarray) -> tuple[float, float]:
-    n = len(values)
-    if n < 2:
-        return float("nan"), float("nan")
-    width = float(values.std(ddof=1))
-    return width, width / float(np.sqrt(2 * (n - 1)))
+    mean, width = (float(values.mean()), float(values.std(ddof=1))) if n > 1 else (float("nan"), float("nan"))
+    return (mean, width / math.sqrt(max(n, 1))), (width, width / math.sqrt(2 * max(n - 1, 1)))
 
 
 class Kept:

@@ -54,8 +54,7 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
             ("significance against zero", f"{number(float(tested.z), 2)} σ"),
         )
         shown.append(Table("Parameter of interest", ("Quantity", "Value"), rows))
-    keep = (poi,) if poi else ()
-    draw = partial(plots.correlation, best.names, best.correlation, keep=keep)
+    draw = partial(plots.correlation, best.names, best.correlation, keep=(poi,) if poi else ())
     figures = {"correlation": ("Correlations of the fit.", draw)}
     if names:
         figures["pulls"] = ("Pulls of the constrained parameters.", partial(plots.pulls, names, pull, pull_error))
@@ -68,8 +67,9 @@ def answer_interval(question: options.Interval, query: Query) -> Section:
     model, data, poi, level, method = query.model, query.data, query.poi, question.level, question.method
     found = interval(model, data, poi, level=level)
     if method == "profile":
-        rows = ((f"{poi}, {level:.2%}", with_ends(found)), *_ends(found), ("status", _status(found)))
-        shown = Table("Interval from the profile likelihood", ("Quantity", "Value"), rows)
+        ends = (("lower end", number(float(found.low), 4)), ("upper end", number(float(found.high), 4)))
+        cells = ((f"{poi}, {level:.2%}", with_ends(found)), *ends, ("status", _status(found)))
+        shown = Table("Interval from the profile likelihood", ("Quantity", "Value"), cells)
         figures = {"scan": ("Profile likelihood ratio.", partial(_draw_scan, query, found))}
         return Section("Interval", "", figures, (shown,), {"method": method, "interval": found})
     ordering = "upper" if method == "upper" else "likelihood-ratio"
@@ -84,28 +84,24 @@ def answer_interval(question: options.Interval, query: Query) -> Section:
         n_toys=question.toys,
         progress=query.count_toys,
     )
-    ends = belt.interval
+    made = belt.interval
     rows = (
-        (f"{poi}, {level:.2%}", with_ends(ends)),
-        ("lower end", with_error(float(ends.low), belt.low_error)),
-        ("upper end", with_error(float(ends.high), belt.high_error)),
-        ("status", _status(ends)),
+        (f"{poi}, {level:.2%}", with_ends(made)),
+        ("lower end", with_error(float(made.low), belt.low_error)),
+        ("upper end", with_error(float(made.high), belt.high_error)),
+        ("status", _status(made)),
         ("toys at each of the values", f"{belt.toys} at {len(belt.values)}"),
         ("failed toys", f"{int(belt.failed.sum())} of {belt.toys * len(belt.values)}"),
         ("profile likelihood, to compare", with_ends(found)),
     )
     shown = Table(f"Interval by toys, {method}", ("Quantity", "Value"), rows)
     figures = {"belt": ("Values that toys accept.", partial(plots.belt, belt))}
-    content = {"method": method, "interval": ends, "belt": belt, "profile": found}
+    content = {"method": method, "interval": made, "belt": belt, "profile": found}
     return Section("Interval", "", figures, (shown,), content)
 
 
 def _status(found: Interval) -> str:
     return Status(int(found.status)).name
-
-
-def _ends(found: Interval) -> tuple[tuple[str, str], ...]:
-    return (("lower end", number(float(found.low), 4)), ("upper end", number(float(found.high), 4)))
 
 
 def _around(query: Query, found: Interval, points: int, *, reach: float, name: str | None = None) -> np.ndarray:
