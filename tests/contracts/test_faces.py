@@ -113,6 +113,7 @@ def test_the_root_has_nouns_that_all_share():
         "__init__",
         "__main__",
         "arrays",
+        "choices",
         "errors",
         "events",
         "given",

@@ -83,7 +83,10 @@ def test_an_end_that_was_not_found_is_no_number(in_mev):
 
 
 def test_what_lies_outside_the_bins_is_a_warning(in_mev):
-    _, results, _ = in_mev
+    _, results, page = in_mev
+    listed = page.partition("<h2>Warnings</h2>")[2]
+    assert f"<p>{len(results['warnings'])} warnings</p>" in listed
+    assert listed.count("<li>") == len(results["warnings"])
     assert any("600 of 600 observed events (100.00% by weight) lie above the bins" in w for w in results["warnings"])
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -11,13 +12,15 @@ from rich.progress import Progress as Bars
 
 from likelihoods import realistic
 from verax import questions
+from verax.choices import DECORRELATE_BY
 from verax.cli import _main as cli
-from verax.cli._terminal import Told, save_figures
+from verax.cli._terminal import ProgressBars, save_figures, show_answer
 from verax.errors import InputError
 from verax.infer import breakdown, fit, interval, limit
 from verax.model import hold
+from verax.questions._ask import load_query, respond
 from verax.questions._toys import Kept
-from verax.report import plots
+from verax.report import Section, plots
 from verax.results import Status
 from verax.run import Progress
 from verax.workspace import edit, from_pyhf, to_pyhf
@@ -138,7 +141,7 @@ def test_a_limit_by_toys_is_drawn_with_the_toys_own_band(workspace, monkeypatch)
     monkeypatch.setattr(plots, "limit_bands", lambda *a, **k: drawn.append(a) or Figure())
     found = questions.answer("limit", str(workspace), toys=50)
     limit, curve = found.content["limit"], found.content["limit"].curve
-    found.figures["limit"]()
+    found.figures["limit"][1]()
     assert limit.method == curve.method == "toys"
     for shown, thrown in zip(drawn[0], (curve.values, curve.observed, curve.expected), strict=True):
         np.testing.assert_array_equal(shown, thrown)
@@ -285,10 +288,18 @@ def test_toys_of_another_folder_or_place_are_not_believed(workspace, tmp_path):
 
 def test_figures_with_names_that_look_alike_have_files_of_their_own(tmp_path):
     labels = ["SR 1", "SR/1", ("a_b", "c"), ("a", "b_c"), "../evil"]
-    answer = questions.Answer((), {}, dict.fromkeys(labels, Figure))
+    answer = Section("", figures=dict.fromkeys(labels, ("", Figure)))
     written = save_figures(answer, tmp_path / "in.png")
     assert len({p.name.lower() for p in written}) == len(labels)
     assert {p.name for p in tmp_path.iterdir()} == {p.name for p in written}
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_warnings_of_an_answer_are_shown(as_json, capsys):
+    show_answer(Section("", content={"a": 1}, warnings=("one", "two")), as_json=as_json, plot=None)
+    shown = capsys.readouterr()
+    assert shown.err == "one\ntwo\n"
+    assert shown.out == ('{"a": 1}\n' if as_json else "")
 
 
 class Listening(Progress):
@@ -321,9 +332,9 @@ def test_all_that_throws_toys_tells_how_many_are_done_and_failed(verb, options, 
 def test_a_bar_says_which_fraction_failed():
     shown = io.StringIO()
     with Bars(console=Console(file=shown, force_terminal=True, width=80)) as bars:
-        told = Told(bars)
+        progress = ProgressBars(bars)
         for failed in (0, 5):
-            told.step("toys", 1000, 2000, failed)
+            progress.step("toys", 1000, 2000, failed)
         assert [t.description for t in bars.tasks] == ["toys, 0.50 % failed"]
 
 
@@ -450,6 +461,60 @@ def test_a_bad_workspace_is_one_line_that_says_where(case, workspace, capsys, tm
     assert len(told.err.strip().splitlines()) == 1
     for part in parts:
         assert part in told.err
+
+
+OPTIONS = [(verb, f) for verb, kind in questions.QUESTIONS.items() for f in (*fields(kind), *fields(questions.Common))]
+
+
+def test_every_question_has_a_function_that_answers_it(workspace):
+    with pytest.raises(NotImplementedError, match="no function answers Question"):
+        questions.options.Question().answer(load_query(str(workspace), questions.Common()))
+    unanswered = respond.dispatch(questions.options.Question)
+    assert [verb for verb, kind in questions.QUESTIONS.items() if respond.dispatch(kind) is unanswered] == []
+
+
+@pytest.mark.parametrize("verb", questions.QUESTIONS)
+def test_help_has_every_option_of_a_question(verb, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([verb, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for mine, option in OPTIONS:
+        if mine == verb:
+            assert all(name in shown for name in option.metadata["names"])
+            assert option.metadata["shown"]["help"] in shown
+
+
+CHOICES = {f.metadata["names"][0]: (verb, "WORKSPACE") for verb, f in OPTIONS if f.metadata["choices"]}
+CHOICES["--by"] = ("workspace", "decorrelate", "WORKSPACE", "theta0")
+LISTS = {f.metadata["names"][0]: f.metadata["choices"] for _, f in OPTIONS} | {"--by": DECORRELATE_BY}
+
+
+@pytest.mark.parametrize("option", CHOICES)
+def test_help_and_error_name_the_same_choices(option, workspace, capsys):
+    given, choices = [str(workspace) if a == "WORKSPACE" else a for a in CHOICES[option]], LISTS[option]
+    with pytest.raises(SystemExit):
+        cli.main([*given, "--help"])
+    assert f"{option} {'|'.join(choices)}" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*given, option, choices[0] + "s"])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err.strip()
+    assert len(error.splitlines()) == 1
+    assert f"did you mean '{choices[0]}'? known: {', '.join(choices)}" in error
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "profil"}, "did you mean 'profile'"),
+        ({"shape_errors": "absolut"}, "did you mean 'absolute'"),
+        ({"level": 0.0}, "--level: got 0; expected a number between 0 and 1"),
+        ({"level": 1.0}, "--level: got 1; expected"),
+    ],
+)
+def test_a_bad_option_is_refused_before_anything_is_read(options, message):
+    with pytest.raises(InputError, match=message):
+        questions.answer("interval", "no.json", **options)
 
 
 @pytest.mark.parametrize(

@@ -121,11 +121,6 @@ def test_coverage() -> None:
     )  # fmt: skip
 
 
-def test_warnings() -> None:
-    assert tables.warnings({"fit": ["a", "b"], "check": []}).rows == (("fit", "a"), ("fit", "b"))
-    assert tables.warnings({}).note == "None."
-
-
 def test_rows_must_fit_the_columns() -> None:
     with pytest.raises(InputError, match="3 cells"):
         Table("t", ("a", "b"), (("1", "2", "3"),))

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from verax.choices import DECORRELATE_BY
+
 app = typer.Typer(
     help="New workspaces: combine, prune, rename, mask, (de)correlate.",
     no_args_is_help=True,
@@ -42,10 +44,10 @@ def prune(
     normalisation: Annotated[
         float, typer.Option("--normalisation", help="leave out changes of yield below this fraction")
     ] = 0.0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="do not list what was removed")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no list of removed items")] = False,
     output: Output = None,
 ) -> None:
-    """Without some parts, or without negligible variations; what was removed is listed on standard error.
+    """Without some parts, or without negligible variations; removed items are listed on standard error.
 
     The shape and the yield of a histosys are judged alone: without its shape it becomes a normsys.
     """
@@ -66,7 +68,7 @@ def prune(
     made, negligible = edit.prune(made, shape=shape, normalisation=normalisation)
     work.write(made, output)
     if not quiet:
-        console.tell(work.went(before, made, negligible))
+        console.print_table(work.removed_items(before, made, negligible))
 
 
 @app.command("mask")
@@ -106,7 +108,7 @@ def rename(
 def decorrelate(
     workspace: Workspace,
     name: Annotated[str, typer.Argument(metavar="PARAMETER")],
-    by: Annotated[str, typer.Option("--by", metavar="channel|sample")] = "channel",
+    by: Annotated[str, typer.Option("--by", metavar="|".join(DECORRELATE_BY))] = DECORRELATE_BY[0],
     output: Output = None,
 ) -> None:
     """One parameter becomes one for each channel, or sample, where it acts."""

@@ -10,11 +10,12 @@ import typer
 
 from verax import __version__
 from verax.errors import InputError
+from verax.questions import QUESTIONS
 
 from . import _edit as tools
-from ._questions import VERBS, Interrupted, enable_compilation_cache, folder_named, question
+from ._questions import Interrupted, enable_compilation_cache, folder_named, question
 
-CHAIN, QUESTIONS = "The chain, from an analysis file", "Questions about a workspace"
+CHAIN, ASKED = "The chain, from an analysis file", "Questions about a workspace"
 
 
 class Families(typer.core.TyperGroup):
@@ -108,8 +109,8 @@ for verb, stage, text in (
     ("report", "report", "Write the report."),
 ):
     app.command(verb, help=text, rich_help_panel=CHAIN)(_work(stage))
-for verb, (text, _) in VERBS.items():
-    app.command(verb, help=text, rich_help_panel=QUESTIONS)(question(verb))
+for verb, kind in QUESTIONS.items():
+    app.command(verb, help=kind.__doc__, rich_help_panel=ASKED)(question(verb))
 
 
 @config_app.command("schema")
@@ -163,7 +164,7 @@ def compare_approaches(
     except KeyboardInterrupt:
         raise Interrupted("stopped; finished trials are kept, the same command continues") from None
     for table in tables:
-        console.tell(table)
+        console.print_table(table)
     print(f"page: {folder / 'comparison.html'}")
 
 
@@ -214,7 +215,7 @@ def compare_methods(
     except KeyboardInterrupt:
         raise Interrupted("stopped; finished trials are kept, the same command continues") from None
     for table in tables:
-        console.tell(table)
+        console.print_table(table)
     print(f"page: {folder / 'comparison.html'}")
 
 

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: progress while a run works, and its result in short."""
+"""Output to the terminal: progress while a run works, and its result in short."""
 
 import json
 import sys
@@ -14,8 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from verax.errors import InputError
-from verax.questions import Answer
-from verax.report import Table, drawing, number, to_rich
+from verax.report import Section, Table, drawing, number, to_rich
 from verax.run import Progress, file_names, in_words, plain
 
 if TYPE_CHECKING:
@@ -26,21 +25,21 @@ WIDEST = 300
 
 
 class Notes(Progress):
-    """Nothing but what was not as it should be, on standard error."""
+    """Notes alone, on standard error."""
 
     def note(self, text: str) -> None:
-        """One line."""
+        """Print a line."""
         print(text, file=sys.stderr)
 
 
-class Told(Progress):
+class ProgressBars(Progress):
     """Progress as bars, on standard error; without a terminal there, one line a stage."""
 
     def __init__(self, bars: Bars) -> None:
         self.bars, self.tasks, self.lock = bars, dict[str, TaskID](), Lock()
 
     def stage(self, name: str, *, reused: bool) -> None:
-        """One line for each stage; stages may go side by side."""
+        """Print a line for each stage; stages may go side by side."""
         with self.lock:
             for task in self.tasks.values():
                 self.bars.remove_task(task)
@@ -48,7 +47,7 @@ class Told(Progress):
         self.bars.console.print(f"{name}: {'unchanged, kept' if reused else 'working'}", highlight=False)
 
     def step(self, task: str, done: int, total: int | None, failed: int = 0) -> None:
-        """A bar for each task of the stage, with the fraction that failed."""
+        """Move the bar of a task, with the fraction that failed."""
         text = f"{task}, {number(100 * failed / done, 2)} % failed" if failed else task
         with self.lock:
             if task not in self.tasks:
@@ -56,23 +55,23 @@ class Told(Progress):
             self.bars.update(self.tasks[task], completed=done, total=total, description=text)
 
     def note(self, text: str) -> None:
-        """One line, above the bars."""
+        """Print a line above the bars."""
         self.bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Progress]:
-    """Progress to show, or one that tells notes alone."""
+    """Show progress, or where ``quiet`` notes alone."""
     if quiet:
         yield Notes()
         return
     columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield Told(bars)
+        yield ProgressBars(bars)
 
 
 def show(measurement: "Measurement", folder: Path) -> None:
-    """The result in short, and where the rest is."""
+    """Show the result in short, and where the rest is."""
     for table in measurement.tables:
         _print(table)
     for line in measurement.first:
@@ -82,13 +81,13 @@ def show(measurement: "Measurement", folder: Path) -> None:
     rich.print(f"report: {folder / 'report.html'}")
 
 
-def tell(table: Table) -> None:
-    """A table on standard error, beside what standard output is for."""
+def print_table(table: Table) -> None:
+    """Print a table on standard error, where standard output is for other content."""
     _print(table, stderr=True)
 
 
 def _print(table: Table, *, stderr: bool = False) -> None:
-    """A table as wide as the terminal is, or as it is itself where it goes to a file."""
+    """Print a table, as wide as the terminal, or at its own width to a file."""
     console, shown = Console(stderr=stderr), to_rich(table)
     if not console.is_terminal:
         console = Console(
@@ -97,20 +96,22 @@ def _print(table: Table, *, stderr: bool = False) -> None:
     console.print(shown)
 
 
-def show_answer(answer: Answer, *, as_json: bool, plot: Path | None) -> None:
-    """An answer about a workspace: tables or JSON on standard output, and its figures in files."""
+def show_answer(answer: Section, *, as_json: bool, plot: Path | None) -> None:
+    """Show an answer: tables or JSON on standard output, warnings on standard error, figures in files."""
     if as_json:
         print(json.dumps(in_words(plain(answer.content)), sort_keys=True, ensure_ascii=False))
     else:
         for table in answer.tables:
             _print(table)
+    for line in answer.warnings:
+        print(line, file=sys.stderr)
     if plot is not None:
         for path in save_figures(answer, plot):
             print(f"figure: {path}", file=sys.stderr)
 
 
-def save_figures(answer: Answer, plot: Path) -> list[Path]:
-    """Several figures are the pages of one PDF, or files "plot_NAME.png".
+def save_figures(answer: Section, plot: Path) -> list[Path]:
+    """Draw the figures of an answer: the pages of one PDF, or files, of several figures "plot_NAME.png".
 
     Raises
     ------
@@ -126,11 +127,11 @@ def save_figures(answer: Answer, plot: Path) -> list[Path]:
                 from matplotlib.backends.backend_pdf import PdfPages
 
                 with PdfPages(plot) as pages:
-                    for draw in answer.figures.values():
+                    for _, draw in answer.figures.values():
                         pages.savefig(draw())
                 return [plot]
             written, names = [], file_names(answer.figures)
-            for label, draw in answer.figures.items():
+            for label, (_, draw) in answer.figures.items():
                 several = len(answer.figures) > 1
                 written.append(plot.with_name(f"{plot.stem}_{names[label]}{plot.suffix}") if several else plot)
                 draw().savefig(written[-1])

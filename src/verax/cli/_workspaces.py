@@ -1,4 +1,4 @@
-"""Workspaces rearranged: read, changed, checked and written."""
+"""New workspaces of given ones: read, changed, checked and written."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from verax.workspace import Json, check_workspace, edit, from_pyhf, read_json
 
 
 def load(path: str) -> Json:
-    """A workspace from a file, "-" for standard input, after all checks.
+    """Read a workspace from a file, "-" for standard input, after all checks.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def load(path: str) -> Json:
 
 
 def write(spec: Json, output: Path | None) -> None:
-    """To a file, or to standard output; not before the likelihood could be made of it.
+    """Write to a file or standard output, not before the likelihood could be made of it.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def write(spec: Json, output: Path | None) -> None:
 
 
 def combined(paths: Sequence[str]) -> Json:
-    """All of them as one.
+    """Combine workspaces into one.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def combined(paths: Sequence[str]) -> Json:
 
 
 def renaming(settings: dict[str, Sequence[str]]) -> dict[str, dict[str, str]]:
-    """New names by kind, from "OLD=NEW".
+    """Read new names by kind, from "OLD=NEW".
 
     Raises
     ------
@@ -76,8 +76,8 @@ def renaming(settings: dict[str, Sequence[str]]) -> dict[str, dict[str, str]]:
     return found
 
 
-def went(before: Json, after: Json, negligible: Sequence[Pruned] = ()) -> Table:
-    """What is gone: whole channels, samples, modifiers and measurements, and negligible variations."""
+def removed_items(before: Json, after: Json, negligible: Sequence[Pruned] = ()) -> Table:
+    """List removed items: whole channels, samples, modifiers and measurements, and negligible variations."""
     rows = []
     for kind in ("measurement", "channel", "sample", "modifier"):
         left = edit.names(after, kind)
@@ -86,5 +86,5 @@ def went(before: Json, after: Json, negligible: Sequence[Pruned] = ()) -> Table:
     for p in negligible:
         if p.process:
             rows.append((p.effect, p.systematic, p.process, p.channel, f"{number(100 * p.size, 3)} %"))
-    note = "" if rows else "Nothing went."
-    return Table("Left out", ("What", "Name", "Sample", "Channel", "Largest change"), tuple(rows), note)
+    note = "" if rows else "Nothing was removed."
+    return Table("Removed items", ("What", "Name", "Sample", "Channel", "Largest change"), tuple(rows), note)

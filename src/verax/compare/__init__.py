@@ -6,7 +6,8 @@ compare_methods         uncertainties of regression on the UCI sets, or of class
 ======================  ===================================================================================
 
 Each is a :class:`Comparison`: trials that are kept as they finish, and a page, ``comparison.html``, with the same as
-``comparison.json``. An approach is one of :data:`verax.approaches.APPROACHES`; a method a line in ``METHODS`` or ``CLASSIFIERS``.
+``comparison.json``. An approach is one of :data:`verax.approaches.APPROACHES`, a method a line in ``METHODS`` or
+``CLASSIFIERS``.
 """
 
 from verax.compare._approach_cases import Case as Case

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from verax.analysis import Learning, Wording
-from verax.report import Section, tables, write_page
+from verax.report import tables, write_page
 from verax.results import Interval
 from verax.run import Run, write_json
 from verax.workspace import to_pyhf
@@ -29,16 +29,12 @@ class Measurement:
 def report(run: Run, folder: Path, wording: Wording, learning: Learning | None, *results: Any) -> Measurement:
     """Write report.html, results.json, workspace.json and figures/."""
     story = Story(wording, learning, *results)
-    measured, table, templates = story.measured, story.table, story.summarised.templates
-    sections = [
-        Section(title, text, {k: (caption, lambda f=f: f) for k, (caption, f) in drawn.items()}, shown)  # type: ignore[misc]
-        for title, text, drawn, shown in story.sections()
-    ]
+    measured, sections = story.measured, list(story.sections())
     write_page(folder, "report.html", wording.title, story.lead(), sections, progress=run.progress)
     final = measured[-1] if measured[-1].kind == "observed" else measured[0]
     workspace = to_pyhf(story.likelihood, final.data, poi=wording.factors[0].name, name=wording.name)
     write_json(folder / "workspace.json", workspace)
-    write_json(folder / "results.json", outcome(wording, table, templates, measured, story.checked, story.warnings()))
+    write_json(folder / "results.json", outcome(wording, story.table, sections))
     brief = (story.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
     return Measurement(
         wording.name, {m.kind: m.interval for m in measured}, brief, tuple(story.warnings()), tuple(story.first())

@@ -1,8 +1,10 @@
 """The results of a measurement as JSON: the content of ``results.json``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from verax.analysis import Wording
+from verax.report import Section
 from verax.report.tables import fitted
 from verax.results import Status, good
 from verax.templates import Templates
@@ -15,41 +17,34 @@ SCHEMA = 1
 """Version of the layout."""
 
 
-def outcome(
-    wording: Wording,
-    table: Table,
-    templates: Templates,
-    measured: tuple[Measured, ...],
-    checked: Checked,
-    warnings: list[str],
-) -> dict[str, Any]:
-    """What is written; equal inputs and seeds give equal bytes."""
-    blind = wording.blind and table.observed is not None
+def outcome(wording: Wording, table: Table, sections: Sequence[Section]) -> dict[str, Any]:
+    """Join the contents of the report's sections; equal inputs and seeds give equal bytes."""
+    content = {k: v for section in sections for k, v in section.content.items()}
     return {
         "schema": SCHEMA,
         "name": wording.name,
         "parameter_of_interest": wording.factors[0].name,
-        "blind": blind,
-        "results": {m.kind: _answers(m) for m in measured},
-        "coverage": checked.coverage,
-        "reliability": checked.reliability,
-        "templates": {
-            "channels": dict(zip(templates.channels, templates.edges, strict=True)),
-            "processes": list(templates.processes),
-            "nominal": templates.nominal,
-            "variance": templates.variance,
-            "systematics": {
-                p.name: {"group": p.group, "up": templates.up[k], "down": templates.down[k]}
-                for k, p in enumerate(templates.systematics)
-            },
-        },
-        "events": {k: v for k, v in vars(table).items() if k != "contents"} | ({"observed": None} if blind else {}),
-        "warnings": warnings,
+        "blind": wording.blind and table.observed is not None,
+        **content,
     }
 
 
-def _answers(m: Measured) -> dict[str, Any]:
-    """One data set's answers, by name."""
+def templates_of(templates: Templates) -> dict[str, Any]:
+    """Give the templates by name."""
+    return {
+        "channels": dict(zip(templates.channels, templates.edges, strict=True)),
+        "processes": list(templates.processes),
+        "nominal": templates.nominal,
+        "variance": templates.variance,
+        "systematics": {
+            p.name: {"group": p.group, "up": templates.up[k], "down": templates.down[k]}
+            for k, p in enumerate(templates.systematics)
+        },
+    }
+
+
+def results_of(m: Measured) -> dict[str, Any]:
+    """Give the results for one data set, by name."""
     return {
         "truth": m.truth,
         "interval": {
@@ -83,7 +78,7 @@ def _answers(m: Measured) -> dict[str, Any]:
 
 
 def failures(measured: tuple[Measured, ...], checked: Checked) -> dict[str, int]:
-    """Number of failed fits and intervals per result, for the record."""
+    """Count failed fits and intervals per result, for the record."""
     found = {f"{m.kind}: fit": int(not good(m.fit.status)) for m in measured}
     found |= {f"{m.kind}: interval": int(not good(m.interval.status)) for m in measured}
     found |= {f"{m.kind}: scan": int((~good(m.scan.status)).sum()) for m in measured}

@@ -1,21 +1,20 @@
-"""What the report of a measurement says: figures, tables and words, section by section."""
+"""The report of a measurement: its sections, each with text, figures, tables and content."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from verax.analysis import Factor, Learning, Wording
 from verax.model import BinnedLikelihood
-from verax.report import MISSING, Style, plots, tables, with_ends
+from verax.report import MISSING, Section, Style, plots, tables, with_ends
 from verax.results import Status
-from verax.run import Label
 
 from ._check import Checked
 from ._infer import Measured
 from ._learn import Learned
+from ._results_json import results_of, templates_of
 from ._simulate import Table
 from ._summarise import Summarised
 
@@ -25,23 +24,28 @@ TITLES = {
     "observed": "Observed",
 }
 
-
-LIVING = {
-    "propagate": "They know nothing of the systematics, which move the templates only.",
-    "augment": "They learnt on events at nuisance parameters drawn from the priors (data augmentation).",
-    "adversarial": "They learnt against an adversary that guesses the nuisance parameters from their scores.",
-    "parameterised": "They were told the nuisance parameters that their events were drawn at, and are fixed at one value of "
-    "them here, the same for every template and the data.",
-    "inferno": "They sort events into bins, so as to make the expected uncertainty of this measurement small (INFERNO).",
+APPROACHES = {
+    "propagate": "The systematics move the templates only; training does not use them.",
+    "augment": "Training events have nuisance parameters drawn from the priors (data augmentation).",
+    "adversarial": "An adversary that infers the nuisance parameters from the scores acts against the networks in training.",
+    "parameterised": "Nuisance parameters are inputs of the networks, in training at the values that each event has; "
+    "they are fixed here at one value, the same for every template and the data.",
+    "inferno": "The networks sort events into bins that minimise the expected uncertainty of this measurement (INFERNO).",
 }
-"""How networks of each approach live with systematics."""
+"""How networks of each approach take systematics into account."""
+
+UNOBSERVED = """There are no observed collisions in this measurement. The expected result is that of the Asimov data set, \
+in which every count is at its expectation, as a blinded analysis would show it."""
+
+BLIND = """This analysis is blind: its observed events were read and checked, but neither counted, histogrammed nor fitted. \
+All results are expected ones; set `blind: false` to look."""
 
 DISTANT, UNLIKELY = 0.2, 1e-4
-"""Distance and p-value of a feature, or p-value of a fit, from which on they are said first."""
+"""Distance and p-value of a feature, or p-value of a fit, from which on they stand beside the result."""
 
 
 def _described(m: Measured) -> str:
-    """The goodness of fit in words."""
+    """Describe the goodness of fit in words."""
     assert m.goodness is not None
     statistic, ndf, p = m.goodness
     return f"p = {p:.2g} (χ² = {statistic:.1f} for {ndf})" if ndf > 0 else "no degrees of freedom"
@@ -49,7 +53,7 @@ def _described(m: Measured) -> str:
 
 @dataclass(frozen=True)
 class Story:
-    """The report of one measurement; each section is a question that a referee would ask."""
+    """The report of one measurement, from the results of its stages."""
 
     wording: Wording
     learning: Learning | None
@@ -68,83 +72,71 @@ class Story:
     @property
     def style(self) -> Style:
         """The style of figures."""
-        wording = self.wording
-        return Style(wording.report.experiment or "verax", "", wording.report.luminosity, wording.labels)
+        report = self.wording.report
+        return Style(report.experiment or "verax", "", report.luminosity, self.wording.labels)
 
-    def drawn(self, text: str) -> Style:
-        """The style of a figure that shows ``text``."""
+    @property
+    def titled(self) -> list[tuple[Measured, str, Style]]:
+        """The results for each data set, with its title and the style of its figures."""
+        return [(m, TITLES[m.kind], self.styled(TITLES[m.kind])) for m in self.measured]
+
+    def styled(self, text: str) -> Style:
+        """Style a figure, with ``text`` beside the experiment."""
         return replace(self.style, text=text)
 
     # ------------------------------------------------------------------------------------------------ first lines
 
     def lead(self) -> list[str]:
-        """What a reader must know before any number."""
+        """Write the first lines: the result, and what a reader must know before any number."""
         lines, poi = [], self.style.name(self.poi.name)
-        for m in self.measured:
-            line = f"{TITLES[m.kind]}: {poi} = {with_ends(m.interval)} at {m.interval.level:.2%} confidence level."
+        for m, title, _ in self.titled:
+            lines.append(f"{title}: {poi} = {with_ends(m.interval)} at {m.interval.level:.2%} confidence level.")
             if m.kind == "pseudo-experiment":
-                line += (
-                    f" The truth is {m.truth[self.poi.name]:g}: this is simulated, and shows the method, not nature."
-                )
-            lines.append(line)
-        if self.table.observed is None:
-            lines.insert(
-                1,
-                "There are no observed collisions in this measurement. The expected result is that of the Asimov data "
-                "set, in which every count is at its expectation, as a blinded analysis would show it.",
-            )
-        elif self.wording.blind:
-            lines.insert(
-                1,
-                "This analysis is blind: its observed events were read and checked, but neither counted, histogrammed "
-                "nor fitted. All results are expected ones; set `blind: false` to look.",
-            )
+                lines[-1] += f" The truth is {m.truth[self.poi.name]:g}: the data are simulated, to show the method."
+        if self.table.observed is None or self.wording.blind:
+            lines.insert(1, UNOBSERVED if self.table.observed is None else BLIND)
         lines += self.first()
         if number := len(self.warnings()):
             lines.append(f"Warnings, listed at the end: {number}. Read them before using a number.")
         return [*lines, *self.wording.report.notes]
 
     def first(self) -> list[str]:
-        """What makes a number doubtful at sight: a bound, one bin, a model or features that the data do not follow."""
+        """List what makes a result doubtful: a bound, one bin, a model or features that do not describe the data."""
         lines = []
-        for m in self.measured:
+        for m, title, _ in self.titled:
             lines += [
-                f"{TITLES[m.kind]}: the fit ends at the bound of {f.name}, {bound:g}."
+                f"{title}: the fit ends at the bound of {f.name}, {bound:g}."
                 for f in self.wording.factors
                 for bound in f.bounds
                 if abs(m.fit.params[f.name] - bound) < 1e-6 * (f.bounds[1] - f.bounds[0])
             ]
             counts = np.asarray(m.data.counts)
             if len(counts) > 1 and np.count_nonzero(counts) == 1:
-                lines.append(f"{TITLES[m.kind]}: all {counts.sum():g} events lie in one of {len(counts)} bins.")
+                lines.append(f"{title}: all {counts.sum():g} events lie in one of {len(counts)} bins.")
             if m.goodness and m.goodness[2] < UNLIKELY:
-                lines.append(f"{TITLES[m.kind]}: the model does not describe the data, {_described(m)}.")
-        for name, (simulated, seen, distance, p) in self.summarised.compared.items():
+                lines.append(f"{title}: the model does not describe the data, {_described(m)}.")
+        for name, (simulated, observed, distance, p) in self.summarised.compared.items():
             if distance > DISTANT and p < UNLIKELY:
                 lines.append(
-                    f"Feature {name}: data and simulation differ, with medians {seen:.4g} and {simulated:.4g} and "
+                    f"Feature {name}: data and simulation differ, with medians {observed:.4g} and {simulated:.4g} and "
                     f"distributions {distance:.2f} apart (of at most 1). Are units and selections the same?"
                 )
         return lines
 
     def headline(self) -> tables.Table:
-        """The interval of each data set."""
+        """Tabulate the interval of each data set."""
+        words = [Status(int(m.interval.status)).name.lower().replace("_", " ") for m in self.measured]
         rows = tuple(
-            (
-                TITLES[m.kind],
-                with_ends(m.interval),
-                Status(int(m.interval.status)).name.lower().replace("_", " "),
-                _described(m) if m.goodness else MISSING,
-            )
-            for m in self.measured
+            (title, with_ends(m.interval), word, _described(m) if m.goodness else MISSING)
+            for (m, title, _), word in zip(self.titled, words, strict=True)
         )
         columns = ("Data", self.style.name(self.poi.name), "Status", "Goodness of fit")
         return tables.Table(self.wording.title, columns, rows)
 
     # ------------------------------------------------------------------------------------------------ sections
 
-    def sections(self) -> Iterator[tuple[str, str, dict[Label, tuple[str, Figure]], tuple[tables.Table, ...]]]:
-        """Title, text, figures with their captions by what they are called after, and tables of each section."""
+    def sections(self) -> Iterator[Section]:
+        """Present all results; together, the contents are those of ``results.json``."""
         yield self.result()
         yield self.breakdown()
         yield self.events()
@@ -153,39 +145,38 @@ class Story:
         yield self.variations()
         yield self.coverage()
         yield self.networks()
-        yield self.concerns()
+        found = self.warnings()
+        yield Section("Warnings", "" if found else "None.", content={"warnings": found}, warnings=found)
 
-    def result(self) -> Any:
-        """The interval and the profile likelihood."""
+    def result(self) -> Section:
+        """Present the interval and the profile likelihood."""
         figures = {}
-        for m in self.measured:
+        for m, title, style in self.titled:
             curves = {"Total": m.scan, "Statistics only": m.statistical}
             truth = m.truth[self.poi.name] if m.kind == "pseudo-experiment" else None
-            figure = plots.scan(curves, interval=m.interval, truth=truth, style=self.drawn(TITLES[m.kind]))
-            caption = (
-                f"{TITLES[m.kind]}: profile likelihood ratio t, all parameters profiled, and with all others fixed."
-            )
-            figures[f"scan_{m.kind}"] = (caption, figure)
+            draw = partial(plots.scan, curves, interval=m.interval, truth=truth, style=style)
+            caption = f"{title}: profile likelihood ratio t, all parameters profiled, and with all others fixed."
+            figures[f"scan_{m.kind}"] = (caption, draw)
         text = "The interval holds all values with t below the χ² quantile for one degree of freedom."
-        return "Result", text, figures, (self.headline(),)
+        content = {"results": {m.kind: results_of(m) for m in self.measured}}
+        return Section("Result", text, figures, (self.headline(),), content)
 
-    def breakdown(self) -> Any:
-        """Where the uncertainty comes from."""
+    def breakdown(self) -> Section:
+        """Present the uncertainty by source."""
         figures, shown = {}, []
-        for m in self.measured:
-            title = f"Uncertainty on {self.style.name(self.poi.name)}: {TITLES[m.kind]}"
-            shown.append(tables.breakdown(*m.breakdowns, title=title))
-            figure = plots.breakdown(*m.breakdowns, style=self.drawn(TITLES[m.kind]))
-            figures[f"breakdown_{m.kind}"] = (f"{TITLES[m.kind]}: uncertainty by source, by both definitions.", figure)
+        for m, title, style in self.titled:
+            shown.append(tables.breakdown(*m.breakdowns, title=f"Uncertainty on {style.name(self.poi.name)}: {title}"))
+            draw = partial(plots.breakdown, *m.breakdowns, style=style)
+            figures[f"breakdown_{m.kind}"] = (f"{title}: uncertainty by source, by both definitions.", draw)
         text = (
             "Two definitions are in use. Shifted observables: the spread of the estimate when the data, or one group's "
             "global observables, fluctuate; parts add in quadrature to the total. Freezing: what the total loses when a "
             "group is fixed at its best fit; parts need not add up."
         )
-        return "Uncertainty breakdown", text, figures, tuple(shown)
+        return Section("Uncertainty breakdown", text, figures, shown)
 
-    def events(self) -> Any:
-        """What was read."""
+    def events(self) -> Section:
+        """Present the events that were read, and those that are expected."""
         rows = tuple(
             (self.style.name(y.process), f"{y.rows}", f"{y.total:.6g}", f"{y.effective:.0f}", f"{abs(y.negative):.1%}")
             for y in self.table.yields
@@ -195,167 +186,148 @@ class Story:
             f"{self.table.rows} simulated rows read, {self.table.dropped} dropped for values that are not finite. "
             "Effective rows: (Σw)²/Σw²; negative: share of Σ|w|."
         )
-        simulated = tables.Table("Simulated events", columns, rows, note)
-        return "Events", "", {}, (simulated, *self.features(), *self.yields())
+        shown = [tables.Table("Simulated events", columns, rows, note)]
+        if compared := self.summarised.compared:  # once the data may be looked at
+            rows = tuple(
+                (name, f"{simulated:.4g}", f"{observed:.4g}", f"{distance:.3f}", f"{p:.2g}")
+                for name, (simulated, observed, distance, p) in compared.items()
+            )
+            columns = ("Feature", "Simulated median", "Observed median", "Largest distance", "p")
+            note = (
+                "Events of all channels, before the fit. Distance: of the cumulative distributions, at most 1; p: of "
+                "Kolmogorov and Smirnov's test, without systematic uncertainties."
+            )
+            shown.append(tables.Table("Data and simulation", columns, rows, note))
+        content = {k: v for k, v in vars(self.table).items() if k != "contents"}
+        if self.wording.blind:
+            content["observed"] = None
+        return Section("Events", tables=(*shown, self.yields()), content={"events": content})
 
-    def features(self) -> tuple[tables.Table, ...]:
-        """Data and simulation, feature by feature, once the data may be looked at."""
-        if not self.summarised.compared:
-            return ()
-        rows = tuple(
-            (name, f"{simulated:.4g}", f"{seen:.4g}", f"{distance:.3f}", f"{p:.2g}")
-            for name, (simulated, seen, distance, p) in self.summarised.compared.items()
-        )
-        columns = ("Feature", "Simulated median", "Observed median", "Largest distance", "p")
-        note = (
-            "Events of all channels, before the fit. Distance: of the cumulative distributions, at most 1; p: of Kolmogorov "
-            "and Smirnov's test, which knows nothing of systematics."
-        )
-        return (tables.Table("Data and simulation", columns, rows, note),)
-
-    def yields(self) -> tuple[tables.Table, ...]:
-        """Expected events before and after the fits."""
+    def yields(self) -> tables.Table:
+        """Tabulate the expected events before and after the fits."""
         expected = {"Before the fit": self.measured[0].prefit}
         expected |= {f"{TITLES[m.kind]}, fitted": m.postfit for m in self.measured if m.kind != "expected"}
-        return (
-            tables.yields(
-                self.style.names_of(self.likelihood.processes),
-                {name: (y.by_process.sum(1), y.process_error) for name, y in expected.items()},
-                {name: (float(y.by_process.sum()), y.total_error) for name, y in expected.items()},
-                title="Expected events in the fitted bins",
-                note="Errors before the fit are those of the priors and of the simulation; free factors count as known.",
-            ),
+        return tables.yields(
+            self.style.names_of(self.likelihood.processes),
+            {name: (y.by_process.sum(1), y.process_error) for name, y in expected.items()},
+            {name: (float(y.by_process.sum()), y.total_error) for name, y in expected.items()},
+            title="Expected events in the fitted bins",
+            note="Errors before the fit are those of the priors and of the simulation; free factors count as known.",
         )
 
-    def distributions(self) -> Any:
-        """The summary in each channel, before and after each fit."""
-        figures: dict[Label, tuple[str, Figure]] = {}
-        templates = self.summarised.templates
+    def distributions(self) -> Section:
+        """Present the summary in each channel, before and after each fit."""
+        figures, templates = {}, self.summarised.templates
         for channel in templates.channels:
-            name = self.style.name(channel)
-            for m in self.measured:
-                if m.kind == "expected":
-                    shown, stage, counts = m.prefit, "Pre-fit", None
-                else:
-                    shown, stage, counts = m.postfit, "Post-fit", np.asarray(m.data.counts)
-                figure = plots.score_distribution(
+            for m, title, style in self.titled:
+                fitted = m.kind != "expected"
+                shown, stage = (m.postfit, "Post-fit") if fitted else (m.prefit, "Pre-fit")
+                draw = partial(
+                    plots.score_distribution,
                     templates,
                     channel,
                     expected=shown.by_process,
                     error=shown.bin_error,
-                    data=counts,
+                    data=np.asarray(m.data.counts) if fitted else None,
                     signal=tuple(self.poi.processes),
                     stage=stage,
-                    data_label=TITLES[m.kind],
+                    data_label=title,
                     xlabel=self.wording.axis,
-                    style=self.drawn(TITLES[m.kind]),
+                    style=style,
                 )
-                figures["score", channel, m.kind] = (f"{name}, {stage.lower()}, with its total uncertainty.", figure)
+                caption = f"{style.name(channel)}, {stage.lower()}, with its total uncertainty."
+                figures["score", channel, m.kind] = (caption, draw)
         text = "Bins maximise the expected information on the signal, simulation statistics included."
-        return "Distributions", text, figures, ()
+        return Section("Distributions", text, figures, content={"templates": templates_of(templates)})
 
-    def nuisances(self) -> Any:
-        """Pulls, impacts and correlations."""
+    def nuisances(self) -> Section:
+        """Present pulls, impacts and correlations."""
         figures, shown = {}, []
-        for m in self.measured:
+        for m, title, style in self.titled:
             simulation = next((r.impact for r in m.breakdowns[0].rows if r.name == "simulation statistics"), None)
-            style = self.drawn(TITLES[m.kind])
-            figure = plots.pulls_and_impacts(m.ranking, simulation_statistics=simulation, style=style)
-            figures[f"ranking_{m.kind}"] = (f"{TITLES[m.kind]}: pulls and impacts from refits.", figure)
-            figure = plots.correlation(m.fit.names, m.fit.correlation, keep=(self.poi.name,), style=style)
-            figures[f"correlation_{m.kind}"] = (f"{TITLES[m.kind]}: correlations of the fit.", figure)
-            shown.append(tables.parameters(m.fit, title=f"Fitted parameters: {TITLES[m.kind]}"))
-        return "Nuisance parameters", "", figures, tuple(shown)
+            draw = partial(plots.pulls_and_impacts, m.ranking, simulation_statistics=simulation, style=style)
+            figures[f"ranking_{m.kind}"] = (f"{title}: pulls and impacts from refits.", draw)
+            draw = partial(plots.correlation, m.fit.names, m.fit.correlation, keep=(self.poi.name,), style=style)
+            figures[f"correlation_{m.kind}"] = (f"{title}: correlations of the fit.", draw)
+            shown.append(tables.parameters(m.fit, title=f"Fitted parameters: {title}"))
+        return Section("Nuisance parameters", "", figures, shown)
 
-    def variations(self) -> Any:
-        """What each systematic does to the templates."""
-        figures: dict[Label, tuple[str, Figure]] = {}
-        templates = self.summarised.templates
+    def variations(self) -> Section:
+        """Present what each systematic does to the templates."""
+        figures, templates = {}, self.summarised.templates
+        differs = ((templates.up != templates.nominal) | (templates.down != templates.nominal)).any(axis=-1)
         for k, parameter in enumerate(templates.systematics):
-            moved = [
-                p
-                for i, p in enumerate(templates.processes)
-                if not np.array_equal(templates.up[k, i], templates.nominal[i])
-                or not np.array_equal(templates.down[k, i], templates.nominal[i])
-            ]
+            moved = [p for p, differ in zip(templates.processes, differs[k], strict=True) if differ]
+            moved = moved or list(templates.processes)
             for channel in templates.channels:
-                figure = plots.template_variation(
+                draw = partial(
+                    plots.template_variation,
                     templates,
                     parameter.name,
                     channel,
-                    processes=moved or templates.processes,
+                    processes=moved,
                     xlabel=self.wording.axis,
-                    style=self.drawn("Simulation"),
+                    style=self.styled("Simulation"),
                 )
-                caption = (
-                    f"{parameter.name} in {self.style.name(channel)}, sum of {', '.join(self.style.names_of(moved))}."
-                )
-                figures["variation", parameter.name, channel] = (caption, figure)
-        treated = self.summarised.treated
-        rows = tuple((line,) for line in treated)
-        shown = (tables.Table("Treated before the fit", ("Change",), rows),) if treated else ()
-        return "Template variations", "Up and down are one prior width.", figures, shown
+                names = ", ".join(self.style.names_of(moved))
+                caption = f"{parameter.name} in {self.style.name(channel)}, sum of {names}."
+                figures["variation", parameter.name, channel] = (caption, draw)
+        rows = tuple((line,) for line in self.summarised.treated)
+        shown = (tables.Table("Treated before the fit", ("Change",), rows),) if rows else ()
+        return Section("Template variations", "Up and down are one prior width.", figures, shown)
 
-    def coverage(self) -> Any:
-        """Does the interval hold the truth as often as it says?"""
+    def coverage(self) -> Section:
+        """Present how often the interval holds the truth."""
+        found = self.checked.coverage
         text = (
             "Toys fluctuate the counts and the global observables at each truth; other parameters are at nominal. "
-            "An interval without its coverage, and coverage without its width, is half an answer."
+            "Coverage and the width of the interval are judged together."
         )
-        figure = plots.coverage(self.checked.coverage, parameter=self.poi.name, style=self.drawn("Toys"))
-        caption = "Coverage at each truth, beside the median width."
-        return "Coverage", text, {"coverage": (caption, figure)}, (tables.coverage(self.checked.coverage),)
+        draw = partial(plots.coverage, found, parameter=self.poi.name, style=self.styled("Toys"))
+        figures = {"coverage": ("Coverage at each truth, beside the median width.", draw)}
+        return Section("Coverage", text, figures, (tables.coverage(found),), {"coverage": found})
 
-    def networks(self) -> Any:
-        """Which networks were used, and what uncertainty enters because of them."""
-        figures: dict[Label, tuple[str, Figure]] = {}
+    def networks(self) -> Section:
+        """Present the networks in use, and the uncertainty that enters because of them."""
+        content = {"reliability": self.checked.reliability}
         if self.learning is None:
             text = (
                 f"No network was trained here: the summary is a given {self.wording.kind}. As a summary of events it can "
                 "cost precision, not correctness, so no uncertainty enters on its account, whatever it is."
             )
-            return "Networks", text, figures, ()
-        options = self.learning.options
+            return Section("Networks", text, content=content)
+        options, style = self.learning.options, self.styled("Simulation")
         histories = {f"fold {i + 1}": fold for i, fold in enumerate(self.learned.histories)}
-        figure = plots.training_history(histories, style=self.drawn("Simulation"))
-        figures["training"] = ("Training and validation loss of every network; a dot marks the epoch kept.", figure)
+        draw = partial(plots.training_history, histories, style=style)
+        figures = {"training": ("Training and validation loss of every network; a dot marks the epoch kept.", draw)}
         if self.checked.reliability is not None:
-            figure = plots.reliability(self.checked.reliability, style=self.drawn("Simulation"))
-            figures["reliability"] = ("Reliability of the score with both classes at equal weight.", figure)
+            draw = partial(plots.reliability, self.checked.reliability, style=style)
+            figures["reliability"] = ("Reliability of the score with both classes at equal weight.", draw)
         between = ", ".join(self.learned.interpolated)
-        between = (
-            f"In training {between} acted on each event by interpolation between θ = +1 and −1. " if between else ""
-        )
+        between = f"In training {between} acted on each event by interpolation between θ = ±1. " if between else ""
         replicas = "each on its own Poisson replica of the events" if options.bootstrap else "on the same events"
         text = (
             f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
-            f"trained {replicas}, on {self.learned.rows} events; each event is scored by the mean of networks that never "
-            f"saw it. {LIVING[options.approach]} {between}These networks make a summary of events (an optimality question): "
-            "whether they are well or badly trained moves the size of the uncertainty, not its correctness, because the "
-            "same fixed function is applied to every template and to the data. No nuisance parameter enters on their "
-            "account. No network makes the statistical model (a correctness question) in this analysis; one that did "
+            f"trained {replicas}, on {self.learned.rows} events; each event is scored by the mean of networks that were "
+            f"not trained on it. {APPROACHES[options.approach]} {between}These networks make a summary of events (an "
+            "optimality question): how well they are trained affects the size of the uncertainty, not its correctness, "
+            "because the same fixed function is applied to every template and to the data. No nuisance parameter enters on "
+            "their account. No network makes the statistical model (a correctness question) in this analysis; one that did "
             "would bring its members' spread into the fit."
         )
-        return "Networks", text, figures, ()
-
-    def concerns(self) -> Any:
-        """All warnings."""
-        return "Warnings", "", {}, (tables.warnings({"": self.warnings()}),)
+        return Section("Networks", text, figures, content=content)
 
     def warnings(self) -> list[str]:
-        """What a careful analyst would want to know."""
+        """List what may invalidate a number: failed fits and intervals, coverage away from nominal, notes of the stages."""
         found = [*self.first(), *self.table.notes, *self.summarised.problems]
         if self.table.dropped:
-            found.append(
-                f"{self.table.dropped} of {self.table.rows} simulated rows dropped for values that are not finite"
-            )
-        for m in self.measured:
+            dropped = f"{self.table.dropped} of {self.table.rows} simulated rows dropped"
+            found.append(f"{dropped} for values that are not finite")
+        for m, title, _ in self.titled:
             for what, status in {"fit": m.fit.status, "interval": m.interval.status}.items():
                 if int(status) != Status.OK:
-                    found.append(f"{TITLES[m.kind]}: {what} ended with status {Status(int(status)).name}")
-            found += [
-                f"{TITLES[m.kind]}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note
-            ]
+                    found.append(f"{title}: {what} ended with status {Status(int(status)).name}")
+            found += [f"{title}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note]
         for label, c in self.checked.coverage.items():
             if c.failed:
                 found.append(f"coverage at {label}: {c.failed} of {c.failed + c.n} intervals failed")

@@ -1,33 +1,36 @@
-"""Questions about any pyhf workspace, one a verb: answered as tables for a person, JSON for a program, and figures."""
+"""Questions about any pyhf workspace, one a verb: answered as tables for a person, JSON for a program, and figures.
 
-from collections.abc import Callable
-from typing import Any
+Nothing here imports JAX before a question is answered.
+"""
 
-from ._ask import Answer as Answer
-from ._ask import Asked as Asked
-from ._ask import ask
-from ._fits import answer_breakdown, answer_fit, answer_interval, answer_ranking, answer_scan
-from ._hypotheses import answer_gof, answer_limit
-from ._toys import answer_toys
-from ._yields import answer_templates, answer_yields
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
-ANSWERS: dict[str, Callable[[Asked], Answer]] = {
-    "fit": answer_fit,
-    "interval": answer_interval,
-    "scan": answer_scan,
-    "breakdown": answer_breakdown,
-    "ranking": answer_ranking,
-    "limit": answer_limit,
-    "toys": answer_toys,
-    "gof": answer_gof,
-    "yields": answer_yields,
-    "templates": answer_templates,
-}
+from ._options import QUESTIONS as QUESTIONS
+from ._options import Common as Common
+from ._options import Options as Options
+from ._options import option as option
 
-WITHOUT_INTEREST = ("fit", "gof", "yields", "templates")
-"""Questions that can be asked where no parameter is of interest."""
+if TYPE_CHECKING:
+    from verax.report import Section
+    from verax.run import Progress
 
 
-def answer(verb: str, workspace: str, **options: Any) -> Answer:
-    """The answer of one verb about the workspace in a file ("-": standard input); options as in ``ask``."""
-    return ANSWERS[verb](ask(workspace, needs_poi=verb not in WITHOUT_INTEREST, **options))
+def answer(verb: str, workspace: str, *, progress: "Progress | None" = None, **options: Any) -> "Section":
+    """Answer the question of one verb about the workspace in a file ("-": standard input).
+
+    Parameters
+    ----------
+    progress : notified of toys
+    options : of the question and of :class:`Common`
+
+    Raises
+    ------
+    InputError : for whatever cannot be read, is unknown, or does not fit together
+    """
+    from ._ask import load_query
+
+    kind = QUESTIONS[verb]
+    own = {f.name: options.pop(f.name) for f in fields(kind) if f.name in options}
+    question, common = kind(**own), Common(**options)
+    return question.answer(load_query(workspace, common, needs_poi=kind.needs_poi, progress=progress))

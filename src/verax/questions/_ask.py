@@ -1,114 +1,74 @@
-"""What is asked of a workspace, and what an answer is made of."""
+"""What a question is about: a likelihood, data and a parameter, read from files."""
 
 import fnmatch
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from verax.errors import InputError, check_known
 from verax.model import BinnedLikelihood, Data, hold
 from verax.parameters import by_name
-from verax.report import Table
+from verax.report import Section
 from verax.run import Progress
 from verax.workspace import from_hs3, from_pyhf, is_hs3, read_json
 
-Draw = Callable[[], Figure]
+from ._options import Common, Question
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A likelihood, the data to ask about, the parameter of interest, and what else a question needs.
+class Query:
+    """A likelihood, the data to ask about, and the parameter of interest.
 
     Parameters
     ----------
     poi : empty where the question needs none and the workspace has none
-    level : confidence level; None is the question's own default
-    method : of an interval
-    against : second parameter of a scan
-    truth : of toys, "NAME=VALUE", or "fit" for the best fit to the data
-    output : folder that keeps finished batches of toys
-    batch : toys at a time
-    prefit : whether the expectation before the fit is asked for
-    channels, processes, systematics : to show; all unless given
     """
 
     model: BinnedLikelihood
     data: Data
     poi: str
-    level: float | None = None
-    points: int = 41
-    toys: int = 0
-    seed: int = 0
-    method: str = "profile"
-    against: str | None = None
-    truth: Sequence[str] = ()
-    output: Path | None = None
-    batch: int = 2048
-    prefit: bool = False
-    channels: Sequence[str] = ()
-    processes: Sequence[str] = ()
-    systematics: Sequence[str] = ()
     progress: Progress = field(default_factory=Progress)
 
-    def told(self, done: int, total: int, failed: int) -> None:
-        """Progress of toys."""
+    def count_toys(self, done: int, total: int, failed: int) -> None:
+        """Report the progress of toys."""
         self.progress.step("toys", done, total, failed)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Tables, their content as plain values, and how to draw its figures, by name, or by several names."""
-
-    tables: tuple[Table, ...]
-    content: dict[str, Any]
-    figures: Mapping[Any, Draw] = field(default_factory=dict)
+@singledispatch
+def respond(question: Question, query: Query) -> Section:
+    """Answer a question, with the function that is registered for its type."""
+    raise NotImplementedError(f"no function answers {type(question).__name__}")
 
 
-def ask(
-    workspace: str,
-    *,
-    measurement: str | None = None,
-    patch: str | None = None,
-    patchname: str | None = None,
-    shape_errors: str | None = None,
-    poi: str | None = None,
-    data: str = "observed",
-    fixed: Sequence[str] = (),
-    groups: Sequence[str] = (),
-    needs_poi: bool = True,
-    **options: Any,
-) -> Asked:
-    """What to ask about the workspace in a file ("-": standard input): pyhf's JSON, or HS3.
+def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progress: Progress | None = None) -> Query:
+    """Read what to ask about from a file ("-": standard input): pyhf's JSON, or HS3.
 
     Parameters
     ----------
-    measurement : of pyhf's workspace, or the likelihood of an HS3 file
-    shape_errors : of an HS3 file, see :func:`verax.workspace.from_hs3`
-    data : "observed", "asimov" (at the initial values), or a JSON file of counts by channel
-    fixed : parameters to hold, "NAME=VALUE"
-    groups : "ROW=PATTERN", rows of a breakdown for constrained parameters; the last that matches counts
+    common : ``measurement`` is one of pyhf's workspace, or the likelihood of an HS3 file; ``data`` is "observed", "asimov"
+        (at the initial values), or a JSON file of counts by channel
     needs_poi : whether the question is about one parameter, which then cannot be held
-    options : the other fields of :class:`Asked`
+    progress : notified of toys
 
     Raises
     ------
     InputError : for an unknown parameter or channel (nearest name given), or no parameter of interest
     """
-    change = read_json(patch) if patch else None
+    change = read_json(common.patch) if common.patch else None
     content = read_json(workspace)
     if is_hs3(content):
         if change is not None:
             raise InputError("--patch", "an HS3 file to patch", "a pyhf workspace", "leave it out")
-        found = from_hs3(content, likelihood=measurement, poi=poi, shape_errors=shape_errors)
+        found = from_hs3(content, likelihood=common.measurement, poi=common.poi, shape_errors=common.shape_errors)
     else:
-        found = from_pyhf(content, measurement=measurement, poi=poi, patch=change, patchname=patchname)
+        found = from_pyhf(
+            content, measurement=common.measurement, poi=common.poi, patch=change, patchname=common.patchname
+        )
     model, observed, interest = found.model, found.data, found.poi or ""
-    model = grouped(model, groups)
-    held = numbers(fixed, "--fixed")
+    held = numbers(common.fixed, "--fixed")
     by_name(model.parameters, held, "--fixed")
     if needs_poi and not interest:
         raise InputError("workspace", "no parameter of interest", "one in the measurement", "name it with --poi")
@@ -118,15 +78,17 @@ def ask(
         model = hold(model, held)
     if needs_poi and next(p for p in model.parameters if p.name == interest).fixed:
         raise InputError("workspace", f"'{interest}' fixed", "a free parameter of interest", "choose another --poi")
-    if data == "asimov":
+    if common.data == "asimov":
         observed = model.asimov({p.name: p.init for p in model.parameters})
-    elif data != "observed":
-        observed = Data(_counts(read_json(data), model, data), observed.auxiliary)
-    return Asked(model, observed, interest, **options)
+    elif common.data != "observed":
+        observed = Data(_counts(read_json(common.data), model, common.data), observed.auxiliary)
+    return Query(model, observed, interest, progress or Progress())
 
 
 def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihood:
-    """The model with parameters in other rows of a breakdown, from "ROW=PATTERN": a workspace has no place for rows.
+    """Put parameters in other rows of a breakdown, from "ROW=PATTERN": a workspace has no place for rows.
+
+    The last pattern that matches counts.
 
     Raises
     ------
@@ -147,7 +109,7 @@ def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihoo
 
 
 def numbers(settings: Iterable[str], option: str) -> dict[str, float]:
-    """Values by name from "NAME=VALUE".
+    """Read values by name from "NAME=VALUE".
 
     Raises
     ------
@@ -166,7 +128,7 @@ def numbers(settings: Iterable[str], option: str) -> dict[str, float]:
 
 
 def _counts(given: Any, model: BinnedLikelihood, where: str) -> np.ndarray:
-    """Counts by channel as one array."""
+    """Join counts by channel into one array."""
     if not isinstance(given, dict):
         raise InputError(where, f"{given!r}"[:80], "an object: a list of counts for each channel")
     check_known(given, model.channels, where, "channel")

@@ -1,5 +1,7 @@
 """Fits, intervals, scans, and where the uncertainty comes from."""
 
+from functools import partial
+
 import jax
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,24 +10,29 @@ from verax.errors import InputError, check_known
 from verax.infer import breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
 from verax.model import DataSets
 from verax.parameters import Gaussian
-from verax.report import Table, number, plots, tables, with_ends, with_error
+from verax.report import Section, Table, number, plots, tables, with_ends, with_error
 from verax.report.tables import fitted
 from verax.results import Interval, Status
 
-from ._ask import Answer, Asked
+from . import _options as options
+from ._ask import Query, grouped, respond
 
-METHODS = ("profile", "feldman-cousins", "upper")
+POINTS = 41
+"""Of a curve that is drawn, unless a number is given."""
+
 GRID = 25
 """Points along each side of a two-dimensional scan, and tested values of an interval by toys."""
 
 
-def answer_fit(a: Asked) -> Answer:
-    """Best fit of all parameters, the interval of the one of interest, and the significance of its being above zero."""
-    best = fit(a.model, a.data)
+@respond.register
+def answer_fit(question: options.Fit, query: Query) -> Section:
+    """Fit all parameters; find the interval of the one of interest, and the significance of its being above zero."""
+    model, data, poi = query.model, query.data, query.poi
+    best = fit(model, data)
     status = Status(int(best.status)).name
-    free = [i for i, p in enumerate(a.model.parameters) if not p.fixed and isinstance(p.constraint, Gaussian)]
-    width = np.array([c.width for p in a.model.parameters if isinstance(c := p.constraint, Gaussian) and not p.fixed])
-    pull = (best.value - a.model.start(DataSets.of(a.data).batch)[0])[free] / width
+    free = [i for i, p in enumerate(model.parameters) if not p.fixed and isinstance(p.constraint, Gaussian)]
+    width = np.array([c.width for p in model.parameters if isinstance(c := p.constraint, Gaussian) and not p.fixed])
+    pull = (best.value - model.start(DataSets.of(data).batch)[0])[free] / width
     pull_error = best.error[free] / width
     names = [best.names[i] for i in free]
     content = {
@@ -36,70 +43,69 @@ def answer_fit(a: Asked) -> Answer:
         "pulls": {n: [float(x), float(e)] for n, x, e in zip(names, pull, pull_error, strict=True)},
     }
     shown = [tables.parameters(best, title=f"Best fit: {status}")]
-    if a.poi and not next(p for p in a.model.parameters if p.name == a.poi).fixed:
-        found = interval(a.model, a.data, a.poi, level=a.level or 0.6827)
-        tested = significance(a.model, a.data, a.poi)
+    if poi and not next(p for p in model.parameters if p.name == poi).fixed:
+        found = interval(model, data, poi, level=question.level)
+        tested = significance(model, data, poi)
         content |= {"interval": found, "significance": tested}
         rows = (
-            (f"{a.poi}, {found.level:.2%} interval", with_ends(found)),
+            (f"{poi}, {found.level:.2%} interval", with_ends(found)),
             ("status of the interval", _status(found)),
             ("significance against zero", f"{number(float(tested.z), 2)} σ"),
         )
-        shown.append(Table("Parameter of interest", ("Question", "Answer"), rows))
-    figures = {
-        "correlation": lambda: plots.correlation(best.names, best.correlation, keep=(a.poi,) if a.poi else ()),
-        "pulls": lambda: plots.pulls(names, pull, pull_error),
-    }
-    return Answer(tuple(shown), content, figures if names else {"correlation": figures["correlation"]})
+        shown.append(Table("Parameter of interest", ("Quantity", "Value"), rows))
+    draw = partial(plots.correlation, best.names, best.correlation, keep=(poi,) if poi else ())
+    figures = {"correlation": ("Correlations of the fit.", draw)}
+    if names:
+        figures["pulls"] = ("Pulls of the constrained parameters.", partial(plots.pulls, names, pull, pull_error))
+    return Section("Best fit", "", figures, shown, content)
 
 
-def answer_interval(a: Asked) -> Answer:
-    """The interval of one parameter: from the profile likelihood, or by toys after Neyman's construction."""
-    check_known([a.method], METHODS, "--method", "method")
-    level = a.level or 0.6827
-    found = interval(a.model, a.data, a.poi, level=level)
-    if a.method == "profile":
-        rows = ((f"{a.poi}, {level:.2%}", with_ends(found)), *_ends(found), ("status", _status(found)))
-        shown = Table("Interval from the profile likelihood", ("Question", "Answer"), rows)
-        return Answer((shown,), {"method": a.method, "interval": found}, {"scan": lambda: _draw_scan(a, found)})
-    ordering = "upper" if a.method == "upper" else "likelihood-ratio"
+@respond.register
+def answer_interval(question: options.Interval, query: Query) -> Section:
+    """Find the interval of one parameter: from the profile likelihood, or by toys after Neyman's construction."""
+    model, data, poi, level, method = query.model, query.data, query.poi, question.level, question.method
+    found = interval(model, data, poi, level=level)
+    if method == "profile":
+        ends = (("lower end", number(float(found.low), 4)), ("upper end", number(float(found.high), 4)))
+        cells = ((f"{poi}, {level:.2%}", with_ends(found)), *ends, ("status", _status(found)))
+        shown = Table("Interval from the profile likelihood", ("Quantity", "Value"), cells)
+        figures = {"scan": ("Profile likelihood ratio.", partial(_draw_scan, query, found))}
+        return Section("Interval", "", figures, (shown,), {"method": method, "interval": found})
+    ordering = "upper" if method == "upper" else "likelihood-ratio"
     belt = neyman(
-        jax.random.key(a.seed),
-        a.model,
-        a.data,
-        a.poi,
-        _around(a, found, GRID, reach=1.8),
+        jax.random.key(question.seed),
+        model,
+        data,
+        poi,
+        _around(query, found, GRID, reach=1.8),
         level=level,
         ordering=ordering,
-        n_toys=a.toys or 1000,
-        progress=a.told,
+        n_toys=question.toys,
+        progress=query.count_toys,
     )
-    ends = belt.interval
+    made = belt.interval
     rows = (
-        (f"{a.poi}, {level:.2%}", with_ends(ends)),
-        ("lower end", with_error(float(ends.low), belt.low_error)),
-        ("upper end", with_error(float(ends.high), belt.high_error)),
-        ("status", _status(ends)),
+        (f"{poi}, {level:.2%}", with_ends(made)),
+        ("lower end", with_error(float(made.low), belt.low_error)),
+        ("upper end", with_error(float(made.high), belt.high_error)),
+        ("status", _status(made)),
         ("toys at each of the values", f"{belt.toys} at {len(belt.values)}"),
         ("failed toys", f"{int(belt.failed.sum())} of {belt.toys * len(belt.values)}"),
         ("profile likelihood, to compare", with_ends(found)),
     )
-    shown = Table(f"Interval by toys, {a.method}", ("Question", "Answer"), rows)
-    content = {"method": a.method, "interval": ends, "belt": belt, "profile": found}
-    return Answer((shown,), content, {"belt": lambda: plots.belt(belt)})
+    shown = Table(f"Interval by toys, {method}", ("Quantity", "Value"), rows)
+    figures = {"belt": ("Values that toys accept.", partial(plots.belt, belt))}
+    content = {"method": method, "interval": made, "belt": belt, "profile": found}
+    return Section("Interval", "", figures, (shown,), content)
 
 
 def _status(found: Interval) -> str:
     return Status(int(found.status)).name
 
 
-def _ends(found: Interval) -> tuple[tuple[str, str], ...]:
-    return (("lower end", number(float(found.low), 4)), ("upper end", number(float(found.high), 4)))
-
-
-def _around(a: Asked, found: Interval, points: int, *, reach: float, name: str | None = None) -> np.ndarray:
-    """Increasing values around an interval, within the parameter's bounds."""
-    bounds = next(p.bounds for p in a.model.parameters if p.name == (name or a.poi))
+def _around(query: Query, found: Interval, points: int, *, reach: float, name: str | None = None) -> np.ndarray:
+    """Spread increasing values around an interval, within the parameter's bounds."""
+    bounds = next(p.bounds for p in query.model.parameters if p.name == (name or query.poi))
     known = [float(x) for x in (found.down, found.up) if np.isfinite(x) and x > 0]
     low, high = (
         reach * (float(x) if np.isfinite(x) and x > 0 else max(known, default=1.0)) for x in (found.down, found.up)
@@ -108,67 +114,73 @@ def _around(a: Asked, found: Interval, points: int, *, reach: float, name: str |
     return np.linspace(max(value - low, bounds[0]), min(value + high, bounds[1]), points)
 
 
-def _draw_scan(a: Asked, found: Interval) -> Figure:
-    curve = profile(a.model, a.data, a.poi, _around(a, found, a.points, reach=2.4))
+def _draw_scan(query: Query, found: Interval) -> Figure:
+    curve = profile(query.model, query.data, query.poi, _around(query, found, POINTS, reach=2.4))
     return plots.scan({"Total": curve}, interval=found)
 
 
-def answer_scan(a: Asked) -> Answer:
-    """The profile likelihood ratio over the interval and beyond; of two parameters with ``against``."""
-    if a.against is not None:
-        return _scan2d(a, a.against)
-    found = interval(a.model, a.data, a.poi, level=a.level or 0.6827)
-    values = _around(a, found, a.points, reach=2.4)
-    curve = profile(a.model, a.data, a.poi, values)
+@respond.register
+def answer_scan(question: options.Scan, query: Query) -> Section:
+    """Scan the profile likelihood ratio over the interval and beyond; of two parameters with ``against``."""
+    if question.against is not None:
+        return _scan2d(query, question.against)
+    found = interval(query.model, query.data, query.poi, level=question.level)
+    values = _around(query, found, question.points, reach=2.4)
+    curve = profile(query.model, query.data, query.poi, values)
     rows = tuple(
         (number(float(x), 4), number(float(t), 4), Status(int(s)).name)
         for x, t, s in zip(values, curve.t, curve.status, strict=True)
     )
-    shown = Table(f"t({a.poi}); interval {with_ends(found)}", (a.poi, "t", "Status"), rows)
-    figure = {"scan": lambda: plots.scan({"Total": curve}, interval=found)}
-    return Answer((shown,), {"interval": found, "scan": curve}, figure)
+    shown = Table(f"t({query.poi}); interval {with_ends(found)}", (query.poi, "t", "Status"), rows)
+    figures = {"scan": ("Profile likelihood ratio.", partial(plots.scan, {"Total": curve}, interval=found))}
+    return Section("Scan", "", figures, (shown,), {"interval": found, "scan": curve})
 
 
-def _scan2d(a: Asked, other: str) -> Answer:
-    check_known([other], [p.name for p in a.model.parameters if not p.fixed], "--against", "free parameter")
-    if other == a.poi:
+def _scan2d(query: Query, other: str) -> Section:
+    check_known([other], [p.name for p in query.model.parameters if not p.fixed], "--against", "free parameter")
+    if other == query.poi:
         raise InputError("--against", f"'{other}', the parameter of interest", "another one")
-    ends = [interval(a.model, a.data, name) for name in (a.poi, other)]
-    grids = tuple(_around(a, e, GRID, reach=2.8, name=e.name) for e in ends)
-    found = scan2d(a.model, a.data, (a.poi, other), (grids[0], grids[1]))
+    ends = [interval(query.model, query.data, name) for name in (query.poi, other)]
+    grids = tuple(_around(query, e, GRID, reach=2.8, name=e.name) for e in ends)
+    found = scan2d(query.model, query.data, (query.poi, other), (grids[0], grids[1]))
     failed = int((found.status > Status.AT_BOUND).sum())
     rows = (
-        (f"best {a.poi}, {other}", f"{number(float(found.best[0]), 4)}, {number(float(found.best[1]), 4)}"),
+        (f"best {query.poi}, {other}", f"{number(float(found.best[0]), 4)}, {number(float(found.best[1]), 4)}"),
         *((f"interval of {e.name}, {e.level:.2%}", with_ends(e)) for e in ends),
         *((f"t on the contour of {level:.4g}", number(found.threshold(level), 3)) for level in (0.6827, 0.95)),
         ("failed points", f"{failed} of {found.t.size}"),
     )
-    shown = Table(f"t({a.poi}, {other})", ("Question", "Answer"), rows)
+    shown = Table(f"t({query.poi}, {other})", ("Quantity", "Value"), rows)
 
     def draw() -> Figure:
         t = np.where(found.status > Status.AT_BOUND, np.nan, found.t)
         best = (float(found.best[0]), float(found.best[1]))
         return plots.scan2d(found.first, found.second, t, found.names, best=best)
 
-    return Answer((shown,), {"scan2d": found, "intervals": ends}, {"scan2d": draw})
+    figures = {"scan2d": ("Profile likelihood ratio of two parameters.", draw)}
+    return Section("Scan", "", figures, (shown,), {"scan2d": found, "intervals": ends})
 
 
-def answer_breakdown(a: Asked) -> Answer:
-    """The uncertainty by source, by both definitions."""
-    both = [breakdown(a.model, a.data, a.poi, method=m) for m in ("shifted-observables", "freeze")]
-    content = {b.method: b.rows for b in both}
-    shown = tables.breakdown(*both, title=f"Uncertainty on {a.poi}")
-    return Answer((shown,), content, {"breakdown": lambda: plots.breakdown(*both)})
+@respond.register
+def answer_breakdown(question: options.Breakdown, query: Query) -> Section:
+    """Find the uncertainty by source, by both definitions."""
+    model = grouped(query.model, question.groups)
+    both = [breakdown(model, query.data, query.poi, method=m) for m in ("shifted-observables", "freeze")]
+    figures = {"breakdown": ("Uncertainty by source.", partial(plots.breakdown, *both))}
+    shown = tables.breakdown(*both, title=f"Uncertainty on {query.poi}")
+    return Section("Uncertainty breakdown", "", figures, (shown,), {b.method: b.rows for b in both})
 
 
-def answer_ranking(a: Asked) -> Answer:
-    """Pulls, and impacts from refits."""
-    found = ranking(a.model, a.data, a.poi)
+@respond.register
+def answer_ranking(_: options.Ranking, query: Query) -> Section:
+    """Find pulls, and impacts from refits."""
+    found = ranking(query.model, query.data, query.poi)
     order = np.argsort(-np.fmax(abs(found.up), abs(found.down)), kind="stable")
     cells = [
         (found.names[i], *(number(float(x[i]), 4) for x in (found.pull, found.pull_error, found.up, found.down)))
         for i in order
     ]
-    columns = ("Parameter", "Pull", "Post-fit / prior σ", f"Impact on {a.poi}, θ̂ + σ̂", "θ̂ − σ̂")
+    columns = ("Parameter", "Pull", "Post-fit / prior σ", f"Impact on {query.poi}, θ̂ + σ̂", "θ̂ − σ̂")
     shown = Table("Ranking, from refits", columns, tuple(cells))
-    return Answer((shown,), {"ranking": found}, {"ranking": lambda: plots.pulls_and_impacts(found)})
+    figures = {"ranking": ("Pulls and impacts from refits.", partial(plots.pulls_and_impacts, found))}
+    return Section("Ranking", "", figures, (shown,), {"ranking": found})

@@ -1,27 +1,32 @@
 """Tests of hypotheses: upper limits and goodness of fit."""
 
+from functools import partial
+
 import jax
 import numpy as np
 from matplotlib.figure import Figure
 
 from verax.infer import cls, goodness_of_fit, limit
-from verax.report import Table, number, plots, with_error
+from verax.report import Section, Table, number, plots, with_error
 from verax.results import Status
 
-from ._ask import Answer, Asked
+from . import _options as options
+from ._ask import Query, respond
+from ._fits import POINTS
 
 BANDS = ("−2σ", "−1σ", "median", "+1σ", "+2σ")
 
 
-def answer_limit(a: Asked) -> Answer:
-    """The CLs upper limit, observed and expected."""
-    level = a.level or 0.95
-    if a.toys:
-        key = jax.random.key(a.seed)
-        found = limit(a.model, a.data, a.poi, level=level, method="toys", key=key, n_toys=a.toys, progress=a.told)
+@respond.register
+def answer_limit(question: options.Limit, query: Query) -> Section:
+    """Find the CLs upper limit, observed and expected."""
+    level, toys, model, data, poi = question.level, question.toys, query.model, query.data, query.poi
+    if toys:
+        key = jax.random.key(question.seed)
+        found = limit(model, data, poi, level=level, method="toys", key=key, n_toys=toys, progress=query.count_toys)
     else:
-        found = limit(a.model, a.data, a.poi, level=level)
-    columns = ("Limit", a.poi, "Status")
+        found = limit(model, data, poi, level=level)
+    columns = ("Limit", poi, "Status")
     values = [("observed", found.observed, found.observed_error, found.status)]
     values += [
         (f"expected, {band}", found.expected[i], found.expected_error[i], found.expected_status[i])
@@ -31,38 +36,40 @@ def answer_limit(a: Asked) -> Answer:
         (name, with_error(float(v), float(e)) if e > 0 else number(float(v), 4), Status(int(s)).name)
         for name, v, e, s in values
     )
-    note = f"{found.toys} toys of each hypothesis at each value, at most {found.failed} failed." if a.toys else ""
+    note = f"{found.toys} toys of each hypothesis at each value, at most {found.failed} failed." if toys else ""
     shown = Table(f"CLs upper limits at {level:.0%}, {found.method}", columns, rows, note)
 
     def draw() -> Figure:
         curve = found.curve
         if curve is None:
             top = 1.6 * float(np.nanmax([*found.expected, float(found.observed)]))
-            curve = cls(a.model, a.data, a.poi, np.linspace(top / a.points, top, a.points))
+            curve = cls(model, data, poi, np.linspace(top / POINTS, top, POINTS))
         return plots.limit_bands(
             curve.values,
             curve.observed,
             curve.expected,
             level=level,
-            name=a.poi,
+            name=poi,
             observed_limit=float(found.observed),
             expected_limit=found.expected,
         )
 
-    return Answer((shown,), {"limit": found}, {"limit": draw})
+    return Section("Limit", "", {"limit": ("CLs, and its expected bands.", draw)}, (shown,), {"limit": found})
 
 
-def answer_gof(a: Asked) -> Answer:
-    """Goodness of fit against the saturated model."""
-    key = jax.random.key(a.seed) if a.toys else None
-    found = goodness_of_fit(a.model, a.data, key=key, n_toys=a.toys, progress=a.told)
+@respond.register
+def answer_gof(question: options.Gof, query: Query) -> Section:
+    """Test the fit against the saturated model."""
+    key = jax.random.key(question.seed) if question.toys else None
+    found = goodness_of_fit(query.model, query.data, key=key, n_toys=question.toys, progress=query.count_toys)
     rows = [
         ("2 [nll(best) − nll(saturated)]", number(float(found.statistic), 3)),
         ("degrees of freedom", str(found.ndf)),
         ("p-value, asymptotic", number(float(found.p_value), 4)),
     ]
-    if a.toys:
+    if question.toys:
         text = f"p-value, {found.toys} toys ({found.failed} failed)"
         rows.append((text, with_error(found.p_toys, found.p_toys_error)))
-    shown = Table("Goodness of fit", ("Question", "Answer"), tuple(rows))
-    return Answer((shown,), {"goodness_of_fit": found}, {"goodness": lambda: plots.goodness(found)})
+    figures = {"goodness": ("The test statistic, and its distribution.", partial(plots.goodness, found))}
+    shown = Table("Goodness of fit", ("Quantity", "Value"), tuple(rows))
+    return Section("Goodness of fit", "", figures, (shown,), {"goodness_of_fit": found})

@@ -1,9 +1,11 @@
 """Pseudo-experiments of a workspace: streamed, counted, and continued where they were stopped."""
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,7 +16,7 @@ import numpy as np
 from verax.errors import InputError
 from verax.infer import Campaign, Estimate, campaign, fit
 from verax.parameters import by_name
-from verax.report import Table, number, plots, tables, with_error
+from verax.report import Section, Table, number, plots, tables, with_error
 from verax.results import Interval, Status, good
 from verax.run import (
     checksum_of,
@@ -31,106 +33,101 @@ from verax.run import (
     write,
 )
 
-from ._ask import Answer, Asked, numbers
+from . import _options as options
+from ._ask import Query, numbers, respond
 
 OWNER = "toys"
-"""Whose the folder of a campaign is."""
-
-DEFAULT = 1000
-"""Toys unless a number is given."""
+"""Owner of the folder of a campaign."""
 
 NOTE = """Moments leave out failed toys and estimates at a bound. Their means need not be those of a Gaussian: where the \
-expectation bends with its parameters, maximum likelihood is biased by a small part of its σ (see `sample_toys`)."""
+expectation is not linear in its parameters, maximum likelihood is biased by a small fraction of σ (see `sample_toys`)."""
 
 
-def answer_toys(a: Asked) -> Answer:
-    """Toys at a truth: estimates, pulls and coverage of the interval, and failures."""
+@respond.register
+def answer_toys(question: options.Toys, query: Query) -> Section:
+    """Run toys at a truth: estimates, pulls and coverage of the interval, and failures."""
     from verax.check import coverage  # half a second, which no other question needs
 
-    n, level = a.toys or DEFAULT, a.level or 0.6827
-    truth, gamma = _truth(a)
-    with nullcontext() if a.output is None else Kept(a, truth, gamma, level) as kept:
-        found = _thrown(a, truth, gamma, level, n, kept)
+    poi, (truth, gamma) = query.poi, _truth(question, query)
+    with nullcontext() if question.output is None else Kept(question, query, truth, gamma) as kept:
+        found = _run(question, query, truth, gamma, kept)
     value, error, low, high = found.values.T
-    covered = coverage(Interval(a.poi, level, value, low, high, found.status), truth[a.poi])
+    covered = coverage(Interval(poi, question.level, value, low, high, found.status), truth[poi])
     fine = good(found.status) & (error > 0)
-    pull = (value[fine] - truth[a.poi]) / error[fine]
+    pull = (value[fine] - truth[poi]) / error[fine]
     status = {s.name: int((found.status == s).sum()) for s in Status if (found.status == s).any()}
-    moments = {"mean": _mean(value[fine]), "pull": _mean(pull), "pull width": _width(pull)}
+    moments = dict(zip(("mean", "pull", "pull width"), (_moments(value[fine])[0], *_moments(pull)), strict=True))
     rows = (
-        (f"true {a.poi}", f"{truth[a.poi]:g}"),
-        (f"mean of the estimates of {a.poi}", with_error(*moments["mean"])),
+        (f"true {poi}", f"{truth[poi]:g}"),
+        (f"mean of the estimates of {poi}", with_error(*moments["mean"])),
         ("mean of (estimate − truth) / σ", with_error(*moments["pull"])),
         ("width of (estimate − truth) / σ", with_error(*moments["pull width"])),
         ("failed toys", f"{found.failed} of {found.n} ({number(100 * found.failed / found.n, 3)} %)"),
         *((f"status {name}", str(count)) for name, count in status.items()),
     )
     shown = (
-        tables.coverage({f"{a.poi} = {truth[a.poi]:g}": covered}),
-        Table("Estimates", ("Question", "Answer"), rows, NOTE),
+        tables.coverage({f"{poi} = {truth[poi]:g}": covered}),
+        Table("Estimates", ("Quantity", "Value"), rows, NOTE),
     )
     content: dict[str, Any] = {"truth": truth, "coverage": covered, "toys": found.n, "failed": found.failed}
     content |= {"status": status, "moments": moments}
-    figure = lambda: plots.estimates(a.poi, value[fine], pull, truth=truth[a.poi], coverage=covered)  # noqa: E731
-    return Answer(shown, content, {"toys": figure})
+    draw = partial(plots.estimates, poi, value[fine], pull, truth=truth[poi], coverage=covered)
+    return Section("Toys", figures={"toys": ("Estimates of toys.", draw)}, tables=shown, content=content)
 
 
-def _thrown(
-    a: Asked, truth: dict[str, float], gamma: np.ndarray | None, level: float, n: int, kept: "Kept | None"
+def _run(
+    question: options.Toys, query: Query, truth: dict[str, float], gamma: np.ndarray | None, kept: "Kept | None"
 ) -> Campaign:
-    """The campaign, continued from what is kept."""
+    """Run the campaign, continued from what is kept."""
+    n = question.toys
     done = kept.read(n) if kept is not None else None
 
-    def told(so_far: Campaign) -> None:
-        a.told(so_far.n, n, so_far.failed)
+    def progress(so_far: Campaign) -> None:
+        query.count_toys(so_far.n, n, so_far.failed)
         if kept is not None:
             kept.write(so_far)
 
     if done is not None:
-        a.told(done.n, n, done.failed)
-    key, statistic = jax.random.key(a.seed), Estimate(a.poi, level)
-    return campaign(key, a.model, truth, n, statistic, batch=a.batch, profiled=gamma, done=done, progress=told)
+        query.count_toys(done.n, n, done.failed)
+    key, statistic = jax.random.key(question.seed), Estimate(query.poi, question.level)
+    return campaign(
+        key, query.model, truth, n, statistic, batch=question.batch, profiled=gamma, done=done, progress=progress
+    )
 
 
-def _truth(a: Asked) -> tuple[dict[str, float], np.ndarray | None]:
-    """True values of all parameters, and of what the likelihood profiles."""
-    given = numbers((t for t in a.truth if t != "fit"), "--truth")
-    by_name(a.model.parameters, given, "--truth")
-    if "fit" not in a.truth:
-        return {p.name: float(given.get(p.name, p.init)) for p in a.model.parameters}, None
-    best = fit(a.model, a.data)
-    truth = {**best.params, **given}
-    return truth, np.asarray(a.model.profiled(truth, a.data))
+def _truth(question: options.Toys, query: Query) -> tuple[dict[str, float], np.ndarray | None]:
+    """Find true values of all parameters, and of what the likelihood profiles."""
+    model, given = query.model, numbers((t for t in question.truth if t != "fit"), "--truth")
+    by_name(model.parameters, given, "--truth")
+    if "fit" not in question.truth:
+        return {p.name: float(given.get(p.name, p.init)) for p in model.parameters}, None
+    truth = {**fit(model, query.data).params, **given}
+    return truth, np.asarray(model.profiled(truth, query.data))
 
 
-def _mean(values: np.ndarray) -> tuple[float, float]:
+def _moments(values: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Find mean and standard deviation, each with its error; NaN of fewer than two values."""
     n = len(values)
-    return (float(values.mean()), float(values.std(ddof=1) / np.sqrt(n))) if n > 1 else (float("nan"), float("nan"))
-
-
-def _width(values: np.ndarray) -> tuple[float, float]:
-    n = len(values)
-    if n < 2:
-        return float("nan"), float("nan")
-    width = float(values.std(ddof=1))
-    return width, width / float(np.sqrt(2 * (n - 1)))
+    mean, width = (float(values.mean()), float(values.std(ddof=1))) if n > 1 else (float("nan"), float("nan"))
+    return (mean, width / math.sqrt(max(n, 1))), (width, width / math.sqrt(2 * max(n - 1, 1)))
 
 
 class Kept:
     """A folder with the finished batches of one campaign; use as a context manager, it holds the folder's lock.
 
     Each file is written whole or not at all. A batch has a checksum over its question, its place and its content: one that
-    was changed, damaged or moved is thrown again, and so are those after it.
+    was changed, damaged or moved is run again, and so are those after it.
     """
 
-    def __init__(self, a: Asked, truth: dict[str, float], gamma: np.ndarray | None, level: float) -> None:
-        assert a.output is not None
-        self.folder, self.batch, self.written, self.say = a.output, a.batch, 0, a.progress.note
-        arrays = [hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in jax.tree.leaves(a.model)]
-        names = [repr(a.model.parameters), a.poi, a.model.channels, a.model.processes]
+    def __init__(self, question: options.Toys, query: Query, truth: dict[str, float], gamma: np.ndarray | None) -> None:
+        assert question.output is not None
+        self.folder, self.batch, self.written = Path(question.output), question.batch, 0
+        self.notify, model, seed = query.progress.note, query.model, question.seed
+        arrays = [hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in jax.tree.leaves(model)]
+        names = [repr(model.parameters), query.poi, model.channels, model.processes]
         true_gamma = None if gamma is None else gamma.tolist()
-        self.question = digest([names, arrays, truth, true_gamma, level, a.seed, a.batch, code_version()])
-        self.note = {"question": self.question, "truth": truth, "seed": a.seed}
+        self.question = digest([names, arrays, truth, true_gamma, question.level, seed, self.batch, code_version()])
+        self.note = {"question": self.question, "truth": truth, "seed": seed}
 
     def __enter__(self) -> "Kept":
         inspect(self.folder, OWNER)
@@ -152,7 +149,7 @@ class Kept:
 
     def _open(self) -> None:
         if not claim(self.folder, OWNER).whole:
-            self.say(f"{self.folder}: its mark was damaged or lost; written again")
+            self.notify(f"{self.folder}: its mark was damaged or lost; written again")
         sweep(self.folder)
         path = self.folder / "campaign.json"
         found = (unseal(path) or {}).get("question")
@@ -165,12 +162,12 @@ class Kept:
             )
         if found is None:
             if os.path.lexists(path) or any(self.folder.glob("toys-*.npz")):
-                self.say(f"{path}: damaged or lost; written again")
+                self.notify(f"{path}: damaged or lost; written again")
             remove(path)
             write(path, seal(self.note))
 
     def read(self, n: int) -> Campaign | None:
-        """The batches that are there without a gap; of those that a longer campaign cuts elsewhere, none."""
+        """Read the batches that are there without a gap; none of those that a longer campaign cuts elsewhere."""
         parts = list(self._parts(n))
         if not parts:
             return None
@@ -185,7 +182,7 @@ class Kept:
             if part is None:
                 path, later = self._path(first), self.folder.glob("toys-*.npz")
                 if os.path.lexists(path) or any(p.name > path.name for p in later):
-                    self.say(f"{path}: damaged or lost; these toys and those after them are thrown again")
+                    self.notify(f"{path}: damaged or lost; these toys and those after them are run again")
                 return
             size = len(part["status"])
             if size < self.batch and first + size != n:
@@ -194,7 +191,7 @@ class Kept:
             first += size
 
     def _part(self, first: int) -> dict[str, np.ndarray] | None:
-        """The batch that begins at a toy; None unless it is there and whole."""
+        """Read the batch that begins at a toy; None unless it is there and whole."""
         path = self._path(first)
         if checksum_of(path) is None:
             return None
@@ -205,11 +202,11 @@ class Kept:
             return None
         values, status = part["values"], part["status"]
         whole = part["checksum"].tolist() == self._checksum(first, values, status)
-        alike = whole and values.shape == (len(status), 4) and 0 < len(status) <= self.batch
-        return part if alike and np.isin(status, list(Status)).all() else None
+        valid = whole and values.shape == (len(status), 4) and 0 < len(status) <= self.batch
+        return part if valid and np.isin(status, list(Status)).all() else None
 
     def write(self, so_far: Campaign) -> None:
-        """Keep what is new."""
+        """Keep the toys that are new."""
         path = self._path(self.written)
         values, status = so_far.values[self.written :], so_far.status[self.written :]
         remove(path)

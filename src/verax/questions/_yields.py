@@ -1,62 +1,68 @@
 """Expected events before and after the fit, and what systematics do to them."""
 
+from functools import partial
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from verax.errors import check_known
 from verax.infer import fit
 from verax.model import Yields, postfit_yields, prefit_yields, templates
-from verax.report import Table, number, plots, tables
+from verax.report import Draw, Section, Table, number, plots, tables
 from verax.results import Status
 from verax.templates import Layout, acts, normalisation_part
 
-from ._ask import Answer, Asked, Draw
+from . import _options as options
+from ._ask import Query, respond
 
 
-def answer_yields(a: Asked) -> Answer:
-    """Events expected in each channel, before and after the fit, beside the observed ones."""
-    check_known(a.channels, a.model.channels, "--channel", "channel")
-    shown: dict[str, Yields] = {"Pre-fit": prefit_yields(a.model)}
+@respond.register
+def answer_yields(question: options.Yields, query: Query) -> Section:
+    """Find the events expected in each channel, before and after the fit, beside the observed ones."""
+    model, data = query.model, query.data
+    check_known(question.channels, model.channels, "--channel", "channel")
+    shown: dict[str, Yields] = {"Pre-fit": prefit_yields(model)}
     content: dict[str, object] = {}
-    if not a.prefit:
-        best = fit(a.model, a.data)
+    if not question.prefit:
+        best = fit(model, data)
         content["status"] = Status(int(best.status)).name
-        shown["Post-fit"] = postfit_yields(a.model, a.data, best)
-    counts, channel = np.asarray(a.data.counts), a.model.layout.channel
-    made, figures = [], dict[str, Draw]()
-    for c, name in enumerate(a.model.channels):
-        if a.channels and name not in a.channels:
+        shown["Post-fit"] = postfit_yields(model, data, best)
+    counts, channel = np.asarray(data.counts), model.layout.channel
+    made, figures = [], {}
+    for c, name in enumerate(model.channels):
+        if question.channels and name not in question.channels:
             continue
         here = channel == c
         columns = {k: (y.by_process[:, here].sum(1), y.process_channel_error[:, c]) for k, y in shown.items()}
         total = {k: (float(y.by_process[:, here].sum()), float(y.channel_error[c])) for k, y in shown.items()}
-        seen = float(counts[here].sum())
-        made.append(tables.yields(a.model.processes, columns, total, data=seen, title=f"Events in {name}"))
+        observed = float(counts[here].sum())
+        made.append(tables.yields(model.processes, columns, total, data=observed, title=f"Events in {name}"))
         content[name] = {
-            "data": seen,
+            "data": observed,
             **{
                 k.lower(): {
-                    **{p: [float(v[i]), float(e[i])] for i, p in enumerate(a.model.processes)},
+                    **{p: [float(v[i]), float(e[i])] for i, p in enumerate(model.processes)},
                     "total": list(total[k]),
                 }
                 for k, (v, e) in columns.items()
             },
         }
-        figures[name] = _data_and_model(a, name, *list(shown.items())[-1])
-    return Answer(tuple(made), content, figures)
+        stage, last = list(shown.items())[-1]
+        figures[name] = (f"{stage} events in {name}.", _data_and_model(query, name, stage, last))
+    return Section("Yields", figures=figures, tables=made, content=content)
 
 
-def _data_and_model(a: Asked, channel: str, stage: str, found: Yields) -> Draw:
-    """Stacked processes, data, ratio and uncertainty of one channel."""
+def _data_and_model(query: Query, channel: str, stage: str, found: Yields) -> Draw:
+    """Draw stacked processes, data, ratio and uncertainty of one channel."""
 
     def draw() -> Figure:
         return plots.score_distribution(
-            templates(a.model),
+            templates(query.model),
             channel,
             expected=found.by_process,
             error=found.bin_error,
-            data=np.asarray(a.data.counts),
-            signal=_signal(a),
+            data=np.asarray(query.data.counts),
+            signal=_signal(query),
             signal_scale=0.0,
             stage=stage,
             xlabel="Bin",
@@ -65,31 +71,34 @@ def _data_and_model(a: Asked, channel: str, stage: str, found: Yields) -> Draw:
     return draw
 
 
-def _signal(a: Asked) -> tuple[str, ...]:
-    """Processes that the parameter of interest multiplies, where it is a normalisation of some but not all."""
-    first = [i for i, name in enumerate(a.model.names[: a.model.n_free]) if name == a.poi]
+def _signal(query: Query) -> tuple[str, ...]:
+    """Find the processes that the parameter of interest multiplies, where it is a normalisation of some but not all."""
+    model = query.model
+    first = [i for i, name in enumerate(model.names[: model.n_free]) if name == query.poi]
     if not first:
         return ()
-    member = np.asarray(a.model.member)[first[0]].any(axis=1)
-    return tuple(p for p, m in zip(a.model.processes, member, strict=True) if m) if not member.all() else ()
+    member = np.asarray(model.member)[first[0]].any(axis=1)
+    return tuple(p for p, m in zip(model.processes, member, strict=True) if m) if not member.all() else ()
 
 
-def answer_templates(a: Asked) -> Answer:
-    """What each systematic does to each process in each channel: its yield, and the rest of its shape."""
-    all_of = templates(a.model)
+@respond.register
+def answer_templates(question: options.Templates, query: Query) -> Section:
+    """Find what each systematic does to each process in each channel: its yield, and the rest of its shape."""
+    all_of = templates(query.model)
     names = [p.name for p in all_of.systematics]
-    check_known(a.systematics, names, "--systematic", "systematic")
-    check_known(a.channels, all_of.channels, "--channel", "channel")
-    check_known(a.processes, all_of.processes, "--process", "process")
+    check_known(question.systematics, names, "--systematic", "systematic")
+    check_known(question.channels, all_of.channels, "--channel", "channel")
+    check_known(question.processes, all_of.processes, "--process", "process")
     nominal = np.asarray(all_of.nominal)
     up, down = np.asarray(all_of.up), np.asarray(all_of.down)
     channel = Layout(tuple(len(e) - 1 for e in all_of.edges)).channel
     factor = [np.exp(log) for log in normalisation_part(nominal, up, down, channel)]
-    rows, content, figures = [], [], dict[tuple[str, ...], Draw]()
+    rows, content, figures = [], [], {}
+    chosen = (question.systematics, question.processes, question.channels)
     for k, i, c in np.argwhere(acts(all_of)):
         systematic, process, place = names[k], all_of.processes[i], all_of.channels[c]
-        wanted = zip((systematic, process, place), (a.systematics, a.processes, a.channels), strict=True)
-        if not all(name in chosen or not chosen for name, chosen in wanted):
+        label = (systematic, process, place)
+        if not all(name in wanted or not wanted for name, wanted in zip(label, chosen, strict=True)):
             continue
         here = channel == c
         centre = nominal[i, here]
@@ -97,7 +106,7 @@ def answer_templates(a: Asked) -> Answer:
         with np.errstate(divide="ignore", invalid="ignore"):
             shapes = [side[k, i, here] / f[k, i, c] / centre - 1 for side, f in zip((up, down), factor, strict=True)]
         shape = [100 * float(np.nanmax(np.where(centre != 0, abs(s), 0.0), initial=0.0)) for s in shapes]
-        rows.append((systematic, process, place, *(number(x, 2, sign=True) for x in size), number(max(shape), 2)))
+        rows.append((*label, *(number(x, 2, sign=True) for x in size), number(max(shape), 2)))
         content.append(
             {
                 "systematic": systematic,
@@ -108,10 +117,8 @@ def answer_templates(a: Asked) -> Answer:
                 "down": down[k, i, here],
             }
         )
-
-        def draw(systematic: str = systematic, place: str = place, process: str = process) -> Figure:
-            return plots.template_variation(all_of, systematic, place, processes=(process,), xlabel="Bin")
-
-        figures[systematic, process, place] = draw
+        draw = partial(plots.template_variation, all_of, systematic, place, processes=(process,), xlabel="Bin")
+        figures[label] = (f"{systematic}, of {process} in {place}.", draw)
     columns = ("Systematic", "Process", "Channel", "Yield, θ = +1 [%]", "θ = −1 [%]", "Largest shape change [%]")
-    return Answer((Table("Variations of the templates", columns, tuple(rows)),), {"variations": content}, figures)
+    shown = Table("Variations of the templates", columns, tuple(rows))
+    return Section("Template variations", figures=figures, tables=(shown,), content={"variations": content})

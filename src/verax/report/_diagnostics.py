@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @drawing()
 def coverage(results: Mapping[str, Coverage], *, parameter: str = "mu", style: Style = PLAIN) -> Figure:
-    """Measured coverage at each truth, beside the median width of the intervals.
+    """Draw the measured coverage at each truth, beside the median width of the intervals.
 
     Bands are one and two binomial standard errors at the nominal level, for the number of toys of each row.
 
@@ -84,7 +84,7 @@ def coverage(results: Mapping[str, Coverage], *, parameter: str = "mu", style: S
 def reliability(
     results: "Reliability | Mapping[str, Reliability]", *, xlabel: str = "Predicted probability", style: Style = PLAIN
 ) -> Figure:
-    """Observed fraction against predicted probability with Wilson's intervals, above the distribution of the predictions.
+    """Draw the observed fraction against the predicted probability, above the distribution of predictions.
 
     The expected calibration error (ECE) stands beside what it would be by chance alone, were the classifier exactly
     calibrated.
@@ -145,7 +145,7 @@ def training_history(
     ylabel: str = "Weighted cross-entropy",
     style: Style = PLAIN,
 ) -> Figure:
-    """Training and validation loss of every network against the epoch; a dot marks the epoch that was kept.
+    """Draw training and validation loss of every network; a dot marks the epoch that was kept.
 
     Parameters
     ----------
@@ -160,17 +160,17 @@ def training_history(
         raise InputError("training figure", "no history", "one or more")
     figure = canvas(6.6, 5.0)
     axes = figure.add_subplot()
-    seen = []
+    losses = []
     for i, history in runs:
         colour = COLOURS[i % len(COLOURS)]
         epochs = np.arange(1, history.train.size + 1)
         axes.plot(epochs, history.train, color=colour, lw=0.9, ls=(0, (4, 2)), alpha=0.75)
         axes.plot(epochs, history.validation, color=colour, lw=1.2)
-        seen += [history.train, history.validation]
+        losses += [history.train, history.validation]
         kept = history.validation if np.isfinite(history.validation).any() else history.train
         if history.best >= 0:
             axes.plot(history.best + 1, kept[history.best], "o", color=colour, mec="black", mew=0.7, ms=5, zorder=4)
-    values = np.concatenate(seen)
+    values = np.concatenate(losses)
     values = values[np.isfinite(values)]
     low, high = (float(values.min()), float(np.quantile(values, 0.995))) if values.size else (0.0, 1.0)
     span = (high - low) or 1.0

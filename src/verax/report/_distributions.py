@@ -34,7 +34,7 @@ def score_distribution(
     logy: bool | None = None,
     style: Style = PLAIN,
 ) -> Figure:
-    """Stacked processes, the data, and their ratio, in one channel.
+    """Draw stacked processes, the data, and their ratio, in one channel.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def score_distribution(
     expected : events to stack, per process; the nominal templates unless given (post-fit: ``expected_by_process``)
     error : total uncertainty of the sum per bin; the simulation's statistical one unless given
     data : observed counts (or Asimov), with central 68.3 % Poisson intervals; without data the ratio shows the band
-    signal : processes on top of the stack, in red, repeated as a line scaled to be seen
+    signal : processes on top of the stack, in red, repeated as a scaled line
     signal_scale : of that line; unless given 1 on a logarithmic axis, else 1, 2, 5, 10, 20 … by the height of the stack;
         0 draws none
     logy : logarithmic axis; unless given, where the sum spans more than a factor 50
@@ -144,7 +144,7 @@ def template_variation(
     logy: bool | None = None,
     style: Style = PLAIN,
 ) -> Figure:
-    """Nominal template of some processes with its simulation error, and its variation at θ = ±1, in one channel.
+    """Draw the template of some processes with its simulation error, and its variation at θ = ±1, in one channel.
 
     The error is the one of the nominal template alone: variations of the same events move with it, and are more precise
     than it suggests.

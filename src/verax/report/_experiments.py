@@ -28,7 +28,7 @@ def estimates(
     coverage: Coverage | None = None,
     style: Style = PLAIN,
 ) -> Figure:
-    """Estimates of toys beside their pulls, (estimate − truth) / σ, each with a normal distribution.
+    """Draw estimates of toys beside their pulls, (estimate − truth) / σ, each with a normal distribution.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def estimates(
     stated = f"Mean {with_error(centre, spread / root)}\nWidth {with_error(spread, spread / np.sqrt(2) / root)}"
     right.legend(loc="upper right", title=stated, alignment="left")
     if coverage is not None:
-        said = f"Coverage {with_error(coverage.fraction, coverage.error)}\nnominal {number(coverage.level, 4)}"
-        right.text(0.03, 0.955, said, transform=right.transAxes, va="top", fontsize=11)
+        text = f"Coverage {with_error(coverage.fraction, coverage.error)}\nnominal {number(coverage.level, 4)}"
+        right.text(0.03, 0.955, text, transform=right.transAxes, va="top", fontsize=11)
         total = coverage.n + coverage.failed
         text = f"{total} toys, {coverage.failed} failed"
         right.annotate(text, (1.0, 1.0), (0.0, 5.0), "axes fraction", "offset points", fontsize=11, ha="right")
@@ -78,7 +78,7 @@ def _edges(values: FloatArray, mean: float, width: float) -> FloatArray:
 
 
 def _histogram(axes: Axes, values: FloatArray, mean: float, width: float, edges: FloatArray) -> None:
-    """Toys with their Poisson errors, and a normal distribution of the same number."""
+    """Draw toys with their Poisson errors, and a normal distribution of the same number."""
     from scipy.stats import norm  # half a second, for those who draw
 
     counts, _ = np.histogram(values, edges)
@@ -95,16 +95,16 @@ def _histogram(axes: Axes, values: FloatArray, mean: float, width: float, edges:
 
 @drawing()
 def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Figure:
-    """The statistic of the data against what it should be: the toys' distribution where there are any, and χ²."""
+    """Draw the statistic of the data and its expected distributions: that of toys where there are any, and χ²."""
     from scipy.stats import chi2  # half a second, for those who draw
 
     figure = canvas(6.6, 5.0)
     axes = figure.add_subplot()
-    seen, ndf, n = float(found.statistic), found.ndf, len(found.thrown)
-    top = max(seen * 1.15, float(2 * gammaincinv(ndf / 2, 0.9995)) if ndf > 0 else 1.0, 1e-3)
+    value, ndf, n = float(found.statistic), found.ndf, len(found.thrown)
+    top = max(value * 1.15, float(2 * gammaincinv(ndf / 2, 0.9995)) if ndf > 0 else 1.0, 1e-3)
     if n:
         top = max(top, float(np.quantile(found.thrown, 0.998)))
-    least = min(seen, float(2 * gammaincinv(ndf / 2, 1e-4))) if ndf > 0 else seen
+    least = min(value, float(2 * gammaincinv(ndf / 2, 1e-4))) if ndf > 0 else value
     low = 0.85 * float(np.min(found.thrown, initial=least))
     edges = np.linspace(low, top, _bins(max(n, 400)) + 1)
     width, peak = float(edges[1] - edges[0]), 0.0
@@ -122,10 +122,10 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
         curve = chi2.pdf(x, ndf)
         text = f"χ², {ndf} degree{'s' * (ndf > 1)} of freedom: p = {number(float(found.p_value), 3)}"
         axes.plot(x, curve, color=COLOURS[0], lw=1.8, label=text, zorder=3)
-        beyond = x >= seen
+        beyond = x >= value
         axes.fill_between(x[beyond], curve[beyond], color=COLOURS[0], alpha=0.25, lw=0, zorder=1)
         peak = max(peak, float(np.minimum(curve, 3 * peak if peak else curve.max()).max()))
-    axes.axvline(seen, color=SIGNAL, lw=1.6, ls=(0, (5, 2)), label=f"Data: {number(seen, 2)}", zorder=5)
+    axes.axvline(value, color=SIGNAL, lw=1.6, ls=(0, (5, 2)), label=f"Data: {number(value, 2)}", zorder=5)
     axes.set_xlim(low, top)
     axes.set_ylim(0.0, 1.4 * peak or 1.0)
     axes.set_xlabel(r"$2\,[\mathrm{nll(best)} - \mathrm{nll(saturated)}]$")
@@ -160,8 +160,8 @@ def belt(found: "verax.infer.Belt", *, style: Style = PLAIN) -> Figure:
         line.set_clip_path(Rectangle((float(found.values[0]), 0.0), span, cap, transform=axes.transData))
     axes.set_xlim(float(found.values[0]), float(found.values[-1]))
     axes.set_ylim(0.0, cap / 0.74)
-    said = f"{name} = {with_ends(ends)}" if np.isfinite([low, high]).all() else "No value accepted"
-    axes.text(0.03, 0.955, said, transform=axes.transAxes, va="top", fontsize=13)
+    text = f"{name} = {with_ends(ends)}" if np.isfinite([low, high]).all() else "No value accepted"
+    axes.text(0.03, 0.955, text, transform=axes.transAxes, va="top", fontsize=13)
     stated = f"{100 * found.level:.3g} % confidence level\n{found.toys} toys at each value"
     axes.text(0.03, 0.89, stated, transform=axes.transAxes, va="top", fontsize=11, color="0.3")
     axes.set_xlabel(name)

@@ -15,7 +15,7 @@ from ._style import BAND
 
 
 def poisson_interval(counts: Float[np.ndarray, " bin"]) -> tuple[Float[np.ndarray, " bin"], Float[np.ndarray, " bin"]]:
-    """Central 68.27 % intervals of Poisson means (Garwood, Biometrika 28 (1936) 437); counts need not be whole.
+    """Find central 68.27 % intervals of Poisson means (Garwood, Biometrika 28 (1936) 437); counts need not be whole.
 
     >>> low, high = poisson_interval(np.array([0.0, 9.0]))
     >>> low.round(2).tolist(), high.round(2).tolist()
@@ -27,21 +27,21 @@ def poisson_interval(counts: Float[np.ndarray, " bin"]) -> tuple[Float[np.ndarra
 
 
 def shade(axes: Axes, edges: FloatArray, low: FloatArray, high: FloatArray, *, label: str = "") -> StepPatch:
-    """A hatched band per bin."""
+    """Draw a hatched band for each bin."""
     return axes.stairs(
         high, edges, baseline=low, fill=True, fc="none", ec=BAND, hatch="//////", lw=0.0, label=label or None
     )
 
 
 def positions(edges: Sequence[float]) -> FloatArray:
-    """Where edges are drawn: to scale, or at 0, 1, 2 … when the narrowest bin would be a sliver (3 % of the axis)."""
+    """Place edges to scale, or at 0, 1, 2 … when the narrowest bin would be less than 3 % of the axis."""
     wide = np.asarray(edges, np.float64)
     sliver = np.diff(wide).min() < 0.03 * (wide[-1] - wide[0])
     return np.arange(wide.size, dtype=np.float64) if sliver else wide
 
 
 def label_bins(axes: Axes, edges: Sequence[float], drawn: FloatArray, xlabel: str) -> None:
-    """Horizontal axis of a histogram; bins not drawn to scale are labelled with their edges."""
+    """Label the horizontal axis of a histogram: bins not drawn to scale with their edges."""
     axes.set_xlim(drawn[0], drawn[-1])
     if not np.array_equal(np.asarray(edges, np.float64), drawn):
         step = -(-drawn.size // 12)
@@ -55,7 +55,7 @@ def label_bins(axes: Axes, edges: Sequence[float], drawn: FloatArray, xlabel: st
 
 
 def limits(axes: Axes, top: FloatArray, visible: FloatArray, logarithmic: bool, *, rows: int) -> None:
-    """Vertical limits that leave room for a legend of so many rows and a title."""
+    """Set vertical limits that leave room for a legend of so many rows and a title."""
     room = 0.072 * (rows + 1) + 0.04
     peak = float(np.nanmax(top, initial=0.0)) or 1.0
     if logarithmic:
@@ -67,7 +67,7 @@ def limits(axes: Axes, top: FloatArray, visible: FloatArray, logarithmic: bool, 
 
 
 def round_scale(ratio: float) -> float:
-    """The largest of 1, 2, 5, 10, 20 … not above ``ratio``, at least 1.
+    """Find the largest of 1, 2, 5, 10, 20 … not above ``ratio``, at least 1.
 
     >>> round_scale(0.3), round_scale(38.0)
     (1.0, 20.0)

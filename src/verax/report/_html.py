@@ -1,4 +1,4 @@
-"""The report: one HTML page that holds all it shows, and needs nothing else."""
+"""A page: one HTML file that needs no other, and its figures beside it."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ def render(title: str, lead: Sequence[str], sections: Sequence[Section], images:
 
 
 def embed(path: Path) -> str:
-    """The figure as a ``data:`` address."""
+    """Encode a figure as a ``data:`` address."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -87,7 +87,7 @@ def embed(path: Path) -> str:
 
 
 def paragraphs(text: str) -> list[str]:
-    r"""The paragraphs of a text.
+    r"""Split a text into paragraphs.
 
     >>> paragraphs("One line\nand its end.\n\nAnother.")
     ['One line\nand its end.', 'Another.']

@@ -32,7 +32,7 @@ def limit_bands(
     expected_limit: Float[np.ndarray, " 5"] | None = None,
     style: Style = PLAIN,
 ) -> Figure:
-    """CLs against the parameter, with the expected median and its ±1σ and ±2σ bands, and the line at 1 − level.
+    """Draw CLs against the parameter, with the expected median and its ±1σ and ±2σ bands, and the line at 1 − level.
 
     Points that are not finite are left out of their curve.
 
@@ -66,17 +66,17 @@ def limit_bands(
     if observed is not None:
         used = np.isfinite(observed)
         axes.plot(values[used], observed[used], color="black", lw=1.8, marker="o", ms=3.5, zorder=4)
-    told = []
+    stated = []
     if observed_limit is not None and np.isfinite(observed_limit):
         axes.vlines(observed_limit, 0.0, 1 - level, color="black", lw=1.1, zorder=3)
-        told.append(f"Observed: {style.name(name)} < {_limit(observed_limit, expected_limit)}")
+        stated.append(f"Observed: {style.name(name)} < {_limit(observed_limit, expected_limit)}")
     if expected_limit is not None and np.isfinite(expected_limit[2]):
         ends = np.sort(expected_limit)
         axes.vlines(ends[2], 0.0, 1 - level, color="black", lw=1.1, ls=DASH, zorder=3)
-        told.append(f"Expected: {style.name(name)} < {_spread(ends)}")
+        stated.append(f"Expected: {style.name(name)} < {_spread(ends)}")
     axes.set_xlim(float(values[0]), float(values[-1]) if values.size > 1 else float(values[0]) + 1.0)
     curves = np.vstack([expected] if observed is None else [expected, observed])
-    top = _top(values, curves, 0.0, rows=len(told) + 5)
+    top = _top(values, curves, 0.0, rows=len(stated) + 5)
     axes.set_ylim(0.0, top)
     if top > 1.1:  # room for the legend, where no CLs can be
         axes.yaxis.set_major_locator(FixedLocator([0.0, 0.2, 0.4, 0.6, 0.8, 1.0]))
@@ -85,7 +85,7 @@ def limit_bands(
     axes.legend(
         handles=_handles(observed is not None, "o"),
         loc="upper right",
-        title="\n".join([*told, f"{100 * level:.3g} % confidence level"] if told else []) or None,
+        title="\n".join([*stated, f"{100 * level:.3g} % confidence level"] if stated else []) or None,
         alignment="left",
     )
     heading(axes, style)
@@ -106,7 +106,7 @@ def limits(
     logy: bool | None = None,
     style: Style = PLAIN,
 ) -> Figure:
-    """Upper limits at several points, with the expected median and its ±1σ and ±2σ bands.
+    """Draw upper limits at several points, with the expected median and its ±1σ and ±2σ bands.
 
     Numbers as points give bands along an axis (limits against a mass); names give a row for each (channels, models).
 
@@ -170,7 +170,7 @@ def _rows(
     line: FloatArray | None,
     labels: Sequence[str],
 ) -> None:
-    """A box for each point, the first on top."""
+    """Draw a box for each point, the first on top."""
     for k, colour in ((0, TWO_SIGMA), (1, ONE_SIGMA)):
         axes.barh(rows, bands[4 - k] - bands[k], 0.62, left=bands[k], color=colour, lw=0)
     axes.vlines(bands[2], rows - 0.31, rows + 0.31, color="black", lw=1.5, ls=(0, (3, 1.2)))
@@ -192,7 +192,7 @@ def _band(axes: Axes, x: FloatArray, ordered: FloatArray) -> None:
 
 
 def _log(axis: Axis, horizontal: bool, short: bool) -> None:
-    """A logarithmic axis; a short one has labels at 1, 2, 5 of each decade, in plain numbers."""
+    """Make an axis logarithmic; a short one has labels at 1, 2, 5 of each decade, in plain numbers."""
     (axis.axes.set_xscale if horizontal else axis.axes.set_yscale)("log")
     if short:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -201,7 +201,7 @@ def _log(axis: Axis, horizontal: bool, short: bool) -> None:
 
 
 def _top(x: FloatArray, curves: FloatArray, start: float, *, rows: int) -> float:
-    """Upper end of an axis from ``start`` (0: linear) where a legend of so many rows in its right half meets no curve."""
+    """Find the end of an axis from ``start`` (0: linear) where a legend of so many rows in its right half meets no curve."""
     finite = np.where(np.isfinite(curves) & (curves > start), curves, np.nan)
     height = np.nan_to_num(np.log(finite / start) if start > 0 else finite)
     right = x >= (x[0] + x[-1]) / 2
@@ -211,13 +211,13 @@ def _top(x: FloatArray, curves: FloatArray, start: float, *, rows: int) -> float
 
 def _handles(observed: bool, marker: str, *, band: bool = True) -> list[Line2D | Patch]:
     median = Line2D([], [], color="black", lw=1.5, ls=DASH, label="Expected")
-    seen = Line2D([], [], color="black", lw=1.8 if band else 0.0, marker=marker, ms=4.5, label="Observed")
+    points = Line2D([], [], color="black", lw=1.8 if band else 0.0, marker=marker, ms=4.5, label="Observed")
     bands = [Patch(fc=ONE_SIGMA, label="Expected ±1σ"), Patch(fc=TWO_SIGMA, label="Expected ±2σ")]
-    return [*([seen] if observed else []), median, *bands]
+    return [*([points] if observed else []), median, *bands]
 
 
 def _limit(value: float, expected: FloatArray | None) -> str:
-    """With the decimals that show two digits of the expected spread."""
+    """Write a limit with the decimals that show two digits of the expected spread."""
     spread = abs(float(expected[3] - expected[1])) / 2 if expected is not None else abs(value) / 10
     return number(value, decimals(spread))
 

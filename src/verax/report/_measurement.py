@@ -29,7 +29,7 @@ def scan(
     truth: float | None = None,
     style: Style = PLAIN,
 ) -> Figure:
-    """Profile likelihood ratio t of one parameter, one or several curves ("Total", "Statistics only").
+    """Draw the profile likelihood ratio t of one parameter, one or several curves ("Total", "Statistics only").
 
     Points whose fit failed are left out. Lines are drawn at the χ²₁ quantiles of 68.27 % and 95 %.
 
@@ -103,7 +103,7 @@ def pulls_and_impacts(
     simulation_statistics: float | None = None,
     style: Style = PLAIN,
 ) -> Figure:
-    """Nuisance parameters by their impact: pulls as points (lower axis), impacts as bars (upper axis).
+    """Draw nuisance parameters by their impact: pulls as points (lower axis), impacts as bars (upper axis).
 
     Filled bars are the change of the estimate when θ is fixed at θ̂ ± its post-fit error, outlines at θ̂ ± its prior
     width; outlines far beyond the bars are cut at the axis. A parameter without a prior has no pull.
@@ -173,7 +173,7 @@ def pulls_and_impacts(
 
 
 def _symbol(name: str, style: Style) -> str:
-    """A parameter inside a formula: μ for mu, upright text otherwise."""
+    """Write a parameter inside a formula: μ for mu, upright text otherwise."""
     written = style.name(name)
     if written.startswith("$") and written.endswith("$"):
         return written[1:-1]

@@ -8,7 +8,7 @@ MISSING = "–"
 
 
 def decimals(error: float, digits: int = 2) -> int:
-    """Decimals that show ``digits`` significant digits of ``error`` (never below zero).
+    """Count the decimals that show ``digits`` significant digits of ``error`` (never below zero).
 
     >>> decimals(0.254), decimals(0.0999), decimals(31.2), decimals(0.254, 3)
     (2, 2, 0, 3)
@@ -21,7 +21,7 @@ def decimals(error: float, digits: int = 2) -> int:
 
 
 def number(value: float, places: int, *, sign: bool = False) -> str:
-    """``value`` with fixed decimals, a true minus sign, and a dash for NaN.
+    """Write a value with fixed decimals, a true minus sign, and a dash for NaN.
 
     >>> number(-0.256, 2), number(0.004, 2, sign=True), number(float("nan"), 2)
     ('−0.26', '+0.00', '–')
@@ -37,7 +37,7 @@ def number(value: float, places: int, *, sign: bool = False) -> str:
 
 
 def with_error(value: float, error: float) -> str:
-    r"""``value ± error`` with two significant digits of the error.
+    r"""Write ``value ± error`` with two significant digits of the error.
 
     >>> with_error(1.0042, 0.254), with_error(12345.6, 123.4)
     ('1.00 ± 0.25', '12\u2009346 ± 123')
@@ -49,7 +49,7 @@ def with_error(value: float, error: float) -> str:
 
 
 def with_ends(interval: Interval) -> str:
-    """``value +up −down`` of one interval; with equal ends ``value ± error``. An end that was not found is said.
+    """Write ``value +up −down`` of one interval; ``value ± error`` for equal ends. An end that was not found is named.
 
     >>> import numpy as np
     >>> one = lambda x: np.asarray(x)

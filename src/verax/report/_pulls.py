@@ -1,4 +1,4 @@
-"""Figure of pulls: where the data moved the constrained parameters, and how much they learned."""
+"""Figure of pulls: how far the data move the constrained parameters, and how much they constrain them."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def pulls(
     *,
     style: Style = PLAIN,
 ) -> Figure:
-    """Best fit of each parameter less its nominal value, in units of the prior width; bands are one and two of those.
+    """Draw the best fit of each parameter less its nominal value, in prior widths; bands are one and two of those.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def scan2d(
     levels: Sequence[float] = (0.6827, 0.95),
     style: Style = PLAIN,
 ) -> Figure:
-    """Profile likelihood ratio t of two parameters, with contours at the χ² quantiles for two degrees of freedom.
+    """Draw the profile likelihood ratio t of two parameters, with contours at the χ² quantiles for two degrees of freedom.
 
     Points whose t is not finite (failed fits) stay white, and contours avoid them.
 

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from verax.run import Label
-
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ class Section:
     ----------
     title : also its line in the table of contents
     text : paragraphs, separated by empty lines; plain text, escaped
-    figures : label → caption, and how to draw it; the label, a name or several, becomes the name of its files
+    figures : label (a name, or a tuple of names) → caption, and how to draw it; files are named after the label
     tables : as built by :mod:`verax.report.tables`
     content : the same as plain values and results, for JSON
     warnings : one line each, set off from the text
@@ -31,7 +29,7 @@ class Section:
 
     title: str
     text: str = ""
-    figures: Mapping[Label, tuple[str, Draw]] = field(default_factory=dict)
+    figures: Mapping[Any, tuple[str, Draw]] = field(default_factory=dict)
     tables: Sequence[Table] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()

@@ -10,12 +10,12 @@ from .tables import Table
 
 
 def to_rich(table: Table) -> rich.table.Table:
-    """For the terminal."""
+    """Render a table for the terminal."""
     shown = rich.table.Table(title=table.title or None, caption=table.note or None, caption_justify="left")
     for i, column in enumerate(table.columns):
         shown.add_column(
             rich.text.Text(column),
-            justify="left" if i == 0 or _wordy(table, i) else "right",
+            justify="left" if i == 0 or _is_text(table, i) else "right",
             no_wrap=bool(i == 0 and table.depth),
             overflow="fold",
         )
@@ -25,8 +25,8 @@ def to_rich(table: Table) -> rich.table.Table:
 
 
 def to_markdown(table: Table) -> str:
-    """GitHub-flavoured Markdown, without the title."""
-    lines = [list(table.columns), [":--" if i == 0 or _wordy(table, i) else "--:" for i in range(len(table.columns))]]
+    """Render GitHub-flavoured Markdown, without the title."""
+    lines = [list(table.columns), [":--" if i == 0 or _is_text(table, i) else "--:" for i in range(len(table.columns))]]
     for row, depth in zip(table.rows, table.indents, strict=True):
         lines.append(["\N{EM SPACE}" * depth + row[0].replace("|", r"\|"), *(c.replace("|", r"\|") for c in row[1:])])
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -34,8 +34,8 @@ def to_markdown(table: Table) -> str:
 
 
 def to_html(table: Table) -> str:
-    """An HTML ``<table>``; every cell is escaped, nesting is the class ``depth-N`` of the row."""
-    tag = [' class="text"' if i == 0 or _wordy(table, i) else "" for i in range(len(table.columns))]
+    """Render an HTML ``<table>``; every cell is escaped, nesting is the class ``depth-N`` of the row."""
+    tag = [' class="text"' if i == 0 or _is_text(table, i) else "" for i in range(len(table.columns))]
     head = "".join(f"<th{t}>{escape(c)}</th>" for t, c in zip(tag, table.columns, strict=True))
     body = "\n".join(
         f'<tr class="depth-{depth}">'
@@ -54,18 +54,18 @@ TEX |= {"\N{THIN SPACE}": r"\,", "μ": r"$\mu$", "σ": r"$\sigma$", "θ": r"$\th
 
 
 def to_latex(table: Table) -> str:
-    """A ``tabular`` with booktabs rules."""
+    """Render a ``tabular`` with booktabs rules."""
 
     def tex(text: str) -> str:
         return re.sub(".", lambda m: TEX.get(m[0], m[0]), text)
 
-    layout = "".join("l" if i == 0 or _wordy(table, i) else "r" for i in range(len(table.columns)))
+    layout = "".join("l" if i == 0 or _is_text(table, i) else "r" for i in range(len(table.columns)))
     lines = [rf"\begin{{tabular}}{{{layout}}}", r"\toprule", " & ".join(map(tex, table.columns)) + r" \\", r"\midrule"]
     for row, depth in zip(table.rows, table.indents, strict=True):
         lines.append(r"\quad " * depth + " & ".join(map(tex, row)) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def _wordy(table: Table, column: int) -> bool:
-    """A column of words, set flush left: some cell has a letter run of four and no digit."""
+def _is_text(table: Table, column: int) -> bool:
+    """Find whether a column is text, set flush left: some cell has four letters in a row and no digit."""
     return any(re.search(r"[A-Za-z]{4}", row[column]) and not re.search(r"\d", row[column]) for row in table.rows)

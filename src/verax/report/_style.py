@@ -26,7 +26,7 @@ DPI = 150.0
 
 @dataclass(frozen=True)
 class Style:
-    """What a figure says about its origin, and how names are written.
+    """The origin of a figure, and how names are written.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class Style:
     names: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, name: str) -> str:
-        """How ``name`` is written; a dollar sign of its own never starts a formula."""
+        """Write a name as it is shown; a dollar sign of its own does not start a formula."""
         return maths(self.names[name]) if name in self.names else GREEK.get(name, name.replace("$", r"\$"))
 
     def names_of(self, names: Sequence[str]) -> list[str]:
-        """How each of ``names`` is written."""
+        """Write each of ``names``."""
         return [self.name(name) for name in names]
 
 
@@ -57,7 +57,7 @@ PLAIN = Style()
 
 
 def rc() -> dict[str, Any]:
-    """Matplotlib settings: mplhep's style at the size of a figure in a paper's column."""
+    """Give matplotlib's settings: mplhep's style at the size of a figure in a paper's column."""
     own = {
         "font.family": ["TeX Gyre Heros", "DejaVu Sans"],  # by name, so that a saved figure does not depend on defaults
         "mathtext.fallback": "stixsans",
@@ -84,13 +84,13 @@ def rc() -> dict[str, Any]:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """The settings while a figure is drawn or saved; they are put back afterwards."""
+    """Apply the settings while a figure is drawn or saved; they are put back afterwards."""
     with matplotlib.rc_context(cast(Any, rc())):  # recent stubs know every key by name, older ones do not
         yield
 
 
 def canvas(width: float = 6.4, height: float = 5.2) -> Figure:
-    """An empty figure of that many inches whose parts make room for each other."""
+    """Make an empty figure, sizes in inches, whose parts make room for each other."""
     figure = Figure(figsize=(width, height), layout="constrained")
     engine = figure.get_layout_engine()
     assert engine is not None
@@ -99,7 +99,7 @@ def canvas(width: float = 6.4, height: float = 5.2) -> Figure:
 
 
 def main_and_ratio(figure: Figure, *, ratio: float = 0.4) -> tuple[Axes, Axes]:
-    """Two axes, one above the other, that share the horizontal axis without a gap."""
+    """Make two axes, one above the other, that share the horizontal axis without a gap."""
     engine = figure.get_layout_engine()
     assert engine is not None
     engine.set(h_pad=0.02, hspace=0.0, rect=(0.0, 0.012, 1.0, 0.976))  # type: ignore[call-arg]
@@ -113,7 +113,7 @@ def main_and_ratio(figure: Figure, *, ratio: float = 0.4) -> tuple[Axes, Axes]:
 def heading(
     axes: Axes, style: Style, *, channel: str = "", right: Axes | None = None, lift: float = 5.0, wide: bool = False
 ) -> None:
-    """Experiment and text over the left end, conditions over the right end (of ``right``, if given).
+    """Write experiment and text over the left end, conditions over the right end (of ``right``, if given).
 
     ``lift`` is the distance from the axes in points, ``channel`` a last word of the text; ``wide`` starts at the left end
     of the figure, for axes that long labels make narrow.
@@ -127,10 +127,10 @@ def heading(
         fontsize=15,
         fontweight="bold",
     )
-    said = " · ".join(part for part in (style.text, channel) if part)
-    if said:
+    text = " · ".join(part for part in (style.text, channel) if part)
+    if text:
         axes.annotate(
-            maths(said),
+            maths(text),
             (1.0, 0.0),
             (6.0, 0.8),
             bold,
@@ -147,7 +147,7 @@ def heading(
 
 
 def maths(text: str) -> str:
-    """Raised "⁻¹" as a formula, because the fonts of HEP style have no raised minus."""
+    """Write a raised "⁻¹" as a formula, because the fonts of HEP style have no raised minus."""
     return text.replace("⁻¹", "$^{-1}$")
 
 

@@ -19,7 +19,7 @@ def pit(
     xlabel: str = "Probability integral transform $u = F(y|x)$",
     style: Style = PLAIN,
 ) -> Figure:
-    """Distribution of u = F(y|x), which is uniform for calibrated predictions, above its running sum less the diagonal.
+    """Draw the distribution of u = F(y|x), uniform for calibrated predictions, and its running sum less the diagonal.
 
     A hill in the middle means predictions that are too wide, a valley too narrow ones, a slope a bias. The bands hold
     one and two standard deviations of the running sum of exactly calibrated predictions, √(u(1 − u)/n_eff).

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @drawing()
 def breakdown(*results: "verax.infer.Breakdown", style: Style = PLAIN) -> Figure:
-    """Uncertainty by source as nested bars; one bar per definition, rows in the order of the first.
+    """Draw the uncertainty by source as nested bars; one bar per definition, rows in the order of the first.
 
     Raises
     ------
@@ -82,11 +82,11 @@ def correlation(
     keep: Sequence[str] = (),
     style: Style = PLAIN,
 ) -> Figure:
-    """Correlations of the fitted parameters, in percent.
+    """Draw correlations of the fitted parameters, in percent.
 
     Parameters
     ----------
-    top : parameters shown: those with the largest correlation to any other, in their own order; the figure says so
+    top : parameters shown: those with the largest correlation to any other, in their own order; noted on the figure
     keep : shown in any case
 
     Raises
@@ -132,7 +132,7 @@ def _rgb(colour: str) -> tuple[float, float, float]:
 
 
 def _flush_left(axes: Axes, labels: Sequence[str]) -> None:
-    """Tick labels set flush left, so that nested names show their depth."""
+    """Set tick labels flush left, so that nested names show their depth."""
     font = FontProperties(family=axes.yaxis.get_label().get_fontfamily(), size=11.5)
     widths = [TextPath((0, 0), label, prop=font).get_extents().x1 for label in labels]
     axes.tick_params(axis="y", pad=max(widths, default=0.0) + 6)

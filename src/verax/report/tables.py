@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows and columns, with no say on how it is shown.
+    """Text in rows and columns, in no format yet.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ SHIFTED = "Shifted global observables add in quadrature to the total (EPJC 84 (2
 
 
 def breakdown(*results: "verax.infer.Breakdown", title: str = "") -> Table:
-    """The uncertainty by source, nested; one column per definition, rows in the order of the first.
+    """Tabulate the uncertainty by source, nested; one column per definition, rows in the order of the first.
 
     Decimals are those of three significant digits of the total, the same in every row, so that columns add up by eye.
 
@@ -95,7 +95,7 @@ def breakdown(*results: "verax.infer.Breakdown", title: str = "") -> Table:
 
 
 def _paths(result: "verax.infer.Breakdown") -> dict[tuple[str, ...], "verax.infer.Row"]:
-    """Rows by their full path from the total, so that equal names in different branches stay apart."""
+    """Index rows by their full path from the total, so that equal names in different branches stay apart."""
     table: dict[tuple[str, ...], verax.infer.Row] = {}
     path: list[str] = []
     for row in result.rows:
@@ -113,7 +113,7 @@ def yields(
     title: str = "Event yields",
     note: str = "",
 ) -> Table:
-    """Expected events per process.
+    """Tabulate the expected events of each process.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def yields(
 
 
 def parameters(result: "verax.infer.Fit", *, title: str = "Fitted parameters", note: str = "") -> Table:
-    """Value and uncertainty of every parameter of one fit; a fixed one says so.
+    """Tabulate value and uncertainty of every parameter of one fit; fixed ones are marked.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def parameters(result: "verax.infer.Fit", *, title: str = "Fitted parameters", n
 
 
 def coverage(results: Mapping[str, Coverage], *, title: str = "Coverage", note: str = "") -> Table:
-    """Coverage at each truth, beside the width, the failures and the number of toys."""
+    """Tabulate coverage at each truth, beside the width, the failures and the number of toys."""
     rows = tuple(
         (
             truth,
@@ -169,17 +169,11 @@ def coverage(results: Mapping[str, Coverage], *, title: str = "Coverage", note: 
 
 
 def _share(part: int, total: int) -> str:
-    """A count and, if there is any, its share in percent."""
+    """Write a count and, above zero, its share in percent."""
     if not part:
         return "0"
     percent = 100 * part / total
     return f"{part} ({number(percent, 2 if percent < 1 else 1)} %)"
-
-
-def warnings(messages: Mapping[str, Sequence[str]], *, title: str = "Warnings") -> Table:
-    """Every warning with the stage that gave it."""
-    rows = tuple((stage, text) for stage, texts in messages.items() for text in texts)
-    return Table(title, ("Stage", "Warning"), rows, "" if rows else "None.")
 
 
 def fitted(fit: "verax.infer.Fit") -> dict[str, Any]:

@@ -31,7 +31,7 @@ def record(
     failed: Mapping[str, int],
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What is needed to repeat a run, and to judge how it went.
+    """Collect what is needed to repeat a run, and to judge how it went.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def record(
 
 
 def packages(root: str = "verax") -> dict[str, str]:
-    """Version of ``root`` and of every installed package that it needs, directly or not, with its own extras."""
+    """Find the version of ``root`` and of every installed package that it needs, directly or not, with its own extras."""
     found: dict[str, str] = {}
     todo = [(root, True)]
     while todo:
@@ -95,13 +95,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def to_json(value: Any) -> bytes:
-    """The text that :func:`write_json` writes."""
+    """Give the text that :func:`write_json` writes."""
     text = json.dumps(plain(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     return text.encode()
 
 
 def in_words(value: Any) -> Any:
-    """Plain content in which each status, at any depth, is the word for it.
+    """Replace each status in plain content, at any depth, by its name.
 
     >>> in_words({"limit": {"status": 0, "expected_status": [0, 5]}})
     {'limit': {'status': 'OK', 'expected_status': ['OK', 'END_NOT_FOUND']}}
@@ -122,7 +122,7 @@ def in_words(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """``value`` made of dictionaries, lists, strings, numbers, booleans and None only; see :func:`write_json`.
+    """Convert a value to dictionaries, lists, strings, numbers, booleans and None only; see :func:`write_json`.
 
     >>> plain({"a": np.array([1.0, np.nan, -np.inf]), "b": (np.int32(3), True)})
     {'a': [1.0, None, '-Infinity'], 'b': [3, True]}

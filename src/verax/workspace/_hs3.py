@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from verax.choices import SHAPE_ERRORS
 from verax.errors import InputError, check_known
 
 from ._hs3_schema import check_channel, check_document, check_likelihood, edges, table
 from ._read import Imported, from_pyhf
 from ._schema import Json, check_workspace, numbers, read_json
 
-SHAPE_ERRORS = ("relative", "absolute")
 INTERPOLATIONS: dict[str, tuple[Any, ...]] = {
     "normsys": ("code4", "4", 4, 5, "poly6_exp", {"type": "mult", "in": "poly6", "out": "exp"}),
     "histosys": ("code4p", "4p", 4, "poly6", {"type": "add", "in": "poly6", "out": "poly1"}),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from verax.choices import DECORRELATE_BY
 from verax.errors import InputError, check_known
 from verax.templates import ROUNDING, Pruned, largest_change, normalisation_part
 
@@ -175,7 +176,7 @@ def decorrelate(spec: Json, name: str, by: str = "channel") -> Json:
     InputError : for an unknown modifier (nearest given), a parameter of interest, ``lumi``, a name that is taken, or
         settings per bin, which cannot be shared out
     """
-    check_known([by], ("channel", "sample"), "decorrelate", "kind")
+    check_known([by], DECORRELATE_BY, "decorrelate", "kind")
     check_known([name], names(spec, "modifier"), "decorrelate", "modifier")
     made, found, kinds = copy.deepcopy(spec), dict[str, None](), set()
     for channel, sample in samples(made):
