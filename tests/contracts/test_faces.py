@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = ("calibrate", "check", "conformal", "shift")
-LEARNING = ("aleatoric", "epistemic", "learn")
+LEARNING = ("aleatoric", "aware", "epistemic", "learn")
 
 
 def public(face: str, kind=inspect.isfunction) -> dict:
