@@ -20,14 +20,14 @@ A flow that is given the features predicts its columns as the other heads do: ``
 
 >>> import jax, numpy as np
 >>> from verax.events import make_events
->>> from verax.learn import Training, predict, train
+>>> from verax.learn import Training, train
 >>> x = np.linspace(-1, 1, 64)
 >>> events = make_events({"x": x, "y": 2 * x})
 >>> network = mean_variance(jax.random.key(1), events, features=("x",), target="y")
 >>> trained = train(jax.random.key(2), network, GaussianNLL("y"), events, training=Training(epochs=1))
->>> members = jax.tree.map(lambda a: a[None] if hasattr(a, "shape") else a, trained.network)  # one member
->>> predict(members, events, moments=gaussian).aleatoric.shape
-(64,)
+>>> mean, variance = jax.vmap(lambda x: gaussian(trained.network(x)))(events.features(("x",)))
+>>> mean.shape, variance.shape
+((64,), (64,))
 """
 
 from verax.aleatoric.classification import NoisyLogits as NoisyLogits

@@ -85,7 +85,7 @@ class EvidentialNLL(eqx.Module):
     >>> from verax.events import make_events
     >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
     >>> network = evidential(jax.random.key(0), table, features=("x",), target="y")
-    >>> eqx.filter_jit(EvidentialNLL("y"))(network, table, jax.random.key(1)).shape
+    >>> eqx.filter_eval_shape(EvidentialNLL("y"), network, table, jax.random.key(1)).shape
     ()
     """
 

@@ -150,7 +150,7 @@ class GanLoss(eqx.Module):
     >>> from verax.events import make_events
     >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
     >>> network = gan(jax.random.key(0), table, ("y",), condition=("x",), width=8, depth=1)
-    >>> eqx.filter_jit(GanLoss())(network, table, jax.random.key(1)).shape
+    >>> eqx.filter_eval_shape(GanLoss(), network, table, jax.random.key(1)).shape
     ()
     """
 

@@ -129,12 +129,11 @@ def hmc(
     ------
     InputError : for bad options or weights, or without blackjax
 
-    >>> from functools import partial
     >>> from verax.events import make_events
-    >>> from verax.learn import CrossEntropy, classifier
+    >>> from verax.learn import CrossEntropy
     >>> x = np.linspace(-1, 1, 64)
     >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
-    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> make = lambda key, events: eqx.nn.Linear(1, "scalar", key=key)  # logistic regression
     >>> few = {"chains": 2, "warmup": 20, "draws": 20, "steps": 4}
     >>> found = hmc(jax.random.key(1), make, CrossEntropy(("s",)), table, **few)
     >>> found.log_density.shape, found.status.name  # fewer than 100 effective draws
