@@ -78,7 +78,8 @@ def interpolate(
         processes=events.processes,
     )
     effect = Interpolated(parameter.name, tuple(moved))
-    return extended, Systematic(parameter, effect, changes=tuple(moved), needs=tuple(more))
+    needs = (*(column for column in moved if column != WEIGHT), *more)
+    return extended, Systematic(parameter, effect, changes=tuple(moved), needs=needs)
 
 
 def _column(column: str, parameter: Parameter | str, side: str) -> str:
