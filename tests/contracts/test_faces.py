@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FACES = ("calibrate", "check", "conformal", "shift")
 LEARNING = ("aleatoric", "aware", "epistemic", "learn")
+EVENTS = ("data", "simulate", "systematics")
 
 
 def public(face: str, kind=inspect.isfunction) -> dict:
@@ -39,17 +40,25 @@ def test_a_public_function_says_what_it_takes_and_raises_and_shows_it(face, name
 def test_a_public_class_says_what_it_holds_and_each_method_what_it_takes(face, name):
     kind = public(face, inspect.isclass)[name]
     text, own = vars(kind)["__doc__"], vars(kind).get("__annotations__", {})
-    assert arguments(inspect.cleandoc(text)) == [n for n in own if "ClassVar" not in str(own[n])], "one field a line"
+    fields = [n for n in own if "ClassVar" not in str(own[n])]
+    assert arguments(inspect.cleandoc(text)) == fields, "one field a line"
     maker = re.search(r"ade by :func:`([\w.]+)`", text)
     assert ">>> " in text or ">>> " in inspect.getdoc(public(face)[maker[1].rpartition(".")[2]]), "or in its maker"
-    for method, value in vars(kind).items():
-        if isinstance(value, property) and not method.startswith("_"):
-            assert value.__doc__
-        elif inspect.isfunction(value) and not method.startswith("_"):
-            says_what_it_takes_and_raises(value, inspect.getdoc(getattr(kind, method)))
+    each_method_says_what_it_takes_and_raises(kind)
 
 
-@pytest.mark.parametrize("face", [*FACES, *LEARNING])
+@pytest.mark.parametrize(("face", "name"), [(face, name) for face in EVENTS for name in public(face)])
+def test_a_function_of_events_says_what_it_takes_and_raises(face, name):
+    says_what_it_takes_and_raises(public(face)[name])
+
+
+@pytest.mark.parametrize("face", EVENTS)
+def test_classes_of_events_say_what_their_methods_take(face):
+    for kind in public(face, inspect.isclass).values():
+        each_method_says_what_it_takes_and_raises(kind)
+
+
+@pytest.mark.parametrize("face", [*FACES, *LEARNING, *EVENTS])
 def test_a_face_has_a_table_of_its_names(face):
     text = importlib.import_module(f"verax.{face}").__doc__
     assert re.search(r"^===+  ===", text, re.M), "a table of names and questions"
@@ -65,6 +74,15 @@ def says_what_it_takes_and_raises(function, text: str = "") -> None:
     assert not verb.endswith("s"), f"'{verb}': a verb in the imperative"
     assert arguments(text) == [p for p in inspect.signature(function).parameters if p != "self"]
     assert "InputError : " in text or "raise" not in inspect.getsource(inspect.unwrap(function))
+
+
+def each_method_says_what_it_takes_and_raises(kind) -> None:
+    """Of its own public methods; a property only has a docstring."""
+    for method, value in vars(kind).items():
+        if isinstance(value, property) and not method.startswith("_"):
+            assert value.__doc__
+        elif inspect.isfunction(value) and not method.startswith("_"):
+            says_what_it_takes_and_raises(value, inspect.getdoc(getattr(kind, method)))
 
 
 def arguments(text: str) -> list[str]:
