@@ -199,8 +199,8 @@ def flow(
     >>> from verax.events import make_events
     >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
     >>> made = flow(jax.random.key(0), table, ("y",), condition=("x",), kind="affine", layers=1, width=8, depth=1)
-    >>> made.sample(jax.random.key(1), 3, np.zeros(1)).shape, made.log_prob(np.zeros((3, 1)), np.zeros(1)).shape
-    ((3, 1), (3,))
+    >>> made.log_prob(np.zeros((3, 1)), np.zeros(1)).shape
+    (3,)
     """
     if kind not in ("spline", "affine"):
         raise InputError("flow", f"kind '{kind}'", "'spline' or 'affine'")

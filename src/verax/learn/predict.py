@@ -82,7 +82,7 @@ def predict(
 
 def predict_chunks(
     members: Any,
-    chunks: Iterable[Events | Float[Array, "event feature"]],
+    chunks: Iterable[Events | Float[Array, "_event feature"]],
     *,
     moments: Moments = bernoulli,
     batch: int = 2048,
