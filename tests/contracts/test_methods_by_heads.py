@@ -58,7 +58,7 @@ def test_parts_converge(method: str, name: str) -> None:
 def test_what_does_not_fit_is_refused() -> None:
     few = sample(FEW)
     head = HEADS["quantiles"]
-    with pytest.raises(InputError, match="a loss that bends"):
+    with pytest.raises(InputError, match="a loss that is not linear"):
         laplace(KEY, head.make, head.loss, few, training=None)
     head = HEADS["flow"]
     found = laplace(KEY, head.make, head.loss, few, training=None, which="all", curvature="hessian", steps=1)

@@ -16,6 +16,17 @@ gan                     GanLoss        (none)              draws, and no density
 ======================  =============  ==================  =====================================================
 
 A flow that is given the features predicts its columns as the other heads do: ``flow_prediction`` and ``flow_moments``.
+``gaussian_log_prob``, ``mixture_log_prob`` and ``evidential_log_prob`` are the log-densities that the heads predict.
+
+>>> import jax, numpy as np
+>>> from verax.events import make_events
+>>> from verax.learn import Training, train
+>>> x = np.linspace(-1, 1, 64)
+>>> events = make_events({"x": x, "y": 2 * x})
+>>> network = mean_variance(jax.random.key(1), events, features=("x",), target="y")
+>>> trained = train(jax.random.key(2), network, GaussianNLL("y"), events, training=Training(epochs=1))
+>>> trained.history.stopped
+'epochs'
 """
 
 from ._classification import NoisyLogits as NoisyLogits

@@ -30,10 +30,21 @@ class NoisyLogits(eqx.Module):
     σ attenuates the loss of events whose label is noise, but it shares its work with the means: only the probabilities
     are determined by data, not σ alone.
 
+    Parameters
+    ----------
+    classes : names of the processes of each class
+    draws : number of draws of ε
+
     Raises
     ------
     InputError : for fewer than two classes, a process in two of them, fewer than one draw, and (in use) for an unknown
         process or a network of another number of outputs
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(2)}, process=np.array([0, 1]), processes=("b", "s"))
+    >>> network = lambda x: jnp.array([0.0, 0.0, -20.0, -20.0])  # means of 0 and no noise
+    >>> round(float(eqx.filter_jit(NoisyLogits((("b",), ("s",))))(network, table, jax.random.key(0))), 4)  # ln 2
+    0.6931
     """
 
     classes: tuple[tuple[str, ...], ...] = eqx.field(static=True)
@@ -60,6 +71,14 @@ class NoisyProbabilities(eqx.Module):
     """Probability p of each class and its variance p (1 − p): the ``moments`` for :func:`verax.learn`.
 
     With fixed draws in pairs ±ε, so that the same event always has the same probability.
+
+    Parameters
+    ----------
+    draws : number of draws of ε
+
+    >>> p, variance = eqx.filter_jit(NoisyProbabilities())(jnp.array([0.0, 0.0, -20.0, -20.0]))
+    >>> np.asarray(p).round(4).tolist(), np.asarray(variance).round(4).tolist()
+    ([0.5, 0.5], [0.25, 0.25])
     """
 
     draws: int = eqx.field(static=True, default=256)

@@ -1,5 +1,7 @@
 """Densities of one target given the features: a Gaussian of learnt mean and width, or a mixture of Gaussians.
 
+Sources: Nix and Weigend, ICNN 1994; Bishop, NCRG/94/004, 1994; Seitzer et al., arXiv:2203.09168.
+
 All losses are (1/n) Σ_i w_i ℓ_i over the n rows of a batch, with signed weights as they are (see
 :class:`verax.learn.CrossEntropy`): unbiased, but without lower bound where a region's total weight is negative. There
 the learnt width grows or shrinks without end; early stopping on a validation part ends it, and a loss that is not
@@ -31,7 +33,7 @@ _LOG_2PI = float(np.log(2 * np.pi))
 
 
 class MeanVariance(Head):
-    """``x[feature] → (mean, ln σ)`` of the target, in its units (Nix and Weigend, ICNN 1994)."""
+    """Network ``x[feature] → (mean, ln σ)`` of the target, in its units; made by :func:`mean_variance`."""
 
     def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, "2"]:
         mean, log_sigma = self.raw(x, key)
@@ -42,11 +44,25 @@ class MeanVariance(Head):
 def mean_variance(
     key: PRNGKeyArray, events: Events, *, features: Sequence[str], target: str, make: MakeBody = classifier
 ) -> MeanVariance:
-    """A fresh mean-variance network, standardised to ``events`` (the training part only); train it on GaussianNLL.
+    """Make a fresh mean-variance network, standardised to ``events``; train it on :class:`GaussianNLL`.
+
+    Parameters
+    ----------
+    key : random key of the initial weights
+    events : training part only, with training weights
+    features : columns that it reads
+    target : column that it predicts
+    make : ``(key, events, features=…, outputs=2) → network``
 
     Raises
     ------
     InputError : for an unknown column, a target that is a feature, or a target that is not finite
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
+    >>> network = mean_variance(jax.random.key(0), table, features=("x",), target="y")
+    >>> jax.eval_shape(network, jnp.zeros(1)).shape
+    (2,)
     """
     scale = target_scale(events, target, features)
     return MeanVariance(make(key, events, features=tuple(features), outputs=2), scale, target)
@@ -59,9 +75,19 @@ class GaussianNLL(eqx.Module):
     event's gradient is multiplied by σ^{2β} (β-NLL, Seitzer et al., arXiv:2203.09168; ½ is their advice). The value
     stays the negative log-likelihood itself, which is what early stopping must compare.
 
+    Parameters
+    ----------
+    target : column that the network predicts
+    beta : β in [0, 1]
+
     Raises
     ------
     InputError : for β outside [0, 1], and (in use) for a network of other outputs than (mean, ln σ)
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"y": np.array([-1.0, 1.0])})
+    >>> round(float(GaussianNLL("y")(lambda x: jnp.zeros(2), table, jax.random.key(0))), 4)  # ½ + ½ ln 2π
+    1.4189
     """
 
     target: str = eqx.field(static=True)
@@ -80,23 +106,50 @@ class GaussianNLL(eqx.Module):
         return jnp.mean(events.weight * loss)
 
     def fisher(self, output: Float[JaxArray, "2"]) -> Float[JaxArray, "2 2"]:
-        """Hessian of an event's loss in (mean, ln σ), as expected where they are true: 1/σ² and 2 on the diagonal."""
+        """Find the Hessian of an event's loss in (mean, ln σ), as expected where they are true: diag(1/σ², 2).
+
+        Parameters
+        ----------
+        output : (mean, ln σ)
+        """
         return jnp.diag(jnp.stack([jnp.exp(-2 * output[1]), jnp.full_like(output[1], 2.0)]))
 
 
 def gaussian(output: Float[JaxArray, "2"]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
-    """Mean and variance from a mean-variance network's output: the ``moments`` for :func:`verax.learn`."""
+    """Read mean and variance of the target from (mean, ln σ): the ``moments`` for :func:`verax.learn`.
+
+    Parameters
+    ----------
+    output : of a mean-variance network at one point
+
+    >>> [float(v) for v in gaussian(jnp.array([3.0, 0.0]))]
+    [3.0, 1.0]
+    """
     return output[0], jnp.exp(2 * output[1])
 
 
 def gaussian_log_prob(output: Float[JaxArray, "*event 2"], y: Float[JaxArray, "*event"]) -> Float[JaxArray, "*event"]:
-    """Log-density of ``y`` from outputs (mean, ln σ)."""
+    """Evaluate the log-density of ``y`` where it is Gaussian.
+
+    Parameters
+    ----------
+    output : (mean, ln σ) in the last axis
+    y : the target, in its units
+
+    >>> round(float(gaussian_log_prob(jnp.zeros(2), jnp.zeros(()))), 4)  # −½ ln 2π
+    -0.9189
+    """
     mean, log_sigma = output[..., 0], output[..., 1]
     return -0.5 * ((y - mean) * jnp.exp(-log_sigma)) ** 2 - log_sigma - 0.5 * _LOG_2PI
 
 
 class MixtureDensity(Head):
-    """``x[feature] → [(ln share, mean, ln σ), component]`` of the target (Bishop, NCRG/94/004, 1994)."""
+    """Network ``x[feature] → [(ln share, mean, ln σ), component]`` of the target; made by :func:`mixture_density`.
+
+    Parameters
+    ----------
+    components : number of Gaussians
+    """
 
     components: int = eqx.field(static=True)
 
@@ -121,11 +174,26 @@ def mixture_density(
     components: int = 5,
     make: MakeBody = classifier,
 ) -> MixtureDensity:
-    """A fresh mixture density network, standardised to ``events`` (the training part only); train it on MixtureNLL.
+    """Make a fresh mixture density network, standardised to ``events``; train it on :class:`MixtureNLL`.
+
+    Parameters
+    ----------
+    key : random key of the initial weights
+    events : training part only, with training weights
+    features : columns that it reads
+    target : column that it predicts
+    components : number of Gaussians
+    make : ``(key, events, features=…, outputs=3 * components) → network``
 
     Raises
     ------
     InputError : for no component, an unknown column, a target that is a feature, or one that is not finite
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
+    >>> network = mixture_density(jax.random.key(0), table, features=("x",), target="y", components=2)
+    >>> jax.eval_shape(network, jnp.zeros(1)).shape
+    (3, 2)
     """
     if components < 1:
         raise InputError("components", str(components), "at least 1")
@@ -135,7 +203,17 @@ def mixture_density(
 
 
 class MixtureNLL(eqx.Module):
-    """Weighted negative log-likelihood of a mixture of Gaussians: −(1/n) Σ w ln p(y | x)."""
+    """Weighted negative log-likelihood of a mixture of Gaussians: −(1/n) Σ w ln p(y | x).
+
+    Parameters
+    ----------
+    target : column that the network predicts
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"y": np.array([-1.0, 1.0])})
+    >>> round(float(MixtureNLL("y")(lambda x: jnp.zeros((3, 1)), table, jax.random.key(0))), 4)  # ½ + ½ ln 2π
+    1.4189
+    """
 
     target: str = eqx.field(static=True)
 
@@ -146,7 +224,15 @@ class MixtureNLL(eqx.Module):
 
 
 def mixture(output: Float[JaxArray, "3 component"]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
-    """Mean and variance of the mixture: the ``moments`` for :func:`verax.learn`."""
+    """Read mean and variance of a mixture from its parameters: the ``moments`` for :func:`verax.learn`.
+
+    Parameters
+    ----------
+    output : (ln share, mean, ln σ) of each component
+
+    >>> [round(float(v), 4) for v in mixture(jnp.array([[np.log(0.5)] * 2, [-1.0, 1.0], [0.0, 0.0]]))]
+    [0.0, 2.0]
+    """
     share = jnp.exp(output[0])
     mean = jnp.sum(share * output[1])
     return mean, jnp.sum(share * (jnp.exp(2 * output[2]) + (output[1] - mean) ** 2))
@@ -155,7 +241,16 @@ def mixture(output: Float[JaxArray, "3 component"]) -> tuple[Float[JaxArray, ""]
 def mixture_log_prob(
     output: Float[JaxArray, "*event 3 component"], y: Float[JaxArray, "*event"]
 ) -> Float[JaxArray, "*event"]:
-    """Log-density of ``y`` from outputs (ln share, mean, ln σ)."""
+    """Evaluate the log-density of ``y`` where it is a mixture of Gaussians.
+
+    Parameters
+    ----------
+    output : (ln share, mean, ln σ) of each component, in the last two axes
+    y : the target, in its units
+
+    >>> round(float(mixture_log_prob(jnp.zeros((3, 1)), jnp.zeros(()))), 4)  # −½ ln 2π
+    -0.9189
+    """
     share, mean, log_sigma = (output[..., i, :] for i in range(3))
     each = gaussian_log_prob(jnp.stack([mean, log_sigma], axis=-1), jnp.broadcast_to(y[..., None], mean.shape))
     return jax.nn.logsumexp(share + each, axis=-1)

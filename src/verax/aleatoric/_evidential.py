@@ -33,7 +33,7 @@ _FLOOR = 1e-6
 
 
 class Evidential(Head):
-    """``x[feature] → (γ, ν, α, β)`` of the normal-inverse-gamma density of the target's mean and variance."""
+    """Network ``x[feature] → (γ, ν, α, β)`` of the normal-inverse-gamma density; made by :func:`evidential`."""
 
     def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, "4"]:
         mean, *rest = self.raw(x, key)
@@ -45,12 +45,12 @@ class Evidential(Head):
 def evidential(
     key: PRNGKeyArray, events: Events, *, features: Sequence[str], target: str, make: MakeBody = classifier
 ) -> Evidential:
-    """Make a fresh evidential network, standardised to ``events`` (the training part only); train it on EvidentialNLL.
+    """Make a fresh evidential network, standardised to ``events``; train it on :class:`EvidentialNLL`.
 
     Parameters
     ----------
     key : random key of the initial weights
-    events : training part, with training weights
+    events : training part only, with training weights
     features : columns that it reads
     target : column that it predicts
     make : ``(key, events, features=…, outputs=4) → network``
@@ -61,7 +61,8 @@ def evidential(
 
     >>> from verax.events import make_events
     >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
-    >>> evidential(jax.random.key(0), table, features=("x",), target="y")(jnp.zeros(1)).shape
+    >>> network = evidential(jax.random.key(0), table, features=("x",), target="y")
+    >>> jax.eval_shape(network, jnp.zeros(1)).shape
     (4,)
     """
     scale = target_scale(events, target, features)
@@ -81,6 +82,12 @@ class EvidentialNLL(eqx.Module):
     Raises
     ------
     InputError : for a penalty below zero, and (in use) for a network of other outputs than (γ, ν, α, β)
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
+    >>> network = evidential(jax.random.key(0), table, features=("x",), target="y")
+    >>> eqx.filter_eval_shape(EvidentialNLL("y"), network, table, jax.random.key(1)).shape
+    ()
     """
 
     target: str = eqx.field(static=True)
@@ -102,19 +109,33 @@ class EvidentialNLL(eqx.Module):
 def evidential_moments(
     output: Float[JaxArray, "4"],
 ) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""], Float[JaxArray, ""]]:
-    """Mean, aleatoric and epistemic variance of the target: the ``moments`` for :func:`verax.learn`.
+    """Read mean, aleatoric and epistemic variance of the target: the ``moments`` for :func:`verax.learn`.
+
+    Parameters
+    ----------
+    output : (γ, ν, α, β)
 
     >>> [float(v) for v in evidential_moments(jnp.asarray([1.0, 4.0, 3.0, 2.0]))]
     [1.0, 1.0, 0.25]
     """
     mean, nu, alpha, beta = output
-    aleatoric = beta / (alpha - 1)
-    return mean, aleatoric, aleatoric / nu
+    aleatoric = beta / (alpha - 1)  # E[σ²]
+    return mean, aleatoric, aleatoric / nu  # Var[μ] = E[σ²]/ν
 
 
 def evidential_log_prob(output: Float[JaxArray, "*event 4"], y: Float[JaxArray, "*event"]) -> Float[JaxArray, "*event"]:
-    """Log-density of ``y``, Student-t with 2α degrees of freedom, from outputs (γ, ν, α, β)."""
+    """Evaluate the log-density of ``y``, Student-t with 2α degrees of freedom.
+
+    Parameters
+    ----------
+    output : (γ, ν, α, β) in the last axis
+    y : the target, in its units
+
+    >>> round(float(evidential_log_prob(jnp.array([0.0, 1.0, 1.0, 1.0]), jnp.zeros(()))), 4)  # ln ¼
+    -1.3863
+    """
     mean, nu, alpha, beta = (output[..., i] for i in range(4))
+    # St(y; γ, β(1 + ν)/(να), 2α) ∝ [1 + (y − γ)² ν/(2β(1 + ν))]^−(α + ½) (their equation 7)
     precision = nu / (2 * beta * (1 + nu))
     # ln Γ(α + ½) − ln Γ(α); by its series where float32 has no digits left for the difference (to 10⁻⁹ at α = 20).
     series = 0.5 * jnp.log(alpha) - 1 / (8 * alpha) + 1 / (192 * alpha**3)

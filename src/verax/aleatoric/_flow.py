@@ -32,16 +32,18 @@ _ROWS = 1 << 15
 
 
 class Flow(eqx.Module):
-    """Density of ``columns`` given ``condition``; arrays lie in this order.
+    """Density of ``columns`` given ``condition``, made by :func:`flow`; arrays have the columns in this order.
 
     Called with a point (columns, then condition) it gives the log-density there, so that :func:`verax.learn` with
     ``moments=density`` gives the mean density over members and its epistemic variance.
 
     Parameters
     ----------
-    columns, condition : what it is a density of, and what it is given (may be none)
-    kind : the monotone maps
-    support, given : fixed maps of the columns to the real line, and of the condition to unit scale
+    columns : what it is a density of
+    condition : what it is given (may be none)
+    kind : the monotone maps, "spline" or "affine"
+    support : fixed map of the columns to the real line
+    given : fixed map of the condition to unit scale
     layers : the trainable part
     """
 
@@ -64,7 +66,14 @@ class Flow(eqx.Module):
     def log_prob(
         self, x: Float[Array, "event column"], condition: Float[Array, "..."] | None = None
     ) -> Float[JaxArray, " event"]:
-        """Log-density of each row, per unit of the columns; −∞ outside the bounds. Streamed: memory does not grow with it.
+        """Evaluate the log-density of each row, per unit of the columns; −∞ outside the bounds.
+
+        Rows are streamed: beside them it needs memory for 32,768 at a time.
+
+        Parameters
+        ----------
+        x : values of the columns, in their units
+        condition : of each row, ``[event, condition]``, or one for all of them; None where there is none
 
         Raises
         ------
@@ -78,7 +87,13 @@ class Flow(eqx.Module):
     def sample(
         self, key: PRNGKeyArray, n: int, condition: Float[Array, "..."] | None = None
     ) -> Float[JaxArray, "event column"]:
-        """``n`` draws; the condition is one point for all of them, or one for each (``[n, condition]``).
+        """Draw ``n`` rows of the columns.
+
+        Parameters
+        ----------
+        key : random key of the draws
+        n : number of draws
+        condition : of each draw, ``[n, condition]``, or one for all of them; None where there is none
 
         Raises
         ------
@@ -91,35 +106,49 @@ class Flow(eqx.Module):
     def to_base(
         self, x: Float[JaxArray, " column"], condition: Float[JaxArray, " condition"]
     ) -> Float[JaxArray, " column"]:
-        """A point's image, which has a standard Gaussian density if the flow is right."""
+        """Find a point's image in the base, which has a standard Gaussian density if the flow is right.
+
+        Parameters
+        ----------
+        x : values of the columns, in their units
+        condition : of the point
+        """
         z, _ = self._forward(self.support(x)[0], self.given(condition))
         return z
 
     def from_base(
         self, z: Float[JaxArray, " column"], condition: Float[JaxArray, " condition"]
     ) -> Float[JaxArray, " column"]:
-        """The point whose image is ``z``."""
-        given, undo = self.given(condition), spline_inverse if self.kind == "spline" else affine_inverse
+        """Find the point whose image is ``z``.
+
+        Parameters
+        ----------
+        z : a point of the base, in units of a standard Gaussian
+        condition : of the point
+        """
+        given, inverse = self.given(condition), spline_inverse if self.kind == "spline" else affine_inverse
         for layer in reversed(self.layers):
             z = z[::-1]  # each layer leaves its columns in reversed order
 
             def step(x: JaxArray, _: None, layer: Masked = layer, z: JaxArray = z) -> tuple[JaxArray, None]:
                 # After i passes the first i columns are right, and with them the map of the next one.
-                return jax.vmap(undo)(z, layer(x, given)), None
+                return jax.vmap(inverse)(z, layer(x, given)), None
 
             z, _ = jax.lax.scan(step, jnp.zeros_like(z), None, length=len(self.columns))
         return self.support.inverse(z)
 
     def _forward(self, x: JaxArray, given: JaxArray) -> tuple[JaxArray, JaxArray]:
-        total, move = jnp.zeros(()), spline if self.kind == "spline" else affine
+        log_det, forward = jnp.zeros(()), spline if self.kind == "spline" else affine
         for layer in self.layers:
-            x, log_slope = jax.vmap(move)(x, layer(x, given))
-            x, total = x[::-1], total + jnp.sum(log_slope)
-        return x, total
+            # z_i = τ(x_i; h_i(x_{<i}, condition)): the Jacobian is triangular, and ln |det| = Σ_i ln ∂z_i/∂x_i
+            x, log_slope = jax.vmap(forward)(x, layer(x, given))
+            x, log_det = x[::-1], log_det + jnp.sum(log_slope)
+        return x, log_det
 
     def _log_prob(self, x: JaxArray, given: JaxArray) -> JaxArray:
         line, log_slope = self.support(x)
         z, log_det = self._forward(line, given)
+        # ln p(x) = ln φ(z) + ln |det ∂z/∂x| (arXiv:1912.02762, section 2.1)
         return jnp.sum(jax.scipy.stats.norm.logpdf(z)) + log_det + log_slope
 
 
@@ -147,19 +176,32 @@ def flow(
     width: int = 64,
     depth: int = 2,
 ) -> Flow:
-    """A fresh flow, standardised to ``events`` (the training part only); train it on FlowNLL.
+    """Make a fresh flow, standardised to ``events``; train it on :class:`FlowNLL`.
 
     Parameters
     ----------
+    key : random key of the initial weights
+    events : training part only, with training weights
+    columns : what it is a density of
     condition : columns that the density is conditional on
-    bounds : ends of columns that have them: all of the density is then between them
+    bounds : lower and upper end of columns that have them: all of the density is then between them
     kind : "spline", or "affine", which is smoother and less able: a single layer of it is Gaussian in each column
-    layers, bins, width, depth : number of layers; bins of a spline; units and number of hidden layers of each network
+    layers : number of autoregressive layers
+    bins : number of bins of a spline
+    width : units of a hidden layer, of each layer's network
+    depth : number of hidden layers, of each layer's network
 
     Raises
     ------
     InputError : for an unknown name, a column that is also a condition, no column, bounds that do not hold the events,
         values that are not finite, or weights that do not sum to a positive number
+
+    >>> import numpy as np
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
+    >>> made = flow(jax.random.key(0), table, ("y",), condition=("x",), kind="affine", layers=1, width=8, depth=1)
+    >>> made.log_prob(np.zeros((3, 1)), np.zeros(1)).shape
+    (3,)
     """
     if kind not in ("spline", "affine"):
         raise InputError("flow", f"kind '{kind}'", "'spline' or 'affine'")
@@ -186,6 +228,12 @@ class FlowNLL(eqx.Module):
 
     Signed weights are kept signed: unbiased, but where the total weight of a region is negative the density falls
     towards zero there without end, and the loss with it. Early stopping on a validation part is what ends that.
+
+    >>> import numpy as np
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.array([1.0, 2.0])})
+    >>> float(FlowNLL()(lambda x: -x[0], table, jax.random.key(0)))  # of a log-density −x
+    1.5
     """
 
     def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
@@ -193,5 +241,13 @@ class FlowNLL(eqx.Module):
 
 
 def density(log_prob: Float[JaxArray, ""]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
-    """The density itself, with no variance of its own: the ``moments`` whose spread over members is epistemic."""
+    """Turn a log-density into the density, with no variance of its own: ``moments`` whose spread over members is epistemic.
+
+    Parameters
+    ----------
+    log_prob : of a :class:`Flow` at one point
+
+    >>> [float(v) for v in density(jnp.zeros(()))]
+    [1.0, 0.0]
+    """
     return jnp.exp(log_prob), jnp.zeros_like(log_prob)

@@ -1,4 +1,7 @@
-"""A conditional flow read as a regression: mean and variance of its columns, given the condition."""
+"""A conditional flow read as a regression: mean and variance of its columns, given the condition.
+
+Source of the rule for one column: Trefethen and Weideman, "The exponentially convergent trapezoidal rule", 2014.
+"""
 
 from typing import Any
 
@@ -16,10 +19,15 @@ from ._flow import Flow
 
 
 class FlowPrediction(eqx.Module):
-    """``x[condition] → (mean, variance)`` of a flow's columns: numbers for one column, ``[column]`` for several.
+    """Network ``x[condition] → (mean, variance)`` of a flow's columns, made by :func:`flow_prediction`.
 
-    E[y | x] = ∫ y(z, x) φ(z) dz over the base's Gaussian: by the trapezoidal rule for one column, as a mean over 512
-    fixed points in opposite pairs for several (an error of a few per cent of a width).
+    Both are numbers for one column, ``[column]`` for several. E[y | x] = ∫ y(z, x) φ(z) dz over the base's Gaussian: by
+    the trapezoidal rule for one column, as a mean over 512 fixed points in opposite pairs for several (an error of a few
+    per cent of a width).
+
+    Parameters
+    ----------
+    flow : a flow that is conditional on the features
     """
 
     flow: Flow
@@ -40,12 +48,22 @@ class FlowPrediction(eqx.Module):
 
 
 def flow_prediction(members: Any) -> FlowPrediction:
-    """A flow, or members that are flows, for :func:`verax.learn` with ``moments=flow_moments``.
+    """Read flows as a regression, for :func:`verax.learn` with ``moments=flow_moments``.
+
+    Parameters
+    ----------
+    members : a :class:`Flow`, or several stacked along a leading axis
 
     Raises
     ------
     InputError : for a flow that is conditional on nothing, which predicts the same for each event, and for members that
         are no flows: Laplace's linearised ones say how a log-density moves, not where its mean is
+
+    >>> from verax.aleatoric import flow
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
+    >>> flow_prediction(flow(jax.random.key(0), table, ("y",), condition=("x",), layers=1, width=8, depth=1)).features
+    ('x',)
     """
     if not isinstance(members, Flow):
         seen = f"members of type {type(members).__name__}"
@@ -56,7 +74,15 @@ def flow_prediction(members: Any) -> FlowPrediction:
 
 
 def flow_moments(output: tuple[JaxArray, JaxArray]) -> tuple[JaxArray, JaxArray]:
-    """Mean and variance of the columns, from a :class:`FlowPrediction`: the ``moments`` for :func:`verax.learn`."""
+    """Read mean and variance of the columns: the ``moments`` for :func:`verax.learn`.
+
+    Parameters
+    ----------
+    output : of a :class:`FlowPrediction` at one point
+
+    >>> [float(v) for v in flow_moments((jnp.zeros(()), jnp.ones(())))]
+    [0.0, 1.0]
+    """
     return output
 
 

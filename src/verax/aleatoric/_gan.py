@@ -26,14 +26,17 @@ _ROWS = 1 << 15
 
 
 class Gan(eqx.Module):
-    """A generator of ``columns`` given ``condition``, and the critic that it is trained against.
+    """Generator of ``columns`` given ``condition``, and the critic that it is trained against; made by :func:`gan`.
 
     Parameters
     ----------
-    columns, condition : what it draws, and what it is given (may be none)
-    latent : numbers that the generator starts from
-    scale, given : fixed centre and scale of the columns and of the condition
-    generator, critic : the trainable parts; the critic tells events from draws
+    columns : what it draws
+    condition : what it is given (may be none)
+    latent : how many Gaussian numbers the generator starts from
+    scale : fixed centre and scale of the columns
+    given : fixed centre and scale of the condition
+    generator : trainable network (latent numbers, condition) → columns
+    critic : trainable network (columns, condition) → log-odds of an event against a draw
     """
 
     columns: tuple[str, ...] = eqx.field(static=True)
@@ -52,7 +55,13 @@ class Gan(eqx.Module):
     def sample(
         self, key: PRNGKeyArray, n: int, condition: Float[Array, "..."] | None = None
     ) -> Float[JaxArray, "event column"]:
-        """``n`` draws; the condition is one point for all of them, or one for each (``[n, condition]``).
+        """Draw ``n`` rows of the columns.
+
+        Parameters
+        ----------
+        key : random key of the draws
+        n : number of draws
+        condition : of each draw, ``[n, condition]``, or one for all of them; None where there is none
 
         Raises
         ------
@@ -82,19 +91,31 @@ def gan(
     width: int = 64,
     depth: int = 2,
 ) -> Gan:
-    """A fresh generator and critic, standardised to ``events`` (the training part only); train them on GanLoss.
+    """Make a fresh generator and critic, standardised to ``events``; train them on :class:`GanLoss`.
 
-    Train without a validation part: the loss does not say which epoch was best. A rate that falls to zero ends the game.
+    Train without a validation part: the loss does not say which epoch was best. A learning rate that falls to zero ends
+    the oscillation of the two.
 
     Parameters
     ----------
-    latent : numbers that the generator starts from; twice as many as columns by default
-    width, depth : units and number of hidden layers, of both networks
+    key : random key of the initial weights
+    events : training part only, with training weights
+    columns : what is drawn
+    condition : columns that the draws are conditional on
+    latent : how many Gaussian numbers the generator starts from; twice as many as columns by default
+    width : units of a hidden layer, of both networks
+    depth : number of hidden layers, of both networks
 
     Raises
     ------
     InputError : for an unknown name, a column that is also a condition, no column, no latent number, values that are not
         finite, or weights that do not sum to a positive number
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
+    >>> made = gan(jax.random.key(0), table, ("y",), condition=("x",), width=8, depth=1)
+    >>> made.sample(jax.random.key(1), 3, np.zeros(1)).shape
+    (3, 1)
     """
     check_columns(columns, condition, "GAN")
     check_total(events)
@@ -110,18 +131,28 @@ def gan(
 
 
 class GanLoss(eqx.Module):
-    """Both players' losses in one, each seeing only its own numbers, for simultaneous steps.
+    """Both players' losses in one, each differentiated in its own weights only, for simultaneous steps.
 
-    The critic's is the weighted cross-entropy of events against draws, with half ``penalty`` times its squared slope at
-    the events (R1, Mescheder et al., arXiv:1801.04406), without which the game need not converge; the generator's is the
+    The critic's is the weighted cross-entropy of events against draws, with half ``penalty`` times its squared gradient at
+    the events (R1, Mescheder et al., arXiv:1801.04406), without which the training need not converge; the generator's is the
     non-saturating one. A draw has the weight of the event whose condition it was given. Signed weights enter both with
     their sign, so that negative events are subtracted from the distribution (arXiv:1912.08824); the penalty counts them
     by magnitude. Where the total weight of a region is negative no generator can be right, and the critic says so without
     bound.
 
+    Parameters
+    ----------
+    penalty : γ of R1, zero or above
+
     Raises
     ------
     InputError : for a negative penalty, and (in use) for a network that is no Gan
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
+    >>> network = gan(jax.random.key(0), table, ("y",), condition=("x",), width=8, depth=1)
+    >>> eqx.filter_eval_shape(GanLoss(), network, table, jax.random.key(1)).shape
+    ()
     """
 
     penalty: float = eqx.field(static=True, default=1.0)
@@ -138,12 +169,13 @@ class GanLoss(eqx.Module):
         given = jax.vmap(network.given)(x[:, n:])
         real = jnp.concatenate([jax.vmap(network.scale)(x[:, :n]), given], axis=1)
         latent = jax.random.normal(key, (x.shape[0], network.latent))
-        made = jax.vmap(network.generator)(jnp.concatenate([latent, given], axis=1))
-        fake = jnp.concatenate([made, given], axis=1)
+        drawn = jax.vmap(network.generator)(jnp.concatenate([latent, given], axis=1))
+        fake = jnp.concatenate([drawn, given], axis=1)
         critic = network.critic
         fixed = jax.tree.map(lambda a: jax.lax.stop_gradient(a) if eqx.is_array(a) else a, critic)
-        seen, slope = jax.vmap(jax.value_and_grad(lambda point: critic(point)))(real)
-        tell = jax.nn.softplus(-seen) + jax.nn.softplus(jax.vmap(critic)(jax.lax.stop_gradient(fake)))
-        fool = jax.nn.softplus(-jax.vmap(fixed)(fake))
-        steep = 0.5 * self.penalty * jnp.sum(slope[:, :n] ** 2, axis=1)
-        return jnp.mean(events.weight * (tell + fool) + jnp.abs(events.weight) * steep)
+        logit, gradient = jax.vmap(jax.value_and_grad(lambda point: critic(point)))(real)
+        # Critic: −ln D(x) − ln(1 − D(G(z))); generator: −ln D(G(z)); R1: ½ γ |∇_x logit D(x)|² at the events.
+        of_critic = jax.nn.softplus(-logit) + jax.nn.softplus(jax.vmap(critic)(jax.lax.stop_gradient(fake)))
+        of_generator = jax.nn.softplus(-jax.vmap(fixed)(fake))
+        r1 = 0.5 * self.penalty * jnp.sum(gradient[:, :n] ** 2, axis=1)
+        return jnp.mean(events.weight * (of_critic + of_generator) + jnp.abs(events.weight) * r1)

@@ -19,10 +19,14 @@ from ._head import Head, MakeBody, outputs, target_scale
 
 
 class Quantiles(Head):
-    """``x[feature] → quantiles[level]`` of the target, in its units, never decreasing.
+    """Network ``x[feature] → quantiles[level]`` of the target, in its units, never decreasing; made by :func:`quantiles`.
 
     The quantile nearest the median is free, the others are sums of positive steps from it: no penalty and no sorting is
     needed. They start as those of a Gaussian with the target's mean and width.
+
+    Parameters
+    ----------
+    levels : probabilities below each quantile
     """
 
     levels: tuple[float, ...] = eqx.field(static=True)
@@ -46,12 +50,27 @@ def quantiles(
     levels: Sequence[float] = (0.05, 0.16, 0.5, 0.84, 0.95),
     make: MakeBody = classifier,
 ) -> Quantiles:
-    """A fresh network of quantiles at ``levels``; train it on Pinball with the same levels.
+    """Make a fresh network of quantiles, standardised to ``events``; train it on :class:`Pinball` with the same levels.
+
+    Parameters
+    ----------
+    key : random key of the initial weights
+    events : training part only, with training weights
+    features : columns that it reads
+    target : column that it predicts
+    levels : probabilities below each quantile, in (0, 1)
+    make : ``(key, events, features=…, outputs=len(levels)) → network``
 
     Raises
     ------
     InputError : for levels that do not increase strictly within (0, 1), an unknown column, a target that is a feature,
         or one that is not finite
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(4), "y": np.arange(4.0)})
+    >>> network = quantiles(jax.random.key(0), table, features=("x",), target="y", levels=(0.1, 0.9))
+    >>> jax.eval_shape(network, jnp.zeros(1)).shape
+    (2,)
     """
     levels = check_levels(levels)
     scale = target_scale(events, target, features)
@@ -65,9 +84,19 @@ class Pinball(eqx.Module):
     Its minimum is the quantile of the weighted events. Signed weights are kept signed: unbiased, and without lower bound
     where a region's total weight is negative (see :class:`verax.learn.CrossEntropy`).
 
+    Parameters
+    ----------
+    target : column that the network predicts
+    levels : τ of each quantile, in (0, 1)
+
     Raises
     ------
     InputError : for levels out of order or outside (0, 1), and (in use) for a network of another number of outputs
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"y": np.array([-1.0, 1.0])})
+    >>> float(Pinball("y", (0.5,))(lambda x: jnp.zeros(1), table, jax.random.key(0)))  # ½ |y|
+    0.5
     """
 
     target: str = eqx.field(static=True)
@@ -90,9 +119,17 @@ class QuantileMoments(eqx.Module):
     slope. Both integrals over z are then closed forms, and exact for a Gaussian; for other tails the variance is as good
     as the extension.
 
+    Parameters
+    ----------
+    levels : probabilities below each quantile
+
     Raises
     ------
     InputError : for fewer than two levels, or levels out of order or outside (0, 1)
+
+    >>> levels = (0.16, 0.5, 0.84)
+    >>> [round(float(v), 4) for v in QuantileMoments(levels)(jnp.asarray(norm.ppf(levels), jnp.float32))]
+    [0.0, 1.0]
     """
 
     levels: tuple[float, ...] = eqx.field(static=True)
@@ -114,13 +151,19 @@ class QuantileMoments(eqx.Module):
         here = output - middle  # small numbers, so that the variance is no difference of large ones
         slope = jnp.diff(here) / np.diff(z)
         start = here[:-1] - slope * z[:-1]
+        # q(z) = start + slope·z on each piece: E[q] = Σ (start ∫φ + slope ∫zφ), and E[q²] likewise
         mean = jnp.sum(start * share + slope * first)
         square = jnp.sum(start**2 * share + 2 * start * slope * first + slope**2 * second)
         return (middle + mean).astype(output.dtype), jnp.maximum(square - mean**2, 0.0).astype(output.dtype)
 
 
 def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
-    """The levels as a tuple; InputError unless they increase strictly within (0, 1)."""
+    """Check that levels increase strictly within (0, 1), and give them as a tuple.
+
+    Raises
+    ------
+    InputError : when they do not
+    """
     found = tuple(float(level) for level in levels)
     if not found or not all(0 < level < 1 for level in found):
         raise InputError("quantile levels", f"{found}", "numbers inside (0, 1)")

@@ -26,32 +26,34 @@ def spline(x: Float[JaxArray, ""], raw: Float[JaxArray, " parameter"]) -> Pair:
     knots_x, knots_y, slope = _knots(raw)
     left, right, low, high, d0, d1 = _bin(x, knots_x, (knots_x, knots_y, slope))
     inside = jnp.abs(x) < EDGE
-    steep = (high - low) / (right - left)
-    t = jnp.clip(jnp.where(inside, (x - left) / (right - left), 0.5), 0, 1)
-    cross = t * (1 - t)
-    below = steep + (d0 + d1 - 2 * steep) * cross
-    y = low + (high - low) * (steep * t**2 + d0 * cross) / below
-    slope_here = steep**2 * (d1 * t**2 + 2 * steep * cross + d0 * (1 - t) ** 2) / below**2
-    return jnp.where(inside, y, x), jnp.where(inside, jnp.log(slope_here), 0.0)
+    s = (high - low) / (right - left)  # s_k = (y_{k+1} − y_k)/(x_{k+1} − x_k), d0 = δ_k and d1 = δ_{k+1}
+    xi = jnp.clip(jnp.where(inside, (x - left) / (right - left), 0.5), 0, 1)  # ξ = (x − x_k)/(x_{k+1} − x_k)
+    cross = xi * (1 - xi)
+    # Equation 4: y = y_k + (y_{k+1} − y_k) [s ξ² + δ_k ξ(1 − ξ)]/β,  β = s + (δ_{k+1} + δ_k − 2s) ξ(1 − ξ)
+    beta = s + (d0 + d1 - 2 * s) * cross
+    y = low + (high - low) * (s * xi**2 + d0 * cross) / beta
+    # Equation 5: dy/dx = s² [δ_{k+1} ξ² + 2s ξ(1 − ξ) + δ_k (1 − ξ)²]/β²
+    derivative = s**2 * (d1 * xi**2 + 2 * s * cross + d0 * (1 - xi) ** 2) / beta**2
+    return jnp.where(inside, y, x), jnp.where(inside, jnp.log(derivative), 0.0)
 
 
 def spline_inverse(y: Float[JaxArray, ""], raw: Float[JaxArray, " parameter"]) -> Float[JaxArray, ""]:
-    """The x that :func:`spline` takes to ``y``: the root of a quadratic equation (equations 6 to 8)."""
+    """The x that :func:`spline` takes to ``y``: the root ξ of aξ² + bξ + c = 0 (equations 6 to 8)."""
     knots_x, knots_y, slope = _knots(raw)
     left, right, low, high, d0, d1 = _bin(y, knots_y, (knots_x, knots_y, slope))
     inside = jnp.abs(y) < EDGE
-    steep = (high - low) / (right - left)
-    rise = jnp.where(inside, y - low, 0.5 * (high - low))
-    bend = rise * (d0 + d1 - 2 * steep)
-    a = (high - low) * (steep - d0) + bend
-    b = (high - low) * d0 - bend
-    c = -steep * rise
-    root = 2 * c / (-b - jnp.sqrt(jnp.maximum(b**2 - 4 * a * c, 0.0)))
-    return jnp.where(inside, left + jnp.clip(root, 0, 1) * (right - left), y)
+    s = (high - low) / (right - left)
+    rise = jnp.where(inside, y - low, 0.5 * (high - low))  # y − y_k
+    curved = rise * (d0 + d1 - 2 * s)
+    a = (high - low) * (s - d0) + curved
+    b = (high - low) * d0 - curved
+    c = -s * rise
+    xi = 2 * c / (-b - jnp.sqrt(jnp.maximum(b**2 - 4 * a * c, 0.0)))  # the form without cancellation
+    return jnp.where(inside, left + jnp.clip(xi, 0, 1) * (right - left), y)
 
 
 def affine(x: Float[JaxArray, ""], raw: Float[JaxArray, "2"]) -> Pair:
-    """X e^s + t and s, with |s| < 4 so that no step of a training blows up."""
+    """Affine map y = x e^s + t and the log of its derivative, s; |s| < 4, so that no training step diverges."""
     s = _log_scale(raw)
     return x * jnp.exp(s) + raw[1], s
 

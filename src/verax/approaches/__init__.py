@@ -1,6 +1,24 @@
-"""Systematics-aware training: augmentation, adversaries, parameterised networks, INFERNO.
+"""Systematics-aware training, for any systematic that JAX can trace: transformers of a loss, a network or both.
 
-Each is a transformer of a loss, a network or both, for any systematic that JAX can trace.
+====================================  ====================================================================
+name                                  question
+====================================  ====================================================================
+augment, draw                         how does a network see its events at θ drawn from the priors?
+adversarial, with_adversary, minimax  how does it lose what tells of θ, by an adversary that guesses θ?
+without_adversary                     which network is left for use?
+dependence                            how much does an output tell about θ? (asked of a new adversary)
+parameterise, parameterised, given    how does a network read θ beside the columns, f(x; θ)?
+at                                    which summary is it at one θ?
+inferno, softmax, align               which bins make the expected uncertainty of the measurement small?
+====================================  ====================================================================
+
+An :class:`Approach` is one of these for a measurement (``APPROACHES`` are their names): what is trained, on what loss,
+and the score that comes of it.
+
+>>> from verax.learn import CrossEntropy
+>>> from verax.systematics import scale_columns
+>>> augment(CrossEntropy(("signal",)), [scale_columns("scale", 0.1, ("x",))]).per
+'event'
 """
 
 from ._adversarial import Adversarial as Adversarial

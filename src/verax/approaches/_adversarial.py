@@ -40,11 +40,17 @@ not finite for events far out."""
 class Adversary(eqx.Module):
     """Density of the parameters given a network's output: a mixture density network with Gaussians diagonal in them.
 
-    Its units are SiLU, not the paper's ReLU: those can all die in a fast step, and the network then has no adversary (at
-    strength 50 in 2 of 14 trainings, against none).
+    Made by :func:`with_adversary`, beside the network. Its units are SiLU, not the paper's ReLU: those can all die in a
+    fast step, and the network then has no adversary (at strength 50 in 2 of 14 trainings, against none).
 
     A share of 10⁻³ of the prior belongs to the mixture. The log density then has a lower bound, so that no event in the
     tails makes the loss large; it costs an adversary 0.001 at most.
+
+    Parameters
+    ----------
+    layers : the trainable part, with SiLU between layers
+    parameters : those whose density it is
+    components : number of Gaussians
     """
 
     layers: tuple[eqx.nn.Linear, ...]
@@ -52,7 +58,13 @@ class Adversary(eqx.Module):
     components: int = eqx.field(static=True)
 
     def log_density(self, logit: Float[JaxArray, ""], theta: Float[JaxArray, " parameter"]) -> Float[JaxArray, ""]:
-        """Log density of ``theta``, in the parameters' units, for events with this output."""
+        """Evaluate the log density of parameters for events with this output.
+
+        Parameters
+        ----------
+        logit : output of the network
+        theta : values of the parameters, in their units
+        """
         # Probability and logit: one resolves the middle, the other the tails.
         hidden = jnp.stack([jnp.tanh(logit / 2), logit / 4])
         for layer in self.layers[:-1]:
@@ -61,6 +73,7 @@ class Adversary(eqx.Module):
         share, centre, log_width = jnp.split(outputs, [1, 1 + len(self.parameters)], axis=1)
         log_width = NARROWEST + jax.nn.softplus(log_width - NARROWEST)
         middle, width = (jnp.asarray(a, jnp.float32) for a in prior(self.parameters))
+        # p(θ|z) = (1 − ε) Σ_k share_k N(pull; centre_k, width_k) + ε N(pull; 0, 1), and the Jacobian of pull = (θ − θ₀)/σ₀
         pull = (theta - middle) / width
         each = jnp.sum(_log_normal((pull - centre) * jnp.exp(-log_width)) - log_width, axis=1)
         mixture = jax.nn.logsumexp(jax.nn.log_softmax(share[:, 0]) + each)
@@ -69,7 +82,13 @@ class Adversary(eqx.Module):
 
 
 class Adversarial(eqx.Module):
-    """A network and its adversary. As a function it is the network alone, so that it scores events as such."""
+    """A network and its adversary, made by :func:`with_adversary`; as a function it is the network alone.
+
+    Parameters
+    ----------
+    network : any network of one logit
+    adversary : density of the parameters given that logit
+    """
 
     network: Any
     adversary: Adversary
@@ -89,6 +108,13 @@ class AdversarialLoss(eqx.Module):
     Made by :func:`adversarial`. Where the second part enters the network its gradient is reversed, times ``strength``
     (Ganin and Lempitsky, arXiv:1409.7495): one descent then finds the saddle point. The value is the sum of both
     losses, which is not what anyone makes small.
+
+    Parameters
+    ----------
+    loss : of the network, ``(network, batch of events, key) → scalar``
+    systematics : those whose parameters are drawn
+    strength : what a nat of information on θ costs, in units of ``loss``
+    processes : the events that the adversary sees; () for all
     """
 
     loss: Loss
@@ -110,22 +136,30 @@ class AdversarialLoss(eqx.Module):
 def adversarial(
     loss: Loss, systematics: Sequence[Systematic], *, strength: float = 20.0, processes: Sequence[str] = ()
 ) -> AdversarialLoss:
-    """A loss transformer for networks of :func:`with_adversary`; train them with ``Training(optimizer=minimax())``.
+    """Add an adversary's loss to ``loss``, for networks of :func:`with_adversary`.
 
-    Weights enter both losses as they are, signed: that leaves both unbiased. Where weights of a region of the output
-    and θ sum to less than zero, the adversary gains by denying it; the prior's share bounds that gain.
+    Train them with ``Training(optimizer=minimax())``. Weights enter both losses as they are, signed: that leaves both
+    unbiased. Where weights of a region of the output and θ sum to less than zero, the adversary gains by denying it; the
+    prior's share bounds that gain.
 
     A systematic that changes the yields of some processes changes the distribution of any network that tells these
     processes apart: an adversary then works against separation itself. Leave such effects to the fit.
 
     Parameters
     ----------
+    loss : of the network, ``(network, batch of events, key) → scalar``
+    systematics : those whose parameters the adversary guesses
     strength : what a nat of information on θ costs, in units of ``loss``; 0 is augmentation
     processes : the events that the adversary sees; () for all
 
     Raises
     ------
-    InputError : without systematics, for one that JAX cannot trace (it says which), or for a strength below zero
+    InputError : without systematics, for one that JAX cannot trace (it is named), or for a strength below zero
+
+    >>> from verax.learn import CrossEntropy
+    >>> from verax.systematics import scale_columns
+    >>> float(adversarial(CrossEntropy(("signal",)), [scale_columns("scale", 0.1, ("x",))], strength=5.0).strength)
+    5.0
     """
     if not systematics:
         raise InputError("adversary", "no systematics", "at least one", "train without an adversary")
@@ -139,9 +173,26 @@ def adversarial(
 def with_adversary(
     make: Make, systematics: Sequence[Systematic], *, components: int = 5, width: int = 20, depth: int = 2
 ) -> Make:
-    """A network transformer: what ``make(key, events)`` makes, any network of one logit, with an adversary beside it.
+    """Put an adversary beside the network of one logit that ``make(key, events)`` makes.
 
     The network starts as it does alone with the same key.
+
+    Parameters
+    ----------
+    make : ``(key, training events) → network``
+    systematics : those whose parameters the adversary guesses
+    components : number of Gaussians of the adversary (default: the paper's)
+    width : units of its hidden layers (default: the paper's)
+    depth : number of its hidden layers (default: the paper's)
+
+    >>> from functools import partial
+    >>> from verax.events import make_events
+    >>> from verax.learn import classifier
+    >>> from verax.systematics import scale_columns
+    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> pair = with_adversary(make, [scale_columns("scale", 0.1, ("x",))], components=1, width=8, depth=1)
+    >>> pair(jax.random.key(1), make_events({"x": np.linspace(-1, 1, 64)})).adversary.components
+    1
     """
 
     def made(key: PRNGKeyArray, events: Events) -> Adversarial:
@@ -153,7 +204,15 @@ def with_adversary(
 
 
 def without_adversary(networks: Any) -> Any:
-    """The networks of :func:`with_adversary` alone, stacked as they are; others come back unchanged."""
+    """Take the networks of :func:`with_adversary` alone, stacked as they are; others come back unchanged.
+
+    Parameters
+    ----------
+    networks : with or without adversaries
+
+    >>> without_adversary("a network of another kind")
+    'a network of another kind'
+    """
     return networks.network if isinstance(networks, Adversarial) else networks
 
 
@@ -171,11 +230,20 @@ def make_adversary(
 def minimax(
     rate: float = 1e-3, adversary_rate: float = 1e-2, *, momentum: float = 0.5
 ) -> Callable[[int], optax.GradientTransformation]:
-    """Optimizer of :func:`adversarial` losses, for ``Training(optimizer=minimax())``.
+    """Make the optimizer of :func:`adversarial` losses, for ``Training(optimizer=minimax())``.
 
     AdamW with two learning rates (arXiv:1706.08500), so that the adversary stays near its best answer while the network
     moves, little momentum, in which a saddle point oscillates, and both rates falling to zero over all steps as a
     cosine, which ends what oscillation is left.
+
+    Parameters
+    ----------
+    rate : learning rate of the network at first
+    adversary_rate : learning rate of the adversary at first
+    momentum : β₁ of AdamW
+
+    >>> minimax() is minimax()  # equal settings share one compiled loop
+    True
     """
 
     def of_steps(steps: int) -> optax.GradientTransformation:
@@ -237,7 +305,7 @@ def _check_pair(network: Any, systematics: Sequence[Systematic]) -> None:
 
 @jax.custom_vjp
 def _reversed(x: JaxArray, strength: JaxArray) -> JaxArray:
-    """x, with the derivative −strength."""
+    """x, with the derivative −strength: the gradient reversal layer of arXiv:1409.7495."""
     return x
 
 

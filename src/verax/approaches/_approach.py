@@ -32,11 +32,20 @@ class Approach:
 
     Parameters
     ----------
-    make, loss, weigh : what is trained, on what, with which training weights
+    make : ``(key, training events) → network``: what is trained
+    loss : on what
+    weigh : with which training weights
     finish : ``(networks, training events) → networks`` that read the events' columns only; any leading axes
     moments : the score and its variance from a network's output
     bins : number of bins that the network sorts events into; 0: the score is a probability, still to be binned
     optimizer : the one that it needs, or None for the usual one
+
+    >>> import numpy as np
+    >>> from verax.events import make_events
+    >>> from verax.learn import classifier
+    >>> table = make_events({"x": np.zeros(2)}, process=np.array([0, 1]), processes=("b", "s"))
+    >>> approach("propagate", classifier, table, ("x",), {"mu": ("s",)}, ()).bins
+    0
     """
 
     make: Make
@@ -62,10 +71,11 @@ def approach(
     bins: int = 10,
     temperature: float = 0.1,
 ) -> Approach:
-    """The approach of that name, for a measurement.
+    """Choose the approach of that name, for a measurement.
 
     Parameters
     ----------
+    name : one of ``APPROACHES``
     make : ``(key, events, features=…, outputs=…) → network``, for example ``partial(classifier, width=64)``
     events : the table that training draws from, with its expected weights
     features : columns that the network reads
@@ -74,12 +84,13 @@ def approach(
     per : augment: one value of θ per event, or per batch
     strength : adversarial: of the adversary's share in the loss
     params : parameterised: θ at which the summary is made (default 0)
-    bins, temperature : inferno: bins of the summary, and of its softmax
+    bins : inferno: number of bins of the summary
+    temperature : inferno: of the softmax over bins
 
     Raises
     ------
-    InputError : an unknown name (nearest one given), a systematic that JAX cannot trace, or whose derivative inferno
-        would not see (it says which), or parameters outside their bounds
+    InputError : for an unknown name (nearest one given), a systematic that JAX cannot trace, or whose derivative inferno
+        would not see (it is named), or parameters outside their bounds
     """
     check_known([name], APPROACHES, "learn", "approach")
     signal = next(iter(free.values()))

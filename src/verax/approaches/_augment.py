@@ -1,4 +1,7 @@
-"""Data augmentation: a network that sees its events at nuisance parameters drawn from their priors."""
+"""Data augmentation: a network that sees its events at nuisance parameters drawn from their priors.
+
+Compared with other approaches by Ghosh, Nachman, Whiteson, arXiv:2105.08742.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -20,10 +23,20 @@ Per = Literal["event", "batch"]
 def draw(
     key: PRNGKeyArray, parameters: Sequence[Parameter], shape: tuple[int, ...] = ()
 ) -> dict[str, Float[JaxArray, "..."]]:
-    """Values of the parameters from their priors, cut at their bounds.
+    """Draw values of the parameters from their priors, cut at their bounds.
 
     θ ~ N(init, width); a free parameter (and one that a count constrains) has no prior of its own and is drawn with
     width 1, the unit of its systematic.
+
+    Parameters
+    ----------
+    key : random key of the draws
+    parameters : whose values are drawn
+    shape : of the values of each: ``()`` for one, ``(n,)`` for one for each event
+
+    >>> from verax.parameters import nuisance
+    >>> draw(jax.random.key(1), [nuisance("jes", "detector")], (3,))["jes"].shape
+    (3,)
     """
     keys = jax.random.split(key, max(len(parameters), 1))
     values = {}
@@ -34,11 +47,17 @@ def draw(
 
 
 class Augmented(eqx.Module):
-    """``loss`` on events whose nuisance parameters are drawn anew in each step: one value per event, or per batch.
+    """``loss`` on events whose nuisance parameters are drawn anew in each step; made by :func:`augment`.
 
-    One per event shows a step the whole prior; one per batch shows it one experiment at a time, as a loss that is no
-    sum over events needs. With ``give``, the values join the events as columns (:func:`given`), for networks that read
-    them.
+    One value per event shows a step the whole prior; one per batch shows it one experiment at a time, as a loss that is no
+    sum over events needs.
+
+    Parameters
+    ----------
+    loss : ``(network, batch of events, key) → scalar``
+    systematics : those whose parameters are drawn
+    per : one value of θ for each "event", or for each "batch"
+    give : add the values to the events as columns (:func:`given`), for networks that read them
 
     Raises
     ------
@@ -59,12 +78,35 @@ class Augmented(eqx.Module):
 
 
 def augment(loss: Loss, systematics: Sequence[Systematic], *, per: Per = "event") -> Augmented:
-    """A loss transformer: the same loss, averaged over the priors of the systematics."""
+    """Average ``loss`` over the priors of the systematics.
+
+    Parameters
+    ----------
+    loss : ``(network, batch of events, key) → scalar``
+    systematics : those whose parameters are drawn
+    per : one value of θ for each "event", or for each "batch"
+
+    >>> from verax.learn import CrossEntropy
+    >>> from verax.systematics import normalisation
+    >>> augment(CrossEntropy(("signal",)), [normalisation("lumi", 0.02)], per="batch").per
+    'batch'
+    """
     return Augmented(loss, tuple(systematics), per)
 
 
 def given(events: Events, theta: dict[str, Float[JaxArray, "..."]]) -> Events:
-    """The events with the values of parameters as further columns, each named :func:`column_of` its parameter."""
+    """Add values of parameters to the events as further columns, each named ``θ|`` and its parameter.
+
+    Parameters
+    ----------
+    events : to which the columns are added
+    theta : values of each parameter: one, or one for each event
+
+    >>> import numpy as np
+    >>> from verax.events import make_events
+    >>> given(make_events({"x": np.zeros(2)}), {"jes": jnp.array(0.5)}).columns
+    ('x', 'θ|jes')
+    """
     n = events.weight.shape[0]
     more = [jnp.broadcast_to(jnp.asarray(value, jnp.float32), (n,)) for value in theta.values()]
     x = jnp.concatenate([jnp.asarray(events.x), jnp.stack(more, axis=1)], axis=1) if more else events.x

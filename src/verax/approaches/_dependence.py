@@ -1,4 +1,7 @@
-"""How much a network's output tells about the nuisance parameters: what a new adversary, trained to the end, finds."""
+"""How much a network's output tells about the nuisance parameters: what a new adversary, trained to the end, finds.
+
+The bound on mutual information is that of Barber and Agakov, "The IM algorithm", 2003.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ from ._adversarial import Adversarial, adversary_loss, drawn, logits, make_adver
 
 @dataclass(frozen=True)
 class Dependence:
-    """The loss of an adversary on events that it never saw, and its ceiling.
+    """Loss of an adversary on events that it never saw, and its ceiling; made by :func:`dependence`.
 
     Parameters
     ----------
@@ -63,14 +66,30 @@ def dependence(
 
     Parameters
     ----------
+    key : random key of the start, the order of events and the draws of θ
     network : any network of one logit; an adversary that it already has is put aside
+    systematics : those whose parameters the adversary guesses
+    events : that the adversary learns from
+    validation : that decide when to stop
+    test : that its loss is measured on
     training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
         zero (:func:`verax.learn.cosine`)
     processes : the events that count; () for all
+    width : units of the adversary's hidden layers
 
     Raises
     ------
     InputError : when the weights that count in ``test`` do not sum to a positive number; as :func:`verax.learn`
+
+    >>> from verax.events import make_events
+    >>> from verax.learn import classifier
+    >>> from verax.systematics import scale_columns
+    >>> table = make_events({"x": np.linspace(-1, 1, 64)})
+    >>> network = classifier(jax.random.key(1), table, ("x",), width=8, depth=1)
+    >>> scale = [scale_columns("scale", 0.1, ("x",))]
+    >>> found = dependence(jax.random.key(2), network, scale, table, table, table, training=Training(epochs=1))
+    >>> round(found.ceiling, 4)  # entropy of N(0, 1), ½ ln 2πe
+    1.4189
     """
     start, run, last = jax.random.split(key, 3)
     parameters = [s.parameter for s in systematics]
@@ -86,6 +105,7 @@ def dependence(
         raise InputError("dependence", f"test events with weights that sum to {total:g}", "a positive sum")
     mean = float(weight @ gain / total)
     error = float(np.sqrt(np.sum((weight * (gain - mean)) ** 2)) / total)
+    # Entropy of the prior, Σ_j ½ ln 2πe σ_j²; loss = ceiling − E[ln p(θ|z)/p(θ)]
     ceiling = float(np.sum(np.log(prior(parameters)[1] * np.sqrt(2 * np.pi * np.e))))
     return Dependence(ceiling - mean, error, ceiling, trained.history)
 

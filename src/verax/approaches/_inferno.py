@@ -36,8 +36,11 @@ class Inferno(eqx.Module):
 
     Parameters
     ----------
-    free : normalisation factors and the processes that they multiply; the first is the parameter of interest, static
-    yields : expected events of each process at the nominal parameters, in the events' order of processes, static
+    systematics : nuisance parameters of the measurement, and what they do to events
+    free : normalisation factors and the processes that they multiply; the first is the parameter of interest
+    yields : expected events of each process at the nominal parameters, in the events' order of processes
+    temperature : of the softmax; smaller is nearer to hard bins
+    floor : least content of a bin, in units of its process's mean bin
     """
 
     systematics: tuple[Systematic, ...]
@@ -55,6 +58,7 @@ class Inferno(eqx.Module):
         def rates(theta: JaxArray) -> JaxArray:
             moved = shift(events, self.systematics, dict(zip(names, theta, strict=True)))
             outputs = jax.vmap(network)(inputs(network, moved))
+            # Expected events of process p in bin k: ν_pk(θ) = (yield_p/Σw) Σ_i w_i(θ) softmax_k(f(x_i(θ))/temperature)
             share = jax.nn.softmax(outputs / self.temperature, axis=1)
             return scale[:, None] * ((process * moved.weight) @ share)
 
@@ -83,12 +87,24 @@ def inferno(
     *,
     temperature: float = 0.1,
 ) -> Inferno:
-    """The loss for a measurement, whose expected events are those of the whole table of ``events``.
+    """Make the loss for a measurement, whose expected events are those of the whole table of ``events``.
+
+    Parameters
+    ----------
+    events : the whole training table, with expected weights
+    systematics : nuisance parameters of the measurement, and what they do to events
+    free : normalisation factors and the processes that they multiply; the first is the parameter of interest
+    temperature : of the softmax over bins
 
     Raises
     ------
-    InputError : for a systematic that JAX cannot differentiate (it says which), an unknown process, or a process
+    InputError : for a systematic that JAX cannot differentiate (it is named), an unknown process, or a process
         whose weights do not sum to a positive number
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(3)}, process=np.array([0, 0, 1]), processes=("b", "s"))
+    >>> inferno(table, (), {"mu": ("s",)}).yields
+    (2.0, 1.0)
     """
     for systematic in systematics:
         systematic.check_differentiable(events, "INFERNO")
@@ -115,11 +131,23 @@ def _with_slopes(rates: Any, n: int) -> tuple[JaxArray, JaxArray]:
 
 
 def align(networks: Any, events: Events, signal: Sequence[str]) -> Any:
-    """The same networks with their bins in one order: that of the first network's signal purity.
+    """Put the bins of networks in one order: that of the first network's signal purity.
 
-    ``networks`` are stacked along one or more leading axes. Bins have no order of their own, so two networks number
-    them differently; here each network's bins are matched to the first one's by the events that they share. Then the
-    members of an ensemble can be averaged, and the folds filled into one histogram.
+    Bins have no order of their own, so two networks number them differently; here each network's bins are matched to the
+    first one's by the events that they share. Then the members of an ensemble can be averaged, and the folds filled into
+    one histogram.
+
+    Parameters
+    ----------
+    networks : networks of K outputs, stacked along one or more leading axes
+    events : by which bins are matched
+    signal : names of the signal's processes
+
+    >>> from verax.events import make_events
+    >>> from verax.learn import blank
+    >>> table = make_events({"x": np.zeros(2)}, process=np.array([0, 1]), processes=("b", "s"))
+    >>> align(blank(("x",), width=8, depth=1, axes=(2,), outputs=3), table, ("s",)).layers[-1].weight.shape
+    (2, 3, 8)
     """
     axes = networks.layers[-1].bias.shape[:-1]
     count = int(np.prod(axes, dtype=int))
@@ -153,7 +181,15 @@ def _one_hot(network: Any, events: Events) -> np.ndarray:
 
 
 def softmax(temperature: float = 0.1) -> "Shares":
-    """Moments of the bin that an event falls into: its shares p and variances p(1 − p), for ``score`` and ``predict``."""
+    """Make the moments of the bin that an event falls into, shares p and variances p(1 − p), for ``score`` and ``predict``.
+
+    Parameters
+    ----------
+    temperature : of the softmax over bins
+
+    >>> [v.tolist() for v in softmax()(jnp.zeros(2))]
+    [[0.5, 0.5], [0.25, 0.25]]
+    """
     return Shares(temperature)
 
 

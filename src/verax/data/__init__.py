@@ -1,4 +1,15 @@
-"""Events from files: CSV, Parquet and ROOT in chunks, expressions over columns, and two published data sets."""
+"""Events from files: CSV, Parquet and ROOT in chunks, expressions over columns, and two published data sets.
+
+==========================  ==========================================================================
+name                        question
+==========================  ==========================================================================
+open_table, Table           which columns are in these files, and how are they read chunk by chunk?
+expression, Expression      what is computed from columns, or selected by them?
+write_events, read_events   how are events kept without loss?
+check_values, add_counts    are all numbers finite, and how many are not?
+check_exact                 does float32 tell a column's values apart?
+==========================  ==========================================================================
+"""
 
 from ._expression import Expression as Expression
 from ._expression import expression as expression

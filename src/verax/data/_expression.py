@@ -104,7 +104,11 @@ class Expression:
         return xp.array(xp.broadcast_to(value, rows)) if np.shape(value) != rows else value
 
     def passed(self, columns: Columns) -> np.ndarray:
-        """Which rows pass, for an expression that is a condition: true or false, or a column of zeros and ones.
+        """Find which rows pass, for an expression that is a condition: true or false, or a column of zeros and ones.
+
+        Parameters
+        ----------
+        columns : values by name
 
         Raises
         ------
@@ -129,15 +133,19 @@ class Expression:
 def expression(text: str) -> Expression:
     """Parse an expression once, to be evaluated on many chunks.
 
+    Parameters
+    ----------
+    text : of the expression
+
+    Raises
+    ------
+    InputError : for anything outside the language above, with the part that is not understood
+
     >>> e = expression("where(n_jets >= 2 and abs(eta) < 2.5, weight / 2, 0)")
     >>> e.names
     ('n_jets', 'eta', 'weight')
     >>> e({"n_jets": np.array([2, 1]), "eta": np.array([-1.0, 0.0]), "weight": np.array([3.0, 3.0])})
     array([1.5, 0. ])
-
-    Raises
-    ------
-    InputError : for anything outside the language above, with the part that is not understood
     """
     parser = _Parser(str(text))
     try:

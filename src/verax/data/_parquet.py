@@ -50,6 +50,11 @@ def write_events(path: str | Path, chunks: Iterable[Events]) -> int:
     Values are float32 and come back to the last bit with :func:`read_events`. The file is written under a temporary
     name and then renamed, so that it is there whole or not at all.
 
+    Parameters
+    ----------
+    path : of the file
+    chunks : events of the same columns and processes
+
     Raises
     ------
     InputError : when there is no chunk, chunks differ in columns or processes, or the folder cannot be written to
@@ -83,7 +88,12 @@ def write_events(path: str | Path, chunks: Iterable[Events]) -> int:
 
 
 def read_events(path: str | Path, rows: int) -> Iterator[Events]:
-    """Events written by :func:`write_events`, in chunks of at most ``rows``, each within a row group or across some.
+    """Read events written by :func:`write_events`, in chunks that may lie within a row group or across some.
+
+    Parameters
+    ----------
+    path : of the file
+    rows : most events of a chunk
 
     Raises
     ------

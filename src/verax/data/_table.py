@@ -45,14 +45,14 @@ class Table:
     columns: tuple[str, ...]
 
     def length(self) -> int | None:
-        """Number of rows, where the format tells it without reading them; else None."""
+        """Find the number of rows, where the format tells it without reading them; else None."""
         lengths = [_reader(path).length(path, self.tree) for path in self.files]
         return None if None in lengths else sum(lengths)
 
     def chunks(
         self, columns: Sequence[str], rows: int, *, text: Iterable[str] = (), integer: Iterable[str] = ()
     ) -> Iterator[Chunk]:
-        """The named columns in chunks of ``rows`` rows; only the last is shorter, and chunks may span files.
+        """Read the named columns in chunks of ``rows`` rows; only the last is shorter, and chunks may span files.
 
         Memory is bounded by the chunk (and by the file's own blocks). Numbers keep the file's type; CSV has no types
         and gives float64. A value that is missing in a row is NaN there.
@@ -60,6 +60,7 @@ class Table:
         Parameters
         ----------
         columns : a ROOT column may name one element of a list, ``jet_pt[0]``: NaN where the list is shorter
+        rows : of each chunk but the last
         text : columns that may hold strings; they come as arrays of Python strings
         integer : columns of a CSV file to read as int64 (event numbers beyond 2⁵³)
 
@@ -90,9 +91,12 @@ class Table:
 
 
 def open_table(path: str | Path | Sequence[str | Path], *, tree: str | None = None) -> Table:
-    """The table in a file, in the files that a pattern such as ``run*.root`` matches, or in a list of those.
+    """Open the table in a file, in the files that a pattern such as ``run*.root`` matches, or in a list of those.
 
-    ``tree`` names the TTree or RNTuple of ROOT files; it is not needed when a file has one only.
+    Parameters
+    ----------
+    path : of the files
+    tree : name of the TTree or RNTuple of ROOT files; not needed when a file has one only
 
     Raises
     ------

@@ -14,7 +14,7 @@ Policy = Literal["error", "drop"]
 def check_values(
     columns: Mapping[str, np.ndarray], policy: Policy = "error", *, where: str = "events"
 ) -> tuple[Bool[np.ndarray, " event"], dict[str, int]]:
-    """Which rows have finite values only, and how many rows have NaN or an infinity in each column (if any).
+    """Check that rows have finite values only: which do, and how many have NaN or an infinity in each column (if any).
 
     Parameters
     ----------
@@ -25,6 +25,9 @@ def check_values(
     Raises
     ------
     InputError : under ``error``, with the counts of all columns
+
+    >>> check_values({"x": np.array([1.0, np.nan])}, "drop")
+    (array([ True, False]), {'x': 1})
     """
     rows = max((len(values) for values in columns.values()), default=0)
     good = np.ones(rows, bool)
@@ -57,10 +60,13 @@ def check_exact(columns: Mapping[str, np.ndarray], missing: float | None = None,
     ----------
     columns : values by name, as read or computed
     missing : value that stands for "not there", left out of the spread
+    where : what is being checked, for the message
 
     Raises
     ------
     InputError : with the column and how many distinct values are left of how many
+
+    >>> check_exact({"pt": np.array([20.5, 31.0])})
     """
     for name, values in columns.items():
         if values.dtype == np.float32 or values.dtype.kind not in "iuf" or values.dtype.itemsize < 4 or not values.size:
@@ -87,5 +93,14 @@ def check_exact(columns: Mapping[str, np.ndarray], missing: float | None = None,
 
 
 def add_counts(total: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
-    """Counts of several chunks together."""
+    """Add counts of several chunks.
+
+    Parameters
+    ----------
+    total : counts so far, by column
+    more : those of the next chunk
+
+    >>> add_counts({"x": 1}, {"x": 2, "y": 1})
+    {'x': 3, 'y': 1}
+    """
     return {name: int(total.get(name, 0)) + more.get(name, 0) for name in {**total, **more}}

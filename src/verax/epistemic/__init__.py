@@ -27,7 +27,8 @@ tta                  one network at draws of its inputs' resolution  the resolut
 
 ``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one.
 
-``event_covariance`` and ``member_histograms`` give the covariance over members of events and of bins.
+``event_covariance`` and ``member_histograms`` give the covariance over members of events and of bins, ``bootstrap_factors``
+the replicas of a sample. ``temper`` says what weighted events count as in a likelihood.
 """
 
 from ._bootstrap import bootstrap_factors as bootstrap_factors

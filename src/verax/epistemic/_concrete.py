@@ -27,7 +27,7 @@ from verax.events import Events
 from verax.learn import Loss, Make, Training, train, trainable
 
 from ._dropout import Dropout, Masked, replace_layers
-from ._power_likelihood import evidence, precision_of, temper
+from ._power_likelihood import observations, precision_of, temper
 
 _TEMPERATURE = 0.1
 """Of the concrete distribution, as in the paper; small, so that a mask is close to 0 or 1."""
@@ -65,6 +65,7 @@ class ConcreteLoss(eqx.Module):
 
         def one(key: PRNGKeyArray, row: Events) -> JaxArray:
             def mask(count: int, layer: eqx.nn.Linear) -> Masked:
+                # Equation 5: z̃ = sigmoid[(ln p/(1 − p) + ln u/(1 − u))/t], where ln u/(1 − u) is logistic.
                 drawn = jax.random.logistic(jax.random.fold_in(key, count), (layer.weight.shape[-1],))
                 left_out = jax.nn.sigmoid((network.logit[count] + drawn) / _TEMPERATURE)
                 return Masked(layer, (1 - left_out) / (1 - rate[count]))
@@ -85,10 +86,9 @@ class ConcreteLoss(eqx.Module):
             entropy = -p * jax.nn.log_sigmoid(network.logit[count]) - (1 - p) * jax.nn.log_sigmoid(
                 -network.logit[count]
             )
-            own = 0.5 * self.precision * jnp.sum(layer.weight**2)
-            total += (
-                own * (1 / (1 - p) - 1) - layer.weight.shape[-1] * entropy
-            )  # the rest is in the sum over all weights
+            square = 0.5 * self.precision * jnp.sum(layer.weight**2)
+            # ½ τ |W|²/(1 − p) − K·H(p), less the ½ τ |W|² that is in the sum over all weights below
+            total += square * (1 / (1 - p) - 1) - layer.weight.shape[-1] * entropy
             return layer
 
         replace_layers(network.network, add)
@@ -114,17 +114,30 @@ def concrete_dropout(
 
     Parameters
     ----------
+    key : random key of the start, the order of events and the masks
     make : ``(key, training events) → network`` with hidden layers: where it starts
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood, of which constants do not matter
+    events : training part; their weights count as ``power`` says
     training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
         zero (:func:`verax.learn.cosine`), any with weight decay being a second prior
     precision : τ of the prior N(0, 1/τ) of each weight
-    power, negative : how weights count, see :func:`verax.epistemic.temper`
+    power : what the weights' sum counts as, see :func:`verax.epistemic.temper`
+    negative : how negative weights count, see :func:`verax.epistemic.temper`
     start : rate of all layers at first
 
     Raises
     ------
     InputError : for bad options or weights, or a network without hidden layers
+
+    >>> from functools import partial
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, classifier
+    >>> x = np.linspace(-1, 1, 64)
+    >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
+    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> found = concrete_dropout(jax.random.key(1), make, CrossEntropy(("s",)), table, training=Training(epochs=2))
+    >>> len(found.rate)  # one for each layer that reads hidden units
+    1
     """
     if not 0 < start < 1:
         raise InputError("dropout rate", f"{start}", "a first share of units inside (0, 1)")
@@ -151,4 +164,4 @@ def concrete_dropout(
     )
     found: Concrete = trained.network
     rates = tuple(float(p) for p in np.asarray(jax.nn.sigmoid(found.logit)))
-    return Dropout(found.network, rates, histories=trained.histories, observations=evidence(table))
+    return Dropout(found.network, rates, histories=trained.histories, observations=observations(table))

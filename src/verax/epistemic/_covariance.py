@@ -2,7 +2,8 @@
 
 One member is one function, so the errors of two events, or of two bins, are correlated. Where a network is part of the
 statistical model (a background estimate, a likelihood ratio), this covariance becomes nuisance parameters: each
-eigenvector times the root of its eigenvalue is what a histogram moves by at one unit of one parameter.
+eigenvector times the root of its eigenvalue is what a histogram moves by at one unit of one parameter, as eigenvectors of
+the Hessian matrix are for parton densities (Pumplin et al., hep-ph/0101032, 2001).
 """
 
 from collections.abc import Iterable
@@ -24,13 +25,25 @@ from verax.templates import ExactSum, exact_sum, find_bins
 def event_covariance(
     members: Any, events: Events | Float[Array, "event feature"], *, moments: Moments = bernoulli, batch: int = 2048
 ) -> Float[np.ndarray, "event event"]:
-    """Cov_w(E[y|x_i, w], E[y|x_j, w]) over members, for a few thousand events; its diagonal is ``predict``'s epistemic.
+    """Find Cov_w(E[y|x_i, w], E[y|x_j, w]) over members, for a few thousand events.
 
-    Divided by the number of members, as there: the members are the distribution.
+    Divided by the number of members, as the members are the distribution: the diagonal is ``predict``'s epistemic variance.
+
+    Parameters
+    ----------
+    members : networks stacked along a leading axis ``member``
+    events : events, or an array ``[event, feature]`` with the network's features in its own order
+    moments : mean and variance of the target from the network's output
+    batch : rows of a batch
 
     Raises
     ------
     InputError : for a target that is not one number
+
+    >>> import equinox as eqx, jax
+    >>> members = eqx.filter_vmap(lambda key: eqx.nn.Linear(1, "scalar", key=key))(jax.random.split(jax.random.key(1), 5))
+    >>> event_covariance(members, np.array([[0.0], [1.0], [1.0]])).shape
+    (3, 3)
     """
     means = np.concatenate([_one_number(v) for _, v in member_means(members, events, moments=moments, batch=batch)], 1)
     centred = means - means.mean(axis=0)
@@ -39,13 +52,13 @@ def event_covariance(
 
 @dataclass(frozen=True)
 class MemberHistograms:
-    """A histogram of the events for each member; ``+`` merges those of two chunks without rounding.
+    """Histogram of the events for each member, made by :func:`member_histograms`; ``+`` merges those of two chunks exactly.
 
     Parameters
     ----------
     edges : of the bins of a member's mean prediction
     sums : Σw in each cell, exact; member by member
-    members : how many
+    members : number of members
     """
 
     edges: Float[np.ndarray, " edge"]
@@ -84,10 +97,14 @@ class MemberHistograms:
         return np.divide(covariance, scale, out=np.eye(len(width)), where=scale > 0)
 
     def shifts(self, fraction: float = 0.99) -> Float[np.ndarray, "parameter bin"]:
-        """What the histogram moves by at one unit of each independent nuisance parameter, the largest first.
+        """Find what the histogram moves by at one unit of each independent nuisance parameter, the largest first.
 
         As many as are needed for that fraction of the summed variance. With all of them, shiftsᵀ·shifts is the
         covariance.
+
+        Parameters
+        ----------
+        fraction : share of the summed variance in (0, 1]
 
         Raises
         ------
@@ -112,15 +129,31 @@ def member_histograms(
     moments: Moments = bernoulli,
     batch: int = 2048,
 ) -> MemberHistograms:
-    """Histograms of each member's mean prediction, weighted, of a table or of chunks; the same bits for any chunks.
+    """Fill weighted histograms of each member's mean prediction, of a table or of chunks; the same bits for any chunks.
 
     Weights of any sign are summed as they are. Values outside the edges go to the first or the last bin. Each event's
     weight is its own in all members: what differs between the histograms is the network alone.
+
+    Parameters
+    ----------
+    members : networks stacked along a leading axis ``member``
+    events : a table, or chunks of it
+    edges : of the bins ``[bin + 1]``, in units of the prediction
+    moments : mean and variance of the target from the network's output
+    batch : rows of a batch
 
     Raises
     ------
     InputError : for fewer than two edges or edges that do not increase, a target that is not one number, predictions
         that are NaN, fewer than two members, or no chunks
+
+    >>> import equinox as eqx, jax
+    >>> from verax.events import make_events
+    >>> members = eqx.filter_vmap(lambda key: eqx.nn.Linear(1, "scalar", key=key))(jax.random.split(jax.random.key(1), 5))
+    >>> table = make_events({"x": np.linspace(-1, 1, 3)}, weight=np.array([1.0, 2.0, -1.0]))
+    >>> found = member_histograms(members, table, np.array([0.0, 0.5, 1.0]))
+    >>> found.counts.sum(axis=1), found.covariance.shape
+    (array([2., 2., 2., 2., 2.]), (2, 2))
     """
     edges = np.asarray(edges, np.float64)
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():

@@ -11,7 +11,7 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.events import Events
 from verax.learn import Loss, inputs
 
-from ._power_likelihood import Weights, misfit, weights
+from ._power_likelihood import Weights, negative_log_likelihood, weights
 
 
 class Surface(eqx.Module):
@@ -36,7 +36,7 @@ class Surface(eqx.Module):
         return weights(self.network, self.where)
 
     def __call__(self, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, ""]:
-        return misfit(self.held().network(vector), self.loss, self.events, jax.random.key(0))
+        return negative_log_likelihood(self.held().network(vector), self.loss, self.events, jax.random.key(0))
 
 
 @eqx.filter_jit
@@ -71,10 +71,7 @@ class _FixedOutput(eqx.Module):
 
 
 def _by_event(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, "weight weight"]:
-    """Σ_i J_iᵀ H_i J_i in batches of rows; the last one is filled up with rows that count nothing.
-
-    For Fisher's matrix H_i is what the loss expects where the network is right.
-    """
+    """Σ_i J_iᵀ H_i J_i (arXiv:2106.14806, section 2) in batches of rows; the last one is filled up with rows of zero."""
     n, rows = surface.events.weight.shape[0], surface.batch
     held = surface.held()
 
@@ -88,13 +85,15 @@ def _by_event(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[Jax
         def cost(output: JaxArray) -> JaxArray:
             return surface.loss(_FixedOutput(output, surface.network), row, jax.random.key(0))
 
-        slopes = jax.jacrev(output)(vector).reshape(-1, vector.size)
+        jacobian = jax.jacrev(output)(vector).reshape(-1, vector.size)  # J_i [output, weight]
         loss: Any = surface.loss
         fisher = surface.curvature == "fisher"
+        # H_i [output, output]: ∂²(w_i ℓ_i)/∂f² of this event, or w_i E_{y|f}[∂²ℓ/∂f²]
         hessian = row.weight[0] * loss.fisher(output(vector)) if fisher else jax.hessian(cost)(output(vector))
-        hessian = hessian.reshape(len(slopes), len(slopes))
-        return slopes, (hessian * (number < n)) @ slopes
+        hessian = hessian.reshape(len(jacobian), len(jacobian))
+        return jacobian, (hessian * (number < n)) @ jacobian
 
+    # Stacked rows: Σ_i J_iᵀ (H_i J_i) is one matrix product a batch.
     def part(total: JaxArray, numbers: JaxArray) -> tuple[JaxArray, None]:
         left, right = jax.vmap(one)(numbers)
         return total + left.reshape(-1, vector.size).T @ right.reshape(-1, vector.size), None

@@ -49,6 +49,20 @@ class DropoutLoss(eqx.Module):
 
     One per event has less noise and needs a loss that is a mean over events; one per batch also serves losses that are
     not (of a histogram). Weights are the loss's own, of any sign.
+
+    Parameters
+    ----------
+    loss : ``(network, batch of events, key) → scalar``
+    rate : share of hidden units left out, in [0, 1)
+    per : one mask for each "event", or for each "batch"
+
+    Raises
+    ------
+    InputError : for a rate outside [0, 1), or an unknown scope
+
+    >>> from verax.learn import CrossEntropy
+    >>> DropoutLoss(CrossEntropy(("signal",))).per
+    'event'
     """
 
     loss: Loss
@@ -73,7 +87,7 @@ class DropoutLoss(eqx.Module):
 
 @dataclass(frozen=True)
 class Dropout(Posterior):
-    """A network whose members have hidden units left out.
+    """A network whose members have hidden units left out; made by :func:`dropout` and :func:`concrete_dropout`.
 
     Parameters
     ----------
@@ -85,7 +99,12 @@ class Dropout(Posterior):
     rate: Rate
 
     def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
-        """``n`` networks (by default 50), each with one mask folded into its weights; see :class:`Posterior`.
+        """Draw ``n`` networks, each with one mask folded into its weights, stacked along a leading axis ``member``.
+
+        Parameters
+        ----------
+        key : random key of the masks
+        n : how many, by default 50
 
         Raises
         ------
@@ -112,7 +131,10 @@ def dropout(
 
     Parameters
     ----------
+    key : random key of the start, the order of events and the masks
     make : ``(key, training events) → network``, with hidden layers
+    loss : ``(network, batch of events, key) → scalar``
+    events : training part, with training weights
     training : epochs, batches, learning rate and the like; None where ``make`` gives a network trained under dropout
     validation : events that decide when to stop, under dropout too
     rate : share of hidden units left out
@@ -121,6 +143,16 @@ def dropout(
     Raises
     ------
     InputError : for a rate outside [0, 1), an unknown scope, or a network without hidden layers
+
+    >>> from functools import partial
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, classifier
+    >>> x = np.linspace(-1, 1, 64)
+    >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
+    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> found = dropout(jax.random.key(1), make, CrossEntropy(("s",)), table, training=Training(epochs=2))
+    >>> found.members(jax.random.key(2), 20).layers[1].weight.shape  # member, output, unit
+    (20, 1, 8)
     """
     trained = train_made(key, make, DropoutLoss(loss, rate, per), events, training, validation)
     return Dropout(trained.network, rate, histories=trained.histories)
@@ -144,7 +176,7 @@ def thin(key: PRNGKeyArray, network: Any, rate: Rate | JaxArray, *, inputs: bool
     """
 
     def fold(count: int, layer: eqx.nn.Linear) -> eqx.nn.Linear:
-        mask = draw_mask(key, count, layer.weight.shape[-1], rate)
+        mask = draw_mask(key, count, layer.weight.shape[-1], rate)  # W·(m ⊙ h) = (W diag m)·h
         return eqx.tree_at(lambda m: m.weight, layer, layer.weight * mask)
 
     return replace_layers(network, fold, inputs=inputs)
@@ -163,7 +195,7 @@ def draw_mask(key: PRNGKeyArray, count: int, size: int, rate: Rate | JaxArray) -
     """0 or 1/(1 − rate) for each input of the layer of that count: the first that has a mask is 0."""
     own = rate[count] if isinstance(rate, tuple) else rate
     drawn = jax.random.bernoulli(jax.random.fold_in(key, count), 1 - own, (size,))
-    return drawn.astype(jnp.float32) / (1 - own)
+    return drawn.astype(jnp.float32) / (1 - own)  # z/(1 − p), z ~ Bernoulli(1 − p): its mean is 1
 
 
 def replace_layers(network: Any, change: Callable[[int, eqx.nn.Linear], eqx.Module], *, inputs: bool = False) -> Any:

@@ -28,8 +28,12 @@ def ensemble(
 
     Parameters
     ----------
+    key : random key of the replicas, the starts and the order of events
     make : ``(key, training events) → network``, called once for each member
+    loss : ``(network, batch of events, key) → scalar``
+    events : training part
     training : epochs, batches, learning rate and the like
+    members : number of networks
     bootstrap : train each member on its own Poisson replica of the events; without it members differ by their start and
         by the order of events only, which leaves out the fluctuation of the training sample
     validation : events that decide when to stop, the same for all members and not resampled
@@ -38,6 +42,17 @@ def ensemble(
     Raises
     ------
     InputError : for fewer than one member, or empty samples
+
+    >>> from functools import partial
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, classifier
+    >>> x = np.linspace(-1, 1, 64)
+    >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
+    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> loss, training = CrossEntropy(("s",)), Training(epochs=2)
+    >>> found = ensemble(jax.random.key(1), make, loss, table, training=training, members=2)
+    >>> found.members(jax.random.key(2)).layers[0].weight.shape  # member, unit, feature
+    (2, 8, 1)
     """
     check_members(members)
     if len(events) == 0:

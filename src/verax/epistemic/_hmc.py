@@ -28,7 +28,7 @@ from verax.results import Status
 
 from ._diagnostics import effective_size, r_hat, tail_size
 from ._posterior import Ensemble
-from ._power_likelihood import double, evidence, misfit, precision_of, single, temper, weights
+from ._power_likelihood import double, negative_log_likelihood, observations, precision_of, single, temper, weights
 
 Quantities: TypeAlias = Callable[[Any], JaxArray]
 """What convergence is judged by: numbers of a network, as one vector."""
@@ -45,19 +45,24 @@ LEAST = 100
 
 @dataclass(frozen=True)
 class Chains(Ensemble):
-    """Draws of networks from several chains, chain after chain, and whether the chains agree.
+    """Draws of networks from several chains, made by :func:`hmc`, chain after chain, and whether the chains agree.
 
     Its status is MAX_STEPS when an R-hat is above 1.1, a chain stands still, more than 1 % of the draws diverged, or an
     effective sample size is below 100; NOT_FINITE when a chain is not finite. Few divergences are a problem, not a status.
 
     Parameters
     ----------
-    chains, draws : how many
-    log_density : log posterior of each draw, up to a constant
-    r_hat, effective, tail : R-hat and effective sample sizes (bulk, and 5 and 95 % quantiles) of the outputs, and
-        (last) of the log-density
-    weight_r_hat, weight_effective : the same of each weight; of equal modes these need not agree
-    acceptance, step, divergent : of each chain: mean acceptance, step size, share of draws with a divergent trajectory
+    chains : number of chains
+    draws : number of draws of each chain
+    log_density : log posterior of each draw ``[chain, draw]``, up to a constant
+    r_hat : R-hat of each output, and (last) of the log-density
+    effective : effective sample size of the same in the bulk
+    tail : effective sample size of the same for the 5 and 95 % quantiles
+    weight_r_hat : R-hat of each weight; of equal modes these need not agree
+    weight_effective : effective sample size of each weight
+    acceptance : mean acceptance of each chain
+    step : step size of each chain
+    divergent : share of each chain's draws with a divergent trajectory
     """
 
     chains: int
@@ -95,12 +100,18 @@ def hmc(
 
     Parameters
     ----------
+    key : random key of starts and chains
     make : ``(key, events) → network``: where each chain starts; starts that differ widely are what R-hat needs
-    training, validation : where given, each chain starts where this training of its network ends
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood (constants in ℓ do not matter); called with one key
+    events : all events; their weights count as ``power`` says
+    training : where given, each chain starts where this training of its network ends
+    validation : events that decide when that training stops
     precision : τ of the prior N(0, 1/τ): one number, or one for each weight
-    power, negative : how weights count, see :func:`verax.epistemic.temper`
-    warmup, draws : steps that adapt the step size and a diagonal metric, and steps that are kept, of each chain
+    power : what the weights' sum counts as, see :func:`verax.epistemic.temper`
+    negative : how negative weights count, see :func:`verax.epistemic.temper`
+    chains : number of chains
+    warmup : steps of each chain that adapt the step size and a diagonal metric
+    draws : steps of each chain that are kept, at least 4
     acceptance : mean acceptance that the step size is adapted to; raise it where trajectories diverge
     steps : leapfrog steps of plain HMC; by default the No-U-Turn sampler chooses
     quantities : what convergence is judged by; by default the outputs at 64 rows of the events, or their loss when the
@@ -109,6 +120,16 @@ def hmc(
     Raises
     ------
     InputError : for bad options or weights, or without blackjax
+
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy
+    >>> x = np.linspace(-1, 1, 64)
+    >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
+    >>> make = lambda key, events: eqx.nn.Linear(1, "scalar", key=key)  # logistic regression
+    >>> few = {"chains": 2, "warmup": 20, "draws": 20, "steps": 4}
+    >>> found = hmc(jax.random.key(1), make, CrossEntropy(("s",)), table, **few)
+    >>> found.log_density.shape, found.status.name  # fewer than 100 effective draws
+    ((2, 20), 'MAX_STEPS')
     """
     for name, value in {"chains": chains, "warm-up": warmup, "leapfrog steps": 1 if steps is None else steps}.items():
         if value < 1:
@@ -163,7 +184,7 @@ def hmc(
         histories=sum((each.histories for each in trained), ()),
         status=status,
         problem=problem,
-        observations=evidence(table),
+        observations=observations(table),
     )
 
 
@@ -176,8 +197,9 @@ class _Target(eqx.Module):
     key: PRNGKeyArray
 
     def __call__(self, network: Any, vector: JaxArray) -> JaxArray:
+        # ln p(w | events) = −c Σ_i w_i ℓ_i(w) − ½ τ |w|² + const.
         prior = 0.5 * jnp.sum(self.precision * vector**2)
-        return -misfit(network, self.loss, self.events, self.key) - prior
+        return -negative_log_likelihood(network, self.loss, self.events, self.key) - prior
 
 
 class _Outputs(eqx.Module):
@@ -225,6 +247,7 @@ def _run(
         adapt = blackjax.window_adaptation(
             kind, density, target_acceptance_rate=acceptance, adaptation_info_fn=quiet, **options
         )
+        # Stan's windows: dual averaging of the step size ε (arXiv:1111.4246, section 3.2), and a diagonal metric.
         adapt_key, draw_key = jax.random.split(key)
         (state, found), _ = adapt.run(adapt_key, held.vector, warmup)
         kernel = kind(density, **found)

@@ -31,7 +31,7 @@ from verax.results import Status
 
 from ._curvature import Surface, curvature_of, value_of
 from ._posterior import DRAWS, Posterior, check_members
-from ._power_likelihood import double, evidence, temper, weights
+from ._power_likelihood import double, observations, temper, weights
 
 _MOST = 20_000  # weights: their matrix has 3.2 GB
 _ENDS = (float(np.log(1e-6)), float(np.log(1e6)))  # of the logarithm of a precision that is searched
@@ -65,7 +65,7 @@ class Linearised(eqx.Module):
 
 @dataclass(frozen=True)
 class Laplace(Posterior):
-    """A Gaussian over some or all weights of a network.
+    """Gaussian over some or all weights of a network, made by :func:`laplace`.
 
     Its status is AT_BOUND when an end of the range of precisions, 10⁻⁶ … 10⁶, has as large an evidence as any, so that the
     range chose and not the events; MAX_STEPS when not at the mode; NOT_POSITIVE_DEFINITE when the curvature is negative
@@ -76,11 +76,12 @@ class Laplace(Posterior):
     network : with those weights at the mode
     which : "last" or "all"
     where : the network's tree, True at the leaves that the Gaussian is over
-    mode, covariance : of those weights, in the order of ``jax.flatten_util.ravel_pytree``
+    mode : of those weights, in the order of ``jax.flatten_util.ravel_pytree``
+    covariance : of those weights, in the same order
     precision : τ of the prior, given or of the largest evidence
     log_evidence : log marginal likelihood, up to constants of the likelihood
     offset : distance from the mode, in units of the posterior's width (Newton's decrement); near 0 at the mode
-    steps : Newton steps that were made
+    steps : number of Newton steps
     """
 
     network: Any
@@ -94,10 +95,12 @@ class Laplace(Posterior):
     steps: int
 
     def members(self, key: PRNGKeyArray, n: int | None = None, *, linearised: bool | None = None) -> Any:
-        """``n`` networks (by default 50) drawn from the Gaussian; see :class:`Posterior`.
+        """Draw ``n`` networks from the Gaussian, stacked along a leading axis ``member``.
 
         Parameters
         ----------
+        key : random key of the draws
+        n : how many, by default 50
         linearised : outputs linear in the weights, around the mode; by default where the Gaussian is over all weights.
             Without it (or for a network that is not called on a row) members are networks with drawn weights.
 
@@ -111,7 +114,7 @@ class Laplace(Posterior):
             raise InputError("members", self.problem, "a posterior with finite numbers")
         values, vectors = np.linalg.eigh(self.covariance)
         noise = np.asarray(jax.random.normal(key, (n, len(self.mode))), np.float64)
-        change = noise * np.sqrt(np.maximum(values, 0)) @ vectors.T
+        change = noise * np.sqrt(np.maximum(values, 0)) @ vectors.T  # Σ = VDVᵀ, so that V√D ε ~ N(0, Σ)
         held = weights(self.network, self.where)
         if (self.which == "all" and callable(self.network)) if linearised is None else linearised:
             return Linearised(
@@ -140,24 +143,37 @@ def laplace(
 
     Parameters
     ----------
+    key : random key of the start and the training
     make : ``(key, training events) → network``; Newton's method goes on from where its training ends
-    training : epochs, batches, learning rate and the like; None where ``make`` gives a trained network
-    validation : events that decide when its training stops
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood; "gauss-newton" needs one that reads
         ``network(x)`` only
+    events : training part; their weights count as ``power`` says
+    training : epochs, batches, learning rate and the like; None where ``make`` gives a trained network
+    validation : events that decide when its training stops
     which : "last": the last linear layer; "all": every trainable weight
-    curvature : "gauss-newton" (positive where weights and the bends of losses are), "fisher" (positive where weights are;
-        of a loss that knows it, such as that of a Gaussian) or "hessian" (any loss, small networks)
+    curvature : "gauss-newton" (positive where weights and second derivatives of losses are), "fisher" (positive where
+        weights are; of a loss that knows it, such as that of a Gaussian) or "hessian" (any loss, small networks)
     precision : τ of the prior N(0, 1/τ) of these weights; None for the one of the largest evidence (MacKay) in
         10⁻⁶ … 10⁶, found in turn with the mode
-    power, negative : how weights count, see :func:`verax.epistemic.temper`
+    power : what the weights' sum counts as, see :func:`verax.epistemic.temper`
+    negative : how negative weights count, see :func:`verax.epistemic.temper`
     steps : most Newton steps; 0 leaves the network where it is
     batch : rows at once in the sum of the first two matrices
 
     Raises
     ------
     InputError : for unknown names, bad weights, a network without linear layers, one with too many weights, a loss that
-        does not bend in ``network(x)`` (that of a flow, a log-density itself, needs "hessian") or knows no Fisher matrix
+        is linear in ``network(x)`` (that of a flow, a log-density itself, needs "hessian") or knows no Fisher matrix
+
+    >>> from functools import partial
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, classifier
+    >>> x = np.linspace(-1, 1, 64)
+    >>> table = make_events({"x": x}, process=(x > 0.3 * np.sin(9 * x)).astype(int), processes=("b", "s"))
+    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> found = laplace(jax.random.key(1), make, CrossEntropy(("s",)), table, training=None, precision=1.0)
+    >>> found.status.name, found.covariance.shape  # 8 weights and an offset
+    ('OK', (9, 9))
     """
     check_known([which], ["last", "all"], "laplace", "choice of weights")
     check_known([curvature], ["gauss-newton", "fisher", "hessian"], "laplace", "curvature")
@@ -176,12 +192,12 @@ def laplace(
     table = temper(events, power=power, negative=negative)
     with jax.enable_x64(True):
         surface = Surface(loss, double(table), double(network), where, curvature, min(batch, len(table)))
-        point, made = _climb(surface, precision, steps)
+        point, made = _newton(surface, precision, steps)
     if point.finite and not point.eigenvalues.any():
-        expected = "a loss that bends in network(x)"
+        expected = "a loss that is not linear in network(x)"
         raise InputError("laplace", f"a {curvature} curvature of zero", expected, "choose curvature='hessian'")
     status, problem = _judge(point, made, searched=precision is None)
-    covariance = (point.eigenvectors / point.posterior_precision) @ point.eigenvectors.T
+    covariance = (point.eigenvectors / point.posterior_precision) @ point.eigenvectors.T  # U (Λ + τ)⁻¹ Uᵀ
     return Laplace(
         weights(network, where).network(jnp.asarray(point.vector, jnp.float32)),
         which,
@@ -195,7 +211,7 @@ def laplace(
         histories=trained.histories,
         status=status,
         problem=problem,
-        observations=evidence(table),
+        observations=observations(table),
     )
 
 
@@ -231,25 +247,25 @@ class _Point:
 
     @property
     def posterior_precision(self) -> np.ndarray:
-        """Eigenvalues of the posterior's precision; where the data bend the wrong way, only the prior counts."""
+        """Eigenvalues of the posterior's precision Λ + τ; where those of the likelihood are negative, τ alone."""
         return np.maximum(self.eigenvalues, 0) + self.precision
 
     @property
     def slope(self) -> np.ndarray:
-        """Gradient of −log posterior, along the eigenvectors."""
+        """Gradient of −log posterior, Uᵀ(∇L + τw), along the eigenvectors U."""
         return np.asarray(self.eigenvectors.T @ (self.gradient + self.precision * self.vector))
 
     @property
     def offset(self) -> float:
-        """Newton's decrement."""
+        """Newton's decrement, √(gᵀ(H + τ)⁻¹g)."""
         return float(np.sqrt(np.sum(self.slope**2 / self.posterior_precision)))
 
-    def height(self, vector: np.ndarray, value: float) -> float:
-        """−log posterior at another place, where −log likelihood is ``value``."""
+    def negative_log_posterior(self, vector: np.ndarray, value: float) -> float:
+        """L + ½ τ |w|² at another place, where −log likelihood is ``value``."""
         return value + 0.5 * self.precision * float(vector @ vector)
 
     def log_evidence(self, precision: float) -> float:
-        """Log marginal likelihood of a prior precision."""
+        """Log marginal likelihood of a prior precision: ½ Σ_j ln τ/(λ_j + τ) − L − ½ τ |w|² (MacKay 1992)."""
         gain = 0.5 * np.sum(np.log(precision) - np.log(np.maximum(self.eigenvalues, 0) + precision))
         return float(gain - self.value - 0.5 * precision * float(self.vector @ self.vector))
 
@@ -267,21 +283,21 @@ def _at(surface: Surface, vector: np.ndarray, precision: float | None) -> _Point
     return replace(point, precision=float(np.exp(best.x)))
 
 
-def _climb(surface: Surface, precision: float | None, steps: int) -> tuple[_Point, int]:
-    """Newton's method to the mode, each step halved until it gains."""
+def _newton(surface: Surface, precision: float | None, steps: int) -> tuple[_Point, int]:
+    """Newton's method to the mode, w ← w − α (H + τ)⁻¹ ∇, with α = 1, ½, ¼, … until −log posterior falls."""
     here = _at(surface, np.asarray(surface.held().vector, np.float64), precision)
     for made in range(steps):
         if not here.finite or here.offset < 1e-4:
             return here, made
         along = here.slope / here.posterior_precision
-        # Where the data bend the wrong way there may be no mode: go one prior width at most.
+        # Along a negative curvature there may be no mode: go one prior width 1/√τ at most.
         width = 1 / np.sqrt(here.precision)
         along = np.where(here.eigenvalues < 0, np.clip(along, -width, width), along)
         step = -here.eigenvectors @ along
-        start = here.height(here.vector, here.value)
+        start = here.negative_log_posterior(here.vector, here.value)
         for share in 0.5 ** np.arange(12):
             there = here.vector + share * step
-            if here.height(there, float(value_of(surface, jnp.asarray(there)))) < start:
+            if here.negative_log_posterior(there, float(value_of(surface, jnp.asarray(there)))) < start:
                 break
         else:
             return here, made

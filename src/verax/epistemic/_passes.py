@@ -1,4 +1,4 @@
-"""Predictions of Monte Carlo dropout without one whole network a pass: what passes share is computed once.
+"""Predictions of Monte Carlo dropout (arXiv:1506.02142) without one whole network a pass: shared work is done once.
 
 The first hidden layer reads features, which no mask touches: h is the same in all passes. The next layer's input is h with
 some units left out, so that its sum is W·h, computed once, less the columns of the units left out, a tenth of them at a
@@ -34,13 +34,15 @@ def dropout_predict(
     moments: Moments = bernoulli,
     batch: int = 256,
 ) -> Predictive:
-    """What ``predict(Dropout(network, rate).members(key, n), events)`` gives, from the same masks but faster.
+    """Predict what ``predict(Dropout(network, rate).members(key, n), events)`` gives, from the same masks but faster.
 
     Parameters
     ----------
+    key : random key of the masks
     network : a :class:`verax.learn.Network`, or a head around one
-    events : events, or an array with the network's features in its own order
-    members, rate : masks, and the share of units that each leaves out (see :class:`verax.epistemic.Dropout`)
+    events : events, or an array ``[event, feature]`` with the network's features in its own order
+    members : number of masks
+    rate : share of units that each mask leaves out (see :class:`verax.epistemic.Dropout`)
     moments : mean and variance of the target from the network's output
     batch : rows of a batch; memory is bounded by it
 
@@ -48,6 +50,13 @@ def dropout_predict(
     ------
     InputError : for fewer than one member, a rate outside [0, 1), or a network without exactly one perceptron with hidden
         layers in it
+
+    >>> from verax.events import make_events
+    >>> from verax.learn import classifier
+    >>> table = make_events({"x": np.linspace(-1, 1, 64)})
+    >>> network = classifier(jax.random.key(1), table, ("x",), width=8, depth=1)
+    >>> dropout_predict(jax.random.key(2), network, table).epistemic.shape
+    (64,)
     """
     check_members(members)
     if batch < 1:
@@ -113,6 +122,7 @@ def _moments_of_batch(
     first, second, *later = body.layers
     hidden = jax.nn.relu(jax.vmap(lambda point: first(body.standardise(point)))(jnp.asarray(x))).T
     columns = second.weight.reshape(-1, hidden.shape[0]).T  # a last layer of one output has no axis for it
+    # W·(m ⊙ h) + b with m = 1/(1 − p) or 0: (W·h − Σ_{left out} W_j h_j)/(1 − p) + b, or the sum over the kept units
     start = passes.shared * passes.scale * (hidden.T @ columns) + _offset(second)
 
     def one(each: tuple[JaxArray, JaxArray, tuple[JaxArray, ...]]) -> tuple[JaxArray, ...]:

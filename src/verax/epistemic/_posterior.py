@@ -26,12 +26,19 @@ DRAWS = 50
 class Posterior(ABC):
     """Networks that the training events leave possible, and how they were found.
 
+    Each epistemic method gives one, whose ``members`` are for :func:`verax.learn`.
+
     Parameters
     ----------
     histories : of each training; empty where nothing was trained
     status : OK, or how the method failed; NOT_FINITE where a training did not stay finite
     problem : one line about it, empty when there is none
     observations : what the events count as in a likelihood, n_eff or Σw; NaN in a method without one
+
+    >>> import jax.numpy as jnp
+    >>> posterior = Ensemble(jnp.arange(4.0))
+    >>> posterior.status.name, posterior.members(jax.random.key(0), 2).tolist()
+    ('OK', [0.0, 2.0])
     """
 
     histories: tuple[History, ...] = ()
@@ -47,7 +54,7 @@ class Posterior(ABC):
 
     @abstractmethod
     def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
-        """``n`` networks, stacked along a leading axis ``member``; the same for the same key.
+        """Give ``n`` networks, stacked along a leading axis ``member``; the same for the same key.
 
         Parameters
         ----------
@@ -62,7 +69,7 @@ class Posterior(ABC):
 
 @dataclass(frozen=True)
 class Ensemble(Posterior):
-    """A fixed set of members: networks that were trained, or drawn, one by one.
+    """A fixed set of members: networks that were trained, or drawn, one by one; made by :func:`ensemble`.
 
     Parameters
     ----------

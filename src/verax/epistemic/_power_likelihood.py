@@ -28,17 +28,22 @@ from verax.learn import Loss, trainable
 
 
 def temper(events: Events, *, power: str = "effective", negative: str = "signed") -> Events:
-    """The events with weights that sum to the number of observations that the likelihood counts them as.
+    """Temper the events: their weights then sum to the number of observations that the likelihood counts them as.
 
     Parameters
     ----------
+    events : of any weights
     power : "effective": Σw becomes n_eff = (Σw)²/Σw²; "counts": weights are numbers of observations, used as they are
     negative : weights below zero are kept ("signed": the likelihood of the expected events; without a prior it may have
         no maximum), counted by magnitude ("abs": bounded, biased), or refused ("error")
 
     Raises
     ------
-    InputError : no events, an unknown option, a weight that is not finite, or a sum of weights that is not positive
+    InputError : for no events, an unknown option, a weight that is not finite, or a sum of weights that is not positive
+
+    >>> from verax.events import make_events
+    >>> temper(make_events({"x": np.zeros(2)}, weight=np.array([10.0, 10.0]))).weight
+    array([1., 1.], dtype=float32)
     """
     check_known([power], ["effective", "counts"], "power", "power")
     check_known([negative], ["signed", "abs", "error"], "negative", "treatment of negative weights")
@@ -56,12 +61,12 @@ def temper(events: Events, *, power: str = "effective", negative: str = "signed"
     return Events(events.x, scaled, events.process, events.number, events.columns, events.processes)
 
 
-def evidence(events: Events) -> float:
+def observations(events: Events) -> float:
     """The number of observations that tempered events count as: Σw, which is n_eff unless counts were asked for."""
     return float(np.asarray(events.weight, np.float64).sum())
 
 
-def misfit(network: Any, loss: Loss, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+def negative_log_likelihood(network: Any, loss: Loss, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
     """Σ_i w_i ℓ_i of tempered events, for a loss that is the mean over rows of w·ℓ (as every likelihood loss here is)."""
     return events.weight.shape[0] * loss(network, events, key)
 

@@ -64,7 +64,7 @@ class Smeared(eqx.Module):
 
 @dataclass(frozen=True)
 class InputResolution(Posterior):
-    """A network whose members read its inputs at draws of their resolution.
+    """A network whose members read its inputs at draws of their resolution; made by :func:`tta`.
 
     Parameters
     ----------
@@ -76,7 +76,17 @@ class InputResolution(Posterior):
     sigma: Float[np.ndarray, " feature"]
 
     def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
-        """``n`` networks (by default 50), each with its own draws; see :class:`Posterior`."""
+        """Give ``n`` networks, each with its own draws of the noise, stacked along a leading axis ``member``.
+
+        Parameters
+        ----------
+        key : random key of the draws
+        n : how many, by default 50
+
+        Raises
+        ------
+        InputError : for fewer than one
+        """
         n = DRAWS if n is None else n
         check_members(n)
         nodes = jax.tree.leaves(self.network, is_leaf=lambda node: isinstance(node, Standardise))
@@ -103,7 +113,10 @@ def tta(
 
     Parameters
     ----------
+    key : random key of the start and the training
     make : ``(key, training events) → network`` of named features
+    loss : ``(network, batch of events, key) → scalar``
+    events : training part, with training weights
     resolution : standard deviation of the noise of each input, in the column's units; inputs that it does not name are exact
     training : epochs, batches, learning rate and the like; None where ``make`` gives a trained network
     validation : events that decide when its training stops
@@ -112,6 +125,16 @@ def tta(
     ------
     InputError : for a resolution of something that the network does not read, one that is negative or not finite, or
         none above zero
+
+    >>> from functools import partial
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, classifier
+    >>> table = make_events({"x": np.linspace(-1, 1, 64)})
+    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> loss = CrossEntropy(("data",))
+    >>> found = tta(jax.random.key(1), make, loss, table, training=None, resolution={"x": 0.1})
+    >>> found.members(jax.random.key(2), 20).sigma.shape  # member, feature
+    (20, 1)
     """
     trained = train_made(key, make, loss, events, training, validation)
     features = tuple(getattr(trained.network, "features", events.columns))

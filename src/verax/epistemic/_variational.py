@@ -21,7 +21,7 @@ from verax.events import Events
 from verax.learn import Loss, Make, Training, train
 
 from ._posterior import DRAWS, Posterior, check_members
-from ._power_likelihood import evidence, precision_of, temper, weights
+from ._power_likelihood import observations, precision_of, temper, weights
 
 
 class MeanField(eqx.Module):
@@ -79,17 +79,19 @@ class NegativeElbo(eqx.Module):
         held, sigma = weights(network.mean), network.sigma
         vector = held.vector
         noise = jax.random.normal(first, (self.samples, vector.size), vector.dtype)
+        # w = μ + σ ⊙ ε (arXiv:1505.05424, section 3.2).
         # A pair of opposite draws has no error of first order: the means' gradient is less noisy for the same cost.
         draws = vector + sigma * jnp.concatenate([noise, -noise])
         expected = jnp.mean(jax.vmap(lambda v: self.loss(held.network(v), events, second))(draws))
         precision = jnp.asarray(self.precision, vector.dtype)
+        # KL(N(μ, σ²) ‖ N(0, 1/τ)) = ½ Σ_j [τ_j (σ_j² + μ_j²) − 1 − ln(τ_j σ_j²)]
         kl = 0.5 * jnp.sum(precision * (sigma**2 + vector**2) - 1 - jnp.log(precision * sigma**2))
         return expected + kl / self.rows
 
 
 @dataclass(frozen=True)
 class Variational(Posterior):
-    """Independent Gaussians over the weights; the history is that of −ELBO per row.
+    """Independent Gaussians over the weights, made by :func:`variational`; the history is that of −ELBO per row.
 
     Parameters
     ----------
@@ -99,7 +101,17 @@ class Variational(Posterior):
     posterior: MeanField
 
     def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
-        """``n`` networks (by default 50) drawn from the Gaussians; see :class:`Posterior`."""
+        """Draw ``n`` networks from the Gaussians, stacked along a leading axis ``member``.
+
+        Parameters
+        ----------
+        key : random key of the draws
+        n : how many, by default 50
+
+        Raises
+        ------
+        InputError : for fewer than one
+        """
         n = DRAWS if n is None else n
         check_members(n)
         held = weights(self.posterior.mean)
@@ -120,24 +132,37 @@ def variational(
     width: float = 0.03,
     samples: int = 1,
 ) -> Variational:
-    """Independent Gaussians over the weights of a network, which minimise −ELBO on the events.
+    """Find independent Gaussians over the weights of a network, which minimise −ELBO on the events.
 
     Without a validation part: the prior is what holds the weights, and the last epoch is kept.
 
     Parameters
     ----------
+    key : random key of the start, the order of events and the draws
     make : ``(key, training events) → network``: where the means start; constants (``Frozen``) stay as they are
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood (constants in ℓ do not matter)
+    events : training part; their weights count as ``power`` says
     training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
         zero (:func:`verax.learn.cosine`), any with weight decay being a second prior
     precision : τ of the prior N(0, 1/τ): one number, or one for each weight
-    power, negative : how weights count, see :func:`verax.epistemic.temper`
+    power : what the weights' sum counts as, see :func:`verax.epistemic.temper`
+    negative : how negative weights count, see :func:`verax.epistemic.temper`
     width : standard deviation of each weight at the start
     samples : antithetic pairs of draws per step
 
     Raises
     ------
     InputError : for bad options or weights (see :func:`verax.epistemic.temper`)
+
+    >>> from functools import partial
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, classifier
+    >>> x = np.linspace(-1, 1, 64)
+    >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
+    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> found = variational(jax.random.key(1), make, CrossEntropy(("s",)), table, training=Training(epochs=2))
+    >>> found.posterior.sigma.shape, found.observations  # 8 + 8 weights and 8 + 1 offsets
+    ((25,), 64.0)
     """
     for name, value in {"width": width, "samples": samples}.items():
         if not value > 0:
@@ -156,4 +181,4 @@ def variational(
         table,
         training=training.annealed(),
     )
-    return Variational(trained.network, histories=trained.histories, observations=evidence(table))
+    return Variational(trained.network, histories=trained.histories, observations=observations(table))

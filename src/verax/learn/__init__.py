@@ -1,4 +1,33 @@
-"""Learning: networks, losses, one training loop, cross-training in folds, and prediction."""
+"""Learning: networks, losses, one training loop, cross-training in folds, and prediction.
+
+=========================================  =================================================================
+name                                       question
+=========================================  =================================================================
+classifier, Network, standardise           which network, and on which scale does it read its features?
+blank, save, load                          how are trained networks kept, and read again?
+CrossEntropy, balance, is_comparable       what is made small, with which weights of the two classes?
+Training, adamw, cosine                    with which options: epochs, batches, optimizer?
+train, Trained, History                    what does one training give, and how did it go?
+train_made, start_from                     the same for what ``make`` gives, or a network that is trained
+cross_train, CrossTrained, fold_of         how is each event scored by networks that never saw it?
+predict, predict_chunks, score             mean, aleatoric and epistemic variance of each event
+member_means                               what does each member predict by itself?
+=========================================  =================================================================
+
+``inputs`` gives the columns that a network reads, ``Frozen`` marks constants of a network and ``trainable`` the rest,
+``member`` takes one of several stacked networks, ``bernoulli`` reads a logit as a probability, and ``event_weight`` takes
+the events' own weights for those of the training.
+
+>>> import jax, numpy as np
+>>> from functools import partial
+>>> from verax.events import make_events
+>>> x = np.linspace(-1, 1, 64)
+>>> events = make_events({"x": x}, process=(x > 0).astype(int), processes=("background", "signal"))
+>>> make = partial(classifier, features=("x",), width=8, depth=1)
+>>> found = cross_train(jax.random.key(1), make, CrossEntropy(("signal",)), events, training=Training(epochs=1), folds=2)
+>>> score(found, events).mean.shape
+(64,)
+"""
 
 from ._epoch import stack as stack
 from ._folds import CrossTrained as CrossTrained

@@ -56,6 +56,7 @@ def _epoch(
         params, opt_state = carry
         index, number = batch
 
+        # L_B(w) over batch B, and w ← w + u(∇L_B): u is the optimizer's update, the descent's sign included.
         def objective(params: Any) -> JaxArray:
             return loss(eqx.combine(params, fixed), table.take(index), jax.random.fold_in(epoch_key, number))
 
@@ -63,14 +64,16 @@ def _epoch(
         updates, opt_state = optimizer.update(gradient, opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), value
 
-    numbers = jnp.arange(rows.shape[0])
+    numbers = jnp.arange(rows.shape[0])  # of the steps; each has its own key
     (params, opt_state), losses = jax.lax.scan(step, (params, state.optimizer), (rows, numbers))
     network = eqx.combine(params, fixed)
+    # An epoch counts if all its losses and the weights it ends with are finite.
     finite = jnp.all(jnp.isfinite(losses))
     for leaf in jax.tree.leaves(params):
         finite &= jnp.all(jnp.isfinite(leaf))
     if held_out.shape[0]:
         # The same key in each epoch: random parts of a loss then do not shake the comparison between epochs.
+        # All parts have the same number of rows, so that the mean of their means is the mean over rows.
         part = lambda index: loss(network, table.take(index), held_key)  # noqa: E731
         validation = jnp.mean(jax.lax.map(part, held_out))
         better = validation < state.best_loss if is_comparable(loss) else jnp.isfinite(validation)
@@ -78,6 +81,7 @@ def _epoch(
     else:
         validation = jnp.full((), jnp.nan)
         improved = active & finite
+    # The best network so far: w_best ← w where L_validation(w) < L_best, else the last one that is finite.
     keep = lambda new, old: jnp.where(improved, new, old) if eqx.is_array(new) else new  # noqa: E731
     best = jax.tree.map(keep, network, state.best)
     best_loss = jnp.where(improved, validation, state.best_loss)

@@ -2,7 +2,7 @@
 
 Fold f holds the events with ``number % folds == f``. The networks of fold f learn from all the others, of which a part,
 chosen by another hash of the number, decides when to stop. Both depend on the event alone, so the same event belongs to
-the same fold in any sample, variation, chunk or order.
+the same fold in any sample, variation, chunk or order. Source of cross-fitting: Chernozhukov et al., arXiv:1608.00060.
 """
 
 from collections.abc import Callable
@@ -30,9 +30,13 @@ The events carry training weights."""
 
 @dataclass(frozen=True)
 class CrossTrained:
-    """Networks for each fold: the leading axes of ``network`` are ``fold`` and ``member``.
+    """Networks for each fold, made by :func:`cross_train`, and the record of each training.
 
-    ``histories[fold][member]`` is the record of each training.
+    Parameters
+    ----------
+    network : networks whose arrays have the leading axes ``fold`` and ``member``
+    folds : number of folds
+    histories : one for each training, ``histories[fold][member]``
     """
 
     network: Any
@@ -41,7 +45,12 @@ class CrossTrained:
 
 
 def fold_of(number: Array, folds: int) -> Int[np.ndarray, " event"]:
-    """The fold that holds each event: ``number % folds``.
+    """Find the fold that holds each event: ``number % folds``.
+
+    Parameters
+    ----------
+    number : event numbers ``[event]``, 32 bits
+    folds : number of folds
 
     >>> fold_of(np.array([7, 8, 9]), 3)
     array([1, 2, 0])
@@ -59,7 +68,16 @@ def is_held_out(number: Array, fraction: float) -> Bool[np.ndarray, " event"]:
 
 
 def event_weight(events: Events) -> np.ndarray:
-    """The events' own weights, as training weights."""
+    """Take the events' own weights as training weights ``[event]``.
+
+    Parameters
+    ----------
+    events : the sample that is trained on
+
+    >>> from verax.events import make_events
+    >>> event_weight(make_events({"x": np.zeros(2)}, weight=np.array([2.0, -1.0])))
+    array([ 2., -1.], dtype=float32)
+    """
     return np.asarray(events.weight)
 
 
@@ -80,10 +98,15 @@ def cross_train(
 
     Parameters
     ----------
+    key : random key of starts and of the order of events
     make : ``(key, training events) → network``; called once for each network
+    loss : ``(network, batch of events, key) → scalar``
+    events : all events; their numbers give the folds
     training : epochs, batches, learning rate and the like
-    factors : what each member multiplies the weights of its training events by (bootstrap), or None; the validation
-        part keeps its own weights
+    folds : number of folds, at least 2
+    members : number of networks for each fold
+    factors : what each member multiplies the weights of its training events by, ``[member, event]`` (bootstrap), or None;
+        the validation part keeps its own weights
     weigh : training weights of a sample, ``partial(balance, signal=(…,))`` for a classifier; called for the training
         and the validation part of each network by itself
     held_out : fraction of the events outside the fold that decides when to stop; 0 for none
@@ -91,6 +114,16 @@ def cross_train(
     Raises
     ------
     InputError : for fewer than two folds, a fold without events, or ``factors`` of another shape
+
+    >>> from functools import partial
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, classifier
+    >>> x = np.linspace(-1, 1, 64)
+    >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
+    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> found = cross_train(jax.random.key(1), make, CrossEntropy(("s",)), table, training=Training(epochs=1), folds=2)
+    >>> found.network.layers[0].weight.shape  # fold, member, unit, feature
+    (2, 1, 8, 1)
     """
     if folds < 2:
         raise InputError("folds", str(folds), "at least 2", "with one fold no network is blind to an event; use train")

@@ -47,10 +47,14 @@ class History:
 
     Parameters
     ----------
-    train, validation : loss in each epoch (``validation`` is NaN without a validation part)
+    train : training loss in each epoch ``[epoch]``
+    validation : validation loss in each epoch ``[epoch]``; NaN without a validation part
     best : epoch, from 0, whose network was kept; −1 when the start was, because no epoch ended with finite numbers
     stopped : "epochs" (all done), "patience" (no improvement for that many epochs) or "not finite"
     problem : one line about what went wrong, empty when nothing did
+
+    >>> history = History(np.array([0.6, 0.4]), np.array([0.5, 0.45]), best=1, stopped="epochs")
+    >>> history.check()
     """
 
     train: Float[np.ndarray, " epoch"]
@@ -60,7 +64,12 @@ class History:
     problem: str = ""
 
     def check(self) -> None:
-        """Raise InputError when the training ended with a problem; the last good network is kept all the same."""
+        """Check that the training ended without a problem.
+
+        Raises
+        ------
+        InputError : when it did not; the last good network is kept all the same
+        """
         if self.problem:
             raise InputError("training", self.problem, "a finite loss", "the network of the best epoch is kept")
 
@@ -118,7 +127,7 @@ def _batches(lengths: Sequence[int], batch: int, what: str, *, optional: bool = 
         return 0, 1
     if shortest == 0:
         raise InputError(what, "a run without events", "events in every run", "use fewer folds, or more events")
-    number = -(-shortest // batch)
+    number = -(-shortest // batch)  # ⌈n/B⌉ batches of ⌊n/⌈n/B⌉⌋ rows: fewer than ⌈n/B⌉ rows are left out
     return number, shortest // number
 
 
@@ -160,6 +169,7 @@ def _train_group(
         improved.append(np.asarray(outcome.improved))
         monitored = validation[-1] if plan.held_out[0] else train[-1].mean(axis=1)
         broken = ~(np.isfinite(train[-1]).all(axis=1) & np.isfinite(monitored))
+        # Early stopping: the last ``patience`` epochs brought no validation loss below the best one.
         impatient = plan.held_out[0] > 0 and is_comparable(shared[1]) and len(improved) > options.patience
         for i in np.flatnonzero([end < 0 for end in ended]):
             if broken[i] or (impatient and not any(good[i] for good in improved[-options.patience :])):
@@ -168,6 +178,7 @@ def _train_group(
         counter.count(float(np.mean(monitored)), options.epochs - epoch if over else 1)
         if over:
             break
+    # Epochs after a run's own end are those of the group: they are no part of its history.
     last = [end if end >= 0 else len(train) - 1 for end in ended]
     histories = tuple(
         _history(

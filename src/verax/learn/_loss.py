@@ -4,7 +4,8 @@ A loss is any callable ``(network, events, key) -> scalar``, where ``events`` is
 replacement from the training sample, so that every batch has the same number of rows. The key is new in each batch,
 for losses that draw random numbers (a nuisance parameter, a dropout mask). Loss transformers take such a callable and
 return one. A loss with options is best an ``eqx.Module``, or another object that compares by value: two equal losses
-then share one compiled training loop.
+then share one compiled training loop. The minimum of the cross-entropy is a likelihood ratio: Cranmer, Pavez, Louppe,
+arXiv:1506.02169.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,10 +27,17 @@ Loss: TypeAlias = Callable[[Any, Events, PRNGKeyArray], JaxArray]
 
 
 def is_comparable(loss: Loss) -> bool:
-    """Whether a smaller loss is a better network: True, unless the loss has an attribute ``comparable = False``.
+    """Tell whether a smaller loss is a better network: True, unless the loss has an attribute ``comparable = False``.
 
     A minimax (an adversary's gain is the network's loss) is not: then no epoch is the best, all are run, and the last
     network with finite numbers is kept. A validation part is watched only.
+
+    Parameters
+    ----------
+    loss : ``(network, batch of events, key) → scalar``
+
+    >>> is_comparable(CrossEntropy(("signal",)))
+    True
     """
     return bool(getattr(loss, "comparable", True))
 
@@ -41,13 +49,22 @@ Weigh: TypeAlias = Callable[[Events], np.ndarray]
 class CrossEntropy(eqx.Module):
     """Weighted binary cross-entropy, (1/n) Σ_i w_i [softplus(z_i) − y_i z_i] over the n rows of a batch.
 
-    y is 1 for the processes named in ``signal``. The sum is divided by the number of rows, not by the batch's Σw: with
-    weights of both signs Σw of a batch fluctuates, and dividing by it would bias the gradient. With :func:`balance` the
-    mean weight is 1, so that the loss is a weighted mean and that of a network that knows nothing is ln 2.
+    z is the network's logit, and y is 1 for the processes named in ``signal``. The sum is divided by the number of rows,
+    not by the batch's Σw: with weights of both signs Σw of a batch fluctuates, and dividing by it would bias the gradient.
+    With :func:`balance` the mean weight is 1, so that the loss is a weighted mean, ln 2 for a network that knows nothing.
 
     Signed weights are kept signed, which leaves the loss unbiased: its minimum is the one of the expected events. Where
     a region's total weight is negative, such a loss has no lower bound; early stopping on the validation part, with its
     own events, is what ends that. ``balance(…, negative="abs")`` bounds the loss at the price of a bias.
+
+    Parameters
+    ----------
+    signal : names of the processes of the first class; all others are the second
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(2)}, process=np.array([0, 1]), processes=("b", "s"))
+    >>> float(CrossEntropy(("s",))(lambda x: x[0], table, jax.random.key(0)))  # ln 2
+    0.6931471824645996
     """
 
     signal: tuple[str, ...] = eqx.field(static=True)
@@ -59,7 +76,7 @@ class CrossEntropy(eqx.Module):
 
 
 def balance(events: Events, signal: Sequence[str], *, negative: str = "signed") -> Float[np.ndarray, " event"]:
-    """Training weights: signal and background scaled to equal sums, with mean 1 over all rows.
+    """Balance training weights: signal and background scaled to equal sums, with mean 1 over all rows.
 
     Parameters
     ----------
@@ -71,6 +88,10 @@ def balance(events: Events, signal: Sequence[str], *, negative: str = "signed") 
     Raises
     ------
     InputError : when a class's weights do not sum to a positive number, or negative weights are refused
+
+    >>> from verax.events import make_events
+    >>> balance(make_events({"x": np.zeros(3)}, process=np.array([0, 0, 1]), processes=("b", "s")), ("s",))
+    array([0.75, 0.75, 1.5 ])
     """
     if negative not in ("signed", "abs", "error"):
         raise InputError("negative", f"'{negative}'", "'signed', 'abs' or 'error'")

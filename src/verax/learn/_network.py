@@ -1,4 +1,7 @@
-"""Networks that carry their own standardisation: one point of features in, one logit out."""
+"""Networks that carry their own standardisation: one point of features in, one logit out.
+
+Inputs of mean 0 and width 1: LeCun et al., "Efficient BackProp", 1998.
+"""
 
 import math
 from collections.abc import Sequence
@@ -18,11 +21,23 @@ from verax.events import Events
 
 
 class Frozen(eqx.Module):
-    """Base of modules whose arrays are constants of the network: the training loop leaves them as they are."""
+    """Base of modules whose arrays are constants of the network: the training loop leaves them as they are.
+
+    >>> trainable(Standardise(np.zeros(1), np.ones(1))).centre
+    False
+    """
 
 
 def trainable(network: Any) -> Any:
-    """The network's tree with True at every leaf that training may change: inexact arrays outside :class:`Frozen`."""
+    """Mark what training may change: True at the inexact arrays of the network's tree that are outside :class:`Frozen`.
+
+    Parameters
+    ----------
+    network : any ``eqx.Module``
+
+    >>> trainable(blank(("x",), width=8, depth=1)).layers[0].weight
+    True
+    """
 
     def mark(node: Any) -> Any:
         if isinstance(node, Frozen):
@@ -35,7 +50,14 @@ def trainable(network: Any) -> Any:
 class Standardise(Frozen):
     """(x − centre) / scale for each feature; a missing value becomes 0, the centre.
 
-    ``missing`` is the value that stands for "not measured" (−999 in HiggsML; NaN is allowed), or None.
+    Parameters
+    ----------
+    centre : what is subtracted, in the feature's unit
+    scale : what is divided by, in the feature's unit
+    missing : value that stands for "not measured" (−999 in HiggsML; NaN is allowed), or None
+
+    >>> Standardise(np.array([2.0]), np.array([4.0]), missing=-999.0)(jnp.array([10.0])).tolist()
+    [2.0]
     """
 
     centre: Float[Array, "*batch feature"]
@@ -57,14 +79,23 @@ def is_missing(x: Any, missing: float | None) -> Any:
 def standardise(
     x: Float[Array, "event feature"], weight: Float[Array, " event"], *, missing: float | None = None
 ) -> Standardise:
-    """Weighted mean and standard deviation of each feature over the rows where it is measured.
+    """Find the weighted mean and standard deviation of each feature over the rows where it is measured.
 
     Weights count by magnitude: a scale is wanted, and signed weights could make a variance negative. A feature that is
     constant, or measured nowhere, gets scale 1.
 
+    Parameters
+    ----------
+    x : values of the features ``[event, feature]``, in their units
+    weight : of each event, of any sign
+    missing : value that stands for "not measured", or None
+
     Raises
     ------
     InputError : for a feature with NaN or infinite values other than ``missing``
+
+    >>> standardise(np.array([[0.0], [4.0]]), np.ones(2)).centre.tolist()
+    [2.0]
     """
     values, size = np.array(x, np.float64), np.abs(np.asarray(weight, np.float64))
     missed = is_missing(np.asarray(x), missing)  # in the table's own precision: −999.9 has another value in each
@@ -99,6 +130,9 @@ class Network(eqx.Module):
     features : names of the columns that it reads, in the order of its input
     standardise : fixed transformation of the input
     layers : the trainable part, with ReLU between layers
+
+    >>> blank(("x",), width=8, depth=1)(jnp.zeros(1)).shape
+    ()
     """
 
     features: tuple[str, ...] = eqx.field(static=True)
@@ -115,7 +149,21 @@ class Network(eqx.Module):
 
 
 def inputs(network: Any, events: Events) -> Float[Array, "event feature"]:
-    """The columns that a network reads: those in its ``features``, or all of them when it has no such attribute."""
+    """Read the columns ``[event, feature]`` in a network's ``features``, or all where it has no such attribute.
+
+    Parameters
+    ----------
+    network : any network, with names of features or not
+    events : a table that has these columns
+
+    Raises
+    ------
+    InputError : for a column that the events do not have
+
+    >>> from verax.events import make_events
+    >>> inputs(blank(("x",), width=8, depth=1), make_events({"w": np.ones(2), "x": np.zeros(2)})).tolist()
+    [[0.0], [0.0]]
+    """
     names = getattr(network, "features", events.columns)
     # All columns in their own order are the table itself: a batch in training is then gathered once, not twice.
     return events.x if tuple(names) == events.columns else events.features(names)
@@ -131,18 +179,26 @@ def classifier(
     missing: float | None = None,
     outputs: int | None = None,
 ) -> Network:
-    """A fresh network for two classes, standardised to ``events`` (pass the training part only, training weights on).
+    """Make a fresh network for two classes, standardised to ``events``.
 
     Parameters
     ----------
     key : random key of the initial weights
-    width, depth : units of a hidden layer, number of hidden layers (ReLU)
+    events : training part only, with training weights
+    features : names of the columns that it reads
+    width : units of a hidden layer (ReLU)
+    depth : number of hidden layers
     missing : value that stands for "not measured" (see :class:`Standardise`)
     outputs : numbers that it gives for each event; a single logit by default
 
     Raises
     ------
     InputError : for an unknown feature, or one with values that are not finite
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.linspace(-1, 1, 64)})
+    >>> classifier(jax.random.key(1), table, ("x",), width=8, depth=1).layers[0].weight.shape
+    (8, 1)
     """
     first = standardise(events.features(features), events.weight, missing=missing)
     return Network(tuple(features), first, _layers(key, len(features), width, depth, outputs))
@@ -157,9 +213,19 @@ def blank(
     axes: tuple[int, ...] = (),
     outputs: int | None = None,
 ) -> Network:
-    """A classifier of the given shape with all numbers zero, to :func:`verax.learn.load` into.
+    """Make a classifier of the given shape with all numbers zero, to :func:`verax.learn.load` into.
 
-    ``axes`` are the leading axes of the saved networks: ``(members,)`` or ``(folds, members)``.
+    Parameters
+    ----------
+    features : names of the columns that it reads
+    width : units of a hidden layer
+    depth : number of hidden layers
+    missing : value that stands for "not measured" (see :class:`Standardise`)
+    axes : leading axes of the saved networks: ``(members,)`` or ``(folds, members)``
+    outputs : numbers that it gives for each event; a single logit by default
+
+    >>> blank(("x",), width=8, depth=1, axes=(5, 2)).layers[0].weight.shape  # fold, member, unit, feature
+    (5, 2, 8, 1)
     """
     zero = np.zeros(len(features), np.float32)
     nan_is_one_object = math.nan if missing is not None and math.isnan(missing) else missing

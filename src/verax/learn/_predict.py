@@ -1,4 +1,8 @@
-"""Predictions of networks: mean and both parts of the variance, streamed in batches of one shape."""
+"""Predictions of networks: mean and both parts of the variance, streamed in batches of one shape.
+
+The law of total variance divides the variance into the mean of the members' variances (aleatoric) and the variance of
+their means (epistemic): Depeweg et al., arXiv:1710.07283; Lakshminarayanan et al., arXiv:1612.01474.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -27,11 +31,18 @@ A third one, of a network that knows it (evidential), is the variance of the mea
 
 
 def bernoulli(logit: Any) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
-    """Mean p and variance p(1 − p) of a class label, from a logit.
+    """Turn a logit into mean p and variance p(1 − p) of a class label.
+
+    Parameters
+    ----------
+    logit : one number, the log-odds of the first class
 
     Raises
     ------
     InputError : for an output that is not one number, which is no logit
+
+    >>> [float(v) for v in bernoulli(jnp.zeros(()))]
+    [0.5, 0.25]
     """
     if jnp.ndim(logit) or not isinstance(logit, (jax.Array, np.ndarray)):
         seen = f"outputs of shape {jnp.shape(logit)}" if hasattr(logit, "shape") else f"a {type(logit).__name__}"
@@ -43,7 +54,7 @@ def bernoulli(logit: Any) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
 def predict(
     members: Any, events: Events | Float[Array, "..."], *, moments: Moments = bernoulli, batch: int = 2048
 ) -> Predictive:
-    """Mean, aleatoric and epistemic variance over ``members``, by the law of total variance.
+    """Predict mean, aleatoric and epistemic variance over ``members``, by the law of total variance.
 
     Beside its input and its result this needs memory for a few batches only. For events that do not fit in memory see
     :func:`predict_chunks`.
@@ -51,7 +62,7 @@ def predict(
     Parameters
     ----------
     members : networks stacked along a leading axis ``member``
-    events : events, or an array with the network's features in its own order
+    events : events, or an array ``[event, feature]`` with the network's features in its own order
     moments : mean and variance of the target from the network's output. The default takes the output for a classifier's
         logit: a network of anything else has its own
     batch : rows of a batch; memory is bounded by it, and an event's bits do not depend on which others come with it
@@ -59,6 +70,11 @@ def predict(
     Raises
     ------
     InputError : for networks without that axis, another number of features, or outputs that the moments are not for
+
+    >>> members = eqx.filter_vmap(lambda key: eqx.nn.Linear(1, "scalar", key=key))(jax.random.split(jax.random.key(1), 5))
+    >>> found = predict(members, np.zeros((3, 1)))
+    >>> bool(np.allclose(found.aleatoric + found.epistemic, found.mean * (1 - found.mean)))  # of a label
+    True
     """
     networks = jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, members)
     _check(networks, events, moments)
@@ -67,12 +83,28 @@ def predict(
 
 def predict_chunks(
     members: Any,
-    chunks: Iterable[Events | Float[Array, "event feature"]],
+    chunks: Iterable[Events | Float[Array, "_event feature"]],
     *,
     moments: Moments = bernoulli,
     batch: int = 2048,
 ) -> Iterator[Predictive]:
-    """As :func:`predict` for each chunk, read when it is asked for: memory does not grow with the number of events."""
+    """Predict as :func:`predict` for each chunk, read when it is asked for: memory does not grow with the number of events.
+
+    Parameters
+    ----------
+    members : networks stacked along a leading axis ``member``
+    chunks : events, or arrays ``[event, feature]``, one after another
+    moments : mean and variance of the target from the network's output
+    batch : rows of a batch
+
+    Raises
+    ------
+    InputError : as :func:`predict`
+
+    >>> members = eqx.filter_vmap(lambda key: eqx.nn.Linear(1, "scalar", key=key))(jax.random.split(jax.random.key(1), 5))
+    >>> [len(found.mean) for found in predict_chunks(members, [np.zeros((3, 1)), np.ones((2, 1))])]
+    [3, 2]
+    """
     for chunk in chunks:
         yield predict(members, chunk, moments=moments, batch=batch)
 
@@ -80,9 +112,24 @@ def predict_chunks(
 def member_means(
     members: Any, events: Events | Float[Array, "..."], *, moments: Moments = bernoulli, batch: int = 2048
 ) -> Iterator[tuple[slice, Float[np.ndarray, "member row *target"]]]:
-    """The mean that each member predicts, batch by batch: the rows, and ``E[y | x, w]`` for each member and row.
+    """Predict the mean by each member, batch by batch: the rows, and ``E[y | x, w]`` for each member and row.
 
     For what depends on members one by one, such as histograms of each; a member's numbers are those of one function.
+
+    Parameters
+    ----------
+    members : networks stacked along a leading axis ``member``
+    events : events, or an array ``[event, feature]`` with the network's features in its own order
+    moments : mean and variance of the target from the network's output
+    batch : rows of a batch
+
+    Raises
+    ------
+    InputError : as :func:`predict`
+
+    >>> members = eqx.filter_vmap(lambda key: eqx.nn.Linear(1, "scalar", key=key))(jax.random.split(jax.random.key(1), 5))
+    >>> [(rows, mean.shape) for rows, mean in member_means(members, np.zeros((3, 1)))]
+    [(slice(0, 3, None), (5, 3))]
     """
     networks = jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, members)
     _check(networks, events, moments)
@@ -93,11 +140,28 @@ def member_means(
 def score(
     trained: CrossTrained, events: Events | Array, *, moments: Moments = bernoulli, batch: int = 2048
 ) -> Predictive:
-    """As :func:`predict`, each event by the networks of its own fold, which never saw it.
+    """Score each event as :func:`predict` does, by the networks of its own fold, which never saw it.
+
+    Parameters
+    ----------
+    trained : networks of :func:`verax.learn.cross_train`
+    events : events, whose numbers give their folds
+    moments : mean and variance of the target from the network's output
+    batch : rows of a batch
 
     Raises
     ------
-    InputError : as there, and for an array, which has no event numbers
+    InputError : as :func:`predict`, and for an array, which has no event numbers
+
+    >>> from functools import partial
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, Training, classifier, cross_train
+    >>> x = np.linspace(-1, 1, 64)
+    >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
+    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> found = cross_train(jax.random.key(1), make, CrossEntropy(("s",)), table, training=Training(epochs=1), folds=2)
+    >>> score(found, table).mean.shape
+    (64,)
     """
     if not isinstance(events, Events):
         raise InputError("score", f"a {type(events).__name__}", "Events, whose numbers give the fold of each")
@@ -243,16 +307,40 @@ def _by_member(
 
 
 def save(path: Path | str, networks: Any) -> None:
-    """Write the numbers of any networks to one file."""
+    """Write the numbers of networks to one file.
+
+    Parameters
+    ----------
+    path : of the file, which is replaced where it is there
+    networks : any tree of arrays
+
+    >>> import tempfile
+    >>> from verax.learn import blank
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/network.eqx", blank(("x",), width=8, depth=1))
+    """
     eqx.tree_serialise_leaves(path, networks)
 
 
 def load(path: Path | str, like: Any) -> Any:
-    """Read what :func:`save` wrote into networks of the same shape as ``like`` (see :func:`verax.learn.blank`).
+    """Read what :func:`save` wrote into networks of the same shape as ``like``.
+
+    Parameters
+    ----------
+    path : of the file
+    like : networks of that shape, whose numbers do not matter (see :func:`verax.learn.blank`)
 
     Raises
     ------
     InputError : when the file is missing, or its shapes are others
+
+    >>> import tempfile
+    >>> from verax.learn import blank
+    >>> like = blank(("x",), width=8, depth=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/network.eqx", like)
+    ...     load(f"{folder}/network.eqx", like).features
+    ('x',)
     """
     try:
         return eqx.tree_deserialise_leaves(path, like)

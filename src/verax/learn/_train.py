@@ -1,4 +1,4 @@
-"""Train one network: whole epochs compiled, early stopping, the best network kept."""
+"""Train one network: whole epochs compiled, early stopping (Prechelt, 1998), the best network kept."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +19,12 @@ from ._training import Training
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network and how it got there.
+    """A trained network, made by :func:`train`, and how it got there.
 
-    The arrays of ``network`` have a leading axis ``member`` when several were trained together; ``histories`` has one
-    entry for each.
+    Parameters
+    ----------
+    network : its arrays have a leading axis ``member`` when several were trained together
+    histories : one entry for each network
     """
 
     network: Any
@@ -49,8 +51,10 @@ def train(
 
     Parameters
     ----------
+    key : random key of the order of events and of the loss
     network : any ``eqx.Module``; leaves inside :class:`verax.learn.Frozen` stay as they are
     loss : ``(network, batch of events, key) → scalar``
+    events : training part, with training weights
     training : epochs, batches, learning rate and the like
     validation : events whose loss decides which epoch was best and when to stop; without them all epochs are run and
         the last network is kept
@@ -63,6 +67,15 @@ def train(
     Raises
     ------
     InputError : for an empty sample
+
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, classifier
+    >>> x = np.linspace(-1, 1, 64)
+    >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
+    >>> network = classifier(jax.random.key(1), table, ("x",), width=8, depth=1)
+    >>> trained = train(jax.random.key(2), network, CrossEntropy(("s",)), table, training=Training(epochs=2, batch=64))
+    >>> trained.history.stopped, trained.history.train.shape
+    ('epochs', (2,))
     """
     if len(events) == 0:
         raise InputError("training part", "no events", "at least one")
@@ -83,9 +96,24 @@ def train_made(
 ) -> Trained:
     """Train the network that ``make`` gives; with no ``training`` it is taken as it is, without a history.
 
+    Parameters
+    ----------
+    key : random key of the network's start and of its training
+    make : ``(key, training events) → network``
+    loss : ``(network, batch of events, key) → scalar``
+    events : training part, with training weights
+    training : epochs, batches, learning rate and the like; None to take the network as trained
+    validation : events that decide when to stop
+
     Raises
     ------
     InputError : for validation events where nothing is trained, or an empty sample
+
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, start_from
+    >>> table = make_events({"x": np.zeros(2)})
+    >>> train_made(jax.random.key(1), start_from("a network"), CrossEntropy(("data",)), table, None)
+    Trained(network='a network', histories=())
     """
     if training is None and validation is not None:
         raise InputError("validation", "events, with training=None", "none, as nothing is trained", "give a training")
@@ -97,7 +125,11 @@ def train_made(
 
 
 def start_from(network: Any) -> Make:
-    """A ``make`` that gives this network for any key: where an epistemic method starts, or what it takes as trained.
+    """Make a ``make`` that gives this network for any key: where an epistemic method starts, or what it takes as trained.
+
+    Parameters
+    ----------
+    network : any network
 
     >>> start_from("a network")(jax.random.key(0), None)
     'a network'
@@ -106,5 +138,15 @@ def start_from(network: Any) -> Make:
 
 
 def member(networks: Any, index: int) -> Any:
-    """One of several networks that are stacked along a leading axis."""
+    """Take one of several networks that are stacked along a leading axis.
+
+    Parameters
+    ----------
+    networks : networks with that axis
+    index : which one, from 0
+
+    >>> from verax.learn import blank
+    >>> member(blank(("x",), width=8, depth=1, axes=(5,)), 0).layers[0].weight.shape
+    (8, 1)
+    """
     return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, networks)

@@ -1,7 +1,19 @@
 """Problems with a known answer: events of any number at any parameter values, and what is exactly known of them.
 
-``mixture``, ``pivot``, ``rotating``, ``three_jets`` and ``on_off`` have exact densities, hence exact limits; ``collider``
-looks like data, and only its truth is known.
+===========  ===============================================================================================
+problem      what is known
+===========  ===============================================================================================
+Mixture      INFERNO's three-dimensional mixture: exact densities, hence limits
+Pivot        the example of learning to pivot: exact densities
+Rotating     rotating Gaussians, the example of uncertainty-aware learning: exact densities
+ThreeJets    e⁺e⁻ → q q̄ g at tree level: an exact density and its entropy
+OnOff        a counting measurement with a control region: the likelihood and all distributions in closed form
+Collider     H→ττ beside its backgrounds: looks like data, and only its truth is known
+===========  ===============================================================================================
+
+``information`` and ``summary_information`` are the expected Fisher information of counts, ``uncertainty`` what it
+promises of one parameter. A problem of your own is an :class:`AbstractProblem`, with a density an
+:class:`AbstractDensityProblem`.
 """
 
 from ._challenge import draw_nuisances as draw_nuisances

@@ -58,7 +58,14 @@ BLOCK = 1 << 13  # events at a time
 class Collider(AbstractProblem):
     """Signal strength of H→ττ beside Z→ττ, top pairs and dibosons.
 
-    ``shares`` are how many events of each process stand for one: with 25 for Z→ττ, ``nominal(key, n)`` has 25 n of them.
+    Parameters
+    ----------
+    features : columns that a network may read
+    processes : names of all processes
+    signal : name of the process that μ multiplies
+    yields : expected events of each process at 10 fb⁻¹
+    systematics : the challenge's six
+    shares : how many events of each process stand for one: with 25 for Z→ττ, ``nominal(key, n)`` has 25 n of them
     """
 
     features: tuple[str, ...] = eqx.field(default=FEATURES, static=True)
@@ -69,14 +76,22 @@ class Collider(AbstractProblem):
     shares: tuple[int, ...] = eqx.field(default=(1, 1, 1, 1), static=True)
 
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
-        """``n`` events of each process, times its share, at the nominal parameters, weighted to its expected yield.
+        """Simulate events at the nominal parameters, weighted to each process's expected yield; works under ``jit``.
 
-        Works under ``jit``.
+        Parameters
+        ----------
+        key : random key of the events
+        n : events of each process, times its share
         """
         return _nominal(key, tuple(n * share for share in self.shares))
 
     def select(self, events: Events) -> Events:
-        """The challenge's thresholds, again after a shift: tau 26, lepton 20, jets 26 GeV."""
+        """Apply the challenge's thresholds again after a shift: tau 26, lepton 20, jets 26 GeV.
+
+        Parameters
+        ----------
+        events : after a shift
+        """
         kept, passed = post_selection(events, LAYOUT)
         return kept.reweight(passed.astype(jnp.float32))
 

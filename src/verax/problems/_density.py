@@ -27,27 +27,55 @@ class AbstractDensityProblem(AbstractProblem):
 
     @abc.abstractmethod
     def log_density(self, x: Float[Array, "event feature"], params: Params) -> Float[JaxArray, "process event"]:
-        """Log of each process's density, normalised to one; a parameter may have one value or one per event."""
+        """Evaluate the log of each process's density, normalised to one.
+
+        Parameters
+        ----------
+        x : values of the features
+        params : values by name, one number or one per event
+        """
 
     @abc.abstractmethod
     def quadrature(self, params: Params, resolution: int = 1) -> Points:
-        """Points and weights that integrate the densities near ``params``; ``resolution`` multiplies the points per axis."""
+        """Give points and weights that integrate the densities near ``params``.
+
+        Parameters
+        ----------
+        params : values by name
+        resolution : multiplies the points per axis
+        """
 
     def expected(self, params: Params) -> Float[JaxArray, " process"]:
-        """Expected events of each process."""
+        """Find the expected events of each process.
+
+        Parameters
+        ----------
+        params : values by name
+        """
         mu = params.get(POI.name, POI.init)
         return jnp.stack([y * (mu if p in self.signal else jnp.ones_like(mu)) for y, p in self._processes])
 
     def intensity(self, x: Float[Array, "event feature"], params: Params) -> Float[JaxArray, " event"]:
-        """Expected events per unit of volume, summed over processes."""
+        """Evaluate the expected events per unit of volume, summed over processes.
+
+        Parameters
+        ----------
+        x : values of the features
+        params : values by name
+        """
         density = jnp.exp(self.log_density(x, params))
         return jnp.sum(self.expected(params).astype(density.dtype)[:, None] * density, axis=0)
 
     def log_ratio(self, x: Float[Array, "event feature"], params: Params | None = None) -> Float[JaxArray, " event"]:
-        """Log of the signal's over the background's density: the logit of the Bayes-optimal classifier.
+        """Evaluate the log of the signal's over the background's density: the logit of the Bayes-optimal classifier.
 
         Both classes are normalised to one, as the balanced cross-entropy sees them. By Neyman and Pearson's lemma no
         other function separates better; within the classes processes count by their nominal yields.
+
+        Parameters
+        ----------
+        x : values of the features
+        params : values by name; nominal by default
 
         Raises
         ------
@@ -65,21 +93,39 @@ class AbstractDensityProblem(AbstractProblem):
         return both[0] - both[1]
 
     def classifier(self, x: Float[Array, "event feature"], params: Params | None = None) -> Float[JaxArray, " event"]:
-        """The Bayes-optimal probability of signal for equally frequent classes: what networks are compared with."""
+        """Evaluate the Bayes-optimal probability of signal for equally frequent classes: what networks are compared with.
+
+        Parameters
+        ----------
+        x : values of the features
+        params : values by name; nominal by default
+        """
         return jax.nn.sigmoid(self.log_ratio(x, params))
 
     def score(self, x: Float[Array, "event feature"], params: Params) -> Float[JaxArray, "parameter event"]:
-        """Derivative of the log intensity of each event in each parameter: the locally sufficient statistics."""
+        """Evaluate the derivative of the log intensity in each parameter: the locally sufficient statistics.
+
+        Parameters
+        ----------
+        x : values of the features
+        params : values by name
+        """
         intensity, slope = self._slopes(x, params)
         return slope / intensity
 
     def log_likelihood(
         self, x: Float[Array, "event feature"], weight: Float[Array, " event"], params: Params
     ) -> Float[JaxArray, ""]:
-        """Extended unbinned log-likelihood Σ w ln λ(x) − Σ ν, with constraints whose global observables are nominal.
+        """Evaluate the extended unbinned log-likelihood Σ w ln λ(x) − Σ ν, with constraints of nominal global observables.
 
         Weights, also negative ones, multiply an event's term; unit weights make it exact. NaN where an intensity is
         not positive.
+
+        Parameters
+        ----------
+        x : values of the features
+        weight : of each event
+        params : values by name
         """
         pulls = [
             (params.get(p.name, p.init) - p.init) / p.constraint.width
@@ -93,7 +139,13 @@ class AbstractDensityProblem(AbstractProblem):
     def information(
         self, params: Params | None = None, *, resolution: int = 1
     ) -> Float[np.ndarray, "parameter parameter"]:
-        """Expected information of the unbinned likelihood with its constraints, in the order of ``parameters``; float64."""
+        """Find the expected information of the unbinned likelihood with its constraints, in float64.
+
+        Parameters
+        ----------
+        params : values by name; nominal by default
+        resolution : of the quadrature
+        """
         _, intensity, slope = self._integrand(params or {}, resolution)
         return information(intensity, slope, self.parameters)
 
@@ -105,10 +157,17 @@ class AbstractDensityProblem(AbstractProblem):
         *,
         resolution: int = 2,
     ) -> Float[np.ndarray, "parameter parameter"]:
-        """The same of counts in bins of a fixed summary ``x[event, feature] → score[event]``; outside is not selected.
+        """Find the same of counts in bins of a fixed summary; outside is not selected.
 
         The summary does not move with the parameters: events do. Bin edges cut between points, so that the error falls
         slowly, to some 10⁻³ in σ; compare two resolutions.
+
+        Parameters
+        ----------
+        summary : ``x[event, feature] → score[event]``
+        edges : of the bins of the score
+        params : values by name; nominal by default
+        resolution : of the quadrature
         """
         x, expected, slope = self._integrand(params or {}, resolution)
         with jax.enable_x64(True):
@@ -121,7 +180,13 @@ class AbstractDensityProblem(AbstractProblem):
     def counts_information(
         self, counts: Callable[[Params], JaxArray], params: Params | None = None
     ) -> Float[np.ndarray, "parameter parameter"]:
-        """The same of counts in bins known as a differentiable function of all parameters, ``params → events[bin]``."""
+        """Find the same of counts in bins known as a differentiable function of all parameters.
+
+        Parameters
+        ----------
+        counts : ``params → events[bin]``
+        params : values by name; nominal by default
+        """
         params = params or {}
         self.check(params)
         with jax.enable_x64(True):
@@ -130,7 +195,13 @@ class AbstractDensityProblem(AbstractProblem):
             return information(np.asarray(expected), np.asarray(slope), self.parameters)
 
     def uncertainty(self, matrix: Float[np.ndarray, "parameter parameter"], name: str = POI.name) -> float:
-        """Expected standard deviation of one parameter; μ in units of :attr:`poi_unit`."""
+        """Find the expected standard deviation of one parameter; μ in units of :attr:`poi_unit`.
+
+        Parameters
+        ----------
+        matrix : information, in the order of ``parameters``
+        name : of the parameter
+        """
         return uncertainty(matrix, self.parameters, name) * (self.poi_unit if name == POI.name else 1.0)
 
     @property

@@ -18,16 +18,20 @@ from verax.results import FloatArray
 def information(
     expected: Float[np.ndarray, " bin"], slope: Float[np.ndarray, "parameter bin"], parameters: Sequence[Parameter]
 ) -> Float[np.ndarray, "parameter parameter"]:
-    """Information of Poisson counts on ``parameters``, their constraints included.
+    """Find the expected information of Poisson counts on ``parameters``, their constraints included.
 
     Parameters
     ----------
     expected : events in each bin (or intensity times volume at each point of a quadrature); empty bins say nothing
     slope : their derivatives in the parameters
+    parameters : in the order of the rows of ``slope``
 
     Raises
     ------
     InputError : where a bin expects a negative number of events
+
+    >>> information(np.array([100.0]), np.array([[50.0]]), [Parameter("mu")])
+    array([[25.]])
     """
     if (expected < 0).any():
         raise InputError("information", f"{expected.min():g} expected events in a bin", "no negative number")
@@ -43,9 +47,23 @@ def summary_information(
     slope: Float[np.ndarray, "parameter point"],
     parameters: Sequence[Parameter],
 ) -> Float[np.ndarray, "parameter parameter"]:
-    """Information of the counts in the bins of a fixed summary.
+    """Find the expected information of the counts in the bins of a fixed summary.
 
-    ``which`` is the bin of each point of a quadrature; points outside 0 … ``bins`` − 1 are not selected.
+    Parameters
+    ----------
+    which : bin of each point of a quadrature; points outside 0 … ``bins`` − 1 are not selected
+    bins : number of bins
+    expected : intensity times volume at each point
+    slope : their derivatives in the parameters
+    parameters : in the order of the rows of ``slope``
+
+    Raises
+    ------
+    InputError : where a bin expects a negative number of events
+
+    >>> one = np.zeros(2, int), 1, np.array([40.0, 60.0]), np.array([[20.0, 30.0]])
+    >>> summary_information(*one, [Parameter("mu")])
+    array([[25.]])
     """
     inside = (which >= 0) & (which < bins)
 
@@ -58,9 +76,22 @@ def summary_information(
 def uncertainty(
     matrix: Float[np.ndarray, "parameter parameter"], parameters: Sequence[Parameter], name: str = "mu"
 ) -> float:
-    """Expected standard deviation of one parameter, all others profiled: √ of the diagonal of the inverse.
+    """Find the expected standard deviation of one parameter, all others profiled: √ of the diagonal of the inverse.
 
     Infinite where the information determines nothing (a direction without information that involves the parameter).
+
+    Parameters
+    ----------
+    matrix : information on ``parameters``
+    parameters : in the order of its rows
+    name : of the parameter
+
+    Raises
+    ------
+    InputError : for an unknown parameter, with the nearest name
+
+    >>> uncertainty(np.array([[25.0]]), [Parameter("mu")])
+    0.2
     """
     by_name(parameters, [name], "uncertainty")
     index = [p.name for p in parameters].index(name)

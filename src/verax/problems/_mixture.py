@@ -97,10 +97,15 @@ class Mixture(AbstractDensityProblem):
         return product(x0, x1, gauss_legendre(0.0, 30 / rate, 36 * resolution))
 
     def classifier_counts(self, edges: Float[np.ndarray, " edge"], params: Params) -> Float[JaxArray, " bin"]:
-        """Expected events in bins of the exact nominal classifier: differentiable, and σ_s from them is right to 10⁻⁴.
+        """Find the expected events in bins of the exact nominal classifier: differentiable, σ_s from them right to 10⁻⁴.
 
         Its logit rises with x2 at unit slope (the difference of the rates), so that at each (x0, x1) a bin is an
         interval of x2 and its content a difference of exponentials. Use in float64.
+
+        Parameters
+        ----------
+        edges : of the bins, probabilities of signal
+        params : values by name
         """
         r, rate = SHIFT_UNIT * params.get("r", 0.0), RATE + RATE_UNIT * params.get("lambda", 0.0)
         x1, half = midpoints(0.0, 19.0, 400)

@@ -71,35 +71,65 @@ class OnOff(AbstractProblem):
         return assemble(key, x, columns=self.features, processes=self.processes, yields=self.yields)
 
     def information(self) -> Float[np.ndarray, "parameter parameter"]:
-        """Expected information on (μ, θ) at the nominal parameters."""
+        """Find the expected information on (μ, θ) at the nominal parameters."""
         counts = np.array([self.s + self.b, self.tau * self.b])
         slope = np.array([[self.s, 0.0], counts * [self.b / (self.s + self.b), 1] / np.sqrt(self.tau * self.b)])
         return information(counts, slope, self.parameters)
 
     def uncertainty(self) -> float:
-        """Expected σ_μ, from the information: √(s + b + b/τ) / s."""
+        """Find the expected σ_μ, from the information: √(s + b + b/τ) / s."""
         return uncertainty(self.information(), self.parameters)
 
     # ------------------------------------------------------------------------------------------- exact likelihood
 
     def estimate(self, n: Array | float, m: Array | float, *, lowest: float = -np.inf) -> np.ndarray:
-        """Maximum-likelihood μ, kept at or above ``lowest``."""
+        """Find the maximum-likelihood μ, (n − m/τ)/s, kept at or above ``lowest``.
+
+        Parameters
+        ----------
+        n : count in the signal region
+        m : count in the control region
+        lowest : lower bound of μ
+        """
         return np.asarray(np.maximum((n - np.asarray(m) / self.tau) / self.s, lowest))
 
     def background(self, mu: Array | float, n: Array | float, m: Array | float) -> np.ndarray:
-        """ν b that maximises the likelihood at μ: the positive root of a quadratic equation."""
+        """Find the ν b that maximises the likelihood at μ: the positive root of a quadratic equation.
+
+        Parameters
+        ----------
+        mu : signal strength
+        n : count in the signal region
+        m : count in the control region
+        """
         signal = np.asarray(mu) * self.s
         p = n + m - (1 + self.tau) * signal
         root = (p + np.sqrt(np.maximum(p**2 + 4 * (1 + self.tau) * signal * m, 0.0))) / (2 * (1 + self.tau))
         return np.asarray(np.maximum(root, np.maximum(-signal, 0.0)))
 
     def nll(self, mu: Array | float, background: Array | float, n: Array | float, m: Array | float) -> np.ndarray:
-        """−ln of the likelihood, without the terms of the counts alone."""
+        """Evaluate −ln of the likelihood, without the terms of the counts alone.
+
+        Parameters
+        ----------
+        mu : signal strength
+        background : ν b, in events
+        n : count in the signal region
+        m : count in the control region
+        """
         on, off = np.asarray(mu) * self.s + background, self.tau * np.asarray(background)
         return np.asarray(on + off - xlogy(n, on) - xlogy(m, off))
 
     def t(self, mu: Array | float, n: Array | float, m: Array | float, *, lowest: float = -np.inf) -> np.ndarray:
-        """−2 ln λ(μ), background profiled and the estimate of μ kept at or above ``lowest``."""
+        """Evaluate −2 ln λ(μ), background profiled and the estimate of μ kept at or above ``lowest``.
+
+        Parameters
+        ----------
+        mu : signal strength
+        n : count in the signal region
+        m : count in the control region
+        lowest : lower bound of μ
+        """
         hat = self.estimate(n, m, lowest=lowest)
         free = hat <= (n - np.asarray(m) / self.tau) / self.s + 1e-12
         peak = np.where(free, np.asarray(m) / self.tau, self.background(hat, n, m))
@@ -107,11 +137,24 @@ class OnOff(AbstractProblem):
         return np.asarray(np.maximum(2 * (self.nll(mu, self.background(mu, n, m), n, m) - best), 0.0))
 
     def q0(self, n: Array | float, m: Array | float) -> np.ndarray:
-        """Discovery statistic (arXiv:1007.1727, eq. 12): √q₀ is the significance of Li and Ma's equation 17."""
+        """Evaluate the discovery statistic (arXiv:1007.1727, eq. 12): √q₀ is the significance of Li and Ma's equation 17.
+
+        Parameters
+        ----------
+        n : count in the signal region
+        m : count in the control region
+        """
         return np.where(self.estimate(n, m) > 0, self.t(0.0, n, m), 0.0)
 
     def q_tilde(self, mu: Array | float, n: Array | float, m: Array | float) -> np.ndarray:
-        """Statistic of upper limits (eq. 16): 0 where the estimate lies above μ."""
+        """Evaluate the statistic of upper limits (eq. 16): 0 where the estimate lies above μ.
+
+        Parameters
+        ----------
+        mu : signal strength
+        n : count in the signal region
+        m : count in the control region
+        """
         return np.where(self.estimate(n, m) > mu, 0.0, self.t(mu, n, m, lowest=0.0))
 
     # ---------------------------------------------------------------------------------------- exact distributions
@@ -119,19 +162,38 @@ class OnOff(AbstractProblem):
     def probability(
         self, mu: Array | float, background: Array | float, n: Array | float, m: Array | float
     ) -> np.ndarray:
-        """Probability of the counts."""
+        """Evaluate the probability of the counts.
+
+        Parameters
+        ----------
+        mu : signal strength
+        background : ν b, in events
+        n : count in the signal region
+        m : count in the control region
+        """
         return np.asarray(poisson.pmf(n, mu * self.s + np.asarray(background)) * poisson.pmf(m, self.tau * background))
 
     def counts(self, mu: float, background: float) -> tuple[np.ndarray, np.ndarray]:
-        """All counts [n, m] that matter at these values: what lies outside has a probability below 10⁻¹⁰."""
+        """List all counts [n, m] that matter at these values: what lies outside has a probability below 10⁻¹⁰.
+
+        Parameters
+        ----------
+        mu : signal strength
+        background : ν b, in events
+        """
         axes = [np.arange(poisson.ppf(1e-11, v), poisson.isf(1e-11, v) + 1) for v in self._means(mu, background)]
         n, m = np.meshgrid(*axes, indexing="ij")
         return n, m
 
     def p_binomial(self, n: Array | float, m: Array | float) -> np.ndarray:
-        """Exact p-value against μ = 0, conditional on n + m: n is Binomial(n + m, 1 / (1 + τ)) (Przyborowski, Wilenski).
+        """Evaluate the exact p-value against μ = 0, conditional on n + m: n is Binomial(n + m, 1 / (1 + τ)).
 
-        The probability of at least n; it depends on no nuisance parameter.
+        The probability of at least n (Przyborowski, Wilenski, 1940); it depends on no nuisance parameter.
+
+        Parameters
+        ----------
+        n : count in the signal region
+        m : count in the control region
         """
         n, m = np.asarray(n, float), np.asarray(m, float)
         return np.where(n > 0, betainc(np.maximum(n, 1e-300), m + 1, 1 / (1 + self.tau)), 1.0)
@@ -139,17 +201,32 @@ class OnOff(AbstractProblem):
     def p_value(
         self, mu: float, n: float, m: float, *, backgrounds: Float[Array, " point"] | None = None, lowest: float = 0.0
     ) -> float:
-        """Probability at μ of a likelihood ratio at least as large as that of (n, m), by summation over all counts.
+        """Sum the probability at μ of all counts whose likelihood ratio is at least as large as that of (n, m).
 
         At the profiled background (the profile construction); with ``backgrounds``, the largest over these: where they
         cover what is possible, the interval cannot under-cover.
+
+        Parameters
+        ----------
+        mu : signal strength
+        n : count in the signal region
+        m : count in the control region
+        backgrounds : values of ν b, in events; None for the profiled one
+        lowest : lower bound of μ
         """
         at = self.background(mu, n, m)[None] if backgrounds is None else np.asarray(backgrounds, float)
         limit = self.t(mu, n, m, lowest=lowest) - TIE
         return max(self._chance(mu, float(b), lambda x, y: self.t(mu, x, y, lowest=lowest) >= limit) for b in at)
 
     def cls(self, mu: float, n: float, m: float) -> float:
-        """CLs = p(μ) / p(0) of q̃_μ at the profiled backgrounds, both by summation over all counts (no asymptotics)."""
+        """Evaluate CLs = p(μ) / p(0) of q̃_μ at the profiled backgrounds, both summed over all counts (no asymptotics).
+
+        Parameters
+        ----------
+        mu : signal strength
+        n : count in the signal region
+        m : count in the control region
+        """
         limit = self.q_tilde(mu, n, m) - TIE
         both = [
             self._chance(at, float(self.background(at, n, m)), lambda x, y: self.q_tilde(mu, x, y) >= limit)
@@ -166,10 +243,18 @@ class OnOff(AbstractProblem):
         level: float = 0.6827,
         backgrounds: Float[Array, " point"] | None = None,
     ) -> Interval:
-        """Hull of the ``values`` of μ (increasing, ≥ 0) that are accepted, ordered by the likelihood ratio.
+        """Find the hull of the ``values`` of μ that are accepted, ordered by the likelihood ratio.
 
         END_NOT_FOUND where an end lies at the last of the values, or at the first one and that is not 0, or where none
         is accepted; the ends are tested values, not interpolated.
+
+        Parameters
+        ----------
+        n : count in the signal region
+        m : count in the control region
+        values : of μ, increasing and not negative
+        level : requested coverage
+        backgrounds : values of ν b, in events; None for the profiled one
 
         Raises
         ------

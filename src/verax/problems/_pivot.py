@@ -55,7 +55,12 @@ class Pivot(AbstractDensityProblem):
         return jnp.stack([signal, _background(x0, x1)])
 
     def marginal_log_density(self, x: Float[Array, "event feature"]) -> Float[JaxArray, "process event"]:
-        """The same, averaged over the prior of z: what a classifier sees that is trained on events of all z."""
+        """Evaluate the log density averaged over the prior of z: what a classifier sees that is trained on events of all z.
+
+        Parameters
+        ----------
+        x : values of the features
+        """
         x0, x1 = jnp.asarray(x).T
         return jnp.stack([normal(x0, 1.0, 1.0) + normal(x1, 1.0, 2.0), _background(x0, x1)])
 
@@ -65,14 +70,14 @@ class Pivot(AbstractDensityProblem):
         return product(x0, midpoints(min(-9.0, z - 9), max(z, 0.0) + 15, 160 * resolution))
 
     def bayes_loss(self) -> float:
-        """Cross-entropy (nats) of the Bayes-optimal classifier, z drawn from its prior: no classifier does better."""
+        """Find the cross-entropy (nats) of the Bayes-optimal classifier, z drawn from its prior: none does better."""
         points, weight = self.quadrature({}, 2)
         with jax.enable_x64(True):
             density = np.exp(np.asarray(self.marginal_log_density(jnp.asarray(points))))
         return _cross_entropy(density, weight)
 
     def pivotal_loss(self) -> float:
-        """Cross-entropy (nats) of the best classifier of x0, which is exactly pivotal."""
+        """Find the cross-entropy (nats) of the best classifier of x0, which is exactly pivotal."""
         x0, weight = midpoints(-12.0, 13.0, 500)
         return _cross_entropy(np.exp(-0.5 * np.stack([x0 - 1, x0]) ** 2) / np.sqrt(2 * np.pi), weight)
 

@@ -24,7 +24,8 @@ class AbstractProblem(eqx.Module):
     Parameters
     ----------
     features : columns that a network may read
-    processes, signal : names of all processes, and of those that μ multiplies
+    processes : names of all processes
+    signal : names of those that μ multiplies
     yields : expected events of each process at the nominal parameters
     systematics : with a parameter each, in units of its prior width (or of a scale that the problem states, if free)
     """
@@ -37,10 +38,21 @@ class AbstractProblem(eqx.Module):
 
     @abc.abstractmethod
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
-        """``n`` events of each process at the nominal parameters, weighted to its expected yield. Works under ``jit``."""
+        """Simulate events at the nominal parameters, weighted to each process's expected yield; works under ``jit``.
+
+        Parameters
+        ----------
+        key : random key of the events
+        n : events of each process
+        """
 
     def select(self, events: Events) -> Events:
-        """What a measurement keeps: applied after every shift; events that are not selected have weight zero."""
+        """Keep what a measurement keeps, after every shift: events that are not selected have weight zero.
+
+        Parameters
+        ----------
+        events : after a shift
+        """
         return events
 
     @property
@@ -54,9 +66,15 @@ class AbstractProblem(eqx.Module):
         return 1.0
 
     def sample(self, key: PRNGKeyArray, params: Params, n: int) -> Events:
-        """``n`` simulated events of each process, selected; a process's weights sum to its expected yield at ``params``.
+        """Simulate events at any parameters, selected; a process's weights sum to its expected yield there.
 
-        A systematic's value may be one number or one per event. Values that are being traced are not checked.
+        Values that are being traced are not checked.
+
+        Parameters
+        ----------
+        key : random key of the events
+        params : values by name; a systematic's may be one number or one per event
+        n : events of each process
 
         Raises
         ------
@@ -71,7 +89,16 @@ class AbstractProblem(eqx.Module):
         return events.reweight(jnp.asarray(strength, events.weight.dtype))
 
     def check(self, params: Params) -> None:
-        """Raise where :meth:`sample` would for these values."""
+        """Check that :meth:`sample` takes these values.
+
+        Parameters
+        ----------
+        params : values by name
+
+        Raises
+        ------
+        InputError : where it does not
+        """
         known = by_name(self.parameters, params, type(self).__name__)
         for name, value in params.items():
             check_value(known[name], value, type(self).__name__)

@@ -83,9 +83,15 @@ class Rotating(AbstractDensityProblem):
     def classifier_counts(
         self, edges: Float[np.ndarray, " edge"], params: Params, *, z: float = NOMINAL
     ) -> Float[JaxArray, " bin"]:
-        """Expected events in bins of the exact classifier of angle ``z``: closed form, differentiable in the parameters.
+        """Find the expected events in bins of the exact classifier of angle ``z``: closed form, differentiable.
 
         The classifier is σ(2u/0.7²) with u = x·(cos z, sin z), and u is Gaussian at any angle. Use in float64.
+
+        Parameters
+        ----------
+        edges : of the bins, probabilities of signal
+        params : values by name
+        z : angle of the classifier (radians)
         """
         with np.errstate(divide="ignore"):
             u = SIGMA**2 / 2 * (np.log(edges) - np.log1p(-edges))

@@ -88,7 +88,7 @@ class ThreeJets(AbstractDensityProblem):
         return np.stack([x1.ravel(), 1 - b.ravel()], axis=1), weight.ravel()
 
     def entropy(self) -> float:
-        """−E[ln p(x1, x2)] (nats), by quadrature to ~10⁻¹²: the lowest loss of any density estimate."""
+        """Find −E[ln p(x1, x2)] (nats), by quadrature to ~10⁻¹²: the lowest loss of any density estimate."""
         points, weight = self.quadrature({}, 2)
         with jax.enable_x64(True):
             log_density = np.asarray(self.log_density(jnp.asarray(points), {}))[0]

@@ -82,9 +82,10 @@ class Question(Options):
 
     def answer(self, query: "Query") -> "Section":
         """Answer with tables, the same as content, and figures, by the function that ``respond`` has for the question."""
-        from . import _ask as ask
+        from . import _fits, _hypotheses, _toys, _yields  # noqa: F401
+        from ._ask import respond
 
-        return ask.respond(self, query)
+        return respond(self, query)
 
 
 def _level(default: float = 0.6827) -> Any:

@@ -1,7 +1,20 @@
 """Systematic uncertainties as functions of events and nuisance parameters.
 
-``detector``: energy scales and the soft missing-E_T term; ``normalisation``: weights and plain columns; ``kinematics``:
-the columns of the H→ττ data sets, and derived quantities recomputed from them.
+==============================================  ===========================================================
+name                                            question
+==============================================  ===========================================================
+Systematic, shift                               what is a systematic, and how are several applied?
+normalisation, reweight                         which one changes weights?
+scale_columns                                   which one changes plain columns?
+tau_, lepton_, jet_energy_scale, soft_met       which ones change momenta of the H→ττ data sets?
+derive, derive_compiled, not_recomputed         what is recomputed from momenta, and what cannot be?
+interpolable, interpolate, pair                 how is one used that JAX cannot trace, or only samples show?
+post_selection, rounded, fill_missing           what comes after a shift, before events are used?
+==============================================  ===========================================================
+
+A :class:`Layout` (``HIGGSML``, ``FAIR_UNIVERSE``) says which column is what. An effect of your own is a function
+``Events, θ → Events``, in two stages (:class:`StagedEffect`) where others recompute the same; ``limited`` keeps it to
+some processes.
 """
 
 from ._detector import jet_energy_scale as jet_energy_scale

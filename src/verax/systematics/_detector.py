@@ -27,23 +27,61 @@ GROUP = "detector"
 def tau_energy_scale(
     layout: Layout, width: float, *, name: str = "tes", group: str = GROUP, processes: Sequence[str] = ()
 ) -> Systematic:
-    """Tau energy scale with a relative prior ``width`` (0.03: three per cent at θ = 1)."""
+    """Scale the tau's energy: its p_T times 1 + width·θ; missing E_T and derived columns follow.
+
+    Parameters
+    ----------
+    layout : which column is what
+    width : relative prior width (0.03: three per cent at θ = 1)
+    name : of the parameter
+    group : row of the uncertainty breakdown
+    processes : those whose events move; () for all
+
+    Raises
+    ------
+    InputError : for a width that is not positive and finite
+    """
     return _scale(layout, width, "tau", name, group, processes)
 
 
 def lepton_energy_scale(
     layout: Layout, width: float, *, name: str = "les", group: str = GROUP, processes: Sequence[str] = ()
 ) -> Systematic:
-    """Lepton energy scale with a relative prior ``width``."""
+    """Scale the lepton's energy: its p_T times 1 + width·θ; missing E_T and derived columns follow.
+
+    Parameters
+    ----------
+    layout : which column is what
+    width : relative prior width
+    name : of the parameter
+    group : row of the uncertainty breakdown
+    processes : those whose events move; () for all
+
+    Raises
+    ------
+    InputError : for a width that is not positive and finite
+    """
     return _scale(layout, width, "lepton", name, group, processes)
 
 
 def jet_energy_scale(
     layout: Layout, width: float, *, name: str = "jes", group: str = GROUP, processes: Sequence[str] = ()
 ) -> Systematic:
-    """Jet energy scale with a relative prior ``width``: leading and subleading jet, and the scalar sum of all jets.
+    """Scale the energy of leading and subleading jet, and the scalar sum of all jets, by 1 + width·θ.
 
     The missing-E_T vector follows the two listed jets only; further jets have no direction in the table.
+
+    Parameters
+    ----------
+    layout : which column is what
+    width : relative prior width
+    name : of the parameter
+    group : row of the uncertainty breakdown
+    processes : those whose events move; () for all
+
+    Raises
+    ------
+    InputError : for a width that is not positive and finite
     """
     return _scale(layout, width, "jets", name, group, processes)
 
@@ -57,11 +95,24 @@ def soft_met(
     seed: int = 0,
     processes: Sequence[str] = (),
 ) -> Systematic:
-    """Soft term: both components of the missing transverse momentum gain θ·width·z (``width`` in GeV).
+    """Smear the soft term: both components of the missing transverse momentum gain θ·width·z.
 
     z is a pair of standard normal numbers that the event number fixes (see :func:`normal_pair`), so that the effect is
     differentiable in θ and the same in each chunk, region and call. It smears: θ and −θ widen the distributions alike,
     so the systematic is one-sided. In the FAIR Universe challenge the smearing is σ ~ LogNormal(0, 1) clipped to 5 GeV.
+
+    Parameters
+    ----------
+    layout : which column is what
+    width : of the smearing at θ = 1, in GeV
+    name : of the parameter
+    group : row of the uncertainty breakdown
+    seed : of the numbers z
+    processes : those whose events move; () for all
+
+    Raises
+    ------
+    InputError : for a width that is not positive and finite
     """
     effect = SoftMet(layout, checked_width(width, name), seed, tuple(processes))
     return Systematic(

@@ -33,7 +33,13 @@ class StagedEffect(abc.ABC):
 
     @abc.abstractmethod
     def move(self, events: Events, theta: Theta) -> Events:
-        """The events at ``theta``, dependent columns still the old ones."""
+        """Move the columns that the effect acts on; dependent ones are still the old ones.
+
+        Parameters
+        ----------
+        events : at the nominal values
+        theta : θ in units of its prior width, one number or one per event
+        """
 
     def __call__(self, events: Events, theta: Theta) -> Events:
         """The events at ``theta``."""
@@ -80,29 +86,68 @@ class Systematic(eqx.Module):
         return self.act(self.effect, events, theta)
 
     def act(self, effect: Effect, events: Events, theta: Theta) -> Events:
-        """What the effect (or its first stage) makes; an effect that JAX cannot trace, unlike what it says, is named."""
+        """Apply the effect (or its first stage); one that JAX cannot trace, unlike what it says, is named.
+
+        Parameters
+        ----------
+        effect : of this systematic, or its first stage
+        events : at the nominal values
+        theta : θ in units of its prior width, one number or one per event
+
+        Raises
+        ------
+        InputError : for an effect that JAX cannot trace, inside ``jit``, ``grad`` or ``vmap``
+        """
         try:
             return effect(events, theta)
         except jax.errors.JAXTypeError:
             self._refuse("an effect that JAX cannot trace", "jit, grad or vmap")
 
     def check(self, events: Events, theta: Theta) -> None:
-        """Raise where :meth:`__call__` would."""
+        """Check that a call would not raise.
+
+        Parameters
+        ----------
+        events : at the nominal values
+        theta : θ in units of its prior width, one number or one per event
+
+        Raises
+        ------
+        InputError : where a call would
+        """
         check_known(self.needs, events.columns, f"systematic '{self.name}'", "column")
         check_value(self.parameter, theta, "shift")
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((events, theta))):
             self.check_traceable("jit, grad or vmap")
 
     def check_traceable(self, where: str) -> None:
-        """Raise InputError where the effect is not made of JAX operations, naming it and ``where`` that is needed."""
+        """Check that the effect is made of JAX operations.
+
+        Parameters
+        ----------
+        where : what needs it, for the message
+
+        Raises
+        ------
+        InputError : where it is not, naming it and ``where``
+        """
         if not self.traceable:
             self._refuse("an effect that JAX cannot trace", where)
 
     def check_differentiable(self, events: Events, where: str) -> None:
-        """Raise InputError, as :meth:`check_traceable`, also for an effect that only says that JAX can trace it.
+        """Check that the effect has a derivative, also where it only says that JAX can trace it.
 
-        And for one that moves these events (up to 512 of them are tried) though its derivative in θ is zero: rounded
-        columns, or cuts on θ.
+        One that moves these events (up to 512 of them are tried) though its derivative in θ is zero has none, such as
+        rounded columns or cuts on θ.
+
+        Parameters
+        ----------
+        events : that it is tried on
+        where : what needs it, for the message
+
+        Raises
+        ------
+        InputError : where it has none, naming it and ``where``
         """
         self.check_traceable(where)
         some = events.take(np.linspace(0, len(events) - 1, min(len(events), 512)).astype(np.int64))
@@ -127,10 +172,15 @@ class Systematic(eqx.Module):
 
 
 def shift(events: Events, systematics: Sequence[Systematic], params: Params) -> Events:
-    """The events under the nuisance parameters' values, effects applied in the order of ``systematics``.
+    """Move events to the nuisance parameters' values, effects applied in the order of ``systematics``.
 
-    A parameter that is not given is at its nominal value, 0. A value may be one number or one per event. What
-    neighbouring effects recompute alike is recomputed once.
+    What neighbouring effects recompute alike is recomputed once.
+
+    Parameters
+    ----------
+    events : at the nominal values
+    systematics : in the order in which they act
+    params : values by name, one number or one per event, in units of prior widths; those not given are nominal, 0
 
     Raises
     ------
@@ -158,7 +208,18 @@ def _is_nominal(theta: Theta) -> bool:
 
 
 def limited(events: Events, varied: Events, processes: tuple[str, ...]) -> Events:
-    """The ``varied`` events where they belong to ``processes``, the given ones elsewhere; () stands for all."""
+    """Take the ``varied`` events where they belong to ``processes``, the given ones elsewhere.
+
+    Parameters
+    ----------
+    events : before an effect
+    varied : the same events after it
+    processes : names; () stands for all
+
+    Raises
+    ------
+    InputError : for an unknown process, with the nearest name
+    """
     if not processes:
         return varied
     chosen = events.is_process(processes)

@@ -34,7 +34,14 @@ MAX_GAP = 50.0
 
 @dataclass(frozen=True)
 class Particle:
-    """Names of one object's columns: transverse momentum (GeV), pseudorapidity, azimuth."""
+    """Names of one object's columns.
+
+    Parameters
+    ----------
+    pt : transverse momentum (GeV)
+    eta : pseudorapidity
+    phi : azimuth (radians)
+    """
 
     pt: str
     eta: str
@@ -47,9 +54,14 @@ class Layout:
 
     Parameters
     ----------
-    lepton, tau, leading, subleading : columns of the objects
-    met, met_phi : missing transverse momentum (GeV) and its azimuth
-    n_jets, jet_sum : number of jets (2 or more means that both are listed) and scalar p_T sum of all jets (GeV)
+    lepton : columns of the lepton
+    tau : columns of the hadronic tau
+    leading : columns of the leading jet
+    subleading : columns of the subleading jet
+    met : missing transverse momentum (GeV)
+    met_phi : its azimuth
+    n_jets : number of jets (2 or more means that both are listed)
+    jet_sum : scalar p_T sum of all jets (GeV)
     missing : value that a column has where its jet does not exist
     tau_mass : mass of the hadronic tau in the derived columns (GeV)
     derived : pairs of a column and the quantity (a key of :data:`DERIVED`) that it holds
@@ -82,7 +94,12 @@ class Layout:
         return tuple(column for column, _ in self.derived)
 
     def columns_of(self, roles: Iterable[str]) -> tuple[str, ...]:
-        """Columns of the named roles: ``lepton``, ``tau``, ``jets``, ``met``, ``jet_sum``."""
+        """Find the columns of the named roles.
+
+        Parameters
+        ----------
+        roles : of ``lepton``, ``tau``, ``jets``, ``met``, ``jet_sum``
+        """
         table = {
             "lepton": _columns(self.lepton),
             "tau": _columns(self.tau),
@@ -301,10 +318,15 @@ def objects(
 
 
 def derive(events: Events, layout: Layout) -> Events:
-    """The events with every derived column that they have recomputed from their momenta.
+    """Recompute every derived column that the events have from their momenta.
 
     Derived columns that the events do not have are not added. Quantities of two jets are ``layout.missing`` where there
     are fewer.
+
+    Parameters
+    ----------
+    events : with momenta
+    layout : which column is what
 
     Raises
     ------
@@ -330,14 +352,30 @@ _derive = jax.jit(derive, static_argnames="layout")
 
 
 def derive_compiled(events: Events, layout: Layout) -> Events:
-    """:func:`derive` for events just read: compiled, and back in NumPy arrays."""
+    """Recompute as :func:`derive`, for events just read: compiled, and back in NumPy arrays.
+
+    Parameters
+    ----------
+    events : with momenta
+    layout : which column is what
+
+    Raises
+    ------
+    InputError : as :func:`derive`
+    """
     return jax.tree.map(np.asarray, _derive(events, layout))
 
 
 def fill_missing(events: Events, layout: Layout, value: float = 0.0) -> Events:
-    """The events with ``value`` for what is missing, to be called last: on features, not before a shift.
+    """Put ``value`` for what is missing, to be called last: on features, not before a shift.
 
     Zero suits networks: a missing jet has no momentum, and −999 would dominate any standardisation.
+
+    Parameters
+    ----------
+    events : after all shifts
+    layout : whose ``missing`` is replaced
+    value : by what
     """
     x = jnp.where(events.x == layout.missing, value, events.x)
     return Events(x, events.weight, events.process, events.number, events.columns, events.processes)
@@ -345,7 +383,12 @@ def fill_missing(events: Events, layout: Layout, value: float = 0.0) -> Events:
 
 @dataclass(frozen=True)
 class Derive:
-    """:func:`derive` for one layout, as a function of events that compares by value and can be sent elsewhere."""
+    """:func:`derive` for one layout, as a function of events that compares by value and can be sent elsewhere.
+
+    Parameters
+    ----------
+    layout : which column is what
+    """
 
     layout: Layout
 
@@ -355,9 +398,15 @@ class Derive:
 
 
 def not_recomputed(features: Sequence[str], layout: Layout, systematics: Sequence[Systematic]) -> tuple[str, ...]:
-    """Features that a systematic would change, but that cannot be recomputed: an analysis must not use them.
+    """Find features that a systematic would change, but that cannot be recomputed: an analysis must not use them.
 
     With no systematic that changes a momentum there are none.
+
+    Parameters
+    ----------
+    features : names of the columns that an analysis uses
+    layout : which column is what
+    systematics : those of the analysis
     """
     momenta = set(layout.measured)
     if not any(momenta & set(s.changes) for s in systematics):

@@ -1,4 +1,7 @@
-"""Systematics that act on weights or on a single column: normalisations, user weights, scales of plain columns."""
+"""Systematics that act on weights or on a single column: normalisations, user weights, scales of plain columns.
+
+Log-normal normalisations are those of HistFactory (CERN-OPEN-2012-016).
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,7 +20,24 @@ WEIGHT = "weight"
 
 
 def normalisation(name: str, width: float, processes: Sequence[str] = (), group: str = "normalisation") -> Systematic:
-    """Normalisation of some processes (() for all), log-normal: weights times κ^θ with κ = 1 + width."""
+    """Change the normalisation of some processes, log-normal: weights times κ^θ with κ = 1 + width.
+
+    Parameters
+    ----------
+    name : of the parameter
+    width : relative prior width
+    processes : those whose weights change; () for all
+    group : row of the uncertainty breakdown
+
+    Raises
+    ------
+    InputError : for a width that is not positive and finite
+
+    >>> from verax.events import make_events
+    >>> import numpy as np
+    >>> round(float(normalisation("lumi", 0.02)(make_events({"x": np.zeros(1)}), 1.0).weight[0]), 4)
+    1.02
+    """
     effect = Normalisation(checked_width(width, name), tuple(processes))
     return Systematic(nuisance(name, group), effect, changes=(WEIGHT,))
 
@@ -31,9 +51,19 @@ def reweight(
     traceable: bool = True,
     needs: Sequence[str] = (),
 ) -> Systematic:
-    """Weights times ``function(events, θ)``, which must be 1 at θ = 0; () for all processes.
+    """Multiply weights by ``function(events, θ)``, which must be 1 at θ = 0.
 
-    ``traceable`` says that the function is made of JAX operations; ``needs`` are the columns that it reads.
+    Parameters
+    ----------
+    name : of the parameter
+    function : ``events, θ → factor[event]``
+    group : row of the uncertainty breakdown
+    processes : those whose weights change; () for all
+    traceable : the function is made of JAX operations
+    needs : columns that it reads
+
+    >>> reweight("tilt", lambda events, theta: 1 + theta * events.column("x"), needs=("x",)).changes
+    ('weight',)
     """
     effect = Reweight(function, tuple(processes))
     return Systematic(nuisance(name, group), effect, traceable=traceable, changes=(WEIGHT,), needs=tuple(needs))
@@ -42,9 +72,24 @@ def reweight(
 def scale_columns(
     name: str, width: float, columns: Sequence[str], *, group: str = "detector", processes: Sequence[str] = ()
 ) -> Systematic:
-    """Plain columns times 1 + width·θ, for tables without a :class:`~verax.systematics.Layout`.
+    """Multiply plain columns by 1 + width·θ, for tables without a :class:`~verax.systematics.Layout`.
 
     Nothing is recomputed: columns derived from these are the caller's.
+
+    Parameters
+    ----------
+    name : of the parameter
+    width : relative prior width
+    columns : that are scaled
+    group : row of the uncertainty breakdown
+    processes : those whose events move; () for all
+
+    Raises
+    ------
+    InputError : for a width that is not positive and finite
+
+    >>> scale_columns("jes", 0.03, ("pt",)).changes
+    ('pt',)
     """
     effect = ScaleColumns(checked_width(width, name), tuple(columns), tuple(processes))
     return Systematic(nuisance(name, group), effect, changes=tuple(columns), needs=tuple(columns))

@@ -20,9 +20,19 @@ WEIGHT = "weight"
 
 
 def pair(events: Events, systematic: Systematic, *, missing: float | None = None) -> tuple[Events, Systematic]:
-    """The same events and systematic, the systematic interpolated between what it does to each event at θ = ±1.
+    """Interpolate a systematic between what it does to each event at θ = ±1: the same events and it.
 
     For effects that JAX cannot trace. As :func:`interpolate`, of the events that ``systematic`` makes.
+
+    Parameters
+    ----------
+    events : at the nominal values
+    systematic : that JAX cannot trace
+    missing : the value that stands for "not measured" (NaN is allowed)
+
+    Raises
+    ------
+    InputError : as :func:`interpolate`
     """
     up, down = systematic(events, 1.0), systematic(events, -1.0)
     return interpolate(systematic.parameter, events, up, down, missing=missing)
@@ -31,14 +41,17 @@ def pair(events: Events, systematic: Systematic, *, missing: float | None = None
 def interpolate(
     parameter: Parameter, events: Events, up: Events, down: Events | None, *, missing: float | None = None
 ) -> tuple[Events, Systematic]:
-    """The events with what ``up`` and ``down`` say of them as further columns, and the systematic that reads these.
+    """Interpolate between samples: the events with what ``up`` and ``down`` say of them, and the systematic that reads it.
 
     A column goes through its three values as a parabola between θ = ±1 and straight on beyond; a weight as the
     exponential of one, where the ratios are positive. An event must be the same in all three, in the same row.
 
     Parameters
     ----------
-    up, down : the events at θ = +1 and −1; without ``down``, up is mirrored
+    parameter : θ, in units of its prior width
+    events : at the nominal values
+    up : the events at θ = +1
+    down : the events at θ = −1; without them, up is mirrored
     missing : the value that stands for "not measured" (NaN is allowed); an event's column that is missing in any of the
         three stays as it is nominally, since nothing lies between a momentum and none
 
@@ -79,7 +92,8 @@ def interpolate(
         processes=events.processes,
     )
     effect = Interpolated(parameter.name, tuple(moved))
-    return extended, Systematic(parameter, effect, changes=tuple(moved), needs=tuple(more))
+    needs = (*(column for column in moved if column != WEIGHT), *more)
+    return extended, Systematic(parameter, effect, changes=tuple(moved), needs=needs)
 
 
 def _column(column: str, parameter: Parameter | str, side: str) -> str:
@@ -123,7 +137,18 @@ class Interpolated:
 def interpolable(
     events: Events, systematics: Sequence[Systematic], *, missing: float | None = None
 ) -> tuple[Events, tuple[Systematic, ...]]:
-    """The events and systematics with those that JAX cannot trace replaced by their interpolation, event by event."""
+    """Replace systematics that JAX cannot trace by their interpolation, event by event: the events and all systematics.
+
+    Parameters
+    ----------
+    events : at the nominal values
+    systematics : traceable or not
+    missing : the value that stands for "not measured" (NaN is allowed)
+
+    Raises
+    ------
+    InputError : as :func:`interpolate`
+    """
     found = []
     for systematic in systematics:
         if not systematic.traceable:

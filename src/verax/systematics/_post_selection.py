@@ -13,14 +13,22 @@ from ._kinematics import EventArray, Layout, derive
 def post_selection(
     events: Events, layout: Layout, *, tau: float = 26.0, lepton: float = 20.0, jet: float = 26.0
 ) -> tuple[Events, Bool[Array, " event"]]:
-    """The events without jets at or below the threshold, and which events pass those of the tau and the lepton.
+    """Apply thresholds again: the events without soft jets, and which events pass those of the tau and the lepton.
 
     A removed jet leaves the number and the scalar sum of jets, and its columns are missing; the subleading goes first.
     Derived columns are recomputed. Shapes do not change, so that it works under ``jit``; ``events.take(passed)`` drops
-    the rest on the host. Thresholds are in GeV; an object at its threshold passes, a jet does not.
+    the rest on the host. An object at its threshold passes, a jet does not.
 
     As in the challenge, an event of three or more jets that loses its subleading one still counts two: its two-jet
     quantities are then computed from the missing value (3 of the 925 events of the published sample).
+
+    Parameters
+    ----------
+    events : after a shift
+    layout : which column is what
+    tau : threshold of the tau's p_T, in GeV
+    lepton : threshold of the lepton's p_T, in GeV
+    jet : threshold of a jet's p_T, in GeV
     """
     values: dict[str, EventArray] = {}
 
@@ -38,9 +46,15 @@ def post_selection(
 
 
 def rounded(events: Events, layout: Layout, *, decimals: int = 3) -> Events:
-    """The events with all measured columns rounded, as published files are; derived columns are recomputed.
+    """Round all measured columns, as published files are; derived columns are recomputed.
 
     For comparisons with such files only, and not under ``jit``: a rounded number has no derivative.
+
+    Parameters
+    ----------
+    events : to be compared with a published file
+    layout : which column is what
+    decimals : that are kept
     """
     unit = np.float32(10**decimals)  # ties fall as in the challenge's own float32 arithmetic
     values = {name: np.asarray(events.column(name)) for name in layout.measured if name in events.columns}
