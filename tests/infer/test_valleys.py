@@ -8,7 +8,8 @@ import pytest
 
 from valley_models import Referee, random_workspace
 from verax.infer import breakdown, cls, fit, interval, limit, profile, ranking, sample_toys, scan2d, significance
-from verax.infer.minimise import bounds, minimise
+from verax.infer.evaluate import bounds
+from verax.infer.minimise import minimise
 from verax.model import Data, from_pyhf
 from verax.model.data import DataSets
 from verax.results import Status
@@ -93,9 +94,9 @@ def test_a_global_fit_leaves_the_saddle():
     assert abs(best.params["h"]) == pytest.approx(1.147, abs=1e-3)
 
 
-def test_a_saddle_that_no_other_start_leaves_is_said(monkeypatch):
+def test_a_saddle_that_no_other_start_leaves_is_reported(monkeypatch):
     """Without further attempts the status says that the point is no minimum, with and without covariances."""
-    monkeypatch.setattr("verax.infer.minimise.ROUNDS", 0)
+    monkeypatch.setattr("verax.infer.minimise.VALLEY_ROUNDS", 0)
     model, data = same_histosys()
     start = np.array([[0.0, 0.0]])
     for covariance in (True, False):

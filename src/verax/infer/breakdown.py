@@ -15,10 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from verax.errors import InputError
+from verax.infer.evaluate import Limits, bounds
 from verax.infer.fit import as_batch, best_fit
 from verax.infer.interval import ends
-from verax.infer.lanes import Lanes, take
-from verax.infer.minimise import Limits, bounds, minimise
+from verax.infer.lanes import Minima, take
+from verax.infer.minimise import minimise
 from verax.infer.response import response
 from verax.infer.results import Breakdown, Row
 from verax.model.conventions import FLOATING
@@ -99,12 +100,12 @@ def _groups(model: AbstractLikelihood, limits: Limits) -> list[Group]:
     return [row for family in rows.values() for row in family]
 
 
-def _shifted(model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, limits: Limits) -> list[Row]:
+def _shifted(model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, limits: Limits) -> list[Row]:
     theta, covariance = best.theta[0], best.covariance[0]
     params, data = dict(zip(model.names, theta, strict=True)), batch.one()
     order, spread = _constrained(model), model.spread(params, data)
-    follows = response(model, theta, data, covariance[index])
-    counts, auxiliary = follows.observations * spread.counts, follows.auxiliary * spread.auxiliary
+    moved = response(model, theta, data, covariance[index])
+    counts, auxiliary = moved.observations * spread.counts, moved.auxiliary * spread.auxiliary
     own, profiled = auxiliary[: len(order)], auxiliary[len(order) :]
     statistical = _without(_known(model, batch, best, limits)[2].covariance[0], [i for i in order if i != index])
     alone = _without(statistical, _floating(model, index))
@@ -141,7 +142,7 @@ def _without(covariance: np.ndarray, known: list[int]) -> np.ndarray:
     return covariance - cross @ np.linalg.solve(covariance[np.ix_(known, known)], cross.T) if known else covariance
 
 
-def _frozen(model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, limits: Limits) -> list[Row]:
+def _frozen(model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, limits: Limits) -> list[Row]:
     floating, parts = _floating(model, index), _groups(model, limits)
     constrained = [i for i in _constrained(model) if i != index]
     plain = [[i for i in g.members if i != index] for g in parts]
@@ -175,8 +176,8 @@ def _frozen(model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int,
 
 
 def _known(
-    model: AbstractLikelihood, batch: DataSets, best: Lanes, limits: Limits, which: np.ndarray | None = None
-) -> tuple[AbstractLikelihood, DataSets, Lanes]:
+    model: AbstractLikelihood, batch: DataSets, best: Minima, limits: Limits, which: np.ndarray | None = None
+) -> tuple[AbstractLikelihood, DataSets, Minima]:
     """Model, data and best fit with each γ, or ``which``, fixed at γ̂: the minimum stays, the Hessian is another."""
     params = dict(zip(model.names, best.theta[0], strict=True))
     known, data = model.freeze_profiled(params, batch.one(), which)
@@ -185,18 +186,18 @@ def _known(
 
 
 def _sides(
-    model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, limits: Limits, questions: list[list[int]]
+    model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, limits: Limits, cases: list[list[int]]
 ) -> np.ndarray:
     """σ from the Hessian, and the distances to the upper and lower end, when some parameters are known; [question, 3]."""
-    lane = np.zeros(len(questions), int)
-    lanes = take(best, lane)
-    free = np.ones(lanes.theta.shape, bool)
-    for k, known in enumerate(questions):
+    row = np.zeros(len(cases), int)
+    minima = take(best, row)
+    free = np.ones(minima.theta.shape, bool)
+    for k, known in enumerate(cases):
         free[k, known] = False
-        lanes.covariance[k] = _without(best.covariance[0], known)
-    low, high, _ = ends(model, batch[lane], lanes, index, free, limits, level=ONE_SIGMA)
-    hat = lanes.theta[:, index]
-    return np.stack([np.sqrt(lanes.covariance[:, index, index]), high - hat, hat - low], axis=1)
+        minima.covariance[k] = _without(best.covariance[0], known)
+    low, high, _ = ends(model, batch[row], minima, index, free, limits, level=ONE_SIGMA)
+    hat = minima.theta[:, index]
+    return np.stack([np.sqrt(minima.covariance[:, index, index]), high - hat, hat - low], axis=1)
 
 
 def _status_note(status: np.ndarray) -> str:

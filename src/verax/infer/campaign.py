@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
+from verax.infer.evaluate import bounds
 from verax.infer.fit import as_batch, best_fit, fit
 from verax.infer.interval import ends
-from verax.infer.minimise import MANY, bounds
+from verax.infer.minimise import BATCHED_FROM
 from verax.infer.toys import sample_toys
 from verax.model.data import Data
 from verax.model.likelihood import AbstractLikelihood
@@ -130,7 +131,7 @@ def _parts(
     while first < n:
         size = min(batch, n - first)
         # Few data sets and many are fitted in different ways: a short rest is made longer, to be fitted like the others.
-        drawn = sample_toys(key, model, params, max(size, MANY), first=first, profiled=profiled)
+        drawn = sample_toys(key, model, params, max(size, BATCHED_FROM), first=first, profiled=profiled)
         values, status = statistic(model, drawn)
         yield Campaign(n, np.asarray(values)[:size], np.asarray(status)[:size])
         first += size

@@ -14,13 +14,14 @@ from scipy.special import log_ndtr, ndtr
 
 from verax.arrays import Array
 from verax.errors import InputError
+from verax.infer.evaluate import Limits
 from verax.infer.fit import as_batch, best_fit, one_or_many
-from verax.infer.lanes import Lanes
-from verax.infer.minimise import Limits, minimise
+from verax.infer.lanes import Minima
+from verax.infer.minimise import minimise
 from verax.infer.profile import conditional, ratio
 from verax.infer.results import CLs
-from verax.infer.statistic import expectation, physical, polished, q_tilde, said
-from verax.infer.toys import Told, sample_toys
+from verax.infer.statistic import expectation, physical_bounds, polished, q_tilde, reported_status
+from verax.infer.toys import Progress, sample_toys
 from verax.model.data import Data, DataSets
 from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
@@ -42,7 +43,7 @@ def cls(
     key: PRNGKeyArray | None = None,
     n_toys: int = 1000,
     fixed: Mapping[str, float] | None = None,
-    progress: Told | None = None,
+    progress: Progress | None = None,
 ) -> CLs:
     """CLs at the given values; batched over data sets if asymptotic, of one data set with ``method="toys"``.
 
@@ -54,15 +55,15 @@ def cls(
     InputError : a parameter that is unknown or fixed, an unknown method, toys without a key or for a batch, or data
         that do not fit the model
     """
-    index = checked(model, data, poi, method, key, "cls", fixed)
+    index = checked_index(model, data, poi, method, key, "cls", fixed)
     values = np.asarray(values, np.float64)
-    question = ask(model, data, index, fixed)
-    n, points = len(question.batch), len(values)
+    inputs = prepare(model, data, index, fixed)
+    n, points = len(inputs.batch), len(values)
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:
-        return throw(key, question, values, n_toys, progress).curve(key, poi)
-    q, status = question.observed(toy, where)
-    q_asimov = question.asimov(toy, where)
+        return run_toys(key, inputs, values, n_toys, progress).curve(key, poi)
+    q, status = inputs.observed(toy, where)
+    q_asimov = inputs.asimov(toy, where)
     shape = (n, points)
     expected = np.moveaxis(expected_cls(q_asimov).reshape(*shape, 5), -1, 1)
 
@@ -87,7 +88,7 @@ def cls(
     )
 
 
-def checked(
+def checked_index(
     model: AbstractLikelihood,
     data: Data,
     poi: str,
@@ -123,17 +124,17 @@ def expected_cls(q_asimov: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Question:
+class TestInputs:
     """Data sets with their best fits (μ ≥ 0), the fits without signal, and the Asimov data without signal."""
 
     model: AbstractLikelihood
     index: int
     limits: Limits
     batch: DataSets
-    best: Lanes
-    background: Lanes
+    best: Minima
+    background: Minima
     expectation: DataSets
-    expectation_best: Lanes
+    expectation_best: Minima
 
     def observed(self, toy: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """q̃ of data set ``toy`` [lane] at ``values`` [lane], and a status."""
@@ -144,9 +145,9 @@ class Question:
         return ratio(self.model, self.expectation, self.expectation_best, toy, self.index, values, self.limits)[0]
 
 
-def ask(model: AbstractLikelihood, data: Data, index: int, fixed: Mapping[str, float] | None) -> Question:
+def prepare(model: AbstractLikelihood, data: Data, index: int, fixed: Mapping[str, float] | None) -> TestInputs:
     """Fit the data with and without signal, and prepare the Asimov data."""
-    batch, limits = as_batch(model, data), physical(model, index, fixed)
+    batch, limits = as_batch(model, data), physical_bounds(model, index, fixed)
     best = best_fit(model, batch, limits)
     background = conditional(model, batch, best, index, np.zeros(len(batch)), limits)
     held = np.tile(limits[0] < limits[1], (len(batch), 1))
@@ -158,11 +159,11 @@ def ask(model: AbstractLikelihood, data: Data, index: int, fixed: Mapping[str, f
     limits_off[0][index] = -np.inf
     free = np.ones(background.theta.shape, bool)
     at_minimum = minimise(model, expected, background.theta, free, limits=limits_off)
-    return Question(model, index, limits, batch, best, background, expected, at_minimum)
+    return TestInputs(model, index, limits, batch, best, background, expected, at_minimum)
 
 
 @dataclass(frozen=True)
-class Thrown:
+class ToyStatistics:
     """q̃ of one data set and of its toys, at each of the ``values``; failed toys are NaN."""
 
     values: np.ndarray
@@ -207,39 +208,43 @@ class Thrown:
         return observed, expected
 
 
-def throw(key: PRNGKeyArray, question: Question, values: np.ndarray, n: int, progress: Told | None = None) -> Thrown:
+def run_toys(
+    key: PRNGKeyArray, inputs: TestInputs, values: np.ndarray, n: int, progress: Progress | None = None
+) -> ToyStatistics:
     """``n`` toys with signal at each value, and ``n`` without, tested at all of them."""
     failed, total = 0, n * (1 + len(values))
 
-    def told(done: int, q: np.ndarray) -> np.ndarray:
+    def counted(done: int, q: np.ndarray) -> np.ndarray:
         nonlocal failed
         failed += int(np.isnan(q).any(axis=0).sum())
         if progress is not None:
             progress(done * n, total, failed)
         return q
 
-    q, status = question.observed(np.zeros(len(values), int), values)
+    q, status = inputs.observed(np.zeros(len(values), int), values)
     key_signal, key_background = jax.random.split(key)
-    background = told(1, _tested(key_background, question, question.background.theta[0], values, n))
+    background = counted(1, _toy_q(key_background, inputs, inputs.background.theta[0], values, n))
     one = np.zeros(len(values), int)
-    _, there = ratio(question.model, question.batch, question.best, one, question.index, values, question.limits)
+    _, there = ratio(inputs.model, inputs.batch, inputs.best, one, inputs.index, values, inputs.limits)
     signal = [
-        told(2 + k, _tested(key_signal, question, theta, values[k : k + 1], n))[0]
+        counted(2 + k, _toy_q(key_signal, inputs, theta, values[k : k + 1], n))[0]
         for k, theta in enumerate(there.theta)
     ]
-    return Thrown(values, q, np.stack(signal), background, np.maximum(status, said(question.best, question.index)[0]))
+    return ToyStatistics(
+        values, q, np.stack(signal), background, np.maximum(status, reported_status(inputs.best, inputs.index)[0])
+    )
 
 
-def _tested(key: PRNGKeyArray, question: Question, theta: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+def _toy_q(key: PRNGKeyArray, inputs: TestInputs, theta: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     """q̃ of toys drawn at ``theta``; [point, toy]."""
-    model, data = question.model, question.batch.one()
+    model, data = inputs.model, inputs.batch.one()
     params = dict(zip(model.names, theta, strict=True))
     toys, which = sample_toys(key, model, params, n, profiled=model.profiled(params, data)).distinct()
     batch = as_batch(model, toys)
-    best = best_fit(model, batch, question.limits)
-    lanes = np.tile(np.arange(len(batch)), len(values))
+    best = best_fit(model, batch, inputs.limits)
+    rows = np.tile(np.arange(len(batch)), len(values))
     where = np.repeat(values, len(batch))
-    q, status = q_tilde(model, batch, best, lanes, question.index, where, question.limits)
+    q, status = q_tilde(model, batch, best, rows, inputs.index, where, inputs.limits)
     status = np.where(status == Status.NOT_POSITIVE_DEFINITE, Status.OK, status)  # q̃ needs no covariance
     return np.where(good(status), q, np.nan).reshape(len(values), -1)[:, which]
 

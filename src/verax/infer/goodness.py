@@ -10,9 +10,9 @@ from scipy.special import chdtrc
 
 from verax.errors import InputError
 from verax.infer.campaign import campaign
+from verax.infer.evaluate import bounds
 from verax.infer.fit import as_batch, best_fit, one_or_many
-from verax.infer.minimise import bounds
-from verax.infer.toys import Told
+from verax.infer.toys import Progress
 from verax.model.data import Data, DataSets
 from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import by_name
@@ -44,7 +44,7 @@ class GoodnessOfFit:
     toys: int
     failed: int
     status: Int[np.ndarray, "*toy"]
-    thrown: Float[np.ndarray, " thrown"]
+    toy_statistics: Float[np.ndarray, " thrown"]
 
 
 def goodness_of_fit(
@@ -54,7 +54,7 @@ def goodness_of_fit(
     key: PRNGKeyArray | None = None,
     n_toys: int = 0,
     fixed: Mapping[str, float] | None = None,
-    progress: Told | None = None,
+    progress: Progress | None = None,
 ) -> GoodnessOfFit:
     """Saturated goodness of fit, batched over data sets; with toys for one data set.
 
@@ -76,18 +76,18 @@ def goodness_of_fit(
     free = sum(p.constraint is None and m for p, m in zip(model.parameters, moves, strict=True))
     ndf = data.counts.shape[-1] - int(free)
     p_value = np.asarray(chdtrc(ndf, statistic)) if ndf > 0 else np.full(statistic.shape, np.nan)
-    fraction, error, failed, thrown = np.nan, np.nan, 0, np.zeros(0)
+    fraction, error, failed, toy_statistics = np.nan, np.nan, 0, np.zeros(0)
     if n_toys and key is not None:
         params = dict(zip(model.names, best.theta[0], strict=True))
-        told = None if progress is None else lambda c: progress(c.n, n_toys, c.failed)
+        report = None if progress is None else lambda c: progress(c.n, n_toys, c.failed)
         of_toys, profiled = functools.partial(_of_toys, fixed), model.profiled(params, data)
-        done = campaign(key, model, params, n_toys, of_toys, batch=BATCH, profiled=profiled, progress=told)
-        failed, thrown = done.failed, done.good
-        if len(thrown):
-            larger = thrown >= statistic[0] * (1 - 1e-9)
-            fraction, error = float(larger.mean()), binomial_error(int(larger.sum()), len(thrown))
+        done = campaign(key, model, params, n_toys, of_toys, batch=BATCH, profiled=profiled, progress=report)
+        failed, toy_statistics = done.failed, done.good
+        if len(toy_statistics):
+            larger = toy_statistics >= statistic[0] * (1 - 1e-9)
+            fraction, error = float(larger.mean()), binomial_error(int(larger.sum()), len(toy_statistics))
     statistic, p_value, status = one_or_many(data, statistic, p_value, best.status)
-    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, n_toys, failed, status, thrown)
+    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, n_toys, failed, status, toy_statistics)
 
 
 def _of_toys(

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import ndtri
 
+from verax.infer.evaluate import Limits, bounds
 from verax.infer.fit import as_batch, best_fit, one_or_many
-from verax.infer.lanes import Lanes, take, twice_excess
-from verax.infer.minimise import Limits, bounds, minimise
-from verax.infer.profile import along, improve
+from verax.infer.lanes import Minima, take, twice_excess
+from verax.infer.minimise import minimise
+from verax.infer.profile import conditional_start, improve
 from verax.model.data import Data, DataSets
 from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
@@ -50,7 +51,7 @@ def interval(
 def ends(
     model: AbstractLikelihood,
     batch: DataSets,
-    best: Lanes,
+    best: Minima,
     index: int,
     free: np.ndarray,
     limits: Limits,
@@ -81,7 +82,7 @@ def ends(
 def _search(
     model: AbstractLikelihood,
     batch: DataSets,
-    best: Lanes,
+    best: Minima,
     index: int,
     free: np.ndarray,
     limits: Limits,
@@ -100,7 +101,7 @@ def _search(
         sigma = np.where(sigma > 0, sigma, 0.1 * np.maximum(1.0, abs(hat)))
     inside, outside = hat.copy(), np.full(hat.shape, np.nan)  # the end lies between; nan: not yet known
     mu = hat + side * np.minimum(goal * sigma, abs(bound - hat))
-    start = along(best, index, mu)
+    start = conditional_start(best, index, mu)
     start = np.where(free, start, best.theta)
     start[:, index] = mu
     moving = free.copy()

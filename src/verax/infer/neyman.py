@@ -12,11 +12,11 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from verax.arrays import Array
 from verax.errors import InputError
+from verax.infer.evaluate import Limits, bounds
 from verax.infer.fit import as_batch, best_fit
 from verax.infer.goodness import binomial_error
-from verax.infer.minimise import Limits, bounds
 from verax.infer.profile import ratio
-from verax.infer.toys import Told, sample_toys
+from verax.infer.toys import Progress, sample_toys
 from verax.model.data import Data
 from verax.model.likelihood import AbstractLikelihood
 from verax.parameters import movable
@@ -68,7 +68,7 @@ def neyman(
     ordering: str = "likelihood-ratio",
     n_toys: int = 1000,
     fixed: Mapping[str, float] | None = None,
-    progress: Told | None = None,
+    progress: Progress | None = None,
 ) -> Belt:
     """Which of the ``values`` (increasing) the data accept, judged by toys thrown at each of them.
 
@@ -100,8 +100,8 @@ def neyman(
     for k, theta in enumerate(there.theta):
         params = dict(zip(model.names, theta, strict=True))
         drawn = sample_toys(key, model, params, n_toys, profiled=model.profiled(params, data))
-        thrown = _statistic(model, drawn, index, values[k], ordering, limits)
-        fine = thrown[np.isfinite(thrown)]
+        of_toys = _statistic(model, drawn, index, values[k], ordering, limits)
+        fine = of_toys[np.isfinite(of_toys)]
         failed[k] = n_toys - len(fine)
         if len(fine):
             extreme = int((fine >= t[k] - SAME).sum())

@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.arrays import Array
+from verax.infer.evaluate import Limits, bounds
 from verax.infer.fit import as_batch, best_fit, one_or_many
-from verax.infer.lanes import Lanes, better, replace, take, twice_excess
-from verax.infer.minimise import Limits, bounds, minimise
+from verax.infer.lanes import Minima, better, replace, take, twice_excess
+from verax.infer.minimise import minimise
 from verax.infer.results import Scan
 from verax.model.data import Data, DataSets
 from verax.model.likelihood import AbstractLikelihood
@@ -45,12 +46,12 @@ def profile(
 def ratio(
     model: AbstractLikelihood,
     batch: DataSets,
-    best: Lanes,
+    best: Minima,
     toy: np.ndarray,
     index: int,
     values: np.ndarray,
     limits: Limits,
-) -> tuple[np.ndarray, Lanes]:
+) -> tuple[np.ndarray, Minima]:
     """T of data set ``toy`` [lane] with one parameter at ``values`` [lane], and the conditional fits.
 
     Where a lane lies below the best fit of its data set, that fit (updated in place) is sought again from there.
@@ -60,19 +61,19 @@ def ratio(
     np.fmin.at(lowest, toy, there.nll)
     lower = np.flatnonzero(lowest < best.nll - 1e-6)
     if lower.size:
-        lane = [np.flatnonzero((toy == i) & (there.nll == lowest[i]))[0] for i in lower]
-        improve(model, batch, best, lower, there.theta[lane], np.ones((lower.size, len(model.names)), bool), limits)
+        row = [np.flatnonzero((toy == i) & (there.nll == lowest[i]))[0] for i in lower]
+        improve(model, batch, best, lower, there.theta[row], np.ones((lower.size, len(model.names)), bool), limits)
     return np.maximum(twice_excess(there.nll, best.nll[toy]), 0.0), there
 
 
 def conditional(
-    model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, values: np.ndarray, limits: Limits
-) -> Lanes:
+    model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, values: np.ndarray, limits: Limits
+) -> Minima:
     """Fits with one parameter held at ``values`` [lane], started where the covariance says the others will go.
 
     One that fails is tried again from the global observables.
     """
-    start = along(best, index, values)
+    start = conditional_start(best, index, values)
     free = np.ones(start.shape, bool)
     free[:, index] = False
     there = minimise(model, batch, start, free, covariance=False, limits=limits)
@@ -85,26 +86,26 @@ def conditional(
     return there
 
 
-def along(best: Lanes, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:
+def conditional_start(best: Minima, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:
     """Where all parameters go, to first order, when the one at ``index`` (of each lane) moves to ``values`` [lane]."""
-    lane = np.arange(len(values))
-    variance = best.covariance[lane, index, index]
+    row = np.arange(len(values))
+    variance = best.covariance[row, index, index]
     known = np.isfinite(variance) & (variance > 0)
-    slope = np.where(known[:, None], best.covariance[lane, index] / np.where(known, variance, 1.0)[:, None], 0.0)
-    start = best.theta + slope * (values - best.theta[lane, index])[:, None]
-    start[lane, index] = values
+    slope = np.where(known[:, None], best.covariance[row, index] / np.where(known, variance, 1.0)[:, None], 0.0)
+    start = best.theta + slope * (values - best.theta[row, index])[:, None]
+    start[row, index] = values
     return start
 
 
 def improve(
     model: AbstractLikelihood,
     batch: DataSets,
-    best: Lanes,
-    lanes: np.ndarray,
+    best: Minima,
+    rows: np.ndarray,
     start: np.ndarray,
     free: np.ndarray,
     limits: Limits,
 ) -> None:
     """Seek the best fit of some lanes again from points found to be lower; ``best`` is updated in place."""
-    second = minimise(model, batch[lanes], start, free, limits=limits)
-    replace(best, lanes, better(take(best, lanes), second))
+    second = minimise(model, batch[rows], start, free, limits=limits)
+    replace(best, rows, better(take(best, rows), second))

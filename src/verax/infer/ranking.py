@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from verax.errors import InputError
+from verax.infer.evaluate import bounds
 from verax.infer.fit import as_batch, best_fit
 from verax.infer.lanes import take
-from verax.infer.minimise import bounds, minimise
-from verax.infer.profile import along
+from verax.infer.minimise import minimise
+from verax.infer.profile import conditional_start
 from verax.infer.results import Ranking
 from verax.model.data import Data
 from verax.model.likelihood import AbstractLikelihood
@@ -38,11 +39,11 @@ def ranking(model: AbstractLikelihood, data: Data, poi: str, *, fixed: Mapping[s
     shift = np.stack([error, -error, width, -width])  # [question, other]
     asked = np.isfinite(shift) & (shift != 0)
     which = np.tile(others, (4, 1))[asked]
-    lane = np.zeros(len(which), int)
-    start = along(take(best, lane), which, best.theta[0, which] + shift[asked])
+    row = np.zeros(len(which), int)
+    start = conditional_start(take(best, row), which, best.theta[0, which] + shift[asked])
     free = np.arange(len(model.names)) != which[:, None]
     # Values beyond the bounds are allowed for the parameter that is shifted: it is not free there.
-    there = minimise(model, batch[lane], start, free, covariance=False, limits=limits)
+    there = minimise(model, batch[row], start, free, covariance=False, limits=limits)
     change = np.where(np.isnan(shift), np.nan, 0.0)
     change[asked] = there.theta[:, index] - best.theta[0, index]
     status = np.full(shift.shape, best.status[0])

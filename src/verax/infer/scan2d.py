@@ -9,9 +9,10 @@ from scipy.special import gammaincinv
 
 from verax.arrays import Array
 from verax.errors import InputError
+from verax.infer.evaluate import bounds
 from verax.infer.fit import as_batch, best_fit
 from verax.infer.lanes import take, twice_excess
-from verax.infer.minimise import bounds, minimise
+from verax.infer.minimise import minimise
 from verax.infer.profile import improve
 from verax.model.data import Data
 from verax.model.likelihood import AbstractLikelihood

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtr
 
+from verax.infer.evaluate import bounds
 from verax.infer.fit import as_batch, best_fit, one_or_many
-from verax.infer.minimise import bounds
 from verax.infer.profile import ratio
 from verax.model.data import Data
 from verax.model.likelihood import AbstractLikelihood

@@ -9,15 +9,16 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
-from verax.infer.lanes import Lanes
-from verax.infer.minimise import Limits, batch_sizes, bounds, definite, evaluate, solve
+from verax.infer.evaluate import Limits, batch_sizes, bounds, evaluate
+from verax.infer.lanes import Minima
+from verax.infer.linear_algebra import definite, solve
 from verax.infer.profile import ratio
 from verax.model.data import Data, DataSets, mapped
 from verax.model.likelihood import AbstractLikelihood
 from verax.results import Status
 
 
-def physical(model: AbstractLikelihood, index: int, fixed: Mapping[str, float] | None = None) -> Limits:
+def physical_bounds(model: AbstractLikelihood, index: int, fixed: Mapping[str, float] | None = None) -> Limits:
     """The bounds of the parameters, with the one at ``index`` not below zero."""
     lower, upper = bounds(model, fixed)
     lower[index] = max(lower[index], 0.0)
@@ -27,7 +28,7 @@ def physical(model: AbstractLikelihood, index: int, fixed: Mapping[str, float] |
 def q_tilde(
     model: AbstractLikelihood,
     batch: DataSets,
-    best: Lanes,
+    best: Minima,
     toy: np.ndarray,
     index: int,
     values: np.ndarray,
@@ -39,10 +40,10 @@ def q_tilde(
     if below.size:
         q[below], there = ratio(model, batch, best, toy[below], index, values[below], limits)
         status[below] = np.where(there.status > Status.AT_BOUND, there.status, Status.OK)
-    return q, np.maximum(status, said(best, index)[toy])
+    return q, np.maximum(status, reported_status(best, index)[toy])
 
 
-def said(best: Lanes, index: int) -> np.ndarray:
+def reported_status(best: Minima, index: int) -> np.ndarray:
     """Status of best fits, where the parameter of interest pressed against its bound is no remark."""
     others = np.delete(np.diagonal(best.covariance, axis1=1, axis2=2), index, axis=1)
     alone = (best.status == Status.AT_BOUND) & ~(others == 0).any(axis=1)

@@ -15,7 +15,7 @@ from verax.parameters import Params, by_name
 
 CHUNK = 4096
 
-Told = Callable[[int, int, int], None]
+Progress = Callable[[int, int, int], None]
 """Called while toys are thrown and fitted: how many are done, of how many, and how many of these failed."""
 
 

@@ -37,49 +37,49 @@ EACH_SIDE = 12
 """Those up to which each other side, and all at once, are tried in many data sets too; of more the sharper test decides."""
 
 
-class Elsewhere(NamedTuple):
+class StartingPoints(NamedTuple):
     """Where other minima may be: the number of a fit, and a point to start from, each."""
 
-    lane: np.ndarray
+    row: np.ndarray
     theta: np.ndarray
 
 
-def elsewhere(
+def other_valleys(
     parts: EvenParts,
     theta: Float[np.ndarray, "lane parameter"],
     even_slope: Float[np.ndarray, "lane parameter"],
     free: Bool[np.ndarray, "lane parameter"],
     *,
-    sharp: bool,
-) -> Elsewhere:
+    by_profile: bool,
+) -> StartingPoints:
     """Other valleys that minima ``theta`` may have, by the necessary condition; ``sharp``: of many, by p as well."""
     width = 1 / np.sqrt(np.maximum(parts.prior[parts.which], 1e-12))  # from here on in units of the constraint
     alpha, slope = theta[:, parts.which] / width, even_slope[:, parts.which]
-    held = ~free[:, parts.which] | (parts.prior[parts.which] == 0)
+    inactive = ~free[:, parts.which] | (parts.prior[parts.which] == 0)
     odd, weight = parts.jacobian[parts.which], parts.weight
     odd_even, even_even = (odd * parts.even * weight).sum(1) * width, (parts.even**2 * weight).sum(1)
     # The condition c + g″(a) [level + a S·A + g(a) A·A] < 0, with c = 1, is one on the level from below or from above.
     inside = np.array([0.0, -0.25, 0.25, -0.8, 0.8])  # g is straight beyond 1; its curvature changes sign at .58
-    g, _, bend = (x[:, None] for x in code4p(inside))
-    edge = -1 / bend - inside[:, None] * odd_even - g * even_even
+    g, _, curvature = (x[:, None] for x in code4p(inside))
+    edge = -1 / curvature - inside[:, None] * odd_even - g * even_even
     low, high = edge[:3].max(0), edge[3:].min(0)
     level = slope - alpha * odd_even
-    lane, k = np.nonzero(((level - abs(alpha) * even_even < low) | (level > high)) & ~held)  # since 0 ≤ g ≤ |a|
-    level = level[lane, k] - code4p(alpha[lane, k])[0] * even_even[k]
-    lane, k = (x[(level < low[k]) | (level > high[k])] for x in (lane, k))
-    if not lane.size:
-        return Elsewhere(lane, theta[:0])
-    if sharp and len(parts.which) > EACH_SIDE:
-        return _by_profile(parts, theta, slope[lane, k], lane, k, width)
-    return _by_side(parts, theta, lane, k, width)
+    row, k = np.nonzero(((level - abs(alpha) * even_even < low) | (level > high)) & ~inactive)  # since 0 ≤ g ≤ |a|
+    level = level[row, k] - code4p(alpha[row, k])[0] * even_even[k]
+    row, k = (x[(level < low[k]) | (level > high[k])] for x in (row, k))
+    if not row.size:
+        return StartingPoints(row, theta[:0])
+    if by_profile and len(parts.which) > EACH_SIDE:
+        return _by_profile(parts, theta, slope[row, k], row, k, width)
+    return _by_side(parts, theta, row, k, width)
 
 
-def _by_side(parts: EvenParts, theta: np.ndarray, lane: np.ndarray, k: np.ndarray, width: np.ndarray) -> Elsewhere:
+def _by_side(parts: EvenParts, theta: np.ndarray, row: np.ndarray, k: np.ndarray, width: np.ndarray) -> StartingPoints:
     """Each combination of the other sides of the doubtful parameters, or, of many parameters, each and all at once."""
     doubtful = np.zeros((len(theta), len(parts.which)), bool)
-    doubtful[lane, k] = True
-    lanes, starts = [lane[:0]], [theta[:0]]
-    for pattern in np.unique(doubtful[np.unique(lane)], axis=0):
+    doubtful[row, k] = True
+    rows, starts = [row[:0]], [theta[:0]]
+    for pattern in np.unique(doubtful[np.unique(row)], axis=0):
         here, k = np.flatnonzero((doubtful == pattern).all(1)), np.flatnonzero(pattern)
         alpha = theta[np.ix_(here, parts.which[k])] / width[k]
         sides = [np.arange(len(k)) == i for i in range(len(k))] + [np.ones(len(k), bool)]
@@ -91,52 +91,56 @@ def _by_side(parts: EvenParts, theta: np.ndarray, lane: np.ndarray, k: np.ndarra
             start = theta[here]
             start[:, parts.which[k]] = np.where(flipped, far, near) * width[k]
             moved = (start != theta[here]).any(1)
-            lanes.append(here[moved])
+            rows.append(here[moved])
             starts.append(start[moved])
-    return Elsewhere(np.concatenate(lanes), np.concatenate(starts))
+    return StartingPoints(np.concatenate(rows), np.concatenate(starts))
 
 
 def _by_profile(
-    parts: EvenParts, theta: np.ndarray, slope: np.ndarray, lane: np.ndarray, k: np.ndarray, width: np.ndarray
-) -> Elsewhere:
+    parts: EvenParts, theta: np.ndarray, slope: np.ndarray, row: np.ndarray, k: np.ndarray, width: np.ndarray
+) -> StartingPoints:
     """One parameter after the other, on each side where p with a margin says that −log L may fall below the minimum."""
-    follows = _following(parts)
-    x0 = theta[lane, parts.which[k]] / width[k]
+    products = _profiled_products(parts)
+    x0 = theta[row, parts.which[k]] / width[k]
     g0, g1, _ = code4p(x0)
-    stiff, odd_even, even_even = follows.stiff[k] * width[k] ** 2, follows.odd_even[k] * width[k], follows.even_even[k]
+    curvature, odd_even, even_even = (
+        products.curvature[k] * width[k] ** 2,
+        products.odd_even[k] * width[k],
+        products.even_even[k],
+    )
     x = np.array([-REACH, -2.5, -1.6, -1.2, -0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.2, 1.6, 2.5, REACH])
-    g, held = code4p(x)[0], SHARE * stiff
+    g, inactive = code4p(x)[0], SHARE * curvature
     terms = np.stack([x**2, x, g, g * x, g**2, np.ones_like(x)], axis=1)
     rise = terms @ np.stack([
-        held / 2,
-        -held * x0 - g1 * slope - g0 * odd_even,
+        inactive / 2,
+        -inactive * x0 - g1 * slope - g0 * odd_even,
         slope - x0 * odd_even - g0 * even_even,
         odd_even,
         even_even / 2,
-        (held * x0 / 2 + g1 * slope + g0 * odd_even) * x0 - g0 * slope + g0**2 * even_even / 2,
+        (inactive * x0 / 2 + g1 * slope + g0 * odd_even) * x0 - g0 * slope + g0**2 * even_even / 2,
     ])  # fmt: skip
     away = x[:, None] - x0
     beyond = ((away < -0.3) & (rise < 0)).any(0), ((away > 0.3) & (rise < 0)).any(0)
-    lanes, starts = [], []
+    rows, starts = [], []
     for (side, here), least in itertools.product(zip((-1, 1), beyond, strict=True), SIDES):
         found = np.flatnonzero(here)
         there = side * np.maximum(abs(x0), least)
-        start = theta[lane[found]]
+        start = theta[row[found]]
         start[np.arange(len(found)), parts.which[k[found]]] = (there * width[k])[found]
-        lanes.append(lane[found])
+        rows.append(row[found])
         starts.append(start)
-    return Elsewhere(np.concatenate(lanes), np.concatenate(starts))
+    return StartingPoints(np.concatenate(rows), np.concatenate(starts))
 
 
-class _Following(NamedTuple):
+class _ProfiledProducts(NamedTuple):
     """Of each parameter with an even part: c + S·S and the other products of the module's formula, all others following."""
 
-    stiff: np.ndarray
+    curvature: np.ndarray
     odd_even: np.ndarray
     even_even: np.ndarray
 
 
-def _following(parts: EvenParts) -> _Following:
+def _profiled_products(parts: EvenParts) -> _ProfiledProducts:
     weighted = parts.jacobian * parts.weight
     information = weighted @ parts.jacobian.T + np.diag(parts.prior)
     diagonal = np.diagonal(information)
@@ -150,7 +154,7 @@ def _following(parts: EvenParts) -> _Following:
     mixed[row, k] = 0.0
     across = (along * mixed).sum(1) / variance
     even = mixed @ covariance - along * across[:, None]
-    return _Following(
+    return _ProfiledProducts(
         1 / variance,
         own + across,
         (parts.even**2 * parts.weight).sum(1) - (mixed * even).sum(1),

@@ -83,8 +83,8 @@ def merge(templates: Templates, processes: Mapping[str, Sequence[str]]) -> Templ
     new = tuple(dict.fromkeys(sum_of.get(p, p) for p in templates.processes))
     taken = [n for n in processes if n in templates.processes and n not in parts]
     _distinct([*taken, *new], "merge", "processes")
-    member = np.array([[sum_of.get(p, p) == n for p in templates.processes] for n in new], np.float64)
-    nominal, variance, up, down = (member @ x for x in cells(templates))
+    adds = np.array([[sum_of.get(p, p) == n for p in templates.processes] for n in new], np.float64)
+    nominal, variance, up, down = (adds @ x for x in cells(templates))
     return replace(templates, nominal=nominal, variance=variance, up=up, down=down, processes=new)
 
 

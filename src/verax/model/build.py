@@ -8,7 +8,7 @@ import numpy as np
 
 from verax.errors import InputError, check_known
 from verax.model.binned import BinnedLikelihood
-from verax.model.conventions import FLOATING, scaled_errors
+from verax.model.conventions import FLOATING, is_combine
 from verax.model.interpolate import code4_coefficients
 from verax.model.layout import Layout
 from verax.model.split import normalisation_part, shape_part
@@ -73,20 +73,20 @@ def binned_likelihood(
         log_up=log_up,
         log_down=log_down,
         coefficients=code4_coefficients(log_up, log_down),
-        member=np.repeat(
+        normfactor_mask=np.repeat(
             np.array([[float(p in processes) for p in templates.processes] for processes in free.values()]).reshape(
                 len(factors), len(templates.processes), 1
             ),
             len(templates.channels),
             axis=2,
         ),
-        slots=np.zeros((0, *nominal.shape), int),
-        dressed=np.ones(nominal.shape),
+        cell_parameter_index=np.zeros((0, *nominal.shape), int),
+        gamma_mask=np.ones(nominal.shape),
         width=xp.sqrt(xp.maximum(variance.sum(0), 0.0)) / total if simulation_statistics else xp.zeros_like(total),
         tau=np.zeros(total.shape),
         floor=1e-7 * abs(total) + 1e-12,
         offset=np.zeros(()),
-        scaled=scaled_errors(convention),
+        combine_convention=is_combine(convention),
     )
 
 

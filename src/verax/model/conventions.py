@@ -8,7 +8,7 @@ UNCORRELATED = "uncorrelated shapes"
 CONVENTIONS = ("histfactory", "combine")
 
 
-def scaled_errors(convention: str) -> bool:
+def is_combine(convention: str) -> bool:
     """Whether the simulation's errors follow the processes' normalisations, by the convention's name.
 
     Raises

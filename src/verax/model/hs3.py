@@ -86,7 +86,7 @@ def hs3_to_pyhf(
         check_channel(distributions[name])
         channels.append(reader.channel(distributions[name]))
         observations.append({"name": name, "data": _contents(entry, data, distributions[name])})
-    reader.told()
+    reader.raise_obstacles()
     interest = poi if poi is not None else next(iter(analysis.get("parameters_of_interest", [])), None)
     config = {"poi": interest or "", "parameters": reader.settings(_domains(spec, analysis))}
     measurement = {"name": chosen["name"], "config": config}
@@ -117,7 +117,7 @@ class _Reader:
             samples.append({"name": sample["name"], "data": values, "modifiers": modifiers})
         return {"name": distribution["name"], "samples": samples}
 
-    def told(self) -> None:
+    def raise_obstacles(self) -> None:
         """Raise for what was met: the first in full, and how often each of the others."""
         if self.obstacles:
             first, *rest = self.obstacles
@@ -131,10 +131,10 @@ class _Reader:
         here = f"{where}, modifier '{entry.get('name', entry.get('parameter', kind))}' ({kind})"
         if entry.get("constraints") is not None:
             raise InputError(f"{here}, constraints", f"{entry['constraints']}"[:80], "one 'constraint' for all bins")
-        said = [entry[k] for k in CONSTRAINTS if entry.get(k) is not None]
-        if len(set(said)) > 1:
-            raise InputError(f"{here}, constraint", " and ".join(f"'{x}'" for x in said), "one of them")
-        constraint = said[0] if said else None
+        constraints = [entry[k] for k in CONSTRAINTS if entry.get(k) is not None]
+        if len(set(constraints)) > 1:
+            raise InputError(f"{here}, constraint", " and ".join(f"'{x}'" for x in constraints), "one of them")
+        constraint = constraints[0] if constraints else None
         if kind in ("normfactor", "normsys", "histosys"):
             return self.scalar(entry, kind, constraint, here, distribution.get("default_interpolation"), content)
         name = self.gammas(entry, kind, distribution["name"], len(content["contents"]), here)

@@ -22,8 +22,8 @@ def code4p(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, 
     square, inside = alpha**2, size <= 1
     value = xp.where(inside, square * (square * (3 * square - 10) + 15) / 8, size)
     slope = xp.where(inside, alpha * (square * (18 * square - 40) + 30) / 8, xp.sign(alpha))
-    bend = xp.where(inside, (square * (90 * square - 120) + 30) / 8, 0.0)
-    return value, slope, bend
+    curvature = xp.where(inside, (square * (90 * square - 120) + 30) / 8, 0.0)
+    return value, slope, curvature
 
 
 def code4_coefficients(log_up: Float[Array, "*f"], log_down: Float[Array, "*f"]) -> Float[Array, "6 *f"]:
@@ -57,19 +57,19 @@ def code4(
     xp = namespace(alpha, log_up, log_down)
     a = alpha[:, None, None]
     value: Array = xp.zeros(())
-    slope = bend = value
+    slope = curvature = value
     for c in coefficients[::-1]:  # Horner's rule for the polynomial and both derivatives
-        bend = bend * a + 2 * slope
+        curvature = curvature * a + 2 * slope
         slope = slope * a + value
         value = value * a + c
-    value, slope, bend = 1 + a * value, value + a * slope, 2 * slope + a * bend
+    value, slope, curvature = 1 + a * value, value + a * slope, 2 * slope + a * curvature
     rate = xp.where(a > 0, log_up, -log_down)
     outside = xp.exp(a * rate)
     inside = xp.abs(a) <= 1
     return (
         xp.where(inside, value, outside),
         xp.where(inside, slope, rate * outside),
-        xp.where(inside, bend, rate**2 * outside),
+        xp.where(inside, curvature, rate**2 * outside),
     )
 
 

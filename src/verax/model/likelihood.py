@@ -52,7 +52,7 @@ class Derivatives(eqx.Module):
     nll: Float[Array, ""]
     gradient: Float[Array, " parameter"]
     hessian: Float[Array, "parameter parameter"]
-    bending: Float[Array, "parameter parameter"]
+    rate_curvature: Float[Array, "parameter parameter"]
     scale: Float[Array, " parameter"]
     even_slope: Float[Array, " parameter"]
     end: Int[Array, ""]
@@ -280,14 +280,14 @@ class AbstractLikelihood(eqx.Module):
     def derivatives(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
         """Value, gradient and exact Hessian of −log L, constraints included."""
         at = self.derivatives_observed(theta, data)
-        value, slope, bend = self.constraints(theta, data)
+        value, slope, curvature = self.constraints(theta, data)
         xp = namespace(theta, at.gradient)
         return Derivatives(
             xp.asarray(at.nll + value.sum()),
             at.gradient + slope,
-            at.hessian + xp.diag(bend),
-            at.bending,
-            xp.maximum(at.scale + bend, 1e-12),
+            at.hessian + xp.diag(curvature),
+            at.rate_curvature,
+            xp.maximum(at.scale + curvature, 1e-12),
             at.even_slope,
             at.end,
         )

@@ -16,7 +16,7 @@ from verax.arrays import Array
 from verax.errors import InputError, check_known
 from verax.model.binwise import CellModifier
 from verax.model.constraint import HALF_LOG_2PI
-from verax.model.conventions import FLOATING, SIMULATION, UNCORRELATED, scaled_errors
+from verax.model.conventions import FLOATING, SIMULATION, UNCORRELATED, is_combine
 from verax.model.data import Data
 from verax.model.interpolate import code4, code4_coefficients, code4p
 from verax.model.layout import Layout
@@ -58,7 +58,7 @@ class Import:
                 self.uses.extend(_Use(c, i, m["type"], m["name"], m["data"]) for m in sample["modifiers"])
         observed = {o["name"]: o["data"] for o in spec["observations"]}
         self.counts = np.concatenate([np.asarray(observed[c], np.float64) for c in self.channels])
-        self.variance, self.dressed = np.zeros_like(self.nominal), np.zeros_like(self.nominal)
+        self.variance, self.gamma_mask = np.zeros_like(self.nominal), np.zeros_like(self.nominal)
         self.width, self.tau, self.gamma = (np.zeros(sum(bins)), np.zeros(sum(bins)), np.ones(sum(bins)))
         self.taken = np.zeros(sum(bins), bool)  # bins whose γ is profiled
         self.offset, self.profiles = 0.0, False
@@ -127,11 +127,11 @@ class Import:
     def _factors(self) -> tuple[list[Parameter], list[float], np.ndarray]:
         """Parameters of ``normfactor`` and ``lumi``, their global observables, and what they multiply."""
         table = self._of("normfactor", "lumi")
-        member = np.zeros((len(table), len(self.processes), len(self.channels)))
+        normfactor_mask = np.zeros((len(table), len(self.processes), len(self.channels)))
         parameters, auxiliary = [], []
         for i, (name, uses) in enumerate(table.items()):
             for use in uses:
-                member[i, use.process, use.channel] = 1.0
+                normfactor_mask[i, use.process, use.channel] = 1.0
             if uses[0].kind == "lumi":
                 self._refuse(name, "factors")
                 [observed], [sigma] = self._setting(name, "auxdata", None, 1), self._setting(name, "sigmas", None, 1)
@@ -145,7 +145,7 @@ class Import:
                     self._setting(name, "bounds", [[0.0, 10.0]], 1),
                 )
                 parameters.append(self._parameter(name, FLOATING, init, limits, None))
-        return parameters, auxiliary, member
+        return parameters, auxiliary, normfactor_mask
 
     def _systematics(self) -> tuple[list[Parameter], list[float], dict[str, np.ndarray]]:
         """Parameters of ``normsys`` and ``histosys``, their global observables, and what they do."""
@@ -264,7 +264,7 @@ class Import:
             self.profiles = True
             self.taken[bins[valid]] = True
             for use in uses:
-                self.dressed[use.process, self.where[use.channel]] = 1.0
+                self.gamma_mask[use.process, self.where[use.channel]] = 1.0
                 self._record(use, -1)
             self.gamma[bins] = np.where(valid, observed, 1.0)
             return True
@@ -309,25 +309,25 @@ class Import:
         data = tuple(float(x) for x in use.data or ())
         self.modifiers.append(CellModifier(use.kind, use.name, use.channel, use.process, data, first))
 
-    def result(self, scaled: bool) -> tuple[dict[str, Any], Data]:
+    def result(self, combine_convention: bool) -> tuple[dict[str, Any], Data]:
         """The fields of the likelihood, and its data."""
-        factors, factor_auxiliary, member = self._factors()
+        factors, factor_auxiliary, normfactor_mask = self._factors()
         systematics, systematic_auxiliary, arrays = self._systematics()
         self._simulation()
         self._shape_errors()
         self._free_shapes()
         parameters = (*factors, *systematics, *self.cells)
         self._check_interest([p.name for p in parameters])
-        slots = np.full((len(self.columns), *self.nominal.shape), len(self.cells))
+        cell_parameter_index = np.full((len(self.columns), *self.nominal.shape), len(self.cells))
         for s, column in enumerate(self.columns):
             for i, b, k in column:
-                slots[s, i, b] = k
+                cell_parameter_index[s, i, b] = k
         total = abs(self.nominal.sum(0))
         fluctuates = (self.width > 0) | (self.tau > 0)
         absent = (self.nominal == 0) & ~arrays["odd"].any(0) & ~arrays["even"].any(0)
-        whole = bool(((self.dressed == 1) | absent | ~fluctuates).all()) and not (self.tau > 0).any()
-        dressed = np.ones_like(self.dressed) if whole else self.dressed
-        self._check_start([*parameters], member, slots)
+        whole = bool(((self.gamma_mask == 1) | absent | ~fluctuates).all()) and not (self.tau > 0).any()
+        gamma_mask = np.ones_like(self.gamma_mask) if whole else self.gamma_mask
+        self._check_start([*parameters], normfactor_mask, cell_parameter_index)
         fields: dict[str, Any] = dict(
             parameters=parameters,
             channels=tuple(self.channels),
@@ -338,15 +338,15 @@ class Import:
             variance=self.variance,
             **arrays,
             coefficients=code4_coefficients(arrays["log_up"], arrays["log_down"]),
-            member=member,
-            slots=slots,
-            dressed=dressed,
+            normfactor_mask=normfactor_mask,
+            cell_parameter_index=cell_parameter_index,
+            gamma_mask=gamma_mask,
             width=self.width,
             tau=self.tau,
-            floor=1e-7 * np.where(fluctuates, abs((self.nominal * dressed).sum(0)), total) + 1e-12,
+            floor=1e-7 * np.where(fluctuates, abs((self.nominal * gamma_mask).sum(0)), total) + 1e-12,
             offset=np.asarray(self.offset),
-            subset=not whole,
-            scaled=scaled,
+            partial_gamma=not whole,
+            combine_convention=combine_convention,
             shape_code=self.histosys,
             factor_code=self.normsys,
             modifiers=tuple(self.modifiers),
@@ -370,11 +370,13 @@ class Import:
             check_known([self.poi], names, "parameter of interest", "parameter")
         check_known(self.group, {*names, *self.kinds}, "group", "parameter")
 
-    def _check_start(self, parameters: list[Parameter], member: np.ndarray, slots: np.ndarray) -> None:
+    def _check_start(
+        self, parameters: list[Parameter], normfactor_mask: np.ndarray, cell_parameter_index: np.ndarray
+    ) -> None:
         """No bin may expect a negative number of events at the initial values (systematics taken at 0)."""
         init, n = np.array([p.init for p in parameters]), len(self.cells)
-        factor = np.prod(np.where(member > 0, init[: len(member), None, None], 1.0), axis=0)
-        cells = np.append(init[len(init) - n :], 1.0)[slots].prod(0)
+        factor = np.prod(np.where(normfactor_mask > 0, init[: len(normfactor_mask), None, None], 1.0), axis=0)
+        cells = np.append(init[len(init) - n :], 1.0)[cell_parameter_index].prod(0)
         rate = (self.nominal * factor[:, self.layout.channel] * cells).sum(0)
         for b in np.flatnonzero(rate < 0)[:1]:
             seen = f"{rate[b]:g} expected events at the start"
@@ -411,5 +413,5 @@ def contents(
     config = table[measurement] if measurement is not None else spec["measurements"][0]["config"]
     interest = poi if poi is not None else config["poi"] or None
     settings = {p["name"]: p for p in config["parameters"]}
-    fields, data = Import(spec, settings, interest, normsys, histosys, group or {}).result(scaled_errors(convention))
+    fields, data = Import(spec, settings, interest, normsys, histosys, group or {}).result(is_combine(convention))
     return Contents(fields, data, interest)

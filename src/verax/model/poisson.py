@@ -9,8 +9,8 @@ from verax.model.constraint import HALF_LOG_2PI
 
 
 def profiled_gamma(
-    scaled: Float[Array, "*#bin"],
-    other: Float[Array, "*#bin"] | float,
+    with_gamma: Float[Array, "*#bin"],
+    without_gamma: Float[Array, "*#bin"] | float,
     count: Float[Array, "*#bin"],
     auxiliary: Float[Array, "*#bin"],
     width: Float[Array, "*#bin"],
@@ -21,16 +21,16 @@ def profiled_gamma(
     width is 0, γ is its auxiliary value. Being closed, it can be differentiated: derivatives of the likelihood at γ̂
     are those of the profile likelihood.
     """
-    xp = namespace(scaled, other, count, auxiliary, width)
+    xp = namespace(with_gamma, without_gamma, count, auxiliary, width)
     variance = width**2
-    shift = scaled * variance - auxiliary
-    b = other + scaled * shift  # the quadratic is S γ² + b γ + c
-    c = other * shift - count * scaled * variance
-    square = b**2 - 4 * scaled * c
+    shift = with_gamma * variance - auxiliary
+    b = without_gamma + with_gamma * shift  # the quadratic is S γ² + b γ + c
+    c = without_gamma * shift - count * with_gamma * variance
+    square = b**2 - 4 * with_gamma * c
     root = xp.where(square > 0, xp.sqrt(xp.where(square > 0, square, 1.0)), 0.0)
     large = root + abs(b)
     conjugate = -2 * c / xp.where(large > 0, large, 1.0)
-    return xp.maximum(xp.where(b <= 0, large / (2 * scaled), conjugate), 0.0)
+    return xp.maximum(xp.where(b <= 0, large / (2 * with_gamma), conjugate), 0.0)
 
 
 def positive_rate(
@@ -106,18 +106,18 @@ def bin_terms(
     gaussian = 0.5 * ((gamma - auxiliary) / safe_width) ** 2 + HALF_LOG_2PI + xp.log(safe_width)
     slope = gamma - count / rate
     root = xp.sqrt((auxiliary - rate * variance) ** 2 + 4 * count * variance)
-    bend = count / rate**2 - xp.where(fluctuates, gamma * variance / xp.where(root > 0, root, 1.0), 0.0)
+    curvature = count / rate**2 - xp.where(fluctuates, gamma * variance / xp.where(root > 0, root, 1.0), 0.0)
     return (
         value + xp.where(fluctuates, gaussian, 0.0) + wall,
         slope * rate1 + wall1,
-        bend * rate1**2 + slope * rate2 + wall2,
+        curvature * rate1**2 + slope * rate2 + wall2,
         rate1**2 / (rate * (1 + rate * variance)),
     )
 
 
-def subset_gamma(
-    scaled: Float[Array, " bin"],
-    other: Float[Array, " bin"],
+def profiled_partial_gamma(
+    with_gamma: Float[Array, " bin"],
+    without_gamma: Float[Array, " bin"],
     count: Float[Array, " bin"],
     auxiliary: Float[Array, " bin"],
     width: Float[Array, " bin"],
@@ -128,44 +128,44 @@ def subset_gamma(
     With P(auxiliary; τγ) the equation is (S + τ)S γ² + [(S + τ)T − (n + a)S] γ − aT = 0. Where both are 0, γ is its
     auxiliary value. The root is the one that keeps γS + T ≥ 0, also for T < 0 or S < 0 (a signal below zero).
     """
-    positive = scaled > 0
+    positive = with_gamma > 0
     gaussian = jnp.where(
         positive,
-        profiled_gamma(jnp.where(positive, scaled, 1.0), other, count, auxiliary, width),
-        _gamma_of_negative(jnp.where(positive, 0.0, scaled), other, count, auxiliary, width),
+        profiled_gamma(jnp.where(positive, with_gamma, 1.0), without_gamma, count, auxiliary, width),
+        _gamma_of_negative(jnp.where(positive, 0.0, with_gamma), without_gamma, count, auxiliary, width),
     )
-    a, both = jnp.where(tau > 0, auxiliary, 1.0), scaled + tau
-    square = both * scaled
-    b = both * other - (count + a) * scaled
-    inside = b**2 + 4 * square * a * other
+    a, both = jnp.where(tau > 0, auxiliary, 1.0), with_gamma + tau
+    square = both * with_gamma
+    b = both * without_gamma - (count + a) * with_gamma
+    inside = b**2 + 4 * square * a * without_gamma
     large = jnp.where(inside > 0, jnp.sqrt(jnp.where(inside > 0, inside, 1.0)), 0.0) + abs(b)
-    conjugate = 2 * a * other / jnp.where(large > 0, large, 1.0)
+    conjugate = 2 * a * without_gamma / jnp.where(large > 0, large, 1.0)
     poisson = jnp.maximum(jnp.where(b <= 0, large / (2 * square), conjugate), 0.0)
     return jnp.where(tau > 0, poisson, jnp.where(width > 0, gaussian, auxiliary))
 
 
 def _gamma_of_negative(
-    scaled: Float[Array, " bin"],
-    other: Float[Array, " bin"],
+    with_gamma: Float[Array, " bin"],
+    without_gamma: Float[Array, " bin"],
     count: Float[Array, " bin"],
     auxiliary: Float[Array, " bin"],
     width: Float[Array, " bin"],
 ) -> Float[Array, " bin"]:
     """The same for a part S ≤ 0, with a Gaussian constraint: from the expectation m, m² − m(T + aS − δ²S²) − nδ²S² = 0."""
     variance = width**2
-    b = other + scaled * (auxiliary - scaled * variance)
-    root = jnp.sqrt(jnp.where(count > 0, b**2 + 4 * count * variance * scaled**2, 1.0)) + abs(b)
-    mean = jnp.where(b > 0, root / 2, 2 * count * variance * scaled**2 / root)
+    b = without_gamma + with_gamma * (auxiliary - with_gamma * variance)
+    root = jnp.sqrt(jnp.where(count > 0, b**2 + 4 * count * variance * with_gamma**2, 1.0)) + abs(b)
+    mean = jnp.where(b > 0, root / 2, 2 * count * variance * with_gamma**2 / root)
     safe = jnp.where((count > 0) & (mean > 0), mean, 1.0)
-    gamma = auxiliary + variance * scaled * (jnp.where(mean > 0, count / safe, 0.0) - 1)
-    where_rate_ends = jnp.maximum(other, 0.0) / jnp.where(scaled < 0, -scaled, 1.0)
-    empty = jnp.where(scaled < 0, jnp.minimum(auxiliary - variance * scaled, where_rate_ends), auxiliary)
+    gamma = auxiliary + variance * with_gamma * (jnp.where(mean > 0, count / safe, 0.0) - 1)
+    where_rate_ends = jnp.maximum(without_gamma, 0.0) / jnp.where(with_gamma < 0, -with_gamma, 1.0)
+    empty = jnp.where(with_gamma < 0, jnp.minimum(auxiliary - variance * with_gamma, where_rate_ends), auxiliary)
     return jnp.maximum(jnp.where(count > 0, gamma, empty), 0.0)
 
 
-def subset_bin_terms(
-    scaled: Float[Array, " bin"],
-    other: Float[Array, " bin"],
+def partial_bin_terms(
+    with_gamma: Float[Array, " bin"],
+    without_gamma: Float[Array, " bin"],
     count: Float[Array, " bin"],
     auxiliary: Float[Array, " bin"],
     width: Float[Array, " bin"],
@@ -178,7 +178,7 @@ def subset_bin_terms(
     fluctuates = (width > 0) | (tau > 0)
 
     def parts(s: Array, t: Array) -> tuple[Array, Array]:
-        gamma = subset_gamma(jnp.where(fluctuates, s, 1.0), t, count, auxiliary, width, tau)
+        gamma = profiled_partial_gamma(jnp.where(fluctuates, s, 1.0), t, count, auxiliary, width, tau)
         return gamma, gamma * s + t
 
     def term(s: Array, t: Array) -> Array:
@@ -192,17 +192,17 @@ def subset_bin_terms(
         constraint = jnp.where(is_poisson, counted, jnp.where(width > 0, pull, 0.0))
         return mean - xlogy(count, mean) + gammaln(count + 1) + constraint + rate_wall(total, count, floor)[0]
 
-    one, zero = jnp.ones_like(scaled), jnp.zeros_like(scaled)
+    one, zero = jnp.ones_like(with_gamma), jnp.zeros_like(with_gamma)
 
     def both(s: Array, t: Array) -> tuple[Array, tuple[Array, Array]]:
         value, by_s = jax.jvp(term, (s, t), (one, zero))
         return value, (by_s, jax.jvp(term, (s, t), (zero, one))[1])
 
-    (value, slope), (_, by_s) = jax.jvp(both, (scaled, other), (one, zero))
-    _, (_, by_t) = jax.jvp(both, (scaled, other), (zero, one))
-    gamma, total = parts(scaled, other)
+    (value, slope), (_, by_s) = jax.jvp(both, (with_gamma, without_gamma), (one, zero))
+    _, (_, by_t) = jax.jvp(both, (with_gamma, without_gamma), (zero, one))
+    gamma, total = parts(with_gamma, without_gamma)
     stiffness = jnp.where(tau > 0, tau / jnp.maximum(gamma, 1e-3), 1 / jnp.where(width > 0, width, 1.0) ** 2)
     mean = jnp.maximum(total, floor)
-    information = jnp.where(fluctuates, stiffness / (scaled**2 / mean + stiffness), 1.0) / mean
+    information = jnp.where(fluctuates, stiffness / (with_gamma**2 / mean + stiffness), 1.0) / mean
     fisher = information * jnp.stack([gamma**2, gamma, one])
     return value, jnp.stack(slope), jnp.stack([by_s[0], by_s[1], by_t[1]]), fisher

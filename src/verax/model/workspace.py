@@ -52,7 +52,7 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
 
 def _check(model: BinnedLikelihood, data: Data) -> None:
     """Raise for all that a workspace cannot say."""
-    if model.scaled:
+    if model.combine_convention:
         raise InputError("to_pyhf", "simulation statistics by the convention 'combine'", "'histfactory'")
     for code, default in ((model.shape_code, code4p), (model.factor_code, code4)):
         if code is not default:
@@ -117,8 +117,10 @@ def _sample(
 ) -> Json:
     nominal = np.asarray(model.nominal)[process, bins]
     modifiers: list[Json] = []
-    for p, member in zip(model.parameters, np.asarray(model.member)[:, process, channel], strict=False):
-        if member:
+    for p, normfactor_mask in zip(
+        model.parameters, np.asarray(model.normfactor_mask)[:, process, channel], strict=False
+    ):
+        if normfactor_mask:
             kind = "normfactor" if p.constraint is None else "lumi"
             modifiers.append({"name": p.name, "type": kind, "data": None})
     for k, p in enumerate(model.parameters[model.n_free : model.n_free + len(effects)]):

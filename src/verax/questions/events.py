@@ -74,8 +74,8 @@ def _signal(a: Asked) -> tuple[str, ...]:
     first = [i for i, name in enumerate(a.model.names[: a.model.n_free]) if name == a.poi]
     if not first:
         return ()
-    member = np.asarray(a.model.member)[first[0]].any(axis=1)
-    return tuple(p for p, m in zip(a.model.processes, member, strict=True) if m) if not member.all() else ()
+    multiplied = np.asarray(a.model.normfactor_mask)[first[0]].any(axis=1)
+    return tuple(p for p, m in zip(a.model.processes, multiplied, strict=True) if m) if not multiplied.all() else ()
 
 
 def answer_templates(a: Asked) -> Answer:
