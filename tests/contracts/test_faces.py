@@ -19,7 +19,7 @@ def public(face: str) -> dict:
     return {n: f for n, f in names.items() if inspect.isfunction(f) and not n.startswith("_")}
 
 
-FUNCTIONS = [(face, name) for face in FACES for name in public(face)]
+FUNCTIONS = [(face, name) for face in (*FACES, "infer", "model") for name in public(face)]
 
 
 @pytest.mark.parametrize(("face", "name"), FUNCTIONS, ids=[f"{face}.{name}" for face, name in FUNCTIONS])

@@ -1,4 +1,7 @@
-"""A long campaign of pseudo-experiments: streamed in batches, memory bounded, counted, resumable."""
+"""A long campaign of pseudo-experiments: in batches, with bounded memory, counted, resumable.
+
+Random numbers are a function of key and toy (counter-based: Salmon et al., Proc. SC11 (2011) 16), so toys have no order.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -90,12 +93,18 @@ def campaign(
     done: Campaign | None = None,
     progress: Callable[[Campaign], None] | None = None,
 ) -> Campaign:
-    """The statistic of ``n`` toys at ``params``; only one batch of toys is in memory at a time.
+    """Compute a statistic of ``n`` toys at ``params``; only one batch of toys is in memory at a time.
 
     Toy i depends on the key and i alone, so neither the size of the batches nor a stop in between changes the answer.
 
     Parameters
     ----------
+    key : random key
+    model : the likelihood
+    params : true values by name; others are at their initial values
+    n : number of toys
+    statistic : what is kept of each toy, from the model and a batch; by default the best-fit values of all parameters
+    batch : toys at a time
     profiled : as in :func:`verax.infer.sample_toys`
     done : what an earlier, shorter campaign with the same key returned, or its last progress: it is continued
     progress : called with the campaign so far after each batch; may save it, print it, or raise to stop
@@ -103,6 +112,15 @@ def campaign(
     Raises
     ------
     InputError : an unknown parameter (nearest name given), or less than one toy
+
+    Examples
+    --------
+    >>> import jax
+    >>> from verax.model import example_model
+    >>> model, _ = example_model()
+    >>> found = campaign(jax.random.key(1), model, {"mu": 1.0}, 64)
+    >>> found.values.shape, found.failed
+    ((64, 3), 0)
     """
     by_name(model.parameters, params, "campaign")
     if batch < 1 or n < 1:

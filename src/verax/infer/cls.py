@@ -45,15 +45,33 @@ def cls(
     fixed: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> CLs:
-    """CLs at the given values; batched over data sets if asymptotic, of one data set with ``method="toys"``.
+    """Compute CLs of one parameter at given values, observed and expected without signal.
 
     Toys are drawn at the nuisance parameters' conditional fits to the data. The same random numbers serve all values.
-    ``progress`` is told how many toys are done, of how many, and how many failed.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set; or a batch with a leading ``toy`` axis, for the asymptotic method only
+    poi : name of the parameter
+    values : its values [point]
+    method : "asymptotic" or "toys"
+    key : random key of the toys
+    n_toys : toys of each hypothesis at each value
+    fixed : parameters held at these values
+    progress : called with the numbers of toys done, in total and failed
 
     Raises
     ------
     InputError : a parameter that is unknown or fixed, an unknown method, toys without a key or for a batch, or data
         that do not fit the model
+
+    Examples
+    --------
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> cls(model, data, "mu", np.array([1.0, 3.0])).observed.round(3).tolist()
+    [0.45, 0.001]
     """
     index = checked_index(model, data, poi, method, key, "cls", fixed)
     values = np.asarray(values, np.float64)

@@ -1,4 +1,4 @@
-"""Maximum-likelihood fits, batched over data sets."""
+"""Maximum-likelihood fits (Fisher, Phil. Trans. R. Soc. A 222 (1922) 309), batched over data sets."""
 
 from collections.abc import Iterator, Mapping
 
@@ -39,23 +39,32 @@ def fit(
     init: Mapping[str, float] | None = None,
     covariance: bool = True,
 ) -> Fit:
-    """Maximise the likelihood of each data set; float64 whatever the caller's JAX flags.
+    """Maximise the likelihood of each data set; in float64 whatever the caller's JAX flags.
 
-    Starts from the global observables, many data sets from linear estimates around the expected one; a fit that
-    fails, or ends at a bound, is tried again from the parameters' initial values; one that fails or takes long, or that the
-    data hardly constrain between the bounds of an unconstrained parameter, also from the global observables and towards
-    those bounds, where other minima hide (there with the other parameters fitted first, too). The lowest is kept.
+    Fits start at the global observables, many data sets from linear estimates around the fit of the expected one. A fit that
+    fails or ends at a bound is started again from the parameters' initial values. One that fails or takes long, or leaves
+    an unconstrained parameter weakly constrained within its bounds, is also started again from the global observables and
+    from values towards those bounds, since other minima may lie there. The lowest minimum is kept.
 
     Parameters
     ----------
+    model : the likelihood
     data : one data set, or a batch with a leading ``toy`` axis
-    fixed : parameters held at these values (which may lie beyond the bounds)
-    init : other starting values than the model's
-    covariance : False leaves it out (NaN): a little faster; then NOT_POSITIVE_DEFINITE is never said
+    fixed : parameters held at these values, which may lie beyond their bounds
+    init : starting values in place of the model's
+    covariance : False leaves it out (NaN), which is a little faster; NOT_POSITIVE_DEFINITE is then not reported
 
     Raises
     ------
     InputError : an unknown parameter (nearest name given), or data that do not fit the model
+
+    Examples
+    --------
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> best = fit(model, data)
+    >>> {name: round(value, 2) for name, value in best.params.items()}, best.error.round(2).tolist()
+    ({'mu': 0.89, 'background_norm': 0.22, 'jes': -0.05}, [0.58, 0.91, 1.0])
     """
     fixed, init = fixed or {}, init or {}
     by_name(model.parameters, [*fixed, *init], "fit")

@@ -56,14 +56,30 @@ def goodness_of_fit(
     fixed: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> GoodnessOfFit:
-    """Saturated goodness of fit, batched over data sets; with toys for one data set.
+    """Compare the fit with the saturated model, batched over data sets; with toys for one data set.
 
-    The constraint terms are in both likelihoods: in the saturated one each is at its largest. ``progress`` is told how
-    many toys are done, of how many, and how many failed.
+    The constraint terms are in both likelihoods: in the saturated one each is at its largest.
+
+    Parameters
+    ----------
+    model : the likelihood, of binned data
+    data : one data set, or a batch with a leading ``toy`` axis
+    key : random key of the toys
+    n_toys : toys at the best fit; 0 for the asymptotic p-value only
+    fixed : parameters held at these values
+    progress : called with the numbers of toys done, in total and failed
 
     Raises
     ------
     InputError : toys without a key or for a batch, a likelihood that is not binned, or data that do not fit the model
+
+    Examples
+    --------
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> found = goodness_of_fit(model, data)
+    >>> found.ndf, round(float(found.statistic), 2), round(float(found.p_value), 2)
+    (1, 0.28, 0.6)
     """
     by_name(model.parameters, fixed or (), "goodness_of_fit")
     if n_toys and (key is None or data.is_batch):

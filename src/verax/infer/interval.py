@@ -1,4 +1,7 @@
-"""Confidence intervals from the profile likelihood: {μ : t(μ) ≤ χ²₁ quantile}, as MINOS finds them."""
+"""Confidence intervals from the profile likelihood: {μ : t(μ) ≤ χ²₁ quantile}, as MINOS finds them.
+
+(James and Roos, Comput. Phys. Commun. 10 (1975) 343.)
+"""
 
 from collections.abc import Mapping
 
@@ -28,13 +31,29 @@ def interval(
     level: float = 0.6827,
     fixed: Mapping[str, float] | None = None,
 ) -> Interval:
-    """Both ends of the profile-likelihood interval of one parameter, those ``fixed`` known, batched over data sets.
+    """Find both ends of the profile-likelihood interval of one parameter: where t equals the χ²₁ quantile of ``level``.
 
-    The status is the fit's, or END_NOT_FOUND where t stays below its quantile up to a bound; that end is the bound.
+    The status is the fit's, or END_NOT_FOUND where t stays below its quantile up to a bound; that end is then the bound.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set, or a batch with a leading ``toy`` axis
+    poi : name of the parameter
+    level : confidence level
+    fixed : parameters held at these values
 
     Raises
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
+
+    Examples
+    --------
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> found = interval(model, data, "mu")
+    >>> [round(float(x), 2) for x in (found.low, found.value, found.high)]
+    [0.33, 0.89, 1.5]
     """
     movable(model.parameters, [poi], "interval", fixed)
     batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)

@@ -1,4 +1,4 @@
-"""Upper limits: where CLs falls to 1 − level, observed and expected, asymptotic and by toys."""
+"""Upper limits: where CLs falls to 1 − level, observed and expected, asymptotic and by toys (arXiv:1007.1727)."""
 
 from collections.abc import Mapping
 
@@ -36,15 +36,31 @@ def limit(
     fixed: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> Limit:
-    """CLs upper limit with q̃; batched over data sets if asymptotic, of one data set with ``method="toys"``.
+    """Find the upper limit on one parameter, where CLs with q̃ is 1 − ``level``: observed, and expected without signal.
 
-    ``progress`` is told how many toys are done, of how many, and how many failed; it begins again where the limits lie
-    beyond the values that were tested.
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set; or a batch with a leading ``toy`` axis, for the asymptotic method only
+    poi : name of the parameter
+    level : confidence level
+    method : "asymptotic" or "toys"
+    key : random key of the toys
+    n_toys : toys of each hypothesis at each tested value
+    fixed : parameters held at these values
+    progress : called with the numbers of toys done, in total and failed; counts again where the tested values are extended
 
     Raises
     ------
     InputError : a parameter that is unknown or fixed, an unknown method, a level outside (0.5, 1), toys without a key
         or for a batch, or data that do not fit the model
+
+    Examples
+    --------
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> float(limit(model, data, "mu").observed.round(2))
+    1.95
     """
     index = checked_index(model, data, poi, method, key, "limit", fixed)
     if not 0.5 < level < 1:

@@ -70,18 +70,35 @@ def neyman(
     fixed: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> Belt:
-    """Which of the ``values`` (increasing) the data accept, judged by toys thrown at each of them.
+    """Construct the confidence interval of one parameter from toys drawn at each of the ``values``.
 
     Parameters
     ----------
+    key : random key of the toys
+    model : the likelihood
+    data : one data set
+    poi : name of the parameter
+    values : tested values, increasing [point]
+    level : confidence level
     ordering : "likelihood-ratio" (t, Feldman and Cousins: two-sided, or an upper limit near a bound, without a choice)
         or "upper" (t, but 0 where the estimate lies above the value: upper limits only)
-    progress : told after each value how many toys are done, of how many, and how many failed
+    n_toys : toys at each value
+    fixed : parameters held at these values
+    progress : called after each value with the numbers of toys done, in total and failed
 
     Raises
     ------
     InputError : a parameter that is unknown or fixed, an unknown ordering, values that do not increase, a batch of
         data sets, or data that do not fit the model
+
+    Examples
+    --------
+    >>> import jax
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> belt = neyman(jax.random.key(1), model, data, "mu", np.array([0.0, 1.0, 2.0]), n_toys=64)
+    >>> belt.t.round(2).tolist(), (belt.t <= belt.critical).tolist()
+    ([2.66, 0.04, 3.03], [False, True, False])
     """
     movable(model.parameters, [poi], "neyman", fixed)
     values = np.asarray(values, np.float64)

@@ -25,13 +25,28 @@ def profile(
     *,
     fixed: Mapping[str, float] | None = None,
 ) -> Scan:
-    """T of one parameter at the given values, all others but those ``fixed`` refitted at each.
+    """Compute the profile likelihood ratio t of one parameter at given values, all others refitted at each.
 
-    Should a point lie below the best fit found, the best fit is sought again from there, so t is never negative.
+    Should a point lie below the best fit found, the best fit is repeated from there, so that t is never negative.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set, or a batch with a leading ``toy`` axis
+    poi : name of the parameter
+    values : its values [point]
+    fixed : parameters held at these values
 
     Raises
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
+
+    Examples
+    --------
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> profile(model, data, "mu", np.array([0.0, 1.0])).t.round(2).tolist()
+    [2.66, 0.04]
     """
     movable(model.parameters, [poi], "profile", fixed)
     batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)

@@ -1,4 +1,4 @@
-"""The profile likelihood ratio of two parameters on a grid."""
+"""The profile likelihood ratio of two parameters on a grid; χ² with 2 degrees of freedom (Wilks, 1938)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,11 +48,26 @@ def scan2d(
     *,
     fixed: Mapping[str, float] | None = None,
 ) -> Scan2D:
-    """T of two parameters at every pair of ``values`` (one array each), the others refitted at each; one data set.
+    """Compute t of two parameters at every pair of values, the others refitted at each, for one data set.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set
+    names : the two parameters
+    values : an array of values for each of them
+    fixed : parameters held at these values
 
     Raises
     ------
     InputError : unknown names or one name twice, a batch of data sets, or data that do not fit the model
+
+    Examples
+    --------
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> scan2d(model, data, ("mu", "jes"), (np.array([0.0, 1.0]), np.array([0.0, 1.0]))).t.round(1).tolist()
+    [[2.7, 3.7], [0.0, 1.3]]
     """
     movable(model.parameters, names, "scan2d", fixed)
     if len(names) != 2 or names[0] == names[1] or len(values) != 2:

@@ -29,7 +29,7 @@ def sample_toys(
     profiled: Any = None,
     fluctuate_auxiliary: bool = True,
 ) -> Data:
-    """``n`` pseudo-experiments at the given parameters (others at their initial values), with a leading ``toy`` axis.
+    """Draw ``n`` pseudo-experiments at the given parameters, with a leading ``toy`` axis.
 
     Toy i depends on the key and on i alone, not on ``n``: a campaign may be cut in pieces, each with its ``first`` toy.
 
@@ -44,6 +44,10 @@ def sample_toys(
 
     Parameters
     ----------
+    key : random key
+    model : the likelihood
+    params : true values by name; others are at their initial values
+    n : number of toys
     first : number of the first toy
     profiled : true values of what the likelihood profiles by itself (``model.profiled``); nominal by default
     fluctuate_auxiliary : False leaves the global observables at their expectation, as is sometimes done by mistake:
@@ -52,6 +56,13 @@ def sample_toys(
     Raises
     ------
     InputError : an unknown parameter (nearest name given), or a truth at which a rate is negative
+
+    Examples
+    --------
+    >>> from verax.model import example_model
+    >>> model, _ = example_model()
+    >>> sample_toys(jax.random.key(1), model, {"mu": 1.0}, 3).counts.shape
+    (3, 2)
     """
     by_name(model.parameters, params, "sample_toys")
     model.check_truth(params, profiled)

@@ -10,6 +10,8 @@ from verax.model.binned import BinnedLikelihood as BinnedLikelihood
 from verax.model.build import binned_likelihood as binned_likelihood
 from verax.model.combine import combine as combine
 from verax.model.data import Data as Data
+from verax.model.example import example_model as example_model
+from verax.model.example import example_templates as example_templates
 from verax.model.histfactory import Imported as Imported
 from verax.model.histfactory import from_pyhf as from_pyhf
 from verax.model.hold import hold as hold

@@ -1,4 +1,7 @@
-"""Templates rearranged: channels selected, things renamed, processes merged, parameters correlated or not."""
+"""Templates rearranged: channels selected, things renamed, processes merged, parameters correlated or not.
+
+The terms are those of HistFactory (CERN-OPEN-2012-016).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,11 +14,23 @@ from verax.model.treatment import acts, cells, systematic
 
 
 def select(templates: Templates, channels: Sequence[str]) -> Templates:
-    """The templates of these channels, in this order.
+    """Select channels, in this order.
+
+    Parameters
+    ----------
+    templates : with these channels and others
+    channels : their names
 
     Raises
     ------
     InputError : for an unknown channel, one that is named twice, or none at all
+
+    Examples
+    --------
+    >>> from verax.model import combine, example_templates
+    >>> both = combine(example_templates(), rename(example_templates(), {"SR": "CR"}))
+    >>> both.channels, select(both, ["CR"]).channels
+    (('SR', 'CR'), ('CR',))
     """
     check_known(channels, templates.channels, "select", "channel")
     if not channels or len(set(channels)) < len(channels):
@@ -28,11 +43,23 @@ def select(templates: Templates, channels: Sequence[str]) -> Templates:
 
 
 def mask(templates: Templates, channels: Sequence[str]) -> Templates:
-    """The templates without these channels.
+    """Leave out channels.
+
+    Parameters
+    ----------
+    templates : with these channels and others
+    channels : their names
 
     Raises
     ------
     InputError : for an unknown channel, or if none is left
+
+    Examples
+    --------
+    >>> from verax.model import combine, example_templates
+    >>> both = combine(example_templates(), rename(example_templates(), {"SR": "CR"}))
+    >>> mask(both, ["CR"]).channels
+    ('SR',)
     """
     check_known(channels, templates.channels, "mask", "channel")
     left = [c for c in templates.channels if c not in channels]
@@ -42,11 +69,22 @@ def mask(templates: Templates, channels: Sequence[str]) -> Templates:
 
 
 def rename(templates: Templates, names: Mapping[str, str]) -> Templates:
-    """New names for processes, channels and systematics; a name applies to all things that bear it.
+    """Rename processes, channels and systematics; a name applies to all things that bear it.
+
+    Parameters
+    ----------
+    templates : any
+    names : old name → new name
 
     Raises
     ------
     InputError : for an unknown name, or if two things of one kind would bear the same
+
+    Examples
+    --------
+    >>> from verax.model import example_templates
+    >>> rename(example_templates(), {"SR": "high mass", "signal": "Higgs"}).processes
+    ('Higgs', 'background')
     """
     known = [*templates.processes, *templates.channels, *(p.name for p in templates.systematics)]
     check_known(names, known, "rename", "process, channel or systematic")
@@ -63,15 +101,22 @@ def rename(templates: Templates, names: Mapping[str, str]) -> Templates:
 
 
 def merge(templates: Templates, processes: Mapping[str, Sequence[str]]) -> Templates:
-    """Processes added up: nominal, Σw², up and down. The sum stands where the first of its parts stood.
+    """Merge processes: nominal, Σw², up and down are summed. The sum stands where the first of its parts stood.
 
     Parameters
     ----------
+    templates : any
     processes : new name → processes that it sums
 
     Raises
     ------
     InputError : for an unknown process, one that would be added twice, a sum of nothing, or a name that is taken
+
+    Examples
+    --------
+    >>> from verax.model import example_templates
+    >>> merge(example_templates(), {"all": ["signal", "background"]}).nominal.tolist()
+    [[55.0, 55.0]]
     """
     parts = [p for members in processes.values() for p in members]
     check_known(parts, templates.processes, "merge", "process")
@@ -89,15 +134,23 @@ def merge(templates: Templates, processes: Mapping[str, Sequence[str]]) -> Templ
 
 
 def decorrelate(templates: Templates, name: str, by: str = "channel") -> Templates:
-    """One systematic becomes one for each channel where it acts, "name_channel", each with its own θ; or each process.
+    """Decorrelate a systematic: one for each channel where it acts, "name_channel", each with its own θ; or each process.
 
     Parameters
     ----------
+    templates : any
+    name : the systematic
     by : "channel" or "process"
 
     Raises
     ------
     InputError : for an unknown systematic, with its nearest; or if a new name is taken
+
+    Examples
+    --------
+    >>> from verax.model import example_templates
+    >>> [p.name for p in decorrelate(example_templates(), "jes").systematics]
+    ['background_norm', 'jes_SR']
     """
     check_known([by], ("channel", "process"), "decorrelate", "kind")
     k = systematic(templates, name, "decorrelate")
@@ -120,14 +173,26 @@ def decorrelate(templates: Templates, name: str, by: str = "channel") -> Templat
 
 
 def correlate(templates: Templates, names: Sequence[str], new: str) -> Templates:
-    """Several systematics become one, of name ``new``: a single θ moves them all, in the same direction.
+    """Correlate several systematics: a single θ of name ``new`` moves them all, in the same direction.
 
     Where several act on the same bin of a process, their changes add up linearly. The parameter stands where the first
     stood, with its group.
 
+    Parameters
+    ----------
+    templates : any
+    names : the systematics
+    new : name of the common parameter
+
     Raises
     ------
     InputError : for an unknown systematic, with its nearest; none; different constraints; or if the name is taken
+
+    Examples
+    --------
+    >>> from verax.model import example_templates
+    >>> [p.name for p in correlate(example_templates(), ["background_norm", "jes"], "both").systematics]
+    ['both']
     """
     if not names:
         raise InputError("correlate", "no systematic", "one or more")

@@ -17,11 +17,12 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from verax.arrays import Array, gammaln, namespace, xlogy
 from verax.errors import InputError
-from verax.model.binwise import CellModifier, cell_curvature, cell_factor, cell_slopes
+from verax.model.binwise import CellModifier, cell_factor
 from verax.model.constraint import HALF_LOG_2PI
 from verax.model.conventions import SIMULATION, UNCORRELATED
 from verax.model.data import Data
 from verax.model.even import even_parts
+from verax.model.exact_hessian import exact_derivatives
 from verax.model.interpolate import code4, code4p
 from verax.model.lanes import batched_likelihood
 from verax.model.layout import Layout
@@ -36,10 +37,6 @@ from verax.model.poisson import (
     rate_end,
 )
 from verax.parameters import Parameter, Params
-
-
-def _by(per_systematic: Array, cells: Array) -> Array:
-    return per_systematic[:, None, None] * cells
 
 
 class BinnedLikelihood(AbstractLikelihood):
@@ -125,21 +122,8 @@ class BinnedLikelihood(AbstractLikelihood):
         xp = namespace(free, self.normfactor_mask)
         return xp.prod(xp.where(self.normfactor_mask > 0, free[:, None, None], 1.0), axis=0)
 
-    def _normalisation_slopes(self, free: Array) -> tuple[Array, Array]:
-        """∂ and ∂∂ of the product of normalisation factors, [i, process, channel] and [process, channel, i, j].
-
-        Of a product of factors f_k, ∂_i is the product without f_i, and ∂_i ∂_j that without both, where they act at all.
-        """
-        xp, acts, n = namespace(free, self.normfactor_mask), self.normfactor_mask > 0, self.n_free
-        factors = xp.where(acts, free[:, None, None], 1.0)
-        one = np.eye(n, dtype=bool)
-        both = one[:, None] | one[None]
-        first = xp.where(acts, xp.prod(xp.where(one[:, :, None, None], 1.0, factors), axis=1), 0.0)
-        second = xp.prod(xp.where(both[:, :, :, None, None], 1.0, factors), axis=2)
-        second = xp.where(acts[:, None] & acts[None] & ~one[:, :, None, None], second, 0.0)
-        return first, xp.moveaxis(second, (0, 1), (2, 3))
-
-    def _split(self, theta: Array) -> tuple[Array, Array, Array]:
+    def blocks(self, theta: Array) -> tuple[Array, Array, Array]:
+        """Values of the normalisation factors, the systematics and the cell parameters."""
         first = self.n_free + self.odd.shape[0]
         return theta[: self.n_free], theta[self.n_free : first], theta[first:]
 
@@ -151,12 +135,12 @@ class BinnedLikelihood(AbstractLikelihood):
         ``more_even`` is added to the amplitude of what each systematic does alike on both its sides.
         """
         xp = namespace(theta, self.nominal)
-        free, alpha, kappa = self._split(theta)
+        free, alpha, kappa = self.blocks(theta)
         even = self.shape_code(alpha)[0] + more_even
         shape = self.nominal + xp.tensordot(alpha, self.odd, 1) + xp.tensordot(even, self.even, 1)
         factor = xp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
         if not isinstance(more_even, float):
-            factor *= xp.exp(xp.tensordot(more_even, self._log_even, 1))
+            factor *= xp.exp(xp.tensordot(more_even, self.log_even, 1))
         rate = shape * (self.normalisation(free) * factor)[:, self.layout.channel]
         return rate * cell_factor(kappa, self.cell_parameter_index) if self.n_cells else rate
 
@@ -164,107 +148,27 @@ class BinnedLikelihood(AbstractLikelihood):
         """Log of the counts' density, γ profiled; every normalisation constant included, as in pyhf."""
         rates = self.rates(theta)
         width_ratio = self._width_ratio(theta, rates)
-        value = self._bins(self._parts(rates), data, width_ratio)[0].sum()
+        value = self.bin_terms(rates, data, width_ratio)[0].sum()
         if self.combine_convention:  # the density of the pull, whose width is 1
             value -= jnp.where(self.width > 0, jnp.log(width_ratio), 0.0).sum()
         return namespace(value).asarray(self.offset - value)
 
     def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
-        """Value, gradient and exact Hessian of −log L, by the chain rule through the rates (5–20 × faster than autodiff).
-
-        With T the rate of a bin and ℓ its −log L, the Hessian is Σ ℓ″ ∂T ∂T + Σ ℓ′ ∂∂T (the bending); the scale is the
-        diagonal of the Fisher matrix Σ E[ℓ″] ∂T ∂T. Where γ multiplies some processes only, a bin has two rates. A rate
-        is a shape times factors that are constant in a channel, so ∂∂T needs no array with two parameter axes and a bin
-        axis; factors of single cells join both. Axes: i, j free factors; k, l systematics; p processes; c channels; m
-        bins of a channel; q any parameter but the cells'.
-        """
-        if self.combine_convention:
-            return self._combine_derivatives(theta, data)
-        xp = namespace(theta, data.counts, self.nominal)
-        free, alpha, kappa = self._split(theta)
-        grid, flat = self.layout.grid, self.layout.flat
-        odd, even = grid(self.odd), grid(self.even)
-        g, g1, g2 = self.shape_code(alpha)
-        f, f1, f2 = self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)
-        phi, (phi1, phi2) = self.normalisation(free), self._normalisation_slopes(free)
-        norm, log1 = xp.prod(f, axis=0), f1 / f  # p c; k p c
-        factor = phi * norm
-        factor1 = xp.concatenate([phi1 * norm, factor * log1])  # q p c
-        shape = grid(self.nominal) + xp.tensordot(alpha, odd, 1) + xp.tensordot(g, even, 1)
-        rate = shape * factor[:, :, None]
-        cells = grid(cell_factor(kappa, self.cell_parameter_index)) if self.n_cells else None
-
-        def slopes(part: Array | None) -> Array:
-            """∂T/∂q of the cells in a part of the rate: [q, bin]."""
-            if part is None:
-                within, through, kind = shape, factor, "pc"
-            else:
-                within, through, kind = shape * part, factor[:, :, None] * part, "pcm"
-            by_free = xp.einsum("ipc,pcm->icm", factor1[: self.n_free], within)
-            by_shape = xp.einsum(f"kpcm,{kind}->kcm", odd, through)
-            by_shape += _by(g1, xp.einsum(f"kpcm,{kind}->kcm", even, through))
-            by_factor = xp.einsum("kpc,pcm->kcm", log1, rate if part is None else rate * part)
-            return flat(xp.concatenate([by_free, by_shape + by_factor]))
-
-        value, slope, curvature, fisher = self._bins(self._parts(flat(rate if cells is None else rate * cells)), data)
-        slope, curvature, fisher = (xp.atleast_2d(x) for x in (slope, curvature, fisher))
-        members: list[Array] = (
-            [self.gamma_mask, 1 - self.gamma_mask] if self.partial_gamma else [xp.ones_like(self.gamma_mask)]
-        )
-        sides = [grid(m) for m in members]
-        parts = sides if cells is None else [side * cells for side in sides]
-        plain = cells is None and not self.partial_gamma
-        total1 = [slopes(None if plain else part) for part in parts]  # one or two of [q, bin]
-
-        weight = grid(slope[0])
-        if self.partial_gamma:
-            weight = sides[0] * weight + sides[1] * grid(slope[1])
-        by_cell, kind = (weight, "pcm" if self.partial_gamma else "cm") if cells is None else (weight * cells, "pcm")
-        even_sum = xp.einsum(f"kpcm,{kind}->kpc", even, by_cell)
-        shape1_sum = xp.einsum(f"kpcm,{kind}->kpc", odd, by_cell) + _by(g1, even_sum)
-        shape_sum = xp.einsum(f"pcm,{kind}->pc", shape, by_cell)
-        mixed = xp.einsum("kpc,qpc->kq", shape1_sum, factor1)  # ∂shape ∂factor
-        free_free = xp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
-        free_alpha = xp.einsum("ipc,kpc->ik", factor1[: self.n_free] * shape_sum, log1)
-        alpha_alpha = xp.einsum("kpc,lpc->kl", shape_sum * factor * log1, log1)
-        diagonal = g2 * xp.einsum("kpc,pc->k", even_sum, factor)
-        diagonal += xp.einsum("pc,kpc->k", shape_sum * factor, f2 / f - log1**2)
-        second = xp.block([[free_free, free_alpha], [free_alpha.T, alpha_alpha + xp.diag(diagonal)]])
-        mixed = xp.concatenate([xp.zeros((self.n_free, mixed.shape[1]), mixed.dtype), mixed])
-        second = second + mixed + mixed.T
-        if self.n_cells:
-            by_free = shape * factor1[: self.n_free, :, :, None]
-            by_alpha = (odd + g1[:, None, None, None] * even) * factor[:, :, None]
-            rate1 = flat(xp.concatenate([by_free, by_alpha + rate * log1[:, :, :, None]]))
-            more = cell_slopes(kappa, self.cell_parameter_index, flat(rate), members)
-            total1 = [xp.concatenate([t, extra]) for t, extra in zip(total1, more, strict=True)]
-            flat_weight = xp.broadcast_to(flat(weight), self.gamma_mask.shape)
-            across, among = cell_curvature(kappa, self.cell_parameter_index, flat(rate), rate1, flat_weight)
-            second = xp.block([[second, across], [across.T, among]])
-        hessian, scale = (total1[0] * curvature[0]) @ total1[0].T, total1[0] ** 2 @ fisher[0]
-        if self.partial_gamma:
-            cross = (total1[0] * curvature[1]) @ total1[1].T
-            hessian += cross + cross.T + (total1[1] * curvature[2]) @ total1[1].T
-            scale += 2 * (total1[0] * total1[1]) @ fisher[1] + total1[1] ** 2 @ fisher[2]
-        return Derivatives(
-            xp.asarray(value.sum() - self.offset),
-            sum((t @ x for t, x in zip(total1[1:], slope[1:], strict=True)), total1[0] @ slope[0]),
-            hessian + second,
-            second,
-            scale,
-            self._padded(xp.einsum("kpc,pc->k", even_sum + self._log_even * shape_sum, factor)),
-            self._end(flat(rate if cells is None else rate * cells), theta, data),
+        """Value, gradient and exact Hessian of −log L, by :func:`verax.model.exact_hessian.exact_derivatives`."""
+        return (
+            self._combine_derivatives(theta, data) if self.combine_convention else exact_derivatives(self, theta, data)
         )
 
     def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
         """1 where the rate of a bin presses against zero, 2 where it is zero and there are events."""
-        return self._end(self.rates(theta), theta, data)
+        return self.rate_status(self.rates(theta), theta, data)
 
     def softened(self, factor: float) -> "BinnedLikelihood":
         """The same likelihood, with a floor under its rates that is ``factor`` times as high."""
         return eqx.tree_at(lambda m: m.floor, self, factor * self.floor)
 
-    def _end(self, rates: Array, theta: Array, data: Data) -> Array:
+    def rate_status(self, rates: Array, theta: Array, data: Data) -> Array:
+        """As :meth:`end`, of rates that are known already."""
         with_gamma, without = self._parts(rates)
         total = with_gamma * self._gamma(theta, data) + without if self.partial_gamma else with_gamma
         ended = rate_end(total, data.counts, self.floor)
@@ -276,16 +180,17 @@ class BinnedLikelihood(AbstractLikelihood):
         width_ratio = self._width_ratio(theta, rates)
 
         def bins(more_even: Array) -> Array:
-            return self._bins(self._parts(self.rates(theta, more_even)), data, width_ratio)[0].sum()
+            return self.bin_terms(self.rates(theta, more_even), data, width_ratio)[0].sum()
 
-        even_slope = self._padded(jax.grad(bins)(jnp.zeros(self.odd.shape[0])))
+        even_slope = self.padded(jax.grad(bins)(jnp.zeros(self.odd.shape[0])))
         return eqx.tree_at(lambda d: d.even_slope, super().derivatives_observed(theta, data), even_slope)
 
     @property
-    def _log_even(self) -> Float[Array, "systematic process channel"]:
+    def log_even(self) -> Float[Array, "systematic process channel"]:
+        """Even part of the logarithm of each factor."""
         return (self.log_up + self.log_down) / 2
 
-    def _padded(self, by_systematic: Array) -> Array:
+    def padded(self, by_systematic: Array) -> Array:
         """[parameter] from [systematic]; 0 for the others."""
         return namespace(by_systematic).pad(by_systematic, (self.n_free, self.n_cells))
 
@@ -303,14 +208,14 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def _parts(self, rates: Array) -> tuple[Array, Array | float]:
         """Total rate with and without a γ, per bin."""
-        return (
-            ((rates * self.gamma_mask).sum(0), (rates * (1 - self.gamma_mask)).sum(0))
-            if self.partial_gamma
-            else (rates.sum(0), 0.0)
-        )
+        if not self.partial_gamma:
+            return rates.sum(0), 0.0
+        return (rates * self.gamma_mask).sum(0), (rates * (1 - self.gamma_mask)).sum(0)
 
-    def _bins(self, parts: tuple[Array, Any], data: Data, width_ratio: Any = 1.0) -> tuple[Array, Array, Array, Array]:
+    def bin_terms(self, rates: Array, data: Data, width_ratio: Any = 1.0) -> tuple[Array, Array, Array, Array]:
+        """−log of the terms of each bin, with slopes, curvatures and expected curvatures in its rate, or its two rates."""
         width, auxiliary = self._errors(data, width_ratio)
+        parts: Any = self._parts(rates)
         if self.partial_gamma:
             return partial_bin_terms(*parts, data.counts, auxiliary, width, self.tau, self.floor)
         return bin_terms(parts[0], data.counts, auxiliary, width, self.floor)
@@ -326,7 +231,7 @@ class BinnedLikelihood(AbstractLikelihood):
         """Width of each γ in units of its nominal one; with Combine's convention √Σ(factor² Σw²) / Σ rates moves."""
         if not self.combine_convention:
             return 1.0
-        free, alpha, _ = self._split(theta)
+        free, alpha, _ = self.blocks(theta)
         factor = jnp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
         by_bin = (self.normalisation(free) * factor)[:, self.layout.channel]
         nominal, now = ((self.gamma_mask * self.variance * f**2).sum(0) for f in (jnp.ones_like(by_bin), by_bin))

@@ -1,4 +1,4 @@
-"""The likelihood of templates: variations split into factors and shapes, inputs checked."""
+"""The likelihood of templates: variations split into factors and shapes, inputs checked (CERN-OPEN-2012-016)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ def binned_likelihood(
     simulation_statistics: bool = True,
     convention: str = "histfactory",
 ) -> BinnedLikelihood:
-    """The likelihood of templates.
+    """Build the likelihood of templates.
 
     Parameters
     ----------
@@ -41,6 +41,13 @@ def binned_likelihood(
     ------
     InputError : unknown process or parameter, a name used twice, not finite or negative templates' inputs, a bin
         without expected events
+
+    Examples
+    --------
+    >>> from verax.model import example_templates
+    >>> model = binned_likelihood(example_templates(), free={"mu": ("signal",)})
+    >>> model.expected({"mu": 2.0}).tolist()
+    [60.0, 70.0]
     """
     bounds = bounds or {}
     factors = tuple(

@@ -1,4 +1,4 @@
-"""Import of HistFactory workspaces (pyhf's JSON, https://pyhf.readthedocs.io/en/stable/likelihood.html)."""
+"""Import of HistFactory workspaces (CERN-OPEN-2012-016; pyhf's JSON, J. Open Source Softw. 6 (2021) 2823)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,14 +34,15 @@ def from_pyhf(
     convention: str = "histfactory",
     group: Mapping[str, str] | None = None,
 ) -> Imported:
-    """The likelihood, data and parameter of interest of a pyhf workspace.
+    """Read the likelihood, data and parameter of interest of a pyhf workspace.
 
     Parameters
     ----------
     workspace : its content, or a file ("-" for standard input)
     measurement : by default the first one
     poi : by default the measurement's
-    patch, patchname : a JSON patch, or a patch set and the name of one of its patches
+    patch : a JSON patch, or a patch set
+    patchname : the name of one patch of a set
     normsys : interpolation of factors, ``code4`` or ``code1`` of :mod:`verax.model.interpolate`
     histosys : interpolation of templates, ``code4p``, ``code2`` or ``code0``
     convention : of profiled ``staterror``, "histfactory" or "combine" (see :func:`verax.model.binned_likelihood`)
@@ -51,6 +52,13 @@ def from_pyhf(
     ------
     InputError : whatever is wrong with it, naming channel, sample and modifier; an unknown measurement, parameter of
         interest or patch (nearest name given); negative expected events at the initial values
+
+    Examples
+    --------
+    >>> from verax.model import example_model, to_pyhf
+    >>> model, data, poi = from_pyhf(to_pyhf(*example_model(), poi="mu"))
+    >>> model.names, data.counts.tolist(), poi
+    (('mu', 'jes', 'background_norm'), [59.0, 53.0], 'mu')
     """
     fields, data, interest = contents(
         workspace,

@@ -1,10 +1,11 @@
 """Import of HistFactory models from HS3 (HEP Statistics Serialization Standard, version 0.2), by way of pyhf's JSON.
 
-Read: distributions of type ``histfactory_dist`` with their data, one likelihood, its analysis or none, with its initial
-point and domains (else "default_values" and "default_domain"). Source: hep-statistics-serialization-standard, chapter
-HistFactory, and what ROOT's writer does where the text leaves a choice: templates of ``histosys`` are absolute,
-``staterror`` takes its errors from the sample's ``errors``, interpolation is code 4 (factors) and 4p (templates) unless a
-modifier or its channel names another. All that is not read, or would mean another likelihood, is refused by name.
+The model is HistFactory's (CERN-OPEN-2012-016). Read are distributions of type ``histfactory_dist`` with their data, one
+likelihood, its analysis or none, with its initial point and domains (else "default_values" and "default_domain"). Source:
+hep-statistics-serialization-standard, chapter HistFactory, and what ROOT's writer does where the text leaves a choice:
+templates of ``histosys`` are absolute, ``staterror`` takes its errors from the sample's ``errors``, interpolation is code 4
+(factors) and 4p (templates) unless a modifier or its channel names another. All that is not read, or would mean another
+likelihood, is refused by name.
 
 The errors ``vals`` of ``shapesys`` are relative in ROOT's files and absolute in others (pyhs3's examples), and a file
 does not say which: the caller must. (ROOT bounds γ at 1 + 5σ: where a file has these bounds, they tell.)
@@ -46,7 +47,7 @@ def is_hs3(spec: Any) -> bool:
 def from_hs3(
     spec: Json | str | Path, *, likelihood: str | None = None, poi: str | None = None, shape_errors: str | None = None
 ) -> Imported:
-    """The likelihood, data and parameter of interest of an HS3 file.
+    """Read the likelihood, data and parameter of interest of an HS3 file.
 
     Parameters
     ----------
@@ -59,6 +60,21 @@ def from_hs3(
     ------
     InputError : whatever is wrong with it or cannot be had exactly (other distributions, constraints or codes), naming
         distribution, sample and modifier
+
+    Examples
+    --------
+    >>> counts = {"axes": [{"name": "mass", "nbins": 1, "min": 0, "max": 1}], "contents": [59.0]}
+    >>> signal = {"parameter": "mu", "name": "mu", "type": "normfactor"}
+    >>> sample = {"name": "signal", "data": {"contents": [50.0]}, "modifiers": [signal]}
+    >>> channel = {"name": "SR", "type": "histfactory_dist", "axes": counts["axes"], "samples": [sample]}
+    >>> model, data, poi = from_hs3({
+    ...     "metadata": {"hs3_version": "0.2"},
+    ...     "distributions": [channel],
+    ...     "data": [{"name": "observed", "type": "binned", **counts}],
+    ...     "likelihoods": [{"name": "all", "distributions": ["SR"], "data": ["observed"]}],
+    ... }, poi="mu")
+    >>> model.names, data.counts.tolist()
+    (('mu',), [59.0])
     """
     content = read_json(spec) if isinstance(spec, (str, Path)) else spec
     return from_pyhf(hs3_to_pyhf(content, likelihood=likelihood, poi=poi, shape_errors=shape_errors))

@@ -1,6 +1,6 @@
-"""What the modifiers of a HistFactory workspace amount to: parameters, arrays over processes and bins, observed data.
+"""The modifiers of a HistFactory workspace (CERN-OPEN-2012-016) as parameters and arrays over processes and bins.
 
-All seven modifiers are understood as pyhf does. The γ of ``staterror`` and ``shapesys`` are profiled in closed form where
+All seven modifiers mean what they mean to pyhf. The γ of ``staterror`` and ``shapesys`` are profiled in closed form where
 a bin has only one of them and the measurement says nothing special about it; all else becomes explicit parameters, named
 as in pyhf (``name[bin]``). A fixed parameter has bounds without width.
 """
@@ -21,6 +21,7 @@ from verax.model.data import Data
 from verax.model.interpolate import code4, code4_coefficients, code4p
 from verax.model.layout import Layout
 from verax.model.schema import Json, check_workspace, patched, read_json
+from verax.model.settings import Settings
 from verax.parameters import Gaussian, Parameter, Poisson
 
 Codes = Callable[..., tuple[Array, Array, Array]]
@@ -37,12 +38,12 @@ class _Use(NamedTuple):
 
 
 class Import:
-    """One import under way: arrays that are being filled, parameters that are being collected."""
+    """One import: arrays that are filled, and parameters that are collected, modifier by modifier."""
 
     def __init__(
         self, spec: Json, settings: Mapping[str, Json], poi: str | None, normsys: Codes, histosys: Codes, group: Any
     ) -> None:
-        self.settings, self.poi, self.normsys, self.histosys, self.group = settings, poi, normsys, histosys, group
+        self.poi, self.normsys, self.histosys, self.group = poi, normsys, histosys, group
         self.channels = [c["name"] for c in spec["channels"]]
         self.processes = list(dict.fromkeys(s["name"] for c in spec["channels"] for s in c["samples"]))
         bins = tuple(len(c["samples"][0]["data"]) for c in spec["channels"])
@@ -64,12 +65,13 @@ class Import:
         self.offset, self.profiles = 0.0, False
         self.cells: list[Parameter] = []
         self.cell_auxiliary: list[float] = []
-        self.columns: list[list[tuple[int, int, int]]] = []  # slots: (process, bin, cell parameter)
+        self.columns: list[list[tuple[int, int, int]]] = []  # of cell_parameter_index: (process, bin, cell parameter)
         self.modifiers: list[CellModifier] = []
-        self._names()
+        self.kinds = self._kinds()
+        self.settings = Settings(settings, self.kinds, poi, group)
 
-    def _names(self) -> None:
-        """A name means one kind of parameter, but ``normsys`` and ``histosys`` share theirs."""
+    def _kinds(self) -> dict[str, str]:
+        """The kind of parameter that each name means; ``normsys`` and ``histosys`` share theirs."""
         kinds: dict[str, str] = {}
         for use in self.uses:
             kind = "normsys or histosys" if use.kind in ("normsys", "histosys") else use.kind
@@ -77,7 +79,7 @@ class Import:
                 raise InputError(self._at(use), f"the name of a {kinds[use.name]}", "a name for each kind of parameter")
         if not kinds:
             raise InputError("workspace", "no modifiers", "at least one parameter")
-        self.kinds = kinds
+        return kinds
 
     def _at(self, use: _Use) -> str:
         place = f"channel '{self.channels[use.channel]}', sample '{self.processes[use.process]}'"
@@ -94,36 +96,6 @@ class Import:
                 table.setdefault(use.name, []).append(use)
         return dict(sorted(table.items(), key=lambda item: item[0] != self.poi))
 
-    def _setting(self, name: str, key: str, default: list[Any] | None, size: int) -> list[Any]:
-        """A setting of the measurement for one parameter set, or its default."""
-        given = self.settings.get(name, {}).get(key, default)
-        if given is None:
-            raise InputError(f"parameter '{name}'", f"no {key}", f"{key} in the measurement's parameter settings")
-        if len(given) != size:
-            raise InputError(f"parameter '{name}', {key}", f"{len(given)} values", f"{size}")
-        return list(given)
-
-    def _refuse(self, name: str, *keys: str) -> None:
-        for key in keys:
-            if key in self.settings.get(name, {}):
-                raise InputError(f"parameter '{name}'", f"setting '{key}'", f"settings of a {self.kinds[name]}")
-
-    def _parameter(
-        self,
-        name: str,
-        group: str,
-        init: float,
-        bounds: list[float],
-        constraint: Gaussian | Poisson | None,
-        family: str | None = None,
-        fixed: bool | None = None,
-    ) -> Parameter:
-        family = family or name
-        held = self.settings.get(family, {}).get("fixed", fixed or False)
-        low, high = (init, init) if held else (float(bounds[0]), float(bounds[1]))
-        group = self.group.get(name, self.group.get(family, "" if family == self.poi else group))
-        return Parameter(name, group, float(init), (low, high), constraint)
-
     def _factors(self) -> tuple[list[Parameter], list[float], np.ndarray]:
         """Parameters of ``normfactor`` and ``lumi``, their global observables, and what they multiply."""
         table = self._of("normfactor", "lumi")
@@ -133,18 +105,15 @@ class Import:
             for use in uses:
                 normfactor_mask[i, use.process, use.channel] = 1.0
             if uses[0].kind == "lumi":
-                self._refuse(name, "factors")
-                [observed], [sigma] = self._setting(name, "auxdata", None, 1), self._setting(name, "sigmas", None, 1)
-                [init], [limits] = self._setting(name, "inits", None, 1), self._setting(name, "bounds", None, 1)
+                self.settings.refuse(name, "factors")
+                [observed], [sigma] = (self.settings.values(name, key, None, 1) for key in ("auxdata", "sigmas"))
+                init, limits = self.settings.start(name)
                 auxiliary.append(float(observed))
-                parameters.append(self._parameter(name, "luminosity", init, limits, Gaussian(float(sigma))))
+                parameters.append(self.settings.parameter(name, "luminosity", init, limits, Gaussian(float(sigma))))
             else:
-                self._refuse(name, "auxdata", "sigmas", "factors")
-                [init], [limits] = (
-                    self._setting(name, "inits", [1.0], 1),
-                    self._setting(name, "bounds", [[0.0, 10.0]], 1),
-                )
-                parameters.append(self._parameter(name, FLOATING, init, limits, None))
+                self.settings.refuse(name, "auxdata", "sigmas", "factors")
+                init, limits = self.settings.start(name, 1.0, [0.0, 10.0])
+                parameters.append(self.settings.parameter(name, FLOATING, init, limits, None))
         return parameters, auxiliary, normfactor_mask
 
     def _systematics(self) -> tuple[list[Parameter], list[float], dict[str, np.ndarray]]:
@@ -155,10 +124,10 @@ class Import:
         log_up, log_down = np.zeros((2, len(table), len(self.processes), len(self.channels)))
         parameters, auxiliary = [], []
         for k, (name, uses) in enumerate(table.items()):
-            self._refuse(name, "sigmas", "factors")
-            [init], [limits] = self._setting(name, "inits", [0.0], 1), self._setting(name, "bounds", [[-5.0, 5.0]], 1)
-            auxiliary += [float(x) for x in self._setting(name, "auxdata", [0.0], 1)]
-            parameters.append(self._parameter(name, "systematic", init, limits, Gaussian()))
+            self.settings.refuse(name, "sigmas", "factors")
+            init, limits = self.settings.start(name, 0.0, [-5.0, 5.0])
+            auxiliary += [float(x) for x in self.settings.values(name, "auxdata", [0.0], 1)]
+            parameters.append(self.settings.parameter(name, "systematic", init, limits, Gaussian()))
             for use in uses:
                 if use.kind == "normsys":
                     log_up[k, use.process, use.channel] = math.log(use.data["hi"])
@@ -195,9 +164,11 @@ class Import:
                 )
             with np.errstate(over="ignore"):  # an infinite one is refused as a width
                 relative = np.where(total != 0, np.sqrt(variance) / np.where(total != 0, abs(total), 1.0), 0.0)[bins]
-            width = np.array(self._setting(name, "sigmas", np.where(relative > 0, relative, 1.0).tolist(), len(bins)))
-            observed = self._setting(name, "auxdata", [1.0] * len(bins), len(bins))
-            self._refuse(name, "factors")
+            width = np.array(
+                self.settings.values(name, "sigmas", np.where(relative > 0, relative, 1.0).tolist(), len(bins))
+            )
+            observed = self.settings.values(name, "auxdata", [1.0] * len(bins), len(bins))
+            self.settings.refuse(name, "factors")
             valid, constraints = relative > 0, [Gaussian(float(w)) for w in width]
             profiled = not (valid & (total[bins] < 0)).any()  # the closed form is for rates above 0
             if self._add(name, uses, bins, valid, constraints, observed, SIMULATION, profiled):
@@ -219,9 +190,9 @@ class Import:
             valid, profiled = (nominal != 0) & (error > 0), not ((nominal < 0) & (error > 0)).any()
             with np.errstate(over="ignore", divide="ignore"):  # an infinite one is refused as a constraint
                 tau = np.where(valid, nominal**2 / np.where(valid, error, 1.0) ** 2, 1.0)
-            self._refuse(name, "sigmas")
-            tau = np.array(self._setting(name, "factors", tau.tolist(), len(bins)), float)
-            observed = self._setting(name, "auxdata", tau.tolist(), len(bins))
+            self.settings.refuse(name, "sigmas")
+            tau = np.array(self.settings.values(name, "factors", tau.tolist(), len(bins)), float)
+            observed = self.settings.values(name, "auxdata", tau.tolist(), len(bins))
             constraints = [Poisson(float(t)) for t in tau]
             if self._add(name, uses, bins, valid, constraints, observed, UNCORRELATED, profiled):
                 self.tau[bins] = np.where(valid, tau, 0.0)
@@ -232,7 +203,7 @@ class Import:
         """``shapefactor``: one free factor per bin, by number of the bin where channels share it."""
         for name, uses in self._of("shapefactor").items():
             n = max(len(self.where[u.channel]) for u in uses)
-            self._refuse(name, "auxdata", "sigmas", "factors")
+            self.settings.refuse(name, "auxdata", "sigmas", "factors")
             first = self._explicit(name, np.zeros(n, bool), [None] * n, [], FLOATING, [0.0, 10.0])
             for use in uses:
                 bins = self.where[use.channel]
@@ -255,12 +226,12 @@ class Import:
         profiled: bool,
     ) -> bool:
         """Give the bins a γ. True where it can be profiled; else it becomes explicit parameters."""
-        given = self.settings.get(name, {})
+        given = self.settings.given.get(name, {})
         ordinary = profiled and not given.get("fixed") and all(x == 1 for x in given.get("inits", ()))
         ordinary &= all(low <= 1e-6 and high >= 10 for low, high in given.get("bounds", ()))
         if ordinary and not self.taken[bins].any():
             for key in ("inits", "bounds"):
-                self._setting(name, key, [0] * len(bins), len(bins))
+                self.settings.values(name, key, [0] * len(bins), len(bins))
             self.profiles = True
             self.taken[bins[valid]] = True
             for use in uses:
@@ -286,24 +257,25 @@ class Import:
     ) -> int:
         """Cell parameters name[0], name[1], …; returns the number of the first."""
         n, first = len(fixed), len(self.cells)
-        inits, bounds = self._setting(name, "inits", [1.0] * n, n), self._setting(name, "bounds", [limits] * n, n)
+        inits = self.settings.values(name, "inits", [1.0] * n, n)
+        bounds = self.settings.values(name, "bounds", [limits] * n, n)
         for j in range(n):
             held = bool(fixed[j])
             label = f"{name}[{j}]"
-            self.cells.append(self._parameter(label, group, inits[j], bounds[j], constraints[j], name, held))
+            self.cells.append(self.settings.parameter(label, group, inits[j], bounds[j], constraints[j], name, held))
         self.cell_auxiliary += [float(x) for x in observed]
         return first
 
     def _place(self, use: _Use, bins: np.ndarray, numbers: np.ndarray, first: int) -> None:
-        """Let cell parameters multiply a process in some bins: in the first slot that is free in all of them."""
+        """Let cell parameters multiply a process in some bins: in the first column that is free in all of them."""
         self._record(use, first)
-        for slot in self.columns:
-            if not {(i, b) for i, b, _ in slot} & {(use.process, int(b)) for b in bins}:
+        for column in self.columns:
+            if not {(i, b) for i, b, _ in column} & {(use.process, int(b)) for b in bins}:
                 break
         else:
-            slot = []
-            self.columns.append(slot)
-        slot.extend((use.process, int(b), int(k)) for b, k in zip(bins, numbers, strict=True))
+            column = []
+            self.columns.append(column)
+        column.extend((use.process, int(b), int(k)) for b, k in zip(bins, numbers, strict=True))
 
     def _record(self, use: _Use, first: int) -> None:
         data = tuple(float(x) for x in use.data or ())

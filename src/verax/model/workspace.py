@@ -1,4 +1,4 @@
-"""Export to a pyhf workspace (HistFactory JSON, https://scikit-hep.org/pyhf): the same likelihood for everyone else."""
+"""Export to a pyhf workspace (HistFactory JSON, ATL-PHYS-PUB-2019-029): the same likelihood for other tools."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measurement") -> Json:
-    """The model and one data set as a pyhf workspace.
+    """Write the model and one data set as a pyhf workspace.
 
     Normalisation factors become ``normfactor``, and ``lumi`` where it has a constraint; a systematic ``normsys`` and,
     where it has a shape, ``histosys`` of the same name; simulation statistics ``staterror``, one per channel that has
@@ -25,11 +25,24 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
     Values of log L are those of ``model``, but for the constant of the constraints of γ that have no width, where a
     channel has both kinds of γ.
 
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set
+    poi : the parameter of interest; "" for none
+    name : of the measurement
+
     Raises
     ------
     InputError : an unknown parameter of interest; data that do not fit the model; what a workspace cannot say:
         simulation statistics after Combine's convention, interpolations other than codes 4 and 4p, bounds without an
         end, a systematic without a Gaussian constraint of width 1, a factor that has a constraint but is not ``lumi``
+
+    Examples
+    --------
+    >>> from verax.model import example_model
+    >>> to_pyhf(*example_model(), poi="mu")["observations"]
+    [{'name': 'SR', 'data': [59.0, 53.0]}]
     """
     check_known([poi] if poi else [], model.names, "to_pyhf", "parameter")
     _check(model, data)

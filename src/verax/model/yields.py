@@ -1,4 +1,7 @@
-"""Expected events with their uncertainty, before and after a fit: one pass with the covariance, no refits."""
+"""Expected events with their uncertainty, before and after a fit, from the covariance and without refits.
+
+Linear error propagation (Cowan, Statistical Data Analysis (1998), section 1.6).
+"""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -37,7 +40,20 @@ class Yields:
 
 
 def prefit_yields(model: BinnedLikelihood) -> Yields:
-    """Expected events at nominal, with the errors of the priors; free parameters count as known."""
+    """Compute expected events at nominal, with the errors of the priors; free parameters count as known.
+
+    Parameters
+    ----------
+    model : the likelihood
+
+    Examples
+    --------
+    >>> from verax.model import example_model
+    >>> model, _ = example_model()
+    >>> before = prefit_yields(model)
+    >>> before.by_process.sum(0).tolist(), before.bin_error.round(1).tolist()
+    ([55.0, 55.0], [5.2, 4.5])
+    """
     prior = [0.0 if p.fixed else _width(p) for p in model.parameters]
     nominal = {p.name: p.init for p in model.parameters}
     rates, slopes, _, _ = _derivatives(model, nominal, model.asimov(nominal))
@@ -69,7 +85,23 @@ class Fitted(Protocol):
 
 
 def postfit_yields(model: BinnedLikelihood, data: Data, best: Fitted) -> Yields:
-    """Expected events at the best fit of one data set, with the errors of its covariance."""
+    """Compute expected events at the best fit of one data set, with the errors of its covariance.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set
+    best : its fit
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> best = SimpleNamespace(params={"mu": 1.0, "background_norm": 0.0, "jes": 0.0}, covariance=np.diag([0.25, 1.0, 1.0]))
+    >>> postfit_yields(model, data, best).by_process.sum(1).round(1).tolist()
+    [20.0, 90.1]
+    """
     rates, slopes, gamma, gamma_slope = _derivatives(model, best.params, data)
     # Curvature of −log L in γ at fixed θ: what is left of γ's variance when θ is known.
     width, tau = np.asarray(model.width), np.asarray(model.tau)
