@@ -1,8 +1,9 @@
 """The uncertainty of one parameter by source, in two definitions that answer different questions.
 
 "shifted-observables" (Pinto et al., EPJC 84 (2024) 593, arXiv:2307.04007): how much would the estimate spread if only
-these data fluctuated? Counts are the statistical part, the global observables of a group its systematic part. The parts
-add in quadrature to the total (on Asimov data exactly). Of the statistical part, the floating normalisations' share is
+these data fluctuated? Counts are the statistical part, the global observables of a group its systematic part:
+σ²_d = (dμ̂/dd)² spread(d)² for each datum d, by the implicit function theorem. The parts add in
+quadrature to the total (on Asimov data exactly). Of the statistical part, the floating normalisations' share is
 what their being unknown adds to the variance when all nuisances are known; the rest is "data only".
 
 "freeze" (TRExFitter, Combine): how much smaller would the uncertainty be if these parameters were known?
@@ -78,7 +79,7 @@ def breakdown(
 
 
 def _floating(model: AbstractLikelihood, index: int) -> list[int]:
-    """Positions of the parameters without a constraint, but for the one in question."""
+    """Positions of the parameters without a constraint, other than the parameter of interest."""
     return [i for i, p in enumerate(model.parameters) if p.constraint is None and i != index]
 
 
@@ -193,7 +194,7 @@ def _frozen(model: AbstractLikelihood, batch: DataSets, best: Minima, index: int
 def _known(
     model: AbstractLikelihood, batch: DataSets, best: Minima, limits: Limits, which: np.ndarray | None = None
 ) -> tuple[AbstractLikelihood, DataSets, Minima]:
-    """Model, data and best fit with each γ, or ``which``, fixed at γ̂: the minimum stays, the Hessian is another."""
+    """Model, data and best fit with each γ, or ``which``, fixed at γ̂: the minimum stays, the Hessian changes."""
     params = dict(zip(model.names, best.theta[0], strict=True))
     known, data = model.freeze_profiled(params, batch.one(), which)
     same = as_batch(known, data)

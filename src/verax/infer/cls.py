@@ -28,9 +28,10 @@ from verax.parameters import movable
 from verax.results import Status, good
 
 BANDS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
-"""The five expected values: fluctuations of the background, in σ, in the order of growing limits."""
+"""Fluctuations of the background, in σ, of the five expected values; in the order of growing limits."""
 
 BOOTSTRAPS = 100
+"""Resamplings of the toys, for their Monte Carlo error."""
 
 
 def cls(
@@ -115,7 +116,7 @@ def checked_index(
     where: str,
     fixed: Mapping[str, float] | None,
 ) -> int:
-    """The position of the parameter, once the arguments make sense."""
+    """The position of the parameter of interest, after a check of the arguments."""
     movable(model.parameters, [poi], where, fixed)
     if method not in ("asymptotic", "toys"):
         raise InputError(f"{where} method", f"'{method}'", "'asymptotic' or 'toys'")
@@ -155,7 +156,7 @@ class TestInputs:
     expectation_best: Minima
 
     def observed(self, toy: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """q̃ of data set ``toy`` [lane] at ``values`` [lane], and a status."""
+        """q̃ of data set ``toy`` [fit] at ``values`` [fit], and a status."""
         return q_tilde(self.model, self.batch, self.best, toy, self.index, values, self.limits)
 
     def asimov(self, toy: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -218,7 +219,7 @@ class ToyStatistics:
         )
 
     def bootstrap(self, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
-        """The same with toys drawn anew from the toys, on a new first axis: their spread is the Monte Carlo error."""
+        """CLs of toys resampled with replacement, on a new first axis: their spread is the Monte Carlo error."""
         rng, n = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel()), self.signal.shape[1]
         draws = [rng.integers(0, n, (2, n)) for _ in range(BOOTSTRAPS)]
         parts = [_tails(self.q, self.signal[:, one], self.background[:, two]) for one, two in draws]
@@ -229,7 +230,7 @@ class ToyStatistics:
 def run_toys(
     key: PRNGKeyArray, inputs: TestInputs, values: np.ndarray, n: int, progress: Progress | None = None
 ) -> ToyStatistics:
-    """``n`` toys with signal at each value, and ``n`` without, tested at all of them."""
+    """q̃ of ``n`` toys with signal at each value, and of ``n`` toys without, tested at all values."""
     failed, total = 0, n * (1 + len(values))
 
     def counted(done: int, q: np.ndarray) -> np.ndarray:

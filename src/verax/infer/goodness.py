@@ -23,7 +23,7 @@ BATCH = 2048
 
 @dataclass(frozen=True)
 class GoodnessOfFit:
-    """Does the model describe the data?
+    """How well the model describes the data.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class GoodnessOfFit:
     p_toys, p_toys_error : fraction of toys at the best fit with a larger statistic, binomial error; NaN without toys
     toys, failed : toys drawn, and those left out because their fit failed
     status : of the fit
-    thrown : the toys' statistic, without those that failed
+    toy_statistics : the statistic of each toy, without those that failed
     """
 
     statistic: Float[np.ndarray, "*toy"]
@@ -44,7 +44,7 @@ class GoodnessOfFit:
     toys: int
     failed: int
     status: Int[np.ndarray, "*toy"]
-    toy_statistics: Float[np.ndarray, " thrown"]
+    toy_statistics: Float[np.ndarray, " good"]
 
 
 def goodness_of_fit(

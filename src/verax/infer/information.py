@@ -59,7 +59,7 @@ def expected_error(
     by_name(model.parameters, fixed, "expected error")
     matrix = fisher_information(model, params or {})
     others = [i for i, p in enumerate(model.parameters) if p.name not in (name, *fixed) and not p.fixed]
-    for i in others:  # each elimination leaves the information that is left when parameter i is unknown
+    for i in others:  # profiling parameter i: I ← I − I_i I_iᵀ / I_ii (Schur complement)
         matrix = matrix - jnp.outer(matrix[:, i], matrix[i]) / matrix[i, i]
     i = model.names.index(name)
     return 1 / jnp.sqrt(matrix[i, i])

@@ -77,9 +77,9 @@ def ends(
     *,
     level: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lower end, upper end and status of each lane, from its best fit; parameters that are not ``free`` stay there.
+    """Lower end, upper end and status of each fit, from its best fit; parameters that are not ``free`` stay there.
 
-    Should the search meet a point below the best fit, the best fit (updated in place) and the ends are sought again.
+    Should the search find a point below the best fit, the best fit (updated in place) and the ends are computed again.
     """
     low, high = np.full((2, len(best.theta)), np.nan)
     status, todo = np.zeros(len(best.theta), int), np.arange(len(best.theta))
@@ -108,9 +108,12 @@ def _search(
     side: np.ndarray,
     level: float,
 ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
-    """Newton's method on √t, which is nearly linear in μ, inside a bracket; t's slope comes from the envelope theorem.
+    """Newton's method on √t, which is nearly linear in μ, inside a bracket.
 
-    Returns the end and a status per lane, and the points found to be lower than the best fit.
+    By the envelope theorem ½ dt/dμ = ∂(−log L)/∂μ at the conditional fit; with the goal z = Φ⁻¹(½ + ½ level) the next
+    value is μ + (z − √t) √t / (½ dt/dμ).
+
+    Returns the end and a status of each fit, and the points found to be lower than the best fit.
     """
     goal = ndtri(0.5 + 0.5 * level)
     bound = np.where(side < 0, limits[0][index], limits[1][index])
@@ -118,7 +121,7 @@ def _search(
     sigma = np.sqrt(best.covariance[:, index, index])
     with np.errstate(invalid="ignore"):
         sigma = np.where(sigma > 0, sigma, 0.1 * np.maximum(1.0, abs(hat)))
-    inside, outside = hat.copy(), np.full(hat.shape, np.nan)  # the end lies between; nan: not yet known
+    inside, outside = hat.copy(), np.full(hat.shape, np.nan)  # the bracket of the end; NaN: not yet known
     mu = hat + side * np.minimum(goal * sigma, abs(bound - hat))
     start = conditional_start(best, index, mu)
     start = np.where(free, start, best.theta)
@@ -139,7 +142,7 @@ def _search(
         inside[todo] = np.where(beyond, inside[todo], at)
         outside[todo] = np.where(beyond, at, outside[todo])
         near, far = inside[todo], outside[todo]
-        wide = np.where(np.isnan(far), hat[todo] + 4 * (at - hat[todo]), far)  # as far as one may go now
+        wide = np.where(np.isnan(far), hat[todo] + 4 * (at - hat[todo]), far)  # the largest step that is accepted
         sane = np.isfinite(newton) & (s * newton > s * near) & (s * newton < s * wide)
         middle = np.where(np.isnan(far), hat[todo] + 2 * (at - hat[todo]), 0.5 * (near + far))
         step = np.where(sane, newton, middle)

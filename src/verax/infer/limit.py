@@ -18,10 +18,10 @@ from verax.model.likelihood import AbstractLikelihood
 from verax.results import Status
 
 POINTS = 15
-"""Values at which toys are thrown."""
+"""Values at which toys are drawn."""
 
 CLOSE = 1e-7
-"""Of a standard normal's quantile: the precision to which CLs = 1 − level is solved."""
+"""Precision to which CLs = 1 − level is solved, in the quantile of a standard normal distribution."""
 
 
 def limit(
@@ -98,7 +98,7 @@ def _asymptotic(inputs: TestInputs, alpha: float) -> tuple[np.ndarray, np.ndarra
     """Limits [toy, 6] (observed, then the five expected) and a status each."""
     toys = len(inputs.batch)
     toy, kind = (x.ravel() for x in np.meshgrid(np.arange(toys), np.arange(6), indexing="ij"))
-    # Φ(−√q_A + n) = α Φ(n) says where √q_A has to be for each expected limit.
+    # Expected CLs is Φ(n − √q_A) / Φ(n), so each expected limit is where √q_A = n − Φ⁻¹[α Φ(n)].
     goal = np.concatenate([[-ndtri(alpha)], BANDS - ndtri(alpha * ndtr(BANDS))])[kind]
 
     def residual(row: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -130,7 +130,7 @@ def neyman(
     low, high = (float(x) for x in middle)
     edges = [float(b[index]) for b in limits]
     low_found, high_found = (values[0] < low or low == edges[0]), (high < values[-1] or high == edges[1])
-    # How far the ends move when every p moves by its error; where that leaves no interval, one side says it twice.
+    # Shift of the ends when every p shifts by its error; where that leaves no interval, twice the shift of one side.
     moved = np.abs(np.where(np.isfinite(fewer), more - fewer, 2 * (more - middle))) / 2
     spacing = np.array([_spacing(values, x) for x in (low, high)])
     low_error, high_error = (float(x) for x in np.hypot(moved, spacing / np.sqrt(12)))
@@ -145,7 +145,7 @@ def neyman(
 def _statistic(
     model: AbstractLikelihood, toys: Data, index: int, value: float, ordering: str, limits: Limits
 ) -> np.ndarray:
-    """T of each toy at ``value``; NaN where a fit failed."""
+    """The statistic t of each toy at ``value``; NaN where a fit failed."""
     different, which = toys.distinct()
     batch = as_batch(model, different)
     best = best_fit(model, batch, limits)

@@ -67,9 +67,9 @@ def ratio(
     values: np.ndarray,
     limits: Limits,
 ) -> tuple[np.ndarray, Minima]:
-    """T of data set ``toy`` [lane] with one parameter at ``values`` [lane], and the conditional fits.
+    """The ratio t of data set ``toy`` [fit] with one parameter at ``values`` [fit], and the conditional fits.
 
-    Where a lane lies below the best fit of its data set, that fit (updated in place) is sought again from there.
+    Where one lies below the best fit of its data set, that best fit (updated in place) is repeated from there.
     """
     there = conditional(model, batch[toy], take(best, toy), index, values, limits)
     lowest = np.full(len(best.nll), np.inf)
@@ -84,9 +84,9 @@ def ratio(
 def conditional(
     model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, values: np.ndarray, limits: Limits
 ) -> Minima:
-    """Fits with one parameter held at ``values`` [lane], started where the covariance says the others will go.
+    """Fits with one parameter held at ``values`` [fit], started from :func:`conditional_start`.
 
-    One that fails is tried again from the global observables.
+    One that fails is started again from the global observables.
     """
     start = conditional_start(best, index, values)
     free = np.ones(start.shape, bool)
@@ -102,7 +102,7 @@ def conditional(
 
 
 def conditional_start(best: Minima, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Where all parameters go, to first order, when the one at ``index`` (of each lane) moves to ``values`` [lane]."""
+    """Conditional fits to first order, θ̂ + V_i / V_ii (value − θ̂_i), with the parameter at ``index`` at ``values`` [fit]."""
     row = np.arange(len(values))
     variance = best.covariance[row, index, index]
     known = np.isfinite(variance) & (variance > 0)
@@ -121,6 +121,6 @@ def improve(
     free: np.ndarray,
     limits: Limits,
 ) -> None:
-    """Seek the best fit of some lanes again from points found to be lower; ``best`` is updated in place."""
+    """Repeat the best fit of some ``rows`` from points found to be lower; ``best`` is updated in place."""
     second = minimise(model, batch[rows], start, free, limits=limits)
     replace(best, rows, better(take(best, rows), second))

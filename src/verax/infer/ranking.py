@@ -51,18 +51,18 @@ def ranking(model: AbstractLikelihood, data: Data, poi: str, *, fixed: Mapping[s
     width = np.array([c.width if isinstance(c, Gaussian) else np.nan for c in constraints])
     value, error = best.theta[0, others], np.sqrt(np.diagonal(best.covariance[0]))[others]
 
-    shift = np.stack([error, -error, width, -width])  # [question, other]
-    asked = np.isfinite(shift) & (shift != 0)
-    which = np.tile(others, (4, 1))[asked]
+    shift = np.stack([error, -error, width, -width])  # [shift, other]
+    tested = np.isfinite(shift) & (shift != 0)
+    which = np.tile(others, (4, 1))[tested]
     row = np.zeros(len(which), int)
-    start = conditional_start(take(best, row), which, best.theta[0, which] + shift[asked])
+    start = conditional_start(take(best, row), which, best.theta[0, which] + shift[tested])
     free = np.arange(len(model.names)) != which[:, None]
     # Values beyond the bounds are allowed for the parameter that is shifted: it is not free there.
     there = minimise(model, batch[row], start, free, covariance=False, limits=limits)
     change = np.where(np.isnan(shift), np.nan, 0.0)
-    change[asked] = there.theta[:, index] - best.theta[0, index]
+    change[tested] = there.theta[:, index] - best.theta[0, index]
     status = np.full(shift.shape, best.status[0])
-    status[asked] = np.maximum(status[asked], there.status)
+    status[tested] = np.maximum(status[tested], there.status)
     return Ranking(
         poi,
         tuple(model.names[i] for i in others),

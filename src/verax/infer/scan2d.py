@@ -21,7 +21,7 @@ from verax.parameters import movable
 
 @dataclass(frozen=True)
 class Scan2D:
-    """T of two parameters; ``t[i, j]`` is at ``first[i]``, ``second[j]``; ``best`` holds the estimates of the two."""
+    """The ratio t of two parameters: ``t[i, j]`` at ``first[i]``, ``second[j]``; ``best`` are both estimates."""
 
     names: tuple[str, str]
     first: Float[np.ndarray, " first"]
@@ -31,7 +31,7 @@ class Scan2D:
     best: Float[np.ndarray, "2"]
 
     def threshold(self, level: float) -> float:
-        """T on the contour of a confidence level: the χ² quantile with two degrees of freedom.
+        """Value of t on the contour of a confidence level: the χ² quantile with two degrees of freedom.
 
         >>> here = np.zeros(1), np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1), int), np.zeros(2)
         >>> [round(Scan2D(("a", "b"), *here).threshold(level), 3) for level in (0.6827, 0.95)]
@@ -82,7 +82,7 @@ def scan2d(
     start = np.tile(hat, (len(points), 1))
     block = covariance[np.ix_(pair, pair)]
     if np.isfinite(covariance).all() and np.linalg.cond(block) < 1e12:
-        start += (points - hat[pair]) @ np.linalg.solve(block, covariance[pair])  # where the others go, to first order
+        start += (points - hat[pair]) @ np.linalg.solve(block, covariance[pair])  # conditional fits to first order
     start[:, pair] = points
     free = np.ones(start.shape, bool)
     free[:, pair] = False

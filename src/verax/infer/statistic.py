@@ -1,4 +1,4 @@
-"""The test statistic of upper limits, and what the likelihood expects at a fit: shared by the verbs that test values.
+"""The test statistic of upper limits, and Asimov data at fits: shared by the functions that test values.
 
 q̃_μ (Cowan, Cranmer, Gross, Vitells, EPJC 71 (2011) 1554, eq. 16) is t_μ with the estimate kept at or above zero, and 0
 where the estimate lies above μ: an excess says nothing against a smaller signal.
@@ -34,7 +34,7 @@ def q_tilde(
     values: np.ndarray,
     limits: Limits,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One-sided t of data set ``toy`` [lane] at ``values`` [lane], and a status; ``best`` holds the fits in ``limits``."""
+    """q̃ of data set ``toy`` [fit] at ``values`` [fit], and a status; ``best`` holds the fits in ``limits``."""
     q, status = np.zeros(len(toy)), np.zeros(len(toy), int)
     below = np.flatnonzero(best.theta[toy, index] < values)
     if below.size:
@@ -44,7 +44,7 @@ def q_tilde(
 
 
 def reported_status(best: Minima, index: int) -> np.ndarray:
-    """Status of best fits, where the parameter of interest pressed against its bound is no remark."""
+    """Status of best fits, in which a parameter of interest at its bound (q̃ keeps it there) does not count."""
     others = np.delete(np.diagonal(best.covariance, axis1=1, axis2=2), index, axis=1)
     alone = (best.status == Status.AT_BOUND) & ~(others == 0).any(axis=1)
     return np.where(alone, int(Status.OK), best.status)
@@ -70,7 +70,7 @@ def _expectation(model: AbstractLikelihood, batch: Data, theta: jax.Array) -> Da
 def polished(
     model: AbstractLikelihood, batch: DataSets, theta: np.ndarray, free: np.ndarray, limits: Limits
 ) -> np.ndarray:
-    """Minima [toy, parameter] after one more step of Newton's, which doubles their digits; kept where it does not rise.
+    """Minima [toy, parameter] after one more Newton step, which doubles their digits; kept where −log L does not rise.
 
     Asimov data depend on the fit that they are made from to first order, −log L at its minimum only to second.
     """

@@ -16,7 +16,7 @@ from verax.parameters import Params, by_name
 CHUNK = 4096
 
 Progress = Callable[[int, int, int], None]
-"""Called while toys are thrown and fitted: how many are done, of how many, and how many of these failed."""
+"""Called while toys are drawn and fitted, with the numbers of toys done, in total and failed."""
 
 
 def sample_toys(

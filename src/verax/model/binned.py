@@ -132,7 +132,7 @@ class BinnedLikelihood(AbstractLikelihood):
     ) -> Float[Array, "process bin"]:
         """Expected events of each process in each bin (γ = 1) at the vector of parameter values.
 
-        ``more_even`` is added to the amplitude of what each systematic does alike on both its sides.
+        ``more_even`` is added to the amplitude g(α) of each systematic's even part.
         """
         xp = namespace(theta, self.nominal)
         free, alpha, kappa = self.blocks(theta)
@@ -320,7 +320,7 @@ class BinnedLikelihood(AbstractLikelihood):
         return self.width.size if self.simulation_statistics else 0
 
     def batched(self) -> Batched | None:
-        """Matrix products over all data sets; None where :func:`verax.model.lanes.batched_likelihood` does not hold."""
+        """Matrix products over all data sets; None where :func:`verax.model.lanes.batched_likelihood` does not apply."""
         return batched_likelihood(self)
 
     def profiled_groups(self) -> dict[str, Bool[np.ndarray, " bin"]]:

@@ -1,4 +1,4 @@
-"""What systematics do alike on both their sides, from where another minimum may come (see :mod:`verax.infer.valleys`)."""
+"""Even parts of systematics, which may cause a second minimum (see :mod:`verax.infer.valleys`)."""
 
 from typing import TYPE_CHECKING
 

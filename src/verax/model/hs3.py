@@ -283,7 +283,7 @@ def _names(spec: Json, section: str) -> dict[str, Json]:
 
 
 def _analysis(spec: Json, likelihood: str) -> Json:
-    """What is asked of a likelihood: an analysis, or nothing."""
+    """The analysis of a likelihood, or nothing."""
     analyses = _names(spec, "analyses").values()
     for a in analyses:
         check_known([a["likelihood"]], table(spec, "likelihoods"), f"analysis '{a['name']}'", "likelihood")

@@ -115,7 +115,7 @@ class JointLikelihood(AbstractLikelihood):
         return sum((part.log_observed(theta[index], own) for part, index, own in parts), jnp.zeros(()))
 
     def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
-        """Sums of the parts', each by its own way."""
+        """Sums of the parts', each with its own method."""
 
         def spread(values: Array, index: np.ndarray) -> Array:
             """Over all parameters; 0 for those that the part does not know."""
@@ -220,7 +220,7 @@ class JointLikelihood(AbstractLikelihood):
         return sum(part.work(own) for part, own in zip(self.parts, self.split(data), strict=True))
 
     def even_parts(self) -> EvenParts | None:
-        """Those of the parts that have any, whose observations are looked at."""
+        """Even parts of the likelihoods that have any, in the observations of these."""
         found = [(index, e) for p, index in zip(self.parts, self._index, strict=True) if (e := p.even_parts())]
         if not found:
             return None

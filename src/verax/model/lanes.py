@@ -1,8 +1,15 @@
 """Value and gradient of a binned likelihood for many data sets at once, as matrix products.
 
-The last axis of every array is the *lane*: a data set with parameter values of its own. The logarithm of an interpolated
-factor is a sum over systematics once each is written in a basis of functions of its α: powers inside [−1, 1] and |α|
-outside. So the rates of all lanes, and the way back to the gradient, take three matrix products each.
+The last axis of every array is the fit: a data set with parameter values of its own. With the notation of
+:mod:`verax.model.exact_hessian` the rates of all fits are
+
+    T_cm = Σ_p shape_pcm F_pc,    shape = nominal + [S, A] · [α; g(α)],    F_pc = Π_i φ_i · exp(L · B(α)),
+
+where B are functions of each α: α … αᵈ inside [−1, 1], and α or −α outside, in which log f is linear. L has the coefficients
+of log f in them (a Chebyshev series inside, Trefethen, Approximation Theory and Approximation Practice (2013), chapter 3).
+So the rates take two matrix products, and the gradient their transposes: with w = ∂(−log L)/∂T,
+
+    ∂/∂α = [Sᵀ, g′(α) Aᵀ] · (w F) + B′(α) · Lᵀ · Σ_m (w shape) F.
 """
 
 import functools
@@ -30,14 +37,14 @@ if TYPE_CHECKING:
     from verax.model.binned import BinnedLikelihood
 
 PRECISION = 1e-12
-"""Chebyshev coefficients of the logarithm of a factor are left out below this: so −log L is right to this share of it."""
+"""Chebyshev coefficients of the logarithm of a factor are left out below this: the relative error of −log L."""
 
 DEGREE = 24
 """No polynomial has a higher degree."""
 
 
 class BatchedBinnedLikelihood(AbstractBatched):
-    """−log L and its gradient over lanes, but for terms that depend on the data alone.
+    """−log L and its gradient for a batch of fits, up to terms that depend on the data alone.
 
     Parameters are in the order ``order``: normalisation factors, systematics that only change shapes, those that do
     both, those that are only factors, those without any effect; so that each kind is a slice. Bins are padded to a
@@ -45,8 +52,8 @@ class BatchedBinnedLikelihood(AbstractBatched):
 
     Parameters
     ----------
-    additive : [p·c·m, 2·systematic], odd parts and then even parts
-    logarithms : [p·c, basis·systematic], of the factors
+    additive : [S, A] as [p·c·m, 2·systematic]; ``additive_back`` its transpose
+    logarithms : L as [p·c, basis·systematic]; ``logarithms_back`` its transpose
     prior_precision : 1/width² of the Gaussian constraints, 0 without one
     """
 
@@ -81,10 +88,11 @@ class BatchedBinnedLikelihood(AbstractBatched):
         value, slope, _ = self._bins(at.rate, counts, auxiliary)
         slope = slope * at.rate1
         gap = theta - observed
-        tension = self.prior_precision * gap
+        tension = self.prior_precision * gap  # of the constraints ½ (θ − a)² / width²
         value += 0.5 * (tension * gap).sum(0)
 
         fits = theta.shape[1]
+        # The gradient, by the transposes of both matrices; ``sums`` is Σ_m w shape.
         back = self.additive_back @ (at.full[:, :, None] * slope).reshape(-1, fits)
         half = len(at.even1)
         to_shape = back[:half] + at.even1 * back[half:]
@@ -119,6 +127,7 @@ class BatchedBinnedLikelihood(AbstractBatched):
         terms, at = jax.tree.map(lambda x: x.astype(single), (self, at))
         half, groups = len(at.even1), (processes, channels, 1, theta.shape[1])
 
+        # ∂T/∂α = Σ_p (S + g′ A) F + shape F ∂(log F)/∂α, and ∂T/∂φ_i = Σ_p shape ∂F/∂φ_i; times √ℓ″.
         change = terms.additive_back.reshape(2, half, processes, channels, slots, 1)
         stretch = at.even1[:, None, None]
         by_shape = _total([
@@ -126,8 +135,8 @@ class BatchedBinnedLikelihood(AbstractBatched):
         ])  # fmt: skip
         logarithms = terms.logarithms_back.reshape(*at.basis.shape[:2], processes * channels)
         slopes = jnp.concatenate([at.sides[:1], terms._power_slopes(at), at.sides[1:2], -at.sides[2:]])
-        steep = jnp.einsum("fkg,fkl->kgl", logarithms, slopes).reshape(-1, *groups) * at.full[:, :, None]
-        by_factor = _total([steep[:, p] * at.shape[p] for p in range(processes)])
+        by_log = jnp.einsum("fkg,fkl->kgl", logarithms, slopes).reshape(-1, *groups) * at.full[:, :, None]
+        by_factor = _total([by_log[:, p] * at.shape[p] for p in range(processes)])
         by_free = [_total(list(at.shape * terms._without(at, i)[:, :, None]))[None] for i in range(len(at.each))]
 
         alone, both = self.factors[0] - self.shapes[0], self.shapes[1] - self.factors[0]
@@ -202,7 +211,7 @@ class Rates(NamedTuple):
 
 
 def _total(terms: Sequence[Array]) -> Array:
-    """Their sum, term by term: one pass over memory."""
+    """Sum term by term: one pass over memory."""
     return functools.reduce(operator.add, terms)
 
 
@@ -222,9 +231,9 @@ def _basis(alpha: Array, edge: float, degree: int) -> tuple[Array, Array]:
 
 
 def batched_likelihood(model: "BinnedLikelihood") -> Batched | None:
-    """The likelihood of a binned model over lanes.
+    """The likelihood of a binned model for a batch of fits.
 
-    None where the derivation does not hold: Combine's convention, a γ for some processes only, factors of single cells,
+    None where the form above does not hold: Combine's convention, a γ for some processes only, factors of single cells,
     constraints that are not Gaussian, factors that touch zero or are not smooth enough. Nor without any systematics:
     there is nothing to gain then.
     """
@@ -311,7 +320,9 @@ def _coefficients(model: "BinnedLikelihood", chosen: np.ndarray) -> np.ndarray |
     if (factor <= 0).any():
         return None
     polynomials = np.polynomial.chebyshev.chebvander(node, DEGREE)[:, 1:]
-    found = np.einsum("nd,n...->d...", polynomials, np.log(factor)) / DEGREE  # orthogonal over these nodes
+    found = (
+        np.einsum("nd,n...->d...", polynomials, np.log(factor)) / DEGREE
+    )  # c_d = (2/N) Σ_n T_d(x_n) log f(x_n) at the N = 2 · DEGREE Chebyshev nodes x_n
     size = abs(found).reshape(DEGREE, -1).max(axis=1, initial=0.0)
     if size[-1] > PRECISION:
         return None

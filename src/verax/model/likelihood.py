@@ -1,4 +1,4 @@
-"""What a likelihood is: parameters, ``log_prob(params, data)``, ``sample(key, params)``. Inference knows nothing else."""
+"""What a likelihood is: parameters, ``log_prob(params, data)``, ``sample(key, params)``. Inference uses nothing else."""
 
 import abc
 import functools
@@ -43,9 +43,9 @@ def float64_on_host(function: F) -> F:
 class Derivatives(eqx.Module):
     """−log L at a point, up to second order.
 
-    ``bending`` is the part of the Hessian that may spoil its positive definiteness far from the minimum (curvature of
-    the rates, not of the likelihood in the rates); ``scale`` is a positive curvature typical of each parameter;
-    ``even_slope`` the derivative in the amplitude of what each parameter does alike on both its sides; ``end`` 1 where
+    ``rate_curvature`` is the part Σ ℓ′ ∂∂ν of the Hessian that comes from the curvature of the rates ν and may be
+    indefinite far from the minimum; ``scale`` is a positive curvature typical of each parameter;
+    ``even_slope`` the derivative in the amplitude of each parameter's even part; ``end`` 1 where
     the likelihood ends (a rate would be negative beyond), 2 where it is zero, however large ``nll`` is there.
     """
 
@@ -59,7 +59,7 @@ class Derivatives(eqx.Module):
 
 
 class EvenParts(NamedTuple):
-    """To first order around the initial values, what parameters do that move observations alike on both their sides.
+    """Effects of parameters that are even in them, to first order around the initial values.
 
     The expected observations change by α · odd + g(α) · even, with g the even part of an interpolation: about |α|.
 

@@ -15,16 +15,18 @@ def profiled_gamma(
     auxiliary: Float[Array, "*#bin"],
     width: Float[Array, "*#bin"],
 ) -> Float[Array, "*#bin"]:
-    """γ̂ ≥ 0 that maximises Poisson(count; γ·scaled + other)·G(auxiliary; γ; width), per bin (arXiv:1103.0354, §5).
+    """γ̂ ≥ 0 that maximises Poisson(n; γS + T)·G(a; γ; δ) in each bin (arXiv:1103.0354, §5).
 
-    The non-negative root of γ²S + γ[T + S(Sδ² − a)] + T(Sδ² − a) − nSδ² = 0, written without cancellation. Where the
-    width is 0, γ is its auxiliary value. Being closed, it can be differentiated: derivatives of the likelihood at γ̂
-    are those of the profile likelihood.
+    S is the rate ``with_gamma``, T that ``without_gamma``, n the count, a the auxiliary value, δ the width. The derivative
+    S − nS/(γS + T) + (γ − a)/δ² vanishes at the non-negative root of S γ² + b γ + c = 0, b = T + S(Sδ² − a) and
+    c = T(Sδ² − a) − nSδ²: γ̂ = (−b + √(b² − 4Sc)) / 2S, or −2c / (b + √(b² − 4Sc)) where b > 0, without cancellation.
+    Where the width is 0, γ is its auxiliary value. Derivatives pass through the root: those of the likelihood at γ̂ are
+    those of the profile likelihood.
     """
     xp = namespace(with_gamma, without_gamma, count, auxiliary, width)
     variance = width**2
     shift = with_gamma * variance - auxiliary
-    b = without_gamma + with_gamma * shift  # the quadratic is S γ² + b γ + c
+    b = without_gamma + with_gamma * shift
     c = without_gamma * shift - count * with_gamma * variance
     square = b**2 - 4 * with_gamma * c
     root = xp.where(square > 0, xp.sqrt(xp.where(square > 0, square, 1.0)), 0.0)
@@ -38,7 +40,7 @@ def positive_rate(
 ) -> tuple[Float[Array, "*#bin"], Float[Array, "*#bin"], Float[Array, "*#bin"]]:
     """The rate, continued below the floor by floor² / (2·floor − rate) > 0, with first and second derivative.
 
-    The continuation is smooth in value and slope, so a fit that strays into negative rates finds its way back.
+    The continuation has the same value and slope at the floor, so fits return from negative rates.
     """
     xp = namespace(total, floor)
     above = total >= floor
@@ -52,7 +54,7 @@ def positive_rate(
 
 
 ENDED = 1e4
-"""How many of the wall's width² below zero a rate has no likelihood; a fit presses it less far."""
+"""A rate that is this many times the wall's width² below zero has no likelihood; fits end at less."""
 
 
 def rate_wall(
@@ -60,19 +62,19 @@ def rate_wall(
 ) -> tuple[Float[Array, "*#bin"], Float[Array, "*#bin"], Float[Array, "*#bin"]]:
     """½ rate² / width² below zero in a bin without events, with first and second derivative; else 0.
 
-    The likelihood ends where a rate does. Without this such a bin would let its rate fall for nothing; so it falls by the
-    wall's width². Where there are events their own term goes up.
+    The likelihood ends where a rate is zero. Without the wall −log L of an empty bin, its rate, would fall without end;
+    with it the minimum is at −width². In a bin with events −n log(rate) rises by itself.
     """
     xp = namespace(total, count, floor)
-    steep = xp.where(count > 0, 0.0, 1 / _wall_variance(floor))
+    stiffness = xp.where(count > 0, 0.0, 1 / _wall_variance(floor))
     below = xp.minimum(total, 0.0)
-    return 0.5 * steep * below**2, steep * below, xp.where(total < 0, steep, 0.0)
+    return 0.5 * stiffness * below**2, stiffness * below, xp.where(total < 0, stiffness, 0.0)
 
 
 def rate_end(
     total: Float[Array, "*bin"], count: Float[Array, "*#bin"], floor: Float[Array, "*#bin"]
 ) -> Int[Array, "*bin"]:
-    """0 where the rate of a bin is one; 1 where a fit presses it against zero; 2 where no such data are possible."""
+    """0 where the rate of a bin is positive; 1 where it is pressed against zero; 2 where such data are impossible."""
     xp = namespace(total, count, floor)
     variance = _wall_variance(floor)
     pressed = xp.where(total < -1e-3 * variance, 1, 0)
@@ -93,7 +95,9 @@ def bin_terms(
     """−log [Poisson(count; γ̂ rate) G(auxiliary; γ̂; width)] per bin, first and second derivative in the total rate,
     and the expected (Fisher) curvature, which is positive. No Gaussian term where the width is 0.
 
-    By the envelope theorem the slope is the partial derivative at fixed γ̂; the curvature takes dγ̂/d rate along.
+    With ν the rate, n the count, a the auxiliary value and δ the width, −log = γ̂ν − n log(γ̂ν) + log n! + ½ (γ̂ − a)²/δ² + …
+    By the envelope theorem its slope is the partial derivative at fixed γ̂, γ̂ − n/ν, and the curvature that plus dγ̂/dν:
+    n/ν² − γ̂δ²/√((a − νδ²)² + 4nδ²). Expected, with n = ν and a = γ = 1, it is 1 / [ν (1 + νδ²)].
     """
     xp = namespace(total, count, auxiliary, width, floor)
     rate, rate1, rate2 = positive_rate(total, floor)
@@ -125,8 +129,9 @@ def profiled_partial_gamma(
 ) -> Float[Array, " bin"]:
     """γ̂ ≥ 0 where it multiplies only some processes and its constraint is Gaussian (width > 0) or Poisson (τ > 0).
 
-    With P(auxiliary; τγ) the equation is (S + τ)S γ² + [(S + τ)T − (n + a)S] γ − aT = 0. Where both are 0, γ is its
-    auxiliary value. The root is the one that keeps γS + T ≥ 0, also for T < 0 or S < 0 (a signal below zero).
+    With P(a; τγ) the derivative S − nS/(γS + T) + τ − a/γ vanishes where (S + τ)S γ² + [(S + τ)T − (n + a)S] γ − aT = 0.
+    Where width and τ are 0, γ is its auxiliary value. The root is the one that keeps γS + T ≥ 0, also for T < 0 or S < 0 (a
+    signal below zero).
     """
     positive = with_gamma > 0
     gaussian = jnp.where(
@@ -151,7 +156,7 @@ def _gamma_of_negative(
     auxiliary: Float[Array, " bin"],
     width: Float[Array, " bin"],
 ) -> Float[Array, " bin"]:
-    """The same for a part S ≤ 0, with a Gaussian constraint: from the expectation m, m² − m(T + aS − δ²S²) − nδ²S² = 0."""
+    """γ̂ for a part S ≤ 0 with a Gaussian constraint, from the expectation m = γS + T: m² − m(T + aS − δ²S²) − nδ²S² = 0."""
     variance = width**2
     b = without_gamma + with_gamma * (auxiliary - with_gamma * variance)
     root = jnp.sqrt(jnp.where(count > 0, b**2 + 4 * count * variance * with_gamma**2, 1.0)) + abs(b)
@@ -198,11 +203,13 @@ def partial_bin_terms(
         value, by_s = jax.jvp(term, (s, t), (one, zero))
         return value, (by_s, jax.jvp(term, (s, t), (zero, one))[1])
 
+    # Two forward passes over the value and both slopes: the 2 × 2 matrix of second derivatives.
     (value, slope), (_, by_s) = jax.jvp(both, (with_gamma, without_gamma), (one, zero))
     _, (_, by_t) = jax.jvp(both, (with_gamma, without_gamma), (zero, one))
     gamma, total = parts(with_gamma, without_gamma)
-    stiffness = jnp.where(tau > 0, tau / jnp.maximum(gamma, 1e-3), 1 / jnp.where(width > 0, width, 1.0) ** 2)
+    prior = jnp.where(tau > 0, tau / jnp.maximum(gamma, 1e-3), 1 / jnp.where(width > 0, width, 1.0) ** 2)
     mean = jnp.maximum(total, floor)
-    information = jnp.where(fluctuates, stiffness / (with_gamma**2 / mean + stiffness), 1.0) / mean
+    # E[ℓ″] of the mean m with γ profiled: 1/m less its overlap with γ, prior precision κ: κ / (S²/m + κ) / m.
+    information = jnp.where(fluctuates, prior / (with_gamma**2 / mean + prior), 1.0) / mean
     fisher = information * jnp.stack([gamma**2, gamma, one])
     return value, jnp.stack(slope), jnp.stack([by_s[0], by_s[1], by_t[1]]), fisher
