@@ -160,7 +160,7 @@ class BinnedLikelihood(AbstractLikelihood):
         )
 
     def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
-        """1 where the rate of a bin presses against zero, 2 where it is zero and there are events."""
+        """1 where the rate of a bin is pressed against zero, 2 where it is zero and there are events."""
         return self.rate_status(self.rates(theta), theta, data)
 
     def softened(self, factor: float) -> "BinnedLikelihood":
@@ -215,7 +215,7 @@ class BinnedLikelihood(AbstractLikelihood):
     def bin_terms(self, rates: Array, data: Data, width_ratio: Any = 1.0) -> tuple[Array, Array, Array, Array]:
         """−log of the terms of each bin, with slopes, curvatures and expected curvatures in its rate, or its two rates."""
         width, auxiliary = self._errors(data, width_ratio)
-        parts: Any = self._parts(rates)
+        parts: tuple[Array, Any] = self._parts(rates)
         if self.partial_gamma:
             return partial_bin_terms(*parts, data.counts, auxiliary, width, self.tau, self.floor)
         return bin_terms(parts[0], data.counts, auxiliary, width, self.floor)

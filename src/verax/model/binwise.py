@@ -29,7 +29,7 @@ class CellModifier:
 
 
 def _padded(kappa: Float[Array, " cell"]) -> Array:
-    """With a last entry 1, the factor where no parameter acts."""
+    """With a last entry 1, the factor of a cell on which no parameter acts."""
     xp = namespace(kappa)
     return xp.concatenate([kappa, xp.ones(1, kappa.dtype)])
 

@@ -9,7 +9,7 @@ CONVENTIONS = ("histfactory", "combine")
 
 
 def is_combine(convention: str) -> bool:
-    """Whether the simulation's errors follow the processes' normalisations, by the convention's name.
+    """Whether simulation errors follow the normalisations of the processes ("combine") or not ("histfactory").
 
     Raises
     ------

@@ -27,7 +27,7 @@ INTERPOLATIONS: dict[str, tuple[Any, ...]] = {
     "normsys": ("code4", "4", 4, 5, "poly6_exp", {"type": "mult", "in": "poly6", "out": "exp"}),
     "histosys": ("code4p", "4p", 4, "poly6", {"type": "add", "in": "poly6", "out": "poly1"}),
 }
-"""How the default is written: names, ROOT's numbers, and the text's three words."""
+"""Ways to write the default interpolation: names, ROOT's numbers, and the three words of the standard."""
 GAUSS = ("Gauss", "Gaussian", "Gaus")
 CONSTRAINTS = ("constraint", "constraint_type", "constraint_name")
 
@@ -83,7 +83,7 @@ def from_hs3(
 def hs3_to_pyhf(
     spec: Json, *, likelihood: str | None = None, poi: str | None = None, shape_errors: str | None = None
 ) -> Json:
-    """The same model and data as a pyhf workspace; parameters keep their names, those of each bin get one name together.
+    """The same model and data as a pyhf workspace; parameters keep their names, and those of one modifier's bins share one.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def hs3_to_pyhf(
 
 
 class _Reader:
-    """Channels that are being read, the parameters met on the way (each set's name and members), and obstacles."""
+    """Reader of channels, which collects the parameters (each set's name and members) and what cannot be imported."""
 
     def __init__(self, shape_errors: str | None, points: dict[str, Json], others: dict[str, Json]) -> None:
         self.shape_errors, self.points, self.others = shape_errors, points, others
@@ -134,7 +134,7 @@ class _Reader:
         return {"name": distribution["name"], "samples": samples}
 
     def raise_obstacles(self) -> None:
-        """Raise for what was met: the first in full, and how often each of the others."""
+        """Raise InputError for what cannot be imported: the first in full, and the numbers of the others."""
         if self.obstacles:
             first, *rest = self.obstacles
             others = Counter(f"{e.where.rpartition('(')[2]} {e.got}"[:60] for e in rest)
@@ -176,7 +176,7 @@ class _Reader:
         return {"name": name, "type": kind, "data": [float(v * x) for v, x in zip(detail["vals"], scale, strict=True)]}
 
     def gammas(self, entry: Json, kind: str, channel: str, bins: int, here: str) -> str:
-        """The name of the γ of a modifier that acts bin by bin; they are noted."""
+        """The name of the γ of a modifier that acts bin by bin, which are added to the sets."""
         given = [str(x) for x in entry.get("parameters", [])]
         name = str(entry.get("parameter") or _common(given) or entry.get("name") or f"{kind}_{channel}")
         members = given or [f"gamma_{name}_bin_{b}" for b in range(bins)]
@@ -220,7 +220,7 @@ class _Reader:
         return {"name": name, "type": kind, "data": ends}
 
     def _plain(self, names: list[str], here: str) -> None:
-        """A parameter that a function or a distribution computes is none of the fit."""
+        """Refuse a parameter that a function or a distribution computes: it is not a parameter of the fit."""
         for name in names:
             if name in self.others:
                 kind = self.others[name].get("type")
@@ -357,7 +357,7 @@ def _domains(spec: Json, analysis: Json) -> dict[str, Json]:
 
 
 def _common(members: list[str]) -> str:
-    """What the names of a set begin with, without the number of the bin.
+    """The common beginning of the names of a set, without the number of the bin.
 
     >>> _common(["gamma_stat_0", "gamma_stat_1"]), _common(["a", "b"])
     ('gamma_stat', '')

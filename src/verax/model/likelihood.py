@@ -104,9 +104,9 @@ class AbstractBatched(eqx.Module):
 
 
 class Batched(NamedTuple):
-    """A likelihood for many data sets, the order of its parameters (positions), how data are packed, and what it leaves out.
+    """A likelihood for many data sets, the order of its parameters (positions), the packing of data, and constants left out.
 
-    ``pack`` makes [set, number] of a batch; ``constant`` is −log L less what :meth:`AbstractBatched.value_and_slope` says.
+    ``pack`` makes [set, number] of a batch; ``constant`` is −log L less :meth:`AbstractBatched.value_and_slope`.
     """
 
     terms: AbstractBatched
@@ -116,7 +116,7 @@ class Batched(NamedTuple):
 
 
 class AbstractLikelihood(eqx.Module):
-    """P(data | parameters). A subclass says what is observed for a vector of parameter values; constraints are added here.
+    """P(data | parameters). A subclass gives the density of the observations; the constraints are added here.
 
     Least of all it needs ``parameters``, :meth:`log_observed`, :meth:`sample_observed` and :meth:`asimov_observed`.
     """
@@ -180,7 +180,7 @@ class AbstractLikelihood(eqx.Module):
 
     @float64_on_host
     def asimov(self, params: Params, profiled: Any = None) -> Data:
-        """The data set that every estimator meets on average: observations and global observables without fluctuation."""
+        """The Asimov data set: observations and global observables at their expectations, without fluctuation."""
         return _asimov(self, self.vector(params), profiled)
 
     @float64_on_host
@@ -209,7 +209,7 @@ class AbstractLikelihood(eqx.Module):
         return self.saturated_observed(data) + peak.sum(-1)
 
     def start(self, data: Data) -> Float[np.ndarray, "toy parameter"]:
-        """Where fits of a batch begin: constrained parameters at their global observables, the others at their start."""
+        """Starting values of fits: constrained parameters at their global observables, others at their initial values."""
         start = np.tile([float(p.init) for p in self.parameters], (len(data), 1))
         constrained = [(i, c) for i, p in enumerate(self.parameters) if (c := p.constraint) is not None]
         for column, (i, c) in enumerate(constrained):
@@ -217,7 +217,7 @@ class AbstractLikelihood(eqx.Module):
         return start
 
     def work(self, data: Data) -> int:
-        """Numbers that the derivatives of one data set are made of: parameters × observations, or parameters squared."""
+        """Size of the derivatives of one data set: parameters × observations, or parameters squared."""
         return len(self.parameters) * max(len(self.parameters), data.counts.shape[-1])
 
     def batched(self) -> "Batched | None":
@@ -248,11 +248,11 @@ class AbstractLikelihood(eqx.Module):
         return self, data
 
     def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
-        """0 inside the region where the likelihood is defined, 1 pressed against its end, 2 where it is zero."""
+        """0 inside the region where the likelihood is defined, 1 pressed against its edge, 2 where it is zero."""
         return jnp.zeros((), int)
 
     def softened(self, factor: float) -> "AbstractLikelihood":
-        """The same likelihood, going up ``factor`` times as softly where it ends; itself where it has no ends."""
+        """The same likelihood with the wall at its edge ``factor`` times as soft; itself where it has no edge."""
         return self
 
     def check_truth(self, params: Params, profiled: Any = None) -> None:
@@ -263,7 +263,7 @@ class AbstractLikelihood(eqx.Module):
         return None
 
     def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
-        """Derivatives of −:meth:`log_observed`; a subclass may know a faster way than this autodiff."""
+        """Derivatives of −:meth:`log_observed`; by autodiff; a subclass may have a faster method."""
 
         def nll(vector: Array) -> tuple[Array, Array]:
             value = -self.log_observed(vector, data)
