@@ -118,9 +118,10 @@ def campaign(
     >>> import jax
     >>> from verax.model import example_model
     >>> model, _ = example_model()
-    >>> found = campaign(jax.random.key(1), model, {"mu": 1.0}, 64)
-    >>> found.values.shape, found.failed
-    ((64, 3), 0)
+    >>> total = lambda model, toys: (toys.counts.sum(1), np.zeros(len(toys), int))  # events of each toy; no failures
+    >>> found = campaign(jax.random.key(1), model, {"mu": 1.0}, 4000, total)
+    >>> found.n, found.failed, bool(abs(found.values.mean() - 110) < 1)  # 5 + 15 + 50 + 40 expected
+    (4000, 0, True)
     """
     by_name(model.parameters, params, "campaign")
     if batch < 1 or n < 1:

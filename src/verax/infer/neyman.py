@@ -96,7 +96,7 @@ def neyman(
     >>> import jax
     >>> from verax.model import example_model
     >>> model, data = example_model()
-    >>> belt = neyman(jax.random.key(1), model, data, "mu", np.array([0.0, 1.0, 2.0]), n_toys=64)
+    >>> belt = neyman(jax.random.key(1), model, data, "mu", np.array([0.0, 1.0, 2.0]), n_toys=15)
     >>> belt.t.round(2).tolist(), (belt.t <= belt.critical).tolist()
     ([2.66, 0.04, 3.03], [False, True, False])
     """

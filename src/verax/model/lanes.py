@@ -93,19 +93,19 @@ class BatchedBinnedLikelihood(AbstractBatched):
 
         fits = theta.shape[1]
         # The gradient, by the transposes of both matrices; ``sums`` is Σ_m w shape.
-        back = self.additive_back @ (at.full[:, :, None] * slope).reshape(-1, fits)
+        back = self.additive_back @ (at.all_factors[:, :, None] * slope).reshape(-1, fits)
         half = len(at.even1)
         to_shape = back[:half] + at.even1 * back[half:]
         sums = (at.shape * slope).sum(2)
-        to_basis = (self.logarithms_back @ (sums * at.full).reshape(-1, fits)).reshape(at.basis.shape)
+        to_basis = (self.logarithms_back @ (sums * at.all_factors).reshape(-1, fits)).reshape(at.basis.shape)
         gradient: Any = jnp.asarray(tension)
         gradient = gradient.at[slice(*self.shapes)].add(to_shape)
         to_powers = (to_basis[1:-2] * self._power_slopes(at)).sum(0)
-        to_ends = to_basis[0] * at.sides[0] + to_basis[-2] * at.sides[1] - to_basis[-1] * at.sides[2]
+        to_ends = to_basis[0] * at.regions[0] + to_basis[-2] * at.regions[1] - to_basis[-1] * at.regions[2]
         gradient = gradient.at[slice(*self.factors)].add(to_powers + to_ends)
-        if at.each:
-            to_free = jnp.stack([(self._without(at, i) * sums).sum((0, 1)) for i in range(len(at.each))])
-            gradient = gradient.at[: len(at.each)].add(to_free)
+        if at.normfactors:
+            to_free = jnp.stack([(self._without(at, i) * sums).sum((0, 1)) for i in range(len(at.normfactors))])
+            gradient = gradient.at[: len(at.normfactors)].add(to_free)
         by_shape, by_factor = ((a, len(theta) - b) for a, b in (self.shapes, self.factors))
         ends_even = (to_basis[-2] + to_basis[-1]) / 2
         even = jnp.pad(back[half:], (by_shape, (0, 0))) + jnp.pad(ends_even, (by_factor, (0, 0)))
@@ -131,13 +131,13 @@ class BatchedBinnedLikelihood(AbstractBatched):
         change = terms.additive_back.reshape(2, half, processes, channels, slots, 1)
         stretch = at.even1[:, None, None]
         by_shape = _total([
-            (change[0, :, p] + stretch * change[1, :, p]) * at.full[p][:, None] for p in range(processes)
+            (change[0, :, p] + stretch * change[1, :, p]) * at.all_factors[p][:, None] for p in range(processes)
         ])  # fmt: skip
         logarithms = terms.logarithms_back.reshape(*at.basis.shape[:2], processes * channels)
-        slopes = jnp.concatenate([at.sides[:1], terms._power_slopes(at), at.sides[1:2], -at.sides[2:]])
-        by_log = jnp.einsum("fkg,fkl->kgl", logarithms, slopes).reshape(-1, *groups) * at.full[:, :, None]
+        slopes = jnp.concatenate([at.regions[:1], terms._power_slopes(at), at.regions[1:2], -at.regions[2:]])
+        by_log = jnp.einsum("fkg,fkl->kgl", logarithms, slopes).reshape(-1, *groups) * at.all_factors[:, :, None]
         by_factor = _total([by_log[:, p] * at.shape[p] for p in range(processes)])
-        by_free = [_total(list(at.shape * terms._without(at, i)[:, :, None]))[None] for i in range(len(at.each))]
+        by_free = [_total(list(at.shape * terms._without(at, i)[:, :, None]))[None] for i in range(len(at.normfactors))]
 
         alone, both = self.factors[0] - self.shapes[0], self.shapes[1] - self.factors[0]
         rest = jnp.zeros((size - self.factors[1], *weight.shape), single)
@@ -156,14 +156,14 @@ class BatchedBinnedLikelihood(AbstractBatched):
         by_shape, by_factor = theta[slice(*self.shapes)], theta[slice(*self.factors)]
         even, even1, _ = self.shape_code(by_shape)
         shape = self.nominal + self.additive @ jnp.concatenate([by_shape, even])
-        basis, sides = _basis(by_factor, self.edge, self.degree)
+        basis, regions = _basis(by_factor, self.edge, self.degree)
         factor = jnp.exp(self.logarithms @ basis.reshape(-1, fits)).reshape(processes, channels, fits)
-        each = [jnp.where(self.normfactor_mask[i] > 0, theta[i], 1.0) for i in range(free)]
-        full = _product(each, factor)
+        normfactors = [jnp.where(self.normfactor_mask[i] > 0, theta[i], 1.0) for i in range(free)]
+        all_factors = _product(normfactors, factor)
         shape = shape.reshape(processes, channels, slots, fits)
-        total = _total([shape[p] * full[p][:, None] for p in range(processes)])
+        total = _total([shape[p] * all_factors[p][:, None] for p in range(processes)])
         rate, rate1, _ = positive_rate(total, self.floor)
-        return Rates(shape, factor, each, full, even1, basis, sides, total, rate, rate1)
+        return Rates(shape, factor, normfactors, all_factors, even1, basis, regions, total, rate, rate1)
 
     def _bins(self, rate: Array, counts: Array, auxiliary: Array) -> tuple[Array, Array, Array]:
         """−log L of the bins [fit], and its first and second derivative in each rate; γ is profiled."""
@@ -187,24 +187,25 @@ class BatchedBinnedLikelihood(AbstractBatched):
 
     def _without(self, at: "Rates", i: int) -> Array:
         """[process, channel, fit]: derivative of the factors in the free parameter i."""
-        return self.normfactor_mask[i] * _product(at.each[:i] + at.each[i + 1 :], at.factor)
+        return self.normfactor_mask[i] * _product(at.normfactors[:i] + at.normfactors[i + 1 :], at.factor)
 
 
 class Rates(NamedTuple):
     """Expected events of each bin, what they are made of, and derivatives on the way.
 
-    ``shape`` [p, c, m, fit] times ``full`` [p, c, fit], summed over processes, is ``total``, ``rate`` [c, m, fit]
-    its positive continuation with derivative ``rate1``. ``full`` is ``factor`` of all systematics times ``each`` free one.
-    ``even1`` are derivatives of the even parts in their parameters; ``basis`` and ``sides`` are of :func:`_basis`.
+    ``shape`` [p, c, m, fit] times ``all_factors`` [p, c, fit], summed over processes, is ``total``, ``rate`` [c, m, fit]
+    its positive continuation with derivative ``rate1``. ``all_factors`` is ``factor`` of the systematics times
+    ``normfactors``.
+    ``even1`` are derivatives of the even parts in their parameters; ``basis`` and ``regions`` are of :func:`_basis`.
     """
 
     shape: Any
     factor: Any
-    each: list[Any]
-    full: Any
+    normfactors: list[Any]
+    all_factors: Any
     even1: Any
     basis: Any
-    sides: Any
+    regions: Any
     total: Any
     rate: Any
     rate1: Any
@@ -215,19 +216,19 @@ def _total(terms: Sequence[Array]) -> Array:
     return functools.reduce(operator.add, terms)
 
 
-def _product(each: Sequence[Array], start: Array) -> Array:
-    for x in each:
+def _product(factors: Sequence[Array], start: Array) -> Array:
+    for x in factors:
         start = start * x
     return start
 
 
 def _basis(alpha: Array, edge: float, degree: int) -> tuple[Array, Array]:
     """[function, systematic, fit]: α … α^degree inside [−edge, edge], α above, −α below; and 1 inside, above, below."""
-    sides = jnp.stack([jnp.abs(alpha) <= edge, alpha > edge, alpha < -edge]).astype(alpha.dtype)
-    powers = (sides[0] * alpha)[None]
+    regions = jnp.stack([jnp.abs(alpha) <= edge, alpha > edge, alpha < -edge]).astype(alpha.dtype)
+    powers = (regions[0] * alpha)[None]
     while len(powers) < degree:  # the highest times each lower one: few passes over memory
         powers = jnp.concatenate([powers, powers[: degree - len(powers)] * powers[-1]])
-    return jnp.concatenate([powers, (sides[1] * alpha)[None], (-sides[2] * alpha)[None]]), sides
+    return jnp.concatenate([powers, (regions[1] * alpha)[None], (-regions[2] * alpha)[None]]), regions
 
 
 def batched_likelihood(model: "BinnedLikelihood") -> Batched | None:
