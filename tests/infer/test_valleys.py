@@ -100,7 +100,9 @@ def test_a_saddle_that_no_other_start_leaves_is_reported(monkeypatch):
     model, data = same_histosys()
     start = np.array([[0.0, 0.0]])
     for covariance in (True, False):
-        there = minimise(model, DataSets.of(data), start, np.array([[False, True]]), covariance=covariance, many=False)
+        there = minimise(
+            model, DataSets.of(data), start, np.array([[False, True]]), covariance=covariance, batched=False
+        )
         assert there.theta[0, 1] == 0.0
         assert there.status[0] == 2
 
@@ -207,8 +209,8 @@ def test_an_ordinary_model_is_not_searched_twice(monkeypatch):
     """The test for another valley is silent where up and down go opposite ways: no fit is tried again."""
     calls = []
     module = sys.modules[minimise.__module__]
-    nearest = module._minimise
-    monkeypatch.setattr(module, "_minimise", lambda *a: calls.append(1) or nearest(*a))
+    nearest = module._newton
+    monkeypatch.setattr(module, "_newton", lambda *a: calls.append(1) or nearest(*a))
     model, data = one_bin(histosys("h", [110.0], [90.0]))
     start = np.array([[1.0, 0.0]])
     minimise(model, DataSets.of(data), start, np.ones((1, 2), bool), limits=bounds(model))

@@ -50,7 +50,7 @@ class Campaign:
 
 
 def fitted(model: AbstractLikelihood, data: Data) -> tuple[Float[np.ndarray, "toy parameter"], Int[np.ndarray, " toy"]]:
-    """The simplest statistic: the best-fit values of all parameters, without covariances."""
+    """Fit each toy: the best-fit values of all parameters, without covariances."""
     best = fit(model, data, covariance=False)
     return best.value, best.status
 

@@ -141,18 +141,18 @@ def _by_toys(
     values = np.interp(np.linspace(0, 7, POINTS), np.arange(8), anchors)
     for _ in range(4):
         values = np.unique(np.minimum(values, bound))
-        toys_q = run_toys(key, inputs, values, n, progress)
-        tails = np.concatenate([toys_q.tails()[0][None], toys_q.tails()[1]])
+        toys = run_toys(key, inputs, values, n, progress)
+        tails = np.concatenate([toys.tails()[0][None], toys.tails()[1]])
         if (tails[:, -1] < alpha).all() or values[-1] >= bound:
             break
         values = 1.6 * values
     limits, status = _crossings(values, tails, alpha)
-    observed, expected = toys_q.bootstrap(key)
+    observed, expected = toys.bootstrap(key)
     again = np.stack(
         [_crossings(values, np.concatenate([o[None], e]), alpha)[0] for o, e in zip(observed, expected, strict=True)]
     )
-    status[0] = max(status[0], toys_q.status.max())
-    return _limit(name, level, limits, again.std(axis=0), status, toys_q.curve(key, name))
+    status[0] = max(status[0], toys.status.max())
+    return _limit(name, level, limits, again.std(axis=0), status, toys.curve(key, name))
 
 
 def _crossings(values: np.ndarray, tails: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,11 @@ the step is p = −M⁻¹ g, with (Nocedal and Wright, Numerical Optimization, 2
                                        Marquardt 1963), with H − C = Σ ℓ″ ∂ν ∂νᵀ of the bins' terms ℓ(ν),
     M = V max(|Λ|, 0.05) Vᵀ + λ 1      where neither is (H = V Λ Vᵀ): saddle-free Newton (arXiv:1406.2572).
 
-The quadratic model foresees −log L to fall by −pᵀg − ½ pᵀHp; for M = (1 + λ) H that is gᵀM⁻¹g [1 − ½/(1 + λ)]. A step is
-accepted if −log L does not rise. As in a trust region (same, algorithm 4.1), λ falls where the fall was more than ¼ of that
-foreseen, and grows where a step is refused. The estimated distance to the minimum of Minuit (Comput. Phys. Commun. 10
-(1975) 343), edm = ½ gᵀ H⁻¹ g, says when a fit has converged.
+The quadratic model predicts a gain (fall of −log L) of −pᵀg − ½ pᵀHp; for M = (1 + λ) H that is gᵀM⁻¹g [1 − ½/(1 + λ)],
+and ½ gᵀM⁻¹g is taken for the others. A step is accepted if −log L does not rise. As in a trust region (same, algorithm
+4.1), λ falls where the gain was more than ¼ of that predicted; it grows where a step is refused, or where an undamped step
+gained less than 1/10 of it, as steps do that oscillate across a valley. The estimated distance to the minimum of Minuit
+(Comput. Phys. Commun. 10 (1975) 343), edm = ½ gᵀ H⁻¹ g, says when a fit has converged.
 """
 
 from typing import Any, NamedTuple

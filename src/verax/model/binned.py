@@ -100,9 +100,9 @@ class BinnedLikelihood(AbstractLikelihood):
         patch: Any = None,
         patchname: str | None = None,
     ) -> "BinnedLikelihood":
-        """The likelihood of a pyhf workspace, its data in ``observed``: ``fit(model, model.observed)``.
+        """Read the likelihood of a pyhf workspace, its data in ``observed``: ``fit(model, model.observed)``.
 
-        :func:`verax.model.from_pyhf` has more options, and says what the parameter of interest is.
+        :func:`verax.model.from_pyhf` has more options, and returns the parameter of interest too.
         """
         found = contents(workspace, measurement=measurement, patch=patch, patchname=patchname)
         return cls(**found.fields)

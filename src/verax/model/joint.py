@@ -83,6 +83,10 @@ class JointLikelihood(AbstractLikelihood):
     def join(self, data: Sequence[Data]) -> Data:
         """Join the parts' data, one data set each or batches of the same length.
 
+        Parameters
+        ----------
+        data : of each part, in their order
+
         Raises
         ------
         InputError : a number of data sets that is not that of the parts, or a global observable that differs in two of them

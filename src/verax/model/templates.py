@@ -45,6 +45,10 @@ class Templates(eqx.Module):
     def rebin(self, edges: tuple[tuple[float, ...], ...]) -> "Templates":
         """Merge bins; sums in float64 (traced templates keep their own type).
 
+        Parameters
+        ----------
+        edges : of each channel, some of its present ones with the first and the last
+
         Raises
         ------
         InputError : when a channel's new edges are no subset of its old ones, or drop its first or last edge
@@ -69,7 +73,7 @@ class Templates(eqx.Module):
         return Templates(nominal, variance, up, down, self.channels, edges, self.processes, self.systematics)
 
     def problems(self) -> tuple[str, ...]:
-        """Problems of the templates, one line each; empty where there are none.
+        """List problems of the templates, one line each; empty where there are none.
 
         Empty bins (total ≤ 0), negative or unsimulated bins of a process, relative simulation error above 30 %,
         variations above 100 %, and one-sided variations (up and down on the same side, both beyond the bin's
