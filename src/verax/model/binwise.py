@@ -34,52 +34,45 @@ def _padded(kappa: Float[Array, " cell"]) -> Array:
     return xp.concatenate([kappa, xp.ones(1, kappa.dtype)])
 
 
-def cell_factor(
-    kappa: Float[Array, " cell"], cell_parameter_index: Int[Array, "factor process bin"]
-) -> Float[Array, "process bin"]:
-    """Product of the cell parameters that act on each process in each bin; ``cell_parameter_index`` holds their numbers."""
-    return namespace(kappa).prod(_padded(kappa)[cell_parameter_index], axis=0)
+def cell_factor(kappa: Float[Array, " cell"], index: Int[Array, "factor process bin"]) -> Float[Array, "process bin"]:
+    """Product of the cell parameters that act on each process in each bin; ``index`` holds their numbers."""
+    return namespace(kappa).prod(_padded(kappa)[index], axis=0)
 
 
 def cell_slopes(
     kappa: Float[Array, " cell"],
-    cell_parameter_index: Int[Array, "factor process bin"],
+    index: Int[Array, "factor process bin"],
     rate: Float[Array, "process bin"],
     parts: list[Float[Array, "process bin"]],
 ) -> list[Float[Array, "cell bin"]]:
     """∂(Σ_process part · rate · factor)/∂κ in each bin, for each of the ``parts``; ``rate`` is without the factor."""
-    factors, n = _padded(kappa)[cell_parameter_index], kappa.shape[0]
+    factors, n = _padded(kappa)[index], kappa.shape[0]
     bins = np.broadcast_to(np.arange(rate.shape[1]), rate.shape)
     xp = namespace(kappa, rate)
     slopes = [xp.zeros((n + 1, rate.shape[1]), rate.dtype) for _ in parts]
-    for s in range(cell_parameter_index.shape[0]):
+    for s in range(index.shape[0]):
         change = rate * _product(factors, s)
-        slopes = [
-            add_at(slope, (cell_parameter_index[s], bins), change * part)
-            for slope, part in zip(slopes, parts, strict=True)
-        ]
+        slopes = [add_at(slope, (index[s], bins), change * part) for slope, part in zip(slopes, parts, strict=True)]
     return [slope[:n] for slope in slopes]
 
 
 def cell_curvature(
     kappa: Float[Array, " cell"],
-    cell_parameter_index: Int[Array, "factor process bin"],
+    index: Int[Array, "factor process bin"],
     rate: Float[Array, "process bin"],
     rate_slopes: Float[Array, "parameter process bin"],
     weight: Float[Array, "process bin"],
 ) -> tuple[Float[Array, "parameter cell"], Float[Array, "cell cell"]]:
     """Σ weight · ∂∂(rate · factor): mixed with the other parameters, and among cell parameters."""
-    factors, n = _padded(kappa)[cell_parameter_index], kappa.shape[0]
+    factors, n = _padded(kappa)[index], kappa.shape[0]
     xp = namespace(kappa, rate)
     mixed: Array = xp.zeros((rate_slopes.shape[0], n + 1), rate.dtype)
     among: Array = xp.zeros((n + 1, n + 1), rate.dtype)
-    for s in range(cell_parameter_index.shape[0]):
-        mixed = add_at(mixed, (slice(None), cell_parameter_index[s]), rate_slopes * (weight * _product(factors, s)))
-        for r in range(cell_parameter_index.shape[0]):
+    for s in range(index.shape[0]):
+        mixed = add_at(mixed, (slice(None), index[s]), rate_slopes * (weight * _product(factors, s)))
+        for r in range(index.shape[0]):
             if r != s:
-                among = add_at(
-                    among, (cell_parameter_index[s], cell_parameter_index[r]), weight * rate * _product(factors, s, r)
-                )
+                among = add_at(among, (index[s], index[r]), weight * rate * _product(factors, s, r))
     return mixed[:, :n], among[:n, :n]
 
 

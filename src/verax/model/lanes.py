@@ -321,9 +321,8 @@ def _coefficients(model: "BinnedLikelihood", chosen: np.ndarray) -> np.ndarray |
     if (factor <= 0).any():
         return None
     polynomials = np.polynomial.chebyshev.chebvander(node, DEGREE)[:, 1:]
-    found = (
-        np.einsum("nd,n...->d...", polynomials, np.log(factor)) / DEGREE
-    )  # c_d = (2/N) Σ_n T_d(x_n) log f(x_n) at the N = 2 · DEGREE Chebyshev nodes x_n
+    # c_d = (2/N) Σ_n T_d(x_n) log f(x_n) at the N = 2 · DEGREE Chebyshev nodes x_n.
+    found = np.einsum("nd,n...->d...", polynomials, np.log(factor)) / DEGREE
     size = abs(found).reshape(DEGREE, -1).max(axis=1, initial=0.0)
     if size[-1] > PRECISION:
         return None
