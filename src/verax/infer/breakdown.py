@@ -60,8 +60,6 @@ def breakdown(
     InputError : a parameter that is unknown or fixed, an unknown method, a batch of data sets, or data that do not fit
         the model
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> [(row.name, round(row.impact, 2)) for row in breakdown(model, data, "mu").rows if row.depth < 2]

@@ -113,8 +113,6 @@ def campaign(
     ------
     InputError : an unknown parameter (nearest name given), or less than one toy
 
-    Examples
-    --------
     >>> import jax
     >>> from verax.model import example_model
     >>> model, _ = example_model()

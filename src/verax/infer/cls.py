@@ -67,8 +67,6 @@ def cls(
     InputError : a parameter that is unknown or fixed, an unknown method, toys without a key or for a batch, or data
         that do not fit the model
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> cls(model, data, "mu", np.array([1.0, 3.0])).observed.round(3).tolist()

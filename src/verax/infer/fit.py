@@ -58,8 +58,6 @@ def fit(
     ------
     InputError : an unknown parameter (nearest name given), or data that do not fit the model
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> best = fit(model, data)

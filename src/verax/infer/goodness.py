@@ -73,8 +73,6 @@ def goodness_of_fit(
     ------
     InputError : toys without a key or for a batch, a likelihood that is not binned, or data that do not fit the model
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> found = goodness_of_fit(model, data)

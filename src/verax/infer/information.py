@@ -21,8 +21,6 @@ def fisher_information(model: AbstractLikelihood, params: Params) -> Float[Array
     ------
     InputError : for an unknown parameter, with its nearest neighbour
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, _ = example_model()
     >>> fisher_information(model, {"mu": 1.0}).shape
@@ -48,8 +46,6 @@ def expected_error(
     ------
     InputError : for a parameter that is unknown or fixed
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, _ = example_model()
     >>> round(float(expected_error(model, "mu")), 2)

@@ -47,8 +47,6 @@ def interval(
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> found = interval(model, data, "mu")

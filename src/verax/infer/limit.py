@@ -55,8 +55,6 @@ def limit(
     InputError : a parameter that is unknown or fixed, an unknown method, a level outside (0.5, 1), toys without a key
         or for a batch, or data that do not fit the model
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> float(limit(model, data, "mu").observed.round(2))

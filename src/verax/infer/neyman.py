@@ -91,8 +91,6 @@ def neyman(
     InputError : a parameter that is unknown or fixed, an unknown ordering, values that do not increase, a batch of
         data sets, or data that do not fit the model
 
-    Examples
-    --------
     >>> import jax
     >>> from verax.model import example_model
     >>> model, data = example_model()

@@ -41,8 +41,6 @@ def profile(
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> profile(model, data, "mu", np.array([0.0, 1.0])).t.round(2).tolist()

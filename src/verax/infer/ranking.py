@@ -33,8 +33,6 @@ def ranking(model: AbstractLikelihood, data: Data, poi: str, *, fixed: Mapping[s
     InputError : a parameter that is unknown (nearest name given) or fixed, a batch of data sets, or data that do not
         fit the model
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> found = ranking(model, data, "mu")

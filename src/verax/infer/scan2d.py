@@ -62,8 +62,6 @@ def scan2d(
     ------
     InputError : unknown names or one name twice, a batch of data sets, or data that do not fit the model
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> scan2d(model, data, ("mu", "jes"), (np.array([0.0, 1.0]), np.array([0.0, 1.0]))).t.round(1).tolist()

@@ -59,8 +59,6 @@ def significance(
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> float(significance(model, data, "mu").z.round(2))  # √t(0) = √2.66

@@ -57,8 +57,6 @@ def sample_toys(
     ------
     InputError : an unknown parameter (nearest name given), or a truth at which a rate is negative
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, _ = example_model()
     >>> sample_toys(jax.random.key(1), model, {"mu": 1.0}, 3).counts.shape

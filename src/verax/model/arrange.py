@@ -25,8 +25,6 @@ def select(templates: Templates, channels: Sequence[str]) -> Templates:
     ------
     InputError : for an unknown channel, one that is named twice, or none at all
 
-    Examples
-    --------
     >>> from verax.model import combine, example_templates
     >>> both = combine(example_templates(), rename(example_templates(), {"SR": "CR"}))
     >>> both.channels, select(both, ["CR"]).channels
@@ -54,8 +52,6 @@ def mask(templates: Templates, channels: Sequence[str]) -> Templates:
     ------
     InputError : for an unknown channel, or if none is left
 
-    Examples
-    --------
     >>> from verax.model import combine, example_templates
     >>> both = combine(example_templates(), rename(example_templates(), {"SR": "CR"}))
     >>> mask(both, ["CR"]).channels
@@ -80,8 +76,6 @@ def rename(templates: Templates, names: Mapping[str, str]) -> Templates:
     ------
     InputError : for an unknown name, or if two things of one kind would bear the same
 
-    Examples
-    --------
     >>> from verax.model import example_templates
     >>> rename(example_templates(), {"SR": "high mass", "signal": "Higgs"}).processes
     ('Higgs', 'background')
@@ -112,8 +106,6 @@ def merge(templates: Templates, processes: Mapping[str, Sequence[str]]) -> Templ
     ------
     InputError : for an unknown process, one that would be added twice, a sum of nothing, or a name that is taken
 
-    Examples
-    --------
     >>> from verax.model import example_templates
     >>> merge(example_templates(), {"all": ["signal", "background"]}).nominal.tolist()
     [[55.0, 55.0]]
@@ -146,8 +138,6 @@ def decorrelate(templates: Templates, name: str, by: str = "channel") -> Templat
     ------
     InputError : for an unknown systematic, with its nearest; or if a new name is taken
 
-    Examples
-    --------
     >>> from verax.model import example_templates
     >>> [p.name for p in decorrelate(example_templates(), "jes").systematics]
     ['background_norm', 'jes_SR']
@@ -188,8 +178,6 @@ def correlate(templates: Templates, names: Sequence[str], new: str) -> Templates
     ------
     InputError : for an unknown systematic, with its nearest; none; different constraints; or if the name is taken
 
-    Examples
-    --------
     >>> from verax.model import example_templates
     >>> [p.name for p in correlate(example_templates(), ["background_norm", "jes"], "both").systematics]
     ['both']

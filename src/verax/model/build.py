@@ -42,8 +42,6 @@ def binned_likelihood(
     InputError : unknown process or parameter, a name used twice, not finite or negative templates' inputs, a bin
         without expected events
 
-    Examples
-    --------
     >>> from verax.model import example_templates
     >>> model = binned_likelihood(example_templates(), free={"mu": ("signal",)})
     >>> model.expected({"mu": 2.0}).tolist()

@@ -24,8 +24,6 @@ def combine(first: Templates, second: Templates) -> Templates:
     ------
     InputError : for a channel that both have, or a systematic whose constraints differ
 
-    Examples
-    --------
     >>> from verax.model import example_templates, rename
     >>> combine(example_templates(), rename(example_templates(), {"SR": "CR"})).channels
     ('SR', 'CR')

@@ -12,8 +12,6 @@ from verax.parameters import nuisance
 def example_templates() -> Templates:
     """Make the templates of a small analysis: one channel, two bins, two processes, a systematic of each.
 
-    Examples
-    --------
     >>> example_templates().processes, example_templates().nominal.tolist()
     (('signal', 'background'), [[5.0, 15.0], [50.0, 40.0]])
     """
@@ -28,8 +26,6 @@ def example_templates() -> Templates:
 def example_model() -> tuple[BinnedLikelihood, Data]:
     """Make the likelihood of :func:`example_templates`, with the signal strength "mu", and data of 59 and 53 events.
 
-    Examples
-    --------
     >>> model, data = example_model()
     >>> model.names, data.counts.tolist()
     (('mu', 'background_norm', 'jes'), [59.0, 53.0])

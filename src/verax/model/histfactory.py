@@ -53,8 +53,6 @@ def from_pyhf(
     InputError : whatever is wrong with it, naming channel, sample and modifier; an unknown measurement, parameter of
         interest or patch (nearest name given); negative expected events at the initial values
 
-    Examples
-    --------
     >>> from verax.model import example_model, to_pyhf
     >>> model, data, poi = from_pyhf(to_pyhf(*example_model(), poi="mu"))
     >>> model.names, data.counts.tolist(), poi

@@ -25,8 +25,6 @@ def hold(model: L, values: Mapping[str, float]) -> L:
     ------
     InputError : for an unknown parameter, with its nearest neighbour
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, _ = example_model()
     >>> [p.name for p in hold(model, {"jes": 0.5}).parameters if p.fixed]

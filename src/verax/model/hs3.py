@@ -61,8 +61,6 @@ def from_hs3(
     InputError : whatever is wrong with it or cannot be had exactly (other distributions, constraints or codes), naming
         distribution, sample and modifier
 
-    Examples
-    --------
     >>> counts = {"axes": [{"name": "mass", "nbins": 1, "min": 0, "max": 1}], "contents": [59.0]}
     >>> signal = {"parameter": "mu", "name": "mu", "type": "normfactor"}
     >>> sample = {"name": "signal", "data": {"contents": [50.0]}, "modifiers": [signal]}

@@ -53,8 +53,6 @@ def prune(templates: Templates, *, shape: float, normalisation: float) -> tuple[
     ------
     InputError : for a negative threshold
 
-    Examples
-    --------
     >>> from verax.model import example_templates
     >>> _, left_out = prune(example_templates(), shape=0.2, normalisation=0.0)
     >>> [(p.systematic, p.process, p.effect, round(p.size, 2)) for p in left_out]

@@ -65,8 +65,6 @@ def smooth(
     ------
     InputError : for an unknown systematic or method, with the nearest known; a significance that is not positive
 
-    Examples
-    --------
     >>> from verax.model import example_templates
     >>> _, changed = smooth(example_templates(), ["jes"])  # two bins: nothing to smooth
     >>> changed

@@ -67,8 +67,6 @@ def symmetrise(templates: Templates, name: str, method: str = "average") -> tupl
     ------
     InputError : for an unknown systematic or method, with the nearest known
 
-    Examples
-    --------
     >>> from verax.model import example_templates
     >>> _, changed = symmetrise(example_templates(), "jes", "absolute-mean")
     >>> [(c.process, round(c.size, 2)) for c in changed]

@@ -38,8 +38,6 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
         simulation statistics after Combine's convention, interpolations other than codes 4 and 4p, bounds without an
         end, a systematic without a Gaussian constraint of width 1, a factor that has a constraint but is not ``lumi``
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> to_pyhf(*example_model(), poi="mu")["observations"]
     [{'name': 'SR', 'data': [59.0, 53.0]}]

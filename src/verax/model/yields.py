@@ -46,8 +46,6 @@ def prefit_yields(model: BinnedLikelihood) -> Yields:
     ----------
     model : the likelihood
 
-    Examples
-    --------
     >>> from verax.model import example_model
     >>> model, _ = example_model()
     >>> before = prefit_yields(model)
@@ -93,8 +91,6 @@ def postfit_yields(model: BinnedLikelihood, data: Data, best: Fitted) -> Yields:
     data : one data set
     best : its fit
 
-    Examples
-    --------
     >>> from types import SimpleNamespace
     >>> from verax.model import example_model
     >>> model, data = example_model()
