@@ -5,10 +5,11 @@ import pytest
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
 from verax.infer import fit, sample_toys
-from verax.infer._newton import bounds, definite, rectified
-from verax.infer._quasi_newton import descend
+from verax.infer._evaluate import bounds
+from verax.infer._linear_algebra import definite, rectified
+from verax.infer._quasi_newton import batched_lbfgs
 from verax.model import AbstractLikelihood, Data, DataSets, binned_likelihood
-from verax.model._batched import lane_likelihood
+from verax.model._batched import batched_likelihood
 from verax.results import Status, good
 
 
@@ -62,7 +63,7 @@ def test_fixed_parameters_stay_even_beyond_their_bounds():
     assert best.error[0] > 0
 
 
-def test_a_parameter_at_its_bound_is_said():
+def test_a_parameter_at_its_bound_is_reported():
     model = counting(20.0, 100.0, bounds=(0.0, 10.0))
     best = fit(model, Data(np.array([60.0]), np.array([1.0])))
     assert best.params["mu"] == 0.0
@@ -124,7 +125,7 @@ def test_many_data_sets_take_a_faster_way_to_the_same_minima(monkeypatch):
     model = realistic()
     drawn = sample_toys(jax.random.key(3), model, {"mu": 1.5, "theta1": 0.8}, 300)
     fast, exact_at_the_end = fit(model, drawn, covariance=False), fit(model, drawn)
-    monkeypatch.setattr("verax.infer._newton.MANY", 10**9)
+    monkeypatch.setattr("verax.infer._newton.BATCHED_FROM", 10**9)
     exact = fit(model, drawn)
     for quick in (fast, exact_at_the_end):
         np.testing.assert_array_equal(quick.status, exact.status)
@@ -134,9 +135,9 @@ def test_many_data_sets_take_a_faster_way_to_the_same_minima(monkeypatch):
     assert fast.edm.max() < 1e-8
 
 
-def test_the_gradient_of_many_lanes_is_that_of_each():
+def test_the_gradient_of_a_batch_is_that_of_each_data_set():
     model = realistic(bins=(4, 3))
-    terms, order, pack, constant = lane_likelihood(model)
+    terms, order, pack, constant = batched_likelihood(model)
     drawn = sample_toys(jax.random.key(4), model, {}, 5)
     rng = np.random.default_rng(4)
     theta = rng.normal(0, 1.2, (5, 6)) + [1.0, 1.0, 0, 0, 0, 0]  # interpolated, extrapolated, and negative rates
@@ -145,20 +146,20 @@ def test_the_gradient_of_many_lanes_is_that_of_each():
         value, slope, even, _ = jax.jit(lambda t, *x: t.value_and_slope(*x))(terms, theta.T[order], packed)
         both = jax.jit(jax.vmap(jax.value_and_grad(lambda t, n, a: -model.log_density(t, Data(n, a)))))
         expected, gradient = both(theta, drawn.counts, drawn.auxiliary)
-        steep = np.asarray(jax.jit(lambda t, *x: t.whitened_jacobian(*x))(terms, theta.T[order], packed), float)
+        jacobian = np.asarray(jax.jit(lambda t, *x: t.whitened_jacobian(*x))(terms, theta.T[order], packed), float)
         exact = jax.jit(jax.vmap(model.derivatives))(theta, Data(drawn.counts, drawn.auxiliary))
         rates = np.asarray(jax.vmap(model.rates)(theta)).sum(1)
     np.testing.assert_allclose(np.asarray(even), np.asarray(exact.even_slope).T[order], rtol=1e-9, atol=1e-8)
     positive = (rates > np.asarray(model.floor)).all(1)
     assert positive.sum() >= 2
-    gauss_newton = np.asarray(exact.hessian - exact.bending)[:, order][:, :, order]
-    product = np.einsum("kbl,jbl->lkj", steep, steep) + np.eye(6) * np.asarray(terms.prior_precision)
+    gauss_newton = np.asarray(exact.hessian - exact.rate_curvature)[:, order][:, :, order]
+    product = np.einsum("kbl,jbl->lkj", jacobian, jacobian) + np.eye(6) * np.asarray(terms.prior_precision)
     np.testing.assert_allclose(product[positive], gauss_newton[positive], rtol=1e-4, atol=1e-2)
     np.testing.assert_allclose(np.asarray(value) + constant(drawn), np.asarray(expected), rtol=1e-11)
     np.testing.assert_allclose(np.asarray(slope), np.asarray(gradient).T[order], rtol=1e-9, atol=1e-8)
 
 
-def test_lanes_leave_a_bound_again_where_the_minimum_lies_inside():
+def test_fits_leave_a_bound_again_where_the_minimum_lies_inside():
     """From far away many run into a bound of μ or of the normalisation: 5 of these 200 arrived while they had to stay."""
     model, rng = realistic(), np.random.default_rng(1)
     drawn = sample_toys(jax.random.key(0), model, {}, 200)
@@ -167,8 +168,8 @@ def test_lanes_leave_a_bound_again_where_the_minimum_lies_inside():
     start = np.tile([p.init for p in model.parameters], (200, 1))
     free = [i for i, p in enumerate(model.parameters) if p.constraint is None]
     start[:, free] = rng.uniform(-20, 20, (200, len(free)))
-    found = descend(model.batched(), DataSets.of(data), start, np.ones(len(lower), bool), (lower, upper), 1e-9)
-    assert found.arrived.sum() > 60
+    found = batched_lbfgs(model.batched(), DataSets.of(data), start, np.ones(len(lower), bool), (lower, upper), 1e-9)
+    assert found.converged.sum() > 60
     inward = np.where(found.theta == lower, -1, 1) * found.slope > 0
-    assert not (found.pinned & inward)[found.arrived].any()
-    np.testing.assert_allclose(found.nll[found.arrived], best.nll[found.arrived], atol=1e-6)
+    assert not (found.at_bound & inward)[found.converged].any()
+    np.testing.assert_allclose(found.nll[found.converged], best.nll[found.converged], atol=1e-6)

@@ -8,7 +8,7 @@ import pytest
 from likelihoods import make_templates
 from verax.errors import InputError
 from verax.infer import cls, fit, interval, limit, profile, ranking, sample_toys
-from verax.infer._newton import bounds
+from verax.infer._evaluate import bounds
 from verax.model import Data, binned_likelihood
 from verax.parameters import nuisance
 from verax.results import Status

@@ -33,7 +33,7 @@ def test_ends_of_the_counting_experiment(level, quantile, n):
     assert found.status == Status.OK
 
 
-def test_an_end_beyond_the_bound_is_said():
+def test_an_end_beyond_the_bound_is_reported():
     found = interval(counting(S, B, bounds=(0.0, 2.0)), Data(np.array([110.0]), np.array([1.0])), "mu")
     assert found.status == Status.END_NOT_FOUND
     assert found.low == 0.0

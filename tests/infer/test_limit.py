@@ -61,7 +61,7 @@ def test_a_batch_is_its_data_sets_and_covers():
     assert (together.observed[fine] > 0.3).mean() > 0.95 - 4 * np.sqrt(0.05 * 0.95 / 300)
 
 
-def test_a_limit_beyond_the_bound_is_said():
+def test_a_limit_beyond_the_bound_is_reported():
     found = limit(onoff.on_off((0.0, 2.0)), onoff.observed(25.0, 16.0), "mu")
     assert found.status == Status.END_NOT_FOUND
     assert found.observed == 2.0

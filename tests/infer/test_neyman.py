@@ -140,7 +140,7 @@ def test_upper_limits_only():
     assert abs(belt.interval.high - 6.18) < 4 * belt.high_error  # 6.68 (table of the Poisson distribution) − 0.5
 
 
-def test_ends_beyond_the_tested_values_are_said():
+def test_ends_beyond_the_tested_values_are_reported():
     data = Data(np.array([130.0]), np.array([1.0]))
     short = neyman(jax.random.key(23), counting(), data, "mu", np.array([1.0, 1.5, 2.0]), n_toys=200)
     assert short.interval.status == Status.END_NOT_FOUND

@@ -1,4 +1,4 @@
-"""The likelihood ends where a rate does: impossible data are infinite, negative rates a bound, both said."""
+"""The likelihood ends where a rate does: impossible data are infinite, negative rates a bound, both reported."""
 
 import jax
 import numpy as np
@@ -157,6 +157,6 @@ def test_limits_without_background_in_a_bin():
     effect = ("g", "normsys", {"lo": 0.8, "hi": 1.2})
     model, data = made([sample("s", [3.0, 4.0], MU), sample("b", [0.0, 5.0], effect)], [0.0, 4.0])
     assert limit(model, data, "mu").observed == pytest.approx(0.486, abs=1e-3)
-    thrown = limit(model, data, "mu", method="toys", key=jax.random.key(1), n_toys=400)
-    assert abs(thrown.observed - 0.607) < 4 * max(float(thrown.observed_error), 0.02)
-    assert thrown.status == 0
+    found = limit(model, data, "mu", method="toys", key=jax.random.key(1), n_toys=400)
+    assert abs(found.observed - 0.607) < 4 * max(float(found.observed_error), 0.02)
+    assert found.status == 0

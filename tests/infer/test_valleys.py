@@ -8,7 +8,8 @@ import pytest
 
 from valley_models import Referee, random_workspace
 from verax.infer import breakdown, cls, fit, interval, limit, profile, ranking, sample_toys, scan2d, significance
-from verax.infer._newton import bounds, minimise
+from verax.infer._evaluate import bounds
+from verax.infer._newton import minimise
 from verax.model import Data, DataSets
 from verax.results import Status
 from verax.workspace import from_pyhf
@@ -93,13 +94,15 @@ def test_a_global_fit_leaves_the_saddle():
     assert abs(best.params["h"]) == pytest.approx(1.147, abs=1e-3)
 
 
-def test_a_saddle_that_no_other_start_leaves_is_said(monkeypatch):
+def test_a_saddle_that_no_other_start_leaves_is_reported(monkeypatch):
     """Without further attempts the status says that the point is no minimum, with and without covariances."""
-    monkeypatch.setattr("verax.infer._newton.ROUNDS", 0)
+    monkeypatch.setattr("verax.infer._newton.VALLEY_ROUNDS", 0)
     model, data = same_histosys()
     start = np.array([[0.0, 0.0]])
     for covariance in (True, False):
-        there = minimise(model, DataSets.of(data), start, np.array([[False, True]]), covariance=covariance, many=False)
+        there = minimise(
+            model, DataSets.of(data), start, np.array([[False, True]]), covariance=covariance, batched=False
+        )
         assert there.theta[0, 1] == 0.0
         assert there.status[0] == 2
 
@@ -206,8 +209,8 @@ def test_an_ordinary_model_is_not_searched_twice(monkeypatch):
     """The test for another valley is silent where up and down go opposite ways: no fit is tried again."""
     calls = []
     module = sys.modules[minimise.__module__]
-    nearest = module._minimise
-    monkeypatch.setattr(module, "_minimise", lambda *a: calls.append(1) or nearest(*a))
+    nearest = module._newton
+    monkeypatch.setattr(module, "_newton", lambda *a: calls.append(1) or nearest(*a))
     model, data = one_bin(histosys("h", [110.0], [90.0]))
     start = np.array([[1.0, 0.0]])
     minimise(model, DataSets.of(data), start, np.ones((1, 2), bool), limits=bounds(model))

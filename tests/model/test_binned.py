@@ -29,7 +29,7 @@ def test_derivatives_by_hand_are_those_by_autodiff(model):
         np.testing.assert_allclose(own.nll, auto.nll, rtol=1e-12)
         np.testing.assert_allclose(own.gradient, auto.gradient, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(own.hessian, auto.hessian, rtol=1e-9, atol=1e-8)
-        assert np.linalg.eigvalsh(own.hessian - own.bending).min() > 0
+        assert np.linalg.eigvalsh(own.hessian - own.rate_curvature).min() > 0
 
 
 def test_templates_are_reproduced_at_one_sigma():

@@ -367,9 +367,9 @@ def test_goodness_of_fit(workspace, capsys, tmp_path):
     fitted = ask(capsys, "gof", workspace)["goodness_of_fit"]
     assert fitted["p_value"] > 0.5  # Asimov data fit well
     plot = tmp_path / "gof.png"
-    thrown = ask(capsys, "gof", workspace, "--toys", "64", "--plot", plot)["goodness_of_fit"]
+    found = ask(capsys, "gof", workspace, "--toys", "64", "--plot", plot)["goodness_of_fit"]
     assert plot.exists()
-    assert len(thrown["thrown"]) + thrown["failed"] == 64
+    assert len(found["toy_statistics"]) + found["failed"] == 64
 
 
 def made(capsys, *arguments):

@@ -153,7 +153,7 @@ def shifted() -> Templates:
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda t: select(t, ["chanel1"]), "did you mean 'channel1'"),
         (lambda t: select(t, []), "one channel or more"),
@@ -180,6 +180,6 @@ def shifted() -> Templates:
         (lambda t: combine(t, shifted()), "systematic 'jes'.*rename one of them"),
     ],
 )
-def test_what_cannot_be_done_is_refused(templates, call: Callable[[Templates], Templates], said: str):
-    with pytest.raises(InputError, match=said):
+def test_what_cannot_be_done_is_refused(templates, call: Callable[[Templates], Templates], message: str):
+    with pytest.raises(InputError, match=message):
         call(templates)

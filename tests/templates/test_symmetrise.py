@@ -66,7 +66,7 @@ def test_a_negative_bin_is_mirrored_as_it_is():
     assert first.size == np.inf
 
 
-@pytest.mark.parametrize(("name", "method", "said"), [("jet", "average", "'tes'|'jes'"), ("jes", "max", "maximum")])
-def test_unknown_names_get_their_nearest(name, method, said):
-    with pytest.raises(InputError, match=said):
+@pytest.mark.parametrize(("name", "method", "message"), [("jet", "average", "'tes'|'jes'"), ("jes", "max", "maximum")])
+def test_unknown_names_get_their_nearest(name, method, message):
+    with pytest.raises(InputError, match=message):
         symmetrise(templates(), name, method)

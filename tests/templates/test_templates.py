@@ -44,7 +44,7 @@ def test_problems_name_channel_process_systematic_and_bin():
     nominal = [[1.0, -0.5, 4.0], [-1.0, 3.0, 4.0]]
     variance = [[0.1, 0.1, 0.0], [0.1, 4.0, 0.1]]
     up, down = np.array(nominal) + [[0, 0, 9], [0, 0, 1]], np.array(nominal) + [[0, 0, 0.1], [0, 0, 1]]
-    said = make_templates(nominal, variance=variance, systematics=[("jes", up, down)]).problems()
+    found = make_templates(nominal, variance=variance, systematics=[("jes", up, down)]).problems()
     here = "channel 'channel0'"
     for line in (
         f"{here}: no expected events in bin 0",
@@ -54,4 +54,4 @@ def test_problems_name_channel_process_systematic_and_bin():
         f"{here}, process 'signal', systematic 'jes': varies by more than 100 % in bin 2",
         f"{here}, process 'background', systematic 'jes': up and down on the same side in bin 2",
     ):
-        assert line in said
+        assert line in found

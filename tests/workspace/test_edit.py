@@ -189,7 +189,7 @@ OTHER_INTEREST = edit.rename(FIRST, {"channel": {"a": "c"}, "modifier": {"mu": "
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda: edit.combine(FIRST, FIRST), "channel 'a' in both"),
         (lambda: edit.combine(FIRST, OTHER_LUMI), "parameter 'lumi': got settings that differ"),
@@ -209,6 +209,6 @@ OTHER_INTEREST = edit.rename(FIRST, {"channel": {"a": "c"}, "modifier": {"mu": "
         (lambda: edit.prune(BOTH, shape=-1.0), "zero or above"),
     ],
 )
-def test_what_cannot_be_done_is_refused(call, said):
-    with pytest.raises(InputError, match=said):
+def test_what_cannot_be_done_is_refused(call, message):
+    with pytest.raises(InputError, match=message):
         call()

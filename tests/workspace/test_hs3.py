@@ -129,7 +129,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "change", "message"), BROKEN)
-def test_what_cannot_be_read_is_said(name, change, message):
+def test_what_cannot_be_read_is_reported(name, change, message):
     with pytest.raises(InputError, match=message) as error:
         from_hs3(broken(name, change))
     assert "\n" not in str(error.value)

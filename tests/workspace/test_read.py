@@ -1,4 +1,4 @@
-"""Import of workspaces: derivatives, pseudo-experiments, patches, and what is said about bad ones."""
+"""Import of workspaces: derivatives, pseudo-experiments, patches, and the errors of bad ones."""
 
 import copy
 import gzip
@@ -13,7 +13,7 @@ from scipy import special, stats
 from verax.errors import InputError
 from verax.infer import fit, goodness_of_fit, ranking
 from verax.model import AbstractLikelihood, Data, code0, code1, code2, code4, code4p
-from verax.model._poisson import bin_terms, subset_bin_terms
+from verax.model._poisson import bin_terms, partial_bin_terms
 from verax.results import Status
 from verax.workspace import from_pyhf, to_pyhf
 from verax.workspace._schema import MODIFIERS, check_workspace, patched, read_json
@@ -74,7 +74,7 @@ def test_a_subset_of_all_processes_is_all_processes():
     count[1] = 0
     with jax.enable_x64(True):
         whole = bin_terms(rate, count, aux, width, 1e-9 * rate)
-        part = subset_bin_terms(rate, np.zeros(8), count, aux, width, np.zeros(8), 1e-9 * rate)
+        part = partial_bin_terms(rate, np.zeros(8), count, aux, width, np.zeros(8), 1e-9 * rate)
         whole, part = jax.tree.map(np.asarray, (whole, part))
     np.testing.assert_allclose(part[0], whole[0], rtol=1e-12)
     for k in (1, 2):
@@ -94,7 +94,7 @@ def test_profiled_gamma_of_a_subset_is_the_best_one():
         constraint = -stats.poisson.logpmf(a, k * gamma) if k else -stats.norm.logpdf(a, gamma, w)
         expected.append(np.min(mean - n * np.log(mean) + special.gammaln(n + 1) + constraint))
     with jax.enable_x64(True):
-        value = subset_bin_terms(scaled, other, count, aux, width, tau, np.full(12, 1e-9))[0]
+        value = partial_bin_terms(scaled, other, count, aux, width, tau, np.full(12, 1e-9))[0]
     np.testing.assert_allclose(value, expected, atol=2e-5)
 
 

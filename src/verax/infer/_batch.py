@@ -1,4 +1,4 @@
-"""Where fits in a batch ended, and how several attempts at them are put together."""
+"""Minima of fits in a batch, and how several attempts at the same fit are put together."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from verax.results import Status
 
 
 @dataclass(frozen=True)
-class Lanes:
-    """Where each lane ended; the leading axis of every array is ``lane``.
+class Minima:
+    """Where each fit in a batch ended; the leading axis of every array is ``fit``.
 
     ``slope`` is the gradient of −log L in all parameters, the fixed ones too, ``even_slope`` that in their even parts;
-    ``way_down`` the direction of negative curvature at a saddle, else 0; ``pressed`` where the likelihood ends there. The
-    others are as in :class:`Fit`.
+    ``negative_direction`` the direction of negative curvature at a saddle, else 0; ``at_rate_end`` where a rate is
+    pressed against zero. The others are as in :class:`Fit`.
     """
 
     theta: np.ndarray
     slope: np.ndarray
     even_slope: np.ndarray
-    way_down: np.ndarray
-    pressed: np.ndarray
+    negative_direction: np.ndarray
+    at_rate_end: np.ndarray
     covariance: np.ndarray
     nll: np.ndarray
     edm: np.ndarray
@@ -28,16 +28,16 @@ class Lanes:
     steps: np.ndarray
 
 
-def unknown(lanes: int, size: int) -> np.ndarray:
-    """Covariances that nobody asked for, [lane, parameter, parameter]: NaN, without memory and not to be written to."""
-    return np.broadcast_to(np.nan, (lanes, size, size))
+def no_covariance(fits: int, size: int) -> np.ndarray:
+    """Covariances that were not requested, [fit, parameter, parameter]: NaN, without memory and not to be written to."""
+    return np.broadcast_to(np.nan, (fits, size, size))
 
 
-def better(one: Lanes, other: Lanes) -> Lanes:
-    """Per lane the lower minimum of two attempts; a converged one is preferred to one that failed."""
+def better(one: Minima, other: Minima) -> Minima:
+    """Per fit the lower minimum of two attempts; a converged one is preferred to one that failed."""
     failed, other_failed = one.status > Status.AT_BOUND, other.status > Status.AT_BOUND
     take = np.where(failed == other_failed, other.nll < one.nll - 1e-6, failed)
-    return Lanes(*(where_lane(take, getattr(other, k), getattr(one, k)) for k in Lanes.__dataclass_fields__))
+    return Minima(*(where_fit(take, getattr(other, k), getattr(one, k)) for k in Minima.__dataclass_fields__))
 
 
 def twice_excess(nll: np.ndarray, best: np.ndarray | float) -> np.ndarray:
@@ -46,28 +46,28 @@ def twice_excess(nll: np.ndarray, best: np.ndarray | float) -> np.ndarray:
         return np.asarray(2 * (nll - best))
 
 
-def take(lanes: Lanes, index: np.ndarray) -> Lanes:
-    """Some lanes."""
-    return Lanes(*(getattr(lanes, k)[index] for k in Lanes.__dataclass_fields__))
+def take(minima: Minima, index: np.ndarray) -> Minima:
+    """The minima of some of the fits."""
+    return Minima(*(getattr(minima, k)[index] for k in Minima.__dataclass_fields__))
 
 
-def replace(lanes: Lanes, index: np.ndarray, by: Lanes) -> None:
-    """Write lanes over others, in place."""
-    for k in Lanes.__dataclass_fields__:
-        if (whole := getattr(lanes, k)).flags.writeable:
+def replace(minima: Minima, index: np.ndarray, by: Minima) -> None:
+    """Write the minima ``by`` over those at ``index``, in place."""
+    for k in Minima.__dataclass_fields__:
+        if (whole := getattr(minima, k)).flags.writeable:
             whole[index] = getattr(by, k)
 
 
-def write_lowest(done: Lanes, lane: np.ndarray, second: Lanes) -> np.ndarray:
-    """Write the lowest of several attempts at each ``lane`` over what was found before; answers which became lower."""
-    order = np.lexsort([second.nll, second.status > Status.NOT_POSITIVE_DEFINITE, lane])
-    first = order[np.unique(lane[order], return_index=True)[1]]
-    lane, before = lane[first], take(done, lane[first])
+def keep_lowest(found: Minima, row: np.ndarray, second: Minima) -> np.ndarray:
+    """Write the lowest of several attempts at each ``row`` over what was found before; returns the rows that changed."""
+    order = np.lexsort([second.nll, second.status > Status.NOT_POSITIVE_DEFINITE, row])
+    first = order[np.unique(row[order], return_index=True)[1]]
+    row, before = row[first], take(found, row[first])
     chosen = better(before, take(second, first))
-    replace(done, lane, chosen)
-    return lane[(chosen.theta != before.theta).any(axis=1)]
+    replace(found, row, chosen)
+    return row[(chosen.theta != before.theta).any(axis=1)]
 
 
-def where_lane(choose: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def where_fit(choose: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Rows of ``a`` where chosen, else of ``b``."""
     return np.where(choose.reshape(-1, *[1] * (a.ndim - 1)), a, b)

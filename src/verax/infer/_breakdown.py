@@ -1,8 +1,9 @@
 """The uncertainty of one parameter by source, in two definitions that answer different questions.
 
 "shifted-observables" (Pinto et al., EPJC 84 (2024) 593, arXiv:2307.04007): how much would the estimate spread if only
-these data fluctuated? Counts are the statistical part, the global observables of a group its systematic part. The parts
-add in quadrature to the total (on Asimov data exactly). Of the statistical part, the floating normalisations' share is
+these data fluctuated? Counts are the statistical part, the global observables of a group its systematic part:
+σ²_d = (dμ̂/dd)² spread(d)² for each datum d, by the implicit function theorem. The parts add in
+quadrature to the total (on Asimov data exactly). Of the statistical part, the floating normalisations' share is
 what their being unknown adds to the variance when all nuisances are known; the rest is "data only".
 
 "freeze" (TRExFitter, Combine): how much smaller would the uncertainty be if these parameters were known?
@@ -19,10 +20,11 @@ from verax.model import FLOATING, AbstractLikelihood, Data, DataSets
 from verax.parameters import groups, movable
 from verax.results import Status
 
-from ._batch import Lanes, take
+from ._batch import Minima, take
+from ._evaluate import Limits, bounds
 from ._fit import as_batch, best_fit
 from ._interval import ends
-from ._newton import Limits, bounds, minimise
+from ._newton import minimise
 from ._response import response
 from ._results import Breakdown, Row
 
@@ -37,17 +39,30 @@ def breakdown(
     method: str = "shifted-observables",
     fixed: Mapping[str, float] | None = None,
 ) -> Breakdown:
-    """Uncertainty of one parameter by source, for one data set.
+    """Split the uncertainty of one parameter by source, for one data set.
 
     Rows: total; statistical (data only, floating normalisations); systematics (each group of parameters in their order,
     then what the likelihood profiles by itself: uncorrelated shapes, simulation statistics). A group named "theory/top"
     becomes a row "top" nested in a row "theory". Fixed parameters are in no row.
     Sides differ for "freeze" (from the ends of the profile intervals); for "shifted-observables" they are symmetric.
 
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set
+    poi : name of the parameter
+    method : "shifted-observables" or "freeze", see the head of this file
+    fixed : parameters held at these values
+
     Raises
     ------
     InputError : a parameter that is unknown or fixed, an unknown method, a batch of data sets, or data that do not fit
         the model
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> [(row.name, round(row.impact, 2)) for row in breakdown(model, data, "mu").rows if row.depth < 2]
+    [('total', 0.58), ('statistical', 0.49), ('systematics', 0.32)]
     """
     methods = {"shifted-observables": _shifted, "freeze": _frozen}
     movable(model.parameters, [poi], "breakdown", fixed)
@@ -61,7 +76,7 @@ def breakdown(
 
 
 def _floating(model: AbstractLikelihood, index: int) -> list[int]:
-    """Positions of the parameters without a constraint, but for the one in question."""
+    """Positions of the parameters without a constraint, other than the parameter of interest."""
     return [i for i, p in enumerate(model.parameters) if p.constraint is None and i != index]
 
 
@@ -98,12 +113,12 @@ def _groups(model: AbstractLikelihood, limits: Limits) -> list[Group]:
     return [row for family in rows.values() for row in family]
 
 
-def _shifted(model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, limits: Limits) -> list[Row]:
+def _shifted(model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, limits: Limits) -> list[Row]:
     theta, covariance = best.theta[0], best.covariance[0]
     params, data = dict(zip(model.names, theta, strict=True)), batch.one()
     order, spread = _constrained(model), model.spread(params, data)
-    follows = response(model, theta, data, covariance[index])
-    counts, auxiliary = follows.observations * spread.counts, follows.auxiliary * spread.auxiliary
+    moved = response(model, theta, data, covariance[index])
+    counts, auxiliary = moved.observations * spread.counts, moved.auxiliary * spread.auxiliary
     own, profiled = auxiliary[: len(order)], auxiliary[len(order) :]
     statistical = _without(_known(model, batch, best, limits)[2].covariance[0], [i for i in order if i != index])
     alone = _without(statistical, _floating(model, index))
@@ -140,7 +155,7 @@ def _without(covariance: np.ndarray, known: list[int]) -> np.ndarray:
     return covariance - cross @ np.linalg.solve(covariance[np.ix_(known, known)], cross.T) if known else covariance
 
 
-def _frozen(model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, limits: Limits) -> list[Row]:
+def _frozen(model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, limits: Limits) -> list[Row]:
     floating, parts = _floating(model, index), _groups(model, limits)
     constrained = [i for i in _constrained(model) if i != index]
     plain = [[i for i in g.members if i != index] for g in parts]
@@ -174,9 +189,9 @@ def _frozen(model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int,
 
 
 def _known(
-    model: AbstractLikelihood, batch: DataSets, best: Lanes, limits: Limits, which: np.ndarray | None = None
-) -> tuple[AbstractLikelihood, DataSets, Lanes]:
-    """Model, data and best fit with each γ, or ``which``, fixed at γ̂: the minimum stays, the Hessian is another."""
+    model: AbstractLikelihood, batch: DataSets, best: Minima, limits: Limits, which: np.ndarray | None = None
+) -> tuple[AbstractLikelihood, DataSets, Minima]:
+    """Model, data and best fit with each γ, or ``which``, fixed at γ̂: the minimum stays, the Hessian changes."""
     params = dict(zip(model.names, best.theta[0], strict=True))
     known, data = model.freeze_profiled(params, batch.one(), which)
     same = as_batch(known, data)
@@ -184,18 +199,18 @@ def _known(
 
 
 def _sides(
-    model: AbstractLikelihood, batch: DataSets, best: Lanes, index: int, limits: Limits, questions: list[list[int]]
+    model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, limits: Limits, cases: list[list[int]]
 ) -> np.ndarray:
     """σ from the Hessian, and the distances to the upper and lower end, when some parameters are known; [question, 3]."""
-    lane = np.zeros(len(questions), int)
-    lanes = take(best, lane)
-    free = np.ones(lanes.theta.shape, bool)
-    for k, known in enumerate(questions):
+    row = np.zeros(len(cases), int)
+    minima = take(best, row)
+    free = np.ones(minima.theta.shape, bool)
+    for k, known in enumerate(cases):
         free[k, known] = False
-        lanes.covariance[k] = _without(best.covariance[0], known)
-    low, high, _ = ends(model, batch[lane], lanes, index, free, limits, level=ONE_SIGMA)
-    hat = lanes.theta[:, index]
-    return np.stack([np.sqrt(lanes.covariance[:, index, index]), high - hat, hat - low], axis=1)
+        minima.covariance[k] = _without(best.covariance[0], known)
+    low, high, _ = ends(model, batch[row], minima, index, free, limits, level=ONE_SIGMA)
+    hat = minima.theta[:, index]
+    return np.stack([np.sqrt(minima.covariance[:, index, index]), high - hat, hat - low], axis=1)
 
 
 def _status_note(status: np.ndarray) -> str:

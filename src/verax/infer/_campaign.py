@@ -1,4 +1,7 @@
-"""A long campaign of pseudo-experiments: streamed in batches, memory bounded, counted, resumable."""
+"""A long campaign of pseudo-experiments: in batches, with bounded memory, counted, resumable.
+
+Random numbers are a function of key and toy (counter-based: Salmon et al., Proc. SC11 (2011) 16), so toys have no order.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,9 +15,10 @@ from verax.model import AbstractLikelihood, Data
 from verax.parameters import Params, by_name, movable
 from verax.results import Status, good
 
+from ._evaluate import bounds
 from ._fit import as_batch, best_fit, fit
 from ._interval import ends
-from ._newton import MANY, bounds
+from ._newton import BATCHED_FROM
 from ._toys import sample_toys
 
 Statistic = Callable[[AbstractLikelihood, Data], tuple[Shaped[np.ndarray, "toy ..."], Int[np.ndarray, " toy"]]]
@@ -46,7 +50,7 @@ class Campaign:
 
 
 def fitted(model: AbstractLikelihood, data: Data) -> tuple[Float[np.ndarray, "toy parameter"], Int[np.ndarray, " toy"]]:
-    """The simplest statistic: the best-fit values of all parameters, without covariances."""
+    """Fit each toy: the best-fit values of all parameters, without covariances."""
     best = fit(model, data, covariance=False)
     return best.value, best.status
 
@@ -89,12 +93,18 @@ def campaign(
     done: Campaign | None = None,
     progress: Callable[[Campaign], None] | None = None,
 ) -> Campaign:
-    """The statistic of ``n`` toys at ``params``; only one batch of toys is in memory at a time.
+    """Compute a statistic of ``n`` toys at ``params``; only one batch of toys is in memory at a time.
 
     Toy i depends on the key and i alone, so neither the size of the batches nor a stop in between changes the answer.
 
     Parameters
     ----------
+    key : random key
+    model : the likelihood
+    params : true values by name; others are at their initial values
+    n : number of toys
+    statistic : what is kept of each toy, from the model and a batch; by default the best-fit values of all parameters
+    batch : toys at a time
     profiled : as in :func:`verax.infer.sample_toys`
     done : what an earlier, shorter campaign with the same key returned, or its last progress: it is continued
     progress : called with the campaign so far after each batch; may save it, print it, or raise to stop
@@ -102,6 +112,14 @@ def campaign(
     Raises
     ------
     InputError : an unknown parameter (nearest name given), or less than one toy
+
+    >>> import jax
+    >>> from verax.model import example_model
+    >>> model, _ = example_model()
+    >>> total = lambda model, toys: (toys.counts.sum(1), np.zeros(len(toys), int))  # events of each toy; no failures
+    >>> found = campaign(jax.random.key(1), model, {"mu": 1.0}, 4000, total)
+    >>> found.n, found.failed, bool(abs(found.values.mean() - 110) < 1)  # 5 + 15 + 50 + 40 expected
+    (4000, 0, True)
     """
     by_name(model.parameters, params, "campaign")
     if batch < 1 or n < 1:
@@ -130,7 +148,7 @@ def _parts(
     while first < n:
         size = min(batch, n - first)
         # Few data sets and many are fitted in different ways: a short rest is made longer, to be fitted like the others.
-        drawn = sample_toys(key, model, params, max(size, MANY), first=first, profiled=profiled)
+        drawn = sample_toys(key, model, params, max(size, BATCHED_FROM), first=first, profiled=profiled)
         values, status = statistic(model, drawn)
         yield Campaign(n, np.asarray(values)[:size], np.asarray(status)[:size])
         first += size

@@ -18,18 +18,20 @@ from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import movable
 from verax.results import Status, good
 
-from ._batch import Lanes
+from ._batch import Minima
+from ._evaluate import Limits
 from ._fit import as_batch, best_fit, one_or_many
-from ._newton import Limits, minimise
+from ._newton import minimise
 from ._profile import conditional, ratio
 from ._results import CLs
-from ._statistic import expectation, physical, polished, q_tilde, said
-from ._toys import Told, sample_toys
+from ._statistic import expectation, physical_bounds, polished, q_tilde, reported_status
+from ._toys import Progress, sample_toys
 
 BANDS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
-"""The five expected values: fluctuations of the background, in σ, in the order of growing limits."""
+"""Fluctuations of the background, in σ, of the five expected values; in the order of growing limits."""
 
 BOOTSTRAPS = 100
+"""Resamplings of the toys, for their Monte Carlo error."""
 
 
 def cls(
@@ -42,27 +44,43 @@ def cls(
     key: PRNGKeyArray | None = None,
     n_toys: int = 1000,
     fixed: Mapping[str, float] | None = None,
-    progress: Told | None = None,
+    progress: Progress | None = None,
 ) -> CLs:
-    """CLs at the given values; batched over data sets if asymptotic, of one data set with ``method="toys"``.
+    """Compute CLs of one parameter at given values, observed and expected without signal.
 
     Toys are drawn at the nuisance parameters' conditional fits to the data. The same random numbers serve all values.
-    ``progress`` is told how many toys are done, of how many, and how many failed.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set; or a batch with a leading ``toy`` axis, for the asymptotic method only
+    poi : name of the parameter
+    values : its values [point]
+    method : "asymptotic" or "toys"
+    key : random key of the toys
+    n_toys : toys of each hypothesis at each value
+    fixed : parameters held at these values
+    progress : called with the numbers of toys done, in total and failed
 
     Raises
     ------
     InputError : a parameter that is unknown or fixed, an unknown method, toys without a key or for a batch, or data
         that do not fit the model
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> cls(model, data, "mu", np.array([1.0, 3.0])).observed.round(3).tolist()
+    [0.45, 0.001]
     """
-    index = checked(model, data, poi, method, key, "cls", fixed)
+    index = checked_index(model, data, poi, method, key, "cls", fixed)
     values = np.asarray(values, np.float64)
-    question = ask(model, data, index, fixed)
-    n, points = len(question.batch), len(values)
+    inputs = prepare(model, data, index, fixed)
+    n, points = len(inputs.batch), len(values)
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:
-        return throw(key, question, values, n_toys, progress).curve(key, poi)
-    q, status = question.observed(toy, where)
-    q_asimov = question.asimov(toy, where)
+        return run_toys(key, inputs, values, n_toys, progress).curve(key, poi)
+    q, status = inputs.observed(toy, where)
+    q_asimov = inputs.asimov(toy, where)
     shape = (n, points)
     expected = np.moveaxis(expected_cls(q_asimov).reshape(*shape, 5), -1, 1)
 
@@ -87,7 +105,7 @@ def cls(
     )
 
 
-def checked(
+def checked_index(
     model: AbstractLikelihood,
     data: Data,
     poi: str,
@@ -96,7 +114,7 @@ def checked(
     where: str,
     fixed: Mapping[str, float] | None,
 ) -> int:
-    """The position of the parameter, once the arguments make sense."""
+    """The position of the parameter of interest, after a check of the arguments."""
     movable(model.parameters, [poi], where, fixed)
     if method not in ("asymptotic", "toys"):
         raise InputError(f"{where} method", f"'{method}'", "'asymptotic' or 'toys'")
@@ -123,20 +141,20 @@ def expected_cls(q_asimov: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Question:
+class TestInputs:
     """Data sets with their best fits (μ ≥ 0), the fits without signal, and the Asimov data without signal."""
 
     model: AbstractLikelihood
     index: int
     limits: Limits
     batch: DataSets
-    best: Lanes
-    background: Lanes
+    best: Minima
+    background: Minima
     expectation: DataSets
-    expectation_best: Lanes
+    expectation_best: Minima
 
     def observed(self, toy: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """q̃ of data set ``toy`` [lane] at ``values`` [lane], and a status."""
+        """q̃ of data set ``toy`` [fit] at ``values`` [fit], and a status."""
         return q_tilde(self.model, self.batch, self.best, toy, self.index, values, self.limits)
 
     def asimov(self, toy: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -144,9 +162,9 @@ class Question:
         return ratio(self.model, self.expectation, self.expectation_best, toy, self.index, values, self.limits)[0]
 
 
-def ask(model: AbstractLikelihood, data: Data, index: int, fixed: Mapping[str, float] | None) -> Question:
+def prepare(model: AbstractLikelihood, data: Data, index: int, fixed: Mapping[str, float] | None) -> TestInputs:
     """Fit the data with and without signal, and prepare the Asimov data."""
-    batch, limits = as_batch(model, data), physical(model, index, fixed)
+    batch, limits = as_batch(model, data), physical_bounds(model, index, fixed)
     best = best_fit(model, batch, limits)
     background = conditional(model, batch, best, index, np.zeros(len(batch)), limits)
     held = np.tile(limits[0] < limits[1], (len(batch), 1))
@@ -158,11 +176,11 @@ def ask(model: AbstractLikelihood, data: Data, index: int, fixed: Mapping[str, f
     limits_off[0][index] = -np.inf
     free = np.ones(background.theta.shape, bool)
     at_minimum = minimise(model, expected, background.theta, free, limits=limits_off)
-    return Question(model, index, limits, batch, best, background, expected, at_minimum)
+    return TestInputs(model, index, limits, batch, best, background, expected, at_minimum)
 
 
 @dataclass(frozen=True)
-class Thrown:
+class ToyStatistics:
     """q̃ of one data set and of its toys, at each of the ``values``; failed toys are NaN."""
 
     values: np.ndarray
@@ -199,7 +217,7 @@ class Thrown:
         )
 
     def bootstrap(self, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
-        """The same with toys drawn anew from the toys, on a new first axis: their spread is the Monte Carlo error."""
+        """CLs of toys resampled with replacement, on a new first axis: their spread is the Monte Carlo error."""
         rng, n = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel()), self.signal.shape[1]
         draws = [rng.integers(0, n, (2, n)) for _ in range(BOOTSTRAPS)]
         parts = [_tails(self.q, self.signal[:, one], self.background[:, two]) for one, two in draws]
@@ -207,39 +225,43 @@ class Thrown:
         return observed, expected
 
 
-def throw(key: PRNGKeyArray, question: Question, values: np.ndarray, n: int, progress: Told | None = None) -> Thrown:
-    """``n`` toys with signal at each value, and ``n`` without, tested at all of them."""
+def run_toys(
+    key: PRNGKeyArray, inputs: TestInputs, values: np.ndarray, n: int, progress: Progress | None = None
+) -> ToyStatistics:
+    """q̃ of ``n`` toys with signal at each value, and of ``n`` toys without, tested at all values."""
     failed, total = 0, n * (1 + len(values))
 
-    def told(done: int, q: np.ndarray) -> np.ndarray:
+    def counted(done: int, q: np.ndarray) -> np.ndarray:
         nonlocal failed
         failed += int(np.isnan(q).any(axis=0).sum())
         if progress is not None:
             progress(done * n, total, failed)
         return q
 
-    q, status = question.observed(np.zeros(len(values), int), values)
+    q, status = inputs.observed(np.zeros(len(values), int), values)
     key_signal, key_background = jax.random.split(key)
-    background = told(1, _tested(key_background, question, question.background.theta[0], values, n))
+    background = counted(1, _toy_q(key_background, inputs, inputs.background.theta[0], values, n))
     one = np.zeros(len(values), int)
-    _, there = ratio(question.model, question.batch, question.best, one, question.index, values, question.limits)
+    _, there = ratio(inputs.model, inputs.batch, inputs.best, one, inputs.index, values, inputs.limits)
     signal = [
-        told(2 + k, _tested(key_signal, question, theta, values[k : k + 1], n))[0]
+        counted(2 + k, _toy_q(key_signal, inputs, theta, values[k : k + 1], n))[0]
         for k, theta in enumerate(there.theta)
     ]
-    return Thrown(values, q, np.stack(signal), background, np.maximum(status, said(question.best, question.index)[0]))
+    return ToyStatistics(
+        values, q, np.stack(signal), background, np.maximum(status, reported_status(inputs.best, inputs.index)[0])
+    )
 
 
-def _tested(key: PRNGKeyArray, question: Question, theta: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+def _toy_q(key: PRNGKeyArray, inputs: TestInputs, theta: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     """q̃ of toys drawn at ``theta``; [point, toy]."""
-    model, data = question.model, question.batch.one()
+    model, data = inputs.model, inputs.batch.one()
     params = dict(zip(model.names, theta, strict=True))
     toys, which = sample_toys(key, model, params, n, profiled=model.profiled(params, data)).distinct()
     batch = as_batch(model, toys)
-    best = best_fit(model, batch, question.limits)
-    lanes = np.tile(np.arange(len(batch)), len(values))
+    best = best_fit(model, batch, inputs.limits)
+    rows = np.tile(np.arange(len(batch)), len(values))
     where = np.repeat(values, len(batch))
-    q, status = q_tilde(model, batch, best, lanes, question.index, where, question.limits)
+    q, status = q_tilde(model, batch, best, rows, inputs.index, where, inputs.limits)
     status = np.where(status == Status.NOT_POSITIVE_DEFINITE, Status.OK, status)  # q̃ needs no covariance
     return np.where(good(status), q, np.nan).reshape(len(values), -1)[:, which]
 

@@ -1,6 +1,6 @@
-"""Maximum-likelihood fits, batched over data sets."""
+"""Maximum-likelihood fits (Fisher, Phil. Trans. R. Soc. A 222 (1922) 309), batched over data sets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -8,25 +8,27 @@ from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import by_name
 from verax.results import Status
 
-from ._batch import Lanes, better, replace, take
-from ._newton import MANY, Limits, batch_sizes, blas_threads, bounds, evaluate, minimise
+from ._batch import Minima, better, replace, take
+from ._evaluate import Limits, batch_sizes, bounds, evaluate
+from ._linear_algebra import blas_threads
+from ._newton import BATCHED_FROM, minimise
 from ._response import response
 from ._results import Fit
 
-SLOW = 25
-"""Evaluations after which a fit is tried from elsewhere too: an ordinary one takes 4 to 15."""
+RESTART_AFTER = 25
+"""Evaluations after which a fit is also started elsewhere: an ordinary one takes 4 to 15."""
 
-LOOSE = 3
-"""Unconstrained parameters from which a suspected fit is tried again."""
+MAX_RESTART_PARAMETERS = 3
+"""Unconstrained parameters of which other starting values are tried: the first of the model."""
 
-WIDE = 0.1
-"""An error above this, in units of the range of its parameter, lets other minima hide in the range."""
+WEAK_CONSTRAINT = 0.1
+"""An error above this, in units of the range of its parameter, leaves room for other minima in the range."""
 
-FAR = (0.05, 0.2, 0.8)
-"""From where a suspected fit is tried again: shares of the way to the bounds of an unconstrained parameter."""
+RESTART_FRACTIONS = (0.05, 0.2, 0.8)
+"""Other starting values of an unconstrained parameter: fractions of the way from its initial value to each bound."""
 
-SETTLED = (0.2, 0.8)
-"""Those from where fits of hardly constrained parameters are also tried once all others have settled there."""
+REFIT_FRACTIONS = (0.2, 0.8)
+"""Those from which a weakly constrained parameter is also released only after all others were fitted there."""
 
 
 def fit(
@@ -37,29 +39,36 @@ def fit(
     init: Mapping[str, float] | None = None,
     covariance: bool = True,
 ) -> Fit:
-    """Maximise the likelihood of each data set; float64 whatever the caller's JAX flags.
+    """Maximise the likelihood of each data set; in float64 whatever the caller's JAX flags.
 
-    Starts from the global observables, many data sets from linear estimates around the expected one; a fit that
-    fails, or ends at a bound, is tried again from the parameters' initial values; one that fails or takes long, or that the
-    data hardly constrain between the bounds of an unconstrained parameter, also from the global observables and towards
-    those bounds, where other minima hide (there with the other parameters fitted first, too). The lowest is kept.
+    Fits start at the global observables, many data sets from linear estimates around the fit of the expected one. A fit that
+    fails or ends at a bound is started again from the parameters' initial values. One that fails or takes long, or leaves
+    an unconstrained parameter weakly constrained within its bounds, is also started again from the global observables and
+    from values towards those bounds, since other minima may lie there. The lowest minimum is kept.
 
     Parameters
     ----------
+    model : the likelihood
     data : one data set, or a batch with a leading ``toy`` axis
-    fixed : parameters held at these values (which may lie beyond the bounds)
-    init : other starting values than the model's
-    covariance : False leaves it out (NaN): a little faster; then NOT_POSITIVE_DEFINITE is never said
+    fixed : parameters held at these values, which may lie beyond their bounds
+    init : starting values in place of the model's
+    covariance : False leaves it out (NaN), which is a little faster; NOT_POSITIVE_DEFINITE is then not reported
 
     Raises
     ------
     InputError : an unknown parameter (nearest name given), or data that do not fit the model
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> best = fit(model, data)
+    >>> {name: round(value, 2) for name, value in best.params.items()}, best.error.round(2).tolist()
+    ({'mu': 0.89, 'background_norm': 0.22, 'jes': -0.05}, [0.58, 0.91, 1.0])
     """
     fixed, init = fixed or {}, init or {}
     by_name(model.parameters, [*fixed, *init], "fit")
     batch = as_batch(model, data)
-    lanes = best_fit(model, batch, bounds(model, fixed), init=init, covariance=covariance)
-    arrays = (lanes.theta, lanes.covariance, lanes.nll, lanes.status, lanes.edm, lanes.steps)
+    minima = best_fit(model, batch, bounds(model, fixed), init=init, covariance=covariance)
+    arrays = (minima.theta, minima.covariance, minima.nll, minima.status, minima.edm, minima.steps)
     return Fit(model.names, *one_or_many(data, *arrays))
 
 
@@ -70,7 +79,7 @@ def as_batch(model: AbstractLikelihood, data: Data) -> DataSets:
 
 
 def one_or_many(data: Data, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Answers with a leading ``toy`` axis as they were asked: without it where there was one data set."""
+    """Arrays with a leading ``toy`` axis if ``data`` has one; else its only entry."""
     return arrays if data.is_batch else tuple(np.asarray(x[0]) for x in arrays)
 
 
@@ -81,81 +90,101 @@ def best_fit(
     *,
     init: Mapping[str, float] | None = None,
     covariance: bool = True,
-) -> Lanes:
-    """One lane per data set within ``limits``, over two starting points, or more where fits are difficult."""
-    toys, names, init = len(batch), model.names, init or {}
-    lower, upper = limits
-    moves = lower < upper
-    free = np.tile(moves, (toys, 1))
-    nominal = np.tile([float(init.get(p.name, p.init)) for p in model.parameters], (toys, 1))
-    nominal = np.where(moves, nominal, lower)
-    observed, asked = model.start(batch.gather()), ~moves | np.isin(names, list(init))
-    observed[:, asked] = nominal[:, asked]
-    many = toys >= MANY
-    guess = many and not init
-    start = estimates(model, batch, observed, limits) if guess else observed
-    lanes = minimise(model, batch, start, free, covariance=covariance, limits=limits)
+) -> Minima:
+    """The lowest minimum of each data set within ``limits``, from one start and, where fits are difficult, from others."""
+    init = init or {}
+    moves = limits[0] < limits[1]
+    free = np.tile(moves, (len(batch), 1))
+    nominal = np.tile([float(init.get(p.name, p.init)) for p in model.parameters], (len(batch), 1))
+    nominal = np.where(moves, nominal, limits[0])
+    auxiliary_start, given = model.start(batch.gather()), ~moves | np.isin(model.names, list(init))
+    auxiliary_start[:, given] = nominal[:, given]
+    batched = len(batch) >= BATCHED_FROM
+    linearised = batched and not init
+    start = linearised_fits(model, batch, auxiliary_start, limits) if linearised else auxiliary_start
+    minima = minimise(model, batch, start, free, covariance=covariance, limits=limits)
 
-    again = np.flatnonzero(lanes.status != Status.OK)
-    loose = _loose(model, moves)
-    suspect = (lanes.steps > SLOW) | (lanes.status > Status.NOT_POSITIVE_DEFINITE)
-    wide = _wide(model, batch, nominal[0], loose, limits)
-    hard = np.flatnonzero(suspect | (bool(wide) & (lanes.status != Status.NOT_POSITIVE_DEFINITE)))
-    other = [] if np.array_equal(start[again], nominal[again]) else [(again, nominal[again])]
-    if guess and hard.size:
-        other.append((hard, observed[hard]))
-    for i in loose if hard.size else []:
-        for edge in (lower[i], upper[i]):
-            for share in FAR if np.isfinite(edge) else ():
-                aside = observed[hard]
-                aside[:, i] = share * edge + (1 - share) * model.parameters[i].init
-                other.append((hard, aside))
-                if i in wide and share in SETTLED:
-                    rest = free[hard] & (np.arange(len(names)) != i)
-                    settled = minimise(model, batch[hard], aside, rest, covariance=False, limits=limits, many=many)
-                    other.append((hard, settled.theta))
-    if other:
-        lane, where = np.concatenate([a for a, _ in other]), np.concatenate([b for _, b in other])
-        second = minimise(model, batch[lane], where, free[lane], covariance=covariance, limits=limits, many=many)
-        ends = np.cumsum([len(a) for a, _ in other])
-        for (a, _), end in zip(other, ends, strict=True):
-            replace(lanes, a, better(take(lanes, a), take(second, np.arange(end - len(a), end))))
-    return lanes
+    unconstrained = [i for i, p in enumerate(model.parameters) if p.constraint is None and moves[i]]
+    unconstrained = unconstrained[:MAX_RESTART_PARAMETERS]
+    weak = _weakly_constrained(model, batch, nominal[0], unconstrained, limits)
+    difficult = _difficult(minima, bool(weak))
+    restarts = _from_nominal(minima, start, nominal)
+    if linearised and difficult.size:
+        restarts.append((difficult, auxiliary_start[difficult]))
+    for i in unconstrained if difficult.size else ():
+        for fraction, aside in _towards_bounds(model, auxiliary_start[difficult], i, limits):
+            restarts.append((difficult, aside))
+            if i in weak and fraction in REFIT_FRACTIONS:
+                others = free[difficult] & (np.arange(len(moves)) != i)
+                refitted = minimise(
+                    model, batch[difficult], aside, others, covariance=False, limits=limits, batched=batched
+                )
+                restarts.append((difficult, refitted.theta))
+    if restarts:
+        row, where = (np.concatenate(x) for x in zip(*restarts, strict=True))
+        second = minimise(model, batch[row], where, free[row], covariance=covariance, limits=limits, batched=batched)
+        ends = np.cumsum([len(rows) for rows, _ in restarts])
+        for (rows, _), end in zip(restarts, ends, strict=True):
+            replace(minima, rows, better(take(minima, rows), take(second, np.arange(end - len(rows), end))))
+    return minima
 
 
-def _loose(model: AbstractLikelihood, moves: np.ndarray) -> list[int]:
-    """Positions of the first few unconstrained parameters: those between whose bounds other minima hide."""
-    return [i for i, p in enumerate(model.parameters) if p.constraint is None and moves[i]][:LOOSE]
+Restart = tuple[np.ndarray, np.ndarray]
+"""Rows of the fits to minimise again, and where from [row, parameter]."""
 
 
-def _wide(
-    model: AbstractLikelihood, batch: DataSets, nominal: np.ndarray, loose: list[int], limits: Limits
+def _from_nominal(minima: Minima, start: np.ndarray, nominal: np.ndarray) -> list[Restart]:
+    """Reason 1: a fit that failed or ended at a bound, which other initial values may avoid."""
+    rows = np.flatnonzero(minima.status != Status.OK)
+    return [] if np.array_equal(start[rows], nominal[rows]) else [(rows, nominal[rows])]
+
+
+def _difficult(minima: Minima, weak: bool) -> np.ndarray:
+    """Reason 2: rows that failed or took long; or all, where the data constrain a parameter weakly."""
+    suspect = (minima.steps > RESTART_AFTER) | (minima.status > Status.NOT_POSITIVE_DEFINITE)
+    return np.flatnonzero(suspect | (weak & (minima.status != Status.NOT_POSITIVE_DEFINITE)))
+
+
+def _weakly_constrained(
+    model: AbstractLikelihood, batch: DataSets, nominal: np.ndarray, unconstrained: list[int], limits: Limits
 ) -> list[int]:
-    """Those of the parameters that are hardly constrained between their bounds, even if all the others were known."""
-    free = np.isin(np.arange(len(nominal)), loose)[None]
+    """Parameters whose error is large beside the range of their bounds, even if all others were known."""
+    free = np.isin(np.arange(len(nominal)), unconstrained)[None]
     sizes = batch_sizes(model.work(batch.batch))
-    least = 1 if len(batch) >= MANY else min(len(batch), sizes[-1])
-    here = tuple(s for s in sizes if s >= least)  # no other shape is compiled for this
-    error = evaluate(model, batch[:1], nominal[None], free, limits, here).unit[0]
-    return [i for i in loose if error[i] > WIDE * (limits[1] - limits[0])[i]]
+    least = 1 if len(batch) >= BATCHED_FROM else min(len(batch), sizes[-1])
+    compiled = tuple(s for s in sizes if s >= least)  # no other shape is compiled for this
+    error = evaluate(model, batch[:1], nominal[None], free, limits, compiled).unit[0]
+    return [i for i in unconstrained if error[i] > WEAK_CONSTRAINT * (limits[1] - limits[0])[i]]
 
 
-def estimates(model: AbstractLikelihood, batch: DataSets, start: np.ndarray, limits: Limits) -> np.ndarray:
-    """[toy, parameter]: where the best fits are, to first order around that of the expected data; ``start`` where it fails.
+def _towards_bounds(
+    model: AbstractLikelihood, start: np.ndarray, i: int, limits: Limits
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Starts with parameter i moved towards each finite bound: another minimum may lie there; and the fraction moved."""
+    for edge in (limits[0][i], limits[1][i]):
+        for fraction in RESTART_FRACTIONS if np.isfinite(edge) else ():
+            aside = start.copy()
+            aside[:, i] = fraction * edge + (1 - fraction) * model.parameters[i].init
+            yield fraction, aside
 
-    No estimate is at a bound. That of a data set does not depend on the others.
+
+def linearised_fits(model: AbstractLikelihood, batch: DataSets, start: np.ndarray, limits: Limits) -> np.ndarray:
+    """[toy, parameter]: best fits to first order around that of the expected data, θ̂(d₀) + dθ̂/dd · (d − d₀).
+
+    None is at a bound, and that of a data set does not depend on the others. ``start`` where the expected data have no
+    such fit.
     """
     free = limits[0] < limits[1]
     expected = model.asimov({n: v for n, v, moves in zip(model.names, limits[0], free, strict=True) if not moves})
     centre = np.where(free, [float(p.init) for p in model.parameters], start[0])
     if not expected.comparable(batch.batch):
         return start
-    lanes = minimise(model, DataSets.of(expected), centre[None], free[None], limits=limits)
-    if lanes.status[0] != Status.OK:
+    minima = minimise(model, DataSets.of(expected), centre[None], free[None], limits=limits)
+    if minima.status[0] != Status.OK:
         return start
-    centre = lanes.theta[0]
-    follows = response(model, centre, expected, lanes.covariance[0])
+    centre = minima.theta[0]
+    derivative = response(model, centre, expected, minima.covariance[0])
     with blas_threads(1):
-        step = follows.first_order(batch.gather(), expected)
+        step = derivative.first_order(batch.gather(), expected)
     lower, upper = (centre + 0.9 * (edge - centre) for edge in limits)
     return np.where(free, np.clip(centre + step, lower, upper), start)

@@ -13,9 +13,9 @@ from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import by_name
 
 from ._campaign import campaign
+from ._evaluate import bounds
 from ._fit import as_batch, best_fit, one_or_many
-from ._newton import bounds
-from ._toys import Told
+from ._toys import Progress
 
 BATCH = 2048
 """Toys in memory at a time."""
@@ -23,7 +23,7 @@ BATCH = 2048
 
 @dataclass(frozen=True)
 class GoodnessOfFit:
-    """Does the model describe the data?
+    """How well the model describes the data.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class GoodnessOfFit:
     p_toys, p_toys_error : fraction of toys at the best fit with a larger statistic, binomial error; NaN without toys
     toys, failed : toys drawn, and those left out because their fit failed
     status : of the fit
-    thrown : the toys' statistic, without those that failed
+    toy_statistics : the statistic of each toy, without those that failed
     """
 
     statistic: Float[np.ndarray, "*toy"]
@@ -44,7 +44,7 @@ class GoodnessOfFit:
     toys: int
     failed: int
     status: Int[np.ndarray, "*toy"]
-    thrown: Float[np.ndarray, " thrown"]
+    toy_statistics: Float[np.ndarray, " good"]
 
 
 def goodness_of_fit(
@@ -54,16 +54,30 @@ def goodness_of_fit(
     key: PRNGKeyArray | None = None,
     n_toys: int = 0,
     fixed: Mapping[str, float] | None = None,
-    progress: Told | None = None,
+    progress: Progress | None = None,
 ) -> GoodnessOfFit:
-    """Saturated goodness of fit, batched over data sets; with toys for one data set.
+    """Compare the fit with the saturated model, batched over data sets; with toys for one data set.
 
-    The constraint terms are in both likelihoods: in the saturated one each is at its largest. ``progress`` is told how
-    many toys are done, of how many, and how many failed.
+    The constraint terms are in both likelihoods: in the saturated one each is at its largest.
+
+    Parameters
+    ----------
+    model : the likelihood, of binned data
+    data : one data set, or a batch with a leading ``toy`` axis
+    key : random key of the toys
+    n_toys : toys at the best fit; 0 for the asymptotic p-value only
+    fixed : parameters held at these values
+    progress : called with the numbers of toys done, in total and failed
 
     Raises
     ------
     InputError : toys without a key or for a batch, a likelihood that is not binned, or data that do not fit the model
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> found = goodness_of_fit(model, data)
+    >>> found.ndf, round(float(found.statistic), 2), round(float(found.p_value), 2)
+    (1, 0.28, 0.6)
     """
     by_name(model.parameters, fixed or (), "goodness_of_fit")
     if n_toys and (key is None or data.is_batch):
@@ -76,18 +90,18 @@ def goodness_of_fit(
     free = sum(p.constraint is None and m for p, m in zip(model.parameters, moves, strict=True))
     ndf = data.counts.shape[-1] - int(free)
     p_value = np.asarray(chdtrc(ndf, statistic)) if ndf > 0 else np.full(statistic.shape, np.nan)
-    fraction, error, failed, thrown = np.nan, np.nan, 0, np.zeros(0)
+    fraction, error, failed, toy_statistics = np.nan, np.nan, 0, np.zeros(0)
     if n_toys and key is not None:
         params = dict(zip(model.names, best.theta[0], strict=True))
-        told = None if progress is None else lambda c: progress(c.n, n_toys, c.failed)
+        report = None if progress is None else lambda c: progress(c.n, n_toys, c.failed)
         of_toys, profiled = functools.partial(_of_toys, fixed), model.profiled(params, data)
-        done = campaign(key, model, params, n_toys, of_toys, batch=BATCH, profiled=profiled, progress=told)
-        failed, thrown = done.failed, done.good
-        if len(thrown):
-            larger = thrown >= statistic[0] * (1 - 1e-9)
-            fraction, error = float(larger.mean()), binomial_error(int(larger.sum()), len(thrown))
+        done = campaign(key, model, params, n_toys, of_toys, batch=BATCH, profiled=profiled, progress=report)
+        failed, toy_statistics = done.failed, done.good
+        if len(toy_statistics):
+            larger = toy_statistics >= statistic[0] * (1 - 1e-9)
+            fraction, error = float(larger.mean()), binomial_error(int(larger.sum()), len(toy_statistics))
     statistic, p_value, status = one_or_many(data, statistic, p_value, best.status)
-    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, n_toys, failed, status, thrown)
+    return GoodnessOfFit(statistic, ndf, p_value, fraction, error, n_toys, failed, status, toy_statistics)
 
 
 def _of_toys(

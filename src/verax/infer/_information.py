@@ -10,11 +10,21 @@ from verax.parameters import Params, by_name, movable
 
 @float64_on_host
 def fisher_information(model: AbstractLikelihood, params: Params) -> Float[Array, "parameter parameter"]:
-    """Fisher information of all parameters at ``params``, constraint terms included; can be differentiated.
+    """Compute the Fisher information of all parameters, constraint terms included; can be differentiated.
 
     Parameters
     ----------
+    model : the likelihood
     params : true values; parameters that are not named are at their initial values
+
+    Raises
+    ------
+    InputError : for an unknown parameter, with its nearest neighbour
+
+    >>> from verax.model import example_model
+    >>> model, _ = example_model()
+    >>> fisher_information(model, {"mu": 1.0}).shape
+    (3, 3)
     """
     return model.derivatives(model.vector(params), model.asimov(params)).hessian
 
@@ -23,22 +33,29 @@ def fisher_information(model: AbstractLikelihood, params: Params) -> Float[Array
 def expected_error(
     model: AbstractLikelihood, name: str, params: Params | None = None, *, fixed: tuple[str, ...] = ()
 ) -> Float[Array, ""]:
-    """Expected uncertainty of one parameter, √[(information)⁻¹]; can be differentiated, so that networks may learn it.
+    """Compute the expected uncertainty of one parameter, √[(information)⁻¹]; can be differentiated: networks can learn it.
 
     Parameters
     ----------
+    model : the likelihood
+    name : the parameter
     params : true values, as in :func:`fisher_information`
     fixed : parameters that are taken for known
 
     Raises
     ------
     InputError : for a parameter that is unknown or fixed
+
+    >>> from verax.model import example_model
+    >>> model, _ = example_model()
+    >>> round(float(expected_error(model, "mu")), 2)
+    0.58
     """
     movable(model.parameters, [name], "expected error")
     by_name(model.parameters, fixed, "expected error")
     matrix = fisher_information(model, params or {})
     others = [i for i, p in enumerate(model.parameters) if p.name not in (name, *fixed) and not p.fixed]
-    for i in others:  # each elimination leaves the information that is left when parameter i is unknown
+    for i in others:  # profiling parameter i: I ← I − I_i I_iᵀ / I_ii (Schur complement)
         matrix = matrix - jnp.outer(matrix[:, i], matrix[i]) / matrix[i, i]
     i = model.names.index(name)
     return 1 / jnp.sqrt(matrix[i, i])

@@ -1,4 +1,7 @@
-"""Confidence intervals from the profile likelihood: {μ : t(μ) ≤ χ²₁ quantile}, as MINOS finds them."""
+"""Confidence intervals from the profile likelihood: {μ : t(μ) ≤ χ²₁ quantile}, as MINOS finds them.
+
+(James and Roos, Comput. Phys. Commun. 10 (1975) 343.)
+"""
 
 from collections.abc import Mapping
 
@@ -9,10 +12,11 @@ from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import movable
 from verax.results import Interval, Status
 
-from ._batch import Lanes, take, twice_excess
+from ._batch import Minima, take, twice_excess
+from ._evaluate import Limits, bounds
 from ._fit import as_batch, best_fit, one_or_many
-from ._newton import Limits, bounds, minimise
-from ._profile import along, improve
+from ._newton import minimise
+from ._profile import conditional_start, improve
 
 CHUNK = 8192  # toys at a time: bounds the memory of a long campaign
 ROUNDS = 40
@@ -27,13 +31,27 @@ def interval(
     level: float = 0.6827,
     fixed: Mapping[str, float] | None = None,
 ) -> Interval:
-    """Both ends of the profile-likelihood interval of one parameter, those ``fixed`` known, batched over data sets.
+    """Find both ends of the profile-likelihood interval of one parameter: where t equals the χ²₁ quantile of ``level``.
 
-    The status is the fit's, or END_NOT_FOUND where t stays below its quantile up to a bound; that end is the bound.
+    The status is the fit's, or END_NOT_FOUND where t stays below its quantile up to a bound; that end is then the bound.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set, or a batch with a leading ``toy`` axis
+    poi : name of the parameter
+    level : confidence level
+    fixed : parameters held at these values
 
     Raises
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> found = interval(model, data, "mu")
+    >>> [round(float(x), 2) for x in (found.low, found.value, found.high)]
+    [0.33, 0.89, 1.5]
     """
     movable(model.parameters, [poi], "interval", fixed)
     batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
@@ -50,16 +68,16 @@ def interval(
 def ends(
     model: AbstractLikelihood,
     batch: DataSets,
-    best: Lanes,
+    best: Minima,
     index: int,
     free: np.ndarray,
     limits: Limits,
     *,
     level: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lower end, upper end and status of each lane, from its best fit; parameters that are not ``free`` stay there.
+    """Lower end, upper end and status of each fit, from its best fit; parameters that are not ``free`` stay there.
 
-    Should the search meet a point below the best fit, the best fit (updated in place) and the ends are sought again.
+    Should the search find a point below the best fit, the best fit (updated in place) and the ends are computed again.
     """
     low, high = np.full((2, len(best.theta)), np.nan)
     status, todo = np.zeros(len(best.theta), int), np.arange(len(best.theta))
@@ -81,16 +99,19 @@ def ends(
 def _search(
     model: AbstractLikelihood,
     batch: DataSets,
-    best: Lanes,
+    best: Minima,
     index: int,
     free: np.ndarray,
     limits: Limits,
     side: np.ndarray,
     level: float,
 ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
-    """Newton's method on √t, which is nearly linear in μ, inside a bracket; t's slope comes from the envelope theorem.
+    """Newton's method on √t, which is nearly linear in μ, inside a bracket.
 
-    Returns the end and a status per lane, and the points found to be lower than the best fit.
+    By the envelope theorem ½ dt/dμ = ∂(−log L)/∂μ at the conditional fit; with the goal z = Φ⁻¹(½ + ½ level) the next
+    value is μ + (z − √t) √t / (½ dt/dμ).
+
+    Returns the end and a status of each fit, and the points found to be lower than the best fit.
     """
     goal = ndtri(0.5 + 0.5 * level)
     bound = np.where(side < 0, limits[0][index], limits[1][index])
@@ -98,9 +119,9 @@ def _search(
     sigma = np.sqrt(best.covariance[:, index, index])
     with np.errstate(invalid="ignore"):
         sigma = np.where(sigma > 0, sigma, 0.1 * np.maximum(1.0, abs(hat)))
-    inside, outside = hat.copy(), np.full(hat.shape, np.nan)  # the end lies between; nan: not yet known
+    inside, outside = hat.copy(), np.full(hat.shape, np.nan)  # the bracket of the end; NaN: not yet known
     mu = hat + side * np.minimum(goal * sigma, abs(bound - hat))
-    start = along(best, index, mu)
+    start = conditional_start(best, index, mu)
     start = np.where(free, start, best.theta)
     start[:, index] = mu
     moving = free.copy()
@@ -119,7 +140,7 @@ def _search(
         inside[todo] = np.where(beyond, inside[todo], at)
         outside[todo] = np.where(beyond, at, outside[todo])
         near, far = inside[todo], outside[todo]
-        wide = np.where(np.isnan(far), hat[todo] + 4 * (at - hat[todo]), far)  # as far as one may go now
+        wide = np.where(np.isnan(far), hat[todo] + 4 * (at - hat[todo]), far)  # the largest step that is accepted
         sane = np.isfinite(newton) & (s * newton > s * near) & (s * newton < s * wide)
         middle = np.where(np.isnan(far), hat[todo] + 2 * (at - hat[todo]), 0.5 * (near + far))
         step = np.where(sane, newton, middle)

@@ -1,4 +1,4 @@
-"""Upper limits: where CLs falls to 1 − level, observed and expected, asymptotic and by toys."""
+"""Upper limits: where CLs falls to 1 − level, observed and expected, asymptotic and by toys (arXiv:1007.1727)."""
 
 from collections.abc import Mapping
 
@@ -10,18 +10,18 @@ from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.results import Status
 
-from ._cls import BANDS, Question, ask, checked, observed_cls, throw
+from ._cls import BANDS, TestInputs, checked_index, observed_cls, prepare, run_toys
 from ._fit import one_or_many
 from ._results import CLs, Limit
 from ._roots import roots
-from ._statistic import said
-from ._toys import Told
+from ._statistic import reported_status
+from ._toys import Progress
 
 POINTS = 15
-"""Values at which toys are thrown."""
+"""Values at which toys are drawn."""
 
 CLOSE = 1e-7
-"""Of a standard normal's quantile: the precision to which CLs = 1 − level is solved."""
+"""Precision to which CLs = 1 − level is solved, in the quantile of a standard normal distribution."""
 
 
 def limit(
@@ -34,26 +34,40 @@ def limit(
     key: PRNGKeyArray | None = None,
     n_toys: int = 1000,
     fixed: Mapping[str, float] | None = None,
-    progress: Told | None = None,
+    progress: Progress | None = None,
 ) -> Limit:
-    """CLs upper limit with q̃; batched over data sets if asymptotic, of one data set with ``method="toys"``.
+    """Find the upper limit on one parameter, where CLs with q̃ is 1 − ``level``: observed, and expected without signal.
 
-    ``progress`` is told how many toys are done, of how many, and how many failed; it begins again where the limits lie
-    beyond the values that were tested.
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set; or a batch with a leading ``toy`` axis, for the asymptotic method only
+    poi : name of the parameter
+    level : confidence level
+    method : "asymptotic" or "toys"
+    key : random key of the toys
+    n_toys : toys of each hypothesis at each tested value
+    fixed : parameters held at these values
+    progress : called with the numbers of toys done, in total and failed; counts again where the tested values are extended
 
     Raises
     ------
     InputError : a parameter that is unknown or fixed, an unknown method, a level outside (0.5, 1), toys without a key
         or for a batch, or data that do not fit the model
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> float(limit(model, data, "mu").observed.round(2))
+    1.95
     """
-    index = checked(model, data, poi, method, key, "limit", fixed)
+    index = checked_index(model, data, poi, method, key, "limit", fixed)
     if not 0.5 < level < 1:
         raise InputError("limit, level", f"{level}", "a number between 0.5 and 1")
-    question = ask(model, data, index, fixed)
-    values, status = _asymptotic(question, 1 - level)
+    inputs = prepare(model, data, index, fixed)
+    values, status = _asymptotic(inputs, 1 - level)
     if method == "toys" and key is not None:
-        return _by_toys(key, question, poi, level, n_toys, values[0], progress)
-    status[:, 0] = np.maximum(status[:, 0], said(question.best, index))
+        return _by_toys(key, inputs, poi, level, n_toys, values[0], progress)
+    status[:, 0] = np.maximum(status[:, 0], reported_status(inputs.best, index))
     values, status = one_or_many(data, values, status)
     return _limit(poi, level, values, np.zeros(values.shape), status)
 
@@ -78,31 +92,31 @@ def _limit(
     )
 
 
-def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+def _asymptotic(inputs: TestInputs, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Limits [toy, 6] (observed, then the five expected) and a status each."""
-    toys = len(question.batch)
+    toys = len(inputs.batch)
     toy, kind = (x.ravel() for x in np.meshgrid(np.arange(toys), np.arange(6), indexing="ij"))
-    # Φ(−√q_A + n) = α Φ(n) says where √q_A has to be for each expected limit.
+    # Expected CLs is Φ(n − √q_A) / Φ(n), so each expected limit is where √q_A = n − Φ⁻¹[α Φ(n)].
     goal = np.concatenate([[-ndtri(alpha)], BANDS - ndtri(alpha * ndtr(BANDS))])[kind]
 
-    def residual(lane: np.ndarray, values: np.ndarray) -> np.ndarray:
+    def residual(row: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Above zero beyond the limit, and nearly linear in the value."""
-        q_asimov = question.asimov(toy[lane], values)
-        answer = np.sqrt(q_asimov) - goal[lane]
-        data = np.flatnonzero(kind[lane] == 0)
+        q_asimov = inputs.asimov(toy[row], values)
+        answer = np.sqrt(q_asimov) - goal[row]
+        data = np.flatnonzero(kind[row] == 0)
         if data.size:
-            q, _ = question.observed(toy[lane[data]], values[data])
+            q, _ = inputs.observed(toy[row[data]], values[data])
             answer[data] = -ndtri(np.clip(observed_cls(q, q_asimov[data]), 1e-300, 1.0)) + ndtri(alpha)
         return answer
 
-    variance = question.expectation_best.covariance[toy, question.index, question.index]
-    low = np.where(kind == 0, np.maximum(question.best.theta[toy, question.index], 0.0), 0.0)
+    variance = inputs.expectation_best.covariance[toy, inputs.index, inputs.index]
+    low = np.where(kind == 0, np.maximum(inputs.best.theta[toy, inputs.index], 0.0), 0.0)
     sigma = np.sqrt(np.where(variance > 0, variance, np.maximum(0.1, low) ** 2))
-    bound = question.limits[1][question.index]
+    bound = inputs.limits[1][inputs.index]
     for _ in range(3):  # a search may come across a better best fit, and is then made again
-        before = question.best.nll.copy(), question.expectation_best.nll.copy()
+        before = inputs.best.nll.copy(), inputs.expectation_best.nll.copy()
         found, status = roots(residual, low, -goal, low + goal * sigma, bound, CLOSE)
-        if np.array_equal(before[0], question.best.nll) and np.array_equal(before[1], question.expectation_best.nll):
+        if np.array_equal(before[0], inputs.best.nll) and np.array_equal(before[1], inputs.expectation_best.nll):
             break
     known = np.isfinite(residual(np.arange(len(toy)), found))
     found, status = np.where(known, found, np.nan), np.where(known, status, int(Status.NOT_FINITE))
@@ -111,32 +125,32 @@ def _asymptotic(question: Question, alpha: float) -> tuple[np.ndarray, np.ndarra
 
 def _by_toys(
     key: PRNGKeyArray,
-    question: Question,
+    inputs: TestInputs,
     name: str,
     level: float,
     n: int,
     asymptotic: np.ndarray,
-    progress: Told | None,
+    progress: Progress | None,
 ) -> Limit:
     """CLs on a grid around the asymptotic limits; the crossings are found between its points."""
-    bound, alpha = question.limits[1][question.index], 1 - level
+    bound, alpha = inputs.limits[1][inputs.index], 1 - level
     asymptotic = np.where(np.isfinite(asymptotic), asymptotic, bound)
     anchors = np.concatenate([[0.5 * asymptotic.min()], np.sort(asymptotic), [1.5 * asymptotic.max()]])
     values = np.interp(np.linspace(0, 7, POINTS), np.arange(8), anchors)
     for _ in range(4):
         values = np.unique(np.minimum(values, bound))
-        thrown = throw(key, question, values, n, progress)
-        tails = np.concatenate([thrown.tails()[0][None], thrown.tails()[1]])
+        toys = run_toys(key, inputs, values, n, progress)
+        tails = np.concatenate([toys.tails()[0][None], toys.tails()[1]])
         if (tails[:, -1] < alpha).all() or values[-1] >= bound:
             break
         values = 1.6 * values
     limits, status = _crossings(values, tails, alpha)
-    observed, expected = thrown.bootstrap(key)
+    observed, expected = toys.bootstrap(key)
     again = np.stack(
         [_crossings(values, np.concatenate([o[None], e]), alpha)[0] for o, e in zip(observed, expected, strict=True)]
     )
-    status[0] = max(status[0], thrown.status.max())
-    return _limit(name, level, limits, again.std(axis=0), status, thrown.curve(key, name))
+    status[0] = max(status[0], toys.status.max())
+    return _limit(name, level, limits, again.std(axis=0), status, toys.curve(key, name))
 
 
 def _crossings(values: np.ndarray, tails: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:

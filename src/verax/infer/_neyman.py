@@ -16,11 +16,11 @@ from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 from verax.results import Interval, Status, good
 
+from ._evaluate import Limits, bounds
 from ._fit import as_batch, best_fit
 from ._goodness import binomial_error
-from ._newton import Limits, bounds
 from ._profile import ratio
-from ._toys import Told, sample_toys
+from ._toys import Progress, sample_toys
 
 SAME = 1e-6
 """Values of t that differ by less are equal: the fits are not more precise, and counts make ties."""
@@ -68,20 +68,35 @@ def neyman(
     ordering: str = "likelihood-ratio",
     n_toys: int = 1000,
     fixed: Mapping[str, float] | None = None,
-    progress: Told | None = None,
+    progress: Progress | None = None,
 ) -> Belt:
-    """Which of the ``values`` (increasing) the data accept, judged by toys thrown at each of them.
+    """Construct the confidence interval of one parameter from toys drawn at each of the ``values``.
 
     Parameters
     ----------
+    key : random key of the toys
+    model : the likelihood
+    data : one data set
+    poi : name of the parameter
+    values : tested values, increasing [point]
+    level : confidence level
     ordering : "likelihood-ratio" (t, Feldman and Cousins: two-sided, or an upper limit near a bound, without a choice)
         or "upper" (t, but 0 where the estimate lies above the value: upper limits only)
-    progress : told after each value how many toys are done, of how many, and how many failed
+    n_toys : toys at each value
+    fixed : parameters held at these values
+    progress : called after each value with the numbers of toys done, in total and failed
 
     Raises
     ------
     InputError : a parameter that is unknown or fixed, an unknown ordering, values that do not increase, a batch of
         data sets, or data that do not fit the model
+
+    >>> import jax
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> belt = neyman(jax.random.key(1), model, data, "mu", np.array([0.0, 1.0, 2.0]), n_toys=15)
+    >>> belt.t.round(2).tolist(), (belt.t <= belt.critical).tolist()
+    ([2.66, 0.04, 3.03], [False, True, False])
     """
     movable(model.parameters, [poi], "neyman", fixed)
     values = np.asarray(values, np.float64)
@@ -100,8 +115,8 @@ def neyman(
     for k, theta in enumerate(there.theta):
         params = dict(zip(model.names, theta, strict=True))
         drawn = sample_toys(key, model, params, n_toys, profiled=model.profiled(params, data))
-        thrown = _statistic(model, drawn, index, values[k], ordering, limits)
-        fine = thrown[np.isfinite(thrown)]
+        of_toys = _statistic(model, drawn, index, values[k], ordering, limits)
+        fine = of_toys[np.isfinite(of_toys)]
         failed[k] = n_toys - len(fine)
         if len(fine):
             extreme = int((fine >= t[k] - SAME).sum())
@@ -113,7 +128,7 @@ def neyman(
     low, high = (float(x) for x in middle)
     edges = [float(b[index]) for b in limits]
     low_found, high_found = (values[0] < low or low == edges[0]), (high < values[-1] or high == edges[1])
-    # How far the ends move when every p moves by its error; where that leaves no interval, one side says it twice.
+    # Shift of the ends when every p shifts by its error; where that leaves no interval, twice the shift of one side.
     moved = np.abs(np.where(np.isfinite(fewer), more - fewer, 2 * (more - middle))) / 2
     spacing = np.array([_spacing(values, x) for x in (low, high)])
     low_error, high_error = (float(x) for x in np.hypot(moved, spacing / np.sqrt(12)))
@@ -128,7 +143,7 @@ def neyman(
 def _statistic(
     model: AbstractLikelihood, toys: Data, index: int, value: float, ordering: str, limits: Limits
 ) -> np.ndarray:
-    """T of each toy at ``value``; NaN where a fit failed."""
+    """The statistic t of each toy at ``value``; NaN where a fit failed."""
     different, which = toys.distinct()
     batch = as_batch(model, different)
     best = best_fit(model, batch, limits)

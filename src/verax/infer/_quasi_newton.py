@@ -1,10 +1,15 @@
-"""A fast way down for many data sets of one model: quasi-Newton on matrix products, with no exact Hessian.
+"""Batched L-BFGS: the minima of many data sets of one model by matrix products, without an exact Hessian.
 
-Each lane starts with Gauss and Newton's matrix at its own start, to single precision, and improves its inverse by its
-own last few steps (L-BFGS, Math. Comp. 35 (1980) 773, with a full matrix in place of the usual multiple of 1). Lanes are
-on the last axis. One that is stopped by bounds goes on along them, and leaves them where −log L falls inside; one that
-does not get on is left to :func:`verax.infer`. Blocks of lanes go down side by side, one on each core: XLA alone
-leaves all but one waiting.
+Quasi-Newton with limited memory (Nocedal, Math. Comp. 35 (1980) 773; Nocedal and Wright, Numerical Optimization, 2nd ed.
+(2006), algorithms 7.4 and 7.5). From a point x_k with gradient g_k the step is x_{k+1} = x_k − a_k H_k g_k, where H_k is
+H_0 updated by the last pairs
+
+    s_k = x_{k+1} − x_k,    y_k = g_{k+1} − g_k,    ρ_k = 1 / (y_kᵀ s_k).
+
+H_0 is not the usual multiple of 1 but the inverse of Gauss and Newton's matrix where the fit starts, in single precision.
+The fit is the last axis of every array. One that meets a bound goes on along it, and leaves it where −log L falls inside;
+one that does not converge is left to :func:`verax.infer`. Blocks of fits run in threads, one on each core: inside
+one program XLA leaves all cores but one waiting.
 """
 
 from dataclasses import dataclass
@@ -19,31 +24,31 @@ from verax.model import AbstractBatched, Batched, DataSets
 from verax.run import side_by_side
 
 MEMORY = 4
-"""Steps from which a lane improves its inverse Hessian."""
+"""Pairs (s_k, y_k) that are kept of each fit."""
 
-LANES = 64
-"""Lanes that go down together."""
+BLOCK = 64
+"""Fits in one compiled call."""
 
-TURN = 8
-"""Evaluations after which a lane goes to the end of the queue, to go on from where it is: its way is its own alone."""
+EVALUATIONS_PER_CALL = 8
+"""Evaluations after which a fit goes to the end of the queue, to continue from where it is with its memory emptied."""
 
-STEPS = 48
-"""Evaluations after which a lane is left to the exact way."""
+MAX_EVALUATIONS = 48
+"""Evaluations after which a fit is left to Newton's method."""
 
-LOOSE = 1e-4
-"""Least stiffness of a parameter that only the data constrain, in units of what they do."""
+LEAST_PRECISION = 1e-4
+"""Least prior precision of a parameter that only the data constrain, in units of what they do."""
 
-SHORT = 0.02
-"""Share of a step below which a lane does not get on."""
+SHORTEST_STEP = 0.02
+"""Step length below which a fit has stalled."""
 
-ACTIVE, ARRIVED, LEFT = 0, 1, 2
+RUNNING, CONVERGED, STALLED = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Descent:
-    """Where each lane got; ``slope`` is the gradient of −log L in all parameters. Only where ``arrived`` is it a minimum.
+class BatchedMinima:
+    """Where each fit ended; ``slope`` is the gradient of −log L in all parameters. Only where ``converged`` is it a minimum.
 
-    ``pinned`` [lane, parameter] are at a bound, and −log L falls beyond it.
+    ``at_bound`` [fit, parameter] are at a bound, and −log L falls beyond it.
     """
 
     theta: np.ndarray
@@ -52,94 +57,105 @@ class Descent:
     nll: np.ndarray
     edm: np.ndarray
     steps: np.ndarray
-    arrived: np.ndarray
-    pinned: np.ndarray
+    converged: np.ndarray
+    at_bound: np.ndarray
 
 
-class Lane(NamedTuple):
-    """The lanes on their way [..., lane]: data, best point, direction and share of it to try, last steps and yields."""
+class State(NamedTuple):
+    """Fits in progress [..., fit]: data, best point and derivatives there, next step, the last s_k, y_k and ρ_k [k, ...]."""
 
     packed: Any
     theta: Any
     value: Any
     slope: Any
-    even: Any
+    even_slope: Any
     direction: Any
-    share: Any
+    step_length: Any
     edm: Any
-    taken: Any
-    change: Any
-    weight: Any
-    count: Any
-    state: Any
+    s: Any
+    y: Any
+    rho: Any
+    evaluations: Any
+    phase: Any
 
 
-def _advance(terms: AbstractBatched, inverse: "Inverse", lower: Array, upper: Array, edm: Array, lane: Lane) -> Lane:
-    """One evaluation of every lane, and where to go next."""
-    trial = lane.theta + lane.share * lane.direction
-    value, slope, even, negative = terms.value_and_slope(trial, lane.packed)
-    active = lane.state == ACTIVE
-    accept = active & (value <= lane.value + 1e-13 * jnp.abs(value))
-    step, change = lane.share * lane.direction, slope - lane.slope
+def _iterate(terms: AbstractBatched, h0: "InitialInverse", lower: Array, upper: Array, edm: Array, fit: State) -> State:
+    """One evaluation of every fit, and the next step of each."""
+    step = fit.step_length * fit.direction
+    trial = fit.theta + step
+    value, slope, even_slope, invalid = terms.value_and_slope(trial, fit.packed)
+    running = fit.phase == RUNNING
+    accept = running & (value <= fit.value + 1e-13 * jnp.abs(value))  # −log L falls, up to rounding
+
+    # s_k, y_k and ρ_k of the step just made; a pair without curvature, yᵀs ≤ 0, would spoil H_k and counts as 0.
+    change = slope - fit.slope
     product = (step * change).sum(0)
     useful = accept & (product > 1e-12 * (change**2).sum(0) ** 0.5 * (step**2).sum(0) ** 0.5)
-    weight = jnp.where(useful, 1 / jnp.where(useful, product, 1.0), 0.0)
-    taken, changed, weights = (
+    inverse_product = jnp.where(useful, 1 / jnp.where(useful, product, 1.0), 0.0)
+    s, y, rho = (
         jnp.concatenate([jnp.where(useful, new, 0.0)[None], old[:-1]])
-        for new, old in ((step, lane.taken), (change, lane.change), (weight, lane.weight))
+        for new, old in ((step, fit.s), (change, fit.y), (inverse_product, fit.rho))
     )
-    slope = jnp.where(accept, slope, lane.slope)
+    slope = jnp.where(accept, slope, fit.slope)
 
-    rest: Any = slope
-    shares: list[Any] = []
+    # Two-loop recursion (algorithm 7.4), newest pair first: α_k = ρ_k s_kᵀ q, q ← q − α_k y_k; r = H_0 q; then back,
+    # r ← r + s_k (α_k − ρ_k y_kᵀ r). In the end r = H_k g_k.
+    q: Any = slope
+    alpha: list[Any] = []
     for k in range(MEMORY):
-        shares.append(weights[k] * (taken[k] * rest).sum(0))
-        rest = rest - shares[k] * changed[k]
-    way = inverse.times(rest)
+        alpha.append(rho[k] * (s[k] * q).sum(0))
+        q = q - alpha[k] * y[k]
+    r = h0.times(q)
     for k in reversed(range(MEMORY)):
-        way = way + taken[k] * (shares[k] - weights[k] * (changed[k] * way).sum(0))
+        r = r + s[k] * (alpha[k] - rho[k] * (y[k] * r).sum(0))
 
-    theta = jnp.where(accept, trial, lane.theta)
-    direction = jnp.where(accept, -way, lane.direction)
-    room = _room(theta, direction, lower, upper).min(0)
-    share = jnp.where(accept, jnp.minimum(1.0, room), 0.3 * lane.share)
-    distance = jnp.where(accept, 0.5 * (slope * way).sum(0), lane.edm)
-    count = lane.count + active
+    # The full step a_k = 1, or less to stay within the bounds; after a refusal 0.3 of the step refused.
+    theta = jnp.where(accept, trial, fit.theta)
+    direction = jnp.where(accept, -r, fit.direction)
+    longest = _longest_step(theta, direction, lower, upper).min(0)
+    step_length = jnp.where(accept, jnp.minimum(1.0, longest), 0.3 * fit.step_length)
+
+    # Estimated distance to the minimum ½ gᵀ H_k g: what a quadratic −log L has still to fall.
+    distance = jnp.where(accept, 0.5 * (slope * r).sum(0), fit.edm)
     close = accept & (distance < edm) & (distance >= 0)
-    arrived = close & ~negative
-    lost = active & ~arrived & (close | (share < SHORT) | (distance < 0) | ~jnp.isfinite(distance))
-    return Lane(
-        lane.packed,
+    converged = close & ~invalid
+    stalled = running & ~converged & (close | (step_length < SHORTEST_STEP) | (distance < 0) | ~jnp.isfinite(distance))
+    return State(
+        fit.packed,
         theta,
-        jnp.where(accept, value, lane.value),
+        jnp.where(accept, value, fit.value),
         slope,
-        even,  # of a lane that has arrived, a step below the tolerance away
+        even_slope,  # of a fit that has converged, a step below the tolerance away
         direction,
-        share,
+        step_length,
         distance,
-        taken,
-        changed,
-        weights,
-        count,
-        jnp.where(arrived, ARRIVED, jnp.where(lost, LEFT, lane.state)),
+        s,
+        y,
+        rho,
+        fit.evaluations + running,
+        jnp.where(converged, CONVERGED, jnp.where(stalled, STALLED, fit.phase)),
     )
 
 
-def _room(theta: Array, direction: Array, lower: Array, upper: Array) -> Array:
-    """[parameter, lane]: the share of the way that each parameter can go without meeting a bound."""
+def _longest_step(theta: Array, direction: Array, lower: Array, upper: Array) -> Array:
+    """[parameter, fit]: the step length at which each parameter has gone 0.9 of the way to its bound."""
     room: Any = jnp.where(direction > 0, upper - theta, theta - lower)
     return jnp.where(direction == 0, jnp.inf, 0.9 * room / jnp.maximum(jnp.abs(direction), 1e-300))
 
 
-class Inverse(NamedTuple):
-    """Of Gauss and Newton's matrix in each lane: ``core`` or, where there are rows, 1 − rows · core · rowsᵀ; in units."""
+class InitialInverse(NamedTuple):
+    """H_0, the inverse of Gauss and Newton's matrix A = P + J Jᵀ of each fit (P prior precisions, J whitened Jacobian).
+
+    With u = ``unit``, H_0 = u · ``core`` · u; or, of more parameters than observations, H_0 = u (1 − R · ``core`` · Rᵀ) u
+    with R = ``rows`` (Woodbury's identity: (1 + R Rᵀ)⁻¹ = 1 − R (1 + Rᵀ R)⁻¹ Rᵀ).
+    """
 
     unit: Any
     rows: Any
     core: Any
 
     def times(self, vector: Array) -> Array:
-        """[parameter, lane]: their products with a vector each."""
+        """H_0 · vector of each fit, [parameter, fit]."""
         vector = self.unit * vector
         if self.rows is None:
             return self.unit * (self.core * vector).sum(1)
@@ -147,33 +163,33 @@ class Inverse(NamedTuple):
         return self.unit * (vector - (self.rows * inner).sum(1))
 
 
-def _inverse(terms: AbstractBatched, moves: Array, steep: Array) -> Inverse:
-    """From the ``whitened_jacobian`` [parameter, observation, lane], in the smaller of the two spaces."""
-    size, cells, _ = steep.shape
+def _initial_inverse(terms: AbstractBatched, moves: Array, jacobian: Array) -> InitialInverse:
+    """H_0 from the ``whitened_jacobian`` [parameter, observation, fit], by a matrix of the smaller of the two sizes."""
+    size, cells, _ = jacobian.shape
     narrow = size <= cells
-    steep = steep if narrow else steep.astype(float)  # what is taken away from 1 there leaves little
-    stiffness = terms.prior_precision.astype(steep.dtype)
+    jacobian = jacobian if narrow else jacobian.astype(float)  # 1 − R · core · Rᵀ is a small difference
+    precision = terms.prior_precision.astype(jacobian.dtype)
     if narrow:
-        each = jnp.moveaxis(steep, 2, 0)
+        each = jnp.moveaxis(jacobian, 2, 0)
         square = jnp.moveaxis(jnp.einsum("lkb,ljb->lkj", each, each), 0, 2)
-        strength = jnp.diagonal(square).T
+        information = jnp.diagonal(square).T
     else:
-        strength = (steep**2).sum(1)
-    unit = jax.lax.rsqrt(jnp.maximum(stiffness + strength, 1e-30))
-    prior = jnp.maximum(stiffness * unit**2, LOOSE)
-    inner = jnp.where(moves, jnp.sqrt(1 / prior) * unit, 0.0)  # by which the prior is 1
+        information = (jacobian**2).sum(1)
+    unit = jax.lax.rsqrt(jnp.maximum(precision + information, 1e-30))
+    prior = jnp.maximum(precision * unit**2, LEAST_PRECISION)
+    unit = jnp.where(moves, jnp.sqrt(1 / prior) * unit, 0.0)  # u = P^(−½), so that A = u⁻¹ (1 + R Rᵀ) u⁻¹ with R = u J
     if narrow:
-        rows, square = None, inner[:, None] * square * inner
+        rows, square = None, unit[:, None] * square * unit
     else:
-        rows = steep * inner[:, None]
+        rows = jacobian * unit[:, None]
         each = jnp.moveaxis(rows, 2, 0)
         square = jnp.moveaxis(jnp.einsum("lkb,lkc->lbc", each, each), 0, 2)
-    core = _inverted(square + jnp.eye(len(square), dtype=steep.dtype)[:, :, None])
-    return Inverse(inner.astype(float), rows, core.astype(float))
+    core = _inverted(square + jnp.eye(len(square), dtype=jacobian.dtype)[:, :, None])
+    return InitialInverse(unit.astype(float), rows, core.astype(float))
 
 
 def _inverted(matrix: Array) -> Array:
-    """Inverses of positive definite matrices [i, i, lane], by elimination (Gauss and Jordan)."""
+    """Inverses of positive definite matrices [i, i, fit], by Gauss-Jordan elimination."""
     own = jnp.eye(len(matrix), dtype=bool)
 
     def eliminate(i: Array, a: Array) -> Array:
@@ -187,98 +203,103 @@ def _inverted(matrix: Array) -> Array:
 
 
 @jax.jit
-def _descend(terms: AbstractBatched, lower: Array, upper: Array, edm: Array, entering: Array, waiting: Array) -> Array:
-    """Go down from the rows of ``entering`` (data, start, and 1 where a parameter moves), one turn.
+def _lbfgs(terms: AbstractBatched, lower: Array, upper: Array, edm: Array, entering: Array, waiting: Array) -> Array:
+    """A few iterations of the fits in the rows of ``entering`` (data, start, and 1 where a parameter moves).
 
-    Says of each lane where it is: the columns of :class:`Descent`, parameters in order, its state, and which parameter
-    is nearest to a bound on the way ahead, in units of the step.
+    Returns for each fit the columns of :class:`BatchedMinima`, parameters in order, its phase, and which parameter is
+    nearest to a bound in the direction of the step, in units of the step.
     """
-    lanes, size = len(entering), len(lower)
+    fits, size = len(entering), len(lower)
     packed, theta, moves = entering.T[: -2 * size], entering.T[-2 * size : -size], entering.T[-size:]
     moves = moves > 0
-    value, slope, even, _ = terms.value_and_slope(theta, packed)
-    inverse = _inverse(terms, moves, terms.whitened_jacobian(theta, packed))
-    way = inverse.times(slope)
-    memory = jnp.zeros((MEMORY, size, lanes))
-    lane = Lane(
+    value, slope, even_slope, _ = terms.value_and_slope(theta, packed)
+    h0 = _initial_inverse(terms, moves, terms.whitened_jacobian(theta, packed))
+    r = h0.times(slope)
+    memory = jnp.zeros((MEMORY, size, fits))
+    state = State(
         packed,
         theta,
         value,
         slope,
-        even,
-        -way,
-        jnp.minimum(1.0, _room(theta, -way, lower, upper).min(0)),
-        0.5 * (slope * way).sum(0),
+        even_slope,
+        -r,
+        jnp.minimum(1.0, _longest_step(theta, -r, lower, upper).min(0)),
+        0.5 * (slope * r).sum(0),
         memory,
         memory,
-        jnp.zeros((MEMORY, lanes)),
-        jnp.ones(lanes, int),
-        jnp.where(waiting & jnp.isfinite(value), ACTIVE, LEFT),
+        jnp.zeros((MEMORY, fits)),
+        jnp.ones(fits, int),
+        jnp.where(waiting & jnp.isfinite(value), RUNNING, STALLED),
     )
 
-    def on(at: tuple[Any, Lane]) -> Any:
-        return (at[1].state == ACTIVE).any() & (at[0] < TURN - 1)
+    def unfinished(at: tuple[Any, State]) -> Any:
+        return (at[1].phase == RUNNING).any() & (at[0] < EVALUATIONS_PER_CALL - 1)
 
-    def body(at: tuple[Any, Lane]) -> tuple[Any, Lane]:
-        return at[0] + 1, _advance(terms, inverse, lower, upper, edm, at[1])
+    def body(at: tuple[Any, State]) -> tuple[Any, State]:
+        return at[0] + 1, _iterate(terms, h0, lower, upper, edm, at[1])
 
-    _, lane = jax.lax.while_loop(on, body, (jnp.zeros((), int), lane))
-    room: Any = _room(lane.theta, lane.direction, lower, upper)
-    report = jnp.stack([lane.value, lane.edm, lane.count * 1.0, lane.state * 1.0, room.min(0), room.argmin(0) * 1.0])
-    return jnp.concatenate([lane.theta, lane.slope, lane.even, report]).T
+    _, fit = jax.lax.while_loop(unfinished, body, (jnp.zeros((), int), state))
+    room: Any = _longest_step(fit.theta, fit.direction, lower, upper)
+    report = jnp.stack([fit.value, fit.edm, fit.evaluations * 1.0, fit.phase * 1.0, room.min(0), room.argmin(0) * 1.0])
+    return jnp.concatenate([fit.theta, fit.slope, fit.even_slope, report]).T
 
 
-def descend(
+def batched_lbfgs(
     batched: Batched,
     data: DataSets,
     start: np.ndarray,
     moves: np.ndarray,
     limits: tuple[np.ndarray, np.ndarray],
     edm: float,
-) -> Descent:
-    """Go down in every lane, [lane] of ``data`` and ``start``, in the parameters that ``moves`` [parameter] says."""
+) -> BatchedMinima:
+    """Minimise −log L of each data set from its ``start`` [fit, parameter], in the parameters where ``moves`` [parameter].
+
+    A fit whose step would cross a bound is put on it and continues in the other parameters (an active set, Nocedal and
+    Wright, section 16.5); one that has converged with the gradient pointing inward is freed again.
+    """
     terms, order, pack, constant = batched
-    (lanes, size), sets = start.shape, data.gather()
+    (fits, size), sets = start.shape, data.gather()
     entering = np.concatenate([pack(sets), start[:, order], np.broadcast_to(moves[order], start.shape)], axis=1)
     theta, moving = entering[:, -2 * size : -size], entering[:, -size:]
-    lower, upper = (np.where(moves, x, s * np.inf)[order] for x, s in zip(limits, (-1, 1), strict=True))
-    found, steps = np.zeros((lanes, 3 * size + 6)), np.zeros(lanes, int)
+    lower, upper = (np.where(moves, x, sign * np.inf)[order] for x, sign in zip(limits, (-1, 1), strict=True))
+    found, steps = np.zeros((fits, 3 * size + 6)), np.zeros(fits, int)
     with jax.enable_x64(True):
         fixed = jax.device_put((terms, lower[:, None], upper[:, None], edm))
 
-    def turn(block: np.ndarray) -> np.ndarray:
-        row = block[np.minimum(np.arange(LANES), len(block) - 1)]
+    def iterate(block: np.ndarray) -> np.ndarray:
+        row = block[np.minimum(np.arange(BLOCK), len(block) - 1)]
         with jax.enable_x64(True):
-            return np.asarray(_descend(*fixed, entering[row], np.arange(LANES) < len(block)))[: len(block)]
+            return np.asarray(_lbfgs(*fixed, entering[row], np.arange(BLOCK) < len(block)))[: len(block)]
 
-    queue, arrived = np.arange(lanes), np.zeros(lanes, bool)
+    queue, converged = np.arange(fits), np.zeros(fits, bool)
     with side_by_side() as threads:
         while queue.size:
-            blocks = np.split(queue, range(LANES, len(queue), LANES))
-            compiled = turn(blocks[0])  # once, not on every core
-            found[queue] = np.concatenate([compiled, *threads.map(turn, blocks[1:])])
-            *_, taken, state, room, nearest = found[queue].T
-            steps[queue] += taken.astype(int)
+            blocks = np.split(queue, range(BLOCK, len(queue), BLOCK))
+            compiled = iterate(blocks[0])  # once, not on every core
+            found[queue] = np.concatenate([compiled, *threads.map(iterate, blocks[1:])])
+            *_, evaluations, phase, room, nearest = found[queue].T
+            steps[queue] += evaluations.astype(int)
             theta[queue] = found[queue, :size]
             inward = np.where(theta[queue] == lower, -1, 1) * found[queue, size : 2 * size] > 0
-            freed = (state == ARRIVED)[:, None] & moves[order] & (moving[queue] == 0) & inward
+            freed = (phase == CONVERGED)[:, None] & moves[order] & (moving[queue] == 0) & inward
             moving[queue] += freed
-            arrived[queue] = (state == ARRIVED) & ~freed.any(axis=1)
-            stopped = (state == LEFT) & (room < SHORT)
+            converged[queue] = (phase == CONVERGED) & ~freed.any(axis=1)
+            stopped = (phase == STALLED) & (room < SHORTEST_STEP)
             at, i = queue[stopped], nearest[stopped].astype(int)
             theta[at, i] = np.where(theta[at, i] - lower[i] < upper[i] - theta[at, i], lower[i], upper[i])
             moving[at, i] = 0.0
-            queue = queue[((state == ACTIVE) | stopped | freed.any(axis=1)) & (steps[queue] < STEPS)]
+            unfinished = (phase == RUNNING) | stopped | freed.any(axis=1)
+            queue = queue[unfinished & (steps[queue] < MAX_EVALUATIONS)]
     back = np.argsort(order)
-    pinned = moves[order] & (moving == 0)
+    at_bound = moves[order] & (moving == 0)
     nll, distance = found[:, 3 * size : 3 * size + 2].T
-    return Descent(
+    return BatchedMinima(
         theta[:, back],
         found[:, size + back],
         found[:, 2 * size + back],
         nll + constant(sets),
         distance,
         steps,
-        arrived,
-        pinned[:, back],
+        converged,
+        at_bound[:, back],
     )

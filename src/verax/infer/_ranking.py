@@ -1,4 +1,4 @@
-"""Pulls of the nuisance parameters, and their impacts on one parameter from refits."""
+"""Pulls of the nuisance parameters, and their impacts on one parameter from refits (as CMS Combine, arXiv:2404.06614)."""
 
 from collections.abc import Mapping
 
@@ -9,21 +9,35 @@ from verax.model import AbstractLikelihood, Data
 from verax.parameters import Gaussian, movable
 
 from ._batch import take
+from ._evaluate import bounds
 from ._fit import as_batch, best_fit
-from ._newton import bounds, minimise
-from ._profile import along
+from ._newton import minimise
+from ._profile import conditional_start
 from ._results import Ranking
 
 
 def ranking(model: AbstractLikelihood, data: Data, poi: str, *, fixed: Mapping[str, float] | None = None) -> Ranking:
-    """Impacts: each other parameter is fixed at θ̂ ± σ̂ (post-fit) and at θ̂ ± its prior width (pre-fit), all else refitted.
+    """Rank the other parameters by impact on one: each is fixed at θ̂ ± σ̂ and at θ̂ ± its prior width, all else refitted.
 
     All refits are one batch. Values may lie beyond the parameter's bounds. Parameters that are fixed are left out.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set
+    poi : name of the parameter of interest
+    fixed : parameters held at these values
 
     Raises
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, a batch of data sets, or data that do not
         fit the model
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> found = ranking(model, data, "mu")
+    >>> dict(zip(found.names, found.up.round(2).tolist()))
+    {'background_norm': -0.31, 'jes': -0.1}
     """
     movable(model.parameters, [poi], "ranking", fixed)
     if data.is_batch:
@@ -35,18 +49,18 @@ def ranking(model: AbstractLikelihood, data: Data, poi: str, *, fixed: Mapping[s
     width = np.array([c.width if isinstance(c, Gaussian) else np.nan for c in constraints])
     value, error = best.theta[0, others], np.sqrt(np.diagonal(best.covariance[0]))[others]
 
-    shift = np.stack([error, -error, width, -width])  # [question, other]
-    asked = np.isfinite(shift) & (shift != 0)
-    which = np.tile(others, (4, 1))[asked]
-    lane = np.zeros(len(which), int)
-    start = along(take(best, lane), which, best.theta[0, which] + shift[asked])
+    shift = np.stack([error, -error, width, -width])  # [shift, other]
+    tested = np.isfinite(shift) & (shift != 0)
+    which = np.tile(others, (4, 1))[tested]
+    row = np.zeros(len(which), int)
+    start = conditional_start(take(best, row), which, best.theta[0, which] + shift[tested])
     free = np.arange(len(model.names)) != which[:, None]
     # Values beyond the bounds are allowed for the parameter that is shifted: it is not free there.
-    there = minimise(model, batch[lane], start, free, covariance=False, limits=limits)
+    there = minimise(model, batch[row], start, free, covariance=False, limits=limits)
     change = np.where(np.isnan(shift), np.nan, 0.0)
-    change[asked] = there.theta[:, index] - best.theta[0, index]
+    change[tested] = there.theta[:, index] - best.theta[0, index]
     status = np.full(shift.shape, best.status[0])
-    status[asked] = np.maximum(status[asked], there.status)
+    status[tested] = np.maximum(status[tested], there.status)
     return Ranking(
         poi,
         tuple(model.names[i] for i in others),

@@ -1,4 +1,4 @@
-"""How the best fit follows the data, to first order."""
+"""Change of the best fit with the data, to first order (implicit function theorem; Pinto et al., arXiv:2307.04007)."""
 
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ class Response(NamedTuple):
     auxiliary: Any
 
     def first_order(self, data: Data, expected: Data) -> np.ndarray:
-        """How far the fits of a batch are from that of the ``expected`` data: [toy, parameter]."""
+        """Difference of the fits of a batch from that of the ``expected`` data, dθ̂/dd · (d − d₀): [toy, parameter]."""
         moved = (data.counts - expected.counts) @ self.observations.T
         return np.asarray(moved + (data.auxiliary - expected.auxiliary) @ self.auxiliary.T)
 
@@ -27,7 +27,8 @@ def response(
 ) -> Response:
     """Change of the fit ``theta`` with its data, dθ̂ / d data, for some rows of its covariance matrix; their axis leads.
 
-    By the implicit function theorem it is −covariance · ∂²(−log L)/∂θ∂data.
+    The gradient of −log L vanishes at θ̂ for any data d, so 0 = H dθ̂/dd + ∂²(−log L)/∂θ∂d, and dθ̂/dd = −H⁻¹ ∂²(−log L)/∂θ∂d.
+    With a row v of −H⁻¹ that is the gradient in d of the directional derivative v · ∂(−log L)/∂θ.
     """
     with jax.enable_x64(True):
         found = Response(*(np.asarray(x) for x in _mixed(model, theta, data, np.atleast_2d(-covariance))))

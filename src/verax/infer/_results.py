@@ -1,4 +1,4 @@
-"""Answers of the inference verbs beyond the interval: one small frozen type each."""
+"""Results of the inference functions beyond the interval: one small frozen type each."""
 
 from dataclasses import dataclass
 
@@ -107,7 +107,7 @@ class Ranking:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What data say, beside what is expected without signal; shared by :class:`CLs` and :class:`Limit`.
+    """Observed and expected values, shared by :class:`CLs` and :class:`Limit`.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ class Limit(Observed):
     Parameters
     ----------
     expected_status : as ``status``; END_NOT_FOUND where the limit lies beyond the parameter's bound, which is then given
-    curve : CLs by toys at the values where they were thrown; None for the asymptotic method
+    curve : CLs by toys at the values where they were drawn; None for the asymptotic method
     """
 
     level: float

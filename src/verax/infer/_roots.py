@@ -17,11 +17,13 @@ def roots(
     bound: float,
     close: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where ``function(lane, value)`` crosses zero, per lane, and a status.
+    """Where ``function(row, value)`` crosses zero, of each function, and a status.
 
     Parameters
     ----------
-    low, at_low : a point below the root, and (about) the function there
+    function : of the rows of some functions and a value each; increasing
+    low : a point below the root
+    at_low : (about) the function there
     guess : the first point to try
     bound : not exceeded; END_NOT_FOUND, and the bound itself, where the function is still negative there
     close : a root is found where the function is this near to zero
@@ -36,7 +38,7 @@ def roots(
         at, near, f_near = x[todo], low[todo], f_low[todo]
         f = np.asarray(function(todo, at))
         beyond = ~(f < 0)  # also where it is not finite
-        # Illinois: an end that stays for a second time counts half, so that it will move.
+        # Illinois (Dowell and Jarratt, BIT 11 (1971) 168): the value at an end that stays a second time is halved.
         f_high[todo] = np.where(beyond, f, np.where(side[todo] < 0, 0.5, 1.0) * f_high[todo])
         f_low[todo] = np.where(beyond, np.where(side[todo] > 0, 0.5, 1.0) * f_low[todo], f)
         low[todo], high[todo] = np.where(beyond, near, at), np.where(beyond, at, high[todo])

@@ -1,4 +1,4 @@
-"""The profile likelihood ratio of two parameters on a grid."""
+"""The profile likelihood ratio of two parameters on a grid; χ² with 2 degrees of freedom (Wilks, 1938)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +13,15 @@ from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 
 from ._batch import take, twice_excess
+from ._evaluate import bounds
 from ._fit import as_batch, best_fit
-from ._newton import bounds, minimise
+from ._newton import minimise
 from ._profile import improve
 
 
 @dataclass(frozen=True)
 class Scan2D:
-    """T of two parameters; ``t[i, j]`` is at ``first[i]``, ``second[j]``; ``best`` holds the estimates of the two."""
+    """The ratio t of two parameters: ``t[i, j]`` at ``first[i]``, ``second[j]``; ``best`` are both estimates."""
 
     names: tuple[str, str]
     first: Float[np.ndarray, " first"]
@@ -30,7 +31,7 @@ class Scan2D:
     best: Float[np.ndarray, "2"]
 
     def threshold(self, level: float) -> float:
-        """T on the contour of a confidence level: the χ² quantile with two degrees of freedom.
+        """Value of t on the contour of a confidence level: the χ² quantile with two degrees of freedom.
 
         >>> here = np.zeros(1), np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1), int), np.zeros(2)
         >>> [round(Scan2D(("a", "b"), *here).threshold(level), 3) for level in (0.6827, 0.95)]
@@ -47,11 +48,24 @@ def scan2d(
     *,
     fixed: Mapping[str, float] | None = None,
 ) -> Scan2D:
-    """T of two parameters at every pair of ``values`` (one array each), the others refitted at each; one data set.
+    """Compute t of two parameters at every pair of values, the others refitted at each, for one data set.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set
+    names : the two parameters
+    values : an array of values for each of them
+    fixed : parameters held at these values
 
     Raises
     ------
     InputError : unknown names or one name twice, a batch of data sets, or data that do not fit the model
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> scan2d(model, data, ("mu", "jes"), (np.array([0.0, 1.0]), np.array([0.0, 1.0]))).t.round(1).tolist()
+    [[2.7, 3.7], [0.0, 1.3]]
     """
     movable(model.parameters, names, "scan2d", fixed)
     if len(names) != 2 or names[0] == names[1] or len(values) != 2:
@@ -66,7 +80,7 @@ def scan2d(
     start = np.tile(hat, (len(points), 1))
     block = covariance[np.ix_(pair, pair)]
     if np.isfinite(covariance).all() and np.linalg.cond(block) < 1e12:
-        start += (points - hat[pair]) @ np.linalg.solve(block, covariance[pair])  # where the others go, to first order
+        start += (points - hat[pair]) @ np.linalg.solve(block, covariance[pair])  # conditional fits to first order
     start[:, pair] = points
     free = np.ones(start.shape, bool)
     free[:, pair] = False

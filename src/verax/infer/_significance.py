@@ -10,8 +10,8 @@ from scipy.special import ndtr
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 
+from ._evaluate import bounds
 from ._fit import as_batch, best_fit, one_or_many
-from ._newton import bounds
 from ._profile import ratio
 
 
@@ -45,11 +45,24 @@ def significance(
     null: float = 0.0,
     fixed: Mapping[str, float] | None = None,
 ) -> Significance:
-    """Asymptotic significance against ``null``, batched over data sets; of Asimov data, the median expected one.
+    """Test the value ``null`` of one parameter against larger ones; of Asimov data this is the median expected significance.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set, or a batch with a leading ``toy`` axis
+    poi : name of the parameter
+    null : its value under the null hypothesis
+    fixed : parameters held at these values
 
     Raises
     ------
     InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> float(significance(model, data, "mu").z.round(2))  # √t(0) = √2.66
+    1.63
     """
     movable(model.parameters, [poi], "significance", fixed)
     batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)

@@ -1,4 +1,4 @@
-"""The test statistic of upper limits, and what the likelihood expects at a fit: shared by the verbs that test values.
+"""The test statistic of upper limits, and Asimov data at fits: shared by the functions that test values.
 
 q̃_μ (Cowan, Cranmer, Gross, Vitells, EPJC 71 (2011) 1554, eq. 16) is t_μ with the estimate kept at or above zero, and 0
 where the estimate lies above μ: an excess says nothing against a smaller signal.
@@ -12,12 +12,13 @@ import numpy as np
 from verax.model import AbstractLikelihood, Data, DataSets, mapped
 from verax.results import Status
 
-from ._batch import Lanes
-from ._newton import Limits, batch_sizes, bounds, definite, evaluate, solve
+from ._batch import Minima
+from ._evaluate import Limits, batch_sizes, bounds, evaluate
+from ._linear_algebra import definite, solve
 from ._profile import ratio
 
 
-def physical(model: AbstractLikelihood, index: int, fixed: Mapping[str, float] | None = None) -> Limits:
+def physical_bounds(model: AbstractLikelihood, index: int, fixed: Mapping[str, float] | None = None) -> Limits:
     """The bounds of the parameters, with the one at ``index`` not below zero."""
     lower, upper = bounds(model, fixed)
     lower[index] = max(lower[index], 0.0)
@@ -27,23 +28,23 @@ def physical(model: AbstractLikelihood, index: int, fixed: Mapping[str, float] |
 def q_tilde(
     model: AbstractLikelihood,
     batch: DataSets,
-    best: Lanes,
+    best: Minima,
     toy: np.ndarray,
     index: int,
     values: np.ndarray,
     limits: Limits,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One-sided t of data set ``toy`` [lane] at ``values`` [lane], and a status; ``best`` holds the fits in ``limits``."""
+    """q̃ of data set ``toy`` [fit] at ``values`` [fit], and a status; ``best`` holds the fits in ``limits``."""
     q, status = np.zeros(len(toy)), np.zeros(len(toy), int)
     below = np.flatnonzero(best.theta[toy, index] < values)
     if below.size:
         q[below], there = ratio(model, batch, best, toy[below], index, values[below], limits)
         status[below] = np.where(there.status > Status.AT_BOUND, there.status, Status.OK)
-    return q, np.maximum(status, said(best, index)[toy])
+    return q, np.maximum(status, reported_status(best, index)[toy])
 
 
-def said(best: Lanes, index: int) -> np.ndarray:
-    """Status of best fits, where the parameter of interest pressed against its bound is no remark."""
+def reported_status(best: Minima, index: int) -> np.ndarray:
+    """Status of best fits, in which a parameter of interest at its bound (q̃ keeps it there) does not count."""
     others = np.delete(np.diagonal(best.covariance, axis1=1, axis2=2), index, axis=1)
     alone = (best.status == Status.AT_BOUND) & ~(others == 0).any(axis=1)
     return np.where(alone, int(Status.OK), best.status)
@@ -69,7 +70,7 @@ def _expectation(model: AbstractLikelihood, batch: Data, theta: jax.Array) -> Da
 def polished(
     model: AbstractLikelihood, batch: DataSets, theta: np.ndarray, free: np.ndarray, limits: Limits
 ) -> np.ndarray:
-    """Minima [toy, parameter] after one more step of Newton's, which doubles their digits; kept where it does not rise.
+    """Minima [toy, parameter] after one more Newton step, which doubles their digits; kept where −log L does not rise.
 
     Asimov data depend on the fit that they are made from to first order, −log L at its minimum only to second.
     """

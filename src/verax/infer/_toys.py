@@ -14,8 +14,8 @@ from verax.parameters import Params, by_name
 
 CHUNK = 4096
 
-Told = Callable[[int, int, int], None]
-"""Called while toys are thrown and fitted: how many are done, of how many, and how many of these failed."""
+Progress = Callable[[int, int, int], None]
+"""Called while toys are drawn and fitted, with the numbers of toys done, in total and failed."""
 
 
 def sample_toys(
@@ -28,7 +28,7 @@ def sample_toys(
     profiled: Any = None,
     fluctuate_auxiliary: bool = True,
 ) -> Data:
-    """``n`` pseudo-experiments at the given parameters (others at their initial values), with a leading ``toy`` axis.
+    """Draw ``n`` pseudo-experiments at the given parameters, with a leading ``toy`` axis.
 
     Toy i depends on the key and on i alone, not on ``n``: a campaign may be cut in pieces, each with its ``first`` toy.
 
@@ -43,6 +43,10 @@ def sample_toys(
 
     Parameters
     ----------
+    key : random key
+    model : the likelihood
+    params : true values by name; others are at their initial values
+    n : number of toys
     first : number of the first toy
     profiled : true values of what the likelihood profiles by itself (``model.profiled``); nominal by default
     fluctuate_auxiliary : False leaves the global observables at their expectation, as is sometimes done by mistake:
@@ -51,6 +55,11 @@ def sample_toys(
     Raises
     ------
     InputError : an unknown parameter (nearest name given), or a truth at which a rate is negative
+
+    >>> from verax.model import example_model
+    >>> model, _ = example_model()
+    >>> sample_toys(jax.random.key(1), model, {"mu": 1.0}, 3).counts.shape
+    (3, 2)
     """
     by_name(model.parameters, params, "sample_toys")
     model.check_truth(params, profiled)

@@ -1,6 +1,8 @@
 """Second minima: a parameter whose two sides move observations the same way may have a valley on each side.
 
-Along one parameter α, all others following to first order, expected observations move by α S + g(α) A (S odd, A even, g
+(The test is verax's own; saddle points and minima are told apart in `verax.infer._newton`.)
+
+Along one parameter α, all others refitted to first order, the expected observations change by α S + g(α) A (S odd, A even, g
 the even part of an interpolation, about |α|), and from a minimum at α̂ on −log L is
 
     p(α) − p(α̂) = ½ (α − α̂)² (c + S·S) + [g(α) − g(α̂) − g′(α̂)(α − α̂)] C
@@ -9,7 +11,7 @@ the even part of an interpolation, about |α|), and from a minimum at α̂ on �
 with c the curvature of the constraint, C the slope of −log L in the amplitude of A at the minimum, and products of two
 vectors in the expected curvature of observations. Where p falls below p(α̂) again there is a lower minimum. Necessary is
 that somewhere the even part outweighs the constraint, c + g″(α) [C + (α − α̂) S·A + (g(α) − g(α̂)) A·A] < 0: with other
-parameters free to absorb what S does, nothing else is sure to hold the parameter.
+parameters free to absorb what S does, nothing else is sure to constrain the parameter.
 """
 
 import itertools
@@ -24,62 +26,68 @@ REACH = 4.0
 """How far from its nominal value, in units of its constraint's width, a second minimum of a parameter is looked for."""
 
 SIDES = (0.6, 1.2)
-"""Where, in these units, the search on the other side starts at least: where g is steepest, and beyond its bend."""
+"""Where, in these units, the search on the other side starts at least: where g is steepest, and where it is straight."""
 
-SHARE = 0.6
-"""Share of c + S·S that counts as holding a parameter in the sharper test: a margin for all that is not to first order."""
+CURVATURE_SHARE = 0.6
+"""Share of c + S·S that counts in p: a margin for all that is not to first order."""
 
 ALL_SIDES = 4
 """Parameters with an even part up to which each combination of their sides is tried, whatever it costs."""
 
 EACH_SIDE = 12
-"""Those up to which each other side, and all at once, are tried in many data sets too; of more the sharper test decides."""
+"""Those up to which each other side, and all at once, are tried in large batches too; of more parameters p decides."""
 
 
-class Elsewhere(NamedTuple):
-    """Where other minima may be: the number of a fit, and a point to start from, each."""
+class StartingPoints(NamedTuple):
+    """Where other minima may be: the row of a fit, and a point to start it from, each."""
 
-    lane: np.ndarray
+    row: np.ndarray
     theta: np.ndarray
 
 
-def elsewhere(
+def other_valleys(
     parts: EvenParts,
-    theta: Float[np.ndarray, "lane parameter"],
-    even_slope: Float[np.ndarray, "lane parameter"],
-    free: Bool[np.ndarray, "lane parameter"],
+    theta: Float[np.ndarray, "fit parameter"],
+    even_slope: Float[np.ndarray, "fit parameter"],
+    free: Bool[np.ndarray, "fit parameter"],
     *,
-    sharp: bool,
-) -> Elsewhere:
-    """Other valleys that minima ``theta`` may have, by the necessary condition; ``sharp``: of many, by p as well."""
+    by_profile: bool,
+) -> StartingPoints:
+    """Starting points in other valleys that the minima ``theta`` may have.
+
+    By the necessary condition; with ``by_profile``, where there are many parameters, by p(α) as well.
+    """
     width = 1 / np.sqrt(np.maximum(parts.prior[parts.which], 1e-12))  # from here on in units of the constraint
     alpha, slope = theta[:, parts.which] / width, even_slope[:, parts.which]
-    held = ~free[:, parts.which] | (parts.prior[parts.which] == 0)
+    inactive = ~free[:, parts.which] | (parts.prior[parts.which] == 0)
     odd, weight = parts.jacobian[parts.which], parts.weight
     odd_even, even_even = (odd * parts.even * weight).sum(1) * width, (parts.even**2 * weight).sum(1)
-    # The condition c + g″(a) [level + a S·A + g(a) A·A] < 0, with c = 1, is one on the level from below or from above.
-    inside = np.array([0.0, -0.25, 0.25, -0.8, 0.8])  # g is straight beyond 1; its curvature changes sign at .58
-    g, _, bend = (x[:, None] for x in code4p(inside))
-    edge = -1 / bend - inside[:, None] * odd_even - g * even_even
+    # With c = 1 and level = C − α̂ S·A − g(α̂) A·A the condition is 1 + g″(α) [level + α S·A + g(α) A·A] < 0; at each α
+    #   level < edge where g″ > 0, level > edge where g″ < 0, with edge = −1/g″(α) − α S·A − g(α) A·A.
+    inside = np.array([0.0, -0.25, 0.25, -0.8, 0.8])  # g″ = 0 beyond 1, and changes sign at 0.58
+    g, _, curvature = (x[:, None] for x in code4p(inside))
+    edge = -1 / curvature - inside[:, None] * odd_even - g * even_even
     low, high = edge[:3].max(0), edge[3:].min(0)
     level = slope - alpha * odd_even
-    lane, k = np.nonzero(((level - abs(alpha) * even_even < low) | (level > high)) & ~held)  # since 0 ≤ g ≤ |a|
-    level = level[lane, k] - code4p(alpha[lane, k])[0] * even_even[k]
-    lane, k = (x[(level < low[k]) | (level > high[k])] for x in (lane, k))
-    if not lane.size:
-        return Elsewhere(lane, theta[:0])
-    if sharp and len(parts.which) > EACH_SIDE:
-        return _by_profile(parts, theta, slope[lane, k], lane, k, width)
-    return _by_side(parts, theta, lane, k, width)
+    row, k = np.nonzero(
+        ((level - abs(alpha) * even_even < low) | (level > high)) & ~inactive
+    )  # a first selection, since 0 ≤ g(α̂) ≤ |α̂|
+    level = level[row, k] - code4p(alpha[row, k])[0] * even_even[k]
+    row, k = (x[(level < low[k]) | (level > high[k])] for x in (row, k))
+    if not row.size:
+        return StartingPoints(row, theta[:0])
+    if by_profile and len(parts.which) > EACH_SIDE:
+        return _by_profile(parts, theta, slope[row, k], row, k, width)
+    return _by_side(parts, theta, row, k, width)
 
 
-def _by_side(parts: EvenParts, theta: np.ndarray, lane: np.ndarray, k: np.ndarray, width: np.ndarray) -> Elsewhere:
-    """Each combination of the other sides of the doubtful parameters, or, of many parameters, each and all at once."""
-    doubtful = np.zeros((len(theta), len(parts.which)), bool)
-    doubtful[lane, k] = True
-    lanes, starts = [lane[:0]], [theta[:0]]
-    for pattern in np.unique(doubtful[np.unique(lane)], axis=0):
-        here, k = np.flatnonzero((doubtful == pattern).all(1)), np.flatnonzero(pattern)
+def _by_side(parts: EvenParts, theta: np.ndarray, row: np.ndarray, k: np.ndarray, width: np.ndarray) -> StartingPoints:
+    """Every combination of the sides of the parameters in question; where they are many, each other side and all at once."""
+    in_question = np.zeros((len(theta), len(parts.which)), bool)
+    in_question[row, k] = True
+    rows, starts = [row[:0]], [theta[:0]]
+    for pattern in np.unique(in_question[np.unique(row)], axis=0):
+        here, k = np.flatnonzero((in_question == pattern).all(1)), np.flatnonzero(pattern)
         alpha = theta[np.ix_(here, parts.which[k])] / width[k]
         sides = [np.arange(len(k)) == i for i in range(len(k))] + [np.ones(len(k), bool)]
         if len(k) <= ALL_SIDES:
@@ -90,66 +98,71 @@ def _by_side(parts: EvenParts, theta: np.ndarray, lane: np.ndarray, k: np.ndarra
             start = theta[here]
             start[:, parts.which[k]] = np.where(flipped, far, near) * width[k]
             moved = (start != theta[here]).any(1)
-            lanes.append(here[moved])
+            rows.append(here[moved])
             starts.append(start[moved])
-    return Elsewhere(np.concatenate(lanes), np.concatenate(starts))
+    return StartingPoints(np.concatenate(rows), np.concatenate(starts))
 
 
 def _by_profile(
-    parts: EvenParts, theta: np.ndarray, slope: np.ndarray, lane: np.ndarray, k: np.ndarray, width: np.ndarray
-) -> Elsewhere:
-    """One parameter after the other, on each side where p with a margin says that −log L may fall below the minimum."""
-    follows = _following(parts)
-    x0 = theta[lane, parts.which[k]] / width[k]
+    parts: EvenParts, theta: np.ndarray, slope: np.ndarray, row: np.ndarray, k: np.ndarray, width: np.ndarray
+) -> StartingPoints:
+    """One parameter at a time, on each side where p, with a margin, falls below its value at the minimum."""
+    products = _profiled_products(parts)
+    x0 = theta[row, parts.which[k]] / width[k]
     g0, g1, _ = code4p(x0)
-    stiff, odd_even, even_even = follows.stiff[k] * width[k] ** 2, follows.odd_even[k] * width[k], follows.even_even[k]
+    curvature = products.curvature[k] * width[k] ** 2
+    odd_even, even_even = products.odd_even[k] * width[k], products.even_even[k]
     x = np.array([-REACH, -2.5, -1.6, -1.2, -0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.2, 1.6, 2.5, REACH])
-    g, held = code4p(x)[0], SHARE * stiff
+    g, counted = code4p(x)[0], CURVATURE_SHARE * curvature
+    # p(x) − p(x₀) as coefficients of x², x, g, g x, g², 1 (the formula above, multiplied out).
     terms = np.stack([x**2, x, g, g * x, g**2, np.ones_like(x)], axis=1)
     rise = terms @ np.stack([
-        held / 2,
-        -held * x0 - g1 * slope - g0 * odd_even,
+        counted / 2,
+        -counted * x0 - g1 * slope - g0 * odd_even,
         slope - x0 * odd_even - g0 * even_even,
         odd_even,
         even_even / 2,
-        (held * x0 / 2 + g1 * slope + g0 * odd_even) * x0 - g0 * slope + g0**2 * even_even / 2,
+        (counted * x0 / 2 + g1 * slope + g0 * odd_even) * x0 - g0 * slope + g0**2 * even_even / 2,
     ])  # fmt: skip
     away = x[:, None] - x0
     beyond = ((away < -0.3) & (rise < 0)).any(0), ((away > 0.3) & (rise < 0)).any(0)
-    lanes, starts = [], []
+    rows, starts = [], []
     for (side, here), least in itertools.product(zip((-1, 1), beyond, strict=True), SIDES):
         found = np.flatnonzero(here)
         there = side * np.maximum(abs(x0), least)
-        start = theta[lane[found]]
+        start = theta[row[found]]
         start[np.arange(len(found)), parts.which[k[found]]] = (there * width[k])[found]
-        lanes.append(lane[found])
+        rows.append(row[found])
         starts.append(start)
-    return Elsewhere(np.concatenate(lanes), np.concatenate(starts))
+    return StartingPoints(np.concatenate(rows), np.concatenate(starts))
 
 
-class _Following(NamedTuple):
-    """Of each parameter with an even part: c + S·S and the other products of the module's formula, all others following."""
+class _ProfiledProducts(NamedTuple):
+    """c + S·S, S·A and A·A of each parameter with an even part, all other parameters profiled to first order."""
 
-    stiff: np.ndarray
+    curvature: np.ndarray
     odd_even: np.ndarray
     even_even: np.ndarray
 
 
-def _following(parts: EvenParts) -> _Following:
+def _profiled_products(parts: EvenParts) -> _ProfiledProducts:
+    # Information I = J W Jᵀ + P of all parameters, and its inverse V in units of its diagonal.
     weighted = parts.jacobian * parts.weight
     information = weighted @ parts.jacobian.T + np.diag(parts.prior)
     diagonal = np.diagonal(information)
     unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    scaled = information * unit[:, None] * unit
-    covariance = np.linalg.inv(scaled + np.diag(np.where(diagonal > 0, 1e-9, 1.0))) * unit[:, None] * unit
+    correlation = information * unit[:, None] * unit
+    covariance = np.linalg.inv(correlation + np.diag(np.where(diagonal > 0, 1e-9, 1.0))) * unit[:, None] * unit
+    # V_oo of the others at fixed α_k is V − V_k V_kᵀ / V_kk. With the products a = J W A of A and all slopes the others take
+    #   c + S·S → 1 / V_kk,   S·A → a_k + Σ_o V_ko a_o / V_kk,   A·A → A W A − a_oᵀ (V_oo − V_ok V_ko / V_kk) a_o.
     k, row = parts.which, np.arange(len(parts.which))
     variance, along = covariance[k, k], covariance[k]
-    mixed = parts.even @ weighted.T  # even part and the slopes of all parameters
+    mixed = parts.even @ weighted.T
     own = mixed[row, k]
     mixed[row, k] = 0.0
     across = (along * mixed).sum(1) / variance
     even = mixed @ covariance - along * across[:, None]
-    return _Following(
+    return _ProfiledProducts(
         1 / variance,
         own + across,
         (parts.even**2 * parts.weight).sum(1) - (mixed * even).sum(1),

@@ -7,11 +7,13 @@ from ._constraint import HALF_LOG_2PI as HALF_LOG_2PI
 from ._conventions import FLOATING as FLOATING
 from ._conventions import SIMULATION as SIMULATION
 from ._conventions import UNCORRELATED as UNCORRELATED
-from ._conventions import scaled_errors as scaled_errors
+from ._conventions import is_combine as is_combine
 from ._data import Data as Data
 from ._data import DataSets as DataSets
 from ._data import concatenate as concatenate
 from ._data import mapped as mapped
+from ._example import example_model as example_model
+from ._example import example_templates as example_templates
 from ._extract import templates as templates
 from ._hold import hold as hold
 from ._interpolate import code0 as code0

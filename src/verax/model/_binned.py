@@ -19,19 +19,16 @@ from verax.errors import InputError
 from verax.parameters import Parameter, Params
 from verax.templates import Layout
 
-from ._batched import lane_likelihood
-from ._binwise import CellModifier, cell_bending, cell_factor, cell_slopes
+from ._batched import batched_likelihood
+from ._binwise import CellModifier, cell_factor
 from ._constraint import HALF_LOG_2PI
 from ._conventions import SIMULATION, UNCORRELATED
 from ._data import Data
 from ._even import even_parts
+from ._exact_hessian import exact_derivatives
 from ._interpolate import code4, code4p
 from ._likelihood import AbstractLikelihood, Batched, Derivatives, EvenParts, float64_on_host
-from ._poisson import bin_terms, positive_rate, profiled_gamma, rate_end, subset_bin_terms, subset_gamma
-
-
-def _by(per_systematic: Array, cells: Array) -> Array:
-    return per_systematic[:, None, None] * cells
+from ._poisson import bin_terms, partial_bin_terms, positive_rate, profiled_gamma, profiled_partial_gamma, rate_end
 
 
 class BinnedLikelihood(AbstractLikelihood):
@@ -46,15 +43,15 @@ class BinnedLikelihood(AbstractLikelihood):
     odd, even : S = (up − down)/2 and A = (up + down)/2 − nominal of the shape part, in events
     log_up, log_down : logarithm of the factor at θ = ±1
     coefficients : code 4's polynomial between them
-    member : 1 where a normalisation factor multiplies a process
-    slots : numbers of the cell parameters that multiply a cell; their count stands for an empty slot
-    dressed : 1 where γ multiplies a cell
+    normfactor_mask : 1 where a normalisation factor multiplies a process
+    cell_parameter_index : numbers of the cell parameters that multiply a cell; their count stands for none
+    gamma_mask : 1 where γ multiplies a cell
     width : δ = √ΣΣw² / Σnominal, relative simulation error per bin, of a γ with a Gaussian constraint
     tau : of a γ with a Poisson constraint; where width and τ are 0, γ is fixed at its auxiliary value
     floor : rates below it are replaced by a positive continuation, so that no fit meets a logarithm of zero
     offset : log of constraint terms that no parameter enters, so that values equal those of other tools
-    scaled : whether the simulation's errors follow the normalisations of the processes (Combine's convention), static
-    subset : whether ``dressed`` or ``tau`` say more than "one Gaussian γ for all processes", static
+    combine_convention : whether simulation errors follow the processes' normalisations, as in CMS Combine, static
+    partial_gamma : whether ``gamma_mask`` or ``tau`` say more than "one Gaussian γ for all processes", static
     shape_code, factor_code : the interpolations, functions of :mod:`verax.model`, static
     modifiers : cell modifiers of the workspace that it came from, static
     """
@@ -71,15 +68,15 @@ class BinnedLikelihood(AbstractLikelihood):
     log_up: Float[Array, "systematic process channel"]
     log_down: Float[Array, "systematic process channel"]
     coefficients: Float[Array, "6 systematic process channel"]
-    member: Float[Array, "free process channel"]
-    slots: Int[Array, "slot process bin"]
-    dressed: Float[Array, "process bin"]
+    normfactor_mask: Float[Array, "free process channel"]
+    cell_parameter_index: Int[Array, "factor process bin"]
+    gamma_mask: Float[Array, "process bin"]
     width: Float[Array, " bin"]
     tau: Float[Array, " bin"]
     floor: Float[Array, " bin"]
     offset: Float[Array, ""]
-    subset: bool = eqx.field(static=True, default=False)
-    scaled: bool = eqx.field(static=True, default=False)
+    partial_gamma: bool = eqx.field(static=True, default=False)
+    combine_convention: bool = eqx.field(static=True, default=False)
     shape_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True, default=code4p)
     factor_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True, default=code4)
     modifiers: tuple[CellModifier, ...] = eqx.field(static=True, default=())
@@ -87,7 +84,7 @@ class BinnedLikelihood(AbstractLikelihood):
     @property
     def n_free(self) -> int:
         """Number of free normalisation factors; they come first among the parameters."""
-        return int(self.member.shape[0])
+        return int(self.normfactor_mask.shape[0])
 
     @property
     def n_cells(self) -> int:
@@ -96,24 +93,11 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def normalisation(self, free: Float[Array, " free"]) -> Float[Array, "process channel"]:
         """Product of the normalisation factors of each process in each channel."""
-        xp = namespace(free, self.member)
-        return xp.prod(xp.where(self.member > 0, free[:, None, None], 1.0), axis=0)
+        xp = namespace(free, self.normfactor_mask)
+        return xp.prod(xp.where(self.normfactor_mask > 0, free[:, None, None], 1.0), axis=0)
 
-    def _normalisation_slopes(self, free: Array) -> tuple[Array, Array]:
-        """∂ and ∂∂ of the product of normalisation factors, [i, process, channel] and [process, channel, i, j].
-
-        Of a product of factors f_k, ∂_i is the product without f_i, and ∂_i ∂_j that without both, where they act at all.
-        """
-        xp, acts, n = namespace(free, self.member), self.member > 0, self.n_free
-        factors = xp.where(acts, free[:, None, None], 1.0)
-        one = np.eye(n, dtype=bool)
-        both = one[:, None] | one[None]
-        first = xp.where(acts, xp.prod(xp.where(one[:, :, None, None], 1.0, factors), axis=1), 0.0)
-        second = xp.prod(xp.where(both[:, :, :, None, None], 1.0, factors), axis=2)
-        second = xp.where(acts[:, None] & acts[None] & ~one[:, :, None, None], second, 0.0)
-        return first, xp.moveaxis(second, (0, 1), (2, 3))
-
-    def _split(self, theta: Array) -> tuple[Array, Array, Array]:
+    def blocks(self, theta: Array) -> tuple[Array, Array, Array]:
+        """Values of the normalisation factors, the systematics and the cell parameters."""
         first = self.n_free + self.odd.shape[0]
         return theta[: self.n_free], theta[self.n_free : first], theta[first:]
 
@@ -122,142 +106,65 @@ class BinnedLikelihood(AbstractLikelihood):
     ) -> Float[Array, "process bin"]:
         """Expected events of each process in each bin (γ = 1) at the vector of parameter values.
 
-        ``more_even`` is added to the amplitude of what each systematic does alike on both its sides.
+        ``more_even`` is added to the amplitude g(α) of each systematic's even part.
         """
         xp = namespace(theta, self.nominal)
-        free, alpha, kappa = self._split(theta)
+        free, alpha, kappa = self.blocks(theta)
         even = self.shape_code(alpha)[0] + more_even
         shape = self.nominal + xp.tensordot(alpha, self.odd, 1) + xp.tensordot(even, self.even, 1)
         factor = xp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
         if not isinstance(more_even, float):
-            factor *= xp.exp(xp.tensordot(more_even, self._log_even, 1))
+            factor *= xp.exp(xp.tensordot(more_even, self.log_even, 1))
         rate = shape * (self.normalisation(free) * factor)[:, self.layout.channel]
-        return rate * cell_factor(kappa, self.slots) if self.n_cells else rate
+        return rate * cell_factor(kappa, self.cell_parameter_index) if self.n_cells else rate
 
     def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
         """Log of the counts' density, γ profiled; every normalisation constant included, as in pyhf."""
         rates = self.rates(theta)
-        growth = self._growth(theta, rates)
-        value = self._bins(self._parts(rates), data, growth)[0].sum()
-        if self.scaled:  # the density of the pull, whose width is 1
-            value -= jnp.where(self.width > 0, jnp.log(growth), 0.0).sum()
+        width_ratio = self._width_ratio(theta, rates)
+        value = self.bin_terms(rates, data, width_ratio)[0].sum()
+        if self.combine_convention:  # the density of the pull, whose width is 1
+            value -= jnp.where(self.width > 0, jnp.log(width_ratio), 0.0).sum()
         return namespace(value).asarray(self.offset - value)
 
     def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
-        """Value, gradient and exact Hessian of −log L, by the chain rule through the rates (5–20 × faster than autodiff).
-
-        With T the rate of a bin and ℓ its −log L, the Hessian is Σ ℓ″ ∂T ∂T + Σ ℓ′ ∂∂T (the bending); the scale is the
-        diagonal of the Fisher matrix Σ E[ℓ″] ∂T ∂T. Where γ multiplies some processes only, a bin has two rates. A rate
-        is a shape times factors that are constant in a channel, so ∂∂T needs no array with two parameter axes and a bin
-        axis; factors of single cells join both. Axes: i, j free factors; k, l systematics; p processes; c channels; m
-        bins of a channel; q any parameter but the cells'.
-        """
-        if self.scaled:
-            return self._scaled_derivatives(theta, data)
-        xp = namespace(theta, data.counts, self.nominal)
-        free, alpha, kappa = self._split(theta)
-        grid, flat = self.layout.grid, self.layout.flat
-        odd, even = grid(self.odd), grid(self.even)
-        g, g1, g2 = self.shape_code(alpha)
-        f, f1, f2 = self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)
-        phi, (phi1, phi2) = self.normalisation(free), self._normalisation_slopes(free)
-        norm, log1 = xp.prod(f, axis=0), f1 / f  # p c; k p c
-        factor = phi * norm
-        factor1 = xp.concatenate([phi1 * norm, factor * log1])  # q p c
-        shape = grid(self.nominal) + xp.tensordot(alpha, odd, 1) + xp.tensordot(g, even, 1)
-        rate = shape * factor[:, :, None]
-        cells = grid(cell_factor(kappa, self.slots)) if self.n_cells else None
-
-        def slopes(part: Array | None) -> Array:
-            """∂T/∂q of the cells in a part of the rate: [q, bin]."""
-            if part is None:
-                within, through, kind = shape, factor, "pc"
-            else:
-                within, through, kind = shape * part, factor[:, :, None] * part, "pcm"
-            by_free = xp.einsum("ipc,pcm->icm", factor1[: self.n_free], within)
-            by_shape = xp.einsum(f"kpcm,{kind}->kcm", odd, through)
-            by_shape += _by(g1, xp.einsum(f"kpcm,{kind}->kcm", even, through))
-            by_factor = xp.einsum("kpc,pcm->kcm", log1, rate if part is None else rate * part)
-            return flat(xp.concatenate([by_free, by_shape + by_factor]))
-
-        value, slope, bend, fisher = self._bins(self._parts(flat(rate if cells is None else rate * cells)), data)
-        slope, bend, fisher = (xp.atleast_2d(x) for x in (slope, bend, fisher))
-        members: list[Array] = [self.dressed, 1 - self.dressed] if self.subset else [xp.ones_like(self.dressed)]
-        sides = [grid(m) for m in members]
-        parts = sides if cells is None else [side * cells for side in sides]
-        plain = cells is None and not self.subset
-        total1 = [slopes(None if plain else part) for part in parts]  # one or two of [q, bin]
-
-        weight = grid(slope[0])
-        if self.subset:
-            weight = sides[0] * weight + sides[1] * grid(slope[1])
-        by_cell, kind = (weight, "pcm" if self.subset else "cm") if cells is None else (weight * cells, "pcm")
-        even_sum = xp.einsum(f"kpcm,{kind}->kpc", even, by_cell)
-        shape1_sum = xp.einsum(f"kpcm,{kind}->kpc", odd, by_cell) + _by(g1, even_sum)
-        shape_sum = xp.einsum(f"pcm,{kind}->pc", shape, by_cell)
-        mixed = xp.einsum("kpc,qpc->kq", shape1_sum, factor1)  # ∂shape ∂factor
-        free_free = xp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
-        free_alpha = xp.einsum("ipc,kpc->ik", factor1[: self.n_free] * shape_sum, log1)
-        alpha_alpha = xp.einsum("kpc,lpc->kl", shape_sum * factor * log1, log1)
-        diagonal = g2 * xp.einsum("kpc,pc->k", even_sum, factor)
-        diagonal += xp.einsum("pc,kpc->k", shape_sum * factor, f2 / f - log1**2)
-        second = xp.block([[free_free, free_alpha], [free_alpha.T, alpha_alpha + xp.diag(diagonal)]])
-        mixed = xp.concatenate([xp.zeros((self.n_free, mixed.shape[1]), mixed.dtype), mixed])
-        second = second + mixed + mixed.T
-        if self.n_cells:
-            by_free = shape * factor1[: self.n_free, :, :, None]
-            by_alpha = (odd + g1[:, None, None, None] * even) * factor[:, :, None]
-            rate1 = flat(xp.concatenate([by_free, by_alpha + rate * log1[:, :, :, None]]))
-            more = cell_slopes(kappa, self.slots, flat(rate), members)
-            total1 = [xp.concatenate([t, extra]) for t, extra in zip(total1, more, strict=True)]
-            flat_weight = xp.broadcast_to(flat(weight), self.dressed.shape)
-            across, among = cell_bending(kappa, self.slots, flat(rate), rate1, flat_weight)
-            second = xp.block([[second, across], [across.T, among]])
-        hessian, scale = (total1[0] * bend[0]) @ total1[0].T, total1[0] ** 2 @ fisher[0]
-        if self.subset:
-            cross = (total1[0] * bend[1]) @ total1[1].T
-            hessian += cross + cross.T + (total1[1] * bend[2]) @ total1[1].T
-            scale += 2 * (total1[0] * total1[1]) @ fisher[1] + total1[1] ** 2 @ fisher[2]
-        return Derivatives(
-            xp.asarray(value.sum() - self.offset),
-            sum((t @ x for t, x in zip(total1[1:], slope[1:], strict=True)), total1[0] @ slope[0]),
-            hessian + second,
-            second,
-            scale,
-            self._padded(xp.einsum("kpc,pc->k", even_sum + self._log_even * shape_sum, factor)),
-            self._end(flat(rate if cells is None else rate * cells), theta, data),
+        """Value, gradient and exact Hessian of −log L, by ``exact_derivatives``."""
+        return (
+            self._combine_derivatives(theta, data) if self.combine_convention else exact_derivatives(self, theta, data)
         )
 
     def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
-        """1 where the rate of a bin presses against zero, 2 where it is zero and there are events."""
-        return self._end(self.rates(theta), theta, data)
+        """1 where the rate of a bin is pressed against zero, 2 where it is zero and there are events."""
+        return self.rate_status(self.rates(theta), theta, data)
 
     def softened(self, factor: float) -> "BinnedLikelihood":
         """The same likelihood, with a floor under its rates that is ``factor`` times as high."""
         return eqx.tree_at(lambda m: m.floor, self, factor * self.floor)
 
-    def _end(self, rates: Array, theta: Array, data: Data) -> Array:
-        scaled, other = self._parts(rates)
-        total = scaled * self._gamma(theta, data) + other if self.subset else scaled
+    def rate_status(self, rates: Array, theta: Array, data: Data) -> Array:
+        """As :meth:`end`, of rates that are known already."""
+        with_gamma, without = self._parts(rates)
+        total = with_gamma * self._gamma(theta, data) + without if self.partial_gamma else with_gamma
         ended = rate_end(total, data.counts, self.floor)
         return namespace(ended).asarray(ended.max(initial=0))
 
-    def _scaled_derivatives(self, theta: Array, data: Data) -> Derivatives:
+    def _combine_derivatives(self, theta: Array, data: Data) -> Derivatives:
         """By autodiff, where the widths of γ move with the rates; the even slope at their present widths."""
         rates = self.rates(theta)
-        growth = self._growth(theta, rates)
+        width_ratio = self._width_ratio(theta, rates)
 
         def bins(more_even: Array) -> Array:
-            return self._bins(self._parts(self.rates(theta, more_even)), data, growth)[0].sum()
+            return self.bin_terms(self.rates(theta, more_even), data, width_ratio)[0].sum()
 
-        even_slope = self._padded(jax.grad(bins)(jnp.zeros(self.odd.shape[0])))
+        even_slope = self.padded(jax.grad(bins)(jnp.zeros(self.odd.shape[0])))
         return eqx.tree_at(lambda d: d.even_slope, super().derivatives_observed(theta, data), even_slope)
 
     @property
-    def _log_even(self) -> Float[Array, "systematic process channel"]:
+    def log_even(self) -> Float[Array, "systematic process channel"]:
+        """Even part of the logarithm of each factor."""
         return (self.log_up + self.log_down) / 2
 
-    def _padded(self, by_systematic: Array) -> Array:
+    def padded(self, by_systematic: Array) -> Array:
         """[parameter] from [systematic]; 0 for the others."""
         return namespace(by_systematic).pad(by_systematic, (self.n_free, self.n_cells))
 
@@ -275,31 +182,33 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def _parts(self, rates: Array) -> tuple[Array, Array | float]:
         """Total rate with and without a γ, per bin."""
-        return (
-            ((rates * self.dressed).sum(0), (rates * (1 - self.dressed)).sum(0)) if self.subset else (rates.sum(0), 0.0)
-        )
+        if not self.partial_gamma:
+            return rates.sum(0), 0.0
+        return (rates * self.gamma_mask).sum(0), (rates * (1 - self.gamma_mask)).sum(0)
 
-    def _bins(self, parts: tuple[Array, Any], data: Data, growth: Any = 1.0) -> tuple[Array, Array, Array, Array]:
-        width, auxiliary = self._errors(data, growth)
-        if self.subset:
-            return subset_bin_terms(*parts, data.counts, auxiliary, width, self.tau, self.floor)
+    def bin_terms(self, rates: Array, data: Data, width_ratio: Any = 1.0) -> tuple[Array, Array, Array, Array]:
+        """−log of the terms of each bin, with slopes, curvatures and expected curvatures in its rate, or its two rates."""
+        width, auxiliary = self._errors(data, width_ratio)
+        parts: tuple[Array, Any] = self._parts(rates)
+        if self.partial_gamma:
+            return partial_bin_terms(*parts, data.counts, auxiliary, width, self.tau, self.floor)
         return bin_terms(parts[0], data.counts, auxiliary, width, self.floor)
 
-    def _errors(self, data: Data, growth: Any) -> tuple[Array, Array]:
+    def _errors(self, data: Data, width_ratio: Any) -> tuple[Array, Array]:
         """Width and global observable of each γ. Its pull, (observable − 1) / width, does not change with the width."""
         auxiliary = self._gamma_auxiliary(data)
-        if not self.scaled:
+        if not self.combine_convention:
             return self.width, auxiliary
-        return self.width * growth, jnp.where(self.width > 0, 1 + (auxiliary - 1) * growth, auxiliary)
+        return self.width * width_ratio, jnp.where(self.width > 0, 1 + (auxiliary - 1) * width_ratio, auxiliary)
 
-    def _growth(self, theta: Array, rates: Array) -> Array | float:
+    def _width_ratio(self, theta: Array, rates: Array) -> Array | float:
         """Width of each γ in units of its nominal one; with Combine's convention √Σ(factor² Σw²) / Σ rates moves."""
-        if not self.scaled:
+        if not self.combine_convention:
             return 1.0
-        free, alpha, _ = self._split(theta)
+        free, alpha, _ = self.blocks(theta)
         factor = jnp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
         by_bin = (self.normalisation(free) * factor)[:, self.layout.channel]
-        nominal, now = ((self.dressed * self.variance * f**2).sum(0) for f in (jnp.ones_like(by_bin), by_bin))
+        nominal, now = ((self.gamma_mask * self.variance * f**2).sum(0) for f in (jnp.ones_like(by_bin), by_bin))
         total = positive_rate(self._parts(rates)[0], self.floor)[0]
         moves = (self.width > 0) & (nominal > 0) & (now > 0)
         ratio = jnp.where(moves, now, 1.0) / jnp.where(moves, nominal, 1.0)
@@ -308,23 +217,25 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def _gamma(self, theta: Array, data: Data) -> Array:
         rates = self.rates(theta)
-        scaled, other = self._parts(rates)
-        width, auxiliary = self._errors(data, self._growth(theta, rates))
-        if not self.subset:
-            scaled = jnp.asarray(positive_rate(scaled, self.floor)[0])
-            return profiled_gamma(scaled, other, data.counts, auxiliary, width)
-        safe = jnp.where((self.width > 0) | (self.tau > 0), scaled, 1.0)
-        return subset_gamma(safe, jnp.asarray(other), data.counts, auxiliary, width, self.tau)
+        with_gamma, without = self._parts(rates)
+        width, auxiliary = self._errors(data, self._width_ratio(theta, rates))
+        if not self.partial_gamma:
+            with_gamma = jnp.asarray(positive_rate(with_gamma, self.floor)[0])
+            return profiled_gamma(with_gamma, without, data.counts, auxiliary, width)
+        safe = jnp.where((self.width > 0) | (self.tau > 0), with_gamma, 1.0)
+        return profiled_partial_gamma(safe, jnp.asarray(without), data.counts, auxiliary, width, self.tau)
 
     def _mean(self, rates: Array, gamma: Array) -> Array:
         """Expected events per bin, positive; γ multiplies the cells that it should."""
-        if not self.subset:
+        if not self.partial_gamma:
             return positive_rate(rates.sum(0), self.floor)[0] * gamma
-        return positive_rate(self.dress(rates, gamma).sum(0), self.floor)[0]
+        return positive_rate(self.times_gamma(rates, gamma).sum(0), self.floor)[0]
 
-    def dress(self, rates: Float[Array, "process bin"], gamma: Float[Array, " bin"]) -> Float[Array, "process bin"]:
+    def times_gamma(
+        self, rates: Float[Array, "process bin"], gamma: Float[Array, " bin"]
+    ) -> Float[Array, "process bin"]:
         """The rates with γ where it multiplies a process."""
-        return rates * (1 + self.dressed * (gamma - 1))
+        return rates * (1 + self.gamma_mask * (gamma - 1))
 
     @float64_on_host
     def expected_by_process(self, params: Params) -> Float[Array, "process bin"]:
@@ -335,7 +246,7 @@ class BinnedLikelihood(AbstractLikelihood):
     def expected(self, params: Params, gamma: Float[Array, " bin"] | None = None) -> Float[Array, " bin"]:
         """Expected events in each bin, with γ where given."""
         rates = self.rates(self.vector(params))
-        return (rates if gamma is None else self.dress(rates, gamma)).sum(0)
+        return (rates if gamma is None else self.times_gamma(rates, gamma)).sum(0)
 
     @float64_on_host
     def profiled(self, params: Params, data: Data) -> Float[Array, " bin"]:
@@ -348,8 +259,8 @@ class BinnedLikelihood(AbstractLikelihood):
         observed = jnp.where(self.tau > 0, self.tau, 1.0) * gamma
         counts = self._mean(rates, gamma)
         counts = jnp.where(counts > self.floor, counts, 0.0)  # nothing, where a rate ends
-        if self.scaled:
-            observed = 1 + (observed - 1) / self._growth(theta, rates)
+        if self.combine_convention:
+            observed = 1 + (observed - 1) / self._width_ratio(theta, rates)
             observed = jnp.where(self.tau > 0, self.tau * gamma, observed)
         return self._observed(counts, observed)
 
@@ -358,9 +269,9 @@ class BinnedLikelihood(AbstractLikelihood):
         truth, rates = self._truth(profiled), self.rates(theta)
         rate = self._mean(rates, truth)
         counts = jax.random.poisson(keys[0], rate).astype(rate.dtype)
-        centre = 1 + (truth - 1) / self._growth(theta, rates)
+        centre = 1 + (truth - 1) / self._width_ratio(theta, rates)
         measured = centre + self.width * jax.random.normal(keys[1], self.width.shape, rate.dtype)
-        if self.subset:
+        if self.partial_gamma:
             counted = jax.random.poisson(keys[1], self.tau * truth).astype(rate.dtype)
             measured = jnp.where(self.tau > 0, counted, measured)
         return self._observed(counts, measured)
@@ -368,7 +279,7 @@ class BinnedLikelihood(AbstractLikelihood):
     def spread_observed(self, theta: Array, data: Data) -> Data:
         """√expected of each count (γ̂ included), and the width of each γ's constraint."""
         gamma = self._gamma(theta, data)
-        width = jnp.where(self.tau > 0, jnp.sqrt(self.tau * gamma), self.width) if self.subset else self.width
+        width = jnp.where(self.tau > 0, jnp.sqrt(self.tau * gamma), self.width) if self.partial_gamma else self.width
         return self._observed(jnp.sqrt(self._mean(self.rates(theta), gamma)), width)
 
     def _truth(self, gamma: Array | None) -> Array:
@@ -383,8 +294,8 @@ class BinnedLikelihood(AbstractLikelihood):
         return self.width.size if self.simulation_statistics else 0
 
     def batched(self) -> Batched | None:
-        """Matrix products over all data sets; None where ``lane_likelihood`` does not hold."""
-        return lane_likelihood(self)
+        """Matrix products over all data sets; None where ``batched_likelihood`` does not apply."""
+        return batched_likelihood(self)
 
     def profiled_groups(self) -> dict[str, Bool[np.ndarray, " bin"]]:
         """γ of the simulation (``staterror``), and of a process's own uncorrelated errors (``shapesys``)."""
@@ -411,7 +322,7 @@ class BinnedLikelihood(AbstractLikelihood):
         counts = data.counts - xlogy(data.counts, data.counts) + gammaln(data.counts + 1)
         fluctuates = self.width > 0 if self.simulation_statistics else np.zeros(self.width.shape, bool)
         gamma = jnp.where(fluctuates, jnp.log(jnp.where(fluctuates, self.width, 1.0)) + HALF_LOG_2PI, 0.0)
-        if self.subset:
+        if self.partial_gamma:
             observed = jnp.where(self.tau > 0, data.auxiliary[..., self.n_constraints :], 1.0)
             gamma = jnp.where(self.tau > 0, observed - xlogy(observed, observed) + gammaln(observed + 1), gamma)
         return counts.sum(-1) + gamma.sum(-1) - self.offset

@@ -1,4 +1,4 @@
-"""The likelihood of templates: variations split into factors and shapes, inputs checked."""
+"""The likelihood of templates: variations split into factors and shapes, inputs checked (CERN-OPEN-2012-016)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from verax.parameters import Parameter
 from verax.templates import Layout, Templates, normalisation_part, shape_part
 
 from ._binned import BinnedLikelihood
-from ._conventions import FLOATING, scaled_errors
+from ._conventions import FLOATING, is_combine
 from ._interpolate import code4_coefficients
 
 
@@ -23,7 +23,7 @@ def binned_likelihood(
     simulation_statistics: bool = True,
     convention: str = "histfactory",
 ) -> BinnedLikelihood:
-    """The likelihood of templates.
+    """Build the likelihood of templates.
 
     Parameters
     ----------
@@ -40,6 +40,11 @@ def binned_likelihood(
     ------
     InputError : unknown process or parameter, a name used twice, not finite or negative templates' inputs, a bin
         without expected events
+
+    >>> from verax.model import example_templates
+    >>> model = binned_likelihood(example_templates(), free={"mu": ("signal",)})
+    >>> model.expected({"mu": 2.0}).tolist()
+    [60.0, 70.0]
     """
     bounds = bounds or {}
     factors = tuple(
@@ -72,20 +77,20 @@ def binned_likelihood(
         log_up=log_up,
         log_down=log_down,
         coefficients=code4_coefficients(log_up, log_down),
-        member=np.repeat(
+        normfactor_mask=np.repeat(
             np.array([[float(p in processes) for p in templates.processes] for processes in free.values()]).reshape(
                 len(factors), len(templates.processes), 1
             ),
             len(templates.channels),
             axis=2,
         ),
-        slots=np.zeros((0, *nominal.shape), int),
-        dressed=np.ones(nominal.shape),
+        cell_parameter_index=np.zeros((0, *nominal.shape), int),
+        gamma_mask=np.ones(nominal.shape),
         width=xp.sqrt(xp.maximum(variance.sum(0), 0.0)) / total if simulation_statistics else xp.zeros_like(total),
         tau=np.zeros(total.shape),
         floor=1e-7 * abs(total) + 1e-12,
         offset=np.zeros(()),
-        scaled=scaled_errors(convention),
+        combine_convention=is_combine(convention),
     )
 
 

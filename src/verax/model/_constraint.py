@@ -27,13 +27,13 @@ def constraint_terms(
     observed = auxiliary[np.maximum(order, 0)] if order.size and order[-1] >= 0 else xp.zeros_like(theta)
     pull = (theta - observed) / width
     value = xp.where(gaussian, 0.5 * pull**2 + HALF_LOG_2PI + np.log(width), 0.0)
-    slope, bend = xp.where(gaussian, pull / width, 0.0), xp.where(gaussian, 1 / width**2, 0.0)
+    slope, curvature = xp.where(gaussian, pull / width, 0.0), xp.where(gaussian, 1 / width**2, 0.0)
     if poisson.any():
         safe = xp.where(poisson, theta, 1.0)
         value += xp.where(poisson, tau * safe - xlogy(observed, tau * safe) + gammaln(observed + 1), 0.0)
         slope += xp.where(poisson, tau - observed / safe, 0.0)
-        bend += xp.where(poisson, observed / safe**2, 0.0)
-    return value, slope, bend
+        curvature += xp.where(poisson, observed / safe**2, 0.0)
+    return value, slope, curvature
 
 
 def constraint_peak(

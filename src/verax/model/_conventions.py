@@ -8,8 +8,8 @@ UNCORRELATED = "uncorrelated shapes"
 CONVENTIONS = ("histfactory", "combine")
 
 
-def scaled_errors(convention: str) -> bool:
-    """Whether the simulation's errors follow the processes' normalisations, by the convention's name.
+def is_combine(convention: str) -> bool:
+    """Whether simulation errors follow the normalisations of the processes ("combine") or not ("histfactory").
 
     Raises
     ------

@@ -59,7 +59,7 @@ class Data(eqx.Module):
         return len(mine) == len(others) and all(np.array_equal(a, b) for a, b in zip(mine, others, strict=True))
 
     def distinct(self) -> "tuple[Data, Int[np.ndarray, ' toy']]":
-        """The different data sets of a batch, and which of them each is: toys of a few counts are often the same."""
+        """The distinct data sets of a batch, and the position of each among them: toys of a few counts are often equal."""
         if self.own_places:
             return self, np.arange(len(self))
         both = np.concatenate([self.counts, self.auxiliary], axis=1)

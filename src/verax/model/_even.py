@@ -1,4 +1,4 @@
-"""What systematics do alike on both their sides, from where another minimum may come (see :mod:`verax.infer`)."""
+"""Even parts of systematics, which may cause a second minimum (see :mod:`verax.infer`)."""
 
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,12 @@ def even_parts(model: "BinnedLikelihood") -> EvenParts | None:
     Shapes and logarithms of factors are taken apart into odd and even parts, at the initial values of the other
     parameters (a free factor of zero counts as one). None where there is no such systematic.
     """
-    up, down, member = (np.asarray(x) for x in (model.log_up, model.log_down, model.member))
+    up, down, normfactor_mask = (np.asarray(x) for x in (model.log_up, model.log_down, model.normfactor_mask))
     values = np.array([p.init for p in model.parameters], np.float64)
     free, _, kappa = np.split(np.where(values == 0, 1.0, values), [model.n_free, model.n_free + len(up)])
-    of_channel, slots = model.layout.channel, np.asarray(model.slots)
-    through = np.prod(np.where(member > 0, free[:, None, None], 1.0), axis=0)[:, of_channel]
-    through = through * np.prod(np.append(kappa, 1.0)[slots], axis=0)
+    of_channel, cell_parameter_index = model.layout.channel, np.asarray(model.cell_parameter_index)
+    through = np.prod(np.where(normfactor_mask > 0, free[:, None, None], 1.0), axis=0)[:, of_channel]
+    through = through * np.prod(np.append(kappa, 1.0)[cell_parameter_index], axis=0)
     rates = np.asarray(model.nominal) * through
     even = (np.asarray(model.even) * through + (up + down)[:, :, of_channel] / 2 * rates).sum(1)
     odd = (np.asarray(model.odd) * through + (up - down)[:, :, of_channel] / 2 * rates).sum(1)
@@ -34,8 +34,8 @@ def even_parts(model: "BinnedLikelihood") -> EvenParts | None:
     which = np.flatnonzero((abs(even) > NOTHING * total).any(1))
     if not which.size:
         return None
-    by_free = (member[:, :, of_channel] * rates).sum(1) / free[:, None]
-    by_cell = [((slots == q).any(0) * rates).sum(0) / k for q, k in enumerate(kappa)]
+    by_free = (normfactor_mask[:, :, of_channel] * rates).sum(1) / free[:, None]
+    by_cell = [((cell_parameter_index == q).any(0) * rates).sum(0) / k for q, k in enumerate(kappa)]
     prior = [
         0.0 if (c := p.constraint) is None else c.tau / p.init if isinstance(c, Poisson) else 1 / c.width**2
         for p in model.parameters

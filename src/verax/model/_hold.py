@@ -1,4 +1,4 @@
-"""Parameters held at given values, for any question that is asked of a likelihood afterwards."""
+"""Parameters held at given values: the conditional likelihood (arXiv:1007.1727), for whatever is computed afterwards."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,14 +12,24 @@ L = TypeVar("L", bound=AbstractLikelihood)
 
 
 def hold(model: L, values: Mapping[str, float]) -> L:
-    """The likelihood with some parameters fixed: they start at their value, and their bounds have no width.
+    """Hold parameters fixed: they start at their value, and their bounds have no width.
 
     Constraint terms stay, so that values of log L do not change; toys are drawn at the held values. The values may lie
     beyond the parameters' own bounds.
 
+    Parameters
+    ----------
+    model : the likelihood
+    values : of the parameters to hold, by name
+
     Raises
     ------
     InputError : for an unknown parameter, with its nearest neighbour
+
+    >>> from verax.model import example_model
+    >>> model, _ = example_model()
+    >>> [p.name for p in hold(model, {"jes": 0.5}).parameters if p.fixed]
+    ['jes']
     """
     by_name(model.parameters, values, "parameters to hold")
 

@@ -12,7 +12,7 @@ from verax.arrays import Array, namespace
 
 
 def code4p(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "*a"], Float[Array, "*a"]]:
-    """The even part g(α) of code 4p: |α| outside [−1, 1], sixth-order polynomial inside; second derivative continuous.
+    """The even part g(α) of code 4p: |α| outside [−1, 1], (3α⁶ − 10α⁴ + 15α²)/8 inside; second derivative continuous.
 
     >>> [float(v) for v in code4p(np.asarray(-2.0))]
     [2.0, -1.0, 0.0]
@@ -22,20 +22,21 @@ def code4p(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, 
     square, inside = alpha**2, size <= 1
     value = xp.where(inside, square * (square * (3 * square - 10) + 15) / 8, size)
     slope = xp.where(inside, alpha * (square * (18 * square - 40) + 30) / 8, xp.sign(alpha))
-    bend = xp.where(inside, (square * (90 * square - 120) + 30) / 8, 0.0)
-    return value, slope, bend
+    curvature = xp.where(inside, (square * (90 * square - 120) + 30) / 8, 0.0)
+    return value, slope, curvature
 
 
 def code4_coefficients(log_up: Float[Array, "*f"], log_down: Float[Array, "*f"]) -> Float[Array, "6 *f"]:
     """Coefficients of α … α⁶ of code 4's polynomial, from the logarithms of the factors at θ = ±1.
 
-    They match value, slope and curvature of the exponentials at α = ±1, with value 1 at 0.
+    P(α) = 1 + Σ c_n αⁿ matches the exponentials at α = ±1 (HistFactory, CERN-OPEN-2012-016, section 4): the six equations
+    P = up, down;  P′ = up log up, −down log down;  P″ = up log² up, down log² down  are a constant 6 × 6 system.
     """
     powers = np.arange(1, 7)
     matrix = np.array([
-        np.ones(6), (-1.0) ** powers,
-        powers, powers * (-1.0) ** (powers - 1),
-        powers * (powers - 1), powers * (powers - 1) * (-1.0) ** powers,
+        np.ones(6), (-1.0) ** powers,  # P at +1 and −1
+        powers, powers * (-1.0) ** (powers - 1),  # P′
+        powers * (powers - 1), powers * (powers - 1) * (-1.0) ** powers,  # P″
     ])  # fmt: skip
     xp = namespace(log_up, log_down)
     up, down = xp.exp(log_up), xp.exp(log_down)
@@ -57,19 +58,19 @@ def code4(
     xp = namespace(alpha, log_up, log_down)
     a = alpha[:, None, None]
     value: Array = xp.zeros(())
-    slope = bend = value
+    slope = curvature = value
     for c in coefficients[::-1]:  # Horner's rule for the polynomial and both derivatives
-        bend = bend * a + 2 * slope
+        curvature = curvature * a + 2 * slope
         slope = slope * a + value
         value = value * a + c
-    value, slope, bend = 1 + a * value, value + a * slope, 2 * slope + a * bend
+    value, slope, curvature = 1 + a * value, value + a * slope, 2 * slope + a * curvature
     rate = xp.where(a > 0, log_up, -log_down)
     outside = xp.exp(a * rate)
     inside = xp.abs(a) <= 1
     return (
         xp.where(inside, value, outside),
         xp.where(inside, slope, rate * outside),
-        xp.where(inside, bend, rate**2 * outside),
+        xp.where(inside, curvature, rate**2 * outside),
     )
 
 

@@ -19,7 +19,7 @@ from ._likelihood import AbstractLikelihood, Derivatives, EvenParts
 
 
 class JointPlace(eqx.Module):
-    """Places of the parts' observations, and how many observations each part has (static)."""
+    """Places of the parts' observations, and the number of observations of each part (static)."""
 
     parts: tuple[Any, ...]
     sizes: tuple[int, ...] = eqx.field(static=True)
@@ -74,7 +74,7 @@ class JointLikelihood(AbstractLikelihood):
         ]
 
     def split(self, data: Data) -> tuple[Data, ...]:
-        """The data of each part; of one data set, or of a batch."""
+        """Split data, of one data set or a batch, into those of each part."""
         ends = np.cumsum(data.place.sizes)
         return tuple(
             Data(data.counts[..., end - size : end], data.auxiliary[..., index], place, data.own_places)
@@ -82,7 +82,11 @@ class JointLikelihood(AbstractLikelihood):
         )
 
     def join(self, data: Sequence[Data]) -> Data:
-        """The parts' data as one: one data set each, or batches of the same length.
+        """Join the parts' data, one data set each or batches of the same length.
+
+        Parameters
+        ----------
+        data : of each part, in their order
 
         Raises
         ------
@@ -111,12 +115,12 @@ class JointLikelihood(AbstractLikelihood):
         return [{n: v for n, v in params.items() if n in part.names} for part in self.parts]
 
     def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
-        """Sum of the parts'."""
+        """Sum of the log densities of the observations."""
         parts = zip(self.parts, self._index, self.split(data), strict=True)
         return sum((part.log_observed(theta[index], own) for part, index, own in parts), jnp.zeros(()))
 
     def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
-        """Sums of the parts', each by its own way."""
+        """Sums of the derivatives, each likelihood's by its own method."""
 
         def spread(values: Array, index: np.ndarray) -> Array:
             """Over all parameters; 0 for those that the part does not know."""
@@ -131,18 +135,18 @@ class JointLikelihood(AbstractLikelihood):
         return eqx.tree_at(lambda d: d.end, total, self.end(theta, data))
 
     def sample_observed(self, keys: tuple[PRNGKeyArray, PRNGKeyArray], theta: Array, profiled: Any) -> Data:
-        """Each part's observations, with keys of its own."""
+        """Observations drawn from each likelihood, with keys of its own."""
         truth, index = self._truth(profiled), self._index
         each = [(jax.random.fold_in(keys[0], k), jax.random.fold_in(keys[1], k)) for k in range(len(self.parts))]
         return self._joined([p.sample_observed(each[k], theta[index[k]], truth[k]) for k, p in enumerate(self.parts)])
 
     def asimov_observed(self, theta: Array, profiled: Any) -> Data:
-        """Each part's expectation."""
+        """Expected observations of each likelihood."""
         parts = zip(self.parts, self._index, self._truth(profiled), strict=True)
         return self._joined([part.asimov_observed(theta[index], truth) for part, index, truth in parts])
 
     def spread_observed(self, theta: Array, data: Data) -> Data:
-        """Each part's."""
+        """Standard deviations of each likelihood's observations."""
         parts = zip(self.parts, self._index, self.split(data), strict=True)
         return self._joined([part.spread_observed(theta[index], own) for part, index, own in parts])
 
@@ -151,16 +155,16 @@ class JointLikelihood(AbstractLikelihood):
 
     @property
     def n_profiled(self) -> int:
-        """All that the parts profile."""
+        """Number of global observables of all that is profiled."""
         return sum(part.n_profiled for part in self.parts)
 
     def profiled(self, params: Params, data: Data) -> Any:
-        """What each part profiles."""
+        """Best values of what each likelihood profiles."""
         parts = zip(self.parts, self._own(params), self.split(data), strict=True)
         return tuple(part.profiled(own, its) for part, own, its in parts)
 
     def profiled_groups(self) -> dict[str, Bool[np.ndarray, " profiled"]]:
-        """Rows of the same name in several parts are one."""
+        """Rows of the breakdown; those of the same name in several likelihoods are one."""
         first, groups = 0, dict[str, np.ndarray]()
         for part in self.parts:
             for name, mask in part.profiled_groups().items():
@@ -171,7 +175,7 @@ class JointLikelihood(AbstractLikelihood):
     def freeze_profiled(
         self, params: Params, data: Data, which: Bool[np.ndarray, " profiled"] | None = None
     ) -> "tuple[JointLikelihood, Data]":
-        """Each part's."""
+        """Each likelihood and its data with what it profiles, or ``which`` of it, fixed at its best values."""
         ends = np.cumsum([part.n_profiled for part in self.parts])
         masks = [
             None if which is None else which[end - p.n_profiled : end] for p, end in zip(self.parts, ends, strict=True)
@@ -182,12 +186,12 @@ class JointLikelihood(AbstractLikelihood):
         return joint, joint.join([its for _, its in frozen])
 
     def saturated_observed(self, data: Data) -> Float[Array, "*toy"]:
-        """Sum of the parts'."""
+        """Sum over the likelihoods."""
         parts = zip(self.parts, self.split(data), strict=True)
         return sum((part.saturated_observed(own) for part, own in parts), jnp.zeros(()))
 
     def check(self, data: Data) -> None:
-        """Each part's data, and which part is meant."""
+        """Raise InputError where the data do not fit, and name the part."""
         if not isinstance(data.place, JointPlace) or len(data.place.sizes) != len(self.parts):
             raise InputError("data", "data of another likelihood", "data of a joint one", "make them with join()")
         super().check(Data(data.counts, data.auxiliary))
@@ -198,17 +202,17 @@ class JointLikelihood(AbstractLikelihood):
                 raise InputError(f"part {k + 1}, {error.where}", error.got, error.expected, error.action) from None
 
     def check_truth(self, params: Params, profiled: Any = None) -> None:
-        """Each part's."""
+        """Raise InputError where one of the likelihoods has no data at ``params``."""
         for part, own, truth in zip(self.parts, self._own(params), self._truth(profiled), strict=True):
             part.check_truth(own, truth)
 
     def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
-        """The worst of the parts'."""
+        """The worst status of the likelihoods."""
         parts = zip(self.parts, self._index, self.split(data), strict=True)
         return jnp.stack([jnp.asarray(part.end(theta[index], own)) for part, index, own in parts]).max()
 
     def softened(self, factor: float) -> "JointLikelihood":
-        """With the parts' ends as soft."""
+        """The same with each likelihood softened."""
         soft = [part.softened(factor) for part in self.parts]
         return (
             self
@@ -217,11 +221,11 @@ class JointLikelihood(AbstractLikelihood):
         )
 
     def work(self, data: Data) -> int:
-        """Sum of the parts'."""
+        """Sum over the likelihoods."""
         return sum(part.work(own) for part, own in zip(self.parts, self.split(data), strict=True))
 
     def even_parts(self) -> EvenParts | None:
-        """Those of the parts that have any, whose observations are looked at."""
+        """Even parts of the likelihoods that have any, in the observations of these."""
         found = [(index, e) for p, index in zip(self.parts, self._index, strict=True) if (e := p.even_parts())]
         if not found:
             return None

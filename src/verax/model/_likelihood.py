@@ -1,4 +1,4 @@
-"""What a likelihood is: parameters, ``log_prob(params, data)``, ``sample(key, params)``. Inference knows nothing else."""
+"""What a likelihood is: parameters, ``log_prob(params, data)``, ``sample(key, params)``. Inference uses nothing else."""
 
 import abc
 import functools
@@ -38,23 +38,23 @@ def float64_on_host(function: F) -> F:
 class Derivatives(eqx.Module):
     """−log L at a point, up to second order.
 
-    ``bending`` is the part of the Hessian that may spoil its positive definiteness far from the minimum (curvature of
-    the rates, not of the likelihood in the rates); ``scale`` is a positive curvature typical of each parameter;
-    ``even_slope`` the derivative in the amplitude of what each parameter does alike on both its sides; ``end`` 1 where
+    ``rate_curvature`` is the part Σ ℓ′ ∂∂ν of the Hessian that comes from the curvature of the rates ν and may be
+    indefinite far from the minimum; ``scale`` is a positive curvature typical of each parameter;
+    ``even_slope`` the derivative in the amplitude of each parameter's even part; ``end`` 1 where
     the likelihood ends (a rate would be negative beyond), 2 where it is zero, however large ``nll`` is there.
     """
 
     nll: Float[Array, ""]
     gradient: Float[Array, " parameter"]
     hessian: Float[Array, "parameter parameter"]
-    bending: Float[Array, "parameter parameter"]
+    rate_curvature: Float[Array, "parameter parameter"]
     scale: Float[Array, " parameter"]
     even_slope: Float[Array, " parameter"]
     end: Int[Array, ""]
 
 
 class EvenParts(NamedTuple):
-    """To first order around the initial values, what parameters do that move observations alike on both their sides.
+    """Effects of parameters that are even in them, to first order around the initial values.
 
     The expected observations change by α · odd + g(α) · even, with g the even part of an interpolation: about |α|.
 
@@ -99,9 +99,9 @@ class AbstractBatched(eqx.Module):
 
 
 class Batched(NamedTuple):
-    """A likelihood for many data sets, the order of its parameters (positions), how data are packed, and what it leaves out.
+    """A likelihood for many data sets, the order of its parameters (positions), the packing of data, and constants left out.
 
-    ``pack`` makes [set, number] of a batch; ``constant`` is −log L less what :meth:`AbstractBatched.value_and_slope` says.
+    ``pack`` makes [set, number] of a batch; ``constant`` is −log L less :meth:`AbstractBatched.value_and_slope`.
     """
 
     terms: AbstractBatched
@@ -111,7 +111,7 @@ class Batched(NamedTuple):
 
 
 class AbstractLikelihood(eqx.Module):
-    """P(data | parameters). A subclass says what is observed for a vector of parameter values; constraints are added here.
+    """P(data | parameters). A subclass gives the density of the observations; the constraints are added here.
 
     Least of all it needs ``parameters``, :meth:`log_observed`, :meth:`sample_observed` and :meth:`asimov_observed`.
     """
@@ -175,7 +175,7 @@ class AbstractLikelihood(eqx.Module):
 
     @float64_on_host
     def asimov(self, params: Params, profiled: Any = None) -> Data:
-        """The data set that every estimator meets on average: observations and global observables without fluctuation."""
+        """The Asimov data set: observations and global observables at their expectations, without fluctuation."""
         return _asimov(self, self.vector(params), profiled)
 
     @float64_on_host
@@ -204,7 +204,7 @@ class AbstractLikelihood(eqx.Module):
         return self.saturated_observed(data) + peak.sum(-1)
 
     def start(self, data: Data) -> Float[np.ndarray, "toy parameter"]:
-        """Where fits of a batch begin: constrained parameters at their global observables, the others at their start."""
+        """Starting values of fits: constrained parameters at their global observables, others at their initial values."""
         start = np.tile([float(p.init) for p in self.parameters], (len(data), 1))
         constrained = [(i, c) for i, p in enumerate(self.parameters) if (c := p.constraint) is not None]
         for column, (i, c) in enumerate(constrained):
@@ -212,7 +212,7 @@ class AbstractLikelihood(eqx.Module):
         return start
 
     def work(self, data: Data) -> int:
-        """Numbers that the derivatives of one data set are made of: parameters × observations, or parameters squared."""
+        """Size of the derivatives of one data set: parameters × observations, or parameters squared."""
         return len(self.parameters) * max(len(self.parameters), data.counts.shape[-1])
 
     def batched(self) -> "Batched | None":
@@ -243,11 +243,11 @@ class AbstractLikelihood(eqx.Module):
         return self, data
 
     def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
-        """0 inside the region where the likelihood is defined, 1 pressed against its end, 2 where it is zero."""
+        """0 inside the region where the likelihood is defined, 1 pressed against its edge, 2 where it is zero."""
         return jnp.zeros((), int)
 
     def softened(self, factor: float) -> "AbstractLikelihood":
-        """The same likelihood, going up ``factor`` times as softly where it ends; itself where it has no ends."""
+        """The same likelihood with the wall at its edge ``factor`` times as soft; itself where it has no edge."""
         return self
 
     def check_truth(self, params: Params, profiled: Any = None) -> None:
@@ -258,7 +258,7 @@ class AbstractLikelihood(eqx.Module):
         return None
 
     def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
-        """Derivatives of −:meth:`log_observed`; a subclass may know a faster way than this autodiff."""
+        """Derivatives of −:meth:`log_observed`; by autodiff; a subclass may have a faster method."""
 
         def nll(vector: Array) -> tuple[Array, Array]:
             value = -self.log_observed(vector, data)
@@ -275,14 +275,14 @@ class AbstractLikelihood(eqx.Module):
     def derivatives(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
         """Value, gradient and exact Hessian of −log L, constraints included."""
         at = self.derivatives_observed(theta, data)
-        value, slope, bend = self.constraints(theta, data)
+        value, slope, curvature = self.constraints(theta, data)
         xp = namespace(theta, at.gradient)
         return Derivatives(
             xp.asarray(at.nll + value.sum()),
             at.gradient + slope,
-            at.hessian + xp.diag(bend),
-            at.bending,
-            xp.maximum(at.scale + bend, 1e-12),
+            at.hessian + xp.diag(curvature),
+            at.rate_curvature,
+            xp.maximum(at.scale + curvature, 1e-12),
             at.even_slope,
             at.end,
         )

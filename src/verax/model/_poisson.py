@@ -10,28 +10,30 @@ from ._constraint import HALF_LOG_2PI
 
 
 def profiled_gamma(
-    scaled: Float[Array, "*#bin"],
-    other: Float[Array, "*#bin"] | float,
+    with_gamma: Float[Array, "*#bin"],
+    without_gamma: Float[Array, "*#bin"] | float,
     count: Float[Array, "*#bin"],
     auxiliary: Float[Array, "*#bin"],
     width: Float[Array, "*#bin"],
 ) -> Float[Array, "*#bin"]:
-    """γ̂ ≥ 0 that maximises Poisson(count; γ·scaled + other)·G(auxiliary; γ; width), per bin (arXiv:1103.0354, §5).
+    """γ̂ ≥ 0 that maximises Poisson(n; γS + T)·G(a; γ; δ) in each bin (arXiv:1103.0354, §5).
 
-    The non-negative root of γ²S + γ[T + S(Sδ² − a)] + T(Sδ² − a) − nSδ² = 0, written without cancellation. Where the
-    width is 0, γ is its auxiliary value. Being closed, it can be differentiated: derivatives of the likelihood at γ̂
-    are those of the profile likelihood.
+    S is the rate ``with_gamma``, T that ``without_gamma``, n the count, a the auxiliary value, δ the width. The derivative
+    S − nS/(γS + T) + (γ − a)/δ² vanishes at the non-negative root of S γ² + b γ + c = 0, b = T + S(Sδ² − a) and
+    c = T(Sδ² − a) − nSδ²: γ̂ = (−b + √(b² − 4Sc)) / 2S, or −2c / (b + √(b² − 4Sc)) where b > 0, without cancellation.
+    Where the width is 0, γ is its auxiliary value. Derivatives pass through the root: those of the likelihood at γ̂ are
+    those of the profile likelihood.
     """
-    xp = namespace(scaled, other, count, auxiliary, width)
+    xp = namespace(with_gamma, without_gamma, count, auxiliary, width)
     variance = width**2
-    shift = scaled * variance - auxiliary
-    b = other + scaled * shift  # the quadratic is S γ² + b γ + c
-    c = other * shift - count * scaled * variance
-    square = b**2 - 4 * scaled * c
+    shift = with_gamma * variance - auxiliary
+    b = without_gamma + with_gamma * shift
+    c = without_gamma * shift - count * with_gamma * variance
+    square = b**2 - 4 * with_gamma * c
     root = xp.where(square > 0, xp.sqrt(xp.where(square > 0, square, 1.0)), 0.0)
     large = root + abs(b)
     conjugate = -2 * c / xp.where(large > 0, large, 1.0)
-    return xp.maximum(xp.where(b <= 0, large / (2 * scaled), conjugate), 0.0)
+    return xp.maximum(xp.where(b <= 0, large / (2 * with_gamma), conjugate), 0.0)
 
 
 def positive_rate(
@@ -39,7 +41,7 @@ def positive_rate(
 ) -> tuple[Float[Array, "*#bin"], Float[Array, "*#bin"], Float[Array, "*#bin"]]:
     """The rate, continued below the floor by floor² / (2·floor − rate) > 0, with first and second derivative.
 
-    The continuation is smooth in value and slope, so a fit that strays into negative rates finds its way back.
+    The continuation has the same value and slope at the floor, so fits return from negative rates.
     """
     xp = namespace(total, floor)
     above = total >= floor
@@ -53,7 +55,7 @@ def positive_rate(
 
 
 ENDED = 1e4
-"""How many of the wall's width² below zero a rate has no likelihood; a fit presses it less far."""
+"""A rate that is this many times the wall's width² below zero has no likelihood; fits end at less."""
 
 
 def rate_wall(
@@ -61,19 +63,19 @@ def rate_wall(
 ) -> tuple[Float[Array, "*#bin"], Float[Array, "*#bin"], Float[Array, "*#bin"]]:
     """½ rate² / width² below zero in a bin without events, with first and second derivative; else 0.
 
-    The likelihood ends where a rate does. Without this such a bin would let its rate fall for nothing; so it falls by the
-    wall's width². Where there are events their own term goes up.
+    The likelihood ends where a rate is zero. Without the wall −log L of an empty bin, its rate, would fall without end;
+    with it the minimum is at −width². In a bin with events −n log(rate) rises by itself.
     """
     xp = namespace(total, count, floor)
-    steep = xp.where(count > 0, 0.0, 1 / _wall_variance(floor))
+    stiffness = xp.where(count > 0, 0.0, 1 / _wall_variance(floor))
     below = xp.minimum(total, 0.0)
-    return 0.5 * steep * below**2, steep * below, xp.where(total < 0, steep, 0.0)
+    return 0.5 * stiffness * below**2, stiffness * below, xp.where(total < 0, stiffness, 0.0)
 
 
 def rate_end(
     total: Float[Array, "*bin"], count: Float[Array, "*#bin"], floor: Float[Array, "*#bin"]
 ) -> Int[Array, "*bin"]:
-    """0 where the rate of a bin is one; 1 where a fit presses it against zero; 2 where no such data are possible."""
+    """0 where the rate of a bin is positive; 1 where it is pressed against zero; 2 where such data are impossible."""
     xp = namespace(total, count, floor)
     variance = _wall_variance(floor)
     pressed = xp.where(total < -1e-3 * variance, 1, 0)
@@ -94,7 +96,9 @@ def bin_terms(
     """−log [Poisson(count; γ̂ rate) G(auxiliary; γ̂; width)] per bin, first and second derivative in the total rate,
     and the expected (Fisher) curvature, which is positive. No Gaussian term where the width is 0.
 
-    By the envelope theorem the slope is the partial derivative at fixed γ̂; the curvature takes dγ̂/d rate along.
+    With ν the rate, n the count, a the auxiliary value and δ the width, −log = γ̂ν − n log(γ̂ν) + log n! + ½ (γ̂ − a)²/δ² + …
+    By the envelope theorem its slope is the partial derivative at fixed γ̂, γ̂ − n/ν, and the curvature that plus dγ̂/dν:
+    n/ν² − γ̂δ²/√((a − νδ²)² + 4nδ²). Expected, with n = ν and a = γ = 1, it is 1 / [ν (1 + νδ²)].
     """
     xp = namespace(total, count, auxiliary, width, floor)
     rate, rate1, rate2 = positive_rate(total, floor)
@@ -107,18 +111,18 @@ def bin_terms(
     gaussian = 0.5 * ((gamma - auxiliary) / safe_width) ** 2 + HALF_LOG_2PI + xp.log(safe_width)
     slope = gamma - count / rate
     root = xp.sqrt((auxiliary - rate * variance) ** 2 + 4 * count * variance)
-    bend = count / rate**2 - xp.where(fluctuates, gamma * variance / xp.where(root > 0, root, 1.0), 0.0)
+    curvature = count / rate**2 - xp.where(fluctuates, gamma * variance / xp.where(root > 0, root, 1.0), 0.0)
     return (
         value + xp.where(fluctuates, gaussian, 0.0) + wall,
         slope * rate1 + wall1,
-        bend * rate1**2 + slope * rate2 + wall2,
+        curvature * rate1**2 + slope * rate2 + wall2,
         rate1**2 / (rate * (1 + rate * variance)),
     )
 
 
-def subset_gamma(
-    scaled: Float[Array, " bin"],
-    other: Float[Array, " bin"],
+def profiled_partial_gamma(
+    with_gamma: Float[Array, " bin"],
+    without_gamma: Float[Array, " bin"],
     count: Float[Array, " bin"],
     auxiliary: Float[Array, " bin"],
     width: Float[Array, " bin"],
@@ -126,47 +130,48 @@ def subset_gamma(
 ) -> Float[Array, " bin"]:
     """γ̂ ≥ 0 where it multiplies only some processes and its constraint is Gaussian (width > 0) or Poisson (τ > 0).
 
-    With P(auxiliary; τγ) the equation is (S + τ)S γ² + [(S + τ)T − (n + a)S] γ − aT = 0. Where both are 0, γ is its
-    auxiliary value. The root is the one that keeps γS + T ≥ 0, also for T < 0 or S < 0 (a signal below zero).
+    With P(a; τγ) the derivative S − nS/(γS + T) + τ − a/γ vanishes where (S + τ)S γ² + [(S + τ)T − (n + a)S] γ − aT = 0.
+    Where width and τ are 0, γ is its auxiliary value. The root is the one that keeps γS + T ≥ 0, also for T < 0 or S < 0 (a
+    signal below zero).
     """
-    positive = scaled > 0
+    positive = with_gamma > 0
     gaussian = jnp.where(
         positive,
-        profiled_gamma(jnp.where(positive, scaled, 1.0), other, count, auxiliary, width),
-        _gamma_of_negative(jnp.where(positive, 0.0, scaled), other, count, auxiliary, width),
+        profiled_gamma(jnp.where(positive, with_gamma, 1.0), without_gamma, count, auxiliary, width),
+        _gamma_of_negative(jnp.where(positive, 0.0, with_gamma), without_gamma, count, auxiliary, width),
     )
-    a, both = jnp.where(tau > 0, auxiliary, 1.0), scaled + tau
-    square = both * scaled
-    b = both * other - (count + a) * scaled
-    inside = b**2 + 4 * square * a * other
+    a, both = jnp.where(tau > 0, auxiliary, 1.0), with_gamma + tau
+    square = both * with_gamma
+    b = both * without_gamma - (count + a) * with_gamma
+    inside = b**2 + 4 * square * a * without_gamma
     large = jnp.where(inside > 0, jnp.sqrt(jnp.where(inside > 0, inside, 1.0)), 0.0) + abs(b)
-    conjugate = 2 * a * other / jnp.where(large > 0, large, 1.0)
+    conjugate = 2 * a * without_gamma / jnp.where(large > 0, large, 1.0)
     poisson = jnp.maximum(jnp.where(b <= 0, large / (2 * square), conjugate), 0.0)
     return jnp.where(tau > 0, poisson, jnp.where(width > 0, gaussian, auxiliary))
 
 
 def _gamma_of_negative(
-    scaled: Float[Array, " bin"],
-    other: Float[Array, " bin"],
+    with_gamma: Float[Array, " bin"],
+    without_gamma: Float[Array, " bin"],
     count: Float[Array, " bin"],
     auxiliary: Float[Array, " bin"],
     width: Float[Array, " bin"],
 ) -> Float[Array, " bin"]:
-    """The same for a part S ≤ 0, with a Gaussian constraint: from the expectation m, m² − m(T + aS − δ²S²) − nδ²S² = 0."""
+    """γ̂ for a part S ≤ 0 with a Gaussian constraint, from the expectation m = γS + T: m² − m(T + aS − δ²S²) − nδ²S² = 0."""
     variance = width**2
-    b = other + scaled * (auxiliary - scaled * variance)
-    root = jnp.sqrt(jnp.where(count > 0, b**2 + 4 * count * variance * scaled**2, 1.0)) + abs(b)
-    mean = jnp.where(b > 0, root / 2, 2 * count * variance * scaled**2 / root)
+    b = without_gamma + with_gamma * (auxiliary - with_gamma * variance)
+    root = jnp.sqrt(jnp.where(count > 0, b**2 + 4 * count * variance * with_gamma**2, 1.0)) + abs(b)
+    mean = jnp.where(b > 0, root / 2, 2 * count * variance * with_gamma**2 / root)
     safe = jnp.where((count > 0) & (mean > 0), mean, 1.0)
-    gamma = auxiliary + variance * scaled * (jnp.where(mean > 0, count / safe, 0.0) - 1)
-    where_rate_ends = jnp.maximum(other, 0.0) / jnp.where(scaled < 0, -scaled, 1.0)
-    empty = jnp.where(scaled < 0, jnp.minimum(auxiliary - variance * scaled, where_rate_ends), auxiliary)
+    gamma = auxiliary + variance * with_gamma * (jnp.where(mean > 0, count / safe, 0.0) - 1)
+    where_rate_ends = jnp.maximum(without_gamma, 0.0) / jnp.where(with_gamma < 0, -with_gamma, 1.0)
+    empty = jnp.where(with_gamma < 0, jnp.minimum(auxiliary - variance * with_gamma, where_rate_ends), auxiliary)
     return jnp.maximum(jnp.where(count > 0, gamma, empty), 0.0)
 
 
-def subset_bin_terms(
-    scaled: Float[Array, " bin"],
-    other: Float[Array, " bin"],
+def partial_bin_terms(
+    with_gamma: Float[Array, " bin"],
+    without_gamma: Float[Array, " bin"],
     count: Float[Array, " bin"],
     auxiliary: Float[Array, " bin"],
     width: Float[Array, " bin"],
@@ -179,7 +184,7 @@ def subset_bin_terms(
     fluctuates = (width > 0) | (tau > 0)
 
     def parts(s: Array, t: Array) -> tuple[Array, Array]:
-        gamma = subset_gamma(jnp.where(fluctuates, s, 1.0), t, count, auxiliary, width, tau)
+        gamma = profiled_partial_gamma(jnp.where(fluctuates, s, 1.0), t, count, auxiliary, width, tau)
         return gamma, gamma * s + t
 
     def term(s: Array, t: Array) -> Array:
@@ -193,17 +198,19 @@ def subset_bin_terms(
         constraint = jnp.where(is_poisson, counted, jnp.where(width > 0, pull, 0.0))
         return mean - xlogy(count, mean) + gammaln(count + 1) + constraint + rate_wall(total, count, floor)[0]
 
-    one, zero = jnp.ones_like(scaled), jnp.zeros_like(scaled)
+    one, zero = jnp.ones_like(with_gamma), jnp.zeros_like(with_gamma)
 
     def both(s: Array, t: Array) -> tuple[Array, tuple[Array, Array]]:
         value, by_s = jax.jvp(term, (s, t), (one, zero))
         return value, (by_s, jax.jvp(term, (s, t), (zero, one))[1])
 
-    (value, slope), (_, by_s) = jax.jvp(both, (scaled, other), (one, zero))
-    _, (_, by_t) = jax.jvp(both, (scaled, other), (zero, one))
-    gamma, total = parts(scaled, other)
-    stiffness = jnp.where(tau > 0, tau / jnp.maximum(gamma, 1e-3), 1 / jnp.where(width > 0, width, 1.0) ** 2)
+    # Two forward passes over the value and both slopes: the 2 × 2 matrix of second derivatives.
+    (value, slope), (_, by_s) = jax.jvp(both, (with_gamma, without_gamma), (one, zero))
+    _, (_, by_t) = jax.jvp(both, (with_gamma, without_gamma), (zero, one))
+    gamma, total = parts(with_gamma, without_gamma)
+    prior = jnp.where(tau > 0, tau / jnp.maximum(gamma, 1e-3), 1 / jnp.where(width > 0, width, 1.0) ** 2)
     mean = jnp.maximum(total, floor)
-    information = jnp.where(fluctuates, stiffness / (scaled**2 / mean + stiffness), 1.0) / mean
+    # E[ℓ″] of the mean m with γ profiled: 1/m less its overlap with γ, prior precision κ: κ / (S²/m + κ) / m.
+    information = jnp.where(fluctuates, prior / (with_gamma**2 / mean + prior), 1.0) / mean
     fisher = information * jnp.stack([gamma**2, gamma, one])
     return value, jnp.stack(slope), jnp.stack([by_s[0], by_s[1], by_t[1]]), fisher

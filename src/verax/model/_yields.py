@@ -1,4 +1,7 @@
-"""Expected events with their uncertainty, before and after a fit: one pass with the covariance, no refits."""
+"""Expected events with their uncertainty, before and after a fit, from the covariance and without refits.
+
+Linear error propagation (Cowan, Statistical Data Analysis (1998), section 1.6).
+"""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -38,13 +41,24 @@ class Yields:
 
 
 def prefit_yields(model: BinnedLikelihood) -> Yields:
-    """Expected events at nominal, with the errors of the priors; free parameters count as known."""
+    """Compute expected events at nominal, with the errors of the priors; free parameters count as known.
+
+    Parameters
+    ----------
+    model : the likelihood
+
+    >>> from verax.model import example_model
+    >>> model, _ = example_model()
+    >>> before = prefit_yields(model)
+    >>> before.by_process.sum(0).tolist(), before.bin_error.round(1).tolist()
+    ([55.0, 55.0], [5.2, 4.5])
+    """
     prior = [0.0 if p.fixed else _width(p) for p in model.parameters]
     nominal = {p.name: p.init for p in model.parameters}
     rates, slopes, _, _ = _derivatives(model, nominal, model.asimov(nominal))
     tau = np.asarray(model.tau)
     spread = np.where(tau > 0, 1 / np.where(tau > 0, tau, 1.0), np.square(model.width))
-    return _propagate(model, rates, slopes, np.diag(np.square(prior)), rates * np.asarray(model.dressed), spread)
+    return _propagate(model, rates, slopes, np.diag(np.square(prior)), rates * np.asarray(model.gamma_mask), spread)
 
 
 def _width(p: Parameter) -> float:
@@ -70,18 +84,34 @@ class Fitted(Protocol):
 
 
 def postfit_yields(model: BinnedLikelihood, data: Data, best: Fitted) -> Yields:
-    """Expected events at the best fit of one data set, with the errors of its covariance."""
+    """Compute expected events at the best fit of one data set, with the errors of its covariance.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set
+    best : its fit
+
+    >>> from types import SimpleNamespace
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> best = SimpleNamespace(params={"mu": 1.0, "background_norm": 0.0, "jes": 0.0}, covariance=np.diag([0.25, 1.0, 1.0]))
+    >>> postfit_yields(model, data, best).by_process.sum(1).round(1).tolist()
+    [20.0, 90.1]
+    """
     rates, slopes, gamma, gamma_slope = _derivatives(model, best.params, data)
     # Curvature of −log L in γ at fixed θ: what is left of γ's variance when θ is known.
     width, tau = np.asarray(model.width), np.asarray(model.tau)
-    dressed = rates * np.asarray(model.dressed)
-    events = rates + dressed * (gamma - 1)
+    gamma_events = rates * np.asarray(model.gamma_mask)
+    events = rates + gamma_events * (gamma - 1)
     observed = np.asarray(data.auxiliary)[-width.size :] if model.simulation_statistics else gamma
     prior = np.where(tau > 0, observed / np.maximum(gamma, 1e-12) ** 2, 1 / np.where(width > 0, width, 1.0) ** 2)
-    curvature = np.asarray(data.counts) * np.square(dressed.sum(0) / np.maximum(events.sum(0), 1e-12)) + prior
+    curvature = np.asarray(data.counts) * np.square(gamma_events.sum(0) / np.maximum(events.sum(0), 1e-12)) + prior
     conditional = np.where((width > 0) | (tau > 0), 1 / curvature, 0.0)
-    slopes = slopes * (1 + np.asarray(model.dressed) * (gamma - 1))[:, :, None] + dressed[:, :, None] * gamma_slope
-    return _propagate(model, events, slopes, np.nan_to_num(best.covariance), dressed, conditional)
+    slopes = (
+        slopes * (1 + np.asarray(model.gamma_mask) * (gamma - 1))[:, :, None] + gamma_events[:, :, None] * gamma_slope
+    )
+    return _propagate(model, events, slopes, np.nan_to_num(best.covariance), gamma_events, conditional)
 
 
 def _derivatives(
@@ -107,7 +137,7 @@ def _propagate(
     events: Float[np.ndarray, "process bin"],
     slopes: Float[np.ndarray, "process bin parameter"],
     covariance: Float[np.ndarray, "parameter parameter"],
-    dressed: Float[np.ndarray, "process bin"],
+    gamma_events: Float[np.ndarray, "process bin"],
     conditional: Float[np.ndarray, " bin"],
 ) -> Yields:
     """Errors of the events: J C Jᵀ + (∂events/∂γ)² · var(γ | θ); the two parts are independent."""
@@ -117,14 +147,14 @@ def _propagate(
         return np.asarray(np.sqrt(np.einsum("...i,ij,...j", lever, covariance, lever) + simulation))
 
     places = [model.layout.channel == c for c in range(len(model.channels))]
-    part = [error(slopes[:, here].sum(1), np.where(here, dressed, 0.0)) for here in places]
-    whole = [error(slopes[:, here].sum((0, 1)), np.where(here, dressed.sum(0), 0.0)) for here in places]
+    part = [error(slopes[:, here].sum(1), np.where(here, gamma_events, 0.0)) for here in places]
+    whole = [error(slopes[:, here].sum((0, 1)), np.where(here, gamma_events.sum(0), 0.0)) for here in places]
     by_bin = np.einsum("bi,ij,bj->b", slopes.sum(0), covariance, slopes.sum(0))
     return Yields(
         events,
-        np.sqrt(by_bin + np.square(dressed.sum(0)) * conditional),
-        error(slopes.sum(1), dressed),
+        np.sqrt(by_bin + np.square(gamma_events.sum(0)) * conditional),
+        error(slopes.sum(1), gamma_events),
         np.stack(part, axis=1),
         np.stack(whole),
-        float(error(slopes.sum((0, 1)), dressed.sum(0))),
+        float(error(slopes.sum((0, 1)), gamma_events.sum(0))),
     )

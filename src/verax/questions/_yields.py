@@ -77,8 +77,8 @@ def _signal(query: Query) -> tuple[str, ...]:
     first = [i for i, name in enumerate(model.names[: model.n_free]) if name == query.poi]
     if not first:
         return ()
-    member = np.asarray(model.member)[first[0]].any(axis=1)
-    return tuple(p for p, m in zip(model.processes, member, strict=True) if m) if not member.all() else ()
+    multiplied = np.asarray(model.normfactor_mask)[first[0]].any(axis=1)
+    return tuple(p for p, m in zip(model.processes, multiplied, strict=True) if m) if not multiplied.all() else ()
 
 
 @respond.register

@@ -100,16 +100,16 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
 
     figure = canvas(6.6, 5.0)
     axes = figure.add_subplot()
-    value, ndf, n = float(found.statistic), found.ndf, len(found.thrown)
+    value, ndf, n = float(found.statistic), found.ndf, len(found.toy_statistics)
     top = max(value * 1.15, float(2 * gammaincinv(ndf / 2, 0.9995)) if ndf > 0 else 1.0, 1e-3)
     if n:
-        top = max(top, float(np.quantile(found.thrown, 0.998)))
+        top = max(top, float(np.quantile(found.toy_statistics, 0.998)))
     least = min(value, float(2 * gammaincinv(ndf / 2, 1e-4))) if ndf > 0 else value
-    low = 0.85 * float(np.min(found.thrown, initial=least))
+    low = 0.85 * float(np.min(found.toy_statistics, initial=least))
     edges = np.linspace(low, top, _bins(max(n, 400)) + 1)
     width, peak = float(edges[1] - edges[0]), 0.0
     if n:
-        counts, _ = np.histogram(found.thrown, edges)
+        counts, _ = np.histogram(found.toy_statistics, edges)
         density = counts / (n * width)
         centres = (edges[1:] + edges[:-1]) / 2
         label = f"{n} toys: p = {with_error(found.p_toys, found.p_toys_error)}"

@@ -1,4 +1,7 @@
-"""Templates rearranged: channels selected, things renamed, processes merged, parameters correlated or not."""
+"""Templates rearranged: channels selected, things renamed, processes merged, parameters correlated or not.
+
+The terms are those of HistFactory (CERN-OPEN-2012-016).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,11 +15,21 @@ from ._treatment import acts, cells, systematic
 
 
 def select(templates: Templates, channels: Sequence[str]) -> Templates:
-    """The templates of these channels, in this order.
+    """Select channels, in this order.
+
+    Parameters
+    ----------
+    templates : with these channels and others
+    channels : their names
 
     Raises
     ------
     InputError : for an unknown channel, one that is named twice, or none at all
+
+    >>> from verax.model import combine, example_templates
+    >>> both = combine(example_templates(), rename(example_templates(), {"SR": "CR"}))
+    >>> both.channels, select(both, ["CR"]).channels
+    (('SR', 'CR'), ('CR',))
     """
     check_known(channels, templates.channels, "select", "channel")
     if not channels or len(set(channels)) < len(channels):
@@ -29,11 +42,21 @@ def select(templates: Templates, channels: Sequence[str]) -> Templates:
 
 
 def mask(templates: Templates, channels: Sequence[str]) -> Templates:
-    """The templates without these channels.
+    """Leave out channels.
+
+    Parameters
+    ----------
+    templates : with these channels and others
+    channels : their names
 
     Raises
     ------
     InputError : for an unknown channel, or if none is left
+
+    >>> from verax.model import combine, example_templates
+    >>> both = combine(example_templates(), rename(example_templates(), {"SR": "CR"}))
+    >>> mask(both, ["CR"]).channels
+    ('SR',)
     """
     check_known(channels, templates.channels, "mask", "channel")
     left = [c for c in templates.channels if c not in channels]
@@ -43,11 +66,20 @@ def mask(templates: Templates, channels: Sequence[str]) -> Templates:
 
 
 def rename(templates: Templates, names: Mapping[str, str]) -> Templates:
-    """New names for processes, channels and systematics; a name applies to all things that bear it.
+    """Rename processes, channels and systematics; a name applies to all things that bear it.
+
+    Parameters
+    ----------
+    templates : any
+    names : old name → new name
 
     Raises
     ------
     InputError : for an unknown name, or if two things of one kind would bear the same
+
+    >>> from verax.model import example_templates
+    >>> rename(example_templates(), {"SR": "high mass", "signal": "Higgs"}).processes
+    ('Higgs', 'background')
     """
     known = [*templates.processes, *templates.channels, *(p.name for p in templates.systematics)]
     check_known(names, known, "rename", "process, channel or systematic")
@@ -64,15 +96,20 @@ def rename(templates: Templates, names: Mapping[str, str]) -> Templates:
 
 
 def merge(templates: Templates, processes: Mapping[str, Sequence[str]]) -> Templates:
-    """Processes added up: nominal, Σw², up and down. The sum stands where the first of its parts stood.
+    """Merge processes: nominal, Σw², up and down are summed. The sum stands where the first of its parts stood.
 
     Parameters
     ----------
+    templates : any
     processes : new name → processes that it sums
 
     Raises
     ------
     InputError : for an unknown process, one that would be added twice, a sum of nothing, or a name that is taken
+
+    >>> from verax.model import example_templates
+    >>> merge(example_templates(), {"all": ["signal", "background"]}).nominal.tolist()
+    [[55.0, 55.0]]
     """
     parts = [p for members in processes.values() for p in members]
     check_known(parts, templates.processes, "merge", "process")
@@ -84,21 +121,27 @@ def merge(templates: Templates, processes: Mapping[str, Sequence[str]]) -> Templ
     new = tuple(dict.fromkeys(sum_of.get(p, p) for p in templates.processes))
     taken = [n for n in processes if n in templates.processes and n not in parts]
     _distinct([*taken, *new], "merge", "processes")
-    member = np.array([[sum_of.get(p, p) == n for p in templates.processes] for n in new], np.float64)
-    nominal, variance, up, down = (member @ x for x in cells(templates))
+    adds = np.array([[sum_of.get(p, p) == n for p in templates.processes] for n in new], np.float64)
+    nominal, variance, up, down = (adds @ x for x in cells(templates))
     return replace(templates, nominal=nominal, variance=variance, up=up, down=down, processes=new)
 
 
 def decorrelate(templates: Templates, name: str, by: str = "channel") -> Templates:
-    """One systematic becomes one for each channel where it acts, "name_channel", each with its own θ; or each process.
+    """Decorrelate a systematic: one for each channel where it acts, "name_channel", each with its own θ; or each process.
 
     Parameters
     ----------
+    templates : any
+    name : the systematic
     by : "channel" or "process"
 
     Raises
     ------
     InputError : for an unknown systematic, with its nearest; or if a new name is taken
+
+    >>> from verax.model import example_templates
+    >>> [p.name for p in decorrelate(example_templates(), "jes").systematics]
+    ['background_norm', 'jes_SR']
     """
     check_known([by], ("channel", "process"), "decorrelate", "kind")
     k = systematic(templates, name, "decorrelate")
@@ -121,14 +164,24 @@ def decorrelate(templates: Templates, name: str, by: str = "channel") -> Templat
 
 
 def correlate(templates: Templates, names: Sequence[str], new: str) -> Templates:
-    """Several systematics become one, of name ``new``: a single θ moves them all, in the same direction.
+    """Correlate several systematics: a single θ of name ``new`` moves them all, in the same direction.
 
     Where several act on the same bin of a process, their changes add up linearly. The parameter stands where the first
     stood, with its group.
 
+    Parameters
+    ----------
+    templates : any
+    names : the systematics
+    new : name of the common parameter
+
     Raises
     ------
     InputError : for an unknown systematic, with its nearest; none; different constraints; or if the name is taken
+
+    >>> from verax.model import example_templates
+    >>> [p.name for p in correlate(example_templates(), ["background_norm", "jes"], "both").systematics]
+    ['both']
     """
     if not names:
         raise InputError("correlate", "no systematic", "one or more")

@@ -1,4 +1,4 @@
-"""Two analyses as one: channels side by side, systematics of the same name correlated."""
+"""Two analyses as one: channels side by side, systematics of the same name correlated (CERN-OPEN-2012-016)."""
 
 from dataclasses import replace
 
@@ -11,14 +11,23 @@ from ._treatment import cells
 
 
 def combine(first: Templates, second: Templates) -> Templates:
-    """The channels of both, each with its own bins, the first's before the second's.
+    """Combine two analyses: the channels of both, each with its own bins, the first's before the second's.
 
     Processes and systematics of the same name are the same: a normalisation factor, or θ, acts on both. What only one
-    of the two knows is absent from the other's channels: no events, no variation. Rename first what is not the same.
+    of the two has is absent from the other's channels: no events, no variation. Rename first what is not the same.
+
+    Parameters
+    ----------
+    first : templates; of a common systematic its group and bounds hold
+    second : templates of other channels
 
     Raises
     ------
     InputError : for a channel that both have, or a systematic whose constraints differ
+
+    >>> from verax.model import example_templates, rename
+    >>> combine(example_templates(), rename(example_templates(), {"SR": "CR"})).channels
+    ('SR', 'CR')
     """
     shared = [c for c in second.channels if c in first.channels]
     if shared:

@@ -46,13 +46,14 @@ def smooth(
     independent: bool = True,
     significance: float = 2.0,
 ) -> tuple[Templates, tuple[Smoothed, ...]]:
-    """Templates with smoothed variations, and what changed.
+    """Smooth variations: templates with the smoothed ones, and the list of what changed.
 
     Sides are smoothed one by one, per process and channel. The error of a ratio R = varied / nominal follows from Σw² of
     nominal. Bins without nominal events stay as they are.
 
     Parameters
     ----------
+    templates : any
     names : systematics to smooth. Unless given, all sides in which simulation statistics dominate: where in the median
         bin the error of R is larger than the change of the shape. Variations made of the nominal's own events are more
         precise than their Σw² says: name those from samples of their own if there are others
@@ -64,6 +65,11 @@ def smooth(
     Raises
     ------
     InputError : for an unknown systematic or method, with the nearest known; a significance that is not positive
+
+    >>> from verax.model import example_templates
+    >>> _, changed = smooth(example_templates(), ["jes"])  # two bins: nothing to smooth
+    >>> changed
+    ()
     """
     check_known([method], ("353QH", "merge"), "smooth", "method")
     known = [p.name for p in templates.systematics]

@@ -19,8 +19,8 @@ def normalisation_part(
     is left to the shape.
     """
     xp = np if isinstance(nominal, np.ndarray) else jnp
-    member = np.eye(channel.max() + 1)[channel]
-    yields, high, low = nominal @ member, up @ member, down @ member
+    in_channel = np.eye(channel.max() + 1)[channel]
+    yields, high, low = nominal @ in_channel, up @ in_channel, down @ in_channel
     sane = (yields > 0) & (xp.minimum(high, low) > 0.01 * yields) & (xp.maximum(high, low) < 100.0 * yields)
     safe = xp.where(sane, yields, 1.0)
     return xp.log(xp.where(sane, high, 1.0) / safe), xp.log(xp.where(sane, low, 1.0) / safe)

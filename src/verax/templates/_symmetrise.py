@@ -1,4 +1,4 @@
-"""Up and down of a variation made symmetric about the nominal template, bin by bin."""
+"""Up and down of a HistFactory variation (CERN-OPEN-2012-016) made symmetric about the nominal template, bin by bin."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ class Symmetrised:
 
 
 def symmetrise(templates: Templates, name: str, method: str = "average") -> tuple[Templates, tuple[Symmetrised, ...]]:
-    """Templates with up = nominal + s and down = nominal − s for one systematic, and what changed.
+    """Symmetrise one systematic, up = nominal + s and down = nominal − s: the templates, and the list of what changed.
 
     The shift s of a bin follows from the two changes r = up − nominal and f = down − nominal. Names and meanings are those
     of TRExFitter (https://trexfitter-docs.web.cern.ch, ``Symmetrisation``; ``HistoTools.cc``):
@@ -58,9 +58,20 @@ def symmetrise(templates: Templates, name: str, method: str = "average") -> tupl
 
     As there, a side that falls below zero where nominal is not negative is set to zero.
 
+    Parameters
+    ----------
+    templates : any
+    name : the systematic
+    method : the first column of the table
+
     Raises
     ------
     InputError : for an unknown systematic or method, with the nearest known
+
+    >>> from verax.model import example_templates
+    >>> _, changed = symmetrise(example_templates(), "jes", "absolute-mean")
+    >>> [(c.process, round(c.size, 2)) for c in changed]
+    [('signal', 0.2)]
     """
     check_known([method], SHIFTS, "symmetrise", "method")
     k = systematic(templates, name, "symmetrise")

@@ -45,12 +45,17 @@ class Templates(eqx.Module):
     def rebin(self, edges: tuple[tuple[float, ...], ...]) -> "Templates":
         """Merge bins; sums in float64 (traced templates keep their own type).
 
+        Parameters
+        ----------
+        edges : of each channel, some of its present ones with the first and the last
+
         Raises
         ------
         InputError : when a channel's new edges are no subset of its old ones, or drop its first or last edge
         """
         if len(edges) != len(self.channels):
             raise InputError("rebin", f"edges of {len(edges)} channels", f"{len(self.channels)}: {self.channels}")
+        # Events of the new bins are old · merge, with merge[old bin, new bin] = 1 where the old bin is inside the new one.
         merge = np.zeros((self.nominal.shape[1], sum(len(e) - 1 for e in edges)))
         column = 0
         for (channel, where), old, new in zip(self.slices().items(), self.edges, edges, strict=True):
@@ -68,7 +73,7 @@ class Templates(eqx.Module):
         return Templates(nominal, variance, up, down, self.channels, edges, self.processes, self.systematics)
 
     def problems(self) -> tuple[str, ...]:
-        """What a careful analyst would want to know, one line each; empty when all is well.
+        """List problems of the templates, one line each; empty where there are none.
 
         Empty bins (total ≤ 0), negative or unsimulated bins of a process, relative simulation error above 30 %,
         variations above 100 %, and one-sided variations (up and down on the same side, both beyond the bin's

@@ -1,10 +1,11 @@
 """Import of HistFactory models from HS3 (HEP Statistics Serialization Standard, version 0.2), by way of pyhf's JSON.
 
-Read: distributions of type ``histfactory_dist`` with their data, one likelihood, its analysis or none, with its initial
-point and domains (else "default_values" and "default_domain"). Source: hep-statistics-serialization-standard, chapter
-HistFactory, and what ROOT's writer does where the text leaves a choice: templates of ``histosys`` are absolute,
-``staterror`` takes its errors from the sample's ``errors``, interpolation is code 4 (factors) and 4p (templates) unless a
-modifier or its channel names another. All that is not read, or would mean another likelihood, is refused by name.
+The model is HistFactory's (CERN-OPEN-2012-016). Read are distributions of type ``histfactory_dist`` with their data, one
+likelihood, its analysis or none, with its initial point and domains (else "default_values" and "default_domain"). Source:
+hep-statistics-serialization-standard, chapter HistFactory, and what ROOT's writer does where the text leaves a choice:
+templates of ``histosys`` are absolute, ``staterror`` takes its errors from the sample's ``errors``, interpolation is code 4
+(factors) and 4p (templates) unless a modifier or its channel names another. All that is not read, or would mean another
+likelihood, is refused by name.
 
 The errors ``vals`` of ``shapesys`` are relative in ROOT's files and absolute in others (pyhs3's examples), and a file
 does not say which: the caller must. (ROOT bounds γ at 1 + 5σ: where a file has these bounds, they tell.)
@@ -27,7 +28,7 @@ INTERPOLATIONS: dict[str, tuple[Any, ...]] = {
     "normsys": ("code4", "4", 4, 5, "poly6_exp", {"type": "mult", "in": "poly6", "out": "exp"}),
     "histosys": ("code4p", "4p", 4, "poly6", {"type": "add", "in": "poly6", "out": "poly1"}),
 }
-"""How the default is written: names, ROOT's numbers, and the text's three words."""
+"""Ways to write the default interpolation: names, ROOT's numbers, and the three words of the standard."""
 GAUSS = ("Gauss", "Gaussian", "Gaus")
 CONSTRAINTS = ("constraint", "constraint_type", "constraint_name")
 
@@ -47,7 +48,7 @@ def is_hs3(spec: Any) -> bool:
 def from_hs3(
     spec: Json | str | Path, *, likelihood: str | None = None, poi: str | None = None, shape_errors: str | None = None
 ) -> Imported:
-    """The likelihood, data and parameter of interest of an HS3 file.
+    """Read the likelihood, data and parameter of interest of an HS3 file.
 
     Parameters
     ----------
@@ -60,6 +61,19 @@ def from_hs3(
     ------
     InputError : whatever is wrong with it or cannot be had exactly (other distributions, constraints or codes), naming
         distribution, sample and modifier
+
+    >>> counts = {"axes": [{"name": "mass", "nbins": 1, "min": 0, "max": 1}], "contents": [59.0]}
+    >>> signal = {"parameter": "mu", "name": "mu", "type": "normfactor"}
+    >>> sample = {"name": "signal", "data": {"contents": [50.0]}, "modifiers": [signal]}
+    >>> channel = {"name": "SR", "type": "histfactory_dist", "axes": counts["axes"], "samples": [sample]}
+    >>> model, data, poi = from_hs3({
+    ...     "metadata": {"hs3_version": "0.2"},
+    ...     "distributions": [channel],
+    ...     "data": [{"name": "observed", "type": "binned", **counts}],
+    ...     "likelihoods": [{"name": "all", "distributions": ["SR"], "data": ["observed"]}],
+    ... }, poi="mu")
+    >>> model.names, data.counts.tolist()
+    (('mu',), [59.0])
     """
     content = read_json(spec) if isinstance(spec, (str, Path)) else spec
     return from_pyhf(hs3_to_pyhf(content, likelihood=likelihood, poi=poi, shape_errors=shape_errors))
@@ -68,7 +82,7 @@ def from_hs3(
 def hs3_to_pyhf(
     spec: Json, *, likelihood: str | None = None, poi: str | None = None, shape_errors: str | None = None
 ) -> Json:
-    """The same model and data as a pyhf workspace; parameters keep their names, those of each bin get one name together.
+    """The same model and data as a pyhf workspace; parameters keep their names, and those of one modifier's bins share one.
 
     Raises
     ------
@@ -87,7 +101,7 @@ def hs3_to_pyhf(
         check_channel(distributions[name])
         channels.append(reader.channel(distributions[name]))
         observations.append({"name": name, "data": _contents(entry, data, distributions[name])})
-    reader.told()
+    reader.raise_obstacles()
     interest = poi if poi is not None else next(iter(analysis.get("parameters_of_interest", [])), None)
     config = {"poi": interest or "", "parameters": reader.settings(_domains(spec, analysis))}
     measurement = {"name": chosen["name"], "config": config}
@@ -97,7 +111,7 @@ def hs3_to_pyhf(
 
 
 class _Reader:
-    """Channels that are being read, the parameters met on the way (each set's name and members), and obstacles."""
+    """Reader of channels, which collects the parameters (each set's name and members) and what cannot be imported."""
 
     def __init__(self, shape_errors: str | None, points: dict[str, Json], others: dict[str, Json]) -> None:
         self.shape_errors, self.points, self.others = shape_errors, points, others
@@ -118,8 +132,8 @@ class _Reader:
             samples.append({"name": sample["name"], "data": values, "modifiers": modifiers})
         return {"name": distribution["name"], "samples": samples}
 
-    def told(self) -> None:
-        """Raise for what was met: the first in full, and how often each of the others."""
+    def raise_obstacles(self) -> None:
+        """Raise InputError for what cannot be imported: the first in full, and the numbers of the others."""
         if self.obstacles:
             first, *rest = self.obstacles
             others = Counter(f"{e.where.rpartition('(')[2]} {e.got}"[:60] for e in rest)
@@ -132,10 +146,10 @@ class _Reader:
         here = f"{where}, modifier '{entry.get('name', entry.get('parameter', kind))}' ({kind})"
         if entry.get("constraints") is not None:
             raise InputError(f"{here}, constraints", f"{entry['constraints']}"[:80], "one 'constraint' for all bins")
-        said = [entry[k] for k in CONSTRAINTS if entry.get(k) is not None]
-        if len(set(said)) > 1:
-            raise InputError(f"{here}, constraint", " and ".join(f"'{x}'" for x in said), "one of them")
-        constraint = said[0] if said else None
+        constraints = [entry[k] for k in CONSTRAINTS if entry.get(k) is not None]
+        if len(set(constraints)) > 1:
+            raise InputError(f"{here}, constraint", " and ".join(f"'{x}'" for x in constraints), "one of them")
+        constraint = constraints[0] if constraints else None
         if kind in ("normfactor", "normsys", "histosys"):
             return self.scalar(entry, kind, constraint, here, distribution.get("default_interpolation"), content)
         name = self.gammas(entry, kind, distribution["name"], len(content["contents"]), here)
@@ -161,7 +175,7 @@ class _Reader:
         return {"name": name, "type": kind, "data": [float(v * x) for v, x in zip(detail["vals"], scale, strict=True)]}
 
     def gammas(self, entry: Json, kind: str, channel: str, bins: int, here: str) -> str:
-        """The name of the γ of a modifier that acts bin by bin; they are noted."""
+        """The name of the γ of a modifier that acts bin by bin, which are added to the sets."""
         given = [str(x) for x in entry.get("parameters", [])]
         name = str(entry.get("parameter") or _common(given) or entry.get("name") or f"{kind}_{channel}")
         members = given or [f"gamma_{name}_bin_{b}" for b in range(bins)]
@@ -205,7 +219,7 @@ class _Reader:
         return {"name": name, "type": kind, "data": ends}
 
     def _plain(self, names: list[str], here: str) -> None:
-        """A parameter that a function or a distribution computes is none of the fit."""
+        """Refuse a parameter that a function or a distribution computes: it is not a parameter of the fit."""
         for name in names:
             if name in self.others:
                 kind = self.others[name].get("type")
@@ -268,7 +282,7 @@ def _names(spec: Json, section: str) -> dict[str, Json]:
 
 
 def _analysis(spec: Json, likelihood: str) -> Json:
-    """What is asked of a likelihood: an analysis, or nothing."""
+    """The analysis of a likelihood, or nothing."""
     analyses = _names(spec, "analyses").values()
     for a in analyses:
         check_known([a["likelihood"]], table(spec, "likelihoods"), f"analysis '{a['name']}'", "likelihood")
@@ -342,7 +356,7 @@ def _domains(spec: Json, analysis: Json) -> dict[str, Json]:
 
 
 def _common(members: list[str]) -> str:
-    """What the names of a set begin with, without the number of the bin.
+    """The common beginning of the names of a set, without the number of the bin.
 
     >>> _common(["gamma_stat_0", "gamma_stat_1"]), _common(["a", "b"])
     ('gamma_stat', '')

@@ -1,6 +1,6 @@
-"""What the modifiers of a HistFactory workspace amount to: parameters, arrays over processes and bins, observed data.
+"""The modifiers of a HistFactory workspace (CERN-OPEN-2012-016) as parameters and arrays over processes and bins.
 
-All seven modifiers are understood as pyhf does. The γ of ``staterror`` and ``shapesys`` are profiled in closed form where
+All seven modifiers mean what they mean to pyhf. The γ of ``staterror`` and ``shapesys`` are profiled in closed form where
 a bin has only one of them and the measurement says nothing special about it; all else becomes explicit parameters, named
 as in pyhf (``name[bin]``). A fixed parameter has bounds without width.
 """
@@ -18,6 +18,7 @@ from verax.parameters import Gaussian, Parameter, Poisson
 from verax.templates import Layout
 
 from ._schema import Json
+from ._settings import Settings
 
 Codes = Callable[..., tuple[Array, Array, Array]]
 
@@ -33,12 +34,12 @@ class _Use(NamedTuple):
 
 
 class Import:
-    """One import under way: arrays that are being filled, parameters that are being collected."""
+    """One import: arrays that are filled, and parameters that are collected, modifier by modifier."""
 
     def __init__(
         self, spec: Json, settings: Mapping[str, Json], poi: str | None, normsys: Codes, histosys: Codes, group: Any
     ) -> None:
-        self.settings, self.poi, self.normsys, self.histosys, self.group = settings, poi, normsys, histosys, group
+        self.poi, self.normsys, self.histosys, self.group = poi, normsys, histosys, group
         self.channels = [c["name"] for c in spec["channels"]]
         self.processes = list(dict.fromkeys(s["name"] for c in spec["channels"] for s in c["samples"]))
         bins = tuple(len(c["samples"][0]["data"]) for c in spec["channels"])
@@ -54,18 +55,19 @@ class Import:
                 self.uses.extend(_Use(c, i, m["type"], m["name"], m["data"]) for m in sample["modifiers"])
         observed = {o["name"]: o["data"] for o in spec["observations"]}
         self.counts = np.concatenate([np.asarray(observed[c], np.float64) for c in self.channels])
-        self.variance, self.dressed = np.zeros_like(self.nominal), np.zeros_like(self.nominal)
+        self.variance, self.gamma_mask = np.zeros_like(self.nominal), np.zeros_like(self.nominal)
         self.width, self.tau, self.gamma = (np.zeros(sum(bins)), np.zeros(sum(bins)), np.ones(sum(bins)))
         self.taken = np.zeros(sum(bins), bool)  # bins whose γ is profiled
         self.offset, self.profiles = 0.0, False
         self.cells: list[Parameter] = []
         self.cell_auxiliary: list[float] = []
-        self.columns: list[list[tuple[int, int, int]]] = []  # slots: (process, bin, cell parameter)
+        self.columns: list[list[tuple[int, int, int]]] = []  # of cell_parameter_index: (process, bin, cell parameter)
         self.modifiers: list[CellModifier] = []
-        self._names()
+        self.kinds = self._kinds()
+        self.settings = Settings(settings, self.kinds, poi, group)
 
-    def _names(self) -> None:
-        """A name means one kind of parameter, but ``normsys`` and ``histosys`` share theirs."""
+    def _kinds(self) -> dict[str, str]:
+        """The kind of parameter that each name means; ``normsys`` and ``histosys`` share theirs."""
         kinds: dict[str, str] = {}
         for use in self.uses:
             kind = "normsys or histosys" if use.kind in ("normsys", "histosys") else use.kind
@@ -73,7 +75,7 @@ class Import:
                 raise InputError(self._at(use), f"the name of a {kinds[use.name]}", "a name for each kind of parameter")
         if not kinds:
             raise InputError("workspace", "no modifiers", "at least one parameter")
-        self.kinds = kinds
+        return kinds
 
     def _at(self, use: _Use) -> str:
         place = f"channel '{self.channels[use.channel]}', sample '{self.processes[use.process]}'"
@@ -90,58 +92,25 @@ class Import:
                 table.setdefault(use.name, []).append(use)
         return dict(sorted(table.items(), key=lambda item: item[0] != self.poi))
 
-    def _setting(self, name: str, key: str, default: list[Any] | None, size: int) -> list[Any]:
-        """A setting of the measurement for one parameter set, or its default."""
-        given = self.settings.get(name, {}).get(key, default)
-        if given is None:
-            raise InputError(f"parameter '{name}'", f"no {key}", f"{key} in the measurement's parameter settings")
-        if len(given) != size:
-            raise InputError(f"parameter '{name}', {key}", f"{len(given)} values", f"{size}")
-        return list(given)
-
-    def _refuse(self, name: str, *keys: str) -> None:
-        for key in keys:
-            if key in self.settings.get(name, {}):
-                raise InputError(f"parameter '{name}'", f"setting '{key}'", f"settings of a {self.kinds[name]}")
-
-    def _parameter(
-        self,
-        name: str,
-        group: str,
-        init: float,
-        bounds: list[float],
-        constraint: Gaussian | Poisson | None,
-        family: str | None = None,
-        fixed: bool | None = None,
-    ) -> Parameter:
-        family = family or name
-        held = self.settings.get(family, {}).get("fixed", fixed or False)
-        low, high = (init, init) if held else (float(bounds[0]), float(bounds[1]))
-        group = self.group.get(name, self.group.get(family, "" if family == self.poi else group))
-        return Parameter(name, group, float(init), (low, high), constraint)
-
     def _factors(self) -> tuple[list[Parameter], list[float], np.ndarray]:
         """Parameters of ``normfactor`` and ``lumi``, their global observables, and what they multiply."""
         table = self._of("normfactor", "lumi")
-        member = np.zeros((len(table), len(self.processes), len(self.channels)))
+        normfactor_mask = np.zeros((len(table), len(self.processes), len(self.channels)))
         parameters, auxiliary = [], []
         for i, (name, uses) in enumerate(table.items()):
             for use in uses:
-                member[i, use.process, use.channel] = 1.0
+                normfactor_mask[i, use.process, use.channel] = 1.0
             if uses[0].kind == "lumi":
-                self._refuse(name, "factors")
-                [observed], [sigma] = self._setting(name, "auxdata", None, 1), self._setting(name, "sigmas", None, 1)
-                [init], [limits] = self._setting(name, "inits", None, 1), self._setting(name, "bounds", None, 1)
+                self.settings.refuse(name, "factors")
+                [observed], [sigma] = (self.settings.values(name, key, None, 1) for key in ("auxdata", "sigmas"))
+                init, limits = self.settings.start(name)
                 auxiliary.append(float(observed))
-                parameters.append(self._parameter(name, "luminosity", init, limits, Gaussian(float(sigma))))
+                parameters.append(self.settings.parameter(name, "luminosity", init, limits, Gaussian(float(sigma))))
             else:
-                self._refuse(name, "auxdata", "sigmas", "factors")
-                [init], [limits] = (
-                    self._setting(name, "inits", [1.0], 1),
-                    self._setting(name, "bounds", [[0.0, 10.0]], 1),
-                )
-                parameters.append(self._parameter(name, FLOATING, init, limits, None))
-        return parameters, auxiliary, member
+                self.settings.refuse(name, "auxdata", "sigmas", "factors")
+                init, limits = self.settings.start(name, 1.0, [0.0, 10.0])
+                parameters.append(self.settings.parameter(name, FLOATING, init, limits, None))
+        return parameters, auxiliary, normfactor_mask
 
     def _systematics(self) -> tuple[list[Parameter], list[float], dict[str, np.ndarray]]:
         """Parameters of ``normsys`` and ``histosys``, their global observables, and what they do."""
@@ -151,10 +120,10 @@ class Import:
         log_up, log_down = np.zeros((2, len(table), len(self.processes), len(self.channels)))
         parameters, auxiliary = [], []
         for k, (name, uses) in enumerate(table.items()):
-            self._refuse(name, "sigmas", "factors")
-            [init], [limits] = self._setting(name, "inits", [0.0], 1), self._setting(name, "bounds", [[-5.0, 5.0]], 1)
-            auxiliary += [float(x) for x in self._setting(name, "auxdata", [0.0], 1)]
-            parameters.append(self._parameter(name, "systematic", init, limits, Gaussian()))
+            self.settings.refuse(name, "sigmas", "factors")
+            init, limits = self.settings.start(name, 0.0, [-5.0, 5.0])
+            auxiliary += [float(x) for x in self.settings.values(name, "auxdata", [0.0], 1)]
+            parameters.append(self.settings.parameter(name, "systematic", init, limits, Gaussian()))
             for use in uses:
                 if use.kind == "normsys":
                     log_up[k, use.process, use.channel] = math.log(use.data["hi"])
@@ -191,9 +160,11 @@ class Import:
                 )
             with np.errstate(over="ignore"):  # an infinite one is refused as a width
                 relative = np.where(total != 0, np.sqrt(variance) / np.where(total != 0, abs(total), 1.0), 0.0)[bins]
-            width = np.array(self._setting(name, "sigmas", np.where(relative > 0, relative, 1.0).tolist(), len(bins)))
-            observed = self._setting(name, "auxdata", [1.0] * len(bins), len(bins))
-            self._refuse(name, "factors")
+            width = np.array(
+                self.settings.values(name, "sigmas", np.where(relative > 0, relative, 1.0).tolist(), len(bins))
+            )
+            observed = self.settings.values(name, "auxdata", [1.0] * len(bins), len(bins))
+            self.settings.refuse(name, "factors")
             valid, constraints = relative > 0, [Gaussian(float(w)) for w in width]
             profiled = not (valid & (total[bins] < 0)).any()  # the closed form is for rates above 0
             if self._add(name, uses, bins, valid, constraints, observed, SIMULATION, profiled):
@@ -215,9 +186,9 @@ class Import:
             valid, profiled = (nominal != 0) & (error > 0), not ((nominal < 0) & (error > 0)).any()
             with np.errstate(over="ignore", divide="ignore"):  # an infinite one is refused as a constraint
                 tau = np.where(valid, nominal**2 / np.where(valid, error, 1.0) ** 2, 1.0)
-            self._refuse(name, "sigmas")
-            tau = np.array(self._setting(name, "factors", tau.tolist(), len(bins)), float)
-            observed = self._setting(name, "auxdata", tau.tolist(), len(bins))
+            self.settings.refuse(name, "sigmas")
+            tau = np.array(self.settings.values(name, "factors", tau.tolist(), len(bins)), float)
+            observed = self.settings.values(name, "auxdata", tau.tolist(), len(bins))
             constraints = [Poisson(float(t)) for t in tau]
             if self._add(name, uses, bins, valid, constraints, observed, UNCORRELATED, profiled):
                 self.tau[bins] = np.where(valid, tau, 0.0)
@@ -228,7 +199,7 @@ class Import:
         """``shapefactor``: one free factor per bin, by number of the bin where channels share it."""
         for name, uses in self._of("shapefactor").items():
             n = max(len(self.where[u.channel]) for u in uses)
-            self._refuse(name, "auxdata", "sigmas", "factors")
+            self.settings.refuse(name, "auxdata", "sigmas", "factors")
             first = self._explicit(name, np.zeros(n, bool), [None] * n, [], FLOATING, [0.0, 10.0])
             for use in uses:
                 bins = self.where[use.channel]
@@ -251,16 +222,16 @@ class Import:
         profiled: bool,
     ) -> bool:
         """Give the bins a γ. True where it can be profiled; else it becomes explicit parameters."""
-        given = self.settings.get(name, {})
+        given = self.settings.given.get(name, {})
         ordinary = profiled and not given.get("fixed") and all(x == 1 for x in given.get("inits", ()))
         ordinary &= all(low <= 1e-6 and high >= 10 for low, high in given.get("bounds", ()))
         if ordinary and not self.taken[bins].any():
             for key in ("inits", "bounds"):
-                self._setting(name, key, [0] * len(bins), len(bins))
+                self.settings.values(name, key, [0] * len(bins), len(bins))
             self.profiles = True
             self.taken[bins[valid]] = True
             for use in uses:
-                self.dressed[use.process, self.where[use.channel]] = 1.0
+                self.gamma_mask[use.process, self.where[use.channel]] = 1.0
                 self._record(use, -1)
             self.gamma[bins] = np.where(valid, observed, 1.0)
             return True
@@ -282,48 +253,49 @@ class Import:
     ) -> int:
         """Cell parameters name[0], name[1], …; returns the number of the first."""
         n, first = len(fixed), len(self.cells)
-        inits, bounds = self._setting(name, "inits", [1.0] * n, n), self._setting(name, "bounds", [limits] * n, n)
+        inits = self.settings.values(name, "inits", [1.0] * n, n)
+        bounds = self.settings.values(name, "bounds", [limits] * n, n)
         for j in range(n):
             held = bool(fixed[j])
             label = f"{name}[{j}]"
-            self.cells.append(self._parameter(label, group, inits[j], bounds[j], constraints[j], name, held))
+            self.cells.append(self.settings.parameter(label, group, inits[j], bounds[j], constraints[j], name, held))
         self.cell_auxiliary += [float(x) for x in observed]
         return first
 
     def _place(self, use: _Use, bins: np.ndarray, numbers: np.ndarray, first: int) -> None:
-        """Let cell parameters multiply a process in some bins: in the first slot that is free in all of them."""
+        """Let cell parameters multiply a process in some bins: in the first column that is free in all of them."""
         self._record(use, first)
-        for slot in self.columns:
-            if not {(i, b) for i, b, _ in slot} & {(use.process, int(b)) for b in bins}:
+        for column in self.columns:
+            if not {(i, b) for i, b, _ in column} & {(use.process, int(b)) for b in bins}:
                 break
         else:
-            slot = []
-            self.columns.append(slot)
-        slot.extend((use.process, int(b), int(k)) for b, k in zip(bins, numbers, strict=True))
+            column = []
+            self.columns.append(column)
+        column.extend((use.process, int(b), int(k)) for b, k in zip(bins, numbers, strict=True))
 
     def _record(self, use: _Use, first: int) -> None:
         data = tuple(float(x) for x in use.data or ())
         self.modifiers.append(CellModifier(use.kind, use.name, use.channel, use.process, data, first))
 
-    def result(self, scaled: bool) -> tuple[dict[str, Any], Data]:
+    def result(self, combine_convention: bool) -> tuple[dict[str, Any], Data]:
         """The fields of the likelihood, and its data."""
-        factors, factor_auxiliary, member = self._factors()
+        factors, factor_auxiliary, normfactor_mask = self._factors()
         systematics, systematic_auxiliary, arrays = self._systematics()
         self._simulation()
         self._shape_errors()
         self._free_shapes()
         parameters = (*factors, *systematics, *self.cells)
         self._check_interest([p.name for p in parameters])
-        slots = np.full((len(self.columns), *self.nominal.shape), len(self.cells))
+        cell_parameter_index = np.full((len(self.columns), *self.nominal.shape), len(self.cells))
         for s, column in enumerate(self.columns):
             for i, b, k in column:
-                slots[s, i, b] = k
+                cell_parameter_index[s, i, b] = k
         total = abs(self.nominal.sum(0))
         fluctuates = (self.width > 0) | (self.tau > 0)
         absent = (self.nominal == 0) & ~arrays["odd"].any(0) & ~arrays["even"].any(0)
-        whole = bool(((self.dressed == 1) | absent | ~fluctuates).all()) and not (self.tau > 0).any()
-        dressed = np.ones_like(self.dressed) if whole else self.dressed
-        self._check_start([*parameters], member, slots)
+        whole = bool(((self.gamma_mask == 1) | absent | ~fluctuates).all()) and not (self.tau > 0).any()
+        gamma_mask = np.ones_like(self.gamma_mask) if whole else self.gamma_mask
+        self._check_start([*parameters], normfactor_mask, cell_parameter_index)
         fields: dict[str, Any] = dict(
             parameters=parameters,
             channels=tuple(self.channels),
@@ -334,15 +306,15 @@ class Import:
             variance=self.variance,
             **arrays,
             coefficients=code4_coefficients(arrays["log_up"], arrays["log_down"]),
-            member=member,
-            slots=slots,
-            dressed=dressed,
+            normfactor_mask=normfactor_mask,
+            cell_parameter_index=cell_parameter_index,
+            gamma_mask=gamma_mask,
             width=self.width,
             tau=self.tau,
-            floor=1e-7 * np.where(fluctuates, abs((self.nominal * dressed).sum(0)), total) + 1e-12,
+            floor=1e-7 * np.where(fluctuates, abs((self.nominal * gamma_mask).sum(0)), total) + 1e-12,
             offset=np.asarray(self.offset),
-            subset=not whole,
-            scaled=scaled,
+            partial_gamma=not whole,
+            combine_convention=combine_convention,
             shape_code=self.histosys,
             factor_code=self.normsys,
             modifiers=tuple(self.modifiers),
@@ -365,11 +337,13 @@ class Import:
             check_known([self.poi], names, "parameter of interest", "parameter")
         check_known(self.group, {*names, *self.kinds}, "group", "parameter")
 
-    def _check_start(self, parameters: list[Parameter], member: np.ndarray, slots: np.ndarray) -> None:
+    def _check_start(
+        self, parameters: list[Parameter], normfactor_mask: np.ndarray, cell_parameter_index: np.ndarray
+    ) -> None:
         """No bin may expect a negative number of events at the initial values (systematics taken at 0)."""
         init, n = np.array([p.init for p in parameters]), len(self.cells)
-        factor = np.prod(np.where(member > 0, init[: len(member), None, None], 1.0), axis=0)
-        cells = np.append(init[len(init) - n :], 1.0)[slots].prod(0)
+        factor = np.prod(np.where(normfactor_mask > 0, init[: len(normfactor_mask), None, None], 1.0), axis=0)
+        cells = np.append(init[len(init) - n :], 1.0)[cell_parameter_index].prod(0)
         rate = (self.nominal * factor[:, self.layout.channel] * cells).sum(0)
         for b in np.flatnonzero(rate < 0)[:1]:
             seen = f"{rate[b]:g} expected events at the start"

@@ -1,11 +1,11 @@
-"""Import of HistFactory workspaces (pyhf's JSON, https://pyhf.readthedocs.io/en/stable/likelihood.html)."""
+"""Import of HistFactory workspaces (CERN-OPEN-2012-016; pyhf's JSON, J. Open Source Softw. 6 (2021) 2823)."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from verax.errors import check_known
-from verax.model import BinnedLikelihood, Data, code4, code4p, scaled_errors
+from verax.model import BinnedLikelihood, Data, code4, code4p, is_combine
 
 from ._modifiers import Codes, Import
 from ._schema import Json, check_workspace, patched, read_json
@@ -34,14 +34,15 @@ def from_pyhf(
     convention: str = "histfactory",
     group: Mapping[str, str] | None = None,
 ) -> Imported:
-    """The likelihood, data and parameter of interest of a pyhf workspace.
+    """Read the likelihood, data and parameter of interest of a pyhf workspace.
 
     Parameters
     ----------
     workspace : its content, or a file ("-" for standard input)
     measurement : by default the first one
     poi : by default the measurement's
-    patch, patchname : a JSON patch, or a patch set and the name of one of its patches
+    patch : a JSON patch, or a patch set
+    patchname : the name of one patch of a set
     normsys : interpolation of factors, ``code4`` or ``code1`` of :mod:`verax.model`
     histosys : interpolation of templates, ``code4p``, ``code2`` or ``code0``
     convention : of profiled ``staterror``, "histfactory" or "combine" (see :func:`verax.model.binned_likelihood`)
@@ -51,6 +52,11 @@ def from_pyhf(
     ------
     InputError : whatever is wrong with it, naming channel, sample and modifier; an unknown measurement, parameter of
         interest or patch (nearest name given); negative expected events at the initial values
+
+    >>> from verax.model import example_model, to_pyhf
+    >>> model, data, poi = from_pyhf(to_pyhf(*example_model(), poi="mu"))
+    >>> model.names, data.counts.tolist(), poi
+    (('mu', 'jes', 'background_norm'), [59.0, 53.0], 'mu')
     """
     spec = read_json(workspace) if isinstance(workspace, (str, Path)) else workspace
     if patch is not None:
@@ -61,5 +67,5 @@ def from_pyhf(
     config = table[measurement] if measurement is not None else spec["measurements"][0]["config"]
     interest = poi if poi is not None else config["poi"] or None
     settings = {p["name"]: p for p in config["parameters"]}
-    fields, data = Import(spec, settings, interest, normsys, histosys, group or {}).result(scaled_errors(convention))
+    fields, data = Import(spec, settings, interest, normsys, histosys, group or {}).result(is_combine(convention))
     return Imported(BinnedLikelihood(**fields), data, interest)

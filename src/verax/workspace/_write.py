@@ -1,4 +1,4 @@
-"""Export to a pyhf workspace (HistFactory JSON, https://scikit-hep.org/pyhf): the same likelihood for everyone else."""
+"""Export to a pyhf workspace (HistFactory JSON, ATL-PHYS-PUB-2019-029): the same likelihood for other tools."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measurement") -> Json:
-    """The model and one data set as a pyhf workspace.
+    """Write the model and one data set as a pyhf workspace.
 
     Normalisation factors become ``normfactor``, and ``lumi`` where it has a constraint; a systematic ``normsys`` and,
     where it has a shape, ``histosys`` of the same name; simulation statistics ``staterror``, one per channel that has
@@ -22,11 +22,22 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
     Values of log L are those of ``model``, but for the constant of the constraints of γ that have no width, where a
     channel has both kinds of γ.
 
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set
+    poi : the parameter of interest; "" for none
+    name : of the measurement
+
     Raises
     ------
     InputError : an unknown parameter of interest; data that do not fit the model; what a workspace cannot say:
         simulation statistics after Combine's convention, interpolations other than codes 4 and 4p, bounds without an
         end, a systematic without a Gaussian constraint of width 1, a factor that has a constraint but is not ``lumi``
+
+    >>> from verax.model import example_model
+    >>> to_pyhf(*example_model(), poi="mu")["observations"]
+    [{'name': 'SR', 'data': [59.0, 53.0]}]
     """
     check_known([poi] if poi else [], model.names, "to_pyhf", "parameter")
     _check(model, data)
@@ -49,7 +60,7 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
 
 def _check(model: BinnedLikelihood, data: Data) -> None:
     """Raise for all that a workspace cannot say."""
-    if model.scaled:
+    if model.combine_convention:
         raise InputError("to_pyhf", "simulation statistics by the convention 'combine'", "'histfactory'")
     for code, default in ((model.shape_code, code4p), (model.factor_code, code4)):
         if code is not default:
@@ -114,8 +125,10 @@ def _sample(
 ) -> Json:
     nominal = np.asarray(model.nominal)[process, bins]
     modifiers: list[Json] = []
-    for p, member in zip(model.parameters, np.asarray(model.member)[:, process, channel], strict=False):
-        if member:
+    for p, normfactor_mask in zip(
+        model.parameters, np.asarray(model.normfactor_mask)[:, process, channel], strict=False
+    ):
+        if normfactor_mask:
             kind = "normfactor" if p.constraint is None else "lumi"
             modifiers.append({"name": p.name, "type": kind, "data": None})
     for k, p in enumerate(model.parameters[model.n_free : model.n_free + len(effects)]):

@@ -264,7 +264,7 @@ def _joined(one: Json, other: Json, nominal: Sequence[float], where: str) -> Any
 
 
 def prune(spec: Json, *, shape: float = 0.0, normalisation: float = 0.0) -> tuple[Json, tuple[Pruned, ...]]:
-    """Without negligible variations, and the list of what went.
+    """Remove negligible variations; removed items are listed.
 
     Each variation of a sample has a normalisation (the ratio of yields at θ = ±1) and a shape (the rest, at the nominal
     yield). Each goes by itself where its largest relative change, up or down, is below its threshold: without its shape

@@ -1,0 +1,95 @@
+"""−log L and its derivatives in a batch of fits: one compiled program for each size of batch serves every question.
+
+Fitting toys, profiling, finding interval ends and ranking differ only in the data set, the starting point and the free
+parameters of each fit, so all share the compiled derivatives of their model.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from verax.model import AbstractLikelihood, Data, DataSets
+
+WORKING_SET = 250_000
+"""Fits × parameters × observations to stay below: a batch that falls out of the processor's cache is slower."""
+
+LARGEST_BATCH = 100 * WORKING_SET
+"""Likewise for likelihoods of which one alone falls out of it: for the sake of memory."""
+
+Limits = tuple[np.ndarray, np.ndarray]
+"""Lower and upper bound of each parameter; one whose bounds are equal is fixed there."""
+
+
+class Point(NamedTuple):
+    """−log L and its derivatives, each parameter in the unit u in which its typical curvature is 1: u g and u H u.
+
+    ``slope`` is the gradient in the parameters' own units. A parameter that is fixed, or pressed against a
+    bound, has unit 0, gradient 0 and a row of the identity.
+    """
+
+    theta: Any
+    nll: Any
+    slope: Any
+    gradient: Any
+    hessian: Any
+    rate_curvature: Any
+    unit: Any
+    even_slope: Any
+    end: Any
+
+
+def bounds(model: AbstractLikelihood, fixed: Mapping[str, float] | None = None) -> Limits:
+    """Lower and upper bounds of the parameters; those that are ``fixed`` have none but their value."""
+    fixed = fixed or {}
+    both = [(fixed[p.name],) * 2 if p.name in fixed else p.bounds for p in model.parameters]
+    lower, upper = np.array(both, np.float64).reshape(-1, 2).T
+    return lower, upper
+
+
+def batch_sizes(work: int) -> tuple[int, ...]:
+    """Fits per evaluation, for the work that one of them is; a batch is padded to the next of these sizes.
+
+    There are three, so that few shapes are ever compiled; the largest keeps a batch within the processor's cache. Where one
+    fit does not fit into it there are more, since padding costs more than compiling.
+
+    >>> batch_sizes(10 * 15), batch_sizes(33 * 100), batch_sizes(103 * 1000), batch_sizes(3 * 10**6)
+    ((1, 16, 256), (1, 16, 64), (1, 16), (1, 2, 4, 8))
+    """
+    if work > WORKING_SET:
+        return (1, *[b for b in (2, 4, 8, 16) if b * work <= LARGEST_BATCH])
+    return (1, 16, *[b for b in (256, 64) if b * work <= WORKING_SET][:1])
+
+
+def evaluate(
+    model: AbstractLikelihood,
+    data: DataSets,
+    theta: np.ndarray,
+    free: np.ndarray,
+    limits: Limits,
+    sizes: tuple[int, ...],
+) -> Point:
+    """−log L and its derivatives in a batch of fits, padded to one of the ``sizes``."""
+    fits = len(theta)
+    size = next(b for b in sizes if b >= fits)
+    row = np.minimum(np.arange(size), fits - 1)
+    # A large data set is not copied for each fit; small ones are, so that one program serves one and many.
+    shared = data.alone and model.work(data.batch) > WORKING_SET
+    here = data.one() if shared else data[row].gather()
+    with jax.enable_x64(True):
+        point = _evaluate(model, here, theta[row], free[row], *limits)
+        return Point(*(np.asarray(x)[:fits] for x in point))
+
+
+@jax.jit
+def _evaluate(model: AbstractLikelihood, data: Data, theta: Any, free: Any, lower: Any, upper: Any) -> Point:
+    at = jax.vmap(model.derivatives, (0, data.axes if data.is_batch else None))(theta, data)
+    # A bound holds a parameter where −log L falls beyond it (a first-order condition of Karush, Kuhn and Tucker).
+    held = ((theta <= lower) & (at.gradient > 0)) | ((theta >= upper) & (at.gradient < 0))
+    unit = jnp.where(free & ~held, jax.lax.rsqrt(at.scale), 0.0)
+    outer = unit[:, :, None] * unit[:, None, :]
+    rest = jnp.where(unit == 0, 1.0, 0.0)[:, :, None] * jnp.eye(theta.shape[1])
+    hessian, rate_curvature = outer * at.hessian + rest, outer * at.rate_curvature
+    return Point(theta, at.nll, at.gradient, unit * at.gradient, hessian, rate_curvature, unit, at.even_slope, at.end)
