@@ -27,6 +27,8 @@ tta                  one network at draws of its inputs' resolution  the resolut
 
 ``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one.
 
+``cross_fit`` finds a posterior for each fold, so that every event has members that never saw it.
+
 ``event_covariance`` and ``member_histograms`` give the covariance over members of events and of bins.
 """
 
@@ -35,6 +37,7 @@ from verax.epistemic.concrete import concrete_dropout as concrete_dropout
 from verax.epistemic.covariance import MemberHistograms as MemberHistograms
 from verax.epistemic.covariance import event_covariance as event_covariance
 from verax.epistemic.covariance import member_histograms as member_histograms
+from verax.epistemic.cross_fit import cross_fit as cross_fit
 from verax.epistemic.dropout import Dropout as Dropout
 from verax.epistemic.dropout import DropoutLoss as DropoutLoss
 from verax.epistemic.dropout import dropout as dropout
