@@ -24,10 +24,28 @@ def test_settings_change_keys():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
+        ("samples=[{process: a, files: [b], wieght: c}]", "unknown key 'wieght'.*did you mean 'weight'"),
         ("check.tyos=5", r"check\.tyos.*unknown key 'tyos'.*did you mean 'toys'"),
         ("sed=3", "unknown key 'sed'.*did you mean 'seed'"),
         ("learn.members=many", r'learn\.members: got "many"; expected'),
         ("learn.folds=1", r"learn\.folds: got 1; expected"),
+        ("learn.epistemic=dropot", r"learn: got epistemic method 'dropot'; expected a known .*did you mean 'dropout'"),
+        ("learn.epistemic=[hmc]", r"learn: got epistemic method '\['hmc'\]'"),
+        (
+            "learn={epistemic: dropout, raet: 0.2}",
+            r"learn\.raet: got unknown key 'raet'.*of epistemic: dropout; did you mean 'rate'",
+        ),
+        ("learn={rate: 0.2}", r"learn\.rate: got unknown key 'rate'; expected a known key of epistemic: bootstrap"),
+        ("learn={epistemic: hmc, epochs: 5}", r"learn\.epochs: got unknown key 'epochs'; .*of epistemic: hmc"),
+        ("learn={epistemic: variational, patience: 5}", r"learn\.patience: got unknown key 'patience'"),
+        ("learn={epistemic: dropout, rate: 1}", r"learn\.rate: got 1; expected.*less than 1"),
+        ("learn={epistemic: laplace, precision: 0}", r"learn\.precision: got 0; expected.*greater than 0"),
+        (
+            "learn={epistemic: hmc, chains: 2, draws: 10}",
+            r"learn\.members: got 50, of 2 chains with 10 draws; expected no more",
+        ),
+        ("learn={epistemic: dropout, approach: augment}", r"learn\.approach: got 'augment'; expected 'propagate'"),
+        ("learn={head: regression}", r"learn\.head: got \"regression\"; expected.*'classifier'"),
         ("systematics=[{name: jes, effect: jet_energy_scal, width: 0.1}]", "did you mean 'jet_energy_scale'"),
         ("systematics=[{name: jes, effect: jet_energy_scale, width: 0}]", r"width: got 0; expected.*greater than 0"),
         ("systematics=[{name: jes, effect: jet_energy_scale, widht: 0.1}]", "did you mean 'width'"),

@@ -11,6 +11,8 @@ from verax.analysis._load import embedded as embedded
 from verax.analysis._load import load as load
 from verax.analysis._load import parse as parse
 from verax.analysis._load import schema as schema
+from verax.analysis._methods import Ensemble as Ensemble
+from verax.analysis._methods import Learn as Learn
 from verax.analysis._parts import Campaign as Campaign
 from verax.analysis._parts import Histograms as Histograms
 from verax.analysis._parts import Inference as Inference
@@ -27,7 +29,6 @@ from verax.analysis._samples import simulated as simulated
 from verax.analysis._schema import Analysis as Analysis
 from verax.analysis._sections import Factor as Factor
 from verax.analysis._sections import FunctionEffect as FunctionEffect
-from verax.analysis._sections import Learn as Learn
 from verax.analysis._sections import Treatment as Treatment
 from verax.analysis._summary import Channels as Channels
 from verax.analysis._summary import FunctionScore as FunctionScore

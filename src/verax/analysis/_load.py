@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 import yaml
@@ -98,16 +98,19 @@ def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any])
     if isinstance(first.get("ctx", {}).get("error"), InputError):
         inner = first["ctx"]["error"]
         return InputError(f"{where}: {inner.where}", inner.got, inner.expected, inner.action)
-    key = ".".join(str(part) for part in first["loc"])
+    loc = first["loc"]
+    key = ".".join(str(part) for part in (loc[:1] + loc[2:] if loc[0] == "learn" else loc))  # its method is no key
     action = f"and {len(others)} more in this file" if others else ""
     if first["type"] == "extra_forbidden":
-        name = str(first["loc"][-1])
-        hint = nearest(name, _siblings(first["loc"]))
-        return InputError(f"{where}: {key}", f"unknown key '{name}'", "a known key", hint)
+        name, method = str(loc[-1]), f" of epistemic: {loc[1]}" if loc[0] == "learn" else ""
+        return InputError(
+            f"{where}: {key}", f"unknown key '{name}'", f"a known key{method}", nearest(name, _siblings(loc))
+        )
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        tag, tags = str(first.get("ctx", {}).get("tag", "none")), str(first.get("ctx", {}).get("expected_tags", ""))
-        known = [t.strip(" '") for t in tags.split(",")] if tags else list(EFFECTS)
-        return InputError(f"{where}: {key}", f"effect '{tag}'", "a known effect", nearest(tag, known))
+        ctx = {"tag": "none", "expected_tags": ", ".join(EFFECTS)} | first["ctx"]
+        what, known = ctx["discriminator"].strip("'"), [t.strip(" '") for t in ctx["expected_tags"].split(",")]
+        what = {"epistemic": "epistemic method"}.get(what, what)
+        return InputError(f"{where}: {key}", f"{what} '{ctx['tag']}'", f"a known {what}", nearest(ctx["tag"], known))
     if first["type"] == "missing":
         return InputError(f"{where}: {key}", "nothing", "a value", action)
     return InputError(f"{where}: {key}", json.dumps(first["input"], default=str)[:80], first["msg"], action)
@@ -115,13 +118,21 @@ def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any])
 
 def _siblings(loc: tuple[int | str, ...]) -> list[str]:
     """Keys that would have been accepted at the place of an unknown one."""
-    model: type[BaseModel] = Analysis
-    for part in loc[:-1]:
-        if part in EFFECTS:
-            model = EFFECTS[str(part)]
-        elif isinstance(part, str) and part in model.model_fields:
-            model = next(iter(_models(model.model_fields[part].annotation)), model)
-    return list(model.model_fields)
+    models: list[type[BaseModel]] = [Analysis]
+    for part in map(str, loc[:-1]):
+        of_tag = [m for m in models if len(models) > 1 and part in _tags(m)]
+        models = (
+            of_tag
+            or [i for m in models if part in m.model_fields for i in _models(m.model_fields[part].annotation)]
+            or models
+        )
+    return [name for model in models for name in model.model_fields]
+
+
+def _tags(model: type[BaseModel]) -> tuple[str, ...]:
+    """Names that choose this section among those that may stand at its place."""
+    fields = [model.model_fields[name] for name in ("effect", "epistemic") if name in model.model_fields]
+    return tuple(tag for field in fields for tag in get_args(field.annotation))
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -9,7 +9,8 @@ from jaxtyping import PRNGKeyArray
 
 from verax.analysis._columns import Columns
 from verax.analysis._functions import Own
-from verax.analysis._sections import Dataset, Factor, Learn, Report, Sample, Source, Treatment
+from verax.analysis._methods import Learn
+from verax.analysis._sections import Dataset, Factor, Report, Sample, Source, Treatment
 from verax.analysis._summary import Channels, ColumnScore, FunctionScore
 from verax.analysis._systematics import Source as SystematicSource
 from verax.data import Table, open_table

@@ -8,6 +8,7 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
+from verax.analysis._methods import Ensemble, LearnSection
 from verax.analysis._sections import (
     Binning,
     Channel,
@@ -20,7 +21,6 @@ from verax.analysis._sections import (
     Finite,
     Infer,
     IsNumber,
-    Learn,
     PseudoExperiment,
     Report,
     Sample,
@@ -75,7 +75,7 @@ class Analysis(Strict):
     )
     systematics: list[Systematics] = Field([], description="sources of systematic uncertainty")
     summary: Summary = Summary()
-    learn: Learn = Learn()
+    learn: LearnSection = Ensemble()
     binning: Binning = Binning()
     templates: Treatment = Treatment()
     infer: Infer = Infer()

@@ -158,34 +158,6 @@ class Summary(Strict):
     range: tuple[Finite, Finite] = Field((0.0, 1.0), description="range of the summary; the rest joins the end bins")
 
 
-class Learn(Strict):
-    """The classifier: an ensemble per fold; each event is scored by networks that never saw it."""
-
-    approach: Literal["propagate", "augment", "adversarial", "parameterised", "inferno"] = Field(
-        "propagate",
-        description="how it lives with systematics: not at all, trained on events at θ drawn from the priors, against "
-        "an adversary that guesses θ, told θ as well, or trained to make the expected uncertainty of the measurement small",
-    )
-    systematics: list[str] | None = Field(None, description="those that the approach acts on (default: all)")
-    per: Literal["event", "batch"] = Field("event", description="augment: one θ for each event, or for each batch")
-    strength: Annotated[float, Field(ge=0), IsNumber] = Field(1.0, description="adversarial: of the adversary")
-    at: dict[str, Finite] = Field({}, description="parameterised: θ at which the summary is made (default: 0)")
-    bins: Annotated[int, Field(ge=2), IsNumber] = Field(10, description="inferno: bins of the summary")
-    temperature: Width = Field(0.1, description="inferno: of the softmax over bins")
-    folds: Annotated[int, Field(ge=2), IsNumber] = Field(
-        3, description="an event of fold i is scored by networks trained on the others"
-    )
-    members: Count = Field(5, description="networks per fold")
-    bootstrap: bool = Field(True, description="train each member on its own Poisson replica of the events")
-    width: Count = Field(64, description="units of a hidden layer")
-    depth: Count = Field(2, description="hidden layers")
-    epochs: Count = Field(60, description="most epochs")
-    patience: Count = Field(8, description="epochs without improvement after which training stops")
-    batch: Count = Field(512, description="rows per step")
-    learning_rate: Width = Field(2e-3, description="of AdamW")
-    max_events: Count = Field(2_000_000, description="rows used for training; a longer table is thinned evenly")
-
-
 class Binning(Strict):
     """How bin edges are chosen where a channel gives none."""
 

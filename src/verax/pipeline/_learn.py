@@ -6,17 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-import jax
 import numpy as np
 
 from verax.analysis import Learning, VariedFiles
 from verax.aware.approach import approach
 from verax.data import read_events
-from verax.epistemic import bootstrap_factors
 from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.folder import replacing
-from verax.learn import CrossTrained, History, Training, blank, classifier, cross_train, load, save
+from verax.learn import CrossTrained, History, blank, classifier, load, save
 from verax.store import Run
 from verax.systematics import Systematic, interpolable, interpolate
 from verax.systematics.paired import Interpolated
@@ -27,15 +25,21 @@ class Learned:
     """How the networks were trained; the networks themselves are in the stage's folder. Empty for a given summary.
 
     ``interpolated`` are systematics that are no function that JAX can trace: event by event between θ = ±1 in training.
+    ``ended`` are status and problem of each fold's posterior; none of networks that are trained one by one.
     """
 
     histories: tuple[tuple[History, ...], ...] = ()
     rows: int = 0
     interpolated: tuple[str, ...] = ()
+    ended: tuple[tuple[str, str], ...] = ()
+
+    def warnings(self) -> list[str]:
+        """Posteriors that did not converge, or have another problem."""
+        return [f"networks of fold {i + 1}: {status}: {line}" for i, (status, line) in enumerate(self.ended) if line]
 
 
 def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Learned:
-    """Train an ensemble per fold, so that each event is scored by networks that never saw it."""
+    """Learn networks of each fold, so that each event is scored by networks that never saw it."""
     if learning is None:
         return Learned()
     options = learning.options
@@ -54,35 +58,15 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
         bins=options.bins,
         temperature=options.temperature,
     )
-    replica, start = jax.random.split(learning.key)
-    factors = None
-    if options.bootstrap:
-        factors = bootstrap_factors(replica, events.number, events.process, members=options.members)
-    trained = cross_train(
-        start,
-        chosen.make,
-        chosen.loss,
-        events,
-        training=Training(
-            epochs=options.epochs,
-            batch=options.batch,
-            patience=options.patience,
-            learning_rate=options.learning_rate,
-            optimizer=chosen.optimizer,
-            progress=lambda epoch, epochs, _: run.progress.step("epochs", epoch, epochs),
-        ),
-        folds=options.folds,
-        members=options.members,
-        factors=factors,
-        weigh=chosen.weigh,
-    )
+    trained, found = options.cross_train(learning.key, chosen, events, run.progress.step)
     histories = [h for fold in trained.histories for h in fold]
     finished = chosen.finish(trained.network, events)
     if problem := next((h.problem for h in histories if h.problem), ""):
         _stop(problem, run.folder / "last_good_networks.eqx", finished, all(h.best >= 0 for h in histories))
     save(folder / "networks.eqx", finished)
     between = tuple(s.name for s in systematics if isinstance(s.effect, Interpolated))
-    return Learned(trained.histories, len(events), between)
+    ended = tuple((posterior.status.name, posterior.problem) for posterior in found)
+    return Learned(trained.histories, len(events), between, ended)
 
 
 def _stop(problem: str, path: Path, networks: Any, good: bool) -> NoReturn:

@@ -48,7 +48,8 @@ def report(run: Run, folder: Path, wording: Wording, learning: Learning | None, 
     final = measured[-1] if measured[-1].kind == "observed" else measured[0]
     workspace = to_pyhf(told.likelihood, final.data, poi=wording.factors[0].name, name=wording.name)
     write_json(folder / "workspace.json", workspace)
-    write_json(folder / "results.json", outcome(wording, table, templates, measured, told.checked, told.warnings()))
+    found = outcome(wording, table, templates, measured, told.checked, told.learned, told.warnings())
+    write_json(folder / "results.json", found)
     brief = (told.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
     return Measurement(
         wording.name, {m.kind: m.interval for m in measured}, brief, tuple(told.warnings()), tuple(told.first())

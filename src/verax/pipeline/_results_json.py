@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from verax.analysis import Wording
 from verax.model import Templates
 from verax.pipeline._check import Checked
 from verax.pipeline._infer import Measured
+from verax.pipeline._learn import Learned
 from verax.pipeline._simulate import Table
 from verax.report.record import fitted
 from verax.results import Status, good
@@ -20,6 +23,7 @@ def outcome(
     templates: Templates,
     measured: tuple[Measured, ...],
     checked: Checked,
+    learned: Learned,
     warnings: list[str],
 ) -> dict[str, Any]:
     """What is written; equal inputs and seeds give equal bytes."""
@@ -32,6 +36,7 @@ def outcome(
         "results": {m.kind: _answers(m) for m in measured},
         "coverage": checked.coverage,
         "reliability": checked.reliability,
+        "posteriors": [{"status": status, "problem": problem} for status, problem in learned.ended],
         "templates": {
             "channels": dict(zip(templates.channels, templates.edges, strict=True)),
             "processes": list(templates.processes),
@@ -81,9 +86,10 @@ def _answers(m: Measured) -> dict[str, Any]:
     }
 
 
-def failures(measured: tuple[Measured, ...], checked: Checked) -> dict[str, int]:
-    """Number of failed fits and intervals per result, for the record."""
-    found = {f"{m.kind}: fit": int(not good(m.fit.status)) for m in measured}
+def failures(measured: tuple[Measured, ...], checked: Checked, learned: Learned) -> dict[str, int]:
+    """Number of failed fits, intervals and posteriors of networks per result, for the record."""
+    found = {"posteriors": sum(not good(np.asarray(Status[status])) for status, _ in learned.ended)}
+    found |= {f"{m.kind}: fit": int(not good(m.fit.status)) for m in measured}
     found |= {f"{m.kind}: interval": int(not good(m.interval.status)) for m in measured}
     found |= {f"{m.kind}: scan": int((~good(m.scan.status)).sum()) for m in measured}
     return found | {f"coverage at {label}": c.failed for label, c in checked.coverage.items()}

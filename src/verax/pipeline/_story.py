@@ -318,8 +318,10 @@ class Story:
             return "Networks", text, figures, ()
         options = self.learning.options
         histories = {f"fold {i + 1}": fold for i, fold in enumerate(self.learned.histories)}
-        figure = plots.training_history(histories, style=self.drawn("Simulation"))
-        figures["training"] = ("Training and validation loss of every network; a dot marks the epoch kept.", figure)
+        if any(self.learned.histories):
+            figure = plots.training_history(histories, style=self.drawn("Simulation"))
+            caption = "Training and validation loss of every network; a dot marks the epoch kept."
+            figures["training"] = (caption, figure)
         if self.checked.reliability is not None:
             figure = plots.reliability(self.checked.reliability, style=self.drawn("Simulation"))
             figures["reliability"] = ("Reliability of the score with both classes at equal weight.", figure)
@@ -327,10 +329,9 @@ class Story:
         between = (
             f"In training {between} acted on each event by interpolation between θ = +1 and −1. " if between else ""
         )
-        replicas = "each on its own Poisson replica of the events" if options.bootstrap else "on the same events"
         text = (
             f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
-            f"trained {replicas}, on {self.learned.rows} events; each event is scored by the mean of networks that never "
+            f"{options.described}, on {self.learned.rows} events; each event is scored by the mean of networks that never "
             f"saw it. {LIVING[options.approach]} {between}These networks make a summary of events (an optimality question): "
             "whether they are well or badly trained moves the size of the uncertainty, not its correctness, because the "
             "same fixed function is applied to every template and to the data. No nuisance parameter enters on their "
@@ -350,6 +351,7 @@ class Story:
             found.append(
                 f"{self.table.dropped} of {self.table.rows} simulated rows dropped for values that are not finite"
             )
+        found += self.learned.warnings()
         for m in self.measured:
             for what, status in {"fit": m.fit.status, "interval": m.interval.status}.items():
                 if int(status) != Status.OK:

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from verax import pipeline
-from verax.analysis import Analysis, Plan, VariedFiles, load, plan
+from verax.analysis import Analysis, Ensemble, Plan, VariedFiles, load, plan
 from verax.compare.methods.classification import CLASSIFIERS, Sample, judge
 from verax.compare.methods.trials import OWNER
 from verax.data import read_events
@@ -62,7 +62,7 @@ def compare(
 
     Raises
     ------
-    InputError : for a shift other than "none" and "systematic", an unknown method, or an analysis without a classifier
+    InputError : for a shift other than "none" and "systematic", an unknown method, or an analysis without an ensemble of classifiers
     """
     if shift_by not in ("none", "systematic"):
         expected = "none or systematic for an analysis"
@@ -74,6 +74,9 @@ def compare(
         raise InputError(
             str(path), f"a summary of kind '{analysis.summary.kind}'", "an analysis that learns a classifier"
         )
+    if not isinstance(analysis.learn, Ensemble):
+        seen, action = f"'{analysis.learn.epistemic}'", "every method is compared, whatever it says"
+        raise InputError(f"{path}: learn.epistemic", seen, "ensemble or bootstrap", action)
     if quick:
         changed = analysis.learn.model_copy(update={"epochs": 10, "members": 3, "max_events": 20_000})
         analysis = analysis.model_copy(update={"learn": changed})
@@ -110,8 +113,10 @@ def material(made: Plan, stage: Path, seed: int, shift_by: str) -> tuple[Sample,
     """
     learning, signal = made.learning, made.histograms.signal
     assert learning is not None
+    options = learning.options
+    assert isinstance(options, Ensemble)
     whole = concatenate(list(read_events(stage / "nominal.parquet", learning.chunk)))
-    stride = -(-len(whole) // learning.options.max_events)
+    stride = -(-len(whole) // options.max_events)
 
     def kept(events: Events, part: int) -> Events:
         chosen = (fold_of(events.number, PARTS) == part) & (np.asarray(events.number) // PARTS % stride == 0)
@@ -130,7 +135,7 @@ def material(made: Plan, stage: Path, seed: int, shift_by: str) -> tuple[Sample,
         _balanced(held, signal),
         signal,
         learning.features,
-        learning.options,
+        options,
         learning.missing,
     )
     nominal = selected(judged)

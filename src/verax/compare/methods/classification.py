@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 from scipy.special import logit, xlogy
 
-from verax.analysis import Learn
+from verax.analysis import Ensemble
 from verax.calibrate import isotonic, platt, temperature
 from verax.check import average, reliability
 from verax.compare.methods.train import RESOLUTION, STOPPED
@@ -38,7 +38,7 @@ class Sample:
     calibrate: Events
     signal: tuple[str, ...]
     features: tuple[str, ...]
-    options: Learn
+    options: Ensemble
     missing: float | None
 
     def label(self, events: Events) -> np.ndarray:
@@ -74,8 +74,7 @@ def _make(sample: Sample) -> Any:
 
 
 def _training(sample: Sample) -> Training:
-    o = sample.options
-    return Training(o.epochs, o.batch, o.patience, o.learning_rate)
+    return sample.options.training()
 
 
 def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
