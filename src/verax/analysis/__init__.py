@@ -1,5 +1,6 @@
 """The analysis file, and what its words become: functions of events, and a plan of what each stage is given."""
 
+from verax.analysis._effects import FunctionEffect as FunctionEffect
 from verax.analysis._expressions import passed as passed
 from verax.analysis._files import check_duplicates as check_duplicates
 from verax.analysis._files import files as files
@@ -28,7 +29,6 @@ from verax.analysis._samples import observed as observed
 from verax.analysis._samples import simulated as simulated
 from verax.analysis._schema import Analysis as Analysis
 from verax.analysis._sections import Factor as Factor
-from verax.analysis._sections import FunctionEffect as FunctionEffect
 from verax.analysis._sections import Treatment as Treatment
 from verax.analysis._summary import Channels as Channels
 from verax.analysis._summary import FunctionScore as FunctionScore

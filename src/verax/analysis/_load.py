@@ -11,7 +11,6 @@ import yaml
 from pydantic import BaseModel
 
 from verax.analysis._schema import Analysis
-from verax.analysis._sections import EFFECTS
 from verax.errors import InputError, nearest
 
 
@@ -99,34 +98,30 @@ def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any])
         inner = first["ctx"]["error"]
         return InputError(f"{where}: {inner.where}", inner.got, inner.expected, inner.action)
     loc = first["loc"]
-    key = ".".join(str(part) for part in (loc[:1] + loc[2:] if loc[0] == "learn" else loc))  # its method is no key
+    key = ".".join(str(part) for part in (loc[:1] + loc[2:] if loc[:1] == ("learn",) else loc))  # its method is no key
     action = f"and {len(others)} more in this file" if others else ""
     if first["type"] == "extra_forbidden":
-        name, method = str(loc[-1]), f" of epistemic: {loc[1]}" if loc[0] == "learn" else ""
-        return InputError(
-            f"{where}: {key}", f"unknown key '{name}'", f"a known key{method}", nearest(name, _siblings(loc))
-        )
+        name, method = str(loc[-1]), f" of epistemic: {loc[1]}" if loc[:1] == ("learn",) else ""
+        known = [k for model in _models_at(loc[:-1]) for k in model.model_fields]
+        return InputError(f"{where}: {key}", f"unknown key '{name}'", f"a known key{method}", nearest(name, known))
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        ctx = {"tag": "none", "expected_tags": ", ".join(EFFECTS)} | first["ctx"]
-        what, known = ctx["discriminator"].strip("'"), [t.strip(" '") for t in ctx["expected_tags"].split(",")]
+        ctx, known = first["ctx"], [tag for model in _models_at(loc) for tag in _tags(model)]
+        what, tag = ctx["discriminator"].strip("'"), str(ctx.get("tag", "none"))
         what = {"epistemic": "epistemic method"}.get(what, what)
-        return InputError(f"{where}: {key}", f"{what} '{ctx['tag']}'", f"a known {what}", nearest(ctx["tag"], known))
+        return InputError(f"{where}: {key}", f"{what} '{tag}'", f"a known {what}", nearest(tag, known))
     if first["type"] == "missing":
         return InputError(f"{where}: {key}", "nothing", "a value", action)
     return InputError(f"{where}: {key}", json.dumps(first["input"], default=str)[:80], first["msg"], action)
 
 
-def _siblings(loc: tuple[int | str, ...]) -> list[str]:
-    """Keys that would have been accepted at the place of an unknown one."""
+def _models_at(loc: tuple[int | str, ...]) -> list[type[BaseModel]]:
+    """Sections that may stand at a place."""
     models: list[type[BaseModel]] = [Analysis]
-    for part in map(str, loc[:-1]):
-        of_tag = [m for m in models if len(models) > 1 and part in _tags(m)]
-        models = (
-            of_tag
-            or [i for m in models if part in m.model_fields for i in _models(m.model_fields[part].annotation)]
-            or models
-        )
-    return [name for model in models for name in model.model_fields]
+    for part in map(str, loc):
+        tagged = [m for m in models if len(models) > 1 and part in _tags(m)]
+        below = [i for m in models if part in m.model_fields for i in _models(m.model_fields[part].annotation)]
+        models = tagged or below or models
+    return models
 
 
 def _tags(model: type[BaseModel]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from verax.analysis import _files, _sections
+from verax.analysis import _effects, _files
 from verax.analysis._columns import Columns, columns_of
 from verax.analysis._functions import Own, own
 from verax.analysis._parts import (
@@ -68,14 +68,14 @@ def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
     sides = [
         VariedSide(s.name, file, tuple(samples))
         for s in a.systematics
-        if isinstance(s, _sections.VariedSamples)
+        if isinstance(s, _effects.VariedSamples)
         for file, samples in ((made[s.name].up, s.up), (made[s.name].down, s.down))
         if file and samples
     ]
     tried = [
         UserEffect(s.name, sources.functions[s.name], tuple(s.processes or ()), tuple(s.changes))
         for s in a.systematics
-        if isinstance(s, _sections.FunctionEffect)
+        if isinstance(s, _effects.FunctionEffect)
     ]
     processes = DATASETS[a.dataset.name].PROCESSES if a.dataset else tuple(dict.fromkeys(s.process for s in a.samples))
     return Reading(

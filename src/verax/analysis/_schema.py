@@ -8,6 +8,7 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
+from verax.analysis._effects import EffectBase, Systematics, VariedSamples
 from verax.analysis._methods import Ensemble, LearnSection
 from verax.analysis._sections import (
     Binning,
@@ -15,8 +16,6 @@ from verax.analysis._sections import (
     Check,
     Count,
     Dataset,
-    EffectBase,
-    EnergyScale,
     Factor,
     Finite,
     Infer,
@@ -24,13 +23,10 @@ from verax.analysis._sections import (
     PseudoExperiment,
     Report,
     Sample,
-    SoftMet,
     Source,
     Strict,
     Summary,
-    Systematics,
     Treatment,
-    VariedSamples,
 )
 from verax.errors import InputError, check_known
 from verax.parameters import Parameter, check_value, nuisance
@@ -132,7 +128,7 @@ class Analysis(Strict):
             raise InputError("summary.range", str(list(self.summary.range)), "two increasing numbers")
         self._check_range()
         for s in self.systematics:
-            if isinstance(s, EnergyScale | SoftMet) and self.layout is None and self.dataset is None:
+            if isinstance(s, EffectBase) and s.needs_layout and self.layout is None and self.dataset is None:
                 raise InputError(
                     f"systematic '{s.name}'", f"effect {s.effect} without layout", "layout: higgsml or fair_universe"
                 )

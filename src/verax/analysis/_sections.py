@@ -53,80 +53,6 @@ class Dataset(Strict):
     file: str | None = Field(None, description="a local copy; higgsml: the shipped sample unless given")
 
 
-class SystematicBase(Strict):
-    """What all systematics share."""
-
-    name: Name = Field(description="the nuisance parameter's name, unique")
-    group: str = Field("experimental", description="row of the uncertainty breakdown")
-
-
-class EffectBase(SystematicBase):
-    """What all systematics share that act on the nominal events."""
-
-    processes: list[str] | None = Field(None, min_length=1, description="processes it acts on (default: all)")
-
-
-class EnergyScale(EffectBase):
-    """p_T → (1 + width·θ) p_T of one kind of object, with the missing transverse momentum and derived columns."""
-
-    effect: Literal["tau_energy_scale", "jet_energy_scale", "lepton_energy_scale"]
-    width: Width = Field(description="prior width of the relative scale, e.g. 0.03")
-
-
-class SoftMet(EffectBase):
-    """Gaussian noise of θ·sigma on both components of the missing transverse momentum; one-sided by nature."""
-
-    effect: Literal["soft_met"]
-    sigma: Width = Field(description="noise per component at θ = 1, in the unit of the columns (GeV)")
-
-
-class Normalisation(EffectBase):
-    """Log-normal yield: weight × (1 + width)^θ."""
-
-    effect: Literal["normalisation"]
-    width: Width = Field(description="relative prior width")
-
-
-class WeightVariation(EffectBase):
-    """Weight factors from expressions of columns, at θ = +1 and −1 (default for down: 1/up)."""
-
-    effect: Literal["weight"]
-    up: str = Field(description="factor at θ = +1")
-    down: str | None = Field(None, description="factor at θ = −1 (default: 1/up)")
-
-
-class ColumnScale(EffectBase):
-    """columns → (1 + width·θ) × columns; ``derived`` columns are recomputed."""
-
-    effect: Literal["scale"]
-    columns: list[str] = Field(min_length=1, description="columns that scale together")
-    width: Width = Field(description="relative prior width")
-
-
-class VariedSamples(SystematicBase):
-    """Varied simulation in files of its own, with the weights, selection and number of the nominal samples."""
-
-    effect: Literal["samples"]
-    up: list[Sample] = Field(min_length=1, description="simulation at θ = +1")
-    down: list[Sample] | None = Field(None, description="without it, the up variation is mirrored")
-
-
-class FunctionEffect(EffectBase):
-    """A Python callable ``(Events, θ) → Events``."""
-
-    effect: Literal["function"]
-    function: Function = Field(description="module:name or path.py:name")
-    changes: list[str] = Field(description="columns that it changes ('weight' counts)")
-    one_sided: bool = Field(False, description="θ and −θ do the same: down is the mirror image of up")
-    jax: bool = Field(False, description="made of JAX operations, so that it can be compiled and differentiated")
-
-
-Systematics: TypeAlias = Annotated[
-    EnergyScale | SoftMet | Normalisation | WeightVariation | ColumnScale | VariedSamples | FunctionEffect,
-    Field(discriminator="effect"),
-]
-
-
 class Factor(Strict):
     """A normalisation that floats freely in the fit."""
 
@@ -217,10 +143,3 @@ class PseudoExperiment(Strict):
     """Counts drawn from the model at a known truth."""
 
     truth: dict[str, Finite] = Field(description="true parameter values; the others at nominal")
-
-
-EFFECTS = {
-    effect: model
-    for model in (EnergyScale, SoftMet, Normalisation, WeightVariation, ColumnScale, VariedSamples, FunctionEffect)
-    for effect in model.model_fields["effect"].annotation.__args__  # type: ignore[union-attr]
-}

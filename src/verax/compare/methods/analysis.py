@@ -62,7 +62,7 @@ def compare(
 
     Raises
     ------
-    InputError : for a shift other than "none" and "systematic", an unknown method, or an analysis without an ensemble of classifiers
+    InputError : for a shift other than "none" and "systematic", an unknown method, or an analysis without an ensemble
     """
     if shift_by not in ("none", "systematic"):
         expected = "none or systematic for an analysis"
