@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import get_args
 
 import jax
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from toy_analysis import write_analysis
 from verax import pipeline
-from verax.analysis import load, plan
+from verax.analysis import Analysis, load, plan
 from verax.data import read_events
 from verax.learn import score
 from verax.pipeline import _measure
@@ -73,6 +74,11 @@ def measured(tmp_path_factory):
         return analysis, runs[method], worked.stages
 
     return one
+
+
+def test_every_method_of_the_analysis_file_is_tried():
+    kinds = get_args(Analysis.model_fields["learn"].annotation)
+    assert {name for kind in kinds for name in get_args(kind.model_fields["epistemic"].annotation)} == set(METHODS)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,12 +1,13 @@
 """The section `learn`: what may be said of each epistemic method, and the training that comes of it, side by side.
 
-A method is one class here: its name, its options, and ``method``, which gives them to the function in ``verax.epistemic``.
+A method is one class here, and its name in ``LearnSection``: keys that only it has are options of its function in
+``verax.epistemic``, by the same names; ``words`` say in the report how its members came about.
 """
 
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import jax
 import pydantic
@@ -133,6 +134,9 @@ class _Drawn(Learn):
 
     members: Count = Field(50, description="networks drawn per fold")
 
+    function: ClassVar[Callable[..., Posterior]]
+    words: ClassVar[str]
+
     @pydantic.field_validator("approach")
     @classmethod
     def _plain(cls, approach: str) -> str:
@@ -162,9 +166,15 @@ class _Drawn(Learn):
             progress=partial(step, "folds"),
         )
 
-    @abstractmethod
     def method(self) -> Callable[..., Posterior]:
-        """``(key, make, loss, events, *, training, …) → Posterior``, with its own options given."""
+        """The function of the method, given the keys that are its own options."""
+        own = [name for name in type(self).model_fields if name not in _Stopped.model_fields]
+        return partial(type(self).function, **{name: getattr(self, name) for name in own})
+
+    @property
+    def described(self) -> str:
+        """How the members came about."""
+        return self.words.format(**dict(self))
 
 
 class Dropout(_Drawn, _Stopped):
@@ -173,32 +183,20 @@ class Dropout(_Drawn, _Stopped):
     epistemic: Literal["dropout"]
     rate: Share = Field(0.1, description="share of hidden units left out")
 
-    def method(self) -> Callable[..., Posterior]:
-        """Monte Carlo dropout."""
-        return partial(dropout, rate=self.rate)
-
-    @property
-    def described(self) -> str:
-        """How the members came about."""
-        return f"which are one, trained with dropout, each with {self.rate:g} of its hidden units left out"
+    function: ClassVar = dropout
+    words: ClassVar = "which are one, trained with dropout, each with {rate:g} of its hidden units left out"
 
 
 class Variational(_Drawn, _Trained):
     """Independent Gaussians over the weights of a network."""
 
     epistemic: Literal["variational"]
-    precision: Width = Field(1.0, description="of the Gaussian prior of each weight")
     epochs: Count = Field(100, description="epochs")
     learning_rate: Width = Field(1e-2, description="of Adam, at first; it falls to zero")
+    precision: Width = Field(1.0, description="of the Gaussian prior of each weight")
 
-    def method(self) -> Callable[..., Posterior]:
-        """Mean-field variational inference."""
-        return partial(variational, precision=self.precision)
-
-    @property
-    def described(self) -> str:
-        """How the members came about."""
-        return "with weights drawn from independent Gaussians (variational inference)"
+    function: ClassVar = variational
+    words: ClassVar = "with weights drawn from independent Gaussians (variational inference)"
 
 
 class Laplace(_Drawn, _Stopped):
@@ -209,14 +207,8 @@ class Laplace(_Drawn, _Stopped):
         None, description="of the Gaussian prior of each weight (default: that of the largest evidence)"
     )
 
-    def method(self) -> Callable[..., Posterior]:
-        """The Laplace approximation of the last layer."""
-        return partial(laplace, precision=self.precision)
-
-    @property
-    def described(self) -> str:
-        """How the members came about."""
-        return "with weights of the last layer drawn from a Gaussian at their mode (Laplace)"
+    function: ClassVar = laplace
+    words: ClassVar = "with weights of the last layer drawn from a Gaussian at their mode (Laplace)"
 
 
 class Hmc(_Drawn):
@@ -232,22 +224,15 @@ class Hmc(_Drawn):
     draws: Annotated[int, Field(ge=4), IsNumber] = Field(500, description="steps of a chain that are kept")
     acceptance: Share = Field(0.8, description="mean acceptance that the step size is adapted to")
 
+    function: ClassVar = hmc
+    words: ClassVar = "drawn from the posterior of their weights by {chains} chains (Hamiltonian Monte Carlo)"
+
     @pydantic.model_validator(mode="after")
     def _enough(self) -> "Hmc":
         if self.members > self.chains * self.draws:
             seen = f"{self.members}, of {self.chains} chains with {self.draws} draws"
             raise InputError("learn.members", seen, "no more than there are draws", "raise learn.draws")
         return self
-
-    def method(self) -> Callable[..., Posterior]:
-        """The No-U-Turn sampler."""
-        sampler = partial(hmc, chains=self.chains, warmup=self.warmup, draws=self.draws)
-        return partial(sampler, precision=self.precision, acceptance=self.acceptance)
-
-    @property
-    def described(self) -> str:
-        """How the members came about."""
-        return f"drawn from the posterior of their weights by {self.chains} chains (Hamiltonian Monte Carlo)"
 
 
 def _with_default(value: Any) -> Any:
