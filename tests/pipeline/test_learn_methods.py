@@ -10,11 +10,14 @@ import pytest
 
 from toy_analysis import write_analysis
 from verax import pipeline
+from verax.aleatoric import NoisyProbabilities
 from verax.analysis import Analysis, load, plan
 from verax.data import read_events
+from verax.events import concatenate
 from verax.learn import score
 from verax.pipeline import _measure
 from verax.pipeline._learn import networks_of
+from verax.pipeline._summary import score_of
 from verax.store import Progress, Run
 
 SMALL = {
@@ -36,6 +39,7 @@ METHODS = {
     "laplace": {"epochs": 2},
     "hmc": {"chains": 2, "warmup": 20, "draws": 8, "max_events": 500},
 }
+NOISY = {"epistemic": "dropout", "head": "noisy_logits", "epochs": 20, "learning_rate": 0.02, "members": 4}
 WORDS = {
     "ensemble": "trained on the same events",
     "bootstrap": "trained each on its own Poisson replica",
@@ -61,7 +65,7 @@ def measured(tmp_path_factory):
     path = write_analysis(folder, n=300, **SMALL)
 
     def one(method):
-        learn = {**NETWORK, **METHODS[method], "epistemic": method}
+        learn = {**NETWORK, **({"epistemic": method, **METHODS[method]} if method in METHODS else NOISY)}
         analysis = load(path, [f"learn={json.dumps(learn)}"])
         if method not in runs:
             runs[method] = folder / f"run_{len(runs)}"
@@ -96,6 +100,21 @@ def test_each_method_gives_a_measurement(measured, method):
     assert (predicted.epistemic > 0).mean() > 0.5  # members differ; dropout may leave out units that are zero
     assert np.ptp(predicted.mean) > 0.001
     assert len(found["posteriors"]) == (0 if method in ("ensemble", "bootstrap") else 2)
+
+
+def test_noisy_logits_give_a_measurement(measured):
+    analysis, folder, _ = measured("noisy logits")
+    found = json.loads((folder / "results.json").read_text())
+    assert found["results"]["expected"]["fit"]["status"] == "OK"
+    assert found["reliability"] is not None
+    with Run(folder, types=_measure.TYPES, owner="analysis 'toy'") as run:
+        made = score_of(plan(analysis).learning, run)
+        events = concatenate(list(read_events(run.path("simulate") / "nominal.parquet", 200)))
+    values, probability = made(events), score(made.networks, events, moments=NoisyProbabilities()).mean
+    np.testing.assert_allclose(values, probability[:, 1], rtol=1e-6)
+    signal = np.asarray(events.is_process(["signal"]))
+    # Two Gaussians 0.8 and 1.2 from the backgrounds' in two features: separated, and not the wrong way round.
+    assert values[signal].mean() > values[~signal].mean() + 0.1
 
 
 def test_a_method_is_not_done_again_and_another_learns_again(measured):

@@ -8,6 +8,7 @@ from verax.analysis._files import placed as placed
 from verax.analysis._functions import Named as Named
 from verax.analysis._functions import Own as Own
 from verax.analysis._functions import own as own
+from verax.analysis._heads import HEADS as HEADS
 from verax.analysis._load import embedded as embedded
 from verax.analysis._load import load as load
 from verax.analysis._load import parse as parse

@@ -98,20 +98,20 @@ def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any])
         inner = first["ctx"]["error"]
         return InputError(f"{where}: {inner.where}", inner.got, inner.expected, inner.action)
     loc = first["loc"]
-    key = ".".join(str(part) for part in (loc[:1] + loc[2:] if loc[:1] == ("learn",) else loc))  # its method is no key
-    action = f"and {len(others)} more in this file" if others else ""
+    of_method = len(loc) > 2 and loc[0] == "learn"  # the method chooses the section, and is no key
+    key = f"{where}: " + ".".join(map(str, (loc[0], *loc[2:]) if of_method else loc))
+    method = [f"with epistemic: {loc[1]}"] if of_method else []
+    action = "; ".join([*method, *([f"and {len(others)} more in this file"] if others else [])])
     if first["type"] == "extra_forbidden":
-        name, method = str(loc[-1]), f" of epistemic: {loc[1]}" if loc[:1] == ("learn",) else ""
-        known = [k for model in _models_at(loc[:-1]) for k in model.model_fields]
-        return InputError(f"{where}: {key}", f"unknown key '{name}'", f"a known key{method}", nearest(name, known))
+        name, known = str(loc[-1]), [k for model in _models_at(loc[:-1]) for k in model.model_fields]
+        return InputError(key, f"unknown key '{name}'", "a known key", "; ".join([*method, nearest(name, known)]))
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        ctx, known = first["ctx"], [tag for model in _models_at(loc) for tag in _tags(model)]
-        what, tag = ctx["discriminator"].strip("'"), str(ctx.get("tag", "none"))
-        what = {"epistemic": "epistemic method"}.get(what, what)
-        return InputError(f"{where}: {key}", f"{what} '{tag}'", f"a known {what}", nearest(tag, known))
+        what, tag = first["ctx"]["discriminator"].strip("'"), str(first["ctx"].get("tag", "none"))
+        known = [t for model in _models_at(loc) for t in _tags(model)]
+        return InputError(key, f"{what} '{tag}'", f"a known {what}", nearest(tag, known))
     if first["type"] == "missing":
-        return InputError(f"{where}: {key}", "nothing", "a value", action)
-    return InputError(f"{where}: {key}", json.dumps(first["input"], default=str)[:80], first["msg"], action)
+        return InputError(key, "nothing", "a value", action)
+    return InputError(key, json.dumps(first["input"], default=str)[:80], first["msg"], action)
 
 
 def _models_at(loc: tuple[int | str, ...]) -> list[type[BaseModel]]:

@@ -34,8 +34,10 @@ class Learn(Strict):
     """Networks of each fold; an event is scored by those that never saw it."""
 
     epistemic: str
-    head: Literal["classifier"] = Field(
-        "classifier", description="what the outputs are: one logit, trained on cross-entropy of signal and background"
+    head: Literal["classifier", "noisy_logits"] = Field(
+        "classifier",
+        description="what the outputs are: one logit, or (with approach: propagate) a logit of each class with Gaussian "
+        "noise of a learnt width",
     )
     approach: Literal["propagate", "augment", "adversarial", "parameterised", "inferno"] = Field(
         "propagate",
@@ -55,6 +57,13 @@ class Learn(Strict):
     width: Count = Field(64, description="units of a hidden layer")
     depth: Count = Field(2, description="hidden layers")
     max_events: Count = Field(2_000_000, description="rows used for training; a longer table is thinned evenly")
+
+    @pydantic.model_validator(mode="after")
+    def _goes_with_head(self) -> "Learn":
+        if self.head != "classifier" and self.approach != "propagate":
+            seen = f"'{self.head}' with approach '{self.approach}'"
+            raise InputError("learn.head", seen, "approach: propagate, or head: classifier")
+        return self
 
     @abstractmethod
     def cross_train(self, key: PRNGKeyArray, chosen: Approach, events: Events, step: Step) -> Found:
@@ -132,22 +141,11 @@ class Ensemble(_Stopped):
 class _Drawn(Learn):
     """Members drawn from a posterior; its loss is a likelihood of the events as they are."""
 
+    approach: Literal["propagate"] = Field("propagate", description="networks know nothing of systematics")
     members: Count = Field(50, description="networks drawn per fold")
 
     function: ClassVar[Callable[..., Posterior]]
     words: ClassVar[str]
-
-    @pydantic.field_validator("approach")
-    @classmethod
-    def _plain(cls, approach: str) -> str:
-        if approach != "propagate":
-            raise InputError(
-                "learn.approach",
-                f"'{approach}'",
-                "'propagate' with this epistemic method",
-                "choose ensemble or bootstrap",
-            )
-        return approach
 
     def cross_train(self, key: PRNGKeyArray, chosen: Approach, events: Events, step: Step) -> Found:
         """Find the posterior of each fold, and draw from it."""
@@ -203,6 +201,9 @@ class Laplace(_Drawn, _Stopped):
     """A Gaussian over the weights of the last layer, at the mode of their posterior."""
 
     epistemic: Literal["laplace"]
+    head: Literal["classifier"] = Field(
+        "classifier", description="one logit; events do not determine the noise of others"
+    )
     precision: Width | None = Field(
         None, description="of the Gaussian prior of each weight (default: that of the largest evidence)"
     )

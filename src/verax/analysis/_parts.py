@@ -104,6 +104,11 @@ class Learning:
     chunk: int = field(metadata=HOW)
 
     @property
+    def signal(self) -> tuple[str, ...]:
+        """Processes of the first class."""
+        return next(iter(self.free.values()))
+
+    @property
     def sorts(self) -> bool:
         """Whether the network sorts events into bins itself, instead of giving a score that is binned afterwards."""
         return self.options.approach == "inferno"

@@ -1,14 +1,14 @@
 """The stage `learn`: which events and systematics a network learns from, and the networks that it keeps."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
-from verax.analysis import Learning, VariedFiles
+from verax.analysis import HEADS, Learning, VariedFiles
 from verax.aware.approach import approach
 from verax.data import read_events
 from verax.errors import InputError
@@ -44,7 +44,8 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
         return Learned()
     options = learning.options
     events, systematics = _material(learning, run, -(-sum(y.rows for y in table.yields) // options.max_events))
-    make = partial(classifier, width=options.width, depth=options.depth, missing=learning.missing)
+    head = HEADS[options.head]
+    make = partial(classifier, width=options.width, depth=options.depth, missing=learning.missing, outputs=head.outputs)
     chosen = approach(
         options.approach,
         make,
@@ -58,6 +59,9 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
         bins=options.bins,
         temperature=options.temperature,
     )
+    if options.head != "classifier":
+        background = tuple(p for p in events.processes if p not in learning.signal)
+        chosen = replace(chosen, loss=head.loss(background, learning.signal), moments=head.moments)
     trained, found = options.cross_train(learning.key, chosen, events, run.progress.step)
     histories = [h for fold in trained.histories for h in fold]
     finished = chosen.finish(trained.network, events)
@@ -103,7 +107,7 @@ def networks_of(learning: Learning, run: Run) -> CrossTrained:
         depth=options.depth,
         missing=learning.missing,
         axes=(options.folds, options.members),
-        outputs=options.bins if learning.sorts else None,
+        outputs=options.bins if learning.sorts else HEADS[options.head].outputs,
     )
     return CrossTrained(load(run.path("learn") / "networks.eqx", like), options.folds, ())
 
