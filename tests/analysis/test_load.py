@@ -48,6 +48,7 @@ def test_settings_change_keys():
             r"learn\.members: got 50, of 2 chains with 10 draws; expected no more",
         ),
         ("learn={epistemic: dropout, approach: augment}", r"learn\.approach.*'propagate'; with epistemic: dropout"),
+        ("learn={epistemic: dropout, bins: 5}", r"learn\.bins: got 5; expected no option of an approach"),
         ("learn={head: noisy_logits, approach: augment}", r"learn\.head: got 'noisy_logits' with approach 'augment'"),
         ("learn={head: noisy_logits, epistemic: laplace}", r"learn\.head.*'classifier'; with epistemic: laplace"),
         ("learn={head: regression}", r"learn\.head: got \"regression\"; expected.*'classifier'"),

@@ -42,4 +42,4 @@ HEADS = {
         4, lambda background, signal: NoisyLogits((background, signal)), OfSignal(NoisyProbabilities())
     ),
 }
-"""By the name in the analysis file; one is also named at ``Learn.head``."""
+"""By the name in the analysis file, which ``Learn.head`` lists too."""

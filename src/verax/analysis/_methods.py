@@ -147,6 +147,14 @@ class _Drawn(Learn):
     function: ClassVar[Callable[..., Posterior]]
     words: ClassVar[str]
 
+    @pydantic.model_validator(mode="after")
+    def _has_no_approach(self) -> "_Drawn":
+        for name in ("systematics", "per", "strength", "at", "bins", "temperature"):
+            if (value := getattr(self, name)) != Learn.model_fields[name].default:
+                expected = f"no option of an approach with epistemic: {self.epistemic}"
+                raise InputError(f"learn.{name}", str(value), expected, "they are for ensemble and bootstrap")
+        return self
+
     def cross_train(self, key: PRNGKeyArray, chosen: Approach, events: Events, step: Step) -> Found:
         """Find the posterior of each fold, and draw from it."""
         training = self.training() if isinstance(self, _Trained) else None

@@ -60,7 +60,8 @@ def cross_fit(
         )
         posterior = method(fit_key, make, loss, part, **options)
         if posterior.status == Status.NOT_FINITE:
-            raise InputError(f"learn, fold {f + 1}", posterior.problem, "a posterior with finite numbers")
+            action = "try a lower learning rate, or check features and weights"
+            raise InputError(f"learn, fold {f + 1}", posterior.problem, "a posterior with finite numbers", action)
         networks.append(posterior.members(member_key, members))
         found.append(posterior)
         if progress:
