@@ -16,7 +16,7 @@ from verax.data import read_events
 from verax.events import concatenate
 from verax.learn import score
 from verax.pipeline import _measure
-from verax.pipeline._learn import networks_of
+from verax.pipeline._learn import Learned, networks_of
 from verax.pipeline._summary import score_of
 from verax.store import Progress, Run
 
@@ -137,6 +137,17 @@ def test_chains_that_disagree_are_told_in_results_record_and_report(measured):
     assert [p["status"] for p in found["posteriors"]] == ["MAX_STEPS", "MAX_STEPS"]
     assert all("R-hat" in p["problem"] for p in found["posteriors"])
     told = [w for w in found["warnings"] if w.startswith("networks of fold")]
-    assert told == [f"networks of fold {i + 1}: MAX_STEPS: {p['problem']}" for i, p in enumerate(found["posteriors"])]
-    assert "networks of fold 2: MAX_STEPS: chains disagree" in (folder / "report.html").read_text()
+    assert told == [
+        f"networks of fold {i + 1} ended with status MAX_STEPS: {p['problem']}"
+        for i, p in enumerate(found["posteriors"])
+    ]
+    assert "networks of fold 2 ended with status MAX_STEPS: chains disagree" in (folder / "report.html").read_text()
     assert json.loads((folder / "record.json").read_text())["failed"]["posteriors"] == 2
+
+
+def test_a_posterior_that_is_well_but_has_a_problem_is_told_too():
+    learned = Learned(ended=(("OK", ""), ("OK", "3 of 2000 draws diverged"), ("AT_BOUND", "no prior precision")))
+    assert learned.warnings() == [
+        "networks of fold 2: 3 of 2000 draws diverged",
+        "networks of fold 3 ended with status AT_BOUND: no prior precision",
+    ]

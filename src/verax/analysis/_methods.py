@@ -25,7 +25,7 @@ Step: TypeAlias = Callable[[str, int, int], None]
 """Called as ``step(what, done, total)``."""
 
 Found: TypeAlias = tuple[CrossTrained, tuple[Posterior, ...]]
-"""Networks with axes fold and member, and the posterior of each fold; none of networks that are trained one by one."""
+"""Networks with axes fold and member, and the posterior of each fold; none of ensembles."""
 
 Share: TypeAlias = Annotated[float, Field(gt=0, lt=1), IsNumber]
 

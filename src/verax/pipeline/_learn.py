@@ -25,7 +25,7 @@ class Learned:
     """How the networks were trained; the networks themselves are in the stage's folder. Empty for a given summary.
 
     ``interpolated`` are systematics that are no function that JAX can trace: event by event between θ = ±1 in training.
-    ``ended`` are status and problem of each fold's posterior; none of networks that are trained one by one.
+    ``ended`` are status and problem of the posterior of each fold; empty for ensembles.
     """
 
     histories: tuple[tuple[History, ...], ...] = ()
@@ -35,7 +35,8 @@ class Learned:
 
     def warnings(self) -> list[str]:
         """Posteriors that did not converge, or have another problem."""
-        return [f"networks of fold {i + 1}: {status}: {line}" for i, (status, line) in enumerate(self.ended) if line]
+        ends = [("" if status == "OK" else f" ended with status {status}", line) for status, line in self.ended]
+        return [f"networks of fold {i + 1}{status}: {line}" for i, (status, line) in enumerate(ends) if line]
 
 
 def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Learned:
