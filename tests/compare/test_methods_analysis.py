@@ -92,3 +92,9 @@ def test_the_command_tells_of_an_analysis(path, tmp_path):
     with pytest.raises(InputError, match="none or systematic"):
         compare_methods(str(path), tmp_path, shift="gap")
     jax.clear_caches()
+
+
+def test_an_analysis_of_another_method_than_an_ensemble_is_refused(tmp_path):
+    path = write_analysis(tmp_path, n=20, learn={"epistemic": "laplace"})
+    with pytest.raises(InputError, match=r"learn\.epistemic: got 'laplace'; expected ensemble or bootstrap"):
+        compare_methods(str(path), tmp_path / "out", names=["single"])

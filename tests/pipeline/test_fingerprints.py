@@ -256,6 +256,13 @@ def varied(folder) -> dict[str, dict[str, Any]]:
         "check": {"toys": 5, "truths": [1.0, 1.5]},
     }
     aware = {"approach": "parameterised", "systematics": ["scale", "shape"], "at": {"scale": 0.5}}
+    network = {"folds": 2, "members": 2, "width": 4, "depth": 1}
+    methods: dict[str, dict[str, Any]] = {
+        "dropout": {"epochs": 1},
+        "variational": {"epochs": 1},
+        "laplace": {"epochs": 1, "precision": 1.0},
+        "hmc": {"chains": 1, "warmup": 5, "draws": 4, "max_events": 200},
+    }
     for name in ("more.txt", "other.py"):
         (folder / name).write_text("SCALE = 1\n")
     (folder / "score.py").write_text("def score(x):\n    return x[:, 0]\n")
@@ -285,6 +292,7 @@ def varied(folder) -> dict[str, dict[str, Any]]:
         },
         "function": {**rich, "summary": {"kind": "function", "function": "score.py:score", "range": [-5.0, 5.0]}},
         "data set": known,
+        **{name: {**rich, "learn": {**network, **more, "epistemic": name}} for name, more in methods.items()},
     }
 
 
@@ -294,6 +302,7 @@ LAST = {
     "column": "summarise",
     "function": "summarise",
     "data set": "simulate",
+    **dict.fromkeys(("dropout", "variational", "laplace", "hmc"), "learn"),
 }
 """The last stage in which what an analysis reads is recorded; those after it are recorded with the smallest one."""
 

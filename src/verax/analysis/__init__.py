@@ -1,5 +1,6 @@
 """The analysis file, and what its words become: functions of events, and a plan of what each stage is given."""
 
+from ._effects import FunctionEffect as FunctionEffect
 from ._expressions import passed as passed
 from ._files import check_duplicates as check_duplicates
 from ._files import files as files
@@ -7,10 +8,13 @@ from ._files import placed as placed
 from ._functions import Named as Named
 from ._functions import Own as Own
 from ._functions import own as own
+from ._heads import HEADS as HEADS
 from ._load import embedded as embedded
 from ._load import load as load
 from ._load import parse as parse
 from ._load import schema as schema
+from ._methods import Ensemble as Ensemble
+from ._methods import Learn as Learn
 from ._parts import Campaign as Campaign
 from ._parts import Histograms as Histograms
 from ._parts import Inference as Inference
@@ -26,8 +30,6 @@ from ._samples import observed as observed
 from ._samples import simulated as simulated
 from ._schema import Analysis as Analysis
 from ._sections import Factor as Factor
-from ._sections import FunctionEffect as FunctionEffect
-from ._sections import Learn as Learn
 from ._sections import Treatment as Treatment
 from ._summary import Channels as Channels
 from ._summary import FunctionScore as FunctionScore

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 import yaml
@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from verax.errors import InputError, nearest
 
 from ._schema import Analysis
-from ._sections import EFFECTS
 
 
 def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analysis:
@@ -99,30 +98,37 @@ def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any])
     if isinstance(first.get("ctx", {}).get("error"), InputError):
         inner = first["ctx"]["error"]
         return InputError(f"{where}: {inner.where}", inner.got, inner.expected, inner.action)
-    key = ".".join(str(part) for part in first["loc"])
-    action = f"and {len(others)} more in this file" if others else ""
+    loc = first["loc"]
+    of_method = len(loc) > 2 and loc[0] == "learn"  # the method chooses the section, and is no key
+    key = f"{where}: " + ".".join(map(str, (loc[0], *loc[2:]) if of_method else loc))
+    method = [f"with epistemic: {loc[1]}"] if of_method else []
+    action = "; ".join([*method, *([f"and {len(others)} more in this file"] if others else [])])
     if first["type"] == "extra_forbidden":
-        name = str(first["loc"][-1])
-        hint = nearest(name, _siblings(first["loc"]))
-        return InputError(f"{where}: {key}", f"unknown key '{name}'", "a known key", hint)
+        name, known = str(loc[-1]), [k for model in _models_at(loc[:-1]) for k in model.model_fields]
+        return InputError(key, f"unknown key '{name}'", "a known key", "; ".join([*method, nearest(name, known)]))
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        tag, tags = str(first.get("ctx", {}).get("tag", "none")), str(first.get("ctx", {}).get("expected_tags", ""))
-        known = [t.strip(" '") for t in tags.split(",")] if tags else list(EFFECTS)
-        return InputError(f"{where}: {key}", f"effect '{tag}'", "a known effect", nearest(tag, known))
+        what, tag = first["ctx"]["discriminator"].strip("'"), str(first["ctx"].get("tag", "none"))
+        known = [t for model in _models_at(loc) for t in _tags(model)]
+        return InputError(key, f"{what} '{tag}'", f"a known {what}", nearest(tag, known))
     if first["type"] == "missing":
-        return InputError(f"{where}: {key}", "nothing", "a value", action)
-    return InputError(f"{where}: {key}", json.dumps(first["input"], default=str)[:80], first["msg"], action)
+        return InputError(key, "nothing", "a value", action)
+    return InputError(key, json.dumps(first["input"], default=str)[:80], first["msg"], action)
 
 
-def _siblings(loc: tuple[int | str, ...]) -> list[str]:
-    """Keys that would have been accepted at the place of an unknown one."""
-    model: type[BaseModel] = Analysis
-    for part in loc[:-1]:
-        if part in EFFECTS:
-            model = EFFECTS[str(part)]
-        elif isinstance(part, str) and part in model.model_fields:
-            model = next(iter(_models(model.model_fields[part].annotation)), model)
-    return list(model.model_fields)
+def _models_at(loc: tuple[int | str, ...]) -> list[type[BaseModel]]:
+    """Sections that may stand at a place."""
+    models: list[type[BaseModel]] = [Analysis]
+    for part in map(str, loc):
+        tagged = [m for m in models if len(models) > 1 and part in _tags(m)]
+        below = [i for m in models if part in m.model_fields for i in _models(m.model_fields[part].annotation)]
+        models = tagged or below or models
+    return models
+
+
+def _tags(model: type[BaseModel]) -> tuple[str, ...]:
+    """Names that choose this section among those that may stand at its place."""
+    fields = [model.model_fields[name] for name in ("effect", "epistemic") if name in model.model_fields]
+    return tuple(tag for field in fields for tag in get_args(field.annotation))
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -12,7 +12,8 @@ from verax.run import HOW
 
 from ._columns import Columns
 from ._functions import Own
-from ._sections import Dataset, Factor, Learn, Report, Sample, Source, Treatment
+from ._methods import Learn
+from ._sections import Dataset, Factor, Report, Sample, Source, Treatment
 from ._summary import Channels, ColumnScore, FunctionScore
 from ._systematics import Source as SystematicSource
 
@@ -102,6 +103,11 @@ class Learning:
     free: Mapping[str, tuple[str, ...]]
     systematics: tuple[SystematicSource, ...]
     chunk: int = field(metadata=HOW)
+
+    @property
+    def signal(self) -> tuple[str, ...]:
+        """Processes of the first class."""
+        return next(iter(self.free.values()))
 
     @property
     def sorts(self) -> bool:

@@ -6,7 +6,7 @@ from verax.parameters import nuisance
 from verax.run import checksums, stage_key
 from verax.templates import fine_edges
 
-from . import _files, _sections
+from . import _effects, _files
 from ._columns import Columns, columns_of
 from ._functions import Own, own
 from ._parts import Campaign, Histograms, Inference, Learning, Plan, Reading, UserEffect, VariedSide, Wording
@@ -59,14 +59,14 @@ def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
     sides = [
         VariedSide(s.name, file, tuple(samples))
         for s in a.systematics
-        if isinstance(s, _sections.VariedSamples)
+        if isinstance(s, _effects.VariedSamples)
         for file, samples in ((made[s.name].up, s.up), (made[s.name].down, s.down))
         if file and samples
     ]
     tried = [
         UserEffect(s.name, sources.functions[s.name], tuple(s.processes or ()), tuple(s.changes))
         for s in a.systematics
-        if isinstance(s, _sections.FunctionEffect)
+        if isinstance(s, _effects.FunctionEffect)
     ]
     processes = DATASETS[a.dataset.name].PROCESSES if a.dataset else tuple(dict.fromkeys(s.process for s in a.samples))
     return Reading(

@@ -11,29 +11,25 @@ from pydantic import Field
 from verax.errors import InputError, check_known
 from verax.parameters import Parameter, check_value, nuisance
 
+from ._effects import EffectBase, Systematics, VariedSamples
+from ._methods import Ensemble, LearnSection
 from ._sections import (
     Binning,
     Channel,
     Check,
     Count,
     Dataset,
-    EffectBase,
-    EnergyScale,
     Factor,
     Finite,
     Infer,
     IsNumber,
-    Learn,
     PseudoExperiment,
     Report,
     Sample,
-    SoftMet,
     Source,
     Strict,
     Summary,
-    Systematics,
     Treatment,
-    VariedSamples,
 )
 
 
@@ -76,7 +72,7 @@ class Analysis(Strict):
     )
     systematics: list[Systematics] = Field([], description="sources of systematic uncertainty")
     summary: Summary = Summary()
-    learn: Learn = Learn()
+    learn: LearnSection = Ensemble()
     binning: Binning = Binning()
     templates: Treatment = Treatment()
     infer: Infer = Infer()
@@ -133,7 +129,7 @@ class Analysis(Strict):
             raise InputError("summary.range", str(list(self.summary.range)), "two increasing numbers")
         self._check_range()
         for s in self.systematics:
-            if isinstance(s, EnergyScale | SoftMet) and self.layout is None and self.dataset is None:
+            if isinstance(s, EffectBase) and s.needs_layout and self.layout is None and self.dataset is None:
                 raise InputError(
                     f"systematic '{s.name}'", f"effect {s.effect} without layout", "layout: higgsml or fair_universe"
                 )

@@ -53,80 +53,6 @@ class Dataset(Strict):
     file: str | None = Field(None, description="a local copy; higgsml: the shipped sample unless given")
 
 
-class SystematicBase(Strict):
-    """What all systematics share."""
-
-    name: Name = Field(description="the nuisance parameter's name, unique")
-    group: str = Field("experimental", description="row of the uncertainty breakdown")
-
-
-class EffectBase(SystematicBase):
-    """What all systematics share that act on the nominal events."""
-
-    processes: list[str] | None = Field(None, min_length=1, description="processes it acts on (default: all)")
-
-
-class EnergyScale(EffectBase):
-    """p_T → (1 + width·θ) p_T of one kind of object, with the missing transverse momentum and derived columns."""
-
-    effect: Literal["tau_energy_scale", "jet_energy_scale", "lepton_energy_scale"]
-    width: Width = Field(description="prior width of the relative scale, e.g. 0.03")
-
-
-class SoftMet(EffectBase):
-    """Gaussian noise of θ·sigma on both components of the missing transverse momentum; one-sided by nature."""
-
-    effect: Literal["soft_met"]
-    sigma: Width = Field(description="noise per component at θ = 1, in the unit of the columns (GeV)")
-
-
-class Normalisation(EffectBase):
-    """Log-normal yield: weight × (1 + width)^θ."""
-
-    effect: Literal["normalisation"]
-    width: Width = Field(description="relative prior width")
-
-
-class WeightVariation(EffectBase):
-    """Weight factors from expressions of columns, at θ = +1 and −1 (default for down: 1/up)."""
-
-    effect: Literal["weight"]
-    up: str = Field(description="factor at θ = +1")
-    down: str | None = Field(None, description="factor at θ = −1 (default: 1/up)")
-
-
-class ColumnScale(EffectBase):
-    """columns → (1 + width·θ) × columns; ``derived`` columns are recomputed."""
-
-    effect: Literal["scale"]
-    columns: list[str] = Field(min_length=1, description="columns that scale together")
-    width: Width = Field(description="relative prior width")
-
-
-class VariedSamples(SystematicBase):
-    """Varied simulation in files of its own, with the weights, selection and number of the nominal samples."""
-
-    effect: Literal["samples"]
-    up: list[Sample] = Field(min_length=1, description="simulation at θ = +1")
-    down: list[Sample] | None = Field(None, description="without it, the up variation is mirrored")
-
-
-class FunctionEffect(EffectBase):
-    """A Python callable ``(Events, θ) → Events``."""
-
-    effect: Literal["function"]
-    function: Function = Field(description="module:name or path.py:name")
-    changes: list[str] = Field(description="columns that it changes ('weight' counts)")
-    one_sided: bool = Field(False, description="θ and −θ do the same: down is the mirror image of up")
-    jax: bool = Field(False, description="made of JAX operations, so that it can be compiled and differentiated")
-
-
-Systematics: TypeAlias = Annotated[
-    EnergyScale | SoftMet | Normalisation | WeightVariation | ColumnScale | VariedSamples | FunctionEffect,
-    Field(discriminator="effect"),
-]
-
-
 class Factor(Strict):
     """A normalisation that floats freely in the fit."""
 
@@ -156,34 +82,6 @@ class Summary(Strict):
     function: Function | None = Field(None, description="kind: function — callable: x[event, feature] → score[event]")
     label: str = Field("Network score", description="name on figures, with its unit")
     range: tuple[Finite, Finite] = Field((0.0, 1.0), description="range of the summary; the rest joins the end bins")
-
-
-class Learn(Strict):
-    """The classifier: an ensemble per fold; each event is scored by networks that never saw it."""
-
-    approach: Literal["propagate", "augment", "adversarial", "parameterised", "inferno"] = Field(
-        "propagate",
-        description="how it lives with systematics: not at all, trained on events at θ drawn from the priors, against "
-        "an adversary that guesses θ, told θ as well, or trained to make the expected uncertainty of the measurement small",
-    )
-    systematics: list[str] | None = Field(None, description="those that the approach acts on (default: all)")
-    per: Literal["event", "batch"] = Field("event", description="augment: one θ for each event, or for each batch")
-    strength: Annotated[float, Field(ge=0), IsNumber] = Field(1.0, description="adversarial: of the adversary")
-    at: dict[str, Finite] = Field({}, description="parameterised: θ at which the summary is made (default: 0)")
-    bins: Annotated[int, Field(ge=2), IsNumber] = Field(10, description="inferno: bins of the summary")
-    temperature: Width = Field(0.1, description="inferno: of the softmax over bins")
-    folds: Annotated[int, Field(ge=2), IsNumber] = Field(
-        3, description="an event of fold i is scored by networks trained on the others"
-    )
-    members: Count = Field(5, description="networks per fold")
-    bootstrap: bool = Field(True, description="train each member on its own Poisson replica of the events")
-    width: Count = Field(64, description="units of a hidden layer")
-    depth: Count = Field(2, description="hidden layers")
-    epochs: Count = Field(60, description="most epochs")
-    patience: Count = Field(8, description="epochs without improvement after which training stops")
-    batch: Count = Field(512, description="rows per step")
-    learning_rate: Width = Field(2e-3, description="of AdamW")
-    max_events: Count = Field(2_000_000, description="rows used for training; a longer table is thinned evenly")
 
 
 class Binning(Strict):
@@ -245,10 +143,3 @@ class PseudoExperiment(Strict):
     """Counts drawn from the model at a known truth."""
 
     truth: dict[str, Finite] = Field(description="true parameter values; the others at nominal")
-
-
-EFFECTS = {
-    effect: model
-    for model in (EnergyScale, SoftMet, Normalisation, WeightVariation, ColumnScale, VariedSamples, FunctionEffect)
-    for effect in model.model_fields["effect"].annotation.__args__  # type: ignore[union-attr]
-}

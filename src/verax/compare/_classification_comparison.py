@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from verax import pipeline
-from verax.analysis import Analysis, Plan, VariedFiles, plan
+from verax.analysis import Analysis, Ensemble, Plan, VariedFiles, plan
 from verax.compare._cell import Cell
 from verax.compare._classification_tables import (
     SETS,
@@ -131,13 +131,16 @@ def on_events(analysis: Analysis, file: str, *, shift: str = "none", quick: bool
 
     Raises
     ------
-    InputError : for a shift other than "none" and "systematic", or an analysis without a classifier
+    InputError : for a shift other than "none" and "systematic", or an analysis without an ensemble
     """
     if shift not in ("none", "systematic"):
         expected = "none or systematic for an analysis"
         raise InputError("--shift", f"'{shift}'", expected, "its own systematics are what shifts its events")
     if analysis.summary.kind != "classifier":
         raise InputError(file, f"a summary of kind '{analysis.summary.kind}'", "an analysis that learns a classifier")
+    if not isinstance(analysis.learn, Ensemble):
+        got, action = f"'{analysis.learn.epistemic}'", "every method is compared, whatever it says"
+        raise InputError(f"{file}: learn.epistemic", got, "ensemble or bootstrap", action)
     if not quick:
         return ClassificationComparison(analysis, shift)
     learn = analysis.learn.model_copy(update=QUICK)
@@ -151,6 +154,7 @@ def training_sample(parts: Plan, stage: Path, seed: int, shift_by: str) -> tuple
     """
     learning, signal = parts.learning, parts.histograms.signal
     assert learning is not None
+    assert isinstance(learning.options, Ensemble)
     whole = concatenate(list(read_events(stage / "nominal.parquet", learning.chunk)))
     stride = -(-len(whole) // learning.options.max_events)
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 from scipy.special import logit, xlogy
 
-from verax.analysis import Learn
+from verax.analysis import Ensemble
 from verax.calibrate import isotonic, platt, temperature
 from verax.check import average, reliability
 from verax.compare._comparison import Method
@@ -44,7 +44,7 @@ class Sample:
     calibrate: Events
     signal: tuple[str, ...]
     features: tuple[str, ...]
-    options: Learn
+    options: Ensemble
     missing: float | None
 
     def label(self, events: Events) -> np.ndarray:
@@ -60,8 +60,7 @@ class Sample:
     @property
     def training(self) -> Training:
         """Options of the trainings."""
-        o = self.options
-        return Training(o.epochs, o.batch, o.patience, o.learning_rate)
+        return self.options.training()
 
 
 @dataclass(frozen=True)

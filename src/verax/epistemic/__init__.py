@@ -28,7 +28,8 @@ tta                  one network at draws of its inputs' resolution  the resolut
 ``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one.
 
 ``event_covariance`` and ``member_histograms`` give the covariance over members of events and of bins, ``bootstrap_factors``
-the replicas of a sample. ``temper`` says what weighted events count as in a likelihood.
+the replicas of a sample. ``temper`` says what weighted events count as in a likelihood. ``cross_fit`` finds a posterior for
+each fold, so that every event has members that never saw it.
 """
 
 from ._bootstrap import bootstrap_factors as bootstrap_factors
@@ -36,6 +37,7 @@ from ._concrete import concrete_dropout as concrete_dropout
 from ._covariance import MemberHistograms as MemberHistograms
 from ._covariance import event_covariance as event_covariance
 from ._covariance import member_histograms as member_histograms
+from ._cross_fit import cross_fit as cross_fit
 from ._dropout import Dropout as Dropout
 from ._dropout import DropoutLoss as DropoutLoss
 from ._dropout import dropout as dropout

@@ -35,8 +35,10 @@ from ._folds import Make as Make
 from ._folds import cross_train as cross_train
 from ._folds import event_weight as event_weight
 from ._folds import fold_of as fold_of
+from ._folds import fold_rows as fold_rows
 from ._folds import is_held_out as is_held_out
 from ._folds import make_runs as make_runs
+from ._folds import with_weight as with_weight
 from ._loop import History as History
 from ._loop import Run as Run
 from ._loop import train_runs as train_runs

@@ -125,6 +125,26 @@ def cross_train(
     >>> found.network.layers[0].weight.shape  # fold, member, unit, feature
     (2, 1, 8, 1)
     """
+    runs = []
+    for f, (rows, stop) in enumerate(fold_rows(events, folds, held_out)):
+        runs += make_runs(
+            jax.random.fold_in(key, f), make, events, rows, stop, members=members, factors=factors, weigh=weigh
+        )
+    stacked, histories = train_runs(runs, loss, events, training)
+    by_fold = lambda a: a.reshape((folds, members, *a.shape[1:])) if eqx.is_array(a) else a  # noqa: E731
+    table = tuple(histories[f * members : (f + 1) * members] for f in range(folds))
+    return CrossTrained(jax.tree.map(by_fold, stacked), folds, table)
+
+
+def fold_rows(
+    events: Events, folds: int, held_out: float
+) -> list[tuple[Int[np.ndarray, " row"], Int[np.ndarray, " part"]]]:
+    """For each fold, the rows outside it that networks learn from, and those that decide when to stop.
+
+    Raises
+    ------
+    InputError : for fewer than two folds, or a fold without events
+    """
     if folds < 2:
         raise InputError("folds", str(folds), "at least 2", "with one fold no network is blind to an event; use train")
     fold = fold_of(events.number, folds)
@@ -133,16 +153,7 @@ def cross_train(
         seen = f"no event with number % {folds} == {empty[0]}"
         raise InputError("folds", seen, "events in every fold", "use another number of folds, or running event numbers")
     held = is_held_out(events.number, held_out)
-    runs = []
-    for f in range(folds):
-        rows, stop = np.flatnonzero((fold != f) & ~held), np.flatnonzero((fold != f) & held)
-        runs += make_runs(
-            jax.random.fold_in(key, f), make, events, rows, stop, members=members, factors=factors, weigh=weigh
-        )
-    stacked, histories = train_runs(runs, loss, events, training)
-    by_fold = lambda a: a.reshape((folds, members, *a.shape[1:])) if eqx.is_array(a) else a  # noqa: E731
-    table = tuple(histories[f * members : (f + 1) * members] for f in range(folds))
-    return CrossTrained(jax.tree.map(by_fold, stacked), folds, table)
+    return [(np.flatnonzero((fold != f) & ~held), np.flatnonzero((fold != f) & held)) for f in range(folds)]
 
 
 def make_runs(
@@ -166,8 +177,8 @@ def make_runs(
     for m in range(members):
         member_key = jax.random.fold_in(key, m)
         factor = 1.0 if factors is None else np.asarray(factors[m], np.float64)[rows]
-        sample = _with_weight(learn, np.asarray(learn.weight) * factor)
-        sample = _with_weight(sample, weigh(sample))
+        sample = with_weight(learn, np.asarray(learn.weight) * factor)
+        sample = with_weight(sample, weigh(sample))
         weight = np.zeros(len(events), np.float32)
         weight[rows], weight[held_out] = sample.weight, stop_weight
         start, order = jax.random.split(member_key)
@@ -175,7 +186,8 @@ def make_runs(
     return runs
 
 
-def _with_weight(events: Events, weight: np.ndarray) -> Events:
+def with_weight(events: Events, weight: np.ndarray) -> Events:
+    """The events with training weights instead of their own."""
     return Events(
         events.x, np.asarray(weight, np.float32), events.process, events.number, events.columns, events.processes
     )

@@ -10,13 +10,13 @@ from verax.analysis import Campaign, Learning
 from verax.check import Reliability, ReliabilitySums, coverage, diagram, reliability_sums
 from verax.data import read_events
 from verax.infer import interval, sample_toys
-from verax.learn import score
 from verax.model import BinnedLikelihood
 from verax.results import Coverage
 from verax.run import Run
 
-from ._learn import Learned, networks_of
+from ._learn import Learned
 from ._simulate import Table
+from ._summary import score_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def truths_of(campaign: Campaign, likelihood: BinnedLikelihood) -> dict[str, dic
 
 def _reliability(signal: tuple[str, ...], learning: Learning, table: Table, run: Run) -> Reliability:
     """Of the scores, with signal and background at equal total weight, as the networks were trained."""
-    networks, yields = networks_of(learning, run), {y.process: y.total for y in table.yields}
+    score, yields = score_of(learning, run), {y.process: y.total for y in table.yields}
     s = sum(yields[p] for p in signal)
     b = sum(yields.values()) - s
     sums: ReliabilitySums | None = None
@@ -71,7 +71,7 @@ def _reliability(signal: tuple[str, ...], learning: Learning, table: Table, run:
     for events in read_events(run.path("simulate") / "nominal.parquet", 65536):
         label = np.asarray(events.is_process(signal))
         weight = np.asarray(events.weight, np.float64) / np.where(label, 2 * s, 2 * b)
-        part = reliability_sums(score(networks, events).mean, label, weight)
+        part = reliability_sums(score(events), label, weight)
         sums = part if sums is None else sums + part
     assert sums is not None
     return diagram(sums)

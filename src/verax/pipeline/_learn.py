@@ -1,21 +1,19 @@
 """The stage `learn`: which events and systematics a network learns from, and the networks that it keeps."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-import jax
 import numpy as np
 
-from verax.analysis import Learning, VariedFiles
+from verax.analysis import HEADS, Learning, VariedFiles
 from verax.approaches import approach
 from verax.data import read_events
-from verax.epistemic import bootstrap_factors
 from verax.errors import InputError
 from verax.events import Events, concatenate
-from verax.learn import CrossTrained, History, Training, blank, classifier, cross_train, load, save
+from verax.learn import CrossTrained, History, blank, classifier, load, save
 from verax.run import Run, replacing
 from verax.systematics import Interpolated, Systematic, interpolable, interpolate
 
@@ -25,20 +23,28 @@ class Learned:
     """How the networks were trained; the networks themselves are in the stage's folder. Empty for a given summary.
 
     ``interpolated`` are systematics that are no function that JAX can trace: event by event between θ = ±1 in training.
+    ``ended`` are status and problem of the posterior of each fold; empty for ensembles.
     """
 
     histories: tuple[tuple[History, ...], ...] = ()
     rows: int = 0
     interpolated: tuple[str, ...] = ()
+    ended: tuple[tuple[str, str], ...] = ()
+
+    def warnings(self) -> list[str]:
+        """Posteriors that did not converge, or have another problem."""
+        ends = [("" if status == "OK" else f" ended with status {status}", line) for status, line in self.ended]
+        return [f"networks of fold {i + 1}{status}: {line}" for i, (status, line) in enumerate(ends) if line]
 
 
 def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Learned:
-    """Train an ensemble per fold, so that each event is scored by networks that never saw it."""
+    """Learn networks of each fold, so that each event is scored by networks that never saw it."""
     if learning is None:
         return Learned()
     options = learning.options
     events, systematics = _material(learning, run, -(-sum(y.rows for y in table.yields) // options.max_events))
-    make = partial(classifier, width=options.width, depth=options.depth, missing=learning.missing)
+    head = HEADS[options.head]
+    make = partial(classifier, width=options.width, depth=options.depth, missing=learning.missing, outputs=head.outputs)
     chosen = approach(
         options.approach,
         make,
@@ -52,35 +58,18 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
         bins=options.bins,
         temperature=options.temperature,
     )
-    replica, start = jax.random.split(learning.key)
-    factors = None
-    if options.bootstrap:
-        factors = bootstrap_factors(replica, events.number, events.process, members=options.members)
-    trained = cross_train(
-        start,
-        chosen.make,
-        chosen.loss,
-        events,
-        training=Training(
-            epochs=options.epochs,
-            batch=options.batch,
-            patience=options.patience,
-            learning_rate=options.learning_rate,
-            optimizer=chosen.optimizer,
-            progress=lambda epoch, epochs, _: run.progress.step("epochs", epoch, epochs),
-        ),
-        folds=options.folds,
-        members=options.members,
-        factors=factors,
-        weigh=chosen.weigh,
-    )
+    if options.head != "classifier":
+        background = tuple(p for p in events.processes if p not in learning.signal)
+        chosen = replace(chosen, loss=head.loss(background, learning.signal), moments=head.moments)
+    trained, found = options.cross_train(learning.key, chosen, events, run.progress.step)
     histories = [h for fold in trained.histories for h in fold]
     finished = chosen.finish(trained.network, events)
     if problem := next((h.problem for h in histories if h.problem), ""):
         _stop(problem, run.folder / "last_good_networks.eqx", finished, all(h.best >= 0 for h in histories))
     save(folder / "networks.eqx", finished)
     between = tuple(s.name for s in systematics if isinstance(s.effect, Interpolated))
-    return Learned(trained.histories, len(events), between)
+    ended = tuple((posterior.status.name, posterior.problem) for posterior in found)
+    return Learned(trained.histories, len(events), between, ended)
 
 
 def _stop(problem: str, path: Path, networks: Any, good: bool) -> NoReturn:
@@ -117,7 +106,7 @@ def networks_of(learning: Learning, run: Run) -> CrossTrained:
         depth=options.depth,
         missing=learning.missing,
         axes=(options.folds, options.members),
-        outputs=options.bins if learning.sorts else None,
+        outputs=options.bins if learning.sorts else HEADS[options.head].outputs,
     )
     return CrossTrained(load(run.path("learn") / "networks.eqx", like), options.folds, ())
 

@@ -84,7 +84,7 @@ def measure(
             seeds={"analysis": analysis.seed},
             inputs=parts.files,
             timings=run.seconds,
-            failed=failures(measured, checked),
+            failed=failures(measured, checked, learned),
             notes=run.notes,
         )
         run.publish("report", {"record.json": to_json(made)})

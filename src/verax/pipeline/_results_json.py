@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from verax.analysis import Wording
 from verax.report import Section
 from verax.report.tables import fitted
@@ -11,6 +13,7 @@ from verax.templates import Templates
 
 from ._check import Checked
 from ._infer import Measured
+from ._learn import Learned
 from ._simulate import Table
 
 SCHEMA = 1
@@ -77,9 +80,10 @@ def results_of(m: Measured) -> dict[str, Any]:
     }
 
 
-def failures(measured: tuple[Measured, ...], checked: Checked) -> dict[str, int]:
-    """Count failed fits and intervals per result, for the record."""
-    found = {f"{m.kind}: fit": int(not good(m.fit.status)) for m in measured}
+def failures(measured: tuple[Measured, ...], checked: Checked, learned: Learned) -> dict[str, int]:
+    """Count failed fits, intervals and posteriors of networks per result, for the record."""
+    found = {"posteriors": sum(not good(np.asarray(Status[status])) for status, _ in learned.ended)}
+    found |= {f"{m.kind}: fit": int(not good(m.fit.status)) for m in measured}
     found |= {f"{m.kind}: interval": int(not good(m.interval.status)) for m in measured}
     found |= {f"{m.kind}: scan": int((~good(m.scan.status)).sum()) for m in measured}
     return found | {f"coverage at {label}": c.failed for label, c in checked.coverage.items()}

@@ -289,7 +289,10 @@ class Story:
 
     def networks(self) -> Section:
         """Present the networks in use, and the uncertainty that enters because of them."""
-        content = {"reliability": self.checked.reliability}
+        content = {
+            "reliability": self.checked.reliability,
+            "posteriors": [{"status": status, "problem": problem} for status, problem in self.learned.ended],
+        }
         if self.learning is None:
             text = (
                 f"No network was trained here: the summary is a given {self.wording.kind}. As a summary of events it can "
@@ -298,17 +301,18 @@ class Story:
             return Section("Networks", text, content=content)
         options, style = self.learning.options, self.styled("Simulation")
         histories = {f"fold {i + 1}": fold for i, fold in enumerate(self.learned.histories)}
-        draw = partial(plots.training_history, histories, style=style)
-        figures = {"training": ("Training and validation loss of every network; a dot marks the epoch kept.", draw)}
+        figures = {}
+        if any(self.learned.histories):
+            draw = partial(plots.training_history, histories, style=style)
+            figures["training"] = ("Training and validation loss of every network; a dot marks the epoch kept.", draw)
         if self.checked.reliability is not None:
             draw = partial(plots.reliability, self.checked.reliability, style=style)
             figures["reliability"] = ("Reliability of the score with both classes at equal weight.", draw)
         between = ", ".join(self.learned.interpolated)
         between = f"In training {between} acted on each event by interpolation between θ = ±1. " if between else ""
-        replicas = "each on its own Poisson replica of the events" if options.bootstrap else "on the same events"
         text = (
             f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
-            f"trained {replicas}, on {self.learned.rows} events; each event is scored by the mean of networks that were "
+            f"{options.described}, on {self.learned.rows} events; each event is scored by the mean of networks that were "
             f"not trained on it. {APPROACHES[options.approach]} {between}These networks make a summary of events (an "
             "optimality question): how well they are trained affects the size of the uncertainty, not its correctness, "
             "because the same fixed function is applied to every template and to the data. No nuisance parameter enters on "
@@ -323,6 +327,7 @@ class Story:
         if self.table.dropped:
             dropped = f"{self.table.dropped} of {self.table.rows} simulated rows dropped"
             found.append(f"{dropped} for values that are not finite")
+        found += self.learned.warnings()
         for m, title, _ in self.titled:
             for what, status in {"fit": m.fit.status, "interval": m.interval.status}.items():
                 if int(status) != Status.OK:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from verax.analysis import Channels, Histograms, Learning
+from verax.analysis import HEADS, Channels, Histograms, Learning
 from verax.approaches import softmax
 from verax.events import Events
-from verax.learn import CrossTrained, score
+from verax.learn import CrossTrained, Moments, score
 from verax.run import Run
 
 from ._learn import networks_of
@@ -30,9 +30,10 @@ class NetworkScore:
     """Mean probability of the networks that never saw the event."""
 
     networks: CrossTrained
+    moments: Moments
 
     def __call__(self, events: Events) -> np.ndarray:
-        return score(self.networks, events).mean
+        return score(self.networks, events, moments=self.moments).mean
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ def summary_of(histograms: Histograms, learning: Learning | None, run: Run) -> S
     if histograms.score is not None:
         return Summary(histograms.score, histograms.selections)
     assert learning is not None
-    networks = networks_of(learning, run)
-    score = BinScore(networks, learning.options.temperature) if learning.sorts else NetworkScore(networks)
-    return Summary(score, histograms.selections)
+    return Summary(score_of(learning, run), histograms.selections)
+
+
+def score_of(learning: Learning, run: Run) -> NetworkScore | BinScore:
+    """The score of the networks that the stage kept."""
+    networks, options = networks_of(learning, run), learning.options
+    if learning.sorts:
+        return BinScore(networks, options.temperature)
+    return NetworkScore(networks, HEADS[options.head].moments)

@@ -1,0 +1,186 @@
+"""The effects of systematics: what may be said of each, and the function of events that comes of it, side by side.
+
+An effect is one class here, and its name in ``Systematics``: its keys, and ``build``, which gives them to its function in
+``verax.systematics``.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+import jax.numpy as jnp
+from jaxtyping import Float
+from pydantic import Field
+
+from verax.arrays import Array
+from verax.events import Events
+from verax.parameters import nuisance
+from verax.systematics import (
+    Effect,
+    Layout,
+    Systematic,
+    Theta,
+    jet_energy_scale,
+    lepton_energy_scale,
+    limited,
+    normalisation,
+    reweight,
+    scale_columns,
+    soft_met,
+    tau_energy_scale,
+)
+
+from ._expressions import evaluate, names, with_derived
+from ._functions import Own
+from ._sections import Function, Name, Sample, Strict, Width
+
+
+@dataclass(frozen=True)
+class Interpolated:
+    """Weight factor, linear in θ on each side: ``up`` at θ = 1, ``down`` (default: 1/up) at θ = −1."""
+
+    up: str
+    down: str | None
+
+    def __call__(self, events: Events, theta: Theta) -> Float[Array, " event"]:
+        up = evaluate(self.up, events)
+        down = evaluate(self.down, events) if self.down else 1 / up
+        return 1 + jnp.where(jnp.asarray(theta) >= 0, theta * (up - 1), theta * (1 - down))
+
+
+@dataclass(frozen=True)
+class Completed:
+    """An effect followed by what depends on it: derived columns, computed again."""
+
+    effect: Effect
+    derived: tuple[tuple[str, str], ...]
+    processes: tuple[str, ...] = ()
+
+    def __call__(self, events: Events, theta: Theta) -> Events:
+        again = [(name, text) for name, text in self.derived if name in events.columns]
+        return limited(events, with_derived(self.effect(events, theta), again), self.processes)
+
+
+class SystematicBase(Strict):
+    """What all systematics share."""
+
+    name: Name = Field(description="the nuisance parameter's name, unique")
+    group: str = Field("experimental", description="row of the uncertainty breakdown")
+
+
+class EffectBase(SystematicBase):
+    """What all systematics share that act on the nominal events."""
+
+    processes: list[str] | None = Field(None, min_length=1, description="processes it acts on (default: all)")
+
+    needs_layout: ClassVar[bool] = False
+
+    @abstractmethod
+    def build(self, layout: Layout | None, functions: Mapping[str, Own]) -> Systematic:
+        """The systematic; ``functions`` are the user's own, by systematic."""
+
+    @property
+    def _common(self) -> dict[str, Any]:
+        """What every effect's function takes."""
+        return {"name": self.name, "group": self.group, "processes": tuple(self.processes or ())}
+
+
+SCALES = {
+    "tau_energy_scale": tau_energy_scale,
+    "jet_energy_scale": jet_energy_scale,
+    "lepton_energy_scale": lepton_energy_scale,
+}
+
+
+class EnergyScale(EffectBase):
+    """p_T → (1 + width·θ) p_T of one kind of object, with the missing transverse momentum and derived columns."""
+
+    effect: Literal["tau_energy_scale", "jet_energy_scale", "lepton_energy_scale"]
+    width: Width = Field(description="prior width of the relative scale, e.g. 0.03")
+
+    needs_layout: ClassVar[bool] = True
+
+    def build(self, layout: Layout | None, functions: Mapping[str, Own]) -> Systematic:
+        """The systematic."""
+        assert layout is not None
+        return SCALES[self.effect](layout, self.width, **self._common)
+
+
+class SoftMet(EffectBase):
+    """Gaussian noise of θ·sigma on both components of the missing transverse momentum; one-sided by nature."""
+
+    effect: Literal["soft_met"]
+    sigma: Width = Field(description="noise per component at θ = 1, in the unit of the columns (GeV)")
+
+    needs_layout: ClassVar[bool] = True
+
+    def build(self, layout: Layout | None, functions: Mapping[str, Own]) -> Systematic:
+        """The systematic."""
+        assert layout is not None
+        return soft_met(layout, self.sigma, **self._common)
+
+
+class Normalisation(EffectBase):
+    """Log-normal yield: weight × (1 + width)^θ."""
+
+    effect: Literal["normalisation"]
+    width: Width = Field(description="relative prior width")
+
+    def build(self, layout: Layout | None, functions: Mapping[str, Own]) -> Systematic:
+        """The systematic."""
+        return normalisation(width=self.width, **self._common)
+
+
+class WeightVariation(EffectBase):
+    """Weight factors from expressions of columns, at θ = +1 and −1 (default for down: 1/up)."""
+
+    effect: Literal["weight"]
+    up: str = Field(description="factor at θ = +1")
+    down: str | None = Field(None, description="factor at θ = −1 (default: 1/up)")
+
+    def build(self, layout: Layout | None, functions: Mapping[str, Own]) -> Systematic:
+        """The systematic."""
+        factor = Interpolated(self.up, self.down)
+        return reweight(function=factor, needs=names(self.up, self.down), **self._common)
+
+
+class ColumnScale(EffectBase):
+    """columns → (1 + width·θ) × columns; ``derived`` columns are recomputed."""
+
+    effect: Literal["scale"]
+    columns: list[str] = Field(min_length=1, description="columns that scale together")
+    width: Width = Field(description="relative prior width")
+
+    def build(self, layout: Layout | None, functions: Mapping[str, Own]) -> Systematic:
+        """The systematic."""
+        return scale_columns(width=self.width, columns=self.columns, **self._common)
+
+
+class VariedSamples(SystematicBase):
+    """Varied simulation in files of its own, with the weights, selection and number of the nominal samples."""
+
+    effect: Literal["samples"]
+    up: list[Sample] = Field(min_length=1, description="simulation at θ = +1")
+    down: list[Sample] | None = Field(None, description="without it, the up variation is mirrored")
+
+
+class FunctionEffect(EffectBase):
+    """A Python callable ``(Events, θ) → Events``."""
+
+    effect: Literal["function"]
+    function: Function = Field(description="module:name or path.py:name")
+    changes: list[str] = Field(description="columns that it changes ('weight' counts)")
+    one_sided: bool = Field(False, description="θ and −θ do the same: down is the mirror image of up")
+    jax: bool = Field(False, description="made of JAX operations, so that it can be compiled and differentiated")
+
+    def build(self, layout: Layout | None, functions: Mapping[str, Own]) -> Systematic:
+        """The systematic."""
+        effect = Completed(functions[self.name], (), tuple(self.processes or ()))
+        return Systematic(nuisance(self.name, self.group), effect, self.one_sided, self.jax, tuple(self.changes))
+
+
+Systematics: TypeAlias = Annotated[
+    EnergyScale | SoftMet | Normalisation | WeightVariation | ColumnScale | VariedSamples | FunctionEffect,
+    Field(discriminator="effect"),
+]
