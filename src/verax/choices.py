@@ -5,3 +5,25 @@ SHAPE_ERRORS = ("relative", "absolute")
 
 DECORRELATE_BY = ("channel", "sample")
 """Each has a parameter of its own, after one was decorrelated."""
+
+APPROACHES = ("propagate", "augment", "adversarial", "parameterised", "inferno")
+"""Ways of systematics-aware training (see :mod:`verax.approaches`)."""
+
+PROBLEMS = ("mixture", "pivot", "rotating", "collider")
+"""Problems with a known answer that approaches are compared on."""
+
+SHIFTS = ("none", "gap", "tail", "systematic")
+"""What differs between the points that methods learn from and those that they are judged on as well."""
+
+UCI_SETS = ("boston", "concrete", "energy", "power", "wine")
+"""Sets of regression with published splits."""
+
+METHODS = (
+    *("linear regression", "gaussian process", "mean-variance", "mixture density", "evidential", "quantile regression"),
+    *("deep ensemble", "deep ensemble as printed", "deep ensemble, no adversaries", "bootstrap", "dropout"),
+    *("test-time augmentation", "variational", "laplace", "hmc", "ensemble of means", "split conformal", "cqr", "cv+"),
+)
+"""Methods of regression that are compared on the sets."""
+
+CLASSIFIERS = ("single", "deep ensemble", "bootstrap", "dropout", "test-time augmentation", "variational", "laplace")
+"""Methods of classification that are compared on the events of an analysis."""

@@ -21,6 +21,8 @@ and the score that comes of it.
 'event'
 """
 
+from verax.choices import APPROACHES as APPROACHES
+
 from ._adversarial import Adversarial as Adversarial
 from ._adversarial import AdversarialLoss as AdversarialLoss
 from ._adversarial import Adversary as Adversary
@@ -28,7 +30,6 @@ from ._adversarial import adversarial as adversarial
 from ._adversarial import minimax as minimax
 from ._adversarial import with_adversary as with_adversary
 from ._adversarial import without_adversary as without_adversary
-from ._approach import APPROACHES as APPROACHES
 from ._approach import Approach as Approach
 from ._approach import approach as approach
 from ._augment import Augmented as Augmented

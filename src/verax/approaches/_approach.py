@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from verax.choices import APPROACHES
 from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.learn import CrossEntropy, Loss, Make, Moments, Optimizer, Weigh, balance, bernoulli, event_weight
@@ -22,8 +23,6 @@ from ._adversarial import adversarial, minimax, with_adversary, without_adversar
 from ._augment import Per, augment
 from ._inferno import align, inferno, softmax
 from ._parameterised import at, parameterise, parameterised
-
-APPROACHES = ("propagate", "augment", "adversarial", "parameterised", "inferno")
 
 
 @dataclass(frozen=True)

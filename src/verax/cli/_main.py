@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from verax import __version__
+from verax.choices import APPROACHES, CLASSIFIERS, METHODS, PROBLEMS, SHIFTS, UCI_SETS
 from verax.errors import InputError
 from verax.questions import QUESTIONS
 
@@ -53,6 +54,12 @@ Settings = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--workers", "-j", min=1, help="processes that fill templates")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
+
+
+ONLY_METHODS = (
+    f"only this one (may be repeated); of regression: {', '.join(f'“{m}”' for m in METHODS)}; "
+    f"on an analysis: {', '.join(f'“{m}”' for m in CLASSIFIERS)}"
+)
 
 
 class Part(enum.StrEnum):
@@ -135,12 +142,15 @@ def config_example(which: Annotated[Part, typer.Argument()] = Part.template) -> 
 def compare_approaches(
     problem: Annotated[
         str,
-        typer.Option("--problem", metavar="NAME|ANALYSIS.yaml", help="mixture, pivot, rotating, collider, or yours"),
+        typer.Option(
+            "--problem", metavar="|".join((*PROBLEMS, "ANALYSIS.yaml")), help="one with a known answer, or yours"
+        ),
     ] = "mixture",
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="repetitions, with other events and networks")] = 5,
     seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,
     approaches: Annotated[
-        list[str] | None, typer.Option("--approach", metavar="NAME", help="only this one (may be repeated)")
+        list[str] | None,
+        typer.Option("--approach", metavar="|".join(APPROACHES), help="only this one (may be repeated)"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="one seed, few events: minutes instead of hours")] = False,
     output: Annotated[
@@ -174,14 +184,12 @@ def compare_methods(
         str, typer.Option("--data", metavar="uci|FOLDER|ANALYSIS.yaml", help="UCI sets with their splits, or yours")
     ] = "uci",
     shift: Annotated[
-        str, typer.Option("--shift", metavar="none|gap|tail|systematic", help="judge on shifted points as well")
+        str, typer.Option("--shift", metavar="|".join(SHIFTS), help="judge on shifted points as well")
     ] = "none",
     sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME", help="only this UCI set (may be repeated)")
+        list[str] | None, typer.Option("--set", metavar="|".join(UCI_SETS), help="only this UCI set (may be repeated)")
     ] = None,
-    methods: Annotated[
-        list[str] | None, typer.Option("--method", metavar="NAME", help="only this one (may be repeated)")
-    ] = None,
+    methods: Annotated[list[str] | None, typer.Option("--method", metavar="NAME", help=ONLY_METHODS)] = None,
     splits: Annotated[int | None, typer.Option("--splits", min=1, help="only the first splits of a UCI set")] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="repetitions, with other networks")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,

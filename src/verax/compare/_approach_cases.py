@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from verax.choices import PROBLEMS
 from verax.errors import check_known
 from verax.parameters import Gaussian, Params
 from verax.problems import (
@@ -22,8 +23,6 @@ from verax.problems import (
     draw_nuisances,
     theta_of,
 )
-
-PROBLEMS = ("mixture", "pivot", "rotating", "collider")
 
 
 @dataclass(frozen=True)

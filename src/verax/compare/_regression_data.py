@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from verax.choices import SHIFTS
 from verax.errors import InputError, check_known
 from verax.events import Events, make_events
 from verax.results import FloatArray
@@ -24,7 +25,6 @@ SETS = {
 }
 """Name of each set → its folder, as in the repository of its splits."""
 
-SHIFTS = ("none", "gap", "tail", "systematic")
 PLACES = ("uci", "data/uci", "../shared/data/uci")
 """Where the folder of the UCI sets is looked for, from the working folder."""
 

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from verax.analysis import load
+from verax.choices import SHIFTS
 from verax.compare._approach_comparison import on_problem
 from verax.compare._classification_comparison import on_events
 from verax.compare._comparison import Comparison
 from verax.compare._pipeline_comparison import on_pipeline
 from verax.compare._regression_comparison import QUICK, QUICK_NOTE, RegressionComparison
-from verax.compare._regression_data import SHIFTS, find_sets, read_sets
+from verax.compare._regression_data import find_sets, read_sets
 from verax.errors import InputError, check_known
 from verax.report import Table
 from verax.run import Progress
