@@ -1,7 +1,7 @@
 """Set up verax in a virtual environment of its own and run it there; needs Python 3.11 or newer and nothing else.
 
 python3 make.py run [ARGUMENTS ...]     verax run, the measurement on the embedded analysis unless told otherwise
-python3 make.py test [ARGUMENTS ...]    the test suite
+python3 make.py test [ARGUMENTS ...]    the test suite; with --all the thorough tests as well
 python3 make.py check                   lint, types and import floors
 """
 
@@ -16,6 +16,7 @@ if sys.version_info < (3, 11):
 
 ROOT = Path(__file__).resolve().parent
 HOME = Path(os.environ.get("VERAX_VENV", ROOT / ".venv"))
+NO_TESTS = 5  # pytest's exit code where nothing was selected
 BIN = HOME / ("Scripts" if os.name == "nt" else "bin")
 
 
@@ -49,7 +50,12 @@ def main(arguments):
         return call("verax", "run", *rest)
     if verb == "test":
         install("test")
-        return call("python", "-m", "pytest", "-n", "2", "-q", *rest)
+        suite = ("python", "-m", "pytest", "-n", "2", "-q", *(a for a in rest if a != "--all"))
+        code = call(*suite)
+        if code or "--all" not in rest:
+            return code
+        code = call(*suite, "-m", "thorough and not slow")
+        return 0 if code == NO_TESTS else code
     if verb == "check":
         install("dev")
         checks = [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",)]
