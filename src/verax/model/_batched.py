@@ -76,9 +76,7 @@ class BatchedBinnedLikelihood(AbstractBatched):
     shape_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True)
 
     def value_and_slope(
-        self,
-        theta: Float[Array, "parameter fit"],
-        packed: Float[Array, "number fit"],
+        self, theta: Float[Array, "parameter fit"], packed: Float[Array, "number fit"]
     ) -> tuple[Float[Array, " fit"], Float[Array, "parameter fit"], Float[Array, "parameter fit"], Bool[Array, " fit"]]:
         """−log L up to a constant of each data set, its gradient, its slope in the even parts as in `Derivatives`.
 

@@ -25,6 +25,7 @@ from ._information import information, uncertainty
 from ._problem import AbstractProblem, assemble
 
 BACKGROUNDS = ("background", "control")
+Points = Float[Array, " point"]
 TIE = 1e-9
 """Statistics that differ by less are equal: counts make ties."""
 
@@ -199,7 +200,7 @@ class OnOff(AbstractProblem):
         return np.where(n > 0, betainc(np.maximum(n, 1e-300), m + 1, 1 / (1 + self.tau)), 1.0)
 
     def p_value(
-        self, mu: float, n: float, m: float, *, backgrounds: Float[Array, " point"] | None = None, lowest: float = 0.0
+        self, mu: float, n: float, m: float, *, backgrounds: Points | None = None, lowest: float = 0.0
     ) -> float:
         """Sum the probability at μ of all counts whose likelihood ratio is at least as large as that of (n, m).
 
@@ -235,13 +236,7 @@ class OnOff(AbstractProblem):
         return both[0] / both[1]
 
     def neyman(
-        self,
-        n: float,
-        m: float,
-        values: Float[Array, " point"],
-        *,
-        level: float = 0.6827,
-        backgrounds: Float[Array, " point"] | None = None,
+        self, n: float, m: float, values: Points, *, level: float = 0.6827, backgrounds: Points | None = None
     ) -> Interval:
         """Find the hull of the ``values`` of μ that are accepted, ordered by the likelihood ratio.
 

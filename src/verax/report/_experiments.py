@@ -17,16 +17,12 @@ from ._style import COLOURS, PLAIN, SIGNAL, Style, canvas, drawing, heading
 if TYPE_CHECKING:
     import verax.infer
 
+Toys = Float[np.ndarray, " toy"]
+
 
 @drawing()
 def estimates(
-    name: str,
-    values: Float[np.ndarray, " toy"],
-    pull: Float[np.ndarray, " toy"],
-    *,
-    truth: float,
-    coverage: Coverage | None = None,
-    style: Style = PLAIN,
+    name: str, values: Toys, pull: Toys, *, truth: float, coverage: Coverage | None = None, style: Style = PLAIN
 ) -> Figure:
     """Draw estimates of toys beside their pulls, (estimate − truth) / σ, each with a normal distribution.
 

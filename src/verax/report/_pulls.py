@@ -10,15 +10,11 @@ from verax.errors import InputError
 
 from ._style import ONE_SIGMA, PLAIN, TWO_SIGMA, Style, canvas, drawing, heading
 
+Parameters = Float[np.ndarray, " parameter"]
+
 
 @drawing()
-def pulls(
-    names: Sequence[str],
-    pull: Float[np.ndarray, " parameter"],
-    error: Float[np.ndarray, " parameter"],
-    *,
-    style: Style = PLAIN,
-) -> Figure:
+def pulls(names: Sequence[str], pull: Parameters, error: Parameters, *, style: Style = PLAIN) -> Figure:
     """Draw the best fit of each parameter less its nominal value, in prior widths; bands are one and two of those.
 
     Parameters
