@@ -6,12 +6,11 @@ from ._folder import checksum_of as checksum_of
 from ._folder import claim as claim
 from ._folder import file_names as file_names
 from ._folder import inspect as inspect
-from ._folder import lock as lock
+from ._folder import opened as opened
 from ._folder import publishing as publishing
 from ._folder import remove as remove
 from ._folder import replacing as replacing
 from ._folder import seal as seal
-from ._folder import sweep as sweep
 from ._folder import unseal as unseal
 from ._folder import write as write
 from ._record import in_words as in_words

@@ -81,13 +81,27 @@ def claim(folder: Path, owner: str) -> Mark:
     return mark
 
 
-def lock(folder: Path) -> int:
-    """The descriptor of the folder's lock, to be closed.
+@contextmanager
+def opened(folder: Path, owner: str) -> Iterator[Mark]:
+    """The mark of a folder that ``owner`` alone writes to now: locked, claimed, without what a killed run left.
 
     Raises
     ------
-    InputError : when another process holds it
+    InputError : as :func:`inspect`, and when another process holds the lock
     """
+    inspect(folder, owner)  # before anything is written there
+    handle = _lock(folder)
+    try:
+        mark = claim(folder, owner)
+        for left in (left for place in (folder, folder / STAGES) for left in place.glob(f"{PART}*")):
+            remove(left)  # verax's own temporary names, and nothing else
+        yield mark
+    finally:
+        os.close(handle)
+
+
+def _lock(folder: Path) -> int:
+    """The descriptor of the folder's lock, to be closed."""
     try:
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     except OSError as error:
@@ -99,12 +113,6 @@ def lock(folder: Path) -> int:
         seen, action = "a folder in use by another run", "wait for it, or choose --output"
         raise InputError(str(folder), seen, "a free one", action) from None
     return handle
-
-
-def sweep(folder: Path) -> None:
-    """Remove what a killed run left half written: verax's own temporary names, and nothing else."""
-    for left in folder.glob(f"{PART}*"):
-        remove(left)
 
 
 def remove(path: Path) -> None:

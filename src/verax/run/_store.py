@@ -10,11 +10,11 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
-from types import FunctionType, TracebackType
+from types import FunctionType
 from typing import Any, TypeAlias, TypeVar
 
 import jax
@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 from pydantic import BaseModel
 
-from ._folder import PART, STAGES, checksum_of, claim, inspect, is_inside, lock, publish, remove, seal, sweep, unseal
+from ._folder import PART, STAGES, checksum_of, is_inside, opened, publish, remove, seal, unseal
 
 T = TypeVar("T")
 OWN = ("stage.json", "result.json", "arrays.npz")
@@ -95,23 +95,15 @@ class Run:
         self._working = threading.local()
 
     def __enter__(self) -> "Run":
-        inspect(self.folder, self.owner)  # before anything is written there
-        self._lock = lock(self.folder)
-        try:
-            if not claim(self.folder, self.owner).whole:
+        with ExitStack() as stack:
+            if not stack.enter_context(opened(self.folder, self.owner)).whole:
                 self.note("the folder's mark was damaged or lost; written again")
             (self.folder / STAGES).mkdir(exist_ok=True)
-            sweep(self.folder)
-            sweep(self.folder / STAGES)
-        except BaseException:
-            os.close(self._lock)
-            raise
+            self._close = stack.pop_all().close
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        os.close(self._lock)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        self._close()
         return kind is Reached
 
     def path(self, stage: str) -> Path:
