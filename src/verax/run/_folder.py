@@ -126,14 +126,7 @@ def remove(path: Path) -> None:
 def _has_records(folder: Path) -> bool:
     """Whether there are records of verax, of an earlier version or beside a lost mark."""
     records = [(path, "fingerprint") for path in folder.glob(f"{STAGES}/*/stage.json")]
-    for path, key in [*records, (folder / "campaign.json", "question")]:
-        try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError):
-            continue
-        if isinstance(content, dict) and key in content:
-            return True
-    return False
+    return any(key in _json(path) for path, key in [*records, (folder / "campaign.json", "question")])
 
 
 def _standing(folder: Path) -> dict[str, list[str]]:
@@ -150,11 +143,7 @@ def _standing(folder: Path) -> dict[str, list[str]]:
 
 def _is_record(path: Path) -> bool:
     """Whether a file is the record of a run: it is of no stage."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and {"packages", "seeds", "inputs", "timings", "failed"} <= set(content)
+    return {"packages", "seeds", "inputs", "timings", "failed"} <= set(_json(path))
 
 
 def _read_mark(path: Path) -> Mark | None:
@@ -182,13 +171,17 @@ def seal(content: dict[str, Any]) -> bytes:
 
 def unseal(path: Path) -> dict[str, Any] | None:
     """What :func:`seal` made; None for anything else: a damaged file, none, or a link."""
+    content = _json(path) if checksum_of(path) else {}
+    return content if content.pop("checksum", None) == _digest(content) else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """The object in a file; empty for anything else."""
     try:
-        content = json.loads(path.read_bytes()) if checksum_of(path) else None
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(content, dict) or content.pop("checksum", None) != _digest(content):
-        return None
-    return content
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _digest(content: dict[str, Any]) -> str:
