@@ -20,8 +20,8 @@ from verax.parameters import Parameter, Params
 from verax.templates import Layout
 
 from ._batched import batched_likelihood
-from ._binwise import CellModifier, cell_factor
-from ._constraint import HALF_LOG_2PI
+from ._binwise import CellModifier, Cells, cell_factor
+from ._constraint import HALF_LOG_2PI, Theta
 from ._conventions import SIMULATION, UNCORRELATED
 from ._data import Data
 from ._even import even_parts
@@ -101,9 +101,7 @@ class BinnedLikelihood(AbstractLikelihood):
         first = self.n_free + self.odd.shape[0]
         return theta[: self.n_free], theta[self.n_free : first], theta[first:]
 
-    def rates(
-        self, theta: Float[Array, " parameter"], more_even: Float[Array, " systematic"] | float = 0.0
-    ) -> Float[Array, "process bin"]:
+    def rates(self, theta: Theta, more_even: Float[Array, " systematic"] | float = 0.0) -> Cells:
         """Expected events of each process in each bin (γ = 1) at the vector of parameter values.
 
         ``more_even`` is added to the amplitude g(α) of each systematic's even part.
@@ -118,7 +116,7 @@ class BinnedLikelihood(AbstractLikelihood):
         rate = shape * (self.normalisation(free) * factor)[:, self.layout.channel]
         return rate * cell_factor(kappa, self.cell_parameter_index) if self.n_cells else rate
 
-    def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
+    def log_observed(self, theta: Theta, data: Data) -> Float[Array, ""]:
         """Log of the counts' density, γ profiled; every normalisation constant included, as in pyhf."""
         rates = self.rates(theta)
         width_ratio = self._width_ratio(theta, rates)
@@ -127,13 +125,13 @@ class BinnedLikelihood(AbstractLikelihood):
             value -= jnp.where(self.width > 0, jnp.log(width_ratio), 0.0).sum()
         return namespace(value).asarray(self.offset - value)
 
-    def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
+    def derivatives_observed(self, theta: Theta, data: Data) -> Derivatives:
         """Value, gradient and exact Hessian of −log L, by ``exact_derivatives``."""
         return (
             self._combine_derivatives(theta, data) if self.combine_convention else exact_derivatives(self, theta, data)
         )
 
-    def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
+    def end(self, theta: Theta, data: Data) -> Int[Array, ""]:
         """1 where the rate of a bin is pressed against zero, 2 where it is zero and there are events."""
         return self.rate_status(self.rates(theta), theta, data)
 
@@ -231,14 +229,12 @@ class BinnedLikelihood(AbstractLikelihood):
             return positive_rate(rates.sum(0), self.floor)[0] * gamma
         return positive_rate(self.times_gamma(rates, gamma).sum(0), self.floor)[0]
 
-    def times_gamma(
-        self, rates: Float[Array, "process bin"], gamma: Float[Array, " bin"]
-    ) -> Float[Array, "process bin"]:
+    def times_gamma(self, rates: Cells, gamma: Float[Array, " bin"]) -> Cells:
         """The rates with γ where it multiplies a process."""
         return rates * (1 + self.gamma_mask * (gamma - 1))
 
     @float64_on_host
-    def expected_by_process(self, params: Params) -> Float[Array, "process bin"]:
+    def expected_by_process(self, params: Params) -> Cells:
         """Expected events of each process in each bin (γ = 1); parameters not named are at their initial values."""
         return self.rates(self.vector(params))
 
