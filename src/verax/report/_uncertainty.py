@@ -15,7 +15,7 @@ from matplotlib.textpath import TextPath
 from verax.errors import InputError, check_known
 
 from ._numbers import decimals, number
-from ._style import COLOURS, PLAIN, Style, canvas, drawing, heading
+from ._style import COLOURS, PLAIN, Style, drawing, heading, one_panel
 from .tables import METHODS
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def breakdown(*results: "verax.infer.Breakdown", style: Style = PLAIN) -> Figure
     first = results[0]
     rows = np.arange(len(first.rows), dtype=np.float64)
     places = decimals(first.rows[0].impact, 3)
-    figure = canvas(7.4, 1.3 + 0.34 * max(len(rows), 3) * (1 + 0.25 * (len(results) - 1)))
-    axes = figure.add_subplot()
+    figure, axes = one_panel(7.4, 1.3 + 0.34 * max(len(rows), 3) * (1 + 0.25 * (len(results) - 1)))
     height = 0.74 / len(results)
     longest = max((r.impact for result in results for r in result.rows if math.isfinite(r.impact)), default=0.0)
     for k, result in enumerate(results):
@@ -102,14 +101,12 @@ def correlation(
     values = 100 * matrix[np.ix_(chosen, chosen)]
     n = len(chosen)
     if n == 0:  # a failed fit still gets its report
-        figure = canvas(5.0, 2.0)
-        axes = figure.add_subplot()
+        figure, axes = one_panel(5.0, 2.0)
         axes.text(0.5, 0.5, "The fit gave no correlations", transform=axes.transAxes, ha="center", va="center")
         axes.set_axis_off()
         return figure
     side = max(4.2, 0.42 * n)
-    figure = canvas(side + 2.6, side + 1.8)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(side + 2.6, side + 1.8)
     image = axes.imshow(values, cmap="RdBu_r", vmin=-100, vmax=100)
     for (i, j), value in np.ndenumerate(values):
         if abs(value) >= 0.5:
