@@ -76,8 +76,8 @@ def cls(
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:
         return run_toys(key, inputs, values, n_toys, progress).curve(key, poi)
-    q, status = inputs.observed(toy, where)
-    q_asimov = inputs.asimov(toy, where)
+    q, status = q_tilde(inputs.data, toy, where)
+    q_asimov, _ = inputs.expected.ratio(toy, where)
     shape = (n, points)
     expected = np.moveaxis(expected_cls(q_asimov).reshape(*shape, 5), -1, 1)
     observed = observed_cls(q, q_asimov)
@@ -118,14 +118,6 @@ class TestInputs:
     data: Fits
     background: Minima
     expected: Fits
-
-    def observed(self, toy: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """q̃ of data set ``toy`` [fit] at ``values`` [fit], and a status."""
-        return q_tilde(self.data, toy, values)
-
-    def asimov(self, toy: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """q̃ of the Asimov data belonging to data set ``toy``."""
-        return self.expected.ratio(toy, values)[0]
 
 
 def prepare(
@@ -218,10 +210,10 @@ def run_toys(
             progress(done * n, total, failed)
         return q
 
-    q, status = inputs.observed(np.zeros(len(values), int), values)
+    one = np.zeros(len(values), int)
+    q, status = q_tilde(inputs.data, one, values)
     key_signal, key_background = jax.random.split(key)
     background = counted(1, _toy_q(key_background, inputs, inputs.background.theta[0], values, n))
-    one = np.zeros(len(values), int)
     _, there = inputs.data.ratio(one, values)
     signal = [
         counted(2 + k, _toy_q(key_signal, inputs, theta, values[k : k + 1], n))[0]

@@ -14,7 +14,7 @@ from ._cls import BANDS, TestInputs, observed_cls, prepare, run_toys
 from ._fit import one_or_many
 from ._results import CLs, Limit
 from ._roots import roots
-from ._statistic import reported_status
+from ._statistic import q_tilde, reported_status
 from ._toys import Progress
 
 POINTS = 15
@@ -101,11 +101,11 @@ def _asymptotic(inputs: TestInputs, alpha: float) -> tuple[np.ndarray, np.ndarra
 
     def residual(row: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Above zero beyond the limit, and nearly linear in the value."""
-        q_asimov = inputs.asimov(toy[row], values)
+        q_asimov, _ = expected.ratio(toy[row], values)
         answer = np.sqrt(q_asimov) - goal[row]
         data = np.flatnonzero(kind[row] == 0)
         if data.size:
-            q, _ = inputs.observed(toy[row[data]], values[data])
+            q, _ = q_tilde(fits, toy[row[data]], values[data])
             answer[data] = -ndtri(np.clip(observed_cls(q, q_asimov[data]), 1e-300, 1.0)) + ndtri(alpha)
         return answer
 

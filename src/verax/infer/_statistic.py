@@ -77,8 +77,6 @@ def polished(
         trial = np.where(free[part], np.clip(theta[part] - step, *limits), theta[part])
         there = evaluate(model, data, trial, free[part], limits, sizes)
         with np.errstate(invalid="ignore"):
-            better = (
-                sound & (there.nll <= at.nll + 1e-13 * abs(at.nll)) & np.array([definite(h[None])[0] for h in hessian])
-            )
+            better = sound & (there.nll <= at.nll + 1e-13 * abs(at.nll)) & definite(hessian)
         answer[part] = np.where(better[:, None], trial, theta[part])
     return answer
