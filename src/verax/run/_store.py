@@ -38,15 +38,12 @@ class Progress:
 
     def stage(self, name: str, *, reused: bool) -> None:
         """A stage begins, or was ``reused``."""
-        del name, reused
 
     def step(self, task: str, done: int, total: int | None, failed: int = 0) -> None:
         """``done`` of ``total`` steps of a task are over, ``failed`` of these in vain."""
-        del task, done, total, failed
 
     def note(self, text: str) -> None:
         """A line that a person should read, whatever else is shown."""
-        del text
 
 
 class Reached(Exception):

@@ -150,8 +150,7 @@ def rename(spec: Json, changes: Mapping[str, Mapping[str, str]]) -> Json:
                 raise InputError("rename", f"'{name}' more than once among the {kind}s", "each name once", action)
         new[kind] = lambda name, change=change: change.get(name, name)  # type: ignore[misc]
     made = copy.deepcopy(spec)
-    for channel, sample in samples(made):
-        del channel
+    for _, sample in samples(made):
         sample["name"] = new["sample"](sample["name"])
         for modifier in sample["modifiers"]:
             modifier["name"] = new["modifier"](modifier["name"])
