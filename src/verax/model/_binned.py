@@ -175,9 +175,6 @@ class BinnedLikelihood(AbstractLikelihood):
         """Where the bins of each channel lie."""
         return Layout(tuple(len(e) - 1 for e in self.edges))
 
-    def _gamma_auxiliary(self, data: Data) -> Array:
-        return data.auxiliary[self.n_constraints :] if self.simulation_statistics else np.ones(self.width.shape)
-
     def _parts(self, rates: Array) -> tuple[Array, Array | float]:
         """Total rate with and without a γ, per bin."""
         if not self.partial_gamma:
@@ -194,7 +191,7 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def _errors(self, data: Data, width_ratio: Any) -> tuple[Array, Array]:
         """Width and global observable of each γ. Its pull, (observable − 1) / width, does not change with the width."""
-        auxiliary = self._gamma_auxiliary(data)
+        auxiliary = data.auxiliary[self.n_constraints :] if self.simulation_statistics else np.ones(self.width.shape)
         if not self.combine_convention:
             return self.width, auxiliary
         return self.width * width_ratio, jnp.where(self.width > 0, 1 + (auxiliary - 1) * width_ratio, auxiliary)

@@ -182,7 +182,8 @@ class OnOff(AbstractProblem):
         mu : signal strength
         background : ν b, in events
         """
-        axes = [np.arange(poisson.ppf(1e-11, v), poisson.isf(1e-11, v) + 1) for v in self._means(mu, background)]
+        means = (mu * self.s + background, self.tau * background)
+        axes = [np.arange(poisson.ppf(1e-11, v), poisson.isf(1e-11, v) + 1) for v in means]
         n, m = np.meshgrid(*axes, indexing="ij")
         return n, m
 
@@ -267,9 +268,6 @@ class OnOff(AbstractProblem):
         status = Status.END_NOT_FOUND if open_ended else Status.OK
         best = self.estimate(n, m, lowest=0.0)
         return Interval("mu", level, best, np.asarray(ends[0]), np.asarray(ends[1]), np.asarray(int(status)))
-
-    def _means(self, mu: float, background: float) -> tuple[float, float]:
-        return mu * self.s + background, self.tau * background
 
     def _chance(self, mu: float, background: float, extreme: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> float:
         n, m = self.counts(mu, background)

@@ -136,14 +136,10 @@ def _standing(folder: Path) -> dict[str, list[str]]:
         name = PurePosixPath(*path.relative_to(folder / STAGES).parts[1:]).as_posix()
         if (top := checksum_of(folder / name)) is not None and top == checksum_of(path):
             found[name] = [top]
-    if _is_record(folder / RECORD) and (top := checksum_of(folder / RECORD)) is not None:
+    of_run = {"packages", "seeds", "inputs", "timings", "failed"} <= set(_json(folder / RECORD))
+    if of_run and (top := checksum_of(folder / RECORD)) is not None:
         found[RECORD] = [top]
     return found
-
-
-def _is_record(path: Path) -> bool:
-    """Whether a file is the record of a run: it is of no stage."""
-    return {"packages", "seeds", "inputs", "timings", "failed"} <= set(_json(path))
 
 
 def _read_mark(path: Path) -> Mark | None:
