@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
@@ -43,7 +44,7 @@ def breakdown(*results: "verax.infer.Breakdown", style: Style = PLAIN) -> Figure
         values = np.array([found.get((row.depth, row.name), math.nan) for row in first.rows])
         y = rows + (k - (len(results) - 1) / 2) * height
         alphas = [(1.0, 0.75, 0.5, 0.35)[min(row.depth, 3)] for row in first.rows]
-        colours = [(*_rgb(COLOURS[k % len(COLOURS)]), alpha) for alpha in alphas]
+        colours = [to_rgba(COLOURS[k % len(COLOURS)], alpha) for alpha in alphas]
         axes.barh(y, np.nan_to_num(values), height * 0.92, color=colours, lw=0)
         for at, value in zip(y, values, strict=True):
             text = number(float(value), places)
@@ -122,10 +123,6 @@ def correlation(
     note = f"{n} of {len(free)} parameters" if n < len(free) else ""
     heading(axes, style, channel=note, wide=True)
     return figure
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))  # type: ignore[return-value]
 
 
 def _flush_left(axes: Axes, labels: Sequence[str]) -> None:
