@@ -214,9 +214,7 @@ def _total(terms: Sequence[Array]) -> Array:
 
 
 def _product(factors: Sequence[Array], start: Array) -> Array:
-    for x in factors:
-        start = start * x
-    return start
+    return functools.reduce(operator.mul, factors, start)
 
 
 def _basis(alpha: Array, edge: float, degree: int) -> tuple[Array, Array]:
