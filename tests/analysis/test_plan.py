@@ -9,7 +9,7 @@ import pytest
 from toy_analysis import write_analysis
 from verax.analysis import load, plan
 from verax.errors import InputError
-from verax.run._store import describe
+from verax.run import describe
 
 
 def parts(path, *settings):

@@ -384,8 +384,8 @@ def dry(cases, tmp_path_factory):
         shutil.copytree(runs[case][0], place, dirs_exist_ok=True)
         analysis = parse(given, case, folder)
         if analysis.name != analyses[case]["name"]:  # another analysis has a folder of its own
-            patch.setattr("verax.run._store.inspect", lambda *_: None)
-            patch.setattr("verax.run._store.claim", lambda *_: type("Mark", (), {"whole": True}))
+            patch.setattr("verax.run._folder.inspect", lambda *_: None)
+            patch.setattr("verax.run._folder.claim", lambda *_: type("Mark", (), {"whole": True}))
         measure(analysis, place, progress=heard)
         return heard.stages, Seen.last.given
 

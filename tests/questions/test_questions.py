@@ -19,6 +19,7 @@ from verax.errors import InputError
 from verax.infer import breakdown, fit, interval, limit
 from verax.model import hold
 from verax.questions._ask import load_query, respond
+from verax.questions._options import Question
 from verax.questions._toys import Kept
 from verax.report import Section, plots
 from verax.results import Status
@@ -468,8 +469,8 @@ OPTIONS = [(verb, f) for verb, kind in questions.QUESTIONS.items() for f in (*fi
 
 def test_every_question_has_a_function_that_answers_it(workspace):
     with pytest.raises(NotImplementedError, match="no function answers Question"):
-        questions.options.Question().answer(load_query(str(workspace), questions.Common()))
-    unanswered = respond.dispatch(questions.options.Question)
+        Question().answer(load_query(str(workspace), questions.Common()))
+    unanswered = respond.dispatch(Question)
     assert [verb for verb, kind in questions.QUESTIONS.items() if respond.dispatch(kind) is unanswered] == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from verax.errors import InputError
 from verax.results import Coverage, Interval, Status
 from verax.run import HOW, Progress, Run, checksum_of, checksums, named, record, remove, seal, to_json, unseal
-from verax.run._store import load, save
+from verax.run._pack import load, save
 
 TYPES = named(Interval, Coverage)
 

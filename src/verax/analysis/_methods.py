@@ -85,17 +85,14 @@ class _Trained(Learn):
 
     def training(self, **more: Any) -> Training:
         """The options of the training."""
-        return Training(epochs=self.epochs, batch=self.batch, learning_rate=self.learning_rate, **more)
+        keys = {"epochs", "batch", "learning_rate", "patience"} & set(type(self).model_fields)
+        return Training(**{key: getattr(self, key) for key in keys}, **more)
 
 
 class _Stopped(_Trained):
     """Trained until a part of the events that is held out says so."""
 
     patience: Count = Field(8, description="epochs without improvement after which training stops")
-
-    def training(self, **more: Any) -> Training:
-        """The options of the training."""
-        return super().training(patience=self.patience, **more)
 
 
 class Ensemble(_Stopped):
@@ -133,10 +130,8 @@ class Ensemble(_Stopped):
     @property
     def described(self) -> str:
         """How the members came about."""
-        replicas = (
-            "each on its own Poisson replica of the events" if self.epistemic == "bootstrap" else "on the same events"
-        )
-        return f"trained {replicas}"
+        replica = "each on its own Poisson replica of the events"
+        return f"trained {replica if self.epistemic == 'bootstrap' else 'on the same events'}"
 
 
 class _Drawn(Learn):

@@ -94,14 +94,10 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
     if options.approach != "propagate":
         free = {f.name: tuple(f.processes) for f in (a.poi, *a.normalisations)}
         wanted = a.learn.systematics
-        chosen = [_ungrouped(s) for s in sources.systematics if wanted is None or s.name in wanted]
+        kept = [s for s in sources.systematics if wanted is None or s.name in wanted]
+        chosen = [replace(s, parameter=nuisance(s.name, "")) for s in kept]  # no network knows of rows of a breakdown
     key = stage_key(a.seed, "learn")
     return Learning(key, options, tuple(a.features), columns.missing, free, tuple(chosen), a.chunk)
-
-
-def _ungrouped(systematic: Source) -> Source:
-    """Without its row of the breakdown, which no network knows of."""
-    return replace(systematic, parameter=nuisance(systematic.name, ""))
 
 
 def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) -> Histograms:

@@ -51,13 +51,11 @@ def prune(
 
     The shape and the yield of a histosys are judged alone: without its shape it becomes a normsys.
     """
-    from verax.workspace import edit
-
     from . import _terminal as console
     from . import _workspaces as work
 
     before = work.load(workspace)
-    made = edit.drop(
+    made = work.edit.drop(
         before,
         channels=channel or (),
         processes=sample or (),
@@ -65,7 +63,7 @@ def prune(
         kinds=kind or (),
         measurements=measurement or (),
     )
-    made, negligible = edit.prune(made, shape=shape, normalisation=normalisation)
+    made, negligible = work.edit.prune(made, shape=shape, normalisation=normalisation)
     work.write(made, output)
     if not quiet:
         console.print_table(work.removed_items(before, made, negligible))
@@ -78,11 +76,9 @@ def mask(
     output: Output = None,
 ) -> None:
     """Without some channels."""
-    from verax.workspace import edit
-
     from . import _workspaces as work
 
-    work.write(edit.drop(work.load(workspace), channels=channel), output)
+    work.write(work.edit.drop(work.load(workspace), channels=channel), output)
 
 
 @app.command("rename")
@@ -95,13 +91,11 @@ def rename(
     output: Output = None,
 ) -> None:
     """New names for channels, samples, modifiers and measurements."""
-    from verax.workspace import edit
-
     from . import _workspaces as work
 
     given = {"channel": channel, "sample": sample, "modifier": modifier, "measurement": measurement}
     changes = work.renaming({kind: names or [] for kind, names in given.items()})
-    work.write(edit.rename(work.load(workspace), changes), output)
+    work.write(work.edit.rename(work.load(workspace), changes), output)
 
 
 @app.command("decorrelate")
@@ -112,11 +106,9 @@ def decorrelate(
     output: Output = None,
 ) -> None:
     """One parameter becomes one for each channel, or sample, where it acts."""
-    from verax.workspace import edit
-
     from . import _workspaces as work
 
-    work.write(edit.decorrelate(work.load(workspace), name, by), output)
+    work.write(work.edit.decorrelate(work.load(workspace), name, by), output)
 
 
 @app.command("correlate")
@@ -127,8 +119,6 @@ def correlate(
     output: Output = None,
 ) -> None:
     """Several parameters become one."""
-    from verax.workspace import edit
-
     from . import _workspaces as work
 
-    work.write(edit.correlate(work.load(workspace), names, to), output)
+    work.write(work.edit.correlate(work.load(workspace), names, to), output)

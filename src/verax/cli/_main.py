@@ -54,6 +54,7 @@ Settings = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--workers", "-j", min=1, help="processes that fill templates")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
+Names = list[str] | None
 
 
 ONLY_METHODS = (
@@ -149,7 +150,7 @@ def compare_approaches(
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="repetitions, with other events and networks")] = 5,
     seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,
     approaches: Annotated[
-        list[str] | None,
+        Names,
         typer.Option("--approach", metavar="|".join(APPROACHES), help="only this one (may be repeated)"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="one seed, few events: minutes instead of hours")] = False,
@@ -159,23 +160,8 @@ def compare_approaches(
     quiet: Quiet = False,
 ) -> None:
     """Compare systematics-aware training: uncertainty, its parts, coverage and cost, beside exact limits and papers."""
-    enable_compilation_cache()
-    from verax import compare
-
-    from . import _terminal as console
-
-    default = f"runs/compare-{Path(problem).stem.replace(chr(32), chr(45))}"
-    folder = folder_named(default if output is None else output)
-    try:
-        with console.progress(quiet=quiet) as told:
-            tables = compare.compare_approaches(
-                problem, folder, seeds=seeds, seed=seed, names=approaches, quick=quick, progress=told
-            )
-    except KeyboardInterrupt:
-        raise Interrupted("stopped; finished trials are kept, the same command continues") from None
-    for table in tables:
-        console.print_table(table)
-    print(f"page: {folder / 'comparison.html'}")
+    folder = f"runs/compare-{Path(problem).stem.replace(chr(32), chr(45))}" if output is None else output
+    _compare("approaches", problem, folder, quiet, seeds=seeds, seed=seed, names=approaches, quick=quick)
 
 
 @compare_app.command("methods")
@@ -187,9 +173,9 @@ def compare_methods(
         str, typer.Option("--shift", metavar="|".join(SHIFTS), help="judge on shifted points as well")
     ] = "none",
     sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="|".join(UCI_SETS), help="only this UCI set (may be repeated)")
+        Names, typer.Option("--set", metavar="|".join(UCI_SETS), help="only this UCI set (may be repeated)")
     ] = None,
-    methods: Annotated[list[str] | None, typer.Option("--method", metavar="NAME", help=ONLY_METHODS)] = None,
+    methods: Annotated[Names, typer.Option("--method", metavar="NAME", help=ONLY_METHODS)] = None,
     splits: Annotated[int | None, typer.Option("--splits", min=1, help="only the first splits of a UCI set")] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="repetitions, with other networks")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,
@@ -200,26 +186,22 @@ def compare_methods(
     quiet: Quiet = False,
 ) -> None:
     """Methods of uncertainty: guarantee, coverage, width, likelihood and cost, in distribution and under shift."""
+    folder = f"runs/methods-{Path(data).stem}" if output is None else output
+    of_uci: dict[str, Any] = {"shift": shift, "sets": sets, "splits": splits}
+    _compare("methods", data, folder, quiet, seeds=seeds, seed=seed, names=methods, quick=quick, **of_uci)
+
+
+def _compare(what: str, subject: str, output: str, quiet: bool, **options: Any) -> None:
+    """Run a comparison, and show its tables and where its page is."""
     enable_compilation_cache()
     from verax import compare
 
     from . import _terminal as console
 
-    folder = folder_named(f"runs/methods-{Path(data).stem}" if output is None else output)
+    run, folder = getattr(compare, f"compare_{what}"), folder_named(output)
     try:
         with console.progress(quiet=quiet) as told:
-            tables = compare.compare_methods(
-                data,
-                folder,
-                shift=shift,
-                sets=sets,
-                names=methods,
-                seeds=seeds,
-                seed=seed,
-                quick=quick,
-                splits=splits,
-                progress=told,
-            )
+            tables = run(subject, folder, progress=told, **options)
     except KeyboardInterrupt:
         raise Interrupted("stopped; finished trials are kept, the same command continues") from None
     for table in tables:

@@ -73,7 +73,7 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
 def show(measurement: "Measurement", folder: Path) -> None:
     """Show the result in short, and where the rest is."""
     for table in measurement.tables:
-        _print(table)
+        print_table(table, stderr=False)
     for line in measurement.first:
         Console(stderr=False).print(line, highlight=False, markup=False, soft_wrap=True)
     if number := len(measurement.warnings):
@@ -81,13 +81,11 @@ def show(measurement: "Measurement", folder: Path) -> None:
     rich.print(f"report: {folder / 'report.html'}")
 
 
-def print_table(table: Table) -> None:
-    """Print a table on standard error, where standard output is for other content."""
-    _print(table, stderr=True)
+def print_table(table: Table, *, stderr: bool = True) -> None:
+    """Print a table, as wide as the terminal, or at its own width to a file.
 
-
-def _print(table: Table, *, stderr: bool = False) -> None:
-    """Print a table, as wide as the terminal, or at its own width to a file."""
+    On standard error, where standard output is for other content.
+    """
     console, shown = Console(stderr=stderr), to_rich(table)
     if not console.is_terminal:
         console = Console(
@@ -102,7 +100,7 @@ def show_answer(answer: Section, *, as_json: bool, plot: Path | None) -> None:
         print(json.dumps(in_words(plain(answer.content)), sort_keys=True, ensure_ascii=False))
     else:
         for table in answer.tables:
-            _print(table)
+            print_table(table, stderr=False)
     for line in answer.warnings:
         print(line, file=sys.stderr)
     if plot is not None:

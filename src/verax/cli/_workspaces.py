@@ -9,7 +9,8 @@ from verax.errors import InputError
 from verax.report import Table, number
 from verax.run import write as write_bytes
 from verax.templates import Pruned
-from verax.workspace import Json, check_workspace, edit, from_pyhf, read_json
+from verax.workspace import Json, check_workspace, from_pyhf, read_json
+from verax.workspace import edit as edit
 
 
 def load(path: str) -> Json:

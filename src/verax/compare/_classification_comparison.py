@@ -90,17 +90,11 @@ class ClassificationComparison(Comparison[ConditionScores]):
             key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
             rows, problem = CLASSIFIERS[name].fit(key, sample)
             seconds = time.perf_counter() - started
-            return tuple(
-                Trial(
-                    self.title,
-                    label,
-                    seed,
-                    {c: judge(row, events, sample.label(events)) for c, events in conditions.items()},
-                    seconds,
-                    problem,
-                )
+            scores = {
+                label: {c: judge(row, events, sample.label(events)) for c, events in conditions.items()}
                 for label, row in zip(CLASSIFIERS[name].rows, rows, strict=True)
-            )
+            }
+            return tuple(Trial(self.title, row, seed, found, seconds, problem) for row, found in scores.items())
 
         inputs = (self.title, parts)
         return [

@@ -122,10 +122,8 @@ class RegressionComparison(Comparison[SplitScores]):
             for panel in PANELS
             for m in panel.metrics
         }
-        papers, style = (
-            {k[1:]: v.value for k, v in PUBLISHED.items() if k[0] == data.name},
-            Style(text="Published splits"),
-        )
+        papers = {k[1:]: v.value for k, v in PUBLISHED.items() if k[0] == data.name}
+        style = Style(text="Published splits")
         draw = partial(forest, PANELS, cells, where, legend=LEGEND, published=papers, name=data.name, style=style)
         n, d = data.x.shape
         text = f"{n} rows, {d} features; {data.train.shape[1]} rows to learn from in each published split."

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from verax.analysis import load
 from verax.choices import SHIFTS
@@ -15,8 +15,6 @@ from verax.compare._regression_data import find_sets, read_sets
 from verax.errors import InputError, check_known
 from verax.report import Table
 from verax.run import Progress
-
-S = TypeVar("S")
 
 
 def compare_approaches(
@@ -45,10 +43,10 @@ def compare_approaches(
     ------
     InputError : for an unknown problem or approach (nearest name given), or no seed
     """
-    seeds = 1 if quick else seeds
-    if _is_file(problem):
-        return _compare(on_pipeline(load(Path(problem)), quick=quick), folder, names, seeds, seed, progress)
-    return _compare(on_problem(problem, quick=quick), folder, names, seeds, seed, progress)
+    made: Comparison[Any] = (
+        on_problem(problem, quick=quick) if not _is_file(problem) else on_pipeline(load(problem), quick=quick)
+    )
+    return _compare(made, folder, names, 1 if quick else seeds, seed, progress)
 
 
 def compare_methods(
@@ -87,16 +85,15 @@ def compare_methods(
     if _is_file(data):
         if sets or splits:
             raise InputError("--set, --splits", f"an analysis, {data}", "neither", "they are of the UCI sets")
-        on = on_events(load(Path(data)), data, shift=shift, quick=quick)
+        on = on_events(load(data), data, shift=shift, quick=quick)
         return _compare(on, folder, names, seeds, seed, progress)
     if splits is not None and splits < 1:
         raise InputError("--splits", str(splits), "at least 1")
-    if not quick:
-        return _compare(
-            RegressionComparison(read_sets(find_sets(data), sets), shift, splits), folder, names, seeds, seed, progress
-        )
-    few = RegressionComparison(read_sets(find_sets(data), sets or ("boston",)), shift, splits or 5, QUICK, QUICK_NOTE)
-    return _compare(few, folder, names, seeds, seed, progress)
+    chosen = read_sets(find_sets(data), sets or (("boston",) if quick else None))
+    made = RegressionComparison(chosen, shift, splits)
+    if quick:
+        made = RegressionComparison(chosen, shift, splits or 5, QUICK, QUICK_NOTE)
+    return _compare(made, folder, names, seeds, seed, progress)
 
 
 def _is_file(name: str) -> bool:
@@ -104,7 +101,7 @@ def _is_file(name: str) -> bool:
 
 
 def _compare(
-    comparison: Comparison[S],
+    comparison: Comparison[Any],
     folder: Path,
     names: Sequence[str] | None,
     seeds: int,

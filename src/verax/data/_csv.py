@@ -27,12 +27,7 @@ def length(path: Path, tree: str | None = None) -> int | None:
 
 
 def batches(
-    path: Path,
-    tree: str | None,
-    names: tuple[str, ...],
-    rows: int,
-    text: frozenset[str],
-    integer: frozenset[str],
+    path: Path, tree: str | None, names: tuple[str, ...], rows: int, text: frozenset[str], integer: frozenset[str]
 ) -> Iterator[dict[str, np.ndarray[Any, np.dtype[Any]]]]:
     """The named columns in batches of the parser's size; float64, int64 or Python strings."""
     types = {n: pa.string() if n in text else pa.int64() if n in integer else pa.float64() for n in names}

@@ -9,6 +9,7 @@ or not) are those of arithmetic, and an error where 64 bits do not hold them. Co
 """
 
 import ast
+import functools
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -228,16 +229,7 @@ class _Parser:
         return lambda columns, xp: call(actual, [argument(columns, xp) for argument in arguments], xp)
 
     def logic(self, node: ast.AST, kind: type[ast.AST], operands: list[ast.expr]) -> Node:
-        name = _LOGIC[kind]
-        parts = [self.condition(operand, node) for operand in operands]
-
-        def evaluate(columns: Columns, xp: ModuleType) -> Value:
-            value = parts[0](columns, xp)
-            for part in parts[1:]:
-                value = getattr(xp, name)(value, part(columns, xp))
-            return value
-
-        return evaluate
+        return _joined(_LOGIC[kind], [self.condition(operand, node) for operand in operands])
 
     def condition(self, node: ast.AST, parent: ast.AST) -> Node:
         """A part that is true or false; numbers are refused, for in ``a > 1 & b < 2`` Python joins ``1 & b`` first."""
@@ -249,34 +241,15 @@ class _Parser:
         return self.build(node)
 
     def comparison(self, node: ast.Compare) -> Node:
-        parts: list[Node] = []
-        left = node.left
-        for op, right in zip(node.ops, node.comparators, strict=True):
-            parts.append(self.pair(node, left, op, right))
-            left = right
-
-        def evaluate(columns: Columns, xp: ModuleType) -> Value:
-            value = parts[0](columns, xp)
-            for part in parts[1:]:
-                value = xp.logical_and(value, part(columns, xp))
-            return value
-
-        return evaluate
+        chain = zip([node.left, *node.comparators], node.ops, node.comparators, strict=False)
+        return _joined("logical_and", [self.pair(node, left, op, right) for left, op, right in chain])
 
     def pair(self, node: ast.AST, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Node:
         if isinstance(op, ast.In | ast.NotIn):
             if not isinstance(right, ast.Tuple | ast.List | ast.Set) or not right.elts:
                 raise self.refuse(right, "a list of values, such as (1, 2)")
-            equal = [self.pair(node, left, ast.Eq(), element) for element in right.elts]
-            inside = isinstance(op, ast.In)
-
-            def evaluate(columns: Columns, xp: ModuleType) -> Value:
-                value = equal[0](columns, xp)
-                for one in equal[1:]:
-                    value = xp.logical_or(value, one(columns, xp))
-                return value if inside else xp.logical_not(value)
-
-            return evaluate
+            inside = _joined("logical_or", [self.pair(node, left, ast.Eq(), element) for element in right.elts])
+            return inside if isinstance(op, ast.In) else lambda columns, xp: xp.logical_not(inside(columns, xp))
         if type(op) not in _COMPARISONS:
             raise self.refuse(node, "one of < <= > >= == != in")
         compare = _COMPARISONS[type(op)]
@@ -294,6 +267,11 @@ class _Parser:
     def refuse(self, node: ast.AST, expected: str, action: str = "", seen: str = "") -> InputError:
         seen = seen or f"'{_short(ast.unparse(node))}'"
         return InputError(f"expression '{_short(self.source)}'", seen, expected, action)
+
+
+def _joined(name: str, parts: list[Node]) -> Node:
+    """Conditions joined by a logical function, from the left."""
+    return lambda columns, xp: functools.reduce(getattr(xp, name), [part(columns, xp) for part in parts])
 
 
 def _constant(value: float) -> Node:

@@ -31,12 +31,7 @@ def length(path: Path, tree: str | None = None) -> int | None:
 
 
 def batches(
-    path: Path,
-    tree: str | None,
-    names: tuple[str, ...],
-    rows: int,
-    text: frozenset[str],
-    integer: frozenset[str],
+    path: Path, tree: str | None, names: tuple[str, ...], rows: int, text: frozenset[str], integer: frozenset[str]
 ) -> Iterator[dict[str, np.ndarray[Any, np.dtype[Any]]]]:
     """The named columns in batches of at most ``rows`` rows."""
     with _file(path) as file:

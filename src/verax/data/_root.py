@@ -54,12 +54,7 @@ def length(path: Path, tree: str | None) -> int | None:
 
 
 def batches(
-    path: Path,
-    tree: str | None,
-    names: tuple[str, ...],
-    rows: int,
-    text: frozenset[str],
-    integer: frozenset[str],
+    path: Path, tree: str | None, names: tuple[str, ...], rows: int, text: frozenset[str], integer: frozenset[str]
 ) -> Iterator[dict[str, np.ndarray[Any, np.dtype[Any]]]]:
     """The named branches, or elements of their lists, in batches of at most ``rows`` entries."""
     wanted = [element(name) for name in names]

@@ -82,9 +82,9 @@ def call(name: str, arguments: list[Value], xp: ModuleType) -> Value:
     """A known function."""
     if name in ("abs", "floor", "ceil") and xp is np and is_whole(arguments[0]):
         value = whole(arguments[0])
-        return (
-            abs(value) if name == "abs" and _size(value) < 2**63 else abs(_objects(value)) if name == "abs" else value
-        )
+        if name == "abs":
+            value = abs(value if _size(value) < 2**63 else _objects(value))
+        return value
     first, last = arguments[:-2], arguments[-2:]
     if name in ("minimum", "maximum", "where"):
         if not all(isinstance(v, bool) or getattr(v, "dtype", "") == "bool" for v in last):

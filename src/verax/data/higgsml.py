@@ -22,7 +22,7 @@ from verax.systematics import (
     tau_energy_scale,
 )
 
-from ._table import Chunk, open_table
+from ._table import open_table
 
 LAYOUT = HIGGSML
 DOI = "10.7483/OPENDATA.ATLAS.ZBP2.M5T8"
@@ -64,8 +64,7 @@ def load(file: str | Path | None = None) -> Events:
     ------
     InputError : for a file that is missing or damaged, has other columns, or lacks signal or background
     """
-    sums = _label_sums(file)
-    return concatenate(list(_events(file, 1 << 20, sums)))
+    return concatenate(list(chunks(file, rows=1 << 20)))
 
 
 def chunks(file: str | Path | None = None, *, rows: int) -> Iterator[Events]:
@@ -115,17 +114,13 @@ def _events(file: str | Path | None, rows: int, sums: dict[str, float]) -> Itera
     names = ("EventId", *COLUMNS, "Weight", "Label")
     table = open_table(file or path())
     for chunk in table.chunks(names, rows, text=("Label",), integer=("EventId",)):
-        yield _from(chunk, sums)
-
-
-def _from(chunk: Chunk, sums: dict[str, float]) -> Events:
-    label, weight = chunk["Label"], chunk["Weight"]
-    scale = np.where(label == "s", YIELDS["s"] / sums["s"], YIELDS["b"] / sums["b"])
-    events = make_events(
-        {name: chunk[name] for name in COLUMNS},
-        weight=weight * scale,
-        process=process_of(weight, label),
-        number=chunk["EventId"],
-        processes=PROCESSES,
-    )
-    return derive_compiled(events, LAYOUT)
+        label, weight = chunk["Label"], chunk["Weight"]
+        scale = np.where(label == "s", YIELDS["s"] / sums["s"], YIELDS["b"] / sums["b"])
+        events = make_events(
+            {name: chunk[name] for name in COLUMNS},
+            weight=weight * scale,
+            process=process_of(weight, label),
+            number=chunk["EventId"],
+            processes=PROCESSES,
+        )
+        yield derive_compiled(events, LAYOUT)

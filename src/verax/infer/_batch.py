@@ -28,11 +28,6 @@ class Minima:
     steps: np.ndarray
 
 
-def no_covariance(fits: int, size: int) -> np.ndarray:
-    """Covariances that were not requested, [fit, parameter, parameter]: NaN, without memory and not to be written to."""
-    return np.broadcast_to(np.nan, (fits, size, size))
-
-
 def better(one: Minima, other: Minima) -> Minima:
     """Per fit the lower minimum of two attempts; a converged one is preferred to one that failed."""
     failed, other_failed = one.status > Status.AT_BOUND, other.status > Status.AT_BOUND

@@ -16,15 +16,15 @@ from typing import NamedTuple
 import numpy as np
 
 from verax.errors import InputError
-from verax.model import FLOATING, AbstractLikelihood, Data, DataSets
-from verax.parameters import groups, movable
+from verax.model import FLOATING, AbstractLikelihood, Data
+from verax.parameters import groups
 from verax.results import Status
 
-from ._batch import Minima, take
-from ._evaluate import Limits, bounds
-from ._fit import as_batch, best_fit
+from ._evaluate import Limits
+from ._fit import as_batch
 from ._interval import ends
 from ._newton import minimise
+from ._profile import Fits, best_fits
 from ._response import response
 from ._results import Breakdown, Row
 
@@ -65,14 +65,10 @@ def breakdown(
     [('total', 0.58), ('statistical', 0.49), ('systematics', 0.32)]
     """
     methods = {"shifted-observables": _shifted, "freeze": _frozen}
-    movable(model.parameters, [poi], "breakdown", fixed)
     if method not in methods:
         raise InputError("breakdown method", f"'{method}'", " or ".join(f"'{m}'" for m in methods))
-    if data.is_batch:
-        raise InputError("breakdown", "a batch of data sets", "one data set", "choose one of them")
-    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
-    best = best_fit(model, batch, limits)
-    return Breakdown(poi, method, tuple(methods[method](model, batch, best, index, limits)))
+    fits = best_fits(model, data, poi, "breakdown", fixed, single=True)
+    return Breakdown(poi, method, tuple(methods[method](fits)))
 
 
 def _floating(model: AbstractLikelihood, index: int) -> list[int]:
@@ -113,14 +109,15 @@ def _groups(model: AbstractLikelihood, limits: Limits) -> list[Group]:
     return [row for family in rows.values() for row in family]
 
 
-def _shifted(model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, limits: Limits) -> list[Row]:
+def _shifted(fits: Fits) -> list[Row]:
+    model, best, index = fits.model, fits.best, fits.index
     theta, covariance = best.theta[0], best.covariance[0]
-    params, data = dict(zip(model.names, theta, strict=True)), batch.one()
+    params, data = dict(zip(model.names, theta, strict=True)), fits.batch.one()
     order, spread = _constrained(model), model.spread(params, data)
     moved = response(model, theta, data, covariance[index])
     counts, auxiliary = moved.observations * spread.counts, moved.auxiliary * spread.auxiliary
     own, profiled = auxiliary[: len(order)], auxiliary[len(order) :]
-    statistical = _without(_known(model, batch, best, limits)[2].covariance[0], [i for i in order if i != index])
+    statistical = _without(_known(fits).best.covariance[0], [i for i in order if i != index])
     alone = _without(statistical, _floating(model, index))
     floating = np.sqrt(max(statistical[index, index] - alone[index, index], 0.0))
 
@@ -143,7 +140,7 @@ def _shifted(model: AbstractLikelihood, batch: DataSets, best: Minima, index: in
                 g.depth,
                 np.hypot(norm(own[[order.index(i) for i in g.members]]), norm(profiled[np.flatnonzero(g.gamma)])),
             )
-            for g in _groups(model, limits)
+            for g in _groups(model, fits.limits)
         ),
     ]
 
@@ -155,18 +152,17 @@ def _without(covariance: np.ndarray, known: list[int]) -> np.ndarray:
     return covariance - cross @ np.linalg.solve(covariance[np.ix_(known, known)], cross.T) if known else covariance
 
 
-def _frozen(model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, limits: Limits) -> list[Row]:
-    floating, parts = _floating(model, index), _groups(model, limits)
+def _frozen(fits: Fits) -> list[Row]:
+    model, index = fits.model, fits.index
+    floating, parts = _floating(model, index), _groups(model, fits.limits)
     constrained = [i for i in _constrained(model) if i != index]
     plain = [[i for i in g.members if i != index] for g in parts]
-    with_all, without_floating, *rest = _sides(model, batch, best, index, limits, [[], floating, *plain])
+    with_all, without_floating, *rest = _sides(fits, [[], floating, *plain])
     without = [
-        _sides(*_known(model, batch, best, limits, g.gamma), index, limits, [members])[0] if g.gamma.any() else sides
+        _sides(_known(fits, g.gamma), [members])[0] if g.gamma.any() else sides
         for g, members, sides in zip(parts, plain, rest, strict=True)
     ]
-    statistical, data_only = _sides(
-        *_known(model, batch, best, limits), index, limits, [constrained, constrained + floating]
-    )
+    statistical, data_only = _sides(_known(fits), [constrained, constrained + floating])
 
     def direct(name: str, depth: int, sides: np.ndarray, note: str = "") -> Row:
         impact, up, down = (float(side) for side in sides)
@@ -179,7 +175,7 @@ def _frozen(model: AbstractLikelihood, batch: DataSets, best: Minima, index: int
         return direct(name, depth, impact, f"wider when fixed: {raw}" if raw else "")
 
     return [
-        direct("total", 0, with_all, _status_note(best.status)),
+        direct("total", 0, with_all, _status_note(fits.best.status)),
         direct("statistical", 1, statistical),
         direct("data only", 2, data_only),
         gain(FLOATING, 2, without_floating),
@@ -188,27 +184,25 @@ def _frozen(model: AbstractLikelihood, batch: DataSets, best: Minima, index: int
     ]
 
 
-def _known(
-    model: AbstractLikelihood, batch: DataSets, best: Minima, limits: Limits, which: np.ndarray | None = None
-) -> tuple[AbstractLikelihood, DataSets, Minima]:
-    """Model, data and best fit with each γ, or ``which``, fixed at γ̂: the minimum stays, the Hessian changes."""
-    params = dict(zip(model.names, best.theta[0], strict=True))
-    known, data = model.freeze_profiled(params, batch.one(), which)
+def _known(fits: Fits, which: np.ndarray | None = None) -> Fits:
+    """The fit with each γ, or ``which``, fixed at γ̂: the minimum stays, the Hessian changes."""
+    theta, limits = fits.best.theta, fits.limits
+    params = dict(zip(fits.model.names, theta[0], strict=True))
+    known, data = fits.model.freeze_profiled(params, fits.batch.one(), which)
     same = as_batch(known, data)
-    return known, same, minimise(known, same, best.theta, np.ones(best.theta.shape, bool), limits=limits)
+    best = minimise(known, same, theta, np.ones(theta.shape, bool), limits=limits)
+    return Fits(known, same, limits, fits.index, best)
 
 
-def _sides(
-    model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, limits: Limits, cases: list[list[int]]
-) -> np.ndarray:
+def _sides(fits: Fits, cases: list[list[int]]) -> np.ndarray:
     """σ from the Hessian, and the distances to the upper and lower end, when some parameters are known; [question, 3]."""
-    row = np.zeros(len(cases), int)
-    minima = take(best, row)
+    fits = fits.take(np.zeros(len(cases), int))
+    minima, index = fits.best, fits.index
     free = np.ones(minima.theta.shape, bool)
     for k, known in enumerate(cases):
         free[k, known] = False
-        minima.covariance[k] = _without(best.covariance[0], known)
-    low, high, _ = ends(model, batch[row], minima, index, free, limits, level=ONE_SIGMA)
+        minima.covariance[k] = _without(minima.covariance[k], known)
+    low, high, _ = ends(fits, ONE_SIGMA, free)
     hat = minima.theta[:, index]
     return np.stack([np.sqrt(minima.covariance[:, index, index]), high - hat, hat - low], axis=1)
 

@@ -3,7 +3,7 @@
 Random numbers are a function of key and toy (counter-based: Salmon et al., Proc. SC11 (2011) 16), so toys have no order.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,13 @@ from jaxtyping import Float, Int, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
-from verax.parameters import Params, by_name, movable
+from verax.parameters import Params, by_name
 from verax.results import Status, good
 
-from ._evaluate import bounds
-from ._fit import as_batch, best_fit, fit
+from ._fit import fit
 from ._interval import ends
 from ._newton import BATCHED_FROM
+from ._profile import best_fits
 from ._toys import sample_toys
 
 Statistic = Callable[[AbstractLikelihood, Data], tuple[Shaped[np.ndarray, "toy ..."], Int[np.ndarray, " toy"]]]
@@ -69,11 +69,9 @@ class Estimate:
     def __call__(
         self, model: AbstractLikelihood, data: Data
     ) -> tuple[Float[np.ndarray, "toy 4"], Int[np.ndarray, " toy"]]:
-        movable(model.parameters, [self.name], "toys", self.fixed)
-        batch, index, limits = as_batch(model, data), model.names.index(self.name), bounds(model, self.fixed)
-        best = best_fit(model, batch, limits)
-        low, high, status = ends(model, batch, best, index, np.ones(best.theta.shape, bool), limits, level=self.level)
-        lower, upper = limits
+        fits = best_fits(model, data, self.name, "toys", self.fixed)
+        low, high, status = ends(fits, self.level)
+        best, index, (lower, upper) = fits.best, fits.index, fits.limits
         at_bound = (status == Status.END_NOT_FOUND) & ((low == lower[index]) | (high == upper[index]))
         with np.errstate(invalid="ignore"):
             sigma = np.sqrt(best.covariance[:, index, index])
@@ -124,34 +122,20 @@ def campaign(
     by_name(model.parameters, params, "campaign")
     if batch < 1 or n < 1:
         raise InputError("campaign", f"{n} toys in batches of {batch}", "at least one of each")
-    parts = [] if done is None else [done]
     if done is not None and done.n >= n:
         return Campaign(n, done.values[:n], done.status[:n])
-    for part in _parts(key, model, params, n, statistic, batch, profiled, 0 if done is None else done.n):
-        parts.append(part)
-        if progress is not None:
-            parts = [_joined(parts, n)]
-            progress(parts[0])
-    return _joined(parts, n)
-
-
-def _parts(
-    key: PRNGKeyArray,
-    model: AbstractLikelihood,
-    params: Params,
-    n: int,
-    statistic: Statistic,
-    batch: int,
-    profiled: Any,
-    first: int,
-) -> Iterator[Campaign]:
+    parts, first = ([], 0) if done is None else ([done], done.n)
     while first < n:
         size = min(batch, n - first)
         # Few data sets and many are fitted in different ways: a short rest is made longer, to be fitted like the others.
         drawn = sample_toys(key, model, params, max(size, BATCHED_FROM), first=first, profiled=profiled)
         values, status = statistic(model, drawn)
-        yield Campaign(n, np.asarray(values)[:size], np.asarray(status)[:size])
+        parts.append(Campaign(n, np.asarray(values)[:size], np.asarray(status)[:size]))
         first += size
+        if progress is not None:
+            parts = [_joined(parts, n)]
+            progress(parts[0])
+    return _joined(parts, n)
 
 
 def _joined(parts: list[Campaign], total: int) -> Campaign:

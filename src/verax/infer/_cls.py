@@ -14,15 +14,14 @@ from scipy.special import log_ndtr, ndtr
 
 from verax.arrays import Array
 from verax.errors import InputError
-from verax.model import AbstractLikelihood, Data, DataSets
+from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 from verax.results import Status, good
 
 from ._batch import Minima
-from ._evaluate import Limits
 from ._fit import as_batch, best_fit, one_or_many
 from ._newton import minimise
-from ._profile import conditional, ratio
+from ._profile import Fits
 from ._results import CLs
 from ._statistic import expectation, physical_bounds, polished, q_tilde, reported_status
 from ._toys import Progress, sample_toys
@@ -72,55 +71,27 @@ def cls(
     >>> cls(model, data, "mu", np.array([1.0, 3.0])).observed.round(3).tolist()
     [0.45, 0.001]
     """
-    index = checked_index(model, data, poi, method, key, "cls", fixed)
-    values = np.asarray(values, np.float64)
-    inputs = prepare(model, data, index, fixed)
-    n, points = len(inputs.batch), len(values)
+    inputs, values = prepare(model, data, poi, method, key, "cls", fixed), np.asarray(values, np.float64)
+    n, points = len(inputs.data.batch), len(values)
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:
         return run_toys(key, inputs, values, n_toys, progress).curve(key, poi)
-    q, status = inputs.observed(toy, where)
-    q_asimov = inputs.asimov(toy, where)
+    q, status = q_tilde(inputs.data, toy, where)
+    q_asimov, _ = inputs.expected.ratio(toy, where)
     shape = (n, points)
     expected = np.moveaxis(expected_cls(q_asimov).reshape(*shape, 5), -1, 1)
-
-    def each(array: np.ndarray) -> np.ndarray:
-        return one_or_many(data, array)[0]
-
-    none = np.zeros(shape), np.zeros(expected.shape)
     observed = observed_cls(q, q_asimov)
     status = np.where(np.isfinite(observed), status, np.maximum(status, int(Status.NOT_FINITE)))
-    return CLs(
-        name=poi,
-        method=method,
-        toys=0,
-        failed=0,
-        observed=each(observed.reshape(shape)),
-        expected=each(expected),
-        observed_error=each(none[0]),
-        expected_error=each(none[1]),
-        status=each(status.reshape(shape)),
-        values=values,
-        q=each(q.reshape(shape)),
-    )
-
-
-def checked_index(
-    model: AbstractLikelihood,
-    data: Data,
-    poi: str,
-    method: str,
-    key: PRNGKeyArray | None,
-    where: str,
-    fixed: Mapping[str, float] | None,
-) -> int:
-    """The position of the parameter of interest, after a check of the arguments."""
-    movable(model.parameters, [poi], where, fixed)
-    if method not in ("asymptotic", "toys"):
-        raise InputError(f"{where} method", f"'{method}'", "'asymptotic' or 'toys'")
-    if method == "toys" and (key is None or data.is_batch):
-        raise InputError(where, "toys without a key, or for a batch", "key=..., and one data set")
-    return model.names.index(poi)
+    arrays = {
+        "observed": observed.reshape(shape),
+        "expected": expected,
+        "observed_error": np.zeros(shape),
+        "expected_error": np.zeros(expected.shape),
+        "status": status.reshape(shape),
+        "q": q.reshape(shape),
+    }
+    found = dict(zip(arrays, one_or_many(data, *arrays.values()), strict=True))
+    return CLs(name=poi, method=method, toys=0, failed=0, values=values, **found)
 
 
 def observed_cls(q: np.ndarray, q_asimov: np.ndarray) -> np.ndarray:
@@ -142,31 +113,32 @@ def expected_cls(q_asimov: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TestInputs:
-    """Data sets with their best fits (μ ≥ 0), the fits without signal, and the Asimov data without signal."""
+    """Best fits of the data (μ ≥ 0), their fits without signal, and the best fits of the Asimov data without signal."""
 
-    model: AbstractLikelihood
-    index: int
-    limits: Limits
-    batch: DataSets
-    best: Minima
+    data: Fits
     background: Minima
-    expectation: DataSets
-    expectation_best: Minima
-
-    def observed(self, toy: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """q̃ of data set ``toy`` [fit] at ``values`` [fit], and a status."""
-        return q_tilde(self.model, self.batch, self.best, toy, self.index, values, self.limits)
-
-    def asimov(self, toy: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """q̃ of the Asimov data belonging to data set ``toy``."""
-        return ratio(self.model, self.expectation, self.expectation_best, toy, self.index, values, self.limits)[0]
+    expected: Fits
 
 
-def prepare(model: AbstractLikelihood, data: Data, index: int, fixed: Mapping[str, float] | None) -> TestInputs:
-    """Fit the data with and without signal, and prepare the Asimov data."""
+def prepare(
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    method: str,
+    key: PRNGKeyArray | None,
+    where: str,
+    fixed: Mapping[str, float] | None,
+) -> TestInputs:
+    """Check the arguments, fit the data with and without signal, and prepare the Asimov data."""
+    movable(model.parameters, [poi], where, fixed)
+    if method not in ("asymptotic", "toys"):
+        raise InputError(f"{where} method", f"'{method}'", "'asymptotic' or 'toys'")
+    if method == "toys" and (key is None or data.is_batch):
+        raise InputError(where, "toys without a key, or for a batch", "key=..., and one data set")
+    index = model.names.index(poi)
     batch, limits = as_batch(model, data), physical_bounds(model, index, fixed)
-    best = best_fit(model, batch, limits)
-    background = conditional(model, batch, best, index, np.zeros(len(batch)), limits)
+    fits = Fits(model, batch, limits, index, best_fit(model, batch, limits))
+    background = fits.conditional(np.arange(len(batch)), np.zeros(len(batch)))
     held = np.tile(limits[0] < limits[1], (len(batch), 1))
     held[:, index] = False
     background = replace(background, theta=polished(model, batch, background.theta, held, limits))
@@ -176,7 +148,7 @@ def prepare(model: AbstractLikelihood, data: Data, index: int, fixed: Mapping[st
     limits_off[0][index] = -np.inf
     free = np.ones(background.theta.shape, bool)
     at_minimum = minimise(model, expected, background.theta, free, limits=limits_off)
-    return TestInputs(model, index, limits, batch, best, background, expected, at_minimum)
+    return TestInputs(fits, background, Fits(model, expected, limits, index, at_minimum))
 
 
 @dataclass(frozen=True)
@@ -238,30 +210,26 @@ def run_toys(
             progress(done * n, total, failed)
         return q
 
-    q, status = inputs.observed(np.zeros(len(values), int), values)
+    one = np.zeros(len(values), int)
+    q, status = q_tilde(inputs.data, one, values)
     key_signal, key_background = jax.random.split(key)
     background = counted(1, _toy_q(key_background, inputs, inputs.background.theta[0], values, n))
-    one = np.zeros(len(values), int)
-    _, there = ratio(inputs.model, inputs.batch, inputs.best, one, inputs.index, values, inputs.limits)
+    _, there = inputs.data.ratio(one, values)
     signal = [
         counted(2 + k, _toy_q(key_signal, inputs, theta, values[k : k + 1], n))[0]
         for k, theta in enumerate(there.theta)
     ]
-    return ToyStatistics(
-        values, q, np.stack(signal), background, np.maximum(status, reported_status(inputs.best, inputs.index)[0])
-    )
+    status = np.maximum(status, reported_status(inputs.data)[0])
+    return ToyStatistics(values, q, np.stack(signal), background, status)
 
 
 def _toy_q(key: PRNGKeyArray, inputs: TestInputs, theta: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     """q̃ of toys drawn at ``theta``; [point, toy]."""
-    model, data = inputs.model, inputs.batch.one()
+    model, data = inputs.data.model, inputs.data.batch.one()
     params = dict(zip(model.names, theta, strict=True))
     toys, which = sample_toys(key, model, params, n, profiled=model.profiled(params, data)).distinct()
-    batch = as_batch(model, toys)
-    best = best_fit(model, batch, inputs.limits)
-    rows = np.tile(np.arange(len(batch)), len(values))
-    where = np.repeat(values, len(batch))
-    q, status = q_tilde(model, batch, best, rows, inputs.index, where, inputs.limits)
+    rows, where = np.tile(np.arange(len(toys)), len(values)), np.repeat(values, len(toys))
+    q, status = q_tilde(inputs.data.of(toys), rows, where)
     status = np.where(status == Status.NOT_POSITIVE_DEFINITE, Status.OK, status)  # q̃ needs no covariance
     return np.where(good(status), q, np.nan).reshape(len(values), -1)[:, which]
 

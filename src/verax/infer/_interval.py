@@ -8,15 +8,15 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import ndtri
 
-from verax.model import AbstractLikelihood, Data, DataSets
+from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 from verax.results import Interval, Status
 
-from ._batch import Minima, take, twice_excess
-from ._evaluate import Limits, bounds
+from ._batch import twice_excess
+from ._evaluate import bounds
 from ._fit import as_batch, best_fit, one_or_many
 from ._newton import minimise
-from ._profile import conditional_start, improve
+from ._profile import Fits, conditional_start
 
 CHUNK = 8192  # toys at a time: bounds the memory of a long campaign
 ROUNDS = 40
@@ -24,12 +24,7 @@ CLOSE = 3e-3  # of √t: one more Newton step from there is exact to 1e-5 σ
 
 
 def interval(
-    model: AbstractLikelihood,
-    data: Data,
-    poi: str,
-    *,
-    level: float = 0.6827,
-    fixed: Mapping[str, float] | None = None,
+    model: AbstractLikelihood, data: Data, poi: str, *, level: float = 0.6827, fixed: Mapping[str, float] | None = None
 ) -> Interval:
     """Find both ends of the profile-likelihood interval of one parameter: where t equals the χ²₁ quantile of ``level``.
 
@@ -58,27 +53,18 @@ def interval(
     parts = []
     for first in range(0, len(batch), CHUNK):
         chunk = batch[first : first + CHUNK]
-        best = best_fit(model, chunk, limits)
-        free = np.ones(best.theta.shape, bool)
-        low, high, status = ends(model, chunk, best, index, free, limits, level=level)  # may improve the best fit
-        parts.append((best.theta[:, index], low, high, status))
+        fits = Fits(model, chunk, limits, index, best_fit(model, chunk, limits))
+        found = ends(fits, level)  # may improve the best fit
+        parts.append((fits.best.theta[:, index], *found))
     return Interval(poi, level, *one_or_many(data, *(np.concatenate(x) for x in zip(*parts, strict=True))))
 
 
-def ends(
-    model: AbstractLikelihood,
-    batch: DataSets,
-    best: Minima,
-    index: int,
-    free: np.ndarray,
-    limits: Limits,
-    *,
-    level: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def ends(fits: Fits, level: float, free: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lower end, upper end and status of each fit, from its best fit; parameters that are not ``free`` stay there.
 
-    Should the search find a point below the best fit, the best fit (updated in place) and the ends are computed again.
+    Should the search find a point below the best fit, the best fit and the ends are computed again.
     """
+    best, free = fits.best, np.ones(fits.best.theta.shape, bool) if free is None else free
     low, high = np.full((2, len(best.theta)), np.nan)
     status, todo = np.zeros(len(best.theta), int), np.arange(len(best.theta))
     for _ in range(3):
@@ -86,25 +72,18 @@ def ends(
             break
         both = np.concatenate([todo, todo])
         side = np.repeat([-1.0, 1.0], todo.size)
-        end, code, lower = _search(model, batch[both], take(best, both), index, free[both], limits, side, level)
+        end, code, lower = _search(fits.take(both), free[both], side, level)
         low[todo], high[todo] = end[: todo.size], end[todo.size :]
         status[todo] = np.maximum(best.status[todo], np.maximum(code[: todo.size], code[todo.size :]))
         better = {int(both[i]): theta for i, theta in lower.items()}
         todo = np.array(list(better), int)
         if todo.size:
-            improve(model, batch, best, todo, np.stack(list(better.values())), free[todo], limits)
+            fits.improve(todo, np.stack(list(better.values())), free[todo])
     return low, high, status
 
 
 def _search(
-    model: AbstractLikelihood,
-    batch: DataSets,
-    best: Minima,
-    index: int,
-    free: np.ndarray,
-    limits: Limits,
-    side: np.ndarray,
-    level: float,
+    fits: Fits, free: np.ndarray, side: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
     """Newton's method on √t, which is nearly linear in μ, inside a bracket.
 
@@ -113,6 +92,7 @@ def _search(
 
     Returns the end and a status of each fit, and the points found to be lower than the best fit.
     """
+    batch, best, index, limits = fits.batch, fits.best, fits.index, fits.limits
     goal = ndtri(0.5 + 0.5 * level)
     bound = np.where(side < 0, limits[0][index], limits[1][index])
     hat = best.theta[:, index]
@@ -129,7 +109,7 @@ def _search(
     end, status, lower = mu.copy(), np.full(hat.shape, int(Status.END_NOT_FOUND)), {}
     todo = np.arange(len(hat))
     for _ in range(ROUNDS):
-        there = minimise(model, batch[todo], start[todo], moving[todo], covariance=False, limits=limits)
+        there = minimise(fits.model, batch[todo], start[todo], moving[todo], covariance=False, limits=limits)
         at, s, b = mu[todo], side[todo], bound[todo]
         t = twice_excess(there.nll, best.nll[todo])
         lower.update({int(i): there.theta[k] for k, i in enumerate(todo) if t[k] < -1e-5})

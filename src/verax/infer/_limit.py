@@ -10,11 +10,11 @@ from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.results import Status
 
-from ._cls import BANDS, TestInputs, checked_index, observed_cls, prepare, run_toys
+from ._cls import BANDS, TestInputs, observed_cls, prepare, run_toys
 from ._fit import one_or_many
 from ._results import CLs, Limit
 from ._roots import roots
-from ._statistic import reported_status
+from ._statistic import q_tilde, reported_status
 from ._toys import Progress
 
 POINTS = 15
@@ -60,14 +60,13 @@ def limit(
     >>> float(limit(model, data, "mu").observed.round(2))
     1.95
     """
-    index = checked_index(model, data, poi, method, key, "limit", fixed)
     if not 0.5 < level < 1:
         raise InputError("limit, level", f"{level}", "a number between 0.5 and 1")
-    inputs = prepare(model, data, index, fixed)
+    inputs = prepare(model, data, poi, method, key, "limit", fixed)
     values, status = _asymptotic(inputs, 1 - level)
     if method == "toys" and key is not None:
         return _by_toys(key, inputs, poi, level, n_toys, values[0], progress)
-    status[:, 0] = np.maximum(status[:, 0], reported_status(inputs.best, index))
+    status[:, 0] = np.maximum(status[:, 0], reported_status(inputs.data))
     values, status = one_or_many(data, values, status)
     return _limit(poi, level, values, np.zeros(values.shape), status)
 
@@ -94,29 +93,30 @@ def _limit(
 
 def _asymptotic(inputs: TestInputs, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Limits [toy, 6] (observed, then the five expected) and a status each."""
-    toys = len(inputs.batch)
+    fits, expected = inputs.data, inputs.expected
+    toys, index = len(fits.batch), fits.index
     toy, kind = (x.ravel() for x in np.meshgrid(np.arange(toys), np.arange(6), indexing="ij"))
     # Expected CLs is Φ(n − √q_A) / Φ(n), so each expected limit is where √q_A = n − Φ⁻¹[α Φ(n)].
     goal = np.concatenate([[-ndtri(alpha)], BANDS - ndtri(alpha * ndtr(BANDS))])[kind]
 
     def residual(row: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Above zero beyond the limit, and nearly linear in the value."""
-        q_asimov = inputs.asimov(toy[row], values)
+        q_asimov, _ = expected.ratio(toy[row], values)
         answer = np.sqrt(q_asimov) - goal[row]
         data = np.flatnonzero(kind[row] == 0)
         if data.size:
-            q, _ = inputs.observed(toy[row[data]], values[data])
+            q, _ = q_tilde(fits, toy[row[data]], values[data])
             answer[data] = -ndtri(np.clip(observed_cls(q, q_asimov[data]), 1e-300, 1.0)) + ndtri(alpha)
         return answer
 
-    variance = inputs.expectation_best.covariance[toy, inputs.index, inputs.index]
-    low = np.where(kind == 0, np.maximum(inputs.best.theta[toy, inputs.index], 0.0), 0.0)
+    variance = expected.best.covariance[toy, index, index]
+    low = np.where(kind == 0, np.maximum(fits.best.theta[toy, index], 0.0), 0.0)
     sigma = np.sqrt(np.where(variance > 0, variance, np.maximum(0.1, low) ** 2))
-    bound = inputs.limits[1][inputs.index]
+    bound = fits.limits[1][index]
     for _ in range(3):  # a search may come across a better best fit, and is then made again
-        before = inputs.best.nll.copy(), inputs.expectation_best.nll.copy()
+        before = fits.best.nll.copy(), expected.best.nll.copy()
         found, status = roots(residual, low, -goal, low + goal * sigma, bound, CLOSE)
-        if np.array_equal(before[0], inputs.best.nll) and np.array_equal(before[1], inputs.expectation_best.nll):
+        if np.array_equal(before[0], fits.best.nll) and np.array_equal(before[1], expected.best.nll):
             break
     known = np.isfinite(residual(np.arange(len(toy)), found))
     found, status = np.where(known, found, np.nan), np.where(known, status, int(Status.NOT_FINITE))
@@ -133,7 +133,7 @@ def _by_toys(
     progress: Progress | None,
 ) -> Limit:
     """CLs on a grid around the asymptotic limits; the crossings are found between its points."""
-    bound, alpha = inputs.limits[1][inputs.index], 1 - level
+    bound, alpha = inputs.data.limits[1][inputs.data.index], 1 - level
     asymptotic = np.where(np.isfinite(asymptotic), asymptotic, bound)
     anchors = np.concatenate([[0.5 * asymptotic.min()], np.sort(asymptotic), [1.5 * asymptotic.max()]])
     values = np.interp(np.linspace(0, 7, POINTS), np.arange(8), anchors)

@@ -12,7 +12,7 @@ import numpy as np
 from verax.model import AbstractLikelihood, DataSets
 from verax.results import Status
 
-from ._batch import Minima, keep_lowest, no_covariance
+from ._batch import Minima, keep_lowest
 from ._evaluate import Limits, batch_sizes, bounds, evaluate
 from ._linear_algebra import blas_threads, definite
 from ._newton_step import EDM_TOLERANCE, SINGULAR_BELOW, ActiveFits, enter, newton_step, select
@@ -34,6 +34,9 @@ SOFTENING = 1e4
 SADDLE_TOLERANCE = 1e-6
 """A Hessian with an eigenvalue below minus this, in units of the parameters' own scales, is that of no minimum."""
 
+MAX_EVALUATIONS = 300
+"""Evaluations of the likelihood after which a fit gives up."""
+
 LARGEST_DAMPING = 1e9
 """A fit whose damping is above this makes no progress."""
 
@@ -46,7 +49,6 @@ def minimise(
     *,
     covariance: bool = True,
     limits: Limits | None = None,
-    steps: int = 300,
     batched: bool | None = None,
 ) -> Minima:
     """Minimise −log L in every fit over its free parameters, within the bounds; the others stay where they start.
@@ -62,7 +64,6 @@ def minimise(
     free : [fit, parameter], boolean
     covariance : invert the Hessians, and report which are not positive definite; else they are left out (NaN)
     limits : other bounds than the parameters' own, lower and upper [parameter]
-    steps : evaluations of the likelihood after which a fit gives up
     batched : start with batched L-BFGS, which has to be compiled; by default where there are at least ``BATCHED_FROM`` fits
     """
     limits = bounds(model) if limits is None else limits
@@ -70,7 +71,7 @@ def minimise(
     free = free & (limits[0] < limits[1])  # bounds without width fix a parameter
     batched = len(start) >= BATCHED_FROM if batched is None else batched
 
-    found = _nearest_minima(model, data, start, free, covariance, limits, steps, batched)
+    found = _nearest_minima(model, data, start, free, covariance, limits, batched)
     parts, todo = model.even_parts(), np.arange(len(start))
     for _ in range(VALLEY_ROUNDS):
         saddle = todo[(found.negative_direction[todo] != 0).any(axis=1)]
@@ -86,7 +87,7 @@ def minimise(
             row, where = np.concatenate([row, sound[other.row]]), np.concatenate([where, other.theta])
         if not row.size:
             break
-        second = _nearest_minima(model, data[row], where, free[row], covariance, limits, steps, batched)
+        second = _nearest_minima(model, data[row], where, free[row], covariance, limits, batched)
         todo = keep_lowest(found, row, second)
     return found
 
@@ -98,16 +99,15 @@ def _nearest_minima(
     free: np.ndarray,
     covariance: bool,
     limits: Limits,
-    steps: int,
     batched: bool,
 ) -> Minima:
     """The nearest minimum of each fit, or a saddle; where rates are pressed against zero, by way of softer walls."""
-    found = _newton(model, data, start, free, covariance, limits, steps, batched)
+    found = _newton(model, data, start, free, covariance, limits, batched)
     slow = np.flatnonzero(found.at_rate_end | (found.status == Status.MAX_STEPS))
     if slow.size and (soft := model.softened(SOFTENING)) is not model:
         part, where = data[slow], found.theta[slow]
         for walls in (soft, model.softened(SOFTENING**0.5), model):
-            second = _newton(walls, part, where, free[slow], covariance and walls is model, limits, steps, False)
+            second = _newton(walls, part, where, free[slow], covariance and walls is model, limits, False)
             where = second.theta
         keep_lowest(found, slow, second)
     return found
@@ -120,11 +120,11 @@ def _newton(
     free: np.ndarray,
     covariance: bool,
     limits: Limits,
-    steps: int,
     batched: bool,
 ) -> Minima:
     """The nearest minimum of each fit, or a saddle."""
     (fits, size), (lower, upper) = start.shape, limits
+    unknown = np.broadcast_to(np.nan, (fits, size, size))  # without memory, and not to be written to
     start = np.where(free, np.clip(start, lower, upper), start)
     found = Minima(
         theta=start.copy(),
@@ -132,7 +132,7 @@ def _newton(
         even_slope=np.zeros((fits, size)),
         negative_direction=np.zeros((fits, size)),
         at_rate_end=np.zeros(fits, bool),
-        covariance=np.full((fits, size, size), np.nan) if covariance else no_covariance(fits, size),
+        covariance=unknown.copy() if covariance else unknown,
         nll=np.full(fits, np.inf),
         edm=np.full(fits, np.inf),
         status=np.full(fits, int(Status.NOT_FINITE)),
@@ -158,7 +158,7 @@ def _newton(
             active = newton_step(active, at, free[active.row], lower, upper)
             finished = (
                 ((active.edm < EDM_TOLERANCE) & ~_nearly_flat(active))
-                | (active.count >= steps)
+                | (active.count >= MAX_EVALUATIONS)
                 | (active.damping > LARGEST_DAMPING)
                 | ~np.isfinite(active.best.nll)
             )

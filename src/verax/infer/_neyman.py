@@ -13,13 +13,10 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
-from verax.parameters import movable
 from verax.results import Interval, Status, good
 
-from ._evaluate import Limits, bounds
-from ._fit import as_batch, best_fit
 from ._goodness import binomial_error
-from ._profile import ratio
+from ._profile import Fits, best_fits
 from ._toys import Progress, sample_toys
 
 SAME = 1e-6
@@ -98,24 +95,21 @@ def neyman(
     >>> belt.t.round(2).tolist(), (belt.t <= belt.critical).tolist()
     ([2.66, 0.04, 3.03], [False, True, False])
     """
-    movable(model.parameters, [poi], "neyman", fixed)
     values = np.asarray(values, np.float64)
     if ordering not in ("likelihood-ratio", "upper"):
         raise InputError("neyman ordering", f"'{ordering}'", "'likelihood-ratio' or 'upper'")
     if len(values) < 2 or not (np.diff(values) > 0).all():
         raise InputError("neyman, values", "values that do not increase", "two or more increasing ones")
-    if data.is_batch:
-        raise InputError("neyman", "a batch of data sets", "one data set", "choose one of them")
-    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
-    best = best_fit(model, batch, limits)
-    t, there = ratio(model, batch, best, np.zeros(len(values), int), index, values, limits)
+    fits = best_fits(model, data, poi, "neyman", fixed, single=True)
+    best, index = fits.best, fits.index
+    t, there = fits.ratio(np.zeros(len(values), int), values)
     t = np.where((ordering == "upper") & (best.theta[0, index] >= values), 0.0, t)
     critical, p_value, p_error = np.full((3, len(values)), np.nan)
     failed = np.zeros(len(values), int)
     for k, theta in enumerate(there.theta):
         params = dict(zip(model.names, theta, strict=True))
         drawn = sample_toys(key, model, params, n_toys, profiled=model.profiled(params, data))
-        of_toys = _statistic(model, drawn, index, values[k], ordering, limits)
+        of_toys = _statistic(fits, drawn, values[k], ordering)
         fine = of_toys[np.isfinite(of_toys)]
         failed[k] = n_toys - len(fine)
         if len(fine):
@@ -126,7 +120,7 @@ def neyman(
             progress((k + 1) * n_toys, len(values) * n_toys, int(failed.sum()))
     middle, more, fewer = (_ends(values, p_value + shift, 1 - level) for shift in (0.0, p_error, -p_error))
     low, high = (float(x) for x in middle)
-    edges = [float(b[index]) for b in limits]
+    edges = [float(b[index]) for b in fits.limits]
     low_found, high_found = (values[0] < low or low == edges[0]), (high < values[-1] or high == edges[1])
     # Shift of the ends when every p shifts by its error; where that leaves no interval, twice the shift of one side.
     moved = np.abs(np.where(np.isfinite(fewer), more - fewer, 2 * (more - middle))) / 2
@@ -140,18 +134,15 @@ def neyman(
     return Belt(poi, level, ordering, values, t, critical, p_value, p_error, *found)
 
 
-def _statistic(
-    model: AbstractLikelihood, toys: Data, index: int, value: float, ordering: str, limits: Limits
-) -> np.ndarray:
+def _statistic(fits: Fits, toys: Data, value: float, ordering: str) -> np.ndarray:
     """The statistic t of each toy at ``value``; NaN where a fit failed."""
     different, which = toys.distinct()
-    batch = as_batch(model, different)
-    best = best_fit(model, batch, limits)
-    n = len(batch)
-    t, there = ratio(model, batch, best, np.arange(n), index, np.full(n, value), limits)
+    here, n = fits.of(different), len(different)
+    t, there = here.ratio(np.arange(n), np.full(n, value))
     if ordering == "upper":
-        t = np.where(best.theta[:, index] >= value, 0.0, t)
-    sound = good(there.status) & (good(best.status) | (best.status == Status.NOT_POSITIVE_DEFINITE))
+        t = np.where(here.best.theta[:, here.index] >= value, 0.0, t)
+    status = here.best.status
+    sound = good(there.status) & (good(status) | (status == Status.NOT_POSITIVE_DEFINITE))
     return np.where(sound, t, np.nan)[which]
 
 

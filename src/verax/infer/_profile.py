@@ -1,11 +1,13 @@
 """The profile likelihood ratio t(μ) = −2 ln [L(μ, θ̂(μ)) / L(μ̂, θ̂)] (Cowan et al., arXiv:1007.1727, eq. 7–8)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from verax.arrays import Array
+from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import movable
 from verax.results import Status
@@ -46,57 +48,88 @@ def profile(
     >>> profile(model, data, "mu", np.array([0.0, 1.0])).t.round(2).tolist()
     [2.66, 0.04]
     """
-    movable(model.parameters, [poi], "profile", fixed)
-    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
-    values = np.asarray(values, np.float64)
-    toys, points = len(batch), len(values)
-    best = best_fit(model, batch, limits)
-    toy = np.repeat(np.arange(toys), points)
-    t, there = ratio(model, batch, best, toy, index, np.tile(values, toys), limits)
+    fits, values = best_fits(model, data, poi, "profile", fixed), np.asarray(values, np.float64)
+    toys, points = len(fits.batch), len(values)
+    t, there = fits.ratio(np.repeat(np.arange(toys), points), np.tile(values, toys))
     return Scan(poi, values, *one_or_many(data, t.reshape(toys, points), there.status.reshape(toys, points)))
 
 
-def ratio(
+@dataclass(frozen=True)
+class Fits:
+    """Best fits of data sets, and what it takes to refit them: where every question about one parameter begins.
+
+    ``index`` is the position of the parameter; ``best`` is updated in place where a lower minimum is found.
+    """
+
+    model: AbstractLikelihood
+    batch: DataSets
+    limits: Limits
+    index: int
+    best: Minima
+
+    def of(self, data: Data) -> "Fits":
+        """The fits of other data sets."""
+        batch = as_batch(self.model, data)
+        return Fits(self.model, batch, self.limits, self.index, best_fit(self.model, batch, self.limits))
+
+    def take(self, rows: np.ndarray) -> "Fits":
+        """A copy of some of the fits, each as often as it is named."""
+        return Fits(self.model, self.batch[rows], self.limits, self.index, take(self.best, rows))
+
+    def ratio(self, toy: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, Minima]:
+        """The ratio t of data set ``toy`` [fit] with the parameter at ``values`` [fit], and the conditional fits.
+
+        Where one lies below the best fit of its data set, that best fit is repeated from there.
+        """
+        there, best = self.conditional(toy, values), self.best
+        lowest = np.full(len(best.nll), np.inf)
+        np.fmin.at(lowest, toy, there.nll)
+        lower = np.flatnonzero(lowest < best.nll - 1e-6)
+        if lower.size:
+            row = [np.flatnonzero((toy == i) & (there.nll == lowest[i]))[0] for i in lower]
+            self.improve(lower, there.theta[row])
+        return np.maximum(twice_excess(there.nll, best.nll[toy]), 0.0), there
+
+    def conditional(self, toy: np.ndarray, values: np.ndarray) -> Minima:
+        """Fits of data set ``toy`` [fit] with the parameter held at ``values``, from :func:`conditional_start`.
+
+        One that fails is started again from the global observables.
+        """
+        model, batch, limits = self.model, self.batch[toy], self.limits
+        start = conditional_start(take(self.best, toy), self.index, values)
+        free = np.ones(start.shape, bool)
+        free[:, self.index] = False
+        there = minimise(model, batch, start, free, covariance=False, limits=limits)
+        again = np.flatnonzero(there.status > Status.AT_BOUND)
+        if again.size:
+            other = model.start(batch[again].gather())
+            other[:, self.index] = values[again]
+            second = minimise(model, batch[again], other, free[again], covariance=False, limits=limits)
+            replace(there, again, better(take(there, again), second))
+        return there
+
+    def improve(self, rows: np.ndarray, start: np.ndarray, free: np.ndarray | None = None) -> None:
+        """Repeat some best fits, by default of all parameters, from points that were found to be lower."""
+        free = np.ones(start.shape, bool) if free is None else free
+        second = minimise(self.model, self.batch[rows], start, free, limits=self.limits)
+        replace(self.best, rows, better(take(self.best, rows), second))
+
+
+def best_fits(
     model: AbstractLikelihood,
-    batch: DataSets,
-    best: Minima,
-    toy: np.ndarray,
-    index: int,
-    values: np.ndarray,
-    limits: Limits,
-) -> tuple[np.ndarray, Minima]:
-    """The ratio t of data set ``toy`` [fit] with one parameter at ``values`` [fit], and the conditional fits.
-
-    Where one lies below the best fit of its data set, that best fit (updated in place) is repeated from there.
-    """
-    there = conditional(model, batch[toy], take(best, toy), index, values, limits)
-    lowest = np.full(len(best.nll), np.inf)
-    np.fmin.at(lowest, toy, there.nll)
-    lower = np.flatnonzero(lowest < best.nll - 1e-6)
-    if lower.size:
-        row = [np.flatnonzero((toy == i) & (there.nll == lowest[i]))[0] for i in lower]
-        improve(model, batch, best, lower, there.theta[row], np.ones((lower.size, len(model.names)), bool), limits)
-    return np.maximum(twice_excess(there.nll, best.nll[toy]), 0.0), there
-
-
-def conditional(
-    model: AbstractLikelihood, batch: DataSets, best: Minima, index: int, values: np.ndarray, limits: Limits
-) -> Minima:
-    """Fits with one parameter held at ``values`` [fit], started from :func:`conditional_start`.
-
-    One that fails is started again from the global observables.
-    """
-    start = conditional_start(best, index, values)
-    free = np.ones(start.shape, bool)
-    free[:, index] = False
-    there = minimise(model, batch, start, free, covariance=False, limits=limits)
-    again = np.flatnonzero(there.status > Status.AT_BOUND)
-    if again.size:
-        other = model.start(batch[again].gather())
-        other[:, index] = values[again]
-        second = minimise(model, batch[again], other, free[again], covariance=False, limits=limits)
-        replace(there, again, better(take(there, again), second))
-    return there
+    data: Data,
+    poi: str,
+    where: str,
+    fixed: Mapping[str, float] | None,
+    *,
+    single: bool = False,
+) -> Fits:
+    """Fit the data sets, or the ``single`` one, after a check of what a question about one parameter is given."""
+    movable(model.parameters, [poi], where, fixed)
+    if single and data.is_batch:
+        raise InputError(where, "a batch of data sets", "one data set", "choose one of them")
+    batch, limits = as_batch(model, data), bounds(model, fixed)
+    return Fits(model, batch, limits, model.names.index(poi), best_fit(model, batch, limits))
 
 
 def conditional_start(best: Minima, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -108,17 +141,3 @@ def conditional_start(best: Minima, index: int | np.ndarray, values: np.ndarray)
     start = best.theta + slope * (values - best.theta[row, index])[:, None]
     start[row, index] = values
     return start
-
-
-def improve(
-    model: AbstractLikelihood,
-    batch: DataSets,
-    best: Minima,
-    rows: np.ndarray,
-    start: np.ndarray,
-    free: np.ndarray,
-    limits: Limits,
-) -> None:
-    """Repeat the best fit of some ``rows`` from points found to be lower; ``best`` is updated in place."""
-    second = minimise(model, batch[rows], start, free, limits=limits)
-    replace(best, rows, better(take(best, rows), second))

@@ -4,15 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
-from verax.parameters import Gaussian, movable
+from verax.parameters import Gaussian
 
 from ._batch import take
-from ._evaluate import bounds
-from ._fit import as_batch, best_fit
 from ._newton import minimise
-from ._profile import conditional_start
+from ._profile import best_fits, conditional_start
 from ._results import Ranking
 
 
@@ -39,11 +36,8 @@ def ranking(model: AbstractLikelihood, data: Data, poi: str, *, fixed: Mapping[s
     >>> dict(zip(found.names, found.up.round(2).tolist()))
     {'background_norm': -0.31, 'jes': -0.1}
     """
-    movable(model.parameters, [poi], "ranking", fixed)
-    if data.is_batch:
-        raise InputError("ranking", "a batch of data sets", "one data set", "choose one of them")
-    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
-    best = best_fit(model, batch, limits)
+    fits = best_fits(model, data, poi, "ranking", fixed, single=True)
+    batch, index, limits, best = fits.batch, fits.index, fits.limits, fits.best
     others = np.flatnonzero((limits[0] < limits[1]) & (np.arange(len(model.names)) != index))
     constraints = [model.parameters[i].constraint for i in others]
     width = np.array([c.width if isinstance(c, Gaussian) else np.nan for c in constraints])

@@ -12,11 +12,9 @@ from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 
-from ._batch import take, twice_excess
-from ._evaluate import bounds
-from ._fit import as_batch, best_fit
+from ._batch import twice_excess
 from ._newton import minimise
-from ._profile import improve
+from ._profile import best_fits
 
 
 @dataclass(frozen=True)
@@ -67,16 +65,13 @@ def scan2d(
     >>> scan2d(model, data, ("mu", "jes"), (np.array([0.0, 1.0]), np.array([0.0, 1.0]))).t.round(1).tolist()
     [[2.7, 3.7], [0.0, 1.3]]
     """
-    movable(model.parameters, names, "scan2d", fixed)
+    movable(model.parameters, names[1:], "scan2d", fixed)
     if len(names) != 2 or names[0] == names[1] or len(values) != 2:
         raise InputError("scan2d", f"parameters {tuple(names)}", "two different ones, with an array of values each")
-    if data.is_batch:
-        raise InputError("scan2d", "a batch of data sets", "one data set", "choose one of them")
-    batch, limits, pair = as_batch(model, data), bounds(model, fixed), [model.names.index(n) for n in names]
+    fits, pair = best_fits(model, data, names[0], "scan2d", fixed, single=True), [model.names.index(n) for n in names]
     first, second = (np.asarray(v, np.float64) for v in values)
     points = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
-    best = best_fit(model, batch, limits)
-    hat, covariance = best.theta[0], best.covariance[0]
+    hat, covariance = fits.best.theta[0], fits.best.covariance[0]
     start = np.tile(hat, (len(points), 1))
     block = covariance[np.ix_(pair, pair)]
     if np.isfinite(covariance).all() and np.linalg.cond(block) < 1e12:
@@ -84,11 +79,11 @@ def scan2d(
     start[:, pair] = points
     free = np.ones(start.shape, bool)
     free[:, pair] = False
-    there = minimise(model, batch[np.zeros(len(points), int)], start, free, covariance=False, limits=limits)
+    batch = fits.batch[np.zeros(len(points), int)]
+    there = minimise(model, batch, start, free, covariance=False, limits=fits.limits)
     lowest = int(np.argmin(there.nll))
-    if there.nll[lowest] < best.nll[0] - 1e-6:
-        improve(model, batch, best, np.array([0]), there.theta[[lowest]], np.ones((1, len(hat)), bool), limits)
+    if there.nll[lowest] < fits.best.nll[0] - 1e-6:
+        fits.improve(np.array([0]), there.theta[[lowest]])
     shape = (len(first), len(second))
-    t = np.maximum(twice_excess(there.nll, best.nll[0]), 0.0).reshape(shape)
-    estimate = take(best, np.array([0])).theta[0, pair]
-    return Scan2D((names[0], names[1]), first, second, t, there.status.reshape(shape), estimate)
+    t = np.maximum(twice_excess(there.nll, fits.best.nll[0]), 0.0).reshape(shape)
+    return Scan2D((names[0], names[1]), first, second, t, there.status.reshape(shape), hat[pair])

@@ -8,11 +8,9 @@ from jaxtyping import Float, Int
 from scipy.special import ndtr
 
 from verax.model import AbstractLikelihood, Data
-from verax.parameters import movable
 
-from ._evaluate import bounds
-from ._fit import as_batch, best_fit, one_or_many
-from ._profile import ratio
+from ._fit import one_or_many
+from ._profile import best_fits
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,7 @@ class Significance:
 
 
 def significance(
-    model: AbstractLikelihood,
-    data: Data,
-    poi: str,
-    *,
-    null: float = 0.0,
-    fixed: Mapping[str, float] | None = None,
+    model: AbstractLikelihood, data: Data, poi: str, *, null: float = 0.0, fixed: Mapping[str, float] | None = None
 ) -> Significance:
     """Test the value ``null`` of one parameter against larger ones; of Asimov data this is the median expected significance.
 
@@ -64,12 +57,10 @@ def significance(
     >>> float(significance(model, data, "mu").z.round(2))  # √t(0) = √2.66
     1.63
     """
-    movable(model.parameters, [poi], "significance", fixed)
-    batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
-    best = best_fit(model, batch, limits)
-    toys = len(batch)
-    t, there = ratio(model, batch, best, np.arange(toys), index, np.full(toys, float(null)), limits)
-    value = best.theta[:, index]
+    fits = best_fits(model, data, poi, "significance", fixed)
+    toys = len(fits.batch)
+    t, there = fits.ratio(np.arange(toys), np.full(toys, float(null)))
+    value = fits.best.theta[:, fits.index]
     z = np.sign(value - null) * np.sqrt(t)
-    arrays = (value, np.where(z > 0, t, 0.0), z, ndtr(-z), np.maximum(best.status, there.status))
+    arrays = (value, np.where(z > 0, t, 0.0), z, ndtr(-z), np.maximum(fits.best.status, there.status))
     return Significance(poi, float(null), *one_or_many(data, *arrays))

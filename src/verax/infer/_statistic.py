@@ -12,10 +12,9 @@ import numpy as np
 from verax.model import AbstractLikelihood, Data, DataSets, mapped
 from verax.results import Status
 
-from ._batch import Minima
 from ._evaluate import Limits, batch_sizes, bounds, evaluate
 from ._linear_algebra import definite, solve
-from ._profile import ratio
+from ._profile import Fits
 
 
 def physical_bounds(model: AbstractLikelihood, index: int, fixed: Mapping[str, float] | None = None) -> Limits:
@@ -25,27 +24,20 @@ def physical_bounds(model: AbstractLikelihood, index: int, fixed: Mapping[str, f
     return lower, upper
 
 
-def q_tilde(
-    model: AbstractLikelihood,
-    batch: DataSets,
-    best: Minima,
-    toy: np.ndarray,
-    index: int,
-    values: np.ndarray,
-    limits: Limits,
-) -> tuple[np.ndarray, np.ndarray]:
-    """q̃ of data set ``toy`` [fit] at ``values`` [fit], and a status; ``best`` holds the fits in ``limits``."""
+def q_tilde(fits: Fits, toy: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """q̃ of data set ``toy`` [fit] at ``values`` [fit], and a status, from fits in :func:`physical_bounds`."""
     q, status = np.zeros(len(toy)), np.zeros(len(toy), int)
-    below = np.flatnonzero(best.theta[toy, index] < values)
+    below = np.flatnonzero(fits.best.theta[toy, fits.index] < values)
     if below.size:
-        q[below], there = ratio(model, batch, best, toy[below], index, values[below], limits)
+        q[below], there = fits.ratio(toy[below], values[below])
         status[below] = np.where(there.status > Status.AT_BOUND, there.status, Status.OK)
-    return q, np.maximum(status, reported_status(best, index)[toy])
+    return q, np.maximum(status, reported_status(fits)[toy])
 
 
-def reported_status(best: Minima, index: int) -> np.ndarray:
+def reported_status(fits: Fits) -> np.ndarray:
     """Status of best fits, in which a parameter of interest at its bound (q̃ keeps it there) does not count."""
-    others = np.delete(np.diagonal(best.covariance, axis1=1, axis2=2), index, axis=1)
+    best = fits.best
+    others = np.delete(np.diagonal(best.covariance, axis1=1, axis2=2), fits.index, axis=1)
     alone = (best.status == Status.AT_BOUND) & ~(others == 0).any(axis=1)
     return np.where(alone, int(Status.OK), best.status)
 
@@ -85,8 +77,6 @@ def polished(
         trial = np.where(free[part], np.clip(theta[part] - step, *limits), theta[part])
         there = evaluate(model, data, trial, free[part], limits, sizes)
         with np.errstate(invalid="ignore"):
-            better = (
-                sound & (there.nll <= at.nll + 1e-13 * abs(at.nll)) & np.array([definite(h[None])[0] for h in hessian])
-            )
+            better = sound & (there.nll <= at.nll + 1e-13 * abs(at.nll)) & definite(hessian)
         answer[part] = np.where(better[:, None], trial, theta[part])
     return answer

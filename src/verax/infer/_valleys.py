@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float
 
 from verax.model import EvenParts, code4p
 
+Points = Float[np.ndarray, "fit parameter"]
 REACH = 4.0
 """How far from its nominal value, in units of its constraint's width, a second minimum of a parameter is looked for."""
 
@@ -46,12 +47,7 @@ class StartingPoints(NamedTuple):
 
 
 def other_valleys(
-    parts: EvenParts,
-    theta: Float[np.ndarray, "fit parameter"],
-    even_slope: Float[np.ndarray, "fit parameter"],
-    free: Bool[np.ndarray, "fit parameter"],
-    *,
-    by_profile: bool,
+    parts: EvenParts, theta: Points, even_slope: Points, free: Bool[np.ndarray, "fit parameter"], *, by_profile: bool
 ) -> StartingPoints:
     """Starting points in other valleys that the minima ``theta`` may have.
 

@@ -31,7 +31,7 @@ from verax.parameters import Gaussian
 from ._constraint import HALF_LOG_2PI
 from ._data import Data
 from ._interpolate import code1, code4
-from ._likelihood import AbstractBatched, Batched
+from ._likelihood import AbstractBatched, Batched, ByFit
 from ._poisson import positive_rate, profiled_gamma
 
 if TYPE_CHECKING:
@@ -76,10 +76,8 @@ class BatchedBinnedLikelihood(AbstractBatched):
     shape_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True)
 
     def value_and_slope(
-        self,
-        theta: Float[Array, "parameter fit"],
-        packed: Float[Array, "number fit"],
-    ) -> tuple[Float[Array, " fit"], Float[Array, "parameter fit"], Float[Array, "parameter fit"], Bool[Array, " fit"]]:
+        self, theta: ByFit, packed: Float[Array, "number fit"]
+    ) -> tuple[Float[Array, " fit"], ByFit, ByFit, Bool[Array, " fit"]]:
         """−log L up to a constant of each data set, its gradient, its slope in the even parts as in `Derivatives`.
 
         Last, whether a rate is negative: what stands for −log L there lacks the wall of an empty bin.
@@ -112,9 +110,7 @@ class BatchedBinnedLikelihood(AbstractBatched):
         even = jnp.pad(back[half:], (by_shape, (0, 0))) + jnp.pad(ends_even, (by_factor, (0, 0)))
         return value, gradient, even, at.total.min((0, 1)) < 0
 
-    def whitened_jacobian(
-        self, theta: Float[Array, "parameter fit"], packed: Float[Array, "number fit"]
-    ) -> Float[Array, "parameter cell fit"]:
+    def whitened_jacobian(self, theta: ByFit, packed: Float[Array, "number fit"]) -> Float[Array, "parameter cell fit"]:
         """Derivatives of the rates times the root of −log L's curvature in each rate, to single precision.
 
         Their products over cells, with the constraints' prior_precision, make Gauss and Newton's matrix.
@@ -151,7 +147,7 @@ class BatchedBinnedLikelihood(AbstractBatched):
         counts, auxiliary, observed = jnp.split(packed, (channels * slots, 2 * channels * slots))
         return counts.reshape(channels, slots, -1), auxiliary.reshape(channels, slots, -1), observed
 
-    def _rates(self, theta: Float[Array, "parameter fit"]) -> "Rates":
+    def _rates(self, theta: ByFit) -> "Rates":
         processes, channels, slots = self.grid
         free, fits = self.normfactor_mask.shape[0], theta.shape[1]
         by_shape, by_factor = theta[slice(*self.shapes)], theta[slice(*self.factors)]
@@ -218,9 +214,7 @@ def _total(terms: Sequence[Array]) -> Array:
 
 
 def _product(factors: Sequence[Array], start: Array) -> Array:
-    for x in factors:
-        start = start * x
-    return start
+    return functools.reduce(operator.mul, factors, start)
 
 
 def _basis(alpha: Array, edge: float, degree: int) -> tuple[Array, Array]:

@@ -20,8 +20,8 @@ from verax.parameters import Parameter, Params
 from verax.templates import Layout
 
 from ._batched import batched_likelihood
-from ._binwise import CellModifier, cell_factor
-from ._constraint import HALF_LOG_2PI
+from ._binwise import CellModifier, Cells, cell_factor
+from ._constraint import HALF_LOG_2PI, Theta
 from ._conventions import SIMULATION, UNCORRELATED
 from ._data import Data
 from ._even import even_parts
@@ -101,9 +101,7 @@ class BinnedLikelihood(AbstractLikelihood):
         first = self.n_free + self.odd.shape[0]
         return theta[: self.n_free], theta[self.n_free : first], theta[first:]
 
-    def rates(
-        self, theta: Float[Array, " parameter"], more_even: Float[Array, " systematic"] | float = 0.0
-    ) -> Float[Array, "process bin"]:
+    def rates(self, theta: Theta, more_even: Float[Array, " systematic"] | float = 0.0) -> Cells:
         """Expected events of each process in each bin (γ = 1) at the vector of parameter values.
 
         ``more_even`` is added to the amplitude g(α) of each systematic's even part.
@@ -118,7 +116,7 @@ class BinnedLikelihood(AbstractLikelihood):
         rate = shape * (self.normalisation(free) * factor)[:, self.layout.channel]
         return rate * cell_factor(kappa, self.cell_parameter_index) if self.n_cells else rate
 
-    def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
+    def log_observed(self, theta: Theta, data: Data) -> Float[Array, ""]:
         """Log of the counts' density, γ profiled; every normalisation constant included, as in pyhf."""
         rates = self.rates(theta)
         width_ratio = self._width_ratio(theta, rates)
@@ -127,13 +125,13 @@ class BinnedLikelihood(AbstractLikelihood):
             value -= jnp.where(self.width > 0, jnp.log(width_ratio), 0.0).sum()
         return namespace(value).asarray(self.offset - value)
 
-    def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
+    def derivatives_observed(self, theta: Theta, data: Data) -> Derivatives:
         """Value, gradient and exact Hessian of −log L, by ``exact_derivatives``."""
         return (
             self._combine_derivatives(theta, data) if self.combine_convention else exact_derivatives(self, theta, data)
         )
 
-    def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
+    def end(self, theta: Theta, data: Data) -> Int[Array, ""]:
         """1 where the rate of a bin is pressed against zero, 2 where it is zero and there are events."""
         return self.rate_status(self.rates(theta), theta, data)
 
@@ -177,9 +175,6 @@ class BinnedLikelihood(AbstractLikelihood):
         """Where the bins of each channel lie."""
         return Layout(tuple(len(e) - 1 for e in self.edges))
 
-    def _gamma_auxiliary(self, data: Data) -> Array:
-        return data.auxiliary[self.n_constraints :] if self.simulation_statistics else np.ones(self.width.shape)
-
     def _parts(self, rates: Array) -> tuple[Array, Array | float]:
         """Total rate with and without a γ, per bin."""
         if not self.partial_gamma:
@@ -196,7 +191,7 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def _errors(self, data: Data, width_ratio: Any) -> tuple[Array, Array]:
         """Width and global observable of each γ. Its pull, (observable − 1) / width, does not change with the width."""
-        auxiliary = self._gamma_auxiliary(data)
+        auxiliary = data.auxiliary[self.n_constraints :] if self.simulation_statistics else np.ones(self.width.shape)
         if not self.combine_convention:
             return self.width, auxiliary
         return self.width * width_ratio, jnp.where(self.width > 0, 1 + (auxiliary - 1) * width_ratio, auxiliary)
@@ -231,14 +226,12 @@ class BinnedLikelihood(AbstractLikelihood):
             return positive_rate(rates.sum(0), self.floor)[0] * gamma
         return positive_rate(self.times_gamma(rates, gamma).sum(0), self.floor)[0]
 
-    def times_gamma(
-        self, rates: Float[Array, "process bin"], gamma: Float[Array, " bin"]
-    ) -> Float[Array, "process bin"]:
+    def times_gamma(self, rates: Cells, gamma: Float[Array, " bin"]) -> Cells:
         """The rates with γ where it multiplies a process."""
         return rates * (1 + self.gamma_mask * (gamma - 1))
 
     @float64_on_host
-    def expected_by_process(self, params: Params) -> Float[Array, "process bin"]:
+    def expected_by_process(self, params: Params) -> Cells:
         """Expected events of each process in each bin (γ = 1); parameters not named are at their initial values."""
         return self.rates(self.vector(params))
 

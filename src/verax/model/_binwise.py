@@ -7,6 +7,10 @@ from jaxtyping import Float, Int
 
 from verax.arrays import Array, add_at, namespace
 
+Kappa = Float[Array, " cell"]
+Cells = Float[Array, "process bin"]
+Index = Int[Array, "factor process bin"]
+
 
 @dataclass(frozen=True)
 class CellModifier:
@@ -28,23 +32,18 @@ class CellModifier:
     first: int
 
 
-def _padded(kappa: Float[Array, " cell"]) -> Array:
+def _padded(kappa: Kappa) -> Array:
     """With a last entry 1, the factor of a cell on which no parameter acts."""
     xp = namespace(kappa)
     return xp.concatenate([kappa, xp.ones(1, kappa.dtype)])
 
 
-def cell_factor(kappa: Float[Array, " cell"], index: Int[Array, "factor process bin"]) -> Float[Array, "process bin"]:
+def cell_factor(kappa: Kappa, index: Index) -> Cells:
     """Product of the cell parameters that act on each process in each bin; ``index`` holds their numbers."""
     return namespace(kappa).prod(_padded(kappa)[index], axis=0)
 
 
-def cell_slopes(
-    kappa: Float[Array, " cell"],
-    index: Int[Array, "factor process bin"],
-    rate: Float[Array, "process bin"],
-    parts: list[Float[Array, "process bin"]],
-) -> list[Float[Array, "cell bin"]]:
+def cell_slopes(kappa: Kappa, index: Index, rate: Cells, parts: list[Cells]) -> list[Float[Array, "cell bin"]]:
     """∂(Σ_process part · rate · factor)/∂κ in each bin, for each of the ``parts``; ``rate`` is without the factor."""
     factors, n = _padded(kappa)[index], kappa.shape[0]
     bins = np.broadcast_to(np.arange(rate.shape[1]), rate.shape)
@@ -57,11 +56,7 @@ def cell_slopes(
 
 
 def cell_curvature(
-    kappa: Float[Array, " cell"],
-    index: Int[Array, "factor process bin"],
-    rate: Float[Array, "process bin"],
-    rate_slopes: Float[Array, "parameter process bin"],
-    weight: Float[Array, "process bin"],
+    kappa: Kappa, index: Index, rate: Cells, rate_slopes: Float[Array, "parameter process bin"], weight: Cells
 ) -> tuple[Float[Array, "parameter cell"], Float[Array, "cell cell"]]:
     """Σ weight · ∂∂(rate · factor): mixed with the other parameters, and among cell parameters."""
     factors, n = _padded(kappa)[index], kappa.shape[0]

@@ -14,11 +14,13 @@ from ._binned import BinnedLikelihood
 from ._conventions import FLOATING, is_combine
 from ._interpolate import code4_coefficients
 
+Members = Mapping[str, Sequence[str]]
+
 
 def binned_likelihood(
     templates: Templates,
     *,
-    free: Mapping[str, Sequence[str]],
+    free: Members,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     simulation_statistics: bool = True,
     convention: str = "histfactory",
@@ -95,10 +97,7 @@ def binned_likelihood(
 
 
 def _check(
-    templates: Templates,
-    free: Mapping[str, Sequence[str]],
-    bounds: Mapping[str, tuple[float, float]],
-    parameters: tuple[Parameter, ...],
+    templates: Templates, free: Members, bounds: Mapping[str, tuple[float, float]], parameters: tuple[Parameter, ...]
 ) -> None:
     names = [p.name for p in parameters]
     check_known(bounds, names, "bounds", "parameter")

@@ -10,10 +10,14 @@ from verax.parameters import Gaussian, Parameter, Poisson
 
 HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 
+AuxiliaryOfToys = Float[Array, "*toy constraint"]
+Theta = Float[Array, " parameter"]
+Auxiliary = Float[Array, " constraint"]
+
 
 def constraint_terms(
-    parameters: tuple[Parameter, ...], theta: Float[Array, " parameter"], auxiliary: Float[Array, " constraint"]
-) -> tuple[Float[Array, " parameter"], Float[Array, " parameter"], Float[Array, " parameter"]]:
+    parameters: tuple[Parameter, ...], theta: Theta, auxiliary: Auxiliary
+) -> tuple[Theta, Theta, Theta]:
     """−log of each parameter's constraint with its first and second derivative in θ; zero where there is none.
 
     Gaussian: G(auxiliary; θ; width). Poisson: Poisson(auxiliary; τ θ). Normalised densities, as in pyhf.
@@ -36,9 +40,7 @@ def constraint_terms(
     return value, slope, curvature
 
 
-def constraint_peak(
-    parameters: tuple[Parameter, ...], auxiliary: Float[Array, "*toy constraint"]
-) -> Float[Array, "*toy constraint"]:
+def constraint_peak(parameters: tuple[Parameter, ...], auxiliary: AuxiliaryOfToys) -> AuxiliaryOfToys:
     """−log of each constraint where it is largest: at the global observable itself."""
     xp = namespace(auxiliary)
     constraints = [p.constraint for p in parameters if p.constraint is not None]
@@ -48,26 +50,20 @@ def constraint_peak(
     return xp.where(poisson, count - xlogy(count, count) + gammaln(count + 1), HALF_LOG_2PI + np.log(width))
 
 
-def constraint_mean(
-    parameters: tuple[Parameter, ...], theta: Float[Array, " parameter"]
-) -> Float[Array, " constraint"]:
+def constraint_mean(parameters: tuple[Parameter, ...], theta: Theta) -> Auxiliary:
     """Expected global observable of each constrained parameter, in their order."""
     index = [i for i, p in enumerate(parameters) if p.constraint is not None]
     tau = [c.tau if isinstance(c := parameters[i].constraint, Poisson) else 1.0 for i in index]
     return theta[np.array(index, int)] * np.array(tau)
 
 
-def constraint_spread(
-    parameters: tuple[Parameter, ...], theta: Float[Array, " parameter"]
-) -> Float[Array, " constraint"]:
+def constraint_spread(parameters: tuple[Parameter, ...], theta: Theta) -> Auxiliary:
     """Standard deviation of each global observable: the prior width, or √(τ θ)."""
     width = [p.constraint.width if isinstance(p.constraint, Gaussian) else 0.0 for p in parameters if p.constraint]
     return jnp.where(np.array(width) > 0, np.array(width), jnp.sqrt(jnp.abs(constraint_mean(parameters, theta))))
 
 
-def constraint_sample(
-    key: PRNGKeyArray, parameters: tuple[Parameter, ...], theta: Float[Array, " parameter"]
-) -> Float[Array, " constraint"]:
+def constraint_sample(key: PRNGKeyArray, parameters: tuple[Parameter, ...], theta: Theta) -> Auxiliary:
     """Global observables drawn from the constraint terms at ``theta``."""
     mean, spread = constraint_mean(parameters, theta), constraint_spread(parameters, theta)
     draw = mean + spread * jax.random.normal(key, mean.shape, mean.dtype)

@@ -10,8 +10,12 @@ from jaxtyping import Float
 
 from verax.arrays import Array, namespace
 
+Alpha = Float[Array, "*a"]
+Factors = Float[Array, "systematic process channel"]
+Coefficients = Float[Array, "6 systematic process channel"]
 
-def code4p(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "*a"], Float[Array, "*a"]]:
+
+def code4p(alpha: Alpha) -> tuple[Alpha, Alpha, Alpha]:
     """The even part g(α) of code 4p: |α| outside [−1, 1], (3α⁶ − 10α⁴ + 15α²)/8 inside; second derivative continuous.
 
     >>> [float(v) for v in code4p(np.asarray(-2.0))]
@@ -45,15 +49,8 @@ def code4_coefficients(log_up: Float[Array, "*f"], log_down: Float[Array, "*f"])
 
 
 def code4(
-    alpha: Float[Array, " systematic"],
-    log_up: Float[Array, "systematic process channel"],
-    log_down: Float[Array, "systematic process channel"],
-    coefficients: Float[Array, "6 systematic process channel"],
-) -> tuple[
-    Float[Array, "systematic process channel"],
-    Float[Array, "systematic process channel"],
-    Float[Array, "systematic process channel"],
-]:
+    alpha: Float[Array, " systematic"], log_up: Factors, log_down: Factors, coefficients: Coefficients
+) -> tuple[Factors, Factors, Factors]:
     """Code 4, a factor: polynomial inside [−1, 1], exponential up^α or down^−α outside."""
     xp = namespace(alpha, log_up, log_down)
     a = alpha[:, None, None]
@@ -74,13 +71,13 @@ def code4(
     )
 
 
-def code0(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "*a"], Float[Array, "*a"]]:
+def code0(alpha: Alpha) -> tuple[Alpha, Alpha, Alpha]:
     """The even part g(α) of code 0, piecewise linear: |α|; its slope jumps at 0."""
     xp = namespace(alpha)
     return xp.abs(alpha), xp.sign(alpha), xp.zeros_like(alpha)
 
 
-def code2(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "*a"], Float[Array, "*a"]]:
+def code2(alpha: Alpha) -> tuple[Alpha, Alpha, Alpha]:
     """The even part g(α) of code 2: α² inside [−1, 1], 2|α| − 1 outside, as in ROOT.
 
     (pyhf 0.7 leaves out the value at ±1 outside [−1, 1], which makes the template jump.)
@@ -99,15 +96,8 @@ def code2(alpha: Float[Array, "*a"]) -> tuple[Float[Array, "*a"], Float[Array, "
 
 
 def code1(
-    alpha: Float[Array, " systematic"],
-    log_up: Float[Array, "systematic process channel"],
-    log_down: Float[Array, "systematic process channel"],
-    coefficients: Float[Array, "6 systematic process channel"],
-) -> tuple[
-    Float[Array, "systematic process channel"],
-    Float[Array, "systematic process channel"],
-    Float[Array, "systematic process channel"],
-]:
+    alpha: Float[Array, " systematic"], log_up: Factors, log_down: Factors, coefficients: Coefficients
+) -> tuple[Factors, Factors, Factors]:
     """Code 1, a factor: up^α for α > 0, down^−α otherwise; its slope jumps at 0. ``coefficients`` are not used."""
     xp = namespace(alpha, log_up, log_down)
     a = alpha[:, None, None]

@@ -214,11 +214,8 @@ class JointLikelihood(AbstractLikelihood):
     def softened(self, factor: float) -> "JointLikelihood":
         """The same with each likelihood softened."""
         soft = [part.softened(factor) for part in self.parts]
-        return (
-            self
-            if all(a is b for a, b in zip(soft, self.parts, strict=True))
-            else JointLikelihood(soft, self.parameters)
-        )
+        same = all(a is b for a, b in zip(soft, self.parts, strict=True))
+        return self if same else JointLikelihood(soft, self.parameters)
 
     def work(self, data: Data) -> int:
         """Sum over the likelihoods."""

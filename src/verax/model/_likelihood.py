@@ -15,10 +15,11 @@ from verax.arrays import Array, Scalar, namespace
 from verax.errors import InputError
 from verax.parameters import Parameter, Params, Poisson, by_name
 
-from ._constraint import constraint_mean, constraint_peak, constraint_sample, constraint_spread, constraint_terms
+from ._constraint import Theta, constraint_mean, constraint_peak, constraint_sample, constraint_spread, constraint_terms
 from ._data import Data
 
 F = TypeVar("F", bound=Callable[..., Any])
+ByFit = Float[Array, "parameter fit"]
 
 
 def float64_on_host(function: F) -> F:
@@ -84,13 +85,13 @@ class AbstractBatched(eqx.Module):
 
     @abc.abstractmethod
     def value_and_slope(
-        self, theta: Float[Array, "parameter fit"], packed: Float[Array, "number fit"]
-    ) -> tuple[Float[Array, " fit"], Float[Array, "parameter fit"], Float[Array, "parameter fit"], Bool[Array, " fit"]]:
+        self, theta: ByFit, packed: Float[Array, "number fit"]
+    ) -> tuple[Float[Array, " fit"], ByFit, ByFit, Bool[Array, " fit"]]:
         """−log L, its gradient, its slope in the even parts as in :class:`Derivatives`, and where it is invalid."""
 
     @abc.abstractmethod
     def whitened_jacobian(
-        self, theta: Float[Array, "parameter fit"], packed: Float[Array, "number fit"]
+        self, theta: ByFit, packed: Float[Array, "number fit"]
     ) -> Float[Array, "parameter observation fit"]:
         """Derivatives of expectations times the root of −log L's curvature in them, to single precision.
 
@@ -119,16 +120,14 @@ class AbstractLikelihood(eqx.Module):
     parameters: eqx.AbstractVar[tuple[Parameter, ...]]
 
     @abc.abstractmethod
-    def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
+    def log_observed(self, theta: Theta, data: Data) -> Float[Array, ""]:
         """Log of the density of the observations, without the constraint terms of the parameters.
 
         ``theta`` is in the order of ``parameters``.
         """
 
     @abc.abstractmethod
-    def sample_observed(
-        self, keys: tuple[PRNGKeyArray, PRNGKeyArray], theta: Float[Array, " parameter"], profiled: Any
-    ) -> Data:
+    def sample_observed(self, keys: tuple[PRNGKeyArray, PRNGKeyArray], theta: Theta, profiled: Any) -> Data:
         """Observations that fluctuate; the global observables are those of what is profiled only, often none.
 
         ``keys`` are two: one for the observations, one for the global observables. ``profiled`` is the true value of what
@@ -136,14 +135,14 @@ class AbstractLikelihood(eqx.Module):
         """
 
     @abc.abstractmethod
-    def asimov_observed(self, theta: Float[Array, " parameter"], profiled: Any) -> Data:
+    def asimov_observed(self, theta: Theta, profiled: Any) -> Data:
         """What :meth:`sample_observed` gives on average, without fluctuation."""
 
-    def spread_observed(self, theta: Float[Array, " parameter"], data: Data) -> Data:
+    def spread_observed(self, theta: Theta, data: Data) -> Data:
         """Standard deviation of what :meth:`sample_observed` draws; by default the root of each observed multiplicity."""
         return Data(jnp.sqrt(jnp.abs(data.counts)), data.auxiliary[self.n_constraints :])
 
-    def log_density(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
+    def log_density(self, theta: Theta, data: Data) -> Float[Array, ""]:
         """Log L of one data set, constraints included, at the vector of parameter values."""
         value = self.log_observed(theta, data) - self.constraints(theta, data)[0].sum()
         return namespace(value).asarray(value)
@@ -242,7 +241,7 @@ class AbstractLikelihood(eqx.Module):
         """The same likelihood and data with all that is profiled, or ``which``, fixed at its best values."""
         return self, data
 
-    def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
+    def end(self, theta: Theta, data: Data) -> Int[Array, ""]:
         """0 inside the region where the likelihood is defined, 1 pressed against its edge, 2 where it is zero."""
         return jnp.zeros((), int)
 
@@ -257,7 +256,7 @@ class AbstractLikelihood(eqx.Module):
         """Parameters that may have a second minimum on their other side; None where the model knows of none."""
         return None
 
-    def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
+    def derivatives_observed(self, theta: Theta, data: Data) -> Derivatives:
         """Derivatives of −:meth:`log_observed`; by autodiff; a subclass may have a faster method."""
 
         def nll(vector: Array) -> tuple[Array, Array]:
@@ -272,7 +271,7 @@ class AbstractLikelihood(eqx.Module):
         zero, scale = jnp.zeros_like(hessian), jnp.abs(jnp.diagonal(hessian))
         return Derivatives(value, slope, hessian, zero, scale, jnp.zeros_like(theta), self.end(theta, data))
 
-    def derivatives(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
+    def derivatives(self, theta: Theta, data: Data) -> Derivatives:
         """Value, gradient and exact Hessian of −log L, constraints included."""
         at = self.derivatives_observed(theta, data)
         value, slope, curvature = self.constraints(theta, data)

@@ -8,14 +8,11 @@ from verax.arrays import Array, gammaln, namespace, xlogy
 
 from ._constraint import HALF_LOG_2PI
 
+Bin = Float[Array, " bin"]
+Bins = Float[Array, "*#bin"]
 
-def profiled_gamma(
-    with_gamma: Float[Array, "*#bin"],
-    without_gamma: Float[Array, "*#bin"] | float,
-    count: Float[Array, "*#bin"],
-    auxiliary: Float[Array, "*#bin"],
-    width: Float[Array, "*#bin"],
-) -> Float[Array, "*#bin"]:
+
+def profiled_gamma(with_gamma: Bins, without_gamma: Bins | float, count: Bins, auxiliary: Bins, width: Bins) -> Bins:
     """γ̂ ≥ 0 that maximises Poisson(n; γS + T)·G(a; γ; δ) in each bin (arXiv:1103.0354, §5).
 
     S is the rate ``with_gamma``, T that ``without_gamma``, n the count, a the auxiliary value, δ the width. The derivative
@@ -36,9 +33,7 @@ def profiled_gamma(
     return xp.maximum(xp.where(b <= 0, large / (2 * with_gamma), conjugate), 0.0)
 
 
-def positive_rate(
-    total: Float[Array, "*#bin"], floor: Float[Array, "*#bin"]
-) -> tuple[Float[Array, "*#bin"], Float[Array, "*#bin"], Float[Array, "*#bin"]]:
+def positive_rate(total: Bins, floor: Bins) -> tuple[Bins, Bins, Bins]:
     """The rate, continued below the floor by floor² / (2·floor − rate) > 0, with first and second derivative.
 
     The continuation has the same value and slope at the floor, so fits return from negative rates.
@@ -58,9 +53,7 @@ ENDED = 1e4
 """A rate that is this many times the wall's width² below zero has no likelihood; fits end at less."""
 
 
-def rate_wall(
-    total: Float[Array, "*#bin"], count: Float[Array, "*#bin"], floor: Float[Array, "*#bin"]
-) -> tuple[Float[Array, "*#bin"], Float[Array, "*#bin"], Float[Array, "*#bin"]]:
+def rate_wall(total: Bins, count: Bins, floor: Bins) -> tuple[Bins, Bins, Bins]:
     """½ rate² / width² below zero in a bin without events, with first and second derivative; else 0.
 
     The likelihood ends where a rate is zero. Without the wall −log L of an empty bin, its rate, would fall without end;
@@ -72,9 +65,7 @@ def rate_wall(
     return 0.5 * stiffness * below**2, stiffness * below, xp.where(total < 0, stiffness, 0.0)
 
 
-def rate_end(
-    total: Float[Array, "*bin"], count: Float[Array, "*#bin"], floor: Float[Array, "*#bin"]
-) -> Int[Array, "*bin"]:
+def rate_end(total: Float[Array, "*bin"], count: Bins, floor: Bins) -> Int[Array, "*bin"]:
     """0 where the rate of a bin is positive; 1 where it is pressed against zero; 2 where such data are impossible."""
     xp = namespace(total, count, floor)
     variance = _wall_variance(floor)
@@ -86,13 +77,7 @@ def _wall_variance(floor: Array) -> Array:
     return 1e-2 * floor + 1e-9
 
 
-def bin_terms(
-    total: Float[Array, " bin"],
-    count: Float[Array, " bin"],
-    auxiliary: Float[Array, " bin"],
-    width: Float[Array, " bin"],
-    floor: Float[Array, " bin"],
-) -> tuple[Float[Array, " bin"], Float[Array, " bin"], Float[Array, " bin"], Float[Array, " bin"]]:
+def bin_terms(total: Bin, count: Bin, auxiliary: Bin, width: Bin, floor: Bin) -> tuple[Bin, Bin, Bin, Bin]:
     """−log [Poisson(count; γ̂ rate) G(auxiliary; γ̂; width)] per bin, first and second derivative in the total rate,
     and the expected (Fisher) curvature, which is positive. No Gaussian term where the width is 0.
 
@@ -121,13 +106,8 @@ def bin_terms(
 
 
 def profiled_partial_gamma(
-    with_gamma: Float[Array, " bin"],
-    without_gamma: Float[Array, " bin"],
-    count: Float[Array, " bin"],
-    auxiliary: Float[Array, " bin"],
-    width: Float[Array, " bin"],
-    tau: Float[Array, " bin"],
-) -> Float[Array, " bin"]:
+    with_gamma: Bin, without_gamma: Bin, count: Bin, auxiliary: Bin, width: Bin, tau: Bin
+) -> Bin:
     """γ̂ ≥ 0 where it multiplies only some processes and its constraint is Gaussian (width > 0) or Poisson (τ > 0).
 
     With P(a; τγ) the derivative S − nS/(γS + T) + τ − a/γ vanishes where (S + τ)S γ² + [(S + τ)T − (n + a)S] γ − aT = 0.
@@ -150,13 +130,7 @@ def profiled_partial_gamma(
     return jnp.where(tau > 0, poisson, jnp.where(width > 0, gaussian, auxiliary))
 
 
-def _gamma_of_negative(
-    with_gamma: Float[Array, " bin"],
-    without_gamma: Float[Array, " bin"],
-    count: Float[Array, " bin"],
-    auxiliary: Float[Array, " bin"],
-    width: Float[Array, " bin"],
-) -> Float[Array, " bin"]:
+def _gamma_of_negative(with_gamma: Bin, without_gamma: Bin, count: Bin, auxiliary: Bin, width: Bin) -> Bin:
     """γ̂ for a part S ≤ 0 with a Gaussian constraint, from the expectation m = γS + T: m² − m(T + aS − δ²S²) − nδ²S² = 0."""
     variance = width**2
     b = without_gamma + with_gamma * (auxiliary - with_gamma * variance)
@@ -170,14 +144,8 @@ def _gamma_of_negative(
 
 
 def partial_bin_terms(
-    with_gamma: Float[Array, " bin"],
-    without_gamma: Float[Array, " bin"],
-    count: Float[Array, " bin"],
-    auxiliary: Float[Array, " bin"],
-    width: Float[Array, " bin"],
-    tau: Float[Array, " bin"],
-    floor: Float[Array, " bin"],
-) -> tuple[Float[Array, " bin"], Float[Array, "2 bin"], Float[Array, "3 bin"], Float[Array, "3 bin"]]:
+    with_gamma: Bin, without_gamma: Bin, count: Bin, auxiliary: Bin, width: Bin, tau: Bin, floor: Bin
+) -> tuple[Bin, Float[Array, "2 bin"], Float[Array, "3 bin"], Float[Array, "3 bin"]]:
     """As :func:`bin_terms` where γ multiplies a part S of the rate and leaves T: −log of count's and γ's terms per bin,
     slopes in (S, T), curvatures and expected curvatures in (SS, ST, TT).
     """

@@ -83,10 +83,6 @@ def compare(
         ]
         distance = float(abs(share[0] - share[1]).max())
         middle = int(np.argmax(share[0][: len(x)] >= 0.5))
-        found[name] = (
-            float(x[a[middle], i]),
-            float(np.median(y[:, i])),
-            distance,
-            float(kolmogorov(distance * n**0.5)),
-        )
+        medians = float(x[a[middle], i]), float(np.median(y[:, i]))
+        found[name] = (*medians, distance, float(kolmogorov(distance * n**0.5)))
     return found

@@ -37,7 +37,6 @@ def check(
     likelihood: BinnedLikelihood,
 ) -> Checked:
     """Coverage of the interval from toys, at the nominal truth and at shifted ones; reliability of the classifier."""
-    del folder, learned
     truths, found = truths_of(campaign, likelihood), {}
     for i, (label, truth) in enumerate(truths.items()):
         run.progress.step("coverage", i, len(truths))

@@ -50,7 +50,6 @@ def infer(
     run: Run, folder: Path, inference: Inference, summarised: Summarised, likelihood: BinnedLikelihood
 ) -> tuple[Measured, ...]:
     """Fit, interval, scans, breakdown by both definitions and ranking, for each data set that may be looked at."""
-    del folder
     nominal = {p.name: p.init for p in likelihood.parameters}
     data = {"expected": (nominal, likelihood.asimov(nominal))}
     if inference.truth is not None:

@@ -13,7 +13,6 @@ def model(
     run: Run, folder: Path, factors: tuple[Factor, ...], simulation_statistics: bool, summarised: Summarised
 ) -> BinnedLikelihood:
     """The binned likelihood of the templates."""
-    del run, folder
     return binned_likelihood(
         summarised.templates,
         free={f.name: tuple(f.processes) for f in factors},

@@ -9,6 +9,7 @@ from verax.analysis import Wording
 from verax.report import Section
 from verax.report.tables import fitted
 from verax.results import Status, good
+from verax.run import in_words, plain
 from verax.templates import Templates
 
 from ._check import Checked
@@ -50,13 +51,7 @@ def results_of(m: Measured) -> dict[str, Any]:
     """Give the results for one data set, by name."""
     return {
         "truth": m.truth,
-        "interval": {
-            "level": m.interval.level,
-            "value": float(m.interval.value),
-            "low": float(m.interval.low),
-            "high": float(m.interval.high),
-            "status": Status(int(m.interval.status)).name,
-        },
+        "interval": {k: v for k, v in in_words(plain(m.interval)).items() if k != "name"},
         "fit": {
             "status": Status(int(m.fit.status)).name,
             "nll": float(m.fit.nll),

@@ -41,12 +41,8 @@ def summarise(
     learned: Learned,
 ) -> Summarised:
     """Fill fine templates for nominal and each variation in one pass, choose bins, and merge into them."""
-    del folder, learned
-    summary, stage, total = (
-        summary_of(histograms, learning, run),
-        run.path("simulate"),
-        sum(y.rows for y in table.yields),
-    )
+    summary, stage = summary_of(histograms, learning, run), run.path("simulate")
+    total = sum(y.rows for y in table.yields)
     edges = [given or histograms.fine for given in histograms.edges]
 
     def read(file: str) -> Iterator[Events]:

@@ -116,10 +116,8 @@ def _jets(u: Iterator[EventArray], hard: Hard, activity: Activity) -> tuple[list
     tag = kind < forward
     side = jnp.where(kind < forward / 2, 1.0, -1.0)
     centre = hard.rapidity / 2
-    x, y = (
-        hard.recoil_x + activity.unclustered * normal(next(u)),
-        hard.recoil_y + activity.unclustered * normal(next(u)),
-    )
+    x = hard.recoil_x + activity.unclustered * normal(next(u))
+    y = hard.recoil_y + activity.unclustered * normal(next(u))
     jets: list[Jet] = [
         (hard.first_pt, hard.first_eta, hard.first_phi),
         (hard.second_pt, hard.second_eta, hard.second_phi),

@@ -15,9 +15,10 @@ from verax.errors import InputError
 from verax.parameters import Gaussian, Params
 from verax.systematics import aslike
 
-from ._information import information, summary_information, uncertainty
+from ._information import Matrix, information, summary_information, uncertainty
 from ._problem import POI, AbstractProblem
 
+Features = Float[Array, "event feature"]
 Points = tuple[np.ndarray, np.ndarray]
 """A quadrature: positions [point, feature] and weights [point], so that ∫ f dx = Σ weight·f(position)."""
 
@@ -26,7 +27,7 @@ class AbstractDensityProblem(AbstractProblem):
     """A problem with exact densities of its ``features``. Values of ``params`` that are not given are nominal."""
 
     @abc.abstractmethod
-    def log_density(self, x: Float[Array, "event feature"], params: Params) -> Float[JaxArray, "process event"]:
+    def log_density(self, x: Features, params: Params) -> Float[JaxArray, "process event"]:
         """Evaluate the log of each process's density, normalised to one.
 
         Parameters
@@ -55,7 +56,7 @@ class AbstractDensityProblem(AbstractProblem):
         mu = params.get(POI.name, POI.init)
         return jnp.stack([y * (mu if p in self.signal else jnp.ones_like(mu)) for y, p in self._processes])
 
-    def intensity(self, x: Float[Array, "event feature"], params: Params) -> Float[JaxArray, " event"]:
+    def intensity(self, x: Features, params: Params) -> Float[JaxArray, " event"]:
         """Evaluate the expected events per unit of volume, summed over processes.
 
         Parameters
@@ -66,7 +67,7 @@ class AbstractDensityProblem(AbstractProblem):
         density = jnp.exp(self.log_density(x, params))
         return jnp.sum(self.expected(params).astype(density.dtype)[:, None] * density, axis=0)
 
-    def log_ratio(self, x: Float[Array, "event feature"], params: Params | None = None) -> Float[JaxArray, " event"]:
+    def log_ratio(self, x: Features, params: Params | None = None) -> Float[JaxArray, " event"]:
         """Evaluate the log of the signal's over the background's density: the logit of the Bayes-optimal classifier.
 
         Both classes are normalised to one, as the balanced cross-entropy sees them. By Neyman and Pearson's lemma no
@@ -92,7 +93,7 @@ class AbstractDensityProblem(AbstractProblem):
             both.append(jax.nn.logsumexp(log_density[index], axis=0, b=share[:, None]))
         return both[0] - both[1]
 
-    def classifier(self, x: Float[Array, "event feature"], params: Params | None = None) -> Float[JaxArray, " event"]:
+    def classifier(self, x: Features, params: Params | None = None) -> Float[JaxArray, " event"]:
         """Evaluate the Bayes-optimal probability of signal for equally frequent classes: what networks are compared with.
 
         Parameters
@@ -102,7 +103,7 @@ class AbstractDensityProblem(AbstractProblem):
         """
         return jax.nn.sigmoid(self.log_ratio(x, params))
 
-    def score(self, x: Float[Array, "event feature"], params: Params) -> Float[JaxArray, "parameter event"]:
+    def score(self, x: Features, params: Params) -> Float[JaxArray, "parameter event"]:
         """Evaluate the derivative of the log intensity in each parameter: the locally sufficient statistics.
 
         Parameters
@@ -113,9 +114,7 @@ class AbstractDensityProblem(AbstractProblem):
         intensity, slope = self._slopes(x, params)
         return slope / intensity
 
-    def log_likelihood(
-        self, x: Float[Array, "event feature"], weight: Float[Array, " event"], params: Params
-    ) -> Float[JaxArray, ""]:
+    def log_likelihood(self, x: Features, weight: Float[Array, " event"], params: Params) -> Float[JaxArray, ""]:
         """Evaluate the extended unbinned log-likelihood Σ w ln λ(x) − Σ ν, with constraints of nominal global observables.
 
         Weights, also negative ones, multiply an event's term; unit weights make it exact. NaN where an intensity is
@@ -136,9 +135,7 @@ class AbstractDensityProblem(AbstractProblem):
         logs = jnp.log(self.intensity(x, params))
         return jnp.sum(aslike(weight, logs) * logs) - jnp.sum(self.expected(params)) - constraint
 
-    def information(
-        self, params: Params | None = None, *, resolution: int = 1
-    ) -> Float[np.ndarray, "parameter parameter"]:
+    def information(self, params: Params | None = None, *, resolution: int = 1) -> Matrix:
         """Find the expected information of the unbinned likelihood with its constraints, in float64.
 
         Parameters
@@ -156,7 +153,7 @@ class AbstractDensityProblem(AbstractProblem):
         params: Params | None = None,
         *,
         resolution: int = 2,
-    ) -> Float[np.ndarray, "parameter parameter"]:
+    ) -> Matrix:
         """Find the same of counts in bins of a fixed summary; outside is not selected.
 
         The summary does not move with the parameters: events do. Bin edges cut between points, so that the error falls
@@ -177,9 +174,7 @@ class AbstractDensityProblem(AbstractProblem):
         which = np.where(value == edges[-1], len(edges) - 2, which)
         return summary_information(which, len(edges) - 1, expected, slope, self.parameters)
 
-    def counts_information(
-        self, counts: Callable[[Params], JaxArray], params: Params | None = None
-    ) -> Float[np.ndarray, "parameter parameter"]:
+    def counts_information(self, counts: Callable[[Params], JaxArray], params: Params | None = None) -> Matrix:
         """Find the same of counts in bins known as a differentiable function of all parameters.
 
         Parameters
@@ -194,7 +189,7 @@ class AbstractDensityProblem(AbstractProblem):
             expected, slope = _linearise(counts, [p.name for p in self.parameters], values)
             return information(np.asarray(expected), np.asarray(slope), self.parameters)
 
-    def uncertainty(self, matrix: Float[np.ndarray, "parameter parameter"], name: str = POI.name) -> float:
+    def uncertainty(self, matrix: Matrix, name: str = POI.name) -> float:
         """Find the expected standard deviation of one parameter; μ in units of :attr:`poi_unit`.
 
         Parameters

@@ -14,10 +14,12 @@ from verax.errors import InputError
 from verax.parameters import Gaussian, Parameter, Poisson, by_name
 from verax.results import FloatArray
 
+Matrix = Float[np.ndarray, "parameter parameter"]
+
 
 def information(
     expected: Float[np.ndarray, " bin"], slope: Float[np.ndarray, "parameter bin"], parameters: Sequence[Parameter]
-) -> Float[np.ndarray, "parameter parameter"]:
+) -> Matrix:
     """Find the expected information of Poisson counts on ``parameters``, their constraints included.
 
     Parameters
@@ -46,7 +48,7 @@ def summary_information(
     expected: Float[np.ndarray, " point"],
     slope: Float[np.ndarray, "parameter point"],
     parameters: Sequence[Parameter],
-) -> Float[np.ndarray, "parameter parameter"]:
+) -> Matrix:
     """Find the expected information of the counts in the bins of a fixed summary.
 
     Parameters
@@ -73,9 +75,7 @@ def summary_information(
     return information(fill(expected), np.stack([fill(row) for row in slope]), parameters)
 
 
-def uncertainty(
-    matrix: Float[np.ndarray, "parameter parameter"], parameters: Sequence[Parameter], name: str = "mu"
-) -> float:
+def uncertainty(matrix: Matrix, parameters: Sequence[Parameter], name: str = "mu") -> float:
     """Find the expected standard deviation of one parameter, all others profiled: √ of the diagonal of the inverse.
 
     Infinite where the information determines nothing (a direction without information that involves the parameter).

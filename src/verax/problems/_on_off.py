@@ -25,6 +25,7 @@ from ._information import information, uncertainty
 from ._problem import AbstractProblem, assemble
 
 BACKGROUNDS = ("background", "control")
+Points = Float[Array, " point"]
 TIE = 1e-9
 """Statistics that differ by less are equal: counts make ties."""
 
@@ -181,7 +182,8 @@ class OnOff(AbstractProblem):
         mu : signal strength
         background : ν b, in events
         """
-        axes = [np.arange(poisson.ppf(1e-11, v), poisson.isf(1e-11, v) + 1) for v in self._means(mu, background)]
+        means = (mu * self.s + background, self.tau * background)
+        axes = [np.arange(poisson.ppf(1e-11, v), poisson.isf(1e-11, v) + 1) for v in means]
         n, m = np.meshgrid(*axes, indexing="ij")
         return n, m
 
@@ -199,7 +201,7 @@ class OnOff(AbstractProblem):
         return np.where(n > 0, betainc(np.maximum(n, 1e-300), m + 1, 1 / (1 + self.tau)), 1.0)
 
     def p_value(
-        self, mu: float, n: float, m: float, *, backgrounds: Float[Array, " point"] | None = None, lowest: float = 0.0
+        self, mu: float, n: float, m: float, *, backgrounds: Points | None = None, lowest: float = 0.0
     ) -> float:
         """Sum the probability at μ of all counts whose likelihood ratio is at least as large as that of (n, m).
 
@@ -235,13 +237,7 @@ class OnOff(AbstractProblem):
         return both[0] / both[1]
 
     def neyman(
-        self,
-        n: float,
-        m: float,
-        values: Float[Array, " point"],
-        *,
-        level: float = 0.6827,
-        backgrounds: Float[Array, " point"] | None = None,
+        self, n: float, m: float, values: Points, *, level: float = 0.6827, backgrounds: Points | None = None
     ) -> Interval:
         """Find the hull of the ``values`` of μ that are accepted, ordered by the likelihood ratio.
 
@@ -272,9 +268,6 @@ class OnOff(AbstractProblem):
         status = Status.END_NOT_FOUND if open_ended else Status.OK
         best = self.estimate(n, m, lowest=0.0)
         return Interval("mu", level, best, np.asarray(ends[0]), np.asarray(ends[1]), np.asarray(int(status)))
-
-    def _means(self, mu: float, background: float) -> tuple[float, float]:
-        return mu * self.s + background, self.tau * background
 
     def _chance(self, mu: float, background: float, extreme: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> float:
         n, m = self.counts(mu, background)

@@ -105,17 +105,13 @@ def integral(cut: float) -> float:
     ------
     InputError : for a cut outside (0, 1/3)
     """
-    y = _check(cut)
+    if not 0 < cut < 1 / 3:
+        raise InputError("ThreeJets", f"cut {cut}", "a scaled mass above 0 and below 1/3")
+    y = cut
     odds = y / (1 - y)
     dilogarithm = spence(1 - odds)
     logs = (3 - 6 * y) * np.log(y / (1 - 2 * y)) + 2 * np.log(odds) ** 2
     return float(logs + 2.5 - 6 * y - 4.5 * y**2 + 4 * dilogarithm - np.pi**2 / 3)
-
-
-def _check(cut: float) -> float:
-    if not 0 < cut < 1 / 3:
-        raise InputError("ThreeJets", f"cut {cut}", "a scaled mass above 0 and below 1/3")
-    return cut
 
 
 def _half(key: PRNGKeyArray, n: int, cut: float) -> tuple[JaxArray, JaxArray]:

@@ -1,12 +1,13 @@
 """The questions about a workspace, one a verb, and their options. Imports no JAX: the command line is made of them.
 
-A new question is a class here, and the function that answers it: registered with ``respond``.
+A new question is a class here, a frozen dataclass like its base, and the function that answers it: registered with
+``respond``.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from verax.choices import SHAPE_ERRORS
 from verax.errors import InputError, check_known
@@ -74,11 +75,19 @@ class Common(Options):
     shape_errors: str | None = option(None, "--shape-errors", choices=SHAPE_ERRORS, help="of an HS3 file's shapesys")
 
 
+QUESTIONS: "dict[str, type[Question]]" = {}
+"""By verb: the name of its class, in the order of definition."""
+
+
+@dataclass_transform(frozen_default=True)
 class Question(Options):
     """A question about a likelihood and data; its fields are its own options, its docstring its help."""
 
     needs_poi: ClassVar[bool] = True
     """Whether it is about one parameter, which then cannot be held."""
+
+    def __init_subclass__(cls) -> None:
+        QUESTIONS[cls.__name__.lower()] = dataclass(frozen=True)(cls)
 
     def answer(self, query: "Query") -> "Section":
         """Answer with tables, the same as content, and figures, by the function that ``respond`` has for the question."""
@@ -104,7 +113,6 @@ def _channels() -> Any:
     return option((), "--channel", metavar="NAME", help="show this channel (default: all)")
 
 
-@dataclass(frozen=True)
 class Fit(Question):
     """Best fit, interval and significance."""
 
@@ -112,7 +120,6 @@ class Fit(Question):
     level: float = _level()
 
 
-@dataclass(frozen=True)
 class Interval(Question):
     """Interval of a parameter, by its profile likelihood or by toys."""
 
@@ -124,7 +131,6 @@ class Interval(Question):
     seed: int = _seed()
 
 
-@dataclass(frozen=True)
 class Scan(Question):
     """Profile likelihood ratio, of one parameter or two."""
 
@@ -133,7 +139,6 @@ class Scan(Question):
     points: int = option(41, "--points", min=3, help="values of a one-dimensional scan")
 
 
-@dataclass(frozen=True)
 class Breakdown(Question):
     """Uncertainty by source, by both definitions."""
 
@@ -142,12 +147,10 @@ class Breakdown(Question):
     )
 
 
-@dataclass(frozen=True)
 class Ranking(Question):
     """Pulls, and impacts from refits."""
 
 
-@dataclass(frozen=True)
 class Limit(Question):
     """CLs upper limit, observed and expected; by toys with --toys."""
 
@@ -156,7 +159,6 @@ class Limit(Question):
     seed: int = _seed()
 
 
-@dataclass(frozen=True)
 class Toys(Question):
     """Pseudo-experiments: coverage, estimates, pulls."""
 
@@ -166,13 +168,12 @@ class Toys(Question):
     truth: Sequence[str] = option(
         (), "--truth", metavar="NAME=VALUE|fit", help="true values (default: initial), or the best fit"
     )
-    output: str | Path | None = option(  # noqa: RUF009
+    output: str | Path | None = option(
         None, "--output", "-o", metavar="FOLDER", help="keep finished batches: the same command continues"
     )
     batch: int = option(2048, "--batch", min=1, help="toys in memory at a time")
 
 
-@dataclass(frozen=True)
 class Gof(Question):
     """Goodness of fit: saturated model, or by toys with --toys."""
 
@@ -181,7 +182,6 @@ class Gof(Question):
     seed: int = _seed()
 
 
-@dataclass(frozen=True)
 class Yields(Question):
     """Expected events before and after the fit, beside the data."""
 
@@ -190,7 +190,6 @@ class Yields(Question):
     channels: Sequence[str] = _channels()
 
 
-@dataclass(frozen=True)
 class Templates(Question):
     """What each systematic does to the templates."""
 
@@ -198,10 +197,3 @@ class Templates(Question):
     channels: Sequence[str] = _channels()
     processes: Sequence[str] = option((), "--process", "--sample", metavar="NAME", help="show this process")
     systematics: Sequence[str] = option((), "--systematic", metavar="NAME", help="show this systematic")
-
-
-QUESTIONS: dict[str, type[Question]] = {
-    kind.__name__.lower(): kind
-    for kind in (Fit, Interval, Scan, Breakdown, Ranking, Limit, Toys, Gof, Yields, Templates)
-}
-"""By verb."""

@@ -4,10 +4,9 @@ import hashlib
 import math
 import os
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import jax
@@ -18,20 +17,7 @@ from verax.infer import Campaign, Estimate, campaign, fit
 from verax.parameters import by_name
 from verax.report import Section, Table, number, plots, tables, with_error
 from verax.results import Interval, Status, good
-from verax.run import (
-    checksum_of,
-    claim,
-    code_version,
-    digest,
-    inspect,
-    lock,
-    remove,
-    replacing,
-    seal,
-    sweep,
-    unseal,
-    write,
-)
+from verax.run import checksum_of, code_version, digest, opened, remove, replacing, seal, unseal, write
 
 from . import _options as options
 from ._ask import Query, numbers, respond
@@ -130,27 +116,20 @@ class Kept:
         self.note = {"question": self.question, "truth": truth, "seed": seed}
 
     def __enter__(self) -> "Kept":
-        inspect(self.folder, OWNER)
-        self._lock = lock(self.folder)
         try:
-            self._open()
+            with ExitStack() as stack:
+                self._open(stack.enter_context(opened(self.folder, OWNER)).whole)
+                self._close = stack.pop_all().close
         except OSError as error:
-            os.close(self._lock)
             raise InputError(f"--output {self.folder}", f"{error}", "a folder that can be written") from None
-        except BaseException:
-            os.close(self._lock)
-            raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        os.close(self._lock)
+    def __exit__(self, *_: object) -> None:
+        self._close()
 
-    def _open(self) -> None:
-        if not claim(self.folder, OWNER).whole:
+    def _open(self, whole: bool) -> None:
+        if not whole:
             self.notify(f"{self.folder}: its mark was damaged or lost; written again")
-        sweep(self.folder)
         path = self.folder / "campaign.json"
         found = (unseal(path) or {}).get("question")
         if found is not None and found != self.question:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from verax.errors import check_known
 from verax.infer import fit
 from verax.model import Yields, postfit_yields, prefit_yields, templates
-from verax.report import Draw, Section, Table, number, plots, tables
+from verax.report import Section, Table, number, plots, tables
 from verax.results import Status
 from verax.templates import Layout, acts, normalisation_part
 
@@ -48,27 +48,23 @@ def answer_yields(question: options.Yields, query: Query) -> Section:
             },
         }
         stage, last = list(shown.items())[-1]
-        figures[name] = (f"{stage} events in {name}.", _data_and_model(query, name, stage, last))
+        figures[name] = (f"{stage} events in {name}.", partial(_data_and_model, query, name, stage, last))
     return Section("Yields", figures=figures, tables=made, content=content)
 
 
-def _data_and_model(query: Query, channel: str, stage: str, found: Yields) -> Draw:
+def _data_and_model(query: Query, channel: str, stage: str, found: Yields) -> Figure:
     """Draw stacked processes, data, ratio and uncertainty of one channel."""
-
-    def draw() -> Figure:
-        return plots.score_distribution(
-            templates(query.model),
-            channel,
-            expected=found.by_process,
-            error=found.bin_error,
-            data=np.asarray(query.data.counts),
-            signal=_signal(query),
-            signal_scale=0.0,
-            stage=stage,
-            xlabel="Bin",
-        )
-
-    return draw
+    return plots.score_distribution(
+        templates(query.model),
+        channel,
+        expected=found.by_process,
+        error=found.bin_error,
+        data=np.asarray(query.data.counts),
+        signal=_signal(query),
+        signal_scale=0.0,
+        stage=stage,
+        xlabel="Bin",
+    )
 
 
 def _signal(query: Query) -> tuple[str, ...]:
@@ -107,16 +103,8 @@ def answer_templates(question: options.Templates, query: Query) -> Section:
             shapes = [side[k, i, here] / f[k, i, c] / centre - 1 for side, f in zip((up, down), factor, strict=True)]
         shape = [100 * float(np.nanmax(np.where(centre != 0, abs(s), 0.0), initial=0.0)) for s in shapes]
         rows.append((*label, *(number(x, 2, sign=True) for x in size), number(max(shape), 2)))
-        content.append(
-            {
-                "systematic": systematic,
-                "process": process,
-                "channel": place,
-                "nominal": centre,
-                "up": up[k, i, here],
-                "down": down[k, i, here],
-            }
-        )
+        named = dict(zip(("systematic", "process", "channel"), label, strict=True))
+        content.append({**named, "nominal": centre, "up": up[k, i, here], "down": down[k, i, here]})
         draw = partial(plots.template_variation, all_of, systematic, place, processes=(process,), xlabel="Bin")
         figures[label] = (f"{systematic}, of {process} in {place}.", draw)
     columns = ("Systematic", "Process", "Channel", "Yield, θ = +1 [%]", "θ = −1 [%]", "Largest shape change [%]")

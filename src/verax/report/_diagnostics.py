@@ -12,7 +12,7 @@ from verax.errors import InputError
 from verax.results import Coverage
 
 from ._numbers import decimals, number
-from ._style import COLOURS, ONE_SIGMA, PLAIN, TWO_SIGMA, Style, canvas, drawing, heading, main_and_ratio
+from ._style import COLOURS, ONE_SIGMA, PLAIN, TWO_SIGMA, Style, canvas, drawing, heading, main_and_ratio, one_panel
 
 if TYPE_CHECKING:
     import verax.learn
@@ -100,8 +100,7 @@ def reliability(
     cases = dict(results) if isinstance(results, Mapping) else {"": results}
     if not cases:
         raise InputError("reliability figure", "no diagram", "one or more")
-    figure = canvas(5.8, 6.4)
-    main, lower = main_and_ratio(figure, ratio=0.33)
+    figure, main, lower = main_and_ratio(5.8, 6.4, ratio=0.33)
     main.plot([0, 1], [0, 1], color="black", lw=1.0, ls=(0, (4, 3)), label="Exactly calibrated")
     colours = ["black", *COLOURS] if len(cases) > 1 else ["black"]
     lowest, highest = 0.0, 1.0
@@ -158,8 +157,7 @@ def training_history(
     runs = [(i, h) for i, group in enumerate(histories.values()) for h in group]
     if not runs:
         raise InputError("training figure", "no history", "one or more")
-    figure = canvas(6.6, 5.0)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(6.6, 5.0)
     losses = []
     for i, history in runs:
         colour = COLOURS[i % len(COLOURS)]

@@ -11,7 +11,7 @@ from verax.errors import check_known
 from verax.results import FloatArray
 
 from ._histograms import label_bins, limits, poisson_interval, positions, round_scale, shade
-from ._style import COLOURS, DOWN, PLAIN, SIGNAL, UP, Style, canvas, drawing, heading, main_and_ratio
+from ._style import COLOURS, DOWN, PLAIN, SIGNAL, UP, Style, drawing, heading, main_and_ratio
 
 if TYPE_CHECKING:
     import verax.templates
@@ -63,8 +63,7 @@ def score_distribution(
     edges = positions(templates.edges[templates.channels.index(channel)])
     centres, halves = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
 
-    figure = canvas(6.6, 6.2)
-    main, lower = main_and_ratio(figure)
+    figure, main, lower = main_and_ratio(6.6, 6.2)
     names = list(templates.processes)
     order = sorted(range(len(names)), key=lambda i: (names[i] in signal, stack[i].sum()))
     shades = iter(COLOURS * (1 + len(names) // len(COLOURS)))
@@ -172,8 +171,7 @@ def template_variation(
     original = templates.edges[templates.channels.index(channel)]
     edges = positions(original)
 
-    figure = canvas(6.6, 5.8)
-    main, lower = main_and_ratio(figure, ratio=0.6)
+    figure, main, lower = main_and_ratio(6.6, 5.8, ratio=0.6)
     sides = ((up, UP, "-", r"$\theta = +1$"), (down, DOWN, (0, (5, 2)), r"$\theta = -1$"))
     lines = [main.stairs(nominal, edges, color="black", lw=1.4, label="Nominal")]
     lines.append(shade(main, edges, nominal - error, nominal + error, label="Simulation stat. uncertainty"))

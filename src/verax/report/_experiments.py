@@ -12,21 +12,17 @@ from scipy.special import gammaincinv, ndtri
 from verax.results import Coverage, FloatArray
 
 from ._numbers import decimals, number, with_ends, with_error
-from ._style import COLOURS, PLAIN, SIGNAL, Style, canvas, drawing, heading
+from ._style import COLOURS, PLAIN, SIGNAL, Style, canvas, drawing, heading, one_panel
 
 if TYPE_CHECKING:
     import verax.infer
 
+Toys = Float[np.ndarray, " toy"]
+
 
 @drawing()
 def estimates(
-    name: str,
-    values: Float[np.ndarray, " toy"],
-    pull: Float[np.ndarray, " toy"],
-    *,
-    truth: float,
-    coverage: Coverage | None = None,
-    style: Style = PLAIN,
+    name: str, values: Toys, pull: Toys, *, truth: float, coverage: Coverage | None = None, style: Style = PLAIN
 ) -> Figure:
     """Draw estimates of toys beside their pulls, (estimate − truth) / σ, each with a normal distribution.
 
@@ -98,8 +94,7 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
     """Draw the statistic of the data and its expected distributions: that of toys where there are any, and χ²."""
     from scipy.stats import chi2  # half a second, for those who draw
 
-    figure = canvas(6.6, 5.0)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(6.6, 5.0)
     value, ndf, n = float(found.statistic), found.ndf, len(found.toy_statistics)
     top = max(value * 1.15, float(2 * gammaincinv(ndf / 2, 0.9995)) if ndf > 0 else 1.0, 1e-3)
     if n:
@@ -141,8 +136,7 @@ def belt(found: "verax.infer.Belt", *, style: Style = PLAIN) -> Figure:
     """Neyman's construction: the statistic of the data and the toys' quantile at each tested value; where it is lower, the
     value is in the interval.
     """
-    figure = canvas(6.4, 5.0)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(6.4, 5.0)
     name = style.name(found.name)
     usual = float(ndtri(0.5 + 0.5 * found.level) ** 2)
     (quantile,) = axes.plot(

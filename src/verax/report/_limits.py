@@ -15,7 +15,7 @@ from verax.errors import InputError
 from verax.results import FloatArray
 
 from ._numbers import decimals, number
-from ._style import ONE_SIGMA, PLAIN, SIGNAL, TWO_SIGMA, Style, canvas, drawing, heading
+from ._style import ONE_SIGMA, PLAIN, SIGNAL, TWO_SIGMA, Style, drawing, heading, one_panel
 
 DASH = (0, (5, 2))
 
@@ -48,9 +48,8 @@ def limit_bands(
     InputError : for arrays of different lengths, or values that do not increase
     """
     _check("CLs figure", values, observed, expected)
-    figure = canvas(6.4, 5.2)
-    axes = figure.add_subplot()
-    _band(axes, values, np.sort(expected, axis=0))
+    figure, axes = one_panel(6.4, 5.2)
+    _band(axes, values, observed, np.sort(expected, axis=0))
     axes.axhline(1 - level, color=SIGNAL, lw=1.2, zorder=2.5)
     axes.annotate(
         f"{1 - level:.3g}",
@@ -63,9 +62,6 @@ def limit_bands(
         ha="right",
         zorder=5,
     )
-    if observed is not None:
-        used = np.isfinite(observed)
-        axes.plot(values[used], observed[used], color="black", lw=1.8, marker="o", ms=3.5, zorder=4)
     stated = []
     if observed_limit is not None and np.isfinite(observed_limit):
         axes.vlines(observed_limit, 0.0, 1 - level, color="black", lw=1.1, zorder=3)
@@ -131,16 +127,12 @@ def limits(
     shown = shown[np.isfinite(shown) & (shown > 0)]
     low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.5, 1.0)
     logarithmic = high > 30 * low if logy is None else logy
-    figure = canvas(7.4, 2.1 + 0.42 * max(len(points), 2)) if named else canvas(6.8, 5.2)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(*((7.4, 2.1 + 0.42 * max(len(points), 2)) if named else (6.8, 5.2)))
     handles = _handles(observed is not None, "o", band=not named)
     if named:
         _rows(axes, where, observed, bands, line, style.names_of([str(p) for p in points]))
     else:
-        _band(axes, where, bands)
-        if observed is not None:
-            used = np.isfinite(observed)
-            axes.plot(where[used], observed[used], color="black", lw=1.8, marker="o", ms=3.5, zorder=4)
+        _band(axes, where, observed, bands)
         if line is not None:
             axes.plot(where, line, color=SIGNAL, lw=1.5, ls=(0, (1, 1)), zorder=3)
     if line is not None:
@@ -183,7 +175,10 @@ def _rows(
     axes.set_ylim(len(rows) - 0.4, -2.9)  # room for the legend above the first row
 
 
-def _band(axes: Axes, x: FloatArray, ordered: FloatArray) -> None:
+def _band(axes: Axes, x: FloatArray, observed: FloatArray | None, ordered: FloatArray) -> None:
+    if observed is not None:
+        known = np.isfinite(observed)
+        axes.plot(x[known], observed[known], color="black", lw=1.8, marker="o", ms=3.5, zorder=4)
     used = np.isfinite(ordered).all(axis=0)
     x, ordered = x[used], ordered[:, used]
     for k, colour in ((0, TWO_SIGMA), (1, ONE_SIGMA)):

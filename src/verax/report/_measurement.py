@@ -12,7 +12,7 @@ from verax.errors import InputError
 from verax.results import Interval, good
 
 from ._numbers import with_ends
-from ._style import COLOURS, DOWN, PLAIN, UP, Style, canvas, drawing, heading
+from ._style import COLOURS, DOWN, PLAIN, UP, Style, canvas, drawing, heading, one_panel
 
 if TYPE_CHECKING:
     import verax.infer
@@ -47,8 +47,7 @@ def scan(
     if len(names) != 1 or any(c.t.ndim != 1 for c in curves.values()):
         raise InputError("scan figure", f"scans of {sorted(names)}", "scans of one parameter and one data set")
     name = style.name(names.pop())
-    figure = canvas(6.4, 5.0)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(6.4, 5.0)
     cap = max((float(np.nanmax(c.t, initial=0.0)) for c in curves.values()), default=0.0)
     cap, ends, lines = min(max(cap, 4.5), 9.5), [], []
     for i, (label, curve) in enumerate(curves.items()):
@@ -97,11 +96,7 @@ def scan(
 
 @drawing()
 def pulls_and_impacts(
-    ranking: "verax.infer.Ranking",
-    *,
-    top: int = 20,
-    simulation_statistics: float | None = None,
-    style: Style = PLAIN,
+    ranking: "verax.infer.Ranking", *, top: int = 20, simulation_statistics: float | None = None, style: Style = PLAIN
 ) -> Figure:
     """Draw nuisance parameters by their impact: pulls as points (lower axis), impacts as bars (upper axis).
 

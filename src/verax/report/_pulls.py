@@ -8,17 +8,13 @@ from matplotlib.figure import Figure
 
 from verax.errors import InputError
 
-from ._style import ONE_SIGMA, PLAIN, TWO_SIGMA, Style, canvas, drawing, heading
+from ._style import ONE_SIGMA, PLAIN, TWO_SIGMA, Style, drawing, heading, one_panel
+
+Parameters = Float[np.ndarray, " parameter"]
 
 
 @drawing()
-def pulls(
-    names: Sequence[str],
-    pull: Float[np.ndarray, " parameter"],
-    error: Float[np.ndarray, " parameter"],
-    *,
-    style: Style = PLAIN,
-) -> Figure:
+def pulls(names: Sequence[str], pull: Parameters, error: Parameters, *, style: Style = PLAIN) -> Figure:
     """Draw the best fit of each parameter less its nominal value, in prior widths; bands are one and two of those.
 
     Parameters
@@ -33,8 +29,7 @@ def pulls(
     if not n or pull.shape != (n,) or error.shape != (n,):
         raise InputError("pulls figure", f"{n} names, {pull.size} pulls, {error.size} errors", "one of each, or more")
     rows = np.arange(n, dtype=np.float64)
-    figure = canvas(6.6, 1.4 + 0.27 * max(n, 3))
-    axes = figure.add_subplot()
+    figure, axes = one_panel(6.6, 1.4 + 0.27 * max(n, 3))
     for k, colour in ((2, TWO_SIGMA), (1, ONE_SIGMA)):
         axes.axvspan(-k, k, color=colour, lw=0)
     axes.axvline(0.0, color="0.35", lw=0.9, ls=(0, (4, 3)))

@@ -11,7 +11,7 @@ from scipy.special import gammaincinv
 
 from verax.errors import InputError
 
-from ._style import PLAIN, SIGNAL, Style, canvas, drawing, heading
+from ._style import PLAIN, SIGNAL, Style, drawing, heading, one_panel
 
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 SHADES = LinearSegmentedColormap.from_list("verax_t", ["#1f4e9c", "#5790fc", "#a9c6fd", "#e3ecfe", "#ffffff"])
@@ -55,8 +55,7 @@ def scan2d(
     heights = [float(2 * gammaincinv(1, level)) for level in levels]
     if not heights or not all(0 < level < 1 for level in levels) or sorted(set(heights)) != heights:
         raise InputError("2D scan figure", f"levels {list(levels)}", "increasing levels between 0 and 1")
-    figure = canvas(6.9, 5.6)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(6.9, 5.6)
     shown = np.ma.masked_invalid(t.T)
     cap = float(np.ceil(2.0 * heights[-1]))
     handles: list[Line2D] = []

@@ -89,25 +89,29 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def canvas(width: float = 6.4, height: float = 5.2) -> Figure:
-    """Make an empty figure, sizes in inches, whose parts make room for each other."""
+def canvas(width: float = 6.4, height: float = 5.2, **layout: Any) -> Figure:
+    """Make an empty figure, sizes in inches, whose parts make room for each other; ``layout`` is that of its engine."""
     figure = Figure(figsize=(width, height), layout="constrained")
     engine = figure.get_layout_engine()
     assert engine is not None
-    engine.set(w_pad=0.08, h_pad=0.08)  # type: ignore[call-arg]
+    engine.set(**{"w_pad": 0.08, "h_pad": 0.08, **layout})
     return figure
 
 
-def main_and_ratio(figure: Figure, *, ratio: float = 0.4) -> tuple[Axes, Axes]:
-    """Make two axes, one above the other, that share the horizontal axis without a gap."""
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.set(h_pad=0.02, hspace=0.0, rect=(0.0, 0.012, 1.0, 0.976))  # type: ignore[call-arg]
+def one_panel(width: float, height: float) -> tuple[Figure, Axes]:
+    """Make a figure of a single pair of axes."""
+    figure = canvas(width, height)
+    return figure, figure.add_subplot()
+
+
+def main_and_ratio(width: float, height: float, *, ratio: float = 0.4) -> tuple[Figure, Axes, Axes]:
+    """Make a figure of two axes, one above the other, that share the horizontal axis without a gap."""
+    figure = canvas(width, height, h_pad=0.02, hspace=0.0, rect=(0.0, 0.012, 1.0, 0.976))
     grid = figure.add_gridspec(2, 1, height_ratios=[1.0, ratio], hspace=0.0)
     main = figure.add_subplot(grid[0])
     lower = figure.add_subplot(grid[1], sharex=main)
     main.tick_params(axis="x", labelbottom=False)
-    return main, lower
+    return figure, main, lower
 
 
 def heading(

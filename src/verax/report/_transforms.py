@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from verax.errors import InputError
 from verax.given import effective_size
 
-from ._style import ONE_SIGMA, PLAIN, TWO_SIGMA, Style, canvas, drawing, heading, main_and_ratio
+from ._style import ONE_SIGMA, PLAIN, TWO_SIGMA, Style, drawing, heading, main_and_ratio
 
 
 @drawing()
@@ -43,8 +43,7 @@ def pit(
     share, _ = np.histogram(values, edges, weights=w)
     square, _ = np.histogram(values, edges, weights=w**2)
     height, error = bins * share / w.sum(), bins * np.sqrt(square) / w.sum()
-    figure = canvas(5.8, 6.4)
-    main, lower = main_and_ratio(figure, ratio=0.45)
+    figure, main, lower = main_and_ratio(5.8, 6.4, ratio=0.45)
     main.axhline(1.0, color="black", lw=1.0, ls=(0, (4, 3)), label="Exactly calibrated")
     main.stairs(height, edges, color="black", lw=1.4)
     label = f"Kolmogorov–Smirnov $p$ = {p_value:.2g}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
@@ -15,7 +16,7 @@ from matplotlib.textpath import TextPath
 from verax.errors import InputError, check_known
 
 from ._numbers import decimals, number
-from ._style import COLOURS, PLAIN, Style, canvas, drawing, heading
+from ._style import COLOURS, PLAIN, Style, drawing, heading, one_panel
 from .tables import METHODS
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ def breakdown(*results: "verax.infer.Breakdown", style: Style = PLAIN) -> Figure
     first = results[0]
     rows = np.arange(len(first.rows), dtype=np.float64)
     places = decimals(first.rows[0].impact, 3)
-    figure = canvas(7.4, 1.3 + 0.34 * max(len(rows), 3) * (1 + 0.25 * (len(results) - 1)))
-    axes = figure.add_subplot()
+    figure, axes = one_panel(7.4, 1.3 + 0.34 * max(len(rows), 3) * (1 + 0.25 * (len(results) - 1)))
     height = 0.74 / len(results)
     longest = max((r.impact for result in results for r in result.rows if math.isfinite(r.impact)), default=0.0)
     for k, result in enumerate(results):
@@ -44,7 +44,7 @@ def breakdown(*results: "verax.infer.Breakdown", style: Style = PLAIN) -> Figure
         values = np.array([found.get((row.depth, row.name), math.nan) for row in first.rows])
         y = rows + (k - (len(results) - 1) / 2) * height
         alphas = [(1.0, 0.75, 0.5, 0.35)[min(row.depth, 3)] for row in first.rows]
-        colours = [(*_rgb(COLOURS[k % len(COLOURS)]), alpha) for alpha in alphas]
+        colours = [to_rgba(COLOURS[k % len(COLOURS)], alpha) for alpha in alphas]
         axes.barh(y, np.nan_to_num(values), height * 0.92, color=colours, lw=0)
         for at, value in zip(y, values, strict=True):
             text = number(float(value), places)
@@ -102,14 +102,12 @@ def correlation(
     values = 100 * matrix[np.ix_(chosen, chosen)]
     n = len(chosen)
     if n == 0:  # a failed fit still gets its report
-        figure = canvas(5.0, 2.0)
-        axes = figure.add_subplot()
+        figure, axes = one_panel(5.0, 2.0)
         axes.text(0.5, 0.5, "The fit gave no correlations", transform=axes.transAxes, ha="center", va="center")
         axes.set_axis_off()
         return figure
     side = max(4.2, 0.42 * n)
-    figure = canvas(side + 2.6, side + 1.8)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(side + 2.6, side + 1.8)
     image = axes.imshow(values, cmap="RdBu_r", vmin=-100, vmax=100)
     for (i, j), value in np.ndenumerate(values):
         if abs(value) >= 0.5:
@@ -125,10 +123,6 @@ def correlation(
     note = f"{n} of {len(free)} parameters" if n < len(free) else ""
     heading(axes, style, channel=note, wide=True)
     return figure
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))  # type: ignore[return-value]
 
 
 def _flush_left(axes: Axes, labels: Sequence[str]) -> None:

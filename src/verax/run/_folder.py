@@ -81,13 +81,27 @@ def claim(folder: Path, owner: str) -> Mark:
     return mark
 
 
-def lock(folder: Path) -> int:
-    """The descriptor of the folder's lock, to be closed.
+@contextmanager
+def opened(folder: Path, owner: str) -> Iterator[Mark]:
+    """The mark of a folder that ``owner`` alone writes to now: locked, claimed, without what a killed run left.
 
     Raises
     ------
-    InputError : when another process holds it
+    InputError : as :func:`inspect`, and when another process holds the lock
     """
+    inspect(folder, owner)  # before anything is written there
+    handle = _lock(folder)
+    try:
+        mark = claim(folder, owner)
+        for left in (left for place in (folder, folder / STAGES) for left in place.glob(f"{PART}*")):
+            remove(left)  # verax's own temporary names, and nothing else
+        yield mark
+    finally:
+        os.close(handle)
+
+
+def _lock(folder: Path) -> int:
+    """The descriptor of the folder's lock, to be closed."""
     try:
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     except OSError as error:
@@ -101,12 +115,6 @@ def lock(folder: Path) -> int:
     return handle
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed run left half written: verax's own temporary names, and nothing else."""
-    for left in folder.glob(f"{PART}*"):
-        remove(left)
-
-
 def remove(path: Path) -> None:
     """Remove a file, a folder with all it holds, or a link, not what it leads to."""
     if path.is_dir() and not path.is_symlink():
@@ -118,14 +126,7 @@ def remove(path: Path) -> None:
 def _has_records(folder: Path) -> bool:
     """Whether there are records of verax, of an earlier version or beside a lost mark."""
     records = [(path, "fingerprint") for path in folder.glob(f"{STAGES}/*/stage.json")]
-    for path, key in [*records, (folder / "campaign.json", "question")]:
-        try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError):
-            continue
-        if isinstance(content, dict) and key in content:
-            return True
-    return False
+    return any(key in _json(path) for path, key in [*records, (folder / "campaign.json", "question")])
 
 
 def _standing(folder: Path) -> dict[str, list[str]]:
@@ -135,18 +136,10 @@ def _standing(folder: Path) -> dict[str, list[str]]:
         name = PurePosixPath(*path.relative_to(folder / STAGES).parts[1:]).as_posix()
         if (top := checksum_of(folder / name)) is not None and top == checksum_of(path):
             found[name] = [top]
-    if _is_record(folder / RECORD) and (top := checksum_of(folder / RECORD)) is not None:
+    of_run = {"packages", "seeds", "inputs", "timings", "failed"} <= set(_json(folder / RECORD))
+    if of_run and (top := checksum_of(folder / RECORD)) is not None:
         found[RECORD] = [top]
     return found
-
-
-def _is_record(path: Path) -> bool:
-    """Whether a file is the record of a run: it is of no stage."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and {"packages", "seeds", "inputs", "timings", "failed"} <= set(content)
 
 
 def _read_mark(path: Path) -> Mark | None:
@@ -174,13 +167,17 @@ def seal(content: dict[str, Any]) -> bytes:
 
 def unseal(path: Path) -> dict[str, Any] | None:
     """What :func:`seal` made; None for anything else: a damaged file, none, or a link."""
+    content = _json(path) if checksum_of(path) else {}
+    return content if content.pop("checksum", None) == _digest(content) else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """The object in a file; empty for anything else."""
     try:
-        content = json.loads(path.read_bytes()) if checksum_of(path) else None
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(content, dict) or content.pop("checksum", None) != _digest(content):
-        return None
-    return content
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -1,52 +1,23 @@
 """A run's folder: each stage written whole or not at all, and redone only when its inputs changed."""
 
-import dataclasses
-import hashlib
-import json
 import os
 import shutil
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from enum import IntEnum
-from functools import cache
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FunctionType, TracebackType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import PRNGKeyArray
-from pydantic import BaseModel
-
-from ._folder import PART, STAGES, checksum_of, claim, inspect, is_inside, lock, publish, remove, seal, sweep, unseal
+from ._fingerprint import code_version, describe, digest
+from ._folder import PART, STAGES, checksum_of, is_inside, opened, publish, remove, seal, unseal
+from ._pack import Types, load, save
+from ._progress import Progress
 
 T = TypeVar("T")
 OWN = ("stage.json", "result.json", "arrays.npz")
 """What every stage has: its record, and its result."""
-
-Types: TypeAlias = Mapping[str, Any]
-"""The closed list of what a result may be made of: classes, and functions kept in them, by a short name."""
-
-
-class Progress:
-    """What long work tells while it runs; this one is silent."""
-
-    def stage(self, name: str, *, reused: bool) -> None:
-        """A stage begins, or was ``reused``."""
-        del name, reused
-
-    def step(self, task: str, done: int, total: int | None, failed: int = 0) -> None:
-        """``done`` of ``total`` steps of a task are over, ``failed`` of these in vain."""
-        del task, done, total, failed
-
-    def note(self, text: str) -> None:
-        """A line that a person should read, whatever else is shown."""
-        del text
 
 
 class Reached(Exception):
@@ -95,23 +66,15 @@ class Run:
         self._working = threading.local()
 
     def __enter__(self) -> "Run":
-        inspect(self.folder, self.owner)  # before anything is written there
-        self._lock = lock(self.folder)
-        try:
-            if not claim(self.folder, self.owner).whole:
+        with ExitStack() as stack:
+            if not stack.enter_context(opened(self.folder, self.owner)).whole:
                 self.note("the folder's mark was damaged or lost; written again")
             (self.folder / STAGES).mkdir(exist_ok=True)
-            sweep(self.folder)
-            sweep(self.folder / STAGES)
-        except BaseException:
-            os.close(self._lock)
-            raise
+            self._close = stack.pop_all().close
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        os.close(self._lock)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        self._close()
         return kind is Reached
 
     def path(self, stage: str) -> Path:
@@ -240,147 +203,3 @@ def _record(place: Path) -> dict[str, Any] | None:
         return None
     whole = record.get("stage") == place.name and {"result.json", "arrays.npz"} <= set(record["files"])
     return record if whole and all(map(is_inside, record["files"])) else None
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of a JSON-like value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def stage_key(seed: int, stage: str) -> PRNGKeyArray:
-    """The random key of a stage: from the seed and the stage's name."""
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(stage.encode()))
-
-
-HOW: Mapping[str, bool] = {"how": True}
-"""Metadata of a dataclass' field that says where or how work is done, so that no result depends on it."""
-
-
-def describe(value: Any) -> Any:
-    """A value as JSON-like content that another value has only if it is equal: types by name, with all their fields.
-
-    Fields with the metadata :data:`HOW` are left out.
-
-    Raises
-    ------
-    TypeError : for what is not made of plain values, dataclasses, models of the analysis file, arrays and random keys
-
-    >>> describe({"b": (1, None), "a": object})
-    Traceback (most recent call last):
-    TypeError: no stage can be given <class 'object'>: it cannot be told from another
-    >>> describe({"b": (1, None), "a": 0.5})
-    ['dict', ['b', ['tuple', 1, None]], ['a', 0.5]]
-    """
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    kind = type(value).__name__
-    if isinstance(value, Mapping):
-        return [kind, *([k, describe(v)] for k, v in value.items())]
-    if isinstance(value, tuple | list):
-        return [kind, *map(describe, value)]
-    if isinstance(value, BaseModel):
-        return [kind, *([k, describe(getattr(value, k))] for k in type(value).model_fields)]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [f.name for f in dataclasses.fields(value) if "how" not in f.metadata]
-        return [kind, *([k, describe(getattr(value, k))] for k in fields)]
-    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-        return ["key", jax.random.key_data(value).tolist()]
-    if isinstance(value, np.ndarray):
-        return [str(value.dtype), value.tolist()]
-    raise TypeError(f"no stage can be given {value!r}: it cannot be told from another")
-
-
-@cache
-def checksum(path: Path, size: int, modified: int) -> str:
-    """SHA-256 of a file; ``size`` and ``modified`` (ns) make a changed file a new question."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def checksums(paths: list[Path]) -> dict[str, str]:
-    """SHA-256 of each file, by path; a missing file says so."""
-    return {str(p): checksum(p, p.stat().st_size, p.stat().st_mtime_ns) if p.is_file() else "missing" for p in paths}
-
-
-@cache
-def code_version() -> str:
-    """SHA-256 over the package's sources: other code, other results."""
-    sources = sorted(Path(__file__).parents[1].rglob("*.py"))
-    return digest([hashlib.sha256(path.read_bytes()).hexdigest() for path in sources])
-
-
-def named(*parts: Any) -> dict[str, Any]:
-    """Classes and functions by their own names, as :data:`Types`."""
-    return {part.__name__: part for part in parts}
-
-
-def save(folder: Path, result: Any, types: Types) -> None:
-    """Write a result: ``result.json``, with its arrays in ``arrays.npz``.
-
-    Raises
-    ------
-    TypeError : for what is not made of ``types``, plain values and arrays
-    """
-    arrays: dict[str, np.ndarray] = {}
-    names = {part: name for name, part in types.items()}
-    (folder / "result.json").write_text(json.dumps(_pack(result, arrays, names)))
-    np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
-
-
-def load(folder: Path, types: Types) -> Any:
-    """Read back what :func:`save` wrote, bit for bit; nothing but ``types`` is made, and no function called."""
-    with (folder / "arrays.npz").open("rb") as file, np.load(file) as arrays:
-        return _unpack(json.loads((folder / "result.json").read_text()), arrays, types)
-
-
-def _pack(value: Any, arrays: dict[str, np.ndarray], names: Mapping[Any, str]) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _pack(getattr(value, f.name), arrays, names) for f in dataclasses.fields(value)}
-        return {"type": _name(type(value), names), "fields": fields}
-    if isinstance(value, Mapping):
-        return {"items": [[key, _pack(item, arrays, names)] for key, item in value.items()]}
-    if isinstance(value, tuple):
-        return {"tuple": [_pack(item, arrays, names) for item in value]}
-    if isinstance(value, list):
-        return [_pack(item, arrays, names) for item in value]
-    if isinstance(value, FunctionType):
-        return {"function": _name(value, names)}
-    if value is None or isinstance(value, str | bool):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, np.generic | IntEnum):
-        return {"number": repr(value)} if value != value or value in (float("inf"), -float("inf")) else value
-    array = np.asarray(value)
-    if array.dtype.hasobject:
-        raise TypeError(f"a result holds a {type(value).__name__}, which no stage may keep")
-    name = f"a{len(arrays)}"
-    arrays[name] = array
-    return {"array": name}
-
-
-def _name(part: Any, names: Mapping[Any, str]) -> str:
-    if part not in names:
-        raise TypeError(
-            f"a result holds {part.__qualname__}, which is not among the types of this run: {names.values()}"
-        )
-    return names[part]
-
-
-def _unpack(value: Any, arrays: Mapping[str, np.ndarray], types: Types) -> Any:
-    if isinstance(value, list):
-        return [_unpack(item, arrays, types) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "type" in value:
-        kind = types[value["type"]]
-        if not isinstance(kind, type):
-            raise TypeError(f"{value['type']} is no type of results")
-        return kind(**{key: _unpack(item, arrays, types) for key, item in value["fields"].items()})
-    if "function" in value:
-        return types[value["function"]]
-    if "items" in value:
-        return {key: _unpack(item, arrays, types) for key, item in value["items"]}
-    if "tuple" in value:
-        return tuple(_unpack(item, arrays, types) for item in value["tuple"])
-    if "number" in value:
-        return float(value["number"])
-    return arrays[value["array"]]

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from verax.errors import InputError
 
-from ._store import checksums, digest
+from ._fingerprint import checksums, digest
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -247,18 +247,8 @@ def _is_system(file: Path, base: Path) -> bool:
     if {"site-packages", "dist-packages", "__pycache__"} & set(file.parts) or file.is_relative_to(PACKAGE):
         return True
     home = Path.home()
-    places: list[str | Path] = [
-        sys.prefix,
-        sys.base_prefix,
-        "/proc",
-        "/sys",
-        "/dev",
-        "/etc",
-        "/usr",
-        "/lib",
-        home / ".cache",
-    ]
-    places += [home / ".config", os.environ.get("JAX_COMPILATION_CACHE_DIR") or "/dev"]
+    places: list[str | Path] = [sys.prefix, sys.base_prefix, "/proc", "/sys", "/dev", "/etc", "/usr", "/lib"]
+    places += [home / ".cache", home / ".config", os.environ.get("JAX_COMPILATION_CACHE_DIR") or "/dev"]
     if file.is_relative_to(base) and any(part.startswith(".") for part in file.relative_to(base).parts):
         return True
     inside = [place for place in places if file.is_relative_to(place)]

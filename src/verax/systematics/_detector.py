@@ -115,13 +115,7 @@ def soft_met(
     InputError : for a width that is not positive and finite
     """
     effect = SoftMet(layout, checked_width(width, name), seed, tuple(processes))
-    return Systematic(
-        nuisance(name, group),
-        effect,
-        one_sided=True,
-        changes=effect.changes,
-        needs=effect.changes,
-    )
+    return Systematic(nuisance(name, group), effect, one_sided=True, changes=effect.changes, needs=effect.changes)
 
 
 @dataclass(frozen=True)

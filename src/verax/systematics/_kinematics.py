@@ -8,7 +8,7 @@ HiggsML Uncertainty Challenge (arXiv:2410.02867), which define the same quantiti
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import jax
@@ -272,18 +272,14 @@ HIGGSML = Layout(
 )
 """The ATLAS open data of the 2014 Higgs challenge (doi:10.7483/OPENDATA.ATLAS.ZBP2.M5T8)."""
 
-FAIR_UNIVERSE = Layout(
-    lepton=HIGGSML.lepton,
+FAIR_UNIVERSE = replace(
+    HIGGSML,
     tau=Particle("PRI_had_pt", "PRI_had_eta", "PRI_had_phi"),
-    leading=HIGGSML.leading,
-    subleading=HIGGSML.subleading,
-    met="PRI_met",
-    met_phi="PRI_met_phi",
     n_jets="PRI_n_jets",
-    jet_sum="PRI_jet_all_pt",
     missing=-25.0,
     tau_mass=0.0,
     derived=_derived("had"),
+    frozen=(),
 )
 """The FAIR Universe HiggsML Uncertainty Challenge (arXiv:2410.02867)."""
 

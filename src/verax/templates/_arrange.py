@@ -86,12 +86,9 @@ def rename(templates: Templates, names: Mapping[str, str]) -> Templates:
     channels = tuple(names.get(c, c) for c in templates.channels)
     processes = tuple(names.get(p, p) for p in templates.processes)
     systematics = tuple(replace(p, name=names.get(p.name, p.name)) for p in templates.systematics)
-    for kind, given in (
-        ("channels", channels),
-        ("processes", processes),
-        ("systematics", tuple(p.name for p in systematics)),
-    ):
-        _distinct(given, "rename", kind)
+    _distinct(channels, "rename", "channels")
+    _distinct(processes, "rename", "processes")
+    _distinct([p.name for p in systematics], "rename", "systematics")
     return replace(templates, channels=channels, processes=processes, systematics=systematics)
 
 

@@ -18,7 +18,6 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError, check_known
-from verax.results import FloatArray
 
 from ._templates import Templates
 
@@ -30,8 +29,10 @@ def information(
 
     The standard error of μ that it stands for is ``1 / sqrt(information(…).sum())``. Bins with ν + Σw² ≤ 0 have none.
     """
-    s, total, variance, _ = _parts(templates, signal)
-    spread = total + variance if simulation_statistics else total
+    check_known(signal, templates.processes, "information", "process")
+    nominal, variance = (np.asarray(x, np.float64) for x in (templates.nominal, templates.variance))
+    s, total = nominal[np.isin(templates.processes, list(signal))].sum(0), nominal.sum(0)
+    spread = total + variance.sum(0) if simulation_statistics else total
     return np.where(spread > 0, s**2 / np.where(spread > 0, spread, 1.0), 0.0)
 
 
@@ -124,14 +125,6 @@ def best_cuts(gain: Float[np.ndarray, "start end"], max_bins: int, tolerance: fl
     for o in origin[bins:0:-1]:
         cuts.append(int(o[cuts[-1]]))
     return [0, *cuts[::-1]]
-
-
-def _parts(t: Templates, signal: Sequence[str]) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Signal, total, simulation variance of the total and of the signal, in each bin."""
-    check_known(signal, t.processes, "information", "process")
-    nominal, variance = np.asarray(t.nominal, np.float64), np.asarray(t.variance, np.float64)
-    is_signal = np.isin(t.processes, list(signal))
-    return nominal[is_signal].sum(0), nominal.sum(0), variance.sum(0), variance[is_signal].sum(0)
 
 
 def _gains(

@@ -18,6 +18,8 @@ from verax.errors import InputError, check_known
 from ._templates import Templates
 from ._treatment import acts, cells
 
+Bins = Float[np.ndarray, " bin"]
+
 
 @dataclass(frozen=True)
 class Smoothed:
@@ -104,9 +106,7 @@ def smooth(
     return replace(templates, up=up, down=down), tuple(found)
 
 
-def ratio_error(
-    ratio: Float[np.ndarray, " bin"], relative: Float[np.ndarray, " bin"], *, independent: bool
-) -> Float[np.ndarray, " bin"]:
+def ratio_error(ratio: Bins, relative: Bins, *, independent: bool) -> Bins:
     """Error of varied / nominal, given the relative error of nominal.
 
     A sample of equal size has the same events' weights, so the relative variance of the variation is that of nominal over
@@ -116,12 +116,7 @@ def ratio_error(
     return relative * np.sqrt(size**2 + size) if independent else relative * size
 
 
-def merged(
-    ratio: Float[np.ndarray, " bin"],
-    nominal: Float[np.ndarray, " bin"],
-    error: Float[np.ndarray, " bin"],
-    significance: float,
-) -> Float[np.ndarray, " bin"]:
+def merged(ratio: Bins, nominal: Bins, error: Bins, significance: float) -> Bins:
     """The ratio, constant over groups of bins, all of which differ from their neighbours by ``significance`` errors.
 
     From single bins, the two neighbouring groups whose ratios agree best are joined until none agree. A group's ratio is
@@ -148,7 +143,7 @@ def _filtered(ratio: np.ndarray, nominal: np.ndarray) -> np.ndarray:
     return np.asarray(new * ((ratio * nominal).sum() / total)) if total > 0 else ratio
 
 
-def smooth_353qh(values: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
+def smooth_353qh(values: Bins) -> Bins:
     """The filter 353QH, twice: of the values, and of what it left over (the residuals), added up.
 
     Fewer than three values are returned as they are. Unlike ROOT's, the result may be negative.

@@ -6,13 +6,13 @@ from jaxtyping import Float, Int
 
 from verax.arrays import Array
 
+Factors = Float[Array, "systematic process channel"]
+Varied = Float[Array, "systematic process bin"]
+
 
 def normalisation_part(
-    nominal: Float[Array, "process bin"],
-    up: Float[Array, "systematic process bin"],
-    down: Float[Array, "systematic process bin"],
-    channel: Int[np.ndarray, " bin"],
-) -> tuple[Float[Array, "systematic process channel"], Float[Array, "systematic process channel"]]:
+    nominal: Float[Array, "process bin"], up: Varied, down: Varied, channel: Int[np.ndarray, " bin"]
+) -> tuple[Factors, Factors]:
     """log(yield at ±1 / nominal yield) per systematic, process and channel.
 
     Zero where a yield is not positive or changes more than 100-fold: no factor can describe that, so all of the change
@@ -26,11 +26,7 @@ def normalisation_part(
     return xp.log(xp.where(sane, high, 1.0) / safe), xp.log(xp.where(sane, low, 1.0) / safe)
 
 
-def shape_part(
-    nominal: Float[Array, "process bin"],
-    up: Float[Array, "systematic process bin"],
-    down: Float[Array, "systematic process bin"],
-) -> tuple[Float[Array, "systematic process bin"], Float[Array, "systematic process bin"]]:
+def shape_part(nominal: Float[Array, "process bin"], up: Varied, down: Varied) -> tuple[Varied, Varied]:
     """S = (up − down)/2 and A = (up + down)/2 − nominal, rounding errors of a pure normalisation set to zero."""
     xp = np if isinstance(nominal, np.ndarray) else jnp
     rounding = 1e-12 * xp.absolute(nominal)

@@ -9,6 +9,7 @@ from verax.model import BinnedLikelihood, CellModifier, Data, code4, code4p
 from verax.parameters import Gaussian, Parameter, Poisson
 
 Json = dict[str, Any]
+Cells = tuple[CellModifier, ...]
 
 
 def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measurement") -> Json:
@@ -84,7 +85,7 @@ def _check(model: BinnedLikelihood, data: Data) -> None:
             raise InputError(where, f"constraint {p.constraint}", "a Gaussian of width 1, as normsys and histosys have")
 
 
-def _simulation(model: BinnedLikelihood, where: dict[str, np.ndarray]) -> tuple[CellModifier, ...]:
+def _simulation(model: BinnedLikelihood, where: dict[str, np.ndarray]) -> Cells:
     """One ``staterror`` of all processes for each channel whose simulation has errors."""
     if not model.simulation_statistics:
         return ()
@@ -116,12 +117,7 @@ def _effects(model: BinnedLikelihood) -> np.ndarray:
 
 
 def _sample(
-    model: BinnedLikelihood,
-    process: int,
-    channel: int,
-    bins: np.ndarray,
-    effects: np.ndarray,
-    cells: tuple[CellModifier, ...],
+    model: BinnedLikelihood, process: int, channel: int, bins: np.ndarray, effects: np.ndarray, cells: Cells
 ) -> Json:
     nominal = np.asarray(model.nominal)[process, bins]
     modifiers: list[Json] = []
@@ -145,7 +141,7 @@ def _sample(
     return {"name": model.processes[process], "data": nominal.tolist(), "modifiers": modifiers}
 
 
-def _settings(model: BinnedLikelihood, data: Data, cells: tuple[CellModifier, ...]) -> list[Json]:
+def _settings(model: BinnedLikelihood, data: Data, cells: Cells) -> list[Json]:
     """The measurement's parameter settings: initial values, bounds, global observables and widths."""
     auxiliary = iter(np.asarray(data.auxiliary).tolist())
     observed = {p.name: next(auxiliary) for p in model.parameters if p.constraint is not None}

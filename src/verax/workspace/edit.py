@@ -17,6 +17,7 @@ from verax.templates import ROUNDING, Pruned, largest_change, normalisation_part
 from ._schema import Json
 
 VARIATIONS = ("normsys", "histosys")
+KINDS = ("channel", "sample", "modifier", "measurement")
 
 
 def samples(spec: Json) -> Iterator[tuple[str, Json]]:
@@ -97,13 +98,9 @@ def drop(
     InputError : for an unknown name (with its nearest), if nothing is left, or if a parameter of interest would go
     """
     present = tuple(dict.fromkeys(m["type"] for _, s in samples(spec) for m in s["modifiers"]))
-    for what, given in (
-        ("channel", channels),
-        ("sample", processes),
-        ("modifier", modifiers),
-        ("measurement", measurements),
-    ):
-        check_known(given, names(spec, what), "drop", what)
+    given = dict(zip(KINDS, (channels, processes, modifiers, measurements), strict=True))
+    for what, some in given.items():
+        check_known(some, names(spec, what), "drop", what)
     check_known(kinds, present, "drop", "type of modifier")
     made = copy.deepcopy(spec)
     made["channels"] = [c for c in made["channels"] if c["name"] not in channels]
@@ -141,9 +138,9 @@ def rename(spec: Json, changes: Mapping[str, Mapping[str, str]]) -> Json:
     ------
     InputError : for an unknown kind or name (nearest given), or if two things of one kind would bear the same
     """
-    check_known(changes, ("channel", "sample", "modifier", "measurement"), "rename", "kind")
+    check_known(changes, KINDS, "rename", "kind")
     new: dict[str, Callable[[str], str]] = {}
-    for kind in ("channel", "sample", "modifier", "measurement"):
+    for kind in KINDS:
         change, known = changes.get(kind, {}), names(spec, kind)
         check_known(change, known, "rename", kind)
         after = [change.get(n, n) for n in known]
@@ -153,8 +150,7 @@ def rename(spec: Json, changes: Mapping[str, Mapping[str, str]]) -> Json:
                 raise InputError("rename", f"'{name}' more than once among the {kind}s", "each name once", action)
         new[kind] = lambda name, change=change: change.get(name, name)  # type: ignore[misc]
     made = copy.deepcopy(spec)
-    for channel, sample in samples(made):
-        del channel
+    for _, sample in samples(made):
         sample["name"] = new["sample"](sample["name"])
         for modifier in sample["modifiers"]:
             modifier["name"] = new["modifier"](modifier["name"])
