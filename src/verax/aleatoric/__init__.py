@@ -16,7 +16,8 @@ gan                     GanLoss        (none)              draws, and no density
 ======================  =============  ==================  =====================================================
 
 A flow that is given the features predicts its columns as the other heads do: ``flow_prediction`` and ``flow_moments``.
-``gaussian_log_prob``, ``mixture_log_prob`` and ``evidential_log_prob`` are the log-densities that the heads predict.
+``gaussian_log_prob``, ``mixture_log_prob`` and ``evidential_log_prob`` are the log-densities that the heads predict. A head
+of your own is a :class:`Head`.
 
 >>> import jax, numpy as np
 >>> from verax.events import make_events
@@ -57,8 +58,6 @@ from ._gan import Gan as Gan
 from ._gan import GanLoss as GanLoss
 from ._gan import gan as gan
 from ._head import Head as Head
-from ._head import outputs as outputs
-from ._head import target_scale as target_scale
 from ._quantile import Pinball as Pinball
 from ._quantile import QuantileMoments as QuantileMoments
 from ._quantile import Quantiles as Quantiles

@@ -25,7 +25,9 @@ tta                  one network at draws of its inputs' resolution  the resolut
 >>> predict(found.members(jax.random.key(2), 20), events).epistemic.shape
 (64,)
 
-``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one.
+``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one. For a training of
+your own ``thin`` and ``masked`` leave units of a network out, and ``mean_field`` gives its weights Gaussians, which
+``NegativeElbo`` trains.
 
 ``event_covariance`` and ``member_histograms`` give the covariance over members of events and of bins, ``bootstrap_factors``
 the replicas of a sample. ``temper`` says what weighted events count as in a likelihood. ``cross_fit`` finds a posterior for
