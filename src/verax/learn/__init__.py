@@ -71,7 +71,6 @@ from ._train import start_from as start_from
 from ._train import train as train
 from ._train import train_made as train_made
 from ._training import Optimizer as Optimizer
-from ._training import Progress as Progress
 from ._training import Training as Training
 from ._training import adamw as adamw
 from ._training import cosine as cosine
