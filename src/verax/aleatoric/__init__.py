@@ -21,13 +21,12 @@ of your own is a :class:`Head`.
 
 >>> import jax, numpy as np
 >>> from verax.events import make_events
->>> from verax.learn import Training, train
 >>> x = np.linspace(-1, 1, 64)
 >>> events = make_events({"x": x, "y": 2 * x})
 >>> network = mean_variance(jax.random.key(1), events, features=("x",), target="y")
->>> trained = train(jax.random.key(2), network, GaussianNLL("y"), events, training=Training(epochs=1))
->>> trained.history.stopped
-'epochs'
+>>> loss = GaussianNLL("y")  # train(key, network, loss, events)
+>>> [v.shape for v in jax.eval_shape(lambda x: gaussian(network(x)), np.zeros(1))]  # mean and variance of one event
+[(), ()]
 """
 
 from ._classification import NoisyLogits as NoisyLogits

@@ -19,9 +19,9 @@ tta                  one network at draws of its inputs' resolution  the resolut
 >>> from verax.events import make_events
 >>> from verax.learn import CrossEntropy, Training, classifier, predict
 >>> x = np.linspace(-1, 1, 64)
->>> events = make_events({"x": x}, process=(x > 0).astype(int), processes=("background", "signal"))
+>>> events = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
 >>> make = partial(classifier, features=("x",), width=8, depth=1)
->>> found = dropout(jax.random.key(1), make, CrossEntropy(("signal",)), events, training=Training(epochs=2, batch=64))
+>>> found = dropout(jax.random.key(1), make, CrossEntropy(("s",)), events, training=Training(epochs=2, batch=64))
 >>> predict(found.members(jax.random.key(2), 20), events).epistemic.shape
 (64,)
 

@@ -63,13 +63,13 @@ def cross_fit(
     >>> from verax.epistemic import dropout
     >>> from verax.events import make_events
     >>> from verax.learn import CrossEntropy, classifier
-    >>> x = np.linspace(-1, 1, 64)
+    >>> x = np.linspace(-1, 1, 128)
     >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
-    >>> make, options = partial(classifier, features=("x",), width=8, depth=1), {"folds": 2, "members": 3, "held_out": 0}
-    >>> loss, training = CrossEntropy(("s",)), Training(epochs=1)
+    >>> make, options = partial(classifier, features=("x",), width=8, depth=1), {"folds": 2, "members": 20, "held_out": 0}
+    >>> loss, training = CrossEntropy(("s",)), Training(epochs=2)
     >>> found, _ = cross_fit(jax.random.key(1), dropout, make, loss, table, training=training, **options)
     >>> found.network.layers[1].weight.shape  # fold, member, output, unit
-    (2, 3, 1, 8)
+    (2, 20, 1, 8)
     """
     networks, found = [], []
     table = jax.tree.map(np.asarray, events)

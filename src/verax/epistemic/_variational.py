@@ -84,7 +84,7 @@ class NegativeElbo(eqx.Module):
     >>> from verax.learn import blank
     >>> network = mean_field(blank(("x",), width=8, depth=1), width=1.0)  # the prior itself: no divergence
     >>> elbo = NegativeElbo(lambda network, events, key: jnp.float32(0.5), 64, np.ones((), np.float32))
-    >>> round(float(elbo(network, make_events({"x": np.zeros(64)}), jax.random.key(1))), 4)
+    >>> round(float(eqx.filter_jit(elbo)(network, make_events({"x": np.zeros(64)}), jax.random.key(1))), 4)
     0.5
     """
 

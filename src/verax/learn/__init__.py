@@ -24,9 +24,9 @@ stack, member                              how do several networks become one wi
 >>> from functools import partial
 >>> from verax.events import make_events
 >>> x = np.linspace(-1, 1, 64)
->>> events = make_events({"x": x}, process=(x > 0).astype(int), processes=("background", "signal"))
+>>> events = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
 >>> make = partial(classifier, features=("x",), width=8, depth=1)
->>> found = cross_train(jax.random.key(1), make, CrossEntropy(("signal",)), events, training=Training(epochs=1), folds=2)
+>>> found = cross_train(jax.random.key(1), make, CrossEntropy(("s",)), events, training=Training(epochs=1), folds=2)
 >>> score(found, events).mean.shape
 (64,)
 """
