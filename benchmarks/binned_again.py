@@ -19,7 +19,7 @@ from jaxtyping import PRNGKeyArray
 
 from verax.check import coverage
 from verax.parameters import Params
-from verax.problems import Rotating, midpoints, product, theta_of
+from verax.problems import Rotating, midpoints, product
 from verax.report import Table, number, to_markdown, with_error
 from verax.results import Coverage, FloatArray, Interval, Status
 
@@ -122,7 +122,7 @@ def _intervals(thetas: FloatArray, rates: FloatArray, counts: FloatArray, observ
 
 
 def main() -> None:
-    truths: dict[str, Params] = {"z = π/4": {}, "z = π/2": {"z": theta_of(np.pi / 2)}}
+    truths: dict[str, Params] = {"z = π/4": {}, "z = π/2": {"z": Rotating.theta_of(np.pi / 2)}}
     print(to_markdown(table(jax.random.key(1), truths, toys=int(sys.argv[1]) if sys.argv[1:] else 500)))
 
 

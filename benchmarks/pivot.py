@@ -18,7 +18,7 @@ import numpy as np
 from verax.approaches import adversarial, augment, dependence, minimax, with_adversary, without_adversary
 from verax.events import Events
 from verax.learn import CrossEntropy, Training, classifier, inputs, train
-from verax.problems import ENTROPY, NOMINAL, WIDTH, AbstractProblem, Pivot, Rotating, auc
+from verax.problems import ENTROPY, NOMINAL, WIDTH, AbstractProblem, Pivot, Rotating
 
 LOSS = CrossEntropy(("signal",))
 
@@ -116,7 +116,9 @@ def rotating(seeds: list[int], strengths: list[float]) -> None:
     problem = Rotating()
     angles = (NOMINAL, np.pi / 2)
     print("\n| rotating Gaussians | AUC at z = π/4 | AUC at z = π/2 |\n| :-- | --: | --: |")
-    print(f"| exact, trained at π/4 | {auc(NOMINAL, angles[0]):.4f} | {auc(NOMINAL, angles[1]):.4f} |")
+    print(
+        f"| exact, trained at π/4 | {Rotating.auc(NOMINAL, angles[0]):.4f} | {Rotating.auc(NOMINAL, angles[1]):.4f} |"
+    )
     for strength in strengths:
         rows = []
         for seed in seeds:

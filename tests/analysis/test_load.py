@@ -2,7 +2,9 @@ import pytest
 import yaml
 
 from toy_analysis import write_analysis
-from verax.analysis import check_recomputed, embedded, load, parse, plan, schema, sources_of
+from verax.analysis import embedded, load, parse, plan, schema
+from verax.analysis._recomputed import check_recomputed
+from verax.analysis._systematics import sources_of
 from verax.errors import InputError
 
 

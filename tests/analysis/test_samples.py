@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from toy_analysis import write_analysis
-from verax.analysis import Channels, Read, load, own, plan, simulated
+from verax.analysis import Channels, Read, load, plan, simulated
+from verax.analysis._functions import own
 from verax.errors import InputError
 from verax.events import concatenate
 

@@ -14,7 +14,7 @@ from verax.approaches._augment import column_of
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn import CrossEntropy, Network, Training, classifier, inputs, train
-from verax.problems import Rotating, auc, theta_of
+from verax.problems import Rotating
 from verax.problems._rotating import NOMINAL, WIDTH
 
 PROBLEM = Rotating()
@@ -47,14 +47,14 @@ def network() -> Network:
 @pytest.mark.parametrize("z", [NOMINAL, np.pi / 2])
 def test_network_is_the_best_at_every_angle(network: Network, z: float) -> None:
     """AUC within 0.002 of the exact one at the events' own angle (σ of the sample's AUC: 0.0004)."""
-    events = sample(11, 50_000, theta_of(z))
-    assert area(at(network, {"z": theta_of(z)}), events) == pytest.approx(auc(z, z), abs=0.002)
+    events = sample(11, 50_000, Rotating.theta_of(z))
+    assert area(at(network, {"z": Rotating.theta_of(z)}), events) == pytest.approx(Rotating.auc(z, z), abs=0.002)
 
 
 def test_network_told_another_angle_is_the_best_of_that_angle(network: Network) -> None:
     """Told π/4 for events of π/2 it does what the exact classifier of π/4 does, Φ(1/0.7) = 0.9234."""
-    found = area(at(network), sample(12, 50_000, theta_of(np.pi / 2)))
-    assert found == pytest.approx(auc(NOMINAL, np.pi / 2), abs=0.01)
+    found = area(at(network), sample(12, 50_000, Rotating.theta_of(np.pi / 2)))
+    assert found == pytest.approx(Rotating.auc(NOMINAL, np.pi / 2), abs=0.01)
 
 
 @pytest.mark.parametrize("axes", [(), (2, 3)])
@@ -89,7 +89,7 @@ def test_parameters_enter_in_units_of_their_priors() -> None:
     network = MAKE(jax.random.key(4), sample(3, 30))
     assert network.features == (*PROBLEM.features, column_of("z"))
     np.testing.assert_array_equal([network.standardise.centre[2], network.standardise.scale[2]], [0, 1])
-    assert WIDTH * theta_of(np.pi / 2) == pytest.approx(np.pi / 4)
+    assert WIDTH * Rotating.theta_of(np.pi / 2) == pytest.approx(np.pi / 4)
 
 
 def test_bad_values() -> None:

@@ -30,7 +30,7 @@ from verax.errors import InputError
 from verax.infer import expected_error
 from verax.learn import bernoulli, classifier
 from verax.parameters import nuisance
-from verax.problems import AbstractProblem, Mixture, Rotating, theta_of
+from verax.problems import AbstractProblem, Mixture, Rotating
 from verax.problems._problem import assemble
 from verax.results import Coverage, Interval
 from verax.systematics import Systematic
@@ -115,7 +115,7 @@ def exact():
 @pytest.mark.parametrize(("z", "sigma", "tolerance"), [(np.pi / 4, 0.06874, 0.01), (np.pi / 2, 0.12716, 0.02)])
 def test_the_exact_classifier_has_its_exact_uncertainty(exact, z, sigma, tolerance):
     """From the density, bins of f(x; π/4): simulation noise of 400,000 events and merged bins are below a per cent."""
-    found = float(expected_error(exact.local({"z": theta_of(z)}), "mu"))
+    found = float(expected_error(exact.local({"z": Rotating.theta_of(z)}), "mu"))
     assert found == pytest.approx(sigma, rel=tolerance)
 
 
@@ -127,12 +127,12 @@ def test_the_interval_covers_where_the_model_is_right(exact):
 
 @pytest.mark.parametrize(("z", "exactly"), [(np.pi / 4, 0.978324), (np.pi / 2, 0.923436)])
 def test_the_exact_classifier_has_its_exact_area(exact, z, exactly):
-    assert area(exact, {"z": theta_of(z)}) == pytest.approx(exactly, abs=0.002)
+    assert area(exact, {"z": Rotating.theta_of(z)}) == pytest.approx(exactly, abs=0.002)
 
 
 def test_every_event_is_in_a_bin_at_any_angle(exact):
     for z in (np.pi / 4, 0.1):
-        counts = exact({"mu": 2.0, "z": theta_of(z)})
+        counts = exact({"mu": 2.0, "z": Rotating.theta_of(z)})
         np.testing.assert_allclose(counts.sum(axis=1), [1000, 50_000], rtol=1e-4)
 
 
@@ -211,7 +211,7 @@ def test_under_coverage_is_said(done):
 
 
 def test_adversaries_and_parameterised_networks_are_trials_too():
-    case = Case("rotating", Rotating(), 10, {"nominal": {}, "z = π/2": {"z": theta_of(np.pi / 2)}})
+    case = Case("rotating", Rotating(), 10, {"nominal": {}, "z = π/2": {"z": Rotating.theta_of(np.pi / 2)}})
     for name in ("adversarial", "parameterised"):
         found = measure_approach(jax.random.key(5), case, name, 0, TINY)
         assert np.isfinite(found.result.total["nominal"])
@@ -229,7 +229,7 @@ def test_thinned_events_have_the_same_histogram(exact):
     few = exact.thinned(jax.random.key(9), 60_000)
     assert len(few.sample) == pytest.approx(60_000, abs=4 * 60_000**0.5)
     assert min(np.bincount(few.sample.process)) > 5_000
-    for params in ({}, {"z": theta_of(np.pi / 2)}):
+    for params in ({}, {"z": Rotating.theta_of(np.pi / 2)}):
         whole, (part, variance) = exact.fine(params)[0], few.fine(params)
         sound = variance > 0
         pull = (part - whole)[sound] / np.sqrt(variance[sound])

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from verax.problems import theta_of
+from verax.problems import Rotating
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def benchmark():
 @pytest.mark.parametrize(("z", "sigma"), [(np.pi / 4, 0.0867), (np.pi / 2, 0.1867)])
 def test_both_cover_and_the_fixed_one_has_its_exact_width(benchmark, z, sigma):
     """10 bins; σ of f(x; π/4) is known exactly at both angles, that of f(x; z) at its own angle is 0.0867."""
-    found = benchmark.as_published(jax.random.key(12), theta_of(z), bins=10, toys=120, cells=100)
+    found = benchmark.as_published(jax.random.key(12), Rotating.theta_of(z), bins=10, toys=120, cells=100)
     again, fixed = found.values()
     assert abs(again.pull) < 3.5
     assert abs(fixed.pull) < 3.5

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from effects import EFFECTS
 
-from verax.analysis import Analysis, parse, sources_of
+from verax.analysis import Analysis, parse
+from verax.analysis._systematics import sources_of
 from verax.data import higgsml
 from verax.errors import InputError
 from verax.events import concatenate

@@ -12,7 +12,6 @@ from sklearn.metrics import roc_auc_score
 from verax.parameters import Gaussian, Parameter
 from verax.problems import Mixture, Pivot, Rotating, information, uncertainty
 from verax.problems import _pivot as pivot
-from verax.problems import _rotating as rotating
 
 EXACT = (14.71, 15.52, 15.65)
 CLASSIFIER = (14.97, 19.12, 24.93)
@@ -63,14 +62,14 @@ def test_mixture_by_points_is_mixture_by_intervals():
 
 @pytest.fixture(scope="module")
 def quarter():
-    return Rotating().sample(jax.random.key(5), {"z": rotating.theta_of(np.pi / 2)}, 50_000)
+    return Rotating().sample(jax.random.key(5), {"z": Rotating.theta_of(np.pi / 2)}, 50_000)
 
 
 def test_rotating_ranks(quarter):
-    assert rotating.auc(0.3, 0.3) == pytest.approx(0.978324, abs=1e-6)
-    assert rotating.auc(np.pi / 4, np.pi / 2) == pytest.approx(0.923436, abs=1e-6)
+    assert Rotating.auc(0.3, 0.3) == pytest.approx(0.978324, abs=1e-6)
+    assert Rotating.auc(np.pi / 4, np.pi / 2) == pytest.approx(0.923436, abs=1e-6)
     label = np.asarray(quarter.process) == 0
-    for theta, exact in [(0.0, 0.923436), (rotating.theta_of(np.pi / 2), 0.978324)]:
+    for theta, exact in [(0.0, 0.923436), (Rotating.theta_of(np.pi / 2), 0.978324)]:
         score = Rotating().classifier(quarter.x, {"z": theta})
         error = np.sqrt(2 * exact * (1 - exact) / 50_000)  # an upper bound (Birnbaum and Klose)
         assert roc_auc_score(label, score) == pytest.approx(exact, abs=4 * error)
@@ -93,7 +92,7 @@ def own_rotating(edges, z, at):
 def test_rotating_bins(z, name, bins):
     problem, edges = Rotating(), np.linspace(0, 1, bins + 1)
     for at, written in zip((np.pi / 4, np.pi / 2), recorded(problem, f"f(x; {name}), {bins} bins"), strict=True):
-        params = {"z": rotating.theta_of(at)}
+        params = {"z": Rotating.theta_of(at)}
         found = problem.counts_information(lambda p: problem.classifier_counts(edges, p, z=z), params)
         assert problem.uncertainty(found) == pytest.approx(own_rotating(edges, z, at), rel=1e-8)
         assert problem.uncertainty(found) == pytest.approx(written, abs=6e-6)
@@ -101,7 +100,7 @@ def test_rotating_bins(z, name, bins):
 
 def test_rotating_against_its_known_values():
     problem = Rotating()
-    for at in (0.0, rotating.theta_of(np.pi / 2)):
+    for at in (0.0, Rotating.theta_of(np.pi / 2)):
         assert problem.uncertainty(problem.information({"z": at})) == pytest.approx(0.0675, abs=1e-4)
     for bins, value, tolerance in [(10, 0.0875, 0.01), (100, 0.0688, 0.001)]:
         edges = np.linspace(0, 1, bins + 1)

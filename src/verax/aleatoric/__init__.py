@@ -16,17 +16,17 @@ gan                     GanLoss        (none)              draws, and no density
 ======================  =============  ==================  =====================================================
 
 A flow that is given the features predicts its columns as the other heads do: ``flow_prediction`` and ``flow_moments``.
-``gaussian_log_prob``, ``mixture_log_prob`` and ``evidential_log_prob`` are the log-densities that the heads predict.
+``gaussian_log_prob``, ``mixture_log_prob`` and ``evidential_log_prob`` are the log-densities that the heads predict. A head
+of your own is a :class:`Head`.
 
 >>> import jax, numpy as np
 >>> from verax.events import make_events
->>> from verax.learn import Training, train
 >>> x = np.linspace(-1, 1, 64)
 >>> events = make_events({"x": x, "y": 2 * x})
 >>> network = mean_variance(jax.random.key(1), events, features=("x",), target="y")
->>> trained = train(jax.random.key(2), network, GaussianNLL("y"), events, training=Training(epochs=1))
->>> trained.history.stopped
-'epochs'
+>>> loss = GaussianNLL("y")  # train(key, network, loss, events)
+>>> [v.shape for v in jax.eval_shape(lambda x: gaussian(network(x)), np.zeros(1))]  # mean and variance of one event
+[(), ()]
 """
 
 from ._classification import NoisyLogits as NoisyLogits
@@ -57,8 +57,6 @@ from ._gan import Gan as Gan
 from ._gan import GanLoss as GanLoss
 from ._gan import gan as gan
 from ._head import Head as Head
-from ._head import outputs as outputs
-from ._head import target_scale as target_scale
 from ._quantile import Pinball as Pinball
 from ._quantile import QuantileMoments as QuantileMoments
 from ._quantile import Quantiles as Quantiles

@@ -26,6 +26,14 @@ class Head(eqx.Module):
     body : any network ``x[feature] → outputs``; an epistemic method may replace its layers
     scale : the target's centre and scale, fixed: the body works in units of them
     target : column that it predicts
+
+    >>> class Mean(Head):
+    ...     def __call__(self, x, *, key=None):
+    ...         centre, scale = self.units()
+    ...         return centre + scale * self.body(x)
+    >>> scale = standardise(np.array([[1.0], [3.0]]), np.ones(2))  # of the target
+    >>> float(Mean(lambda x: x[0], scale, "y")(jnp.array([0.5])))  # 2 + 1 · 0.5
+    2.5
     """
 
     body: Any
@@ -38,11 +46,17 @@ class Head(eqx.Module):
         return self.body.features
 
     def raw(self, x: Float[JaxArray, " feature"], key: PRNGKeyArray | None) -> Float[JaxArray, " output"]:
-        """The body's outputs; the key, if any, is for bodies that draw random numbers."""
+        """Evaluate the body at one point.
+
+        Parameters
+        ----------
+        x : the features ``[feature]``
+        key : for bodies that draw random numbers, or None
+        """
         return self.body(x) if key is None else self.body(x, key=key)
 
     def units(self) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
-        """Centre and scale of the target."""
+        """Give centre and scale of the target."""
         return jnp.asarray(self.scale.centre)[..., 0], jnp.asarray(self.scale.scale)[..., 0]
 
 

@@ -1,4 +1,21 @@
-"""The analysis file, and what its words become: functions of events, and a plan of what each stage is given."""
+"""The analysis file, and what its words become: functions of events, and a plan of what each stage is given.
+
+===============================  ============================================================================================
+name                             question
+===============================  ============================================================================================
+load, parse, embedded, Analysis  what does an analysis file say? (that of a file, of plain values, one that ships with verax)
+schema                           what may it say?
+plan, Plan                       what is each stage given?
+Reading, Learning, Histograms    the parts: what is read, learnt and histogrammed,
+Inference, Campaign, Wording     what is asked of the likelihood, of pseudo-experiments, and what the report says
+simulated, observed, Read        which events are read, and how many are dropped?
+files, placed, check_duplicates  which files are read, and is a row read twice?
+passed                           which events does a selection keep?
+===============================  ============================================================================================
+
+Words that choose functions: ``HEADS``, ``Ensemble``, ``FunctionEffect``, ``FunctionScore``, ``Factor``, ``Treatment``,
+``Channels``, ``VariedFiles``, ``UserEffect``; ``Named`` and ``Own`` are functions of the user's.
+"""
 
 from ._effects import FunctionEffect as FunctionEffect
 from ._expressions import passed as passed
@@ -7,14 +24,12 @@ from ._files import files as files
 from ._files import placed as placed
 from ._functions import Named as Named
 from ._functions import Own as Own
-from ._functions import own as own
 from ._heads import HEADS as HEADS
 from ._load import embedded as embedded
 from ._load import load as load
 from ._load import parse as parse
 from ._load import schema as schema
 from ._methods import Ensemble as Ensemble
-from ._methods import Learn as Learn
 from ._parts import Campaign as Campaign
 from ._parts import Histograms as Histograms
 from ._parts import Inference as Inference
@@ -24,7 +39,6 @@ from ._parts import Reading as Reading
 from ._parts import UserEffect as UserEffect
 from ._parts import Wording as Wording
 from ._plan import plan as plan
-from ._recomputed import check_recomputed as check_recomputed
 from ._samples import Read as Read
 from ._samples import observed as observed
 from ._samples import simulated as simulated
@@ -34,4 +48,3 @@ from ._sections import Treatment as Treatment
 from ._summary import Channels as Channels
 from ._summary import FunctionScore as FunctionScore
 from ._systematics import VariedFiles as VariedFiles
-from ._systematics import sources_of as sources_of

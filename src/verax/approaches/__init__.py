@@ -12,8 +12,8 @@ at                                    which summary is it at one θ?
 inferno, softmax, align               which bins make the expected uncertainty of the measurement small?
 ====================================  ====================================================================
 
-An :class:`Approach` is one of these for a measurement (``APPROACHES`` are their names): what is trained, on what loss,
-and the score that comes of it.
+``approach`` chooses one of these for a measurement by its name (``APPROACHES``): an :class:`Approach` says what is trained,
+on what loss, and the score that comes of it.
 
 >>> from verax.learn import CrossEntropy
 >>> from verax.systematics import scale_columns

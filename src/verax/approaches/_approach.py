@@ -2,9 +2,10 @@
 
 propagate : the plain classifier; systematics only move the templates
 augment : the classifier sees its events at nuisance parameters drawn from their priors
-adversarial : an adversary that guesses θ from the score takes away what tells of it (for what shapes, not for yields)
-parameterised : f(x; θ), fixed at one θ when the summary is made
-inferno : bins that make the expected uncertainty of the measurement small
+adversarial : an adversary that guesses θ from the score takes away what tells of it, for what shapes, not for yields
+    (Louppe, Kagan and Cranmer, arXiv:1611.01046)
+parameterised : f(x; θ), fixed at one θ when the summary is made (Baldi et al., arXiv:1601.07913)
+inferno : bins that make the expected uncertainty of the measurement small (de Castro and Dorigo, arXiv:1806.04743)
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -90,6 +91,15 @@ def approach(
     ------
     InputError : for an unknown name (nearest one given), a systematic that JAX cannot trace, or whose derivative inferno
         would not see (it is named), or parameters outside their bounds
+
+    >>> import numpy as np
+    >>> from verax.events import make_events
+    >>> from verax.learn import classifier
+    >>> from verax.systematics import scale_columns
+    >>> table = make_events({"x": np.zeros(2)}, process=np.array([0, 1]), processes=("b", "s"))
+    >>> scale = scale_columns("scale", 0.1, ("x",))
+    >>> approach("inferno", classifier, table, ("x",), {"mu": ("s",)}, [scale]).bins
+    10
     """
     check_known([name], APPROACHES, "learn", "approach")
     signal = next(iter(free.values()))

@@ -1,17 +1,20 @@
 """Measures of uncertainties on plain arrays and intervals, whatever method made them.
 
-=============  ==========================================================================================
-function       question
-=============  ==========================================================================================
-coverage       how often is the truth in the intervals, and how wide are they?
-score          are intervals narrow, and do they cover? (the FAIR Universe challenge's figure of merit)
-reliability    of the events with predicted probability p, is the fraction p signal? (weights of any sign)
-classwise      the same for each of several classes, and for the one with the largest probability
-=============  ==========================================================================================
-
-``reliability_sums`` of each chunk add up, and ``diagram`` of their sum is the ``Reliability`` of all events.
-
-``nll_…`` and ``crps_…`` are proper scores of predicted distributions, one per event, and ``average`` their weighted mean.
+=============================  ===========================================================================================
+function                       question
+=============================  ===========================================================================================
+coverage                       how often is the truth in the intervals, and how wide are they?
+median_with_error              what is the median of widths, and its error?
+score                          are intervals narrow, and do they cover? (the FAIR Universe challenge's figure of merit)
+score_value, coverage_penalty  its parts: the score of a width and a coverage, and the factor for missing 68.27 %
+reliability                    of the events with predicted probability p, is the fraction p signal? (weights of any sign)
+reliability_sums, diagram      the same in chunks: their sums add up to the Reliability of all events
+classwise                      the same for each of several classes, and for the one with the largest probability
+nll_gaussian, nll_mixture      proper scores of predicted densities, one per event: −ln p(y)
+crps_gaussian, crps_mixture    the same by the distribution function (CRPS), in the unit of y
+crps_quantiles, crps_sample    the same of predicted quantiles, and of draws
+average                        weighted mean of scores, and its error
+=============================  ===========================================================================================
 """
 
 from ._classwise import Classwise as Classwise

@@ -19,9 +19,7 @@ from verax.problems import (
     Mixture,
     Pivot,
     Rotating,
-    auc,
     draw_nuisances,
-    theta_of,
 )
 
 
@@ -127,11 +125,15 @@ def cases(name: str) -> tuple[Case, ...]:
             return tuple(Case(f"mixture {p.benchmark}", p, 10, shifted(p, 0.25), unit, steps=0.2) for p in problems)
         case "rotating":
             problem = Rotating()
-            truths = {"z = π/4": {}, "z = π/2": {"z": theta_of(pi / 2)}, "z = 0": {"z": theta_of(0.0)}}
+            truths = {
+                "z = π/4": {},
+                "z = π/2": {"z": Rotating.theta_of(pi / 2)},
+                "z = 0": {"z": Rotating.theta_of(0.0)},
+            }
             angles = (pi / 4, pi / 2, 0.0)
             areas = {
-                "exact, of each truth": tuple(auc(z, z) for z in angles),
-                "exact, of nominal": tuple(auc(pi / 4, z) for z in angles),
+                "exact, of each truth": tuple(Rotating.auc(z, z) for z in angles),
+                "exact, of nominal": tuple(Rotating.auc(pi / 4, z) for z in angles),
             }
             return (Case("rotating", problem, 100, truths, areas=areas),)
         case "pivot":

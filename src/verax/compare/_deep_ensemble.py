@@ -18,7 +18,7 @@ import optax
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
-from verax.aleatoric import GaussianNLL, MeanVariance, gaussian, target_scale
+from verax.aleatoric import GaussianNLL, MeanVariance, gaussian, mean_variance
 from verax.check import nll_gaussian
 from verax.compare._predictions import Fitted, Gaussian
 from verax.compare._regression_data import TARGET
@@ -81,8 +81,9 @@ def adversarial(loss: Loss, table: Events, features: tuple[str, ...], share: flo
 
 def softplus_network(key: PRNGKeyArray, events: Events, *, features: tuple[str, ...]) -> SoftplusVariance:
     """Make a network of 50 hidden units in one layer, standardised to the events."""
-    scale = target_scale(events, TARGET, features)
-    return SoftplusVariance(classifier(key, events, features, width=WIDTH, depth=1, outputs=2), scale, TARGET)
+    body = partial(classifier, width=WIDTH, depth=1)
+    made = mean_variance(key, events, features=features, target=TARGET, make=body)
+    return SoftplusVariance(made.body, made.scale, made.target)
 
 
 def total_variance(networks: Any, x: FloatArray) -> Gaussian:

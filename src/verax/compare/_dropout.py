@@ -15,14 +15,14 @@ from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
-from verax.aleatoric import Head, outputs
+from verax.aleatoric import Head
 from verax.compare._deep_ensemble import adam
 from verax.compare._predictions import Fitted, Gaussian
 from verax.compare._regression_data import TARGET, Data, Partition
 from verax.compare._regression_training import WIDTH, Task
 from verax.epistemic import masked, thin
 from verax.events import Events
-from verax.learn import Frozen, Network, Standardise, Training, classifier, member, standardise
+from verax.learn import Frozen, Network, Standardise, Training, classifier, inputs, member, standardise
 from verax.results import FloatArray
 
 SETTINGS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -85,7 +85,7 @@ class SquaredError(eqx.Module):
     """Weighted mean of ((y − μ)/scale)², in units of the target's own spread."""
 
     def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
-        mean = outputs(network, events, key, (), "SquaredError")
+        mean = jax.vmap(network)(inputs(network, events))
         scale = network.units()[1]
         return jnp.mean(events.weight * ((events.column(network.target) - mean) / scale) ** 2)
 

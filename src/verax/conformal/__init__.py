@@ -9,6 +9,9 @@ p_value                                how strange is a new point among calibrat
 absolute, normalised, cqr, cqr_sides   scores of regression; band and cqr_band make intervals of a quantile
 jackknife                              intervals from models that left out points (jackknife+, CV+, minmax)
 lac, aps, raps                         scores of classes; sets makes prediction sets of a quantile
+at_label, rank, ordered                parts: scores of the true classes, rank ⌈(n + 1)·level⌉, sorted scores
+ratio_from_classifier                  the density ratio that shifted takes, learnt from two samples
+checked_weight, check_levels           are weights, or levels of quantiles, such that something is guaranteed?
 =====================================  ===================================================================
 
 ``SplitConformalRegressor``, ``ConformalizedQuantileRegressor``, ``CrossConformalRegressor`` and

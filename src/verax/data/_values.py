@@ -90,17 +90,3 @@ def check_exact(columns: Mapping[str, np.ndarray], missing: float | None = None,
                 "values that float32 tells apart" if after < before else "whole numbers that float32 holds",
                 "make what you need of it under `derived`: a remainder (number % 2), a difference (time - 1.6e9), a scale",
             )
-
-
-def add_counts(total: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
-    """Add counts of several chunks.
-
-    Parameters
-    ----------
-    total : counts so far, by column
-    more : those of the next chunk
-
-    >>> add_counts({"x": 1}, {"x": 2, "y": 1})
-    {'x': 3, 'y': 1}
-    """
-    return {name: int(total.get(name, 0)) + more.get(name, 0) for name in {**total, **more}}

@@ -19,13 +19,15 @@ tta                  one network at draws of its inputs' resolution  the resolut
 >>> from verax.events import make_events
 >>> from verax.learn import CrossEntropy, Training, classifier, predict
 >>> x = np.linspace(-1, 1, 64)
->>> events = make_events({"x": x}, process=(x > 0).astype(int), processes=("background", "signal"))
+>>> events = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
 >>> make = partial(classifier, features=("x",), width=8, depth=1)
->>> found = dropout(jax.random.key(1), make, CrossEntropy(("signal",)), events, training=Training(epochs=2, batch=64))
+>>> found = dropout(jax.random.key(1), make, CrossEntropy(("s",)), events, training=Training(epochs=2, batch=64))
 >>> predict(found.members(jax.random.key(2), 20), events).epistemic.shape
 (64,)
 
-``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one.
+``dropout_predict`` predicts with dropout in a fraction of the time that its members take one by one. For a training of
+your own ``thin`` and ``masked`` leave units of a network out, and ``mean_field`` gives its weights Gaussians, which
+``NegativeElbo`` trains.
 
 ``event_covariance`` and ``member_histograms`` give the covariance over members of events and of bins, ``bootstrap_factors``
 the replicas of a sample. ``temper`` says what weighted events count as in a likelihood. ``cross_fit`` finds a posterior for

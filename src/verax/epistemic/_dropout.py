@@ -166,13 +166,23 @@ def _members(keys: Key[JaxArray, " member"] | UInt32[JaxArray, "member word"], n
 
 
 def thin(key: PRNGKeyArray, network: Any, rate: Rate | JaxArray, *, inputs: bool = False) -> Any:
-    """The network with one mask folded into its weights: columns of hidden units left out are 0, others × 1/(1 − rate).
+    """Fold one random mask into a network's weights: columns of hidden units left out are 0, others × 1/(1 − rate).
 
-    With ``inputs`` features are left out as well, as in the code of arXiv:1506.02142. The rate may be traced.
+    Parameters
+    ----------
+    key : random key of the mask
+    network : with linear layers after one another
+    rate : share of units left out, one for all layers or one for each; may be traced
+    inputs : leave features out as well, as in the code of arXiv:1506.02142
 
     Raises
     ------
     InputError : for a network without hidden layers
+
+    >>> from verax.learn import blank
+    >>> network = jax.tree.map(jnp.ones_like, blank(("x",), width=8, depth=1))
+    >>> sorted(set(thin(jax.random.key(1), network, 0.5).layers[1].weight[0].tolist()))
+    [0.0, 2.0]
     """
 
     def fold(count: int, layer: eqx.nn.Linear) -> eqx.nn.Linear:
@@ -183,7 +193,24 @@ def thin(key: PRNGKeyArray, network: Any, rate: Rate | JaxArray, *, inputs: bool
 
 
 def masked(key: PRNGKeyArray, network: Any, rate: Rate | JaxArray, *, inputs: bool = False) -> Any:
-    """The same network as :func:`thin` makes, with masks beside the weights: cheaper where each event has its own."""
+    """Make the same network as :func:`thin`, with masks beside the weights: cheaper where each event has its own.
+
+    Parameters
+    ----------
+    key : random key of the mask
+    network : with linear layers after one another
+    rate : share of units left out, one for all layers or one for each; may be traced
+    inputs : leave features out as well
+
+    Raises
+    ------
+    InputError : for a network without hidden layers
+
+    >>> from verax.learn import blank
+    >>> network = jax.tree.map(jnp.ones_like, blank(("x",), width=8, depth=1))
+    >>> sorted(set(masked(jax.random.key(1), network, 0.5).layers[1].mask.tolist()))
+    [0.0, 2.0]
+    """
 
     def mask(count: int, layer: eqx.nn.Linear) -> Masked:
         return Masked(layer, draw_mask(key, count, layer.weight.shape[-1], rate))

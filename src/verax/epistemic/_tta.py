@@ -22,7 +22,7 @@ from jaxtyping import Float, PRNGKeyArray, UInt32
 
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import Loss, Make, Standardise, Training, is_missing, train_made
+from verax.learn import Loss, Make, Standardise, Training, train_made
 
 from ._posterior import DRAWS, Posterior, check_members
 
@@ -54,7 +54,8 @@ class Smeared(eqx.Module):
             mixed ^= mixed >> 13
         drawn = jax.random.fold_in(jax.random.wrap_key_data(self.seed), mixed)
         noise = self.sigma * jax.random.normal(drawn, self.sigma.shape)
-        return self.network(x + jnp.where(is_missing(x, self.missing), 0.0, noise))
+        missed = False if self.missing is None else x == self.missing  # NaN needs no test: with noise it stays NaN
+        return self.network(x + jnp.where(missed, 0.0, noise))
 
     def __getattr__(self, name: str) -> Any:
         if name in ("network", "seed", "sigma", "missing") or name.startswith("__"):

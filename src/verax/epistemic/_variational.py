@@ -25,7 +25,7 @@ from ._power_likelihood import observations, precision_of, temper, weights
 
 
 class MeanField(eqx.Module):
-    """A network whose weights are independent Gaussians.
+    """A network whose weights are independent Gaussians, made by :func:`mean_field`.
 
     Parameters
     ----------
@@ -47,12 +47,23 @@ class MeanField(eqx.Module):
         return jax.nn.softplus(self.spread)
 
     def vector(self) -> Float[JaxArray, " weight"]:
-        """Means of the weights."""
+        """Give the means of the weights ``[weight]``."""
         return weights(self.mean).vector
 
 
 def mean_field(network: Any, width: float = 0.03) -> MeanField:
-    """A network whose weights have Gaussians of one width around their values."""
+    """Give the weights of a network independent Gaussians of one width around their values.
+
+    Parameters
+    ----------
+    network : its weights are the means; constants (``Frozen``) stay as they are
+    width : standard deviation of each weight
+
+    >>> from verax.learn import blank
+    >>> found = mean_field(blank(("x",), width=8, depth=1))
+    >>> found.sigma.shape, round(float(found.sigma[0]), 4)  # 8 + 8 weights and 8 + 1 offsets
+    ((25,), 0.03)
+    """
     return MeanField(network, jnp.full(weights(network).vector.size, np.log(np.expm1(width)), jnp.float32))
 
 
@@ -67,6 +78,14 @@ class NegativeElbo(eqx.Module):
     loss : mean over rows of w·ℓ, ℓ a negative log-likelihood
     rows : n, rows of the whole training part
     precision : of the prior: one number, or one for each weight
+    samples : antithetic pairs of draws in each step
+
+    >>> from verax.events import make_events
+    >>> from verax.learn import blank
+    >>> network = mean_field(blank(("x",), width=8, depth=1), width=1.0)  # the prior itself: no divergence
+    >>> elbo = NegativeElbo(lambda network, events, key: jnp.float32(0.5), 64, np.ones((), np.float32))
+    >>> round(float(eqx.filter_jit(elbo)(network, make_events({"x": np.zeros(64)}), jax.random.key(1))), 4)
+    0.5
     """
 
     loss: Loss

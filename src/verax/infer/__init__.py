@@ -1,15 +1,18 @@
 """Inference: fits, intervals, tests, limits, rankings and toys, for anything that is a likelihood.
 
-| question | verb |
-| --- | --- |
-| best values, covariance | `fit` |
-| interval of one parameter | `interval` (profile), `neyman` (toys: near bounds, few events) |
-| shape of the likelihood | `profile` (one parameter), `scan2d` (two) |
-| is there a signal? | `significance` |
-| how large can it be? | `limit`, `cls` |
-| does the model describe the data? | `goodness_of_fit` |
-| where does the uncertainty come from? | `breakdown`, `ranking` |
-| what if it were done again? | `sample_toys`, `campaign` |
+==================================  =====================================================================================
+name                                question
+==================================  =====================================================================================
+fit                                 what are the best values, and their covariance?
+interval, neyman                    which interval has one parameter? (profile likelihood; toys: near bounds, few events)
+profile, scan2d                     which shape has the likelihood in one parameter, in two?
+significance                        is there a signal?
+limit, cls                          how large can it be?
+goodness_of_fit                     does the model describe the data?
+breakdown, ranking                  where does the uncertainty come from?
+expected_error, fisher_information  which uncertainty is expected, as a function with a derivative?
+sample_toys, campaign               what if it were done again, and how often is the truth covered?
+==================================  =====================================================================================
 """
 
 from ._breakdown import breakdown as breakdown

@@ -21,9 +21,10 @@ def fisher_information(model: AbstractLikelihood, params: Params) -> Float[Array
     ------
     InputError : for an unknown parameter, with its nearest neighbour
 
+    >>> import jax
     >>> from verax.model import example_model
     >>> model, _ = example_model()
-    >>> fisher_information(model, {"mu": 1.0}).shape
+    >>> jax.eval_shape(lambda mu: fisher_information(model, {"mu": mu}), 1.0).shape
     (3, 3)
     """
     return model.derivatives(model.vector(params), model.asimov(params)).hessian
@@ -46,9 +47,11 @@ def expected_error(
     ------
     InputError : for a parameter that is unknown or fixed
 
+    >>> import jax
     >>> from verax.model import example_model
     >>> model, _ = example_model()
-    >>> round(float(expected_error(model, "mu")), 2)
+    >>> error = jax.jit(lambda mu: expected_error(model, "mu", {"mu": mu}))  # as training compiles it
+    >>> round(float(error(1.0)), 2)
     0.58
     """
     movable(model.parameters, [name], "expected error")

@@ -58,8 +58,8 @@ def sample_toys(
 
     >>> from verax.model import example_model
     >>> model, _ = example_model()
-    >>> sample_toys(jax.random.key(1), model, {"mu": 1.0}, 3).counts.shape
-    (3, 2)
+    >>> sample_toys(jax.random.key(1), model, {"mu": 1.0}, 4000).counts.shape  # toy, bin
+    (4000, 2)
     """
     by_name(model.parameters, params, "sample_toys")
     model.check_truth(params, profiled)

@@ -9,22 +9,24 @@ CrossEntropy, balance, is_comparable       what is made small, with which weight
 Training, adamw, cosine                    with which options: epochs, batches, optimizer?
 train, Trained, History                    what does one training give, and how did it go?
 train_made, start_from                     the same for what ``make`` gives, or a network that is trained
-cross_train, CrossTrained, fold_of         how is each event scored by networks that never saw it?
+make_runs, Run, train_runs                 how are many trained side by side on rows of one table?
+cross_train, CrossTrained                  how is each event scored by networks that never saw it?
+fold_of, fold_rows, is_held_out            which events are in a fold, learnt from, or decide when to stop?
 predict, predict_chunks, score             mean, aleatoric and epistemic variance of each event
-member_means                               what does each member predict by itself?
+member_means, total_variance               what does each member predict by itself, and all of them together?
+stack, member                              how do several networks become one with a leading axis, and back?
 =========================================  =================================================================
 
 ``inputs`` gives the columns that a network reads, ``Frozen`` marks constants of a network and ``trainable`` the rest,
-``member`` takes one of several stacked networks, ``bernoulli`` reads a logit as a probability, and ``event_weight`` takes
-the events' own weights for those of the training.
+``bernoulli`` reads a logit as a probability, and ``event_weight`` takes the events' own weights for those of the training.
 
 >>> import jax, numpy as np
 >>> from functools import partial
 >>> from verax.events import make_events
 >>> x = np.linspace(-1, 1, 64)
->>> events = make_events({"x": x}, process=(x > 0).astype(int), processes=("background", "signal"))
+>>> events = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
 >>> make = partial(classifier, features=("x",), width=8, depth=1)
->>> found = cross_train(jax.random.key(1), make, CrossEntropy(("signal",)), events, training=Training(epochs=1), folds=2)
+>>> found = cross_train(jax.random.key(1), make, CrossEntropy(("s",)), events, training=Training(epochs=1), folds=2)
 >>> score(found, events).mean.shape
 (64,)
 """
@@ -38,7 +40,6 @@ from ._folds import fold_of as fold_of
 from ._folds import fold_rows as fold_rows
 from ._folds import is_held_out as is_held_out
 from ._folds import make_runs as make_runs
-from ._folds import with_weight as with_weight
 from ._loop import History as History
 from ._loop import Run as Run
 from ._loop import train_runs as train_runs
@@ -53,7 +54,6 @@ from ._network import Standardise as Standardise
 from ._network import blank as blank
 from ._network import classifier as classifier
 from ._network import inputs as inputs
-from ._network import is_missing as is_missing
 from ._network import standardise as standardise
 from ._network import trainable as trainable
 from ._predict import Moments as Moments
@@ -71,7 +71,6 @@ from ._train import start_from as start_from
 from ._train import train as train
 from ._train import train_made as train_made
 from ._training import Optimizer as Optimizer
-from ._training import Progress as Progress
 from ._training import Training as Training
 from ._training import adamw as adamw
 from ._training import cosine as cosine

@@ -117,5 +117,16 @@ def first_state(networks: Any, optimizer: optax.GradientTransformation) -> State
 
 
 def stack(networks: Sequence[Any]) -> Any:
-    """Networks of one shape as one network whose arrays have a leading axis."""
+    """Stack networks of one shape into one, whose arrays have a leading axis; :func:`verax.learn.member` takes one back.
+
+    The networks of an ensemble side by side, as in the training of many (Lakshminarayanan et al., arXiv:1612.01474).
+
+    Parameters
+    ----------
+    networks : of one structure; what is no array is that of the first
+
+    >>> from verax.learn import blank
+    >>> stack([blank(("x",), width=8, depth=1)] * 3).layers[0].weight.shape  # member, unit, feature
+    (3, 8, 1)
+    """
     return jax.tree.map(lambda *a: jnp.stack(a) if eqx.is_array(a[0]) else a[0], *networks)

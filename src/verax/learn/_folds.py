@@ -6,7 +6,7 @@ the same fold in any sample, variation, chunk or order. Source of cross-fitting:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import equinox as eqx
@@ -59,7 +59,16 @@ def fold_of(number: Array, folds: int) -> Int[np.ndarray, " event"]:
 
 
 def is_held_out(number: Array, fraction: float) -> Bool[np.ndarray, " event"]:
-    """True for the events of the validation part, a ``fraction`` of all, by a hash of the number (murmur3)."""
+    """Choose the events of the validation part, a ``fraction`` of all, by a hash of the number (murmur3).
+
+    Parameters
+    ----------
+    number : event numbers ``[event]``, 32 bits
+    fraction : of the events, in [0, 1]
+
+    >>> is_held_out(np.arange(6), 0.4)
+    array([False, False, False, False,  True,  True])
+    """
     h = np.asarray(number, np.uint32) + np.uint32(0x9E3779B9)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
@@ -139,11 +148,21 @@ def cross_train(
 def fold_rows(
     events: Events, folds: int, held_out: float
 ) -> list[tuple[Int[np.ndarray, " row"], Int[np.ndarray, " part"]]]:
-    """For each fold, the rows outside it that networks learn from, and those that decide when to stop.
+    """Find, for each fold, the rows outside it that networks learn from, and those that decide when to stop.
+
+    Parameters
+    ----------
+    events : all events; their numbers give the folds
+    folds : number of folds, at least 2
+    held_out : fraction of the events outside the fold that decides when to stop (see :func:`is_held_out`)
 
     Raises
     ------
     InputError : for fewer than two folds, or a fold without events
+
+    >>> from verax.events import make_events
+    >>> [(rows.tolist(), stop.tolist()) for rows, stop in fold_rows(make_events({"x": np.zeros(6)}), 2, 0.4)]
+    [([1, 3], [5]), ([0, 2], [4])]
     """
     if folds < 2:
         raise InputError("folds", str(folds), "at least 2", "with one fold no network is blind to an event; use train")
@@ -167,7 +186,32 @@ def make_runs(
     factors: Real[Array, "member event"] | None,
     weigh: Weigh,
 ) -> list[Run]:
-    """The trainings of several members on the same rows: each with its own start, order of events and weights."""
+    """Prepare the trainings of several members on the same rows, each with its own start, order of events and weights.
+
+    Parameters
+    ----------
+    key : random key of the starts and of the order of events
+    make : ``(key, training events) → network``; called once for each member
+    events : the table that ``rows`` and ``held_out`` point into
+    rows : that are learnt from
+    held_out : that decide when to stop; there may be none
+    members : number of trainings
+    factors : what each member multiplies the weights of ``rows`` by, ``[member, event]`` (bootstrap), or None
+    weigh : training weights of a sample; called for ``rows`` and ``held_out`` by themselves
+
+    Raises
+    ------
+    InputError : for ``factors`` of another shape
+
+    >>> from functools import partial
+    >>> from verax.events import make_events
+    >>> from verax.learn import classifier
+    >>> table, rows = make_events({"x": np.arange(5.0)}), np.arange(5)
+    >>> make = partial(classifier, features=("x",), width=8, depth=1)
+    >>> options = {"members": 2, "factors": None, "weigh": event_weight}
+    >>> [run.rows.tolist() for run in make_runs(jax.random.key(1), make, table, rows[:4], rows[4:], **options)]
+    [[0, 1, 2, 3], [0, 1, 2, 3]]
+    """
     if factors is not None and np.shape(factors) != (members, len(events)):
         raise InputError("factors", f"shape {np.shape(factors)}", f"({members}, {len(events)}): member, event")
     table = jax.tree.map(np.asarray, events)  # every fold has another length: NumPy does not compile for each
@@ -177,17 +221,10 @@ def make_runs(
     for m in range(members):
         member_key = jax.random.fold_in(key, m)
         factor = 1.0 if factors is None else np.asarray(factors[m], np.float64)[rows]
-        sample = with_weight(learn, np.asarray(learn.weight) * factor)
-        sample = with_weight(sample, weigh(sample))
+        sample = replace(learn, weight=np.asarray(learn.weight * factor, np.float32))
+        sample = replace(sample, weight=np.asarray(weigh(sample), np.float32))
         weight = np.zeros(len(events), np.float32)
         weight[rows], weight[held_out] = sample.weight, stop_weight
         start, order = jax.random.split(member_key)
         runs.append(Run(order, make(start, sample), weight, rows, held_out))
     return runs
-
-
-def with_weight(events: Events, weight: np.ndarray) -> Events:
-    """The events with training weights instead of their own."""
-    return Events(
-        events.x, np.asarray(weight, np.float32), events.process, events.number, events.columns, events.processes
-    )

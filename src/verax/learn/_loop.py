@@ -29,7 +29,20 @@ from ._training import Progress, Training
 
 @dataclass(frozen=True)
 class Run:
-    """One training: its key, its start, the rows it learns from and those it stops on, and every row's weight."""
+    """One training of :func:`verax.learn.train_runs`; several share a table of events.
+
+    Parameters
+    ----------
+    key : random key of the order of events and of the loss
+    network : where it starts
+    weight : training weight of every row of the table ``[event]``
+    rows : rows that it learns from
+    held_out : rows that decide when to stop; there may be none
+
+    >>> run = Run(jax.random.key(1), "a network", np.ones(5), np.arange(4), np.array([4]))
+    >>> len(run.rows), len(run.held_out)
+    (4, 1)
+    """
 
     key: PRNGKeyArray
     network: Any
@@ -77,13 +90,31 @@ class History:
 def train_runs(runs: Sequence[Run], loss: Loss, events: Events, training: Training) -> tuple[Any, tuple[History, ...]]:
     """Train every run on its rows of ``events``; the networks come back stacked, with a leading axis ``run``.
 
-    Every epoch has the same number of batches of one size, at most ``training.batch``: the split of the smallest run that
-    leaves the fewest rows out. Those left out (fewer than there are batches, plus what a run has more than the smallest
-    one) are others in each epoch, because the rows are shuffled.
+    With early stopping (Prechelt, 1998), as :func:`verax.learn.train`, which trains one. Every epoch has the same number of
+    batches of one size, at most ``training.batch``: the split of the smallest run that leaves the fewest rows out. Those
+    left out (fewer than there are batches, plus what a run has more than the smallest one) are others in each epoch,
+    because the rows are shuffled.
+
+    Parameters
+    ----------
+    runs : trainings on rows of ``events``, with networks of one shape
+    loss : ``(network, batch of events, key) → scalar``
+    events : the table that they share; each run has weights of its own
+    training : epochs, batches, learning rate and the like
 
     Raises
     ------
     InputError : when a run has no rows, or when only some have a validation part
+
+    >>> from verax.events import make_events
+    >>> from verax.learn import CrossEntropy, blank
+    >>> x = np.linspace(-1, 1, 64)
+    >>> table = make_events({"x": x}, process=(x > 0).astype(int), processes=("b", "s"))
+    >>> starts, rows = [blank(("x",), width=8, depth=1)] * 2, np.arange(64)
+    >>> runs = [Run(jax.random.key(i), start, np.ones(64), rows, rows[:0]) for i, start in enumerate(starts)]
+    >>> networks, histories = train_runs(runs, CrossEntropy(("s",)), table, Training(epochs=1))
+    >>> networks.layers[0].weight.shape, len(histories)  # run, unit, feature
+    ((2, 8, 1), 2)
     """
     plan = _Plan(
         _batches([len(run.rows) for run in runs], training.batch, "training part"),

@@ -229,12 +229,9 @@ def blank(
     """
     zero = np.zeros(len(features), np.float32)
     nan_is_one_object = math.nan if missing is not None and math.isnan(missing) else missing
-    network = Network(
-        tuple(features),
-        Standardise(zero, zero, nan_is_one_object),
-        _layers(jax.random.key(0), len(features), width, depth, outputs),
-    )
-    return jax.tree.map(lambda a: jnp.zeros(axes + a.shape, a.dtype) if eqx.is_array(a) else a, network)
+    shapes = jax.eval_shape(lambda key: _layers(key, len(features), width, depth, outputs), jax.random.key(0))
+    network = Network(tuple(features), Standardise(zero, zero, nan_is_one_object), shapes)
+    return jax.tree.map(lambda a: jnp.zeros(axes + a.shape, a.dtype), network)
 
 
 @eqx.filter_jit

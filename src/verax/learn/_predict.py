@@ -277,7 +277,21 @@ def total_variance(
     aleatoric: Float[JaxArray, "member *row"],
     *known: Float[JaxArray, "member *row"],
 ) -> Float[JaxArray, "part *row"]:
-    """Mean, aleatoric and epistemic variance over members, with the epistemic part that each knows of itself, if any."""
+    """Divide the variance over members by the law of total variance: Var y = E[σ²] + Var[μ].
+
+    Parameters
+    ----------
+    mean : μ of each member, in the target's unit
+    aleatoric : σ² of each member, its variance of the target
+    known : variance of the mean that each member knows of itself, if any; its average counts as epistemic
+
+    Returns
+    -------
+    Mean, aleatoric and epistemic variance, ``[part, *row]``
+
+    >>> total_variance(jnp.array([[1.0], [3.0]]), jnp.array([[0.5], [1.5]])).tolist()
+    [[2.0], [1.0], [1.0]]
+    """
     epistemic = mean.var(axis=0)
     for each in known:
         epistemic += each.mean(axis=0)

@@ -1,4 +1,22 @@
-"""Statistical models of binned data: templates in, likelihood out."""
+"""Statistical models of binned data: templates in, likelihood out.
+
+===================================  =============================================================================
+name                                 question
+===================================  =============================================================================
+binned_likelihood, BinnedLikelihood  how do templates become a likelihood?
+JointLikelihood, AbstractLikelihood  how do several become one, and what is a likelihood of your own?
+hold                                 how is a parameter fixed for good?
+Data, DataSets, mapped, concatenate  what is observed: one data set, a batch of them, some of it, several batches?
+prefit_yields, postfit_yields        how many events does it expect, and how well is that known?
+templates                            what does each systematic do, as histograms?
+code0, code1, code2, code4, code4p   how is interpolated between θ = −1, 0 and +1?
+example_model, example_templates     which small one is there to try things on?
+===================================  =============================================================================
+
+What reads and writes likelihoods also needs ``CellModifier``, ``code4_coefficients``, ``is_combine`` and the names of groups
+(``FLOATING``, ``SIMULATION``, ``UNCORRELATED``); what fits them, the batched forms (``AbstractBatched``, ``Batched``),
+``EvenParts`` and ``float64_on_host``.
+"""
 
 from ._binned import BinnedLikelihood as BinnedLikelihood
 from ._binwise import CellModifier as CellModifier

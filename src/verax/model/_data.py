@@ -1,4 +1,4 @@
-"""What is observed: multiplicities at places, and global observables; data sets, batches, views of them."""
+"""What is observed: multiplicities at places, and global observables (Cranmer, arXiv:1503.07622); batches, views of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -68,7 +68,18 @@ class Data(eqx.Module):
 
 
 def mapped(make: Callable[..., Data], in_axes: Any = 0) -> Callable[..., Data]:
-    """``jax.vmap`` of a function that makes one data set each; places that all of them share are not repeated."""
+    """Map a function that makes one data set over many, as ``jax.vmap`` does; places that all share are not repeated.
+
+    Parameters
+    ----------
+    make : ``arguments → Data``, of one data set
+    in_axes : axes of the arguments that are mapped over, as ``jax.vmap`` takes them
+
+    >>> import jax.numpy as jnp
+    >>> batch = mapped(lambda n: Data(jnp.full(3, n), jnp.zeros(1)))(jnp.arange(5.0))
+    >>> batch.counts.shape  # toy, bin
+    (5, 3)
+    """
 
     def over(*arguments: Any) -> Data:
         axes = jax.eval_shape(jax.vmap(make, in_axes), *arguments).axes
@@ -78,7 +89,16 @@ def mapped(make: Callable[..., Data], in_axes: Any = 0) -> Callable[..., Data]:
 
 
 def concatenate(batches: Sequence[Data]) -> Data:
-    """Batches of data sets, one after the other, on the host; shared places are those of the first."""
+    """Join batches of data sets, one after the other, on the host; shared places are those of the first.
+
+    Parameters
+    ----------
+    batches : with a leading axis ``toy``, of one likelihood
+
+    >>> batch = Data(np.zeros((2, 3)), np.zeros((2, 1)))
+    >>> concatenate([batch, batch]).counts.shape  # toy, bin
+    (4, 3)
+    """
     first = batches[0]
     places = [b.place for b in batches] if first.own_places else [first.place]
     place = jax.tree.map(lambda *x: np.concatenate(x) if first.own_places else np.asarray(x[0]), *places)

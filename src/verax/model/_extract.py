@@ -1,4 +1,4 @@
-"""The templates of a likelihood: what its systematics do, for tables and figures."""
+"""The templates of a likelihood: what its systematics do, for tables and figures (HistFactory, CERN-OPEN-2012-016)."""
 
 import numpy as np
 
@@ -8,9 +8,18 @@ from ._binned import BinnedLikelihood
 
 
 def templates(model: BinnedLikelihood) -> Templates:
-    """Nominal templates, and those at θ = ±1 of each systematic: shape times factor, as the likelihood has them.
+    """Give the nominal templates, and those at θ = ±1 of each systematic: shape times factor, as the likelihood has them.
 
     Bins are numbered where a workspace says no edges. Factors of single bins are no systematic: they are left out.
+
+    Parameters
+    ----------
+    model : likelihood of binned data, built here or read from a workspace
+
+    >>> from verax.model import example_model
+    >>> found = templates(example_model()[0])
+    >>> [s.name for s in found.systematics], found.up.shape  # systematic, process, bin
+    (['background_norm', 'jes'], (2, 2, 2))
     """
     nominal, channel = np.asarray(model.nominal, np.float64), model.layout.channel
     odd, even = np.asarray(model.odd), np.asarray(model.even)

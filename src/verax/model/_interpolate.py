@@ -16,7 +16,15 @@ Coefficients = Float[Array, "6 systematic process channel"]
 
 
 def code4p(alpha: Alpha) -> tuple[Alpha, Alpha, Alpha]:
-    """The even part g(α) of code 4p: |α| outside [−1, 1], (3α⁶ − 10α⁴ + 15α²)/8 inside; second derivative continuous.
+    """Evaluate g(α) of code 4p: |α| outside [−1, 1], (3α⁶ − 10α⁴ + 15α²)/8 inside; second derivative continuous.
+
+    Parameters
+    ----------
+    alpha : nuisance parameter, in units of its prior width
+
+    Returns
+    -------
+    g, g′ and g″ in α, of the shape of ``alpha``
 
     >>> [float(v) for v in code4p(np.asarray(-2.0))]
     [2.0, -1.0, 0.0]
@@ -31,10 +39,23 @@ def code4p(alpha: Alpha) -> tuple[Alpha, Alpha, Alpha]:
 
 
 def code4_coefficients(log_up: Float[Array, "*f"], log_down: Float[Array, "*f"]) -> Float[Array, "6 *f"]:
-    """Coefficients of α … α⁶ of code 4's polynomial, from the logarithms of the factors at θ = ±1.
+    """Find the coefficients of α … α⁶ of code 4's polynomial.
 
     P(α) = 1 + Σ c_n αⁿ matches the exponentials at α = ±1 (HistFactory, CERN-OPEN-2012-016, section 4): the six equations
     P = up, down;  P′ = up log up, −down log down;  P″ = up log² up, down log² down  are a constant 6 × 6 system.
+
+    Parameters
+    ----------
+    log_up : logarithms of the factors at θ = +1
+    log_down : the same at θ = −1
+
+    Returns
+    -------
+    Coefficients with a leading axis of six
+
+    >>> found = code4_coefficients(np.log(np.array([1.2])), np.log(np.array([0.9])))
+    >>> round(1 + found.sum().item(), 6)  # P(1)
+    1.2
     """
     powers = np.arange(1, 7)
     matrix = np.array([
@@ -51,7 +72,24 @@ def code4_coefficients(log_up: Float[Array, "*f"], log_down: Float[Array, "*f"])
 def code4(
     alpha: Float[Array, " systematic"], log_up: Factors, log_down: Factors, coefficients: Coefficients
 ) -> tuple[Factors, Factors, Factors]:
-    """Code 4, a factor: polynomial inside [−1, 1], exponential up^α or down^−α outside."""
+    """Evaluate code 4, a factor: polynomial inside [−1, 1], exponential up^α or down^−α outside.
+
+    Parameters
+    ----------
+    alpha : nuisance parameters, in units of their prior widths
+    log_up : logarithms of the factors at θ = +1
+    log_down : the same at θ = −1
+    coefficients : of the polynomial, see :func:`code4_coefficients`
+
+    Returns
+    -------
+    The factor, its first and second derivative in α
+
+    >>> up, down = np.log(1.2).reshape(1, 1, 1), np.log(0.9).reshape(1, 1, 1)
+    >>> factor, _, _ = code4(np.ones(1), up, down, code4_coefficients(up, down))
+    >>> round(factor.item(), 6)
+    1.2
+    """
     xp = namespace(alpha, log_up, log_down)
     a = alpha[:, None, None]
     value: Array = xp.zeros(())
@@ -72,15 +110,35 @@ def code4(
 
 
 def code0(alpha: Alpha) -> tuple[Alpha, Alpha, Alpha]:
-    """The even part g(α) of code 0, piecewise linear: |α|; its slope jumps at 0."""
+    """Evaluate g(α) of code 0, piecewise linear: |α|; its slope jumps at 0.
+
+    Parameters
+    ----------
+    alpha : nuisance parameter, in units of its prior width
+
+    Returns
+    -------
+    g, g′ and g″ in α, of the shape of ``alpha``
+
+    >>> [v.item() for v in code0(np.array([-2.0]))]
+    [2.0, -1.0, 0.0]
+    """
     xp = namespace(alpha)
     return xp.abs(alpha), xp.sign(alpha), xp.zeros_like(alpha)
 
 
 def code2(alpha: Alpha) -> tuple[Alpha, Alpha, Alpha]:
-    """The even part g(α) of code 2: α² inside [−1, 1], 2|α| − 1 outside, as in ROOT.
+    """Evaluate g(α) of code 2: α² inside [−1, 1], 2|α| − 1 outside, as in ROOT.
 
     (pyhf 0.7 leaves out the value at ±1 outside [−1, 1], which makes the template jump.)
+
+    Parameters
+    ----------
+    alpha : nuisance parameter, in units of its prior width
+
+    Returns
+    -------
+    g, g′ and g″ in α, of the shape of ``alpha``
 
     >>> [float(v) for v in code2(np.asarray(-2.0))]
     [3.0, -2.0, 0.0]
@@ -98,7 +156,24 @@ def code2(alpha: Alpha) -> tuple[Alpha, Alpha, Alpha]:
 def code1(
     alpha: Float[Array, " systematic"], log_up: Factors, log_down: Factors, coefficients: Coefficients
 ) -> tuple[Factors, Factors, Factors]:
-    """Code 1, a factor: up^α for α > 0, down^−α otherwise; its slope jumps at 0. ``coefficients`` are not used."""
+    """Evaluate code 1, a factor: up^α for α > 0, down^−α otherwise; its slope jumps at 0.
+
+    Parameters
+    ----------
+    alpha : nuisance parameters, in units of their prior widths
+    log_up : logarithms of the factors at θ = +1
+    log_down : the same at θ = −1
+    coefficients : not used; those of code 4 keep the call the same
+
+    Returns
+    -------
+    The factor, its first and second derivative in α
+
+    >>> up, down = np.log(1.2).reshape(1, 1, 1), np.log(0.9).reshape(1, 1, 1)
+    >>> factor, _, _ = code1(np.full(1, 2.0), up, down, np.zeros((6, 1, 1, 1)))
+    >>> round(factor.item(), 6)  # 1.2²
+    1.44
+    """
     xp = namespace(alpha, log_up, log_down)
     a = alpha[:, None, None]
     rate = xp.where(a > 0, log_up, -log_down)

@@ -1,4 +1,7 @@
-"""What a likelihood is: parameters, ``log_prob(params, data)``, ``sample(key, params)``. Inference uses nothing else."""
+"""What a likelihood is: parameters, ``log_prob(params, data)``, ``sample(key, params)``. Inference uses nothing else.
+
+Constraint terms and global observables as in Cranmer, arXiv:1503.07622.
+"""
 
 import abc
 import functools
@@ -23,7 +26,16 @@ ByFit = Float[Array, "parameter fit"]
 
 
 def float64_on_host(function: F) -> F:
-    """Called with plain numbers: compute in float64 whatever the caller's JAX flags, return NumPy. Traced: as it is."""
+    """Make a function compute in float64 and return NumPy, whatever the caller's JAX flags; traced it is as it is.
+
+    Parameters
+    ----------
+    function : of JAX operations
+
+    >>> third = float64_on_host(lambda x: jnp.asarray(x) / 3)
+    >>> third(1.0).item() == 1 / 3
+    True
+    """
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,8 @@ Collider     H→ττ beside its backgrounds: looks like data, and only its trut
 
 ``information`` and ``summary_information`` are the expected Fisher information of counts, ``uncertainty`` what it
 promises of one parameter. A problem of your own is an :class:`AbstractProblem`, with a density an
-:class:`AbstractDensityProblem`.
+:class:`AbstractDensityProblem`, whose ``quadrature`` is made of ``midpoints`` and ``product``. ``draw_nuisances`` draws what
+the FAIR Universe challenge drew.
 """
 
 from ._challenge import draw_nuisances as draw_nuisances
@@ -33,6 +34,4 @@ from ._problem import AbstractProblem as AbstractProblem
 from ._rotating import NOMINAL as NOMINAL
 from ._rotating import WIDTH as WIDTH
 from ._rotating import Rotating as Rotating
-from ._rotating import auc as auc
-from ._rotating import theta_of as theta_of
 from ._three_jets import ThreeJets as ThreeJets

@@ -26,12 +26,20 @@ SMALLEST = 1e-3  # a normalisation of zero has no logarithm
 
 
 def draw_nuisances(key: PRNGKeyArray, n: int) -> dict[str, Float[jax.Array, " draw"]]:
-    """``n`` draws from the challenge's six priors, as θ of :func:`verax.systematics.systematics`.
+    """Draw from the challenge's six priors, as θ of :func:`verax.systematics.systematics`.
 
     The challenge's value of the scale is kept exactly: an energy scale s is θ = (s − 1)/width; a normalisation s, which
     is κ^θ there, is θ = ln s/ln κ with κ = 1 + width (s at least 0.001); soft_met's σ in GeV is θ itself.
     One draw in a million, beyond θ's bounds of five widths, is clipped. Only the priors of θ differ, and only in shape:
     log-normal against normal, half-normal against log-normal for σ.
+
+    Parameters
+    ----------
+    key : random key
+    n : number of draws
+
+    >>> {name: theta.shape for name, theta in draw_nuisances(jax.random.key(1), 3).items()}["tes"]
+    (3,)
     """
     thetas, bounds = {}, {s.name: s.parameter.bounds for s in systematics()}
     for k, (name, (centre, width, low, high)) in zip(jax.random.split(key, len(PRIORS)), PRIORS.items(), strict=True):

@@ -25,11 +25,6 @@ SIGMA = 0.7
 PLANE = ("x0", "x1")
 
 
-def theta_of(z: float) -> float:
-    """The nuisance parameter at which the angle is ``z`` (radians)."""
-    return (z - NOMINAL) / WIDTH
-
-
 class Rotating(AbstractDensityProblem):
     """Signal N(+(cos z, sin z), 0.7² I), background N(−(cos z, sin z), 0.7² I), angle z = π/4 + 0.5 θ; S = 500, B = 50000.
 
@@ -100,7 +95,31 @@ class Rotating(AbstractDensityProblem):
         share = jnp.stack([jnp.diff(norm.cdf(u, sign * mean, SIGMA)) for sign in (1, -1)])
         return self.expected(params) @ share
 
+    @staticmethod
+    def auc(trained: Scalar, evaluated: Scalar) -> float:
+        """Find the area under the ROC curve of the exact classifier of one angle for events of another.
 
-def auc(trained: Scalar, evaluated: Scalar) -> float:
-    """Area under the ROC curve of the exact classifier of one angle for events of another: Φ(√2 cos(Δz) / 0.7)."""
-    return float(norm.cdf(np.sqrt(2) * np.cos(float(trained) - float(evaluated)) / SIGMA))
+        Φ(√2 cos(Δz) / 0.7), for Δz the difference of the angles.
+
+        Parameters
+        ----------
+        trained : angle of the classifier (radians)
+        evaluated : angle of the events (radians)
+
+        >>> round(Rotating.auc(0.3, 0.3), 6)
+        0.978324
+        """
+        return float(norm.cdf(np.sqrt(2) * np.cos(float(trained) - float(evaluated)) / SIGMA))
+
+    @staticmethod
+    def theta_of(z: float) -> float:
+        """Find the nuisance parameter at which the angle is ``z``.
+
+        Parameters
+        ----------
+        z : angle (radians)
+
+        >>> Rotating.theta_of(np.pi / 4 + 0.5)
+        1.0
+        """
+        return (z - NOMINAL) / WIDTH

@@ -1,5 +1,16 @@
 """The report: figures, tables and one HTML page.
 
+======================================  =================================================================================
+name                                    question
+======================================  =================================================================================
+Section, Draw                           what is presented: text, warnings, tables and figures that are drawn when needed?
+write_page                              how do sections become a page?
+Table, to_rich, to_markdown             how is a table shown, in a terminal or a text?
+number, with_error, with_ends, MISSING  how is a number written, with its uncertainty?
+Style, canvas, heading, drawing, save   how does a figure look, and how is it kept?
+COLOURS, SIGNAL                         in which colours?
+======================================  =================================================================================
+
 Figures are in :mod:`verax.report.plots`, tables in :mod:`verax.report.tables`.
 """
 

@@ -1,4 +1,22 @@
-"""How work is kept, resumed and spread: run folders, checksums, records, chunks, threads."""
+"""How work is kept, resumed and spread: run folders, checksums, records, chunks, threads.
+
+====================================  ================================================================
+name                                  question
+====================================  ================================================================
+Run, stage_key                        how are stages done once, and resumed? with which random key?
+Progress                              what does long work tell while it runs?
+describe, digest, HOW                 when are two arguments equal, and what do results not depend on?
+checksums, checksum_of, code_version  have files or code changed?
+named, Types                          what may a stored result be made of?
+record, to_json, write_json           how is a result written as JSON, with what it was made of?
+plain, in_words                       what are results as plain values, with statuses by name?
+inspect, claim, lock, sweep           may this folder be written to, and by whom?
+write, replacing, remove              how is a file written whole or not at all, and removed?
+publishing, file_names, Label         how are results put in a folder, under which names?
+seal, unseal                          is a small file whole?
+map_chunks, side_by_side              how is work spread over chunks, and over cores?
+====================================  ================================================================
+"""
 
 from ._chunks import map_chunks as map_chunks
 from ._fingerprint import HOW as HOW

@@ -1,14 +1,17 @@
 """Do two weighted samples have one distribution, and if not, what has changed between them?
 
-===================  ====================================================================================
-function             question
-===================  ====================================================================================
-c2st, mmd            do two weighted samples have one distribution? (by a classifier, by a Gaussian kernel)
-kolmogorov_smirnov   how far apart are two weighted samples of one quantity?
-bbse                 which class fractions has an unlabelled sample, and does label shift explain it?
-diagnose             covariate, label or concept shift: which are compatible, and what to do about each
-diagnose_regression  the same where y is a number
-===================  ====================================================================================
+=====================  ======================================================================================
+function               question
+=====================  ======================================================================================
+c2st, mmd              do two weighted samples have one distribution? (by a classifier, by a Gaussian kernel)
+kolmogorov_smirnov     how far apart are two weighted samples of one quantity?
+auc, studentised       how well does a score tell two weighted samples apart? (ranks, means)
+bbse                   which class fractions has an unlabelled sample, and does label shift explain it?
+diagnose               covariate, label or concept shift: which are compatible, and what to do about each
+diagnose_regression    the same where y is a number
+concept, same_moments  is p(y|x) the same in both? (of classes, of the mean and variance of numbers)
+fit_softmax            the logistic regression of several classes that these tests are made of
+=====================  ======================================================================================
 """
 
 from ._bbse import LabelShift as LabelShift

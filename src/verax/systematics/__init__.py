@@ -6,7 +6,9 @@ name                                            question
 Systematic, shift                               what is a systematic, and how are several applied?
 normalisation, reweight                         which one changes weights?
 scale_columns                                   which one changes plain columns?
-tau_, lepton_, jet_energy_scale, soft_met       which ones change momenta of the H→ττ data sets?
+tau_energy_scale, lepton_energy_scale           which ones change momenta of the H→ττ data sets?
+jet_energy_scale, soft_met
+systematics                                     which ones has the FAIR Universe challenge, with their priors?
 derive, derive_compiled, not_recomputed         what is recomputed from momenta, and what cannot be?
 interpolable, interpolate, pair                 how is one used that JAX cannot trace, or only samples show?
 post_selection, rounded, fill_missing           what comes after a shift, before events are used?
@@ -14,7 +16,7 @@ post_selection, rounded, fill_missing           what comes after a shift, before
 
 A :class:`Layout` (``HIGGSML``, ``FAIR_UNIVERSE``) says which column is what. An effect of your own is a function
 ``Events, θ → Events``, in two stages (:class:`StagedEffect`) where others recompute the same; ``limited`` keeps it to
-some processes.
+some processes, ``aslike`` gives θ the precision of the events, and ``sin``, ``cos`` and ``arctan2`` are fast in float32.
 """
 
 from ._detector import jet_energy_scale as jet_energy_scale

@@ -229,7 +229,16 @@ def limited(events: Events, varied: Events, processes: tuple[str, ...]) -> Event
 
 
 def aslike(theta: Theta, values: Array) -> jax.Array:
-    """θ in the precision of the ``values`` that it acts on, whatever the caller's."""
+    """Convert θ to the precision of the ``values`` that it acts on, whatever the caller's.
+
+    Parameters
+    ----------
+    theta : θ in units of its prior width, one number or one per event
+    values : columns or weights of events
+
+    >>> aslike(1.0, np.zeros(3, np.float32)).dtype.name
+    'float32'
+    """
     return jnp.asarray(theta, values.dtype)
 
 

@@ -1,4 +1,20 @@
-"""Templates: events to histograms, the bins that measure best, and how variations are smoothed, symmetrised and pruned."""
+"""Templates: events to histograms, the bins that measure best, and how variations are treated.
+
+=====================================  ==========================================================================
+name                                   question
+=====================================  ==========================================================================
+templates, Templates, Varied           which histograms have events, and their variations?
+fine_edges, choose_edges, information  which bins measure best?
+smooth, symmetrise, prune              how are variations smoothed and symmetrised, and negligible ones left out?
+select, mask, merge, rename            how are channels, processes and systematics chosen, added up and named?
+correlate, decorrelate, combine        which systematics move together, and how do two analyses become one?
+normalisation_part, shape_part         how does a variation split into its factor and its shape?
+acts, largest_change                   what does a variation change at all, and by how much?
+histogram, exact_sum, find_bins        how are weights summed to the same bits in any order?
+=====================================  ==========================================================================
+
+A :data:`Summary` is a function of events; a :class:`Layout` says how the bins of several channels lie side by side.
+"""
 
 from ._arrange import correlate as correlate
 from ._arrange import decorrelate as decorrelate
@@ -9,11 +25,8 @@ from ._arrange import select as select
 from ._binning import choose_edges as choose_edges
 from ._binning import information as information
 from ._combine import combine as combine
-from ._fill import Binning as Binning
 from ._fill import Summary as Summary
-from ._fill import TemplateSums as TemplateSums
 from ._fill import Varied as Varied
-from ._fill import fill as fill
 from ._fill import fine_edges as fine_edges
 from ._fill import templates as templates
 from ._histogram import ExactSum as ExactSum

@@ -26,7 +26,8 @@ def select(templates: Templates, channels: Sequence[str]) -> Templates:
     ------
     InputError : for an unknown channel, one that is named twice, or none at all
 
-    >>> from verax.model import combine, example_templates
+    >>> from verax.model import example_templates
+    >>> from verax.templates import combine
     >>> both = combine(example_templates(), rename(example_templates(), {"SR": "CR"}))
     >>> both.channels, select(both, ["CR"]).channels
     (('SR', 'CR'), ('CR',))
@@ -53,7 +54,8 @@ def mask(templates: Templates, channels: Sequence[str]) -> Templates:
     ------
     InputError : for an unknown channel, or if none is left
 
-    >>> from verax.model import combine, example_templates
+    >>> from verax.model import example_templates
+    >>> from verax.templates import combine
     >>> both = combine(example_templates(), rename(example_templates(), {"SR": "CR"}))
     >>> mask(both, ["CR"]).channels
     ('SR',)

@@ -25,7 +25,8 @@ def combine(first: Templates, second: Templates) -> Templates:
     ------
     InputError : for a channel that both have, or a systematic whose constraints differ
 
-    >>> from verax.model import example_templates, rename
+    >>> from verax.model import example_templates
+    >>> from verax.templates import rename
     >>> combine(example_templates(), rename(example_templates(), {"SR": "CR"})).channels
     ('SR', 'CR')
     """

@@ -1,4 +1,16 @@
-"""Workspaces of pyhf and HS3: read, written and rearranged."""
+"""Workspaces of pyhf and HS3: read, written and rearranged.
+
+==========================  ================================================
+name                        question
+==========================  ================================================
+from_pyhf, Imported         which likelihood and data does a workspace hold?
+to_pyhf                     how are a likelihood and data written as one?
+from_hs3, is_hs3            how does HS3 become a workspace of pyhf?
+read_json, check_workspace  is a file what the schema says?
+==========================  ================================================
+
+Workspaces are rearranged, without a likelihood, in :mod:`verax.workspace.edit`.
+"""
 
 from ._hs3 import from_hs3 as from_hs3
 from ._hs3 import is_hs3 as is_hs3

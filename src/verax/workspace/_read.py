@@ -53,7 +53,8 @@ def from_pyhf(
     InputError : whatever is wrong with it, naming channel, sample and modifier; an unknown measurement, parameter of
         interest or patch (nearest name given); negative expected events at the initial values
 
-    >>> from verax.model import example_model, to_pyhf
+    >>> from verax.model import example_model
+    >>> from verax.workspace import to_pyhf
     >>> model, data, poi = from_pyhf(to_pyhf(*example_model(), poi="mu"))
     >>> model.names, data.counts.tolist(), poi
     (('mu', 'jes', 'background_norm'), [59.0, 53.0], 'mu')
