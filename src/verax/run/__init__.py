@@ -10,7 +10,7 @@ checksums, checksum_of, code_version  have files or code changed?
 named, Types                          what may a stored result be made of?
 record, to_json, write_json           how is a result written as JSON, with what it was made of?
 plain, in_words                       what are results as plain values, with statuses by name?
-inspect, claim, lock, sweep           may this folder be written to, and by whom?
+inspect, claim, opened                may this folder be written to, and by whom?
 write, replacing, remove              how is a file written whole or not at all, and removed?
 publishing, file_names, Label         how are results put in a folder, under which names?
 seal, unseal                          is a small file whole?
