@@ -1,8 +1,8 @@
 """Conformal classifiers around any model, with the verbs fit, conformalize and predict_set."""
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -49,6 +49,7 @@ class PredictionSets:
         return self.member[np.arange(len(found)), position(found, np.asarray(self.classes))]
 
 
+@dataclass(eq=False, repr=False)
 class SplitConformalClassifier(SplitConformal):
     """Prediction sets by split conformal classification.
 
@@ -79,33 +80,15 @@ class SplitConformalClassifier(SplitConformal):
     """
 
     kind = "classifier"
-    score_independent: tuple[str, ...] = ("confidence_level", "negative")
-    score_attributes: tuple[str, ...] = (*SplitConformal.score_attributes, "label_", "by_class_", "stream_")
+    score_attributes: ClassVar[tuple[str, ...]] = (*SplitConformal.score_attributes, "label_", "by_class_", "stream_")
 
-    def __init__(
-        self,
-        estimator: Any,
-        confidence_level: float = 0.9,
-        *,
-        conformity_score: str = "lac",
-        randomised: bool = True,
-        penalty: float = 0.01,
-        free: int = 1,
-        prefit: bool = False,
-        negative: str = "error",
-        classes: Any = None,
-        random_state: int | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.confidence_level = confidence_level
-        self.conformity_score = conformity_score
-        self.randomised = randomised
-        self.penalty = penalty
-        self.free = free
-        self.prefit = prefit
-        self.negative = negative
-        self.classes = classes
-        self.random_state = random_state
+    _: KW_ONLY
+    conformity_score: str = "lac"
+    randomised: bool = True
+    penalty: float = 0.01
+    free: int = 1
+    classes: Any = None
+    random_state: int | None = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplitConformalClassifier":
         """Train a copy of the model; not with the points of ``conformalize``."""

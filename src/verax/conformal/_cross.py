@@ -1,5 +1,6 @@
 """Conformal regressor that trains and calibrates with all points: jackknife+, CV+ and their minmax forms."""
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 from typing import Any
 
@@ -20,6 +21,7 @@ WHERE = "CrossConformalRegressor"
 Split = tuple[Int[np.ndarray, " train"], Int[np.ndarray, " test"]]
 
 
+@dataclass(eq=False, repr=False)
 class CrossConformalRegressor(Estimator):
     """Jackknife+, CV+ or their minmax forms: ``fit`` trains on all points and calibrates with them, out of fold.
 
@@ -43,24 +45,14 @@ class CrossConformalRegressor(Estimator):
     3.7
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        confidence_level: float = 0.9,
-        *,
-        method: str = "plus",
-        cv: Any = 5,
-        negative: str = "error",
-        shuffle: bool = True,
-        random_state: int | None = 0,
-    ) -> None:
-        self.estimator = estimator
-        self.confidence_level = confidence_level
-        self.method = method
-        self.cv = cv
-        self.negative = negative
-        self.shuffle = shuffle
-        self.random_state = random_state
+    estimator: Any
+    confidence_level: float = 0.9
+    _: KW_ONLY
+    method: str = "plus"
+    cv: Any = 5
+    negative: str = "error"
+    shuffle: bool = True
+    random_state: int | None = 0
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, fit_weight: Any = "same", groups: Any = None

@@ -3,7 +3,7 @@
 import abc
 import inspect
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,8 +22,9 @@ class Estimator(abc.ABC):
     """
 
     kind = "regressor"
-    score_independent: tuple[str, ...] = ()
-    score_attributes: tuple[str, ...] = ()
+    score_independent: ClassVar[tuple[str, ...]] = ()
+    score_attributes: ClassVar[tuple[str, ...]] = ()
+    quantile_: Any
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = self.__dict__.get(name, value)
