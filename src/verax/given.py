@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def plain(
-    where: str, *, finite: str = "", number: str = "", whole: str = "", other: str = "", alike: str = ""
+    where: str, *, finite: str = "", number: str = "", whole: str = "", other: str = ""
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function of arrays take lists, columns of tables and the like, and refuse values that are missing.
 
@@ -29,11 +29,10 @@ def plain(
     where : the function's name, for errors
     finite, number, whole, other : names of its arguments, with spaces between: finite numbers; numbers that may be
         infinite; whole numbers (truth values are 0 and 1); anything, unmasked
-    alike : names of arguments of one shape
 
     Raises
     ------
-    InputError : by the function made, for masked values, none, others than such numbers, or other shapes
+    InputError : by the function made, for masked values, none, others than such numbers, or other axes
     """
     kinds = {"finite": finite.split(), "number": number.split(), "whole": whole.split(), "other": other.split()}
     kind_of = {name: kind for kind, names in kinds.items() for name in names}
@@ -56,10 +55,6 @@ def plain(
                     raise InputError(where, f"{name} of None", "an array")
                 values[name] = taken(values[name], kind_of[name], name, where)
                 check_axes(values[name], signature.parameters[name].annotation, sizes, name, where)
-            shapes = {name: np.shape(values[name]) for name in alike.split() if values.get(name) is not None}
-            several = {shape for shape in shapes.values() if shape}
-            if len(several) > 1:
-                raise InputError(where, ", ".join(f"{n} of shape {s}" for n, s in shapes.items()), "one shape")
             return function(*given.args, **given.kwargs)
 
         return called

@@ -80,7 +80,7 @@ def quantile_calibration(
     return QuantileCalibration(np.asarray(level, np.float64), observed, np.sqrt(level * (1 - level) / n), n)
 
 
-@plain("PIT", finite="y mean spread", alike="y mean spread")
+@plain("PIT", finite="y mean spread")
 def pit_normal(
     y: Float[np.ndarray, " event"], mean: Float[np.ndarray, " event"], spread: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:

@@ -60,7 +60,7 @@ def average(scores: Float[np.ndarray, " event"], weight: Float[np.ndarray, " row
     return Average(value, error, float(total**2 / (w**2).sum()))
 
 
-@plain("nll_gaussian", finite="mean variance target", alike="mean variance target")
+@plain("nll_gaussian", finite="mean variance target")
 def nll_gaussian(
     mean: Float[np.ndarray, " event"], variance: Float[np.ndarray, " event"], target: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:
@@ -83,7 +83,7 @@ def nll_gaussian(
     return -norm.logpdf(y, m, sigma)
 
 
-@plain("crps_gaussian", finite="mean variance target", alike="mean variance target")
+@plain("crps_gaussian", finite="mean variance target")
 def crps_gaussian(
     mean: Float[np.ndarray, " event"], variance: Float[np.ndarray, " event"], target: Float[np.ndarray, " event"]
 ) -> Float[np.ndarray, " event"]:
@@ -109,7 +109,7 @@ def crps_gaussian(
     return sigma * (z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi))
 
 
-@plain("nll_mixture", finite="share mean variance target", alike="share mean variance")
+@plain("nll_mixture", finite="share mean variance target")
 def nll_mixture(
     share: Float[np.ndarray, "event component"],
     mean: Float[np.ndarray, "event component"],
@@ -139,7 +139,7 @@ def nll_mixture(
     return -np.asarray(logsumexp(each, axis=1))
 
 
-@plain("crps_mixture", finite="share mean variance target", alike="share mean variance")
+@plain("crps_mixture", finite="share mean variance target")
 def crps_mixture(
     share: Float[np.ndarray, "event component"],
     mean: Float[np.ndarray, "event component"],

@@ -130,7 +130,7 @@ class Reliability:
         return found[~np.isnan(found)]
 
 
-@plain("reliability", other="probability label weight", alike="probability label weight")
+@plain("reliability", other="probability label weight")
 def reliability_sums(
     probability: Float[np.ndarray, " event"],
     label: Shaped[np.ndarray, " event"],

@@ -32,7 +32,7 @@ def check_levels(levels: tuple[float, ...]) -> None:
         raise InputError("quantile levels", ", ".join(f"{level:g}" for level in levels), "increasing levels in (0, 1)")
 
 
-@plain("cqr", finite="y low high", alike="y low high")
+@plain("cqr", finite="y low high")
 def cqr(
     y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
 ) -> Float[np.ndarray, " point"]:
@@ -56,7 +56,7 @@ def cqr(
     return np.maximum(np.minimum(low, high) - y, y - np.maximum(low, high))
 
 
-@plain("cqr_sides", finite="y low high", alike="y low high")
+@plain("cqr_sides", finite="y low high")
 def cqr_sides(
     y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
 ) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
@@ -91,7 +91,7 @@ def cqr_sides(
     return np.minimum(low, high) - y, y - np.maximum(low, high)
 
 
-@plain("cqr_band", finite="low high value", alike="low high value")
+@plain("cqr_band", finite="low high value")
 def cqr_band(
     low: Float[np.ndarray, " test"],
     high: Float[np.ndarray, " test"],

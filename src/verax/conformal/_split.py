@@ -13,7 +13,7 @@ from verax.given import plain
 from verax.results import Interval
 
 
-@plain("absolute", finite="y mean", alike="y mean")
+@plain("absolute", finite="y mean")
 def absolute(y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
     """Score points by |y − μ(x)|, for intervals of one width.
 
@@ -32,7 +32,7 @@ def absolute(y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"]) 
     return np.asarray(np.abs(y - mean))
 
 
-@plain("normalised", finite="y mean", number="spread", alike="y mean spread")
+@plain("normalised", finite="y mean", number="spread")
 def normalised(
     y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"], spread: Float[np.ndarray, " point"]
 ) -> Float[np.ndarray, " point"]:
