@@ -104,8 +104,7 @@ def taken(value: Any, kind: str, name: str, where: str) -> Any:
             raise InputError(where, f"{name} of type {array.dtype}", "numbers") from error
     if kind == "whole" and array.dtype.kind == "f":
         wrong = array != np.floor(np.where(np.isfinite(array), array, 0.5))
-        if wrong.any():
-            raise InputError(where, f"{name} {array[wrong][0]:g}", "whole numbers")
+        refuse(wrong, array, name + " {:g}", where, "whole numbers")
         array = array.astype(np.int64)
     wrong = ~np.isfinite(array) if kind == "finite" else np.isnan(array)
     if wrong.any():
@@ -126,6 +125,28 @@ def unmasked(value: Any, name: str, where: str) -> np.ndarray:
         got = f"{int(mask.sum())} masked values of {name}"
         raise InputError(where, got, "values that are there", "leave them out or fill in")
     return np.asarray(value)
+
+
+def refuse(wrong: Any, values: Any, got: str, where: str, expected: str, action: str = "") -> None:
+    """Raise where some values are wrong, and name the first of them.
+
+    Parameters
+    ----------
+    wrong : true for the values that are, of their shape
+    values : numbers
+    got : what is said of the value, which stands in it as {}
+    where, expected, action : as in :class:`~verax.errors.InputError`
+
+    Raises
+    ------
+    InputError : where there is such a value
+
+    >>> refuse(np.array([False, True]), np.array([0.5, 2.0]), "probability {:g}", "example", "values in [0, 1]")
+    Traceback (most recent call last):
+    verax.errors.InputError: example: got probability 2; expected values in [0, 1]
+    """
+    if np.any(wrong):
+        raise InputError(where, got.format(np.asarray(values)[wrong][0]), expected, action)
 
 
 def generator(key: Any, where: str) -> np.random.Generator:

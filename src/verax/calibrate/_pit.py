@@ -13,7 +13,7 @@ from scipy.stats import kstwobign, norm
 
 from verax.conformal import Ordered, check_levels, checked_weight, ordered
 from verax.errors import InputError
-from verax.given import effective_size, generator, plain
+from verax.given import effective_size, generator, plain, refuse
 from verax.results import FloatArray
 
 
@@ -101,8 +101,7 @@ def pit_normal(
     >>> pit_normal(np.array([0.0, 1.0]), np.zeros(2), np.ones(2)).round(3)
     array([0.5  , 0.841])
     """
-    if not (spread > 0).all():
-        raise InputError("PIT", f"spread {spread[~(spread > 0)][0]:g}", "positive spreads")
+    refuse(~(spread > 0), spread, "spread {:g}", "PIT", "positive spreads")
     return np.asarray(norm.cdf((y - mean) / spread))
 
 
@@ -190,9 +189,7 @@ class Recalibration:
         ------
         InputError : for fractions outside [0, 1]
         """
-        wrong = np.asarray((fraction < 0) | (fraction > 1))
-        if wrong.any():
-            raise InputError("recalibration", f"fraction {np.asarray(fraction)[wrong][0]:g}", "fractions in [0, 1]")
+        refuse((fraction < 0) | (fraction > 1), fraction, "fraction {:g}", "recalibration", "fractions in [0, 1]")
         return np.asarray(np.interp(fraction, self.fraction, self.level))
 
 
@@ -228,8 +225,7 @@ def recalibration(
 
 def distribution(pit: FloatArray, weight: FloatArray | None, negative: str) -> Ordered:
     """Sorted u with running weight, checked."""
-    wrong = ~((pit >= 0) & (pit <= 1))
-    if wrong.any() or not pit.size:
-        got = f"value {pit[wrong][0]:g}" if wrong.any() else "no events"
-        raise InputError("PIT", got, "values in [0, 1]")
+    refuse(~((pit >= 0) & (pit <= 1)), pit, "value {:g}", "PIT", "values in [0, 1]")
+    if not pit.size:
+        raise InputError("PIT", "no events", "values in [0, 1]")
     return ordered(pit, weight=weight, negative=negative, where="PIT")

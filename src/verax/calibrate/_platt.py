@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from verax.conformal import checked_weight
 from verax.errors import InputError
-from verax.given import effective_size, plain
+from verax.given import effective_size, plain, refuse
 from verax.results import FloatArray, Status
 
 MAX_STEPS, TOLERANCE = 100, 1e-10
@@ -117,8 +117,6 @@ def checked_score(
     s, y = np.asarray(score, np.float64), np.asarray(label, np.float64)
     if s.ndim != 1 or s.shape != y.shape or not s.size:
         raise InputError(where, f"scores of shape {s.shape}, labels of shape {y.shape}", "one of each an event")
-    if not np.isfinite(s).all():
-        raise InputError(where, f"score {s[~np.isfinite(s)][0]}", "finite scores")
-    if not np.isin(y, (0.0, 1.0)).all():
-        raise InputError(where, f"label {y[~np.isin(y, (0.0, 1.0))][0]:g}", "0 or 1")
+    refuse(~np.isfinite(s), s, "score {}", where, "finite scores")
+    refuse(~np.isin(y, (0.0, 1.0)), y, "label {:g}", where, "0 or 1")
     return s, y

@@ -10,7 +10,7 @@ from scipy.special import logsumexp, softmax
 
 from verax.conformal import checked_weight
 from verax.errors import InputError
-from verax.given import effective_size, plain
+from verax.given import effective_size, plain, refuse
 from verax.results import FloatArray, Status
 
 BOUNDS = (1e-4, 1e4)
@@ -70,10 +70,7 @@ def temperature(
     1.82
     """
     z = np.asarray(logits, np.float64)
-    if not np.isfinite(z).all():
-        raise InputError(
-            "temperature", f"logit {z[~np.isfinite(z)][0]}", "finite logits", "clip probabilities before log"
-        )
+    refuse(~np.isfinite(z), z, "logit {}", "temperature", "finite logits", "clip probabilities before log")
     if label.size and not 0 <= label.min() <= label.max() < z.shape[1]:
         raise InputError("temperature", f"labels {label.min()} … {label.max()}", f"0 … {z.shape[1] - 1}")
     if np.unique(label).size < 2:

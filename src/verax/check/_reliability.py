@@ -19,7 +19,7 @@ from jaxtyping import Float, Shaped
 from scipy.special import chdtrc, erf
 
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import plain, refuse
 from verax.results import FloatArray
 
 
@@ -163,13 +163,9 @@ def reliability_sums(
     p, w = np.asarray(probability, np.float64), np.asarray(weight, np.float64)
     y = np.asarray(label, np.float64)
     low, high = max(edges[0], 0.0), min(edges[-1], 1.0)
-    outside = ~((p >= low) & (p <= high))
-    if outside.any():
-        raise InputError("reliability", f"probability {p[outside][0]}", f"values in [{low:g}, {high:g}]")
-    if not np.isin(y, (0.0, 1.0)).all():
-        raise InputError("reliability", f"label {y[~np.isin(y, (0.0, 1.0))][0]}", "0 or 1")
-    if not np.isfinite(w).all():
-        raise InputError("reliability", f"weight {w[~np.isfinite(w)][0]}", "finite weights")
+    refuse(~((p >= low) & (p <= high)), p, "probability {}", "reliability", f"values in [{low:g}, {high:g}]")
+    refuse(~np.isin(y, (0.0, 1.0)), y, "label {}", "reliability", "0 or 1")
+    refuse(~np.isfinite(w), w, "weight {}", "reliability", "finite weights")
     n_bins = edges.size - 1
     index = np.minimum(np.searchsorted(edges, p, side="right") - 1, n_bins - 1)
 

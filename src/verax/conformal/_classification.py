@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from verax.errors import InputError
-from verax.given import generator, plain
+from verax.given import generator, plain, refuse
 
 from ._model import check_probability
 
@@ -127,9 +127,8 @@ def at_label(scores: Float[np.ndarray, "point class"], label: Int[np.ndarray, " 
     >>> at_label(np.array([[0.1, 0.9], [0.4, 0.6]]), np.array([1, 0]))
     array([0.9, 0.4])
     """
-    if label.size and not 0 <= label.min() <= label.max() < scores.shape[1]:
-        wrong = label[(label < 0) | (label >= scores.shape[1])][0]
-        raise InputError("prediction sets", f"label {wrong}", f"0 … {scores.shape[1] - 1}")
+    many = scores.shape[1]
+    refuse((label < 0) | (label >= many), label, "label {}", "prediction sets", f"0 … {many - 1}")
     return np.take_along_axis(scores, label[:, None], 1)[:, 0]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from verax.errors import InputError, check_known
-from verax.given import unmasked
+from verax.given import refuse, unmasked
 from verax.results import FloatArray
 
 from ._base import BOTH, SplitConformal
@@ -239,7 +239,5 @@ def position(label: Shaped[np.ndarray, " point"], classes: Shaped[np.ndarray, " 
     order = np.argsort(classes)
     index = np.minimum(np.searchsorted(classes, label, sorter=order), classes.size - 1)
     column = order[index]
-    unknown = classes[column] != label
-    if unknown.any():
-        raise InputError("prediction sets", f"class {label[unknown][0]}", _some(classes))
+    refuse(classes[column] != label, label, "class {}", "prediction sets", _some(classes))
     return np.asarray(column)

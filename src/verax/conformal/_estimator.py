@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from verax.errors import InputError
-from verax.given import unmasked
+from verax.given import refuse, unmasked
 from verax.results import FloatArray
 
 from ._model import rows
@@ -164,6 +164,5 @@ def checked_target(y: Any, x: Any, where: str) -> FloatArray:
         values = values[:, 0]
     if values.shape != (rows(x),):
         raise InputError(where, f"y of shape {values.shape}", f"one target for each of {rows(x)} points")
-    if not np.isfinite(values).all():
-        raise InputError(where, f"target {values[~np.isfinite(values)][0]} (NaN or infinity)", "finite targets")
+    refuse(~np.isfinite(values), values, "target {} (NaN or infinity)", where, "finite targets")
     return values

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
-from verax.given import generator, plain
+from verax.given import generator, plain, refuse
 
 from ._conformal import exact_level, ordered
 from ._model import check_probability, fitted, rows, take
@@ -105,8 +105,7 @@ def shifted(
     """
     exact = exact_level(level)
     for name, values in (("at calibration points", ratio), ("at new points", test_ratio)):
-        if not (values >= 0).all():
-            raise InputError("shift", f"ratio {values[~(values >= 0)][0]:g} {name}", "zero or more")
+        refuse(~(values >= 0), values, f"ratio {{:g}} {name}", "shift", "zero or more")
     event = checked_weight(weight, scores.size, negative=negative, where="shift")
     event = event * (event.size / event.sum())  # mean 1, so that products stay in the units of the ratio
     w = np.asarray(ratio, np.float64) * event

@@ -8,8 +8,7 @@ the mean nor the spread was trained on. Given the calibration set, coverage foll
 import numpy as np
 from jaxtyping import Float
 
-from verax.errors import InputError
-from verax.given import plain
+from verax.given import plain, refuse
 from verax.results import Interval
 
 
@@ -98,6 +97,5 @@ def make_interval(
 def positive(spread: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
     """The spread, checked."""
     wrong = ~((spread > 0) & np.isfinite(spread))
-    if wrong.any():
-        raise InputError("normalised", f"spread {spread[wrong][0]:g}", "positive finite spreads", "add a floor to it")
+    refuse(wrong, spread, "spread {:g}", "normalised", "positive finite spreads", "add a floor to it")
     return spread

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from verax.errors import InputError, check_known
-from verax.given import unmasked
+from verax.given import refuse, unmasked
 from verax.results import FloatArray
 
 NEGATIVE = ("error", "signed", "abs")
@@ -36,8 +36,7 @@ def checked_weight(weight: Shaped[np.ndarray, "..."] | None, n: int, *, negative
     w = np.asarray(unmasked(weight, "the weights", where), np.float64)
     if w.shape != (n,):
         raise InputError(where, f"weights of shape {w.shape}", f"one weight for each of {n} points")
-    if not np.isfinite(w).all():
-        raise InputError(where, f"weight {w[~np.isfinite(w)][0]}", "finite weights")
+    refuse(~np.isfinite(w), w, "weight {}", where, "finite weights")
     if (w < 0).any():
         if negative == "error":
             action = "choose negative='signed', or negative='abs' if the sign does not depend on the score"

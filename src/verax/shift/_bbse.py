@@ -15,7 +15,7 @@ from jaxtyping import Float, Int, Shaped
 from scipy.stats import chi2
 
 from verax.errors import InputError
-from verax.given import effective_size, plain
+from verax.given import effective_size, plain, refuse
 from verax.results import FloatArray
 
 from ._two_sample import checked_weight_of
@@ -187,8 +187,5 @@ def rows_of(reference: np.ndarray, target: np.ndarray, where: str) -> tuple[Floa
         raise InputError(where, got, "one cell an event, or rows of the same number of probabilities")
     for sample in (first, second):
         sums = sample.sum(1)
-        if not np.allclose(sums, 1, atol=1e-4):
-            raise InputError(
-                where, f"a row that adds up to {sums[~(np.abs(sums - 1) < 1e-4)][0]:g}", "rows that add up to 1"
-            )
+        refuse(~np.isclose(sums, 1, atol=1e-4), sums, "a row that adds up to {:g}", where, "rows that add up to 1")
     return np.asarray(first, np.float64), np.asarray(second, np.float64)

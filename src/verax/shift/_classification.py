@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
-from verax.given import generator, plain, split_key, unmasked
+from verax.given import generator, plain, refuse, split_key, unmasked
 from verax.results import FloatArray
 
 from ._bbse import LabelShift, bbse
@@ -199,9 +199,9 @@ def checked_labels(y: np.ndarray, new_y: np.ndarray | None, n: int, m: int) -> i
     classes = np.unique(y)
     if classes.size < 2 or not np.array_equal(classes, np.arange(classes.size)):
         raise InputError(WHERE, f"classes {', '.join(map(str, classes[:6]))}", "0, 1, … without gaps, two or more")
-    if new_y is not None and not np.isin(new_y, classes).all():
-        got = f"class {new_y[~np.isin(new_y, classes)][0]} in the target"
-        raise InputError(WHERE, got, "classes of the reference", "leave the new class out; no weights can make it")
+    if new_y is not None:
+        action = "leave the new class out; no weights can make it"
+        refuse(~np.isin(new_y, classes), new_y, "class {} in the target", WHERE, "classes of the reference", action)
     return int(classes.size)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from verax.errors import InputError
-from verax.given import unmasked
+from verax.given import refuse, unmasked
 from verax.results import FloatArray
 
 BLOCK = 2**22  # numbers held at once by one block of a kernel or of permutations
@@ -43,8 +43,7 @@ def checked_weight_of(weight: Shaped[np.ndarray, "..."] | None, n: int, where: s
     w = np.asarray(unmasked(weight, f"weights of {what}", where), np.float64)
     if w.shape != (n,):
         raise InputError(where, f"weights of {what} of shape {w.shape}", f"one weight for each of {n} events")
-    if not np.isfinite(w).all():
-        raise InputError(where, f"weight {w[~np.isfinite(w)][0]} of {what}", "finite weights")
+    refuse(~np.isfinite(w), w, f"weight {{}} of {what}", where, "finite weights")
     if not w.sum() > 0:
         raise InputError(where, f"a total weight of {what} of {w.sum():g}", "a positive total weight")
     return w
