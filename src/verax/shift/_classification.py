@@ -29,7 +29,7 @@ from ._bbse import LabelShift, bbse
 from ._c2st import c2st, stouffer
 from ._concept import concept, fit_softmax
 from ._diagnosis import Diagnosis, Finding, conclude
-from ._two_sample import checked_points, checked_weight_of, common_terms
+from ._two_sample import common_terms, two_samples
 
 WHERE = "shift diagnosis"
 
@@ -79,31 +79,25 @@ def diagnose(
     >>> diagnose(jax.random.key(1), x, y.astype(int), new_x, target_label=new.astype(int)).verdict
     'label'
     """
-    a = checked_points(reference, WHERE, "the reference")
-    b = checked_points(target, WHERE, "the target", a.shape[1])
-    w = checked_weight_of(reference_weight, len(a), WHERE, "the reference")
-    v = checked_weight_of(target_weight, len(b), WHERE, "the target")
+    a, b, w, v = two_samples(reference, target, reference_weight, target_weight, WHERE)
     if not 0 < significance < 0.5:
         raise InputError(WHERE, f"significance {significance}", "between 0 and 0.5")
     classes = checked_labels(label, target_label, len(a), len(b))
+    y, new_y = label, target_label
     if probability is not None:
         first, second = (unmasked(p, "the probabilities", WHERE) for p in probability)
         probability = (first, second)
-    y, new_y = np.asarray(label, np.int64), None if target_label is None else np.asarray(target_label, np.int64)
-    checked_probability(probability, (len(a), len(b)), classes)
+        checked_probability(probability, (len(a), len(b)), classes)
 
     of_x, of_cells, of_classes = split_key(key, 3, WHERE)
     marginal = c2st(of_x, a, b, reference_weight=w, target_weight=v, classifier=classifier)
     found = [Finding("same p(x)", marginal.p_value, f"AUC {marginal.auc:.3f}")]
     shift, note = label_shift_of_predictions(generator(of_cells, WHERE), a, y, w, b, v, probability, classes)
-    known = shift
-    if new_y is not None:
-        known = bbse(y, y, new_y, reference_weight=w, target_weight=v)  # labels are cells that confuse nothing
-    if known is None:
-        found.append(Finding("same fractions of classes", math.nan, note))
-    else:
-        source = "labels" if new_y is not None else "the confusion matrix"
-        found.append(Finding("same fractions of classes", known.p_no_shift, f"by {source}"))
+    known, by = shift, "by the confusion matrix"
+    if new_y is not None:  # labels are cells that confuse nothing
+        known, by = bbse(y, y, new_y, reference_weight=w, target_weight=v), "by labels"
+    p, by = (math.nan, note) if known is None else (known.p_no_shift, by)
+    found.append(Finding("same fractions of classes", p, by))
     found.append(Finding("same p(x|y), in cells of predictions", math.nan if shift is None else shift.p_value, note))
     if new_y is not None:
         p, note = within_classes(of_classes, (a, b), (y, new_y), (w, v), classes, classifier)
@@ -205,17 +199,16 @@ def checked_labels(y: np.ndarray, new_y: np.ndarray | None, n: int, m: int) -> i
     return int(classes.size)
 
 
-def checked_probability(probability: tuple[np.ndarray, np.ndarray] | None, n: tuple[int, int], classes: int) -> None:
+def checked_probability(probability: tuple[np.ndarray, np.ndarray], n: tuple[int, int], classes: int) -> None:
     """Nothing, if predictions are probabilities of each class for each event.
 
     Raises
     ------
     InputError : otherwise
     """
-    for size, p in zip(n, probability or (), strict=probability is not None):
+    for size, p in zip(n, probability, strict=True):
         if p.shape != (size, classes):
             raise InputError(WHERE, f"probabilities of shape {p.shape}", f"({size}, {classes})")
         if not ((p >= 0) & (p <= 1)).all() or not np.allclose(p.sum(1), 1, atol=1e-4):
-            raise InputError(
-                WHERE, "rows of probabilities outside [0, 1] or not adding up to 1", "p(y|x) of each class"
-            )
+            got = "rows of probabilities outside [0, 1] or not adding up to 1"
+            raise InputError(WHERE, got, "p(y|x) of each class")

@@ -1,10 +1,12 @@
 """What tests of two weighted samples share: checked points and weights, the studentised difference, features."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from verax.errors import InputError
-from verax.given import refuse, unmasked
+from verax.given import unmasked
 from verax.results import FloatArray
 
 BLOCK = 2**22  # numbers held at once by one block of a kernel or of permutations
@@ -17,7 +19,7 @@ def checked_points(x: Shaped[np.ndarray, "..."], where: str, what: str, features
     ------
     InputError : for another shape, no points, values that are not finite, or another number of features
     """
-    points = np.asarray(unmasked(x, what, where), np.float64)
+    points = np.asarray(x, np.float64)
     points = points[:, None] if points.ndim == 1 else points
     if points.ndim != 2 or not points.size:
         raise InputError(where, f"{what} of shape {np.shape(x)}", "one row an event, one column a feature")
@@ -38,15 +40,39 @@ def checked_weight_of(weight: Shaped[np.ndarray, "..."] | None, n: int, where: s
     ------
     InputError : for another number of weights, one that is not finite, or a total that is not positive
     """
-    if weight is None:
-        return np.ones(n)
-    w = np.asarray(unmasked(weight, f"weights of {what}", where), np.float64)
-    if w.shape != (n,):
-        raise InputError(where, f"weights of {what} of shape {w.shape}", f"one weight for each of {n} events")
-    refuse(~np.isfinite(w), w, f"weight {{}} of {what}", where, "finite weights")
+    w = np.ones(n) if weight is None else numbers_of(weight, n, where, f"weights of {what}")
     if not w.sum() > 0:
         raise InputError(where, f"a total weight of {what} of {w.sum():g}", "a positive total weight")
     return w
+
+
+def numbers_of(values: Any, n: int, where: str, what: str) -> FloatArray:
+    """One number for each event, as float64.
+
+    Raises
+    ------
+    InputError : for another number of them, one that is masked, or one that is not finite
+    """
+    out = np.asarray(unmasked(values, what, where), np.float64)
+    if out.shape != (n,) or not np.isfinite(out).all():
+        got = f"{what} of shape {out.shape}" if out.shape != (n,) else f"{what} that are not finite"
+        raise InputError(where, got, f"one finite number for each of {n} events")
+    return out
+
+
+def two_samples(
+    reference: Any, target: Any, reference_weight: Any, target_weight: Any, where: str
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Points of reference and target, then their weights, as :func:`checked_points` and :func:`checked_weight_of`.
+
+    Raises
+    ------
+    InputError : as they do
+    """
+    a = checked_points(reference, where, "the reference")
+    b = checked_points(target, where, "the target", a.shape[1])
+    w = checked_weight_of(reference_weight, len(a), where, "the reference")
+    return a, b, w, checked_weight_of(target_weight, len(b), where, "the target")
 
 
 def pooled_weight(first: FloatArray, second: FloatArray) -> FloatArray:
