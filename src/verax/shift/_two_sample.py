@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from verax.errors import InputError
-from verax.given import unmasked
+from verax.given import refuse, unmasked
 from verax.results import FloatArray
 
 BLOCK = 2**22  # numbers held at once by one block of a kernel or of permutations
@@ -40,7 +40,12 @@ def checked_weight_of(weight: Shaped[np.ndarray, "..."] | None, n: int, where: s
     ------
     InputError : for another number of weights, one that is not finite, or a total that is not positive
     """
-    w = np.ones(n) if weight is None else numbers_of(weight, n, where, f"weights of {what}")
+    if weight is None:
+        return np.ones(n)
+    w = np.asarray(weight, np.float64)
+    if w.shape != (n,):
+        raise InputError(where, f"weights of {what} of shape {w.shape}", f"one weight for each of {n} events")
+    refuse(~np.isfinite(w), w, f"weight {{}} of {what}", where, "finite weights")
     if not w.sum() > 0:
         raise InputError(where, f"a total weight of {what} of {w.sum():g}", "a positive total weight")
     return w
