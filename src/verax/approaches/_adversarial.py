@@ -23,7 +23,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Loss, Make, inputs
+from verax.learn import Around, Loss, Make, inputs
 from verax.parameters import Gaussian, Parameter
 from verax.systematics import Systematic, shift
 
@@ -81,7 +81,7 @@ class Adversary(eqx.Module):
         return jnp.logaddexp(*parts) - jnp.sum(jnp.log(width))
 
 
-class Adversarial(eqx.Module):
+class Adversarial(Around):
     """A network and its adversary, made by :func:`with_adversary`; as a function it is the network alone.
 
     Parameters
@@ -90,13 +90,7 @@ class Adversarial(eqx.Module):
     adversary : density of the parameters given that logit
     """
 
-    network: Any
     adversary: Adversary
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The columns that the network reads."""
-        return tuple(self.network.features)
 
     def __call__(self, x: Float[JaxArray, " feature"]) -> JaxArray:
         return jnp.asarray(self.network(x))

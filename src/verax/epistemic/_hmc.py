@@ -23,7 +23,7 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Loss, Make, Training, inputs, stack, start_from, train_made
+from verax.learn import Loss, Make, Training, inputs, member, stack, start_from, train_made
 from verax.results import Status
 
 from ._diagnostics import effective_size, r_hat, tail_size
@@ -150,10 +150,7 @@ def hmc(
             )
         )
     starts = stack([each.network for each in trained])
-    tau = np.asarray(precision_of(precision), np.float64)
-    size = weights(jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, starts)).vector.size
-    if tau.ndim and tau.shape != (size,):
-        raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
+    tau = precision_of(precision, weights(member(starts, 0)).vector.size)
     with jax.enable_x64(True):
         target = _Target(loss, double(table), jnp.asarray(tau), jax.random.fold_in(run_key, chains))
         measure = quantities or _Outputs(loss, _reference(target.events))

@@ -26,18 +26,18 @@ from scipy.optimize import minimize_scalar
 
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import Loss, Make, Training, train_made
+from verax.learn import Around, Loss, Make, Training, train_made
 from verax.results import Status
 
 from ._curvature import Surface, curvature_of, value_of
-from ._posterior import DRAWS, Posterior, check_members
+from ._posterior import Posterior, checked_members
 from ._power_likelihood import double, observations, temper, weights
 
 _MOST = 20_000  # weights: their matrix has 3.2 GB
 _ENDS = (float(np.log(1e-6)), float(np.log(1e6)))  # of the logarithm of a precision that is searched
 
 
-class Linearised(eqx.Module):
+class Linearised(Around):
     """A network whose outputs change linearly with its weights: f(x; w) + ∇f(x; w)·change.
 
     Everything but the call is the network's own.
@@ -48,7 +48,6 @@ class Linearised(eqx.Module):
     change : of the weights at ``where``, a tree with True at the leaves that change
     """
 
-    network: Any
     change: Float[JaxArray, "*member weight"]
     where: Any
 
@@ -56,11 +55,6 @@ class Linearised(eqx.Module):
         held = weights(self.network, self.where)
         output, slope = jax.jvp(lambda vector: held.network(vector)(x), (held.vector,), (self.change,))
         return jax.tree.map(jnp.add, output, slope)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("network", "change", "where") or name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.network, name)
 
 
 @dataclass(frozen=True)
@@ -108,8 +102,7 @@ class Laplace(Posterior):
         ------
         InputError : for fewer than one, or a Gaussian that is not finite
         """
-        n = DRAWS if n is None else n
-        check_members(n)
+        n = checked_members(n)
         if not np.isfinite(self.covariance).all():
             raise InputError("members", self.problem, "a posterior with finite numbers")
         values, vectors = np.linalg.eigh(self.covariance)

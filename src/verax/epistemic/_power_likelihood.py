@@ -114,17 +114,20 @@ def weights(network: Any, where: Any = None) -> Weights:
     return Weights(vector, rest, unravel)
 
 
-def precision_of(prior: float | Array) -> float | Array:
-    """The prior precision τ (one, or one per weight) after a check.
+def precision_of(prior: float | Array, size: int | None) -> np.ndarray:
+    """The prior precision τ after a check: one number, or one for each of ``size`` weights (unless that is None).
 
     Raises
     ------
-    InputError : for a value that is not positive and finite
+    InputError : for a value that is not positive and finite, or another number of them
     """
     value = np.asarray(prior, np.float64)
     if not (np.isfinite(value).all() and (value > 0).all()):
         raise InputError("prior precision", f"{float(value.min()):g}", "a positive number, or one for each weight")
-    return prior
+    if value.ndim and value.shape != (size,):
+        expected = "one number" if size is None else f"one number, or ({size},): one for each weight"
+        raise InputError("prior precision", f"shape {value.shape}", expected)
+    return value
 
 
 def double(tree: Any) -> Any:

@@ -22,12 +22,12 @@ from jaxtyping import Float, PRNGKeyArray, UInt32
 
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import Loss, Make, Standardise, Training, is_missing, train_made
+from verax.learn import Around, Loss, Make, Standardise, Training, is_missing, train_made
 
-from ._posterior import DRAWS, Posterior, check_members
+from ._posterior import Posterior, checked_members
 
 
-class Smeared(eqx.Module):
+class Smeared(Around):
     """A network that reads its inputs with noise, x + σε; everything but the call is the network's own.
 
     ε is a function of the seed and of the values x, so that a member is one function, in any batch or order. A value that
@@ -41,7 +41,6 @@ class Smeared(eqx.Module):
     missing : value that stands for "not measured", or None, static
     """
 
-    network: Any
     seed: UInt32[JaxArray, "*member word"]
     sigma: Float[JaxArray, "*member feature"]
     missing: float | None = eqx.field(static=True)
@@ -55,11 +54,6 @@ class Smeared(eqx.Module):
         drawn = jax.random.fold_in(jax.random.wrap_key_data(self.seed), mixed)
         noise = self.sigma * jax.random.normal(drawn, self.sigma.shape)
         return self.network(x + jnp.where(is_missing(x, self.missing), 0.0, noise))
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("network", "seed", "sigma", "missing") or name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.network, name)
 
 
 @dataclass(frozen=True)
@@ -87,8 +81,7 @@ class InputResolution(Posterior):
         ------
         InputError : for fewer than one
         """
-        n = DRAWS if n is None else n
-        check_members(n)
+        n = checked_members(n)
         nodes = jax.tree.leaves(self.network, is_leaf=lambda node: isinstance(node, Standardise))
         values = [node.missing for node in nodes if isinstance(node, Standardise) and node.missing is not None]
         seeds = jax.random.key_data(jax.random.split(key, n))

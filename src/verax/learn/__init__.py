@@ -15,8 +15,8 @@ member_means                               what does each member predict by itse
 =========================================  =================================================================
 
 ``inputs`` gives the columns that a network reads, ``Frozen`` marks constants of a network and ``trainable`` the rest,
-``member`` takes one of several stacked networks, ``bernoulli`` reads a logit as a probability, and ``event_weight`` takes
-the events' own weights for those of the training.
+``Around`` is the base of networks around another, ``member`` takes one of several stacked networks, ``bernoulli`` reads a
+logit as a probability, and ``event_weight`` takes the events' own weights for those of the training.
 
 >>> import jax, numpy as np
 >>> from functools import partial
@@ -47,6 +47,7 @@ from ._loss import Loss as Loss
 from ._loss import Weigh as Weigh
 from ._loss import balance as balance
 from ._loss import is_comparable as is_comparable
+from ._network import Around as Around
 from ._network import Frozen as Frozen
 from ._network import Network as Network
 from ._network import Standardise as Standardise

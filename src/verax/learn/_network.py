@@ -47,6 +47,25 @@ def trainable(network: Any) -> Any:
     return jax.tree.map(mark, network, is_leaf=lambda node: isinstance(node, Frozen))
 
 
+class Around(eqx.Module):
+    """Base of networks around another one: attributes that they do not have are those of the network inside.
+
+    Parameters
+    ----------
+    network : the one inside
+
+    >>> Around(blank(("x",), width=8, depth=1)).features
+    ('x',)
+    """
+
+    network: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.__dataclass_fields__ or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.network, name)
+
+
 class Standardise(Frozen):
     """(x − centre) / scale for each feature; a missing value becomes 0, the centre.
 
