@@ -5,14 +5,23 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import NoneType
-from typing import Any, ParamSpec, TypeVar, get_args, get_origin
+from typing import Any, ParamSpec, TypeAlias, TypeVar, get_args, get_origin
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from verax.errors import InputError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# Types of arguments that many functions have; points are those of calibration, test are the new ones.
+PerEvent: TypeAlias = Float[np.ndarray, " event"]
+PerPoint: TypeAlias = Float[np.ndarray, " point"]
+PerTest: TypeAlias = Float[np.ndarray, " test"]
+PerClass: TypeAlias = Float[np.ndarray, "event class"]
+Labels: TypeAlias = Shaped[np.ndarray, " event"]
+Weights: TypeAlias = Shaped[np.ndarray, "..."] | None
 
 
 def plain(

@@ -8,12 +8,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray, Shaped
+from jaxtyping import Float, PRNGKeyArray
 from scipy.stats import kstwobign, norm
 
 from verax.conformal import Ordered, check_levels, checked_weight, ordered
 from verax.errors import InputError
-from verax.given import effective_size, generator, plain, refuse
+from verax.given import PerEvent, Weights, effective_size, generator, plain, refuse
 from verax.results import FloatArray
 
 
@@ -43,11 +43,11 @@ class QuantileCalibration:
 
 @plain("quantile calibration", finite="y level", number="quantile", other="weight")
 def quantile_calibration(
-    y: Float[np.ndarray, " event"],
+    y: PerEvent,
     quantile: Float[np.ndarray, "event level"],
     level: Float[np.ndarray, " level"],
     *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
+    weight: Weights = None,
     negative: str = "error",
 ) -> QuantileCalibration:
     """Compare how often y is at or below each predicted quantile with the quantile's level.
@@ -71,9 +71,8 @@ def quantile_calibration(
     """
     check_levels(tuple(level.tolist()))
     if quantile.shape != (y.size, level.size):
-        raise InputError(
-            "quantiles", f"shape {quantile.shape}", f"({y.size}, {level.size}): one for each event and level"
-        )
+        expected = f"({y.size}, {level.size}): one for each event and level"
+        raise InputError("quantiles", f"shape {quantile.shape}", expected)
     w = checked_weight(weight, y.size, negative=negative, where="quantile calibration")
     observed = w @ (y[:, None] <= quantile) / w.sum()
     n = effective_size(w)
@@ -81,9 +80,7 @@ def quantile_calibration(
 
 
 @plain("PIT", finite="y mean spread")
-def pit_normal(
-    y: Float[np.ndarray, " event"], mean: Float[np.ndarray, " event"], spread: Float[np.ndarray, " event"]
-) -> Float[np.ndarray, " event"]:
+def pit_normal(y: PerEvent, mean: PerEvent, spread: PerEvent) -> PerEvent:
     """Compute u = Φ((y − μ)/σ) of a Gaussian prediction.
 
     Parameters
@@ -106,9 +103,7 @@ def pit_normal(
 
 
 @plain("PIT", finite="y", other="samples")
-def pit_samples(
-    key: PRNGKeyArray, y: Float[np.ndarray, " event"], samples: Float[np.ndarray, "event draw"]
-) -> Float[np.ndarray, " event"]:
+def pit_samples(key: PRNGKeyArray, y: PerEvent, samples: Float[np.ndarray, "event draw"]) -> PerEvent:
     """Compute u of predictions given as samples (a flow, a posterior predictive): the rank of y, ties at random.
 
     u = (number below + U·(number equal + 1)) / (draws + 1) is exactly uniform if y is one more draw.
@@ -138,12 +133,7 @@ def pit_samples(
 
 
 @plain("PIT", other="pit weight")
-def uniformity(
-    pit: Float[np.ndarray, " event"],
-    *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    negative: str = "error",
-) -> tuple[float, float]:
+def uniformity(pit: PerEvent, *, weight: Weights = None, negative: str = "error") -> tuple[float, float]:
     """Test whether u is uniform, by the largest distance of its weighted distribution (Kolmogorov–Smirnov).
 
     Parameters
@@ -194,12 +184,7 @@ class Recalibration:
 
 
 @plain("PIT", other="pit weight")
-def recalibration(
-    pit: Float[np.ndarray, " event"],
-    *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    negative: str = "error",
-) -> Recalibration:
+def recalibration(pit: PerEvent, *, weight: Weights = None, negative: str = "error") -> Recalibration:
     """Invert the weighted distribution of u: of other events, those with u ≤ level(p) are a fraction p.
 
     Parameters

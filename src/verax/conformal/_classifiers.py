@@ -16,7 +16,7 @@ from ._classification import at_label, cumulative_scores, lac, sets
 from ._conformal import Quantile
 from ._model import probabilities, rows
 from ._mondrian import Mondrian, mondrian
-from ._shift import Shifted, label_shift
+from ._shift import label_shift
 
 SCORES = ("lac", "aps", "raps")
 
@@ -43,9 +43,8 @@ class PredictionSets:
         """
         found = unmasked(label, "label", "prediction sets")
         if found.shape != (len(self.member),):
-            raise InputError(
-                "prediction sets", f"labels of shape {found.shape}", f"one for each of {len(self.member)} sets"
-            )
+            got = f"labels of shape {found.shape}"
+            raise InputError("prediction sets", got, f"one for each of {len(self.member)} sets")
         return self.member[np.arange(len(found)), position(found, np.asarray(self.classes))]
 
 
@@ -128,11 +127,9 @@ class SplitConformalClassifier(SplitConformal):
     def predict(self, X: Any) -> Shaped[np.ndarray, " event"]:
         """Predict the likeliest class."""
         model = self._trained()
-        return (
-            np.asarray(model.predict(X))
-            if hasattr(model, "predict")
-            else self.classes_[self.predict_proba(X).argmax(1)]
-        )
+        if hasattr(model, "predict"):
+            return np.asarray(model.predict(X))
+        return self.classes_[self.predict_proba(X).argmax(1)]
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "event class"]:
         """Predict the probabilities of the classes by the model."""
@@ -167,20 +164,18 @@ class SplitConformalClassifier(SplitConformal):
         scores = self._scores(X, self.stream_)
         value: float | FloatArray
         if class_ratio is not None:
-            self.quantile_, value = self._label_shift(np.asarray(class_ratio, np.float64), level)
+            r = np.asarray(class_ratio, np.float64)
+            if r.shape != self.classes_.shape:
+                raise InputError("label shift", f"ratios of shape {r.shape}", f"one for each of {self.classes_.size}")
+            options: dict[str, Any] = {"level": level, "weight": self.weight_, "negative": self.negative}
+            self.quantile_ = label_shift(self.scores_, self.label_, r, **options)
+            value = self.quantile_.value
         elif self.by_class_:
             self.quantile_, value = self._by_class(level)
         else:
             self.quantile_, value = self.quantile(level, group=group, ratio=ratio, points=rows(X))
             value = value[:, None] if isinstance(value, np.ndarray) else value
         return PredictionSets(level, tuple(self.classes_.tolist()), sets(scores, value))
-
-    def _label_shift(self, ratio: FloatArray, level: float) -> tuple[Quantile | Mondrian | Shifted, FloatArray]:
-        if ratio.shape != self.classes_.shape:
-            raise InputError("label shift", f"ratios of shape {ratio.shape}", f"one for each of {self.classes_.size}")
-        scores = self._fitted("scores_")
-        found = label_shift(scores, self.label_, ratio, level=level, weight=self.weight_, negative=self.negative)
-        return found, found.value
 
     def _check_options(self, group: Any, ratio: Any, class_ratio: Any) -> None:
         """Nothing, if each option has its effect.

@@ -3,15 +3,14 @@
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float
 
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import PerPoint, PerTest, plain
 from verax.results import Interval
 
 from ._split import make_interval
 
-End: TypeAlias = float | Float[np.ndarray, " test"]
+End: TypeAlias = float | PerTest
 """By how much an end of a band moves outwards: one number, or one for each point."""
 
 
@@ -33,9 +32,7 @@ def check_levels(levels: tuple[float, ...]) -> None:
 
 
 @plain("cqr", finite="y low high")
-def cqr(
-    y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
-) -> Float[np.ndarray, " point"]:
+def cqr(y: PerPoint, low: PerPoint, high: PerPoint) -> PerPoint:
     """Score points by max(q_low(x) − y, y − q_high(x)), which is negative inside the band of two quantiles.
 
     Parameters
@@ -57,9 +54,7 @@ def cqr(
 
 
 @plain("cqr_sides", finite="y low high")
-def cqr_sides(
-    y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
-) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
+def cqr_sides(y: PerPoint, low: PerPoint, high: PerPoint) -> tuple[PerPoint, PerPoint]:
     """Score each side of a band by itself, q_low(x) − y and y − q_high(x), for asymmetric bands.
 
     With the quantile of each at (1 + level)/2, each end misses with probability at most (1 − level)/2: a stronger
@@ -93,12 +88,7 @@ def cqr_sides(
 
 @plain("cqr_band", finite="low high value")
 def cqr_band(
-    low: Float[np.ndarray, " test"],
-    high: Float[np.ndarray, " test"],
-    quantile: End | tuple[End, End],
-    *,
-    level: float,
-    value: Float[np.ndarray, " test"] | None = None,
+    low: PerTest, high: PerTest, quantile: End | tuple[End, End], *, level: float, value: PerTest | None = None
 ) -> Interval:
     """Make the interval [q_low − q, q_high + q].
 

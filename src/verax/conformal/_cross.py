@@ -192,9 +192,8 @@ def checked_splits(pairs: list[tuple[Any, Any]], n: int, cv: Any) -> list[Split]
     for k, (train, test) in enumerate(splits):
         both = np.intersect1d(train, test)
         if both.size or not train.size:
-            got = (
-                f"{both.size} points that pair {k} trains and tests" if both.size else f"no points that train pair {k}"
-            )
+            got = f"{both.size} points that pair {k} trains and tests"
+            got = got if both.size else f"no points that train pair {k}"
             raise InputError(WHERE, got, "training points that are not tested", "leave them out of one of both")
     return splits
 

@@ -142,10 +142,8 @@ class ConformalizedQuantileRegressor(SplitConformal):
         if self.symmetric:
             self.quantile_, value = self.quantile(level, group=group, ratio=ratio, points=rows(X))
             return cqr_band(low, high, value, level=level, value=median)
-        each = (1 + exact_level(level)) / 2
-        found = [
-            self.quantile(each, group=group, ratio=ratio, scores=s, points=rows(X)) for s in self._fitted("sides_")
-        ]
+        options: dict[str, Any] = {"level": (1 + exact_level(level)) / 2, "group": group, "ratio": ratio}
+        found = [self.quantile(scores=s, points=rows(X), **options) for s in self._fitted("sides_")]
         self.quantile_ = (found[0][0], found[1][0])
         return cqr_band(low, high, (found[0][1], found[1][1]), level=level, value=median)
 

@@ -1,16 +1,15 @@
 """Event weights of calibration points: what is done with negative ones is chosen by name."""
 
 import numpy as np
-from jaxtyping import Shaped
 
 from verax.errors import InputError, check_known
-from verax.given import refuse, unmasked
+from verax.given import Weights, refuse, unmasked
 from verax.results import FloatArray
 
 NEGATIVE = ("error", "signed", "abs")
 
 
-def checked_weight(weight: Shaped[np.ndarray, "..."] | None, n: int, *, negative: str, where: str) -> FloatArray:
+def checked_weight(weight: Weights, n: int, *, negative: str, where: str) -> FloatArray:
     """Check weights of n points, and give them as float64, all 1 when none are given.
 
     Parameters

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int, Shaped
 from scipy.stats import chi2
 
 from verax.errors import InputError
-from verax.given import effective_size, plain, refuse
+from verax.given import Weights, effective_size, plain, refuse
 from verax.results import FloatArray
 
 from ._two_sample import checked_weight_of
@@ -74,8 +74,8 @@ def bbse(
     label: Int[np.ndarray, " reference"],
     target: Shaped[np.ndarray, "..."],
     *,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
-    target_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
+    target_weight: Weights = None,
 ) -> LabelShift:
     """Estimate the target's class fractions.
 

@@ -21,7 +21,7 @@ from scipy.special import ndtr, ndtri, stdtr
 from scipy.stats import rankdata
 
 from verax.errors import InputError
-from verax.given import effective_size, generator, plain, untrained
+from verax.given import PerEvent, Weights, effective_size, generator, plain, untrained
 from verax.results import FloatArray
 
 from ._two_sample import BLOCK, numbers_of, pooled_weight, quadratic, randomised_p, studentised, two_samples
@@ -57,8 +57,8 @@ def c2st(
     reference: Shaped[np.ndarray, "..."],
     target: Shaped[np.ndarray, "..."],
     *,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
-    target_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
+    target_weight: Weights = None,
     classifier: Any | Score | None = None,
     folds: int = 5,
     permutations: int = 199,
@@ -125,8 +125,8 @@ def c2st(
 
 def permuted(
     rng: np.random.Generator,
-    score: Float[np.ndarray, " event"],
-    weight: Float[np.ndarray, " event"],
+    score: PerEvent,
+    weight: PerEvent,
     label: Bool[np.ndarray, " event"],
     permutations: int,
     *,

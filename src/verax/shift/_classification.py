@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
-from verax.given import generator, plain, refuse, split_key, unmasked
+from verax.given import Weights, generator, plain, refuse, split_key, unmasked
 from verax.results import FloatArray
 
 from ._bbse import LabelShift, bbse
@@ -43,8 +43,8 @@ def diagnose(
     *,
     target_label: Int[np.ndarray, " target"] | None = None,
     probability: tuple[Float[np.ndarray, "reference class"], Float[np.ndarray, "target class"]] | None = None,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
-    target_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
+    target_weight: Weights = None,
     classifier: Any | None = None,
     significance: float = 0.01,
 ) -> Diagnosis:

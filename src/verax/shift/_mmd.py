@@ -11,7 +11,7 @@ from jaxtyping import Float, PRNGKeyArray, Shaped
 from scipy.spatial.distance import cdist, pdist
 
 from verax.errors import InputError, check_known
-from verax.given import effective_size, generator, plain
+from verax.given import Weights, effective_size, generator, plain
 from verax.results import FloatArray
 
 from ._two_sample import BLOCK, pooled_weight, randomised_p, two_samples
@@ -43,8 +43,8 @@ def mmd(
     reference: Shaped[np.ndarray, "..."],
     target: Shaped[np.ndarray, "..."],
     *,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
-    target_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
+    target_weight: Weights = None,
     bandwidth: float | None = None,
     null: str | None = None,
     permutations: int = 199,

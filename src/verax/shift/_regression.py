@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
-from verax.given import plain, split_key
+from verax.given import Weights, plain, split_key
 from verax.results import FloatArray
 
 from ._c2st import c2st
@@ -42,8 +42,8 @@ def diagnose_regression(
     *,
     target_y: Float[np.ndarray, " target"] | None = None,
     prediction: tuple[Float[np.ndarray, " reference"], Float[np.ndarray, " target"]] | None = None,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
-    target_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
+    target_weight: Weights = None,
     classifier: Any | None = None,
     significance: float = 0.01,
 ) -> Diagnosis:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from verax.errors import InputError
-from verax.given import refuse, unmasked
+from verax.given import PerEvent, Weights, refuse, unmasked
 from verax.results import FloatArray
 
 BLOCK = 2**22  # numbers held at once by one block of a kernel or of permutations
@@ -26,14 +26,12 @@ def checked_points(x: Shaped[np.ndarray, "..."], where: str, what: str, features
     if features is not None and points.shape[1] != features:
         raise InputError(where, f"{what} of {points.shape[1]} features", f"{features}, as the reference has")
     if not np.isfinite(points).all():
-        bad = int((~np.isfinite(points).all(1)).sum())
-        raise InputError(
-            where, f"{bad} rows of {what} that are not finite", "finite values", "leave them out or fill in"
-        )
+        got = f"{int((~np.isfinite(points).all(1)).sum())} rows of {what} that are not finite"
+        raise InputError(where, got, "finite values", "leave them out or fill in")
     return points
 
 
-def checked_weight_of(weight: Shaped[np.ndarray, "..."] | None, n: int, where: str, what: str) -> FloatArray:
+def checked_weight_of(weight: Weights, n: int, where: str, what: str) -> FloatArray:
     """Weights of any sign as float64, all 1 when none are given.
 
     Raises
@@ -91,9 +89,7 @@ def pooled_weight(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def studentised(
-    score: Float[np.ndarray, " event"],
-    weight: Float[np.ndarray, " event"],
-    second: Bool[np.ndarray, "draw event"],
+    score: PerEvent, weight: PerEvent, second: Bool[np.ndarray, "draw event"]
 ) -> Float[np.ndarray, " draw"]:
     """Compute the difference of two weighted means of a score (target − reference) over its standard error.
 
