@@ -68,9 +68,8 @@ class MemberHistograms:
     def __add__(self, other: "MemberHistograms") -> "MemberHistograms":
         if self.members != other.members or not np.array_equal(self.edges, other.edges):
             seen = f"{other.members} members, {len(other.edges) - 1} bins"
-            raise InputError(
-                "sum of histograms", seen, f"{self.members} members and the same {len(self.edges) - 1} bins"
-            )
+            expected = f"{self.members} members and the same {len(self.edges) - 1} bins"
+            raise InputError("sum of histograms", seen, expected)
         return MemberHistograms(self.edges, self.sums + other.sums, self.members)
 
     @property

@@ -61,8 +61,7 @@ def ensemble(
     rows = np.arange(len(table))
     replica_key, run_key = jax.random.split(key)
     factors = bootstrap_factors(replica_key, table.number, table.process, members=members) if bootstrap else None
-    runs = make_runs(
-        run_key, make, table, rows[: len(events)], rows[len(events) :], members=members, factors=factors, weigh=weigh
-    )
+    parts = rows[: len(events)], rows[len(events) :]
+    runs = make_runs(run_key, make, table, *parts, members=members, factors=factors, weigh=weigh)
     stacked, histories = train_runs(runs, loss, table, training)
     return Ensemble(stacked, histories=histories)

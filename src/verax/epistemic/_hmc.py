@@ -143,12 +143,9 @@ def hmc(
     table = temper(events, power=power, negative=negative)
     trained = []
     for chain in range(chains):
-        first = make(jax.random.fold_in(start_key, chain), events)
-        trained.append(
-            train_made(
-                jax.random.fold_in(start_key, chains + chain), start_from(first), loss, events, training, validation
-            )
-        )
+        first = start_from(make(jax.random.fold_in(start_key, chain), events))
+        train_key = jax.random.fold_in(start_key, chains + chain)
+        trained.append(train_made(train_key, first, loss, events, training, validation))
     starts = stack([each.network for each in trained])
     tau = precision_of(precision, weights(member(starts, 0)).vector.size)
     with jax.enable_x64(True):
@@ -165,24 +162,10 @@ def hmc(
     status, problem = _judge(judged, hat, density)
     if status == Status.OK:
         status, problem = _judge_draws(bulk, tail, divergent, chains * draws)
-    return Chains(
-        single(networks),
-        chains,
-        draws,
-        density,
-        hat,
-        bulk,
-        tail,
-        r_hat(vectors),
-        effective_size(vectors),
-        accepted,
-        step,
-        divergent,
-        histories=sum((each.histories for each in trained), ()),
-        status=status,
-        problem=problem,
-        observations=observations(table),
-    )
+    of_chains = single(networks), chains, draws, density, hat, bulk, tail, r_hat(vectors), effective_size(vectors)
+    common: dict[str, Any] = {"histories": sum((each.histories for each in trained), ())}
+    common |= {"status": status, "problem": problem, "observations": observations(table)}
+    return Chains(*of_chains, accepted, step, divergent, **common)
 
 
 class _Target(eqx.Module):

@@ -110,9 +110,8 @@ class Laplace(Posterior):
         change = noise * np.sqrt(np.maximum(values, 0)) @ vectors.T  # Σ = VDVᵀ, so that V√D ε ~ N(0, Σ)
         held = weights(self.network, self.where)
         if (self.which == "all" and callable(self.network)) if linearised is None else linearised:
-            return Linearised(
-                held.networks(jnp.tile(held.vector, (n, 1))), jnp.asarray(change, jnp.float32), self.where
-            )
+            mode = held.networks(jnp.tile(held.vector, (n, 1)))
+            return Linearised(mode, jnp.asarray(change, jnp.float32), self.where)
         return held.networks(jnp.asarray(self.mode + change, jnp.float32))
 
 
@@ -191,21 +190,11 @@ def laplace(
         raise InputError("laplace", f"a {curvature} curvature of zero", expected, "choose curvature='hessian'")
     status, problem = _judge(point, made, searched=precision is None)
     covariance = (point.eigenvectors / point.posterior_precision) @ point.eigenvectors.T  # U (Λ + τ)⁻¹ Uᵀ
-    return Laplace(
-        weights(network, where).network(jnp.asarray(point.vector, jnp.float32)),
-        which,
-        where,
-        point.vector,
-        covariance,
-        point.precision,
-        point.log_evidence(point.precision),
-        point.offset,
-        made,
-        histories=trained.histories,
-        status=status,
-        problem=problem,
-        observations=observations(table),
-    )
+    at_mode = weights(network, where).network(jnp.asarray(point.vector, jnp.float32))
+    evidence = point.log_evidence(point.precision)
+    found = (at_mode, which, where, point.vector, covariance, point.precision, evidence, point.offset, made)
+    judged: dict[str, Any] = {"status": status, "problem": problem, "observations": observations(table)}
+    return Laplace(*found, histories=trained.histories, **judged)
 
 
 def last_layer(network: Any) -> Any:
@@ -310,8 +299,6 @@ def _judge(point: _Point, steps: int, *, searched: bool) -> tuple[Status, str]:
         return Status.MAX_STEPS, f"{line}; train longer, or allow more steps"
     best = point.log_evidence(point.precision)
     if searched and any(point.log_evidence(float(np.exp(end))) > best - 1e-3 for end in _ENDS):
-        line = (
-            f"no prior precision has the largest evidence: {point.precision:.2g}, no better than the end of its range"
-        )
-        return Status.AT_BOUND, f"{line}; these events do not determine it, give precision"
+        line = f"no prior precision has the largest evidence: {point.precision:.2g}, no better than the end"
+        return Status.AT_BOUND, f"{line} of its range; these events do not determine it, give precision"
     return Status.OK, ""

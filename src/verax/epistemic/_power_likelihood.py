@@ -24,7 +24,7 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.arrays import Array
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import Loss, trainable
+from verax.learn import Loss, signed, trainable
 
 
 def temper(events: Events, *, power: str = "effective", negative: str = "signed") -> Events:
@@ -46,13 +46,9 @@ def temper(events: Events, *, power: str = "effective", negative: str = "signed"
     array([1., 1.], dtype=float32)
     """
     check_known([power], ["effective", "counts"], "power", "power")
-    check_known([negative], ["signed", "abs", "error"], "negative", "treatment of negative weights")
     if len(events) == 0:
         raise InputError("training part", "no events", "at least one")
-    weight = np.asarray(events.weight, np.float64)
-    if negative == "error" and (weight < 0).any():
-        raise InputError("training weights", f"{int((weight < 0).sum())} below zero", "none", "choose signed or abs")
-    weight = np.abs(weight) if negative == "abs" else weight
+    weight = signed(events, negative)
     total = weight.sum()
     if not (np.isfinite(total) and total > 0):
         raise InputError("training weights", f"a sum of {total:g}", "a positive sum", "check the weights")
@@ -90,11 +86,12 @@ class Weights(NamedTuple):
 
     def networks(self, vectors: Float[Array, "member weight"]) -> Any:
         """Networks stacked along a leading axis ``member``; the constants are repeated, as everywhere."""
-        arrays = jax.vmap(self.unravel)(vectors)
-        repeated = jax.tree.map(
-            lambda a: jnp.broadcast_to(a, (len(vectors), *a.shape)) if eqx.is_array(a) else a, self.rest
-        )
-        return eqx.combine(arrays, repeated)
+        return eqx.combine(jax.vmap(self.unravel)(vectors), repeated(self.rest, len(vectors)))
+
+
+def repeated(tree: Any, n: int) -> Any:
+    """The tree with a leading axis of length ``n`` of equal arrays."""
+    return jax.tree.map(lambda a: jnp.broadcast_to(a, (n, *a.shape)) if eqx.is_array(a) else a, tree)
 
 
 def weights(network: Any, where: Any = None) -> Weights:

@@ -25,6 +25,7 @@ from verax.events import Events
 from verax.learn import Around, Loss, Make, Standardise, Training, is_missing, train_made
 
 from ._posterior import Posterior, checked_members
+from ._power_likelihood import repeated
 
 
 class Smeared(Around):
@@ -85,11 +86,8 @@ class InputResolution(Posterior):
         nodes = jax.tree.leaves(self.network, is_leaf=lambda node: isinstance(node, Standardise))
         values = [node.missing for node in nodes if isinstance(node, Standardise) and node.missing is not None]
         seeds = jax.random.key_data(jax.random.split(key, n))
-        repeated = jax.tree.map(
-            lambda a: jnp.broadcast_to(a, (n, *a.shape)) if eqx.is_array(a) else a,
-            (self.network, jnp.asarray(self.sigma, jnp.float32)),
-        )
-        return Smeared(repeated[0], seeds, repeated[1], values[0] if values else None)
+        network, sigma = repeated((self.network, jnp.asarray(self.sigma, jnp.float32)), n)
+        return Smeared(network, seeds, sigma, values[0] if values else None)
 
 
 def tta(

@@ -46,7 +46,9 @@ from ._loss import CrossEntropy as CrossEntropy
 from ._loss import Loss as Loss
 from ._loss import Weigh as Weigh
 from ._loss import balance as balance
+from ._loss import checked_total as checked_total
 from ._loss import is_comparable as is_comparable
+from ._loss import signed as signed
 from ._network import Around as Around
 from ._network import Frozen as Frozen
 from ._network import Network as Network

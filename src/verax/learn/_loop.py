@@ -90,14 +90,9 @@ def train_runs(runs: Sequence[Run], loss: Loss, events: Events, training: Traini
         _batches([len(run.held_out) for run in runs], max(training.batch, 8192), "validation part", optional=True),
         training,
     )
-    table = Events(
-        jnp.asarray(events.x, jnp.float32),
-        jnp.asarray(runs[0].weight, jnp.float32),
-        jnp.asarray(events.process),
-        jnp.asarray(events.number),
-        events.columns,
-        events.processes,
-    )
+    x, weight = jnp.asarray(events.x, jnp.float32), jnp.asarray(runs[0].weight, jnp.float32)
+    process, number = jnp.asarray(events.process), jnp.asarray(events.number)
+    table = Events(x, weight, process, number, events.columns, events.processes)
     shared = (table, loss, training.make_optimizer(training.epochs * plan.train[0]))
     together = jax.default_backend() != "cpu" if training.vmapped is None else training.vmapped
     groups = [list(runs)] if together else [[run] for run in runs]

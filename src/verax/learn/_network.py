@@ -122,9 +122,8 @@ def standardise(
     if bad.any():
         where = int(np.argmax(bad.any(axis=0)))
         seen = f"{int(bad[:, where].sum())} NaN or infinite values"
-        raise InputError(
-            f"feature {where}", seen, "finite values", f"drop those rows, or name a missing value ({missing=})"
-        )
+        action = f"drop those rows, or name a missing value ({missing=})"
+        raise InputError(f"feature {where}", seen, "finite values", action)
     sums = partial(np.einsum, "e,ef->f", size)  # few passes over memory: every member of an ensemble does this
     total = sums((~missed).astype(float)) if missed.any() else np.full(values.shape[1], size.sum())
     safe = np.where(total > 0, total, 1.0)
@@ -248,11 +247,8 @@ def blank(
     """
     zero = np.zeros(len(features), np.float32)
     nan_is_one_object = math.nan if missing is not None and math.isnan(missing) else missing
-    network = Network(
-        tuple(features),
-        Standardise(zero, zero, nan_is_one_object),
-        _layers(jax.random.key(0), len(features), width, depth, outputs),
-    )
+    layers = _layers(jax.random.key(0), len(features), width, depth, outputs)
+    network = Network(tuple(features), Standardise(zero, zero, nan_is_one_object), layers)
     return jax.tree.map(lambda a: jnp.zeros(axes + a.shape, a.dtype) if eqx.is_array(a) else a, network)
 
 

@@ -345,6 +345,5 @@ def load(path: Path | str, like: Any) -> Any:
     try:
         return eqx.tree_deserialise_leaves(path, like)
     except (OSError, RuntimeError, ValueError, EOFError) as error:
-        raise InputError(
-            str(path), str(error).splitlines()[0], "networks saved in this shape", "train again"
-        ) from error
+        seen = str(error).splitlines()[0]
+        raise InputError(str(path), seen, "networks saved in this shape", "train again") from error
