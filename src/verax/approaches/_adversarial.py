@@ -23,7 +23,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Around, Loss, Make, inputs
+from verax.learn import Around, Loss, Make, inputs, linear_layers
 from verax.parameters import Gaussian, Parameter
 from verax.systematics import Systematic, shift
 
@@ -215,9 +215,7 @@ def make_adversary(
 ) -> Adversary:
     """A fresh adversary: ``components`` Gaussians, ``depth`` hidden layers of ``width`` (the paper's sizes)."""
     sizes = [2, *[width] * depth, components * (1 + 2 * len(parameters))]
-    keys = jax.random.split(key, depth + 1)
-    layers = [eqx.nn.Linear(a, b, dtype=jnp.float32, key=k) for a, b, k in zip(sizes, sizes[1:], keys, strict=False)]
-    return Adversary(tuple(layers), tuple(parameters), components)
+    return Adversary(linear_layers(key, sizes), tuple(parameters), components)
 
 
 @functools.cache

@@ -74,11 +74,7 @@ class Inferno(eqx.Module):
 
 
 def inferno(
-    events: Events,
-    systematics: Sequence[Systematic],
-    free: Mapping[str, Sequence[str]],
-    *,
-    temperature: float = 0.1,
+    events: Events, systematics: Sequence[Systematic], free: Mapping[str, Sequence[str]], *, temperature: float = 0.1
 ) -> Inferno:
     """Make the loss for a measurement, whose expected events are those of the whole table of ``events``.
 

@@ -70,9 +70,6 @@ def quantile_calibration(
     array([0.5])
     """
     check_levels(tuple(level.tolist()))
-    if quantile.shape != (y.size, level.size):
-        expected = f"({y.size}, {level.size}): one for each event and level"
-        raise InputError("quantiles", f"shape {quantile.shape}", expected)
     w = checked_weight(weight, y.size, negative=negative, where="quantile calibration")
     observed = w @ (y[:, None] <= quantile) / w.sum()
     n = effective_size(w)
@@ -125,8 +122,8 @@ def pit_samples(key: PRNGKeyArray, y: PerEvent, samples: Float[np.ndarray, "even
     >>> bool(0.25 <= u[0] <= 0.5)  # between one and two of four
     True
     """
-    if samples.ndim != 2 or len(samples) != len(y) or np.isnan(samples).any():
-        got = f"samples of shape {samples.shape}" + (", some not numbers" if np.isnan(samples).any() else "")
+    if np.isnan(samples).any():
+        got = f"samples of shape {samples.shape}, some not numbers"
         raise InputError("PIT", got, f"numbers of shape ({len(y)}, draws)")
     below, equal = (samples < y[:, None]).sum(1), (samples == y[:, None]).sum(1)
     return np.asarray((below + generator(key, "PIT").random(len(y)) * (equal + 1)) / (samples.shape[1] + 1))

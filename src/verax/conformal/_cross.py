@@ -118,16 +118,8 @@ class CrossConformalRegressor(Estimator):
         value = self.predict(X)
         folds: Float[np.ndarray, "test model"] = np.stack([predicted(m, X) for m in self.models_], 1)
         level = self.confidence_level if confidence_level is None else confidence_level
-        return jackknife(
-            self.residual_,
-            folds,
-            model=self.fold_,
-            value=value,
-            level=level,
-            method=self.method,
-            weight=self.weight_,
-            negative=self.negative,
-        )
+        options: dict[str, Any] = {"method": self.method, "weight": self.weight_, "negative": self.negative}
+        return jackknife(self.residual_, folds, model=self.fold_, value=value, level=level, **options)
 
     def _splits(self, x: Any, y: Any, n: int, groups: Any) -> list[Split]:
         """Positions that train and test each model."""

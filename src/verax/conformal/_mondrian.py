@@ -80,8 +80,6 @@ def mondrian(
     >>> result.values(np.array([1, 0]))
     array([4., 1.])
     """
-    if group.shape != np.shape(scores):
-        raise InputError("mondrian", f"groups of shape {group.shape}", f"one for each of {len(scores)} points")
     if not group.size:
         raise InputError("mondrian", "no calibration points", "at least one")
     if group.dtype.kind == "f" and np.isnan(group).any():

@@ -30,6 +30,9 @@ from ._diagnostics import effective_size, r_hat, tail_size
 from ._posterior import Ensemble
 from ._power_likelihood import double, negative_log_likelihood, observations, precision_of, single, temper, weights
 
+PerQuantity: TypeAlias = Float[np.ndarray, " quantity"]
+PerChain: TypeAlias = Float[np.ndarray, " chain"]
+
 Quantities: TypeAlias = Callable[[Any], JaxArray]
 """What convergence is judged by: numbers of a network, as one vector."""
 
@@ -68,14 +71,14 @@ class Chains(Ensemble):
     chains: int
     draws: int
     log_density: Float[np.ndarray, "chain draw"]
-    r_hat: Float[np.ndarray, " quantity"]
-    effective: Float[np.ndarray, " quantity"]
-    tail: Float[np.ndarray, " quantity"]
+    r_hat: PerQuantity
+    effective: PerQuantity
+    tail: PerQuantity
     weight_r_hat: Float[np.ndarray, " weight"]
     weight_effective: Float[np.ndarray, " weight"]
-    acceptance: Float[np.ndarray, " chain"]
-    step: Float[np.ndarray, " chain"]
-    divergent: Float[np.ndarray, " chain"]
+    acceptance: PerChain
+    step: PerChain
+    divergent: PerChain
 
 
 def hmc(
@@ -249,9 +252,7 @@ def _run(
 
 
 def _judge(
-    judged: Float[np.ndarray, "chain draw quantity"],
-    hat: Float[np.ndarray, " quantity"],
-    density: Float[np.ndarray, "chain draw"],
+    judged: Float[np.ndarray, "chain draw quantity"], hat: PerQuantity, density: Float[np.ndarray, "chain draw"]
 ) -> tuple[Status, str]:
     bad = np.flatnonzero(~np.isfinite(density).all(axis=1))
     if len(bad) or not np.isfinite(judged).all():
@@ -268,12 +269,7 @@ def _judge(
     return Status.OK, ""
 
 
-def _judge_draws(
-    bulk: Float[np.ndarray, " quantity"],
-    tail: Float[np.ndarray, " quantity"],
-    divergent: Float[np.ndarray, " chain"],
-    draws: int,
-) -> tuple[Status, str]:
+def _judge_draws(bulk: PerQuantity, tail: PerQuantity, divergent: PerChain, draws: int) -> tuple[Status, str]:
     share = float(divergent.mean())
     line = f"{round(share * draws)} of {draws} draws diverged: nothing is known of where the posterior is narrow"
     if share > DIVERGENT:

@@ -57,6 +57,7 @@ from ._network import blank as blank
 from ._network import classifier as classifier
 from ._network import inputs as inputs
 from ._network import is_missing as is_missing
+from ._network import linear_layers as linear_layers
 from ._network import standardise as standardise
 from ._network import trainable as trainable
 from ._predict import Moments as Moments

@@ -254,7 +254,11 @@ def blank(
 
 @eqx.filter_jit
 def _layers(key: PRNGKeyArray, features: int, width: int, depth: int, outputs: int | None) -> tuple[eqx.nn.Linear, ...]:
-    sizes = [features, *[width] * depth]
-    keys = jax.random.split(key, depth + 1)
-    hidden = [eqx.nn.Linear(a, b, dtype=jnp.float32, key=k) for a, b, k in zip(sizes, sizes[1:], keys, strict=False)]
-    return (*hidden, eqx.nn.Linear(sizes[-1], outputs or "scalar", dtype=jnp.float32, key=keys[-1]))
+    return linear_layers(key, [features, *[width] * depth, outputs or "scalar"])
+
+
+def linear_layers(key: PRNGKeyArray, sizes: Sequence[Any]) -> tuple[eqx.nn.Linear, ...]:
+    """Fresh linear layers between numbers of units, of which the last may be "scalar"."""
+    keys = jax.random.split(key, len(sizes) - 1)
+    ends = zip(sizes, sizes[1:], keys, strict=False)
+    return tuple(eqx.nn.Linear(a, b, dtype=jnp.float32, key=k) for a, b, k in ends)

@@ -16,22 +16,23 @@ numbers see :func:`diagnose_regression`.
 """
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
-from verax.given import Weights, generator, plain, refuse, split_key, unmasked
+from verax.given import Labels, Weights, generator, plain, refuse, split_key, unmasked
 from verax.results import FloatArray
 
 from ._bbse import LabelShift, bbse
 from ._c2st import c2st, stouffer
 from ._concept import concept, fit_softmax
 from ._diagnosis import Diagnosis, Finding, conclude
-from ._two_sample import common_terms, two_samples
+from ._two_sample import Pair, common_terms, two_samples
 
 WHERE = "shift diagnosis"
+Classes: TypeAlias = tuple[Int[np.ndarray, " reference"], Int[np.ndarray, " target"]]
 
 
 @plain(WHERE, other="reference target reference_weight target_weight", whole="label target_label")
@@ -92,7 +93,7 @@ def diagnose(
     of_x, of_cells, of_classes = split_key(key, 3, WHERE)
     marginal = c2st(of_x, a, b, reference_weight=w, target_weight=v, classifier=classifier)
     found = [Finding("same p(x)", marginal.p_value, f"AUC {marginal.auc:.3f}")]
-    shift, note = label_shift_of_predictions(generator(of_cells, WHERE), a, y, w, b, v, probability, classes)
+    shift, note = label_shift_of_predictions(generator(of_cells, WHERE), (a, b), y, (w, v), probability, classes)
     known, by = shift, "by the confusion matrix"
     if new_y is not None:  # labels are cells that confuse nothing
         known, by = bbse(y, y, new_y, reference_weight=w, target_weight=v), "by labels"
@@ -119,19 +120,13 @@ def diagnose(
 
 
 def label_shift_of_predictions(
-    rng: np.random.Generator,
-    x: FloatArray,
-    y: Int[np.ndarray, " reference"],
-    weight: FloatArray,
-    new_x: FloatArray,
-    new_weight: FloatArray,
-    probability: tuple[FloatArray, FloatArray] | None,
-    classes: int,
+    rng: np.random.Generator, x: Pair, y: Labels, weights: Pair, probability: Pair | None, classes: int
 ) -> tuple[LabelShift | None, str]:
     """Label shift estimated from predictions, or why it cannot be."""
+    weight, new_weight = weights
     if probability is None:
-        learn = np.isin(np.arange(len(x)), rng.permutation(len(x))[: len(x) // 2])
-        first, second = common_terms(x, new_x, plain=False)
+        learn = np.isin(np.arange(len(y)), rng.permutation(len(y))[: len(y) // 2])
+        first, second = common_terms(*x, plain=False)
         model = fit_softmax(first[learn], y[learn], np.abs(weight[learn]), classes)
         old, new, y, weight = model(first[~learn]), model(second), y[~learn], weight[~learn]
     else:
@@ -144,9 +139,7 @@ def label_shift_of_predictions(
         return None, str(problem)
 
 
-def cells(
-    reference: FloatArray, target: FloatArray, *, bins: int = 3
-) -> tuple[Int[np.ndarray, " reference"], Int[np.ndarray, " target"]]:
+def cells(reference: FloatArray, target: FloatArray, *, bins: int = 3) -> Classes:
     """Cells of predicted class and of its probability, equally filled by the reference in each class."""
     best = reference.argmax(1), target.argmax(1)
     top = reference.max(1), target.max(1)
@@ -160,12 +153,7 @@ def cells(
 
 
 def within_classes(
-    key: PRNGKeyArray,
-    x: tuple[FloatArray, FloatArray],
-    y: tuple[Int[np.ndarray, " reference"], Int[np.ndarray, " target"]],
-    weight: tuple[FloatArray, FloatArray],
-    classes: int,
-    classifier: Any | None,
+    key: PRNGKeyArray, x: Pair, y: Classes, weight: Pair, classes: int, classifier: Any | None
 ) -> tuple[float, str]:
     """P-value of equal p(x|y), the classes' independent p-values together; the note names classes left out."""
     p, left = [], []

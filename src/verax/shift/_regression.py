@@ -27,10 +27,9 @@ from verax.results import FloatArray
 from ._c2st import c2st
 from ._concept import ConceptTest, robust_test
 from ._diagnosis import Diagnosis, Finding, conclude
-from ._two_sample import common_terms, numbers_of, two_samples
+from ._two_sample import Pair, common_terms, numbers_of, two_samples
 
 WHERE = "shift diagnosis"
-Pair = tuple[FloatArray, FloatArray]
 
 
 @plain(WHERE, other="reference y target target_y reference_weight target_weight")

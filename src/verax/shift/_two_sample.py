@@ -1,6 +1,6 @@
 """What tests of two weighted samples share: checked points and weights, the studentised difference, features."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
@@ -10,6 +10,9 @@ from verax.given import PerEvent, Weights, refuse, unmasked
 from verax.results import FloatArray
 
 BLOCK = 2**22  # numbers held at once by one block of a kernel or of permutations
+
+Pair: TypeAlias = tuple[FloatArray, FloatArray]
+"""The same of reference and target."""
 
 
 def checked_points(x: Shaped[np.ndarray, "..."], where: str, what: str, features: int | None = None) -> FloatArray:
@@ -144,7 +147,7 @@ def quadratic(x: Float[np.ndarray, "event feature"], *, most: int = 20) -> Float
     return np.concatenate([x, x[:, first] * x[:, second]], 1)
 
 
-def common_terms(reference: FloatArray, target: FloatArray, *, plain: bool) -> tuple[FloatArray, FloatArray]:
+def common_terms(reference: FloatArray, target: FloatArray, *, plain: bool) -> Pair:
     """1 and the features (with their products unless ``plain``), of one scale in both samples."""
     both = np.concatenate([reference, target])
     spread = both.std(0)
