@@ -98,14 +98,13 @@ class SplitConformal(Estimator):
             raise InputError(where, got, "groups in conformalize and in prediction, or in neither")
         if ratio is not None and self.group_ is not None:
             raise InputError(where, "groups and a ratio", "one of them", BOTH)
-        found: Quantile | Mondrian | Shifted
         options: dict[str, Any] = {"level": level, "weight": self.weight_, "negative": self.negative}
         if ratio is not None:
             old, new = (np.asarray(unmasked(r, "the ratio", where), np.float64) for r in ratio)
-            found = shifted(scores, ratio=old, test_ratio=new, **options)
-            return found, found.value
+            moved = shifted(scores, ratio=old, test_ratio=new, **options)
+            return moved, moved.value
         if group is not None and self.group_ is not None:
-            found = mondrian(scores, self.group_, **options)
-            return found, found.values(group)
+            by_group = mondrian(scores, self.group_, **options)
+            return by_group, by_group.values(group)
         found = conformalize(scores, **options)
         return found, found.value

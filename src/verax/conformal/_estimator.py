@@ -113,12 +113,10 @@ class Estimator(abc.ABC):
 
     def _fitted(self, name: str) -> Any:
         """An attribute that an earlier verb made."""
-        try:
+        if name in self.__dict__:
             return self.__dict__[name]
-        except KeyError:
-            if name == "model_":
-                raise not_fitted(type(self).__name__, "fit") from None
-            raise not_fitted(type(self).__name__, "conformalize", self.__dict__.get("_discarded", "")) from None
+        verb, since = ("fit", "") if name == "model_" else ("conformalize", self.__dict__.get("_discarded", ""))
+        raise not_fitted(type(self).__name__, verb, since)
 
 
 def not_fitted(name: str, verb: str, since: str = "") -> Exception:

@@ -158,14 +158,10 @@ def member_histograms(
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise InputError("edges", str(edges.tolist()), "at least two numbers that increase")
     parts = [events] if isinstance(events, Events) else events
-    total: MemberHistograms | None = None
-    for part in parts:
-        if len(part):
-            filled = _fill(members, part, edges, moments, batch)
-            total = filled if total is None else total + filled
-    if total is None:
+    filled = [_fill(members, part, edges, moments, batch) for part in parts if len(part)]
+    if not filled:
         raise InputError("member histograms", "no events", "at least one")
-    return total
+    return reduce(add, filled)
 
 
 def _fill(
