@@ -9,6 +9,7 @@ Each pool's Σwp is its Σwy, so that closure is exact.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +21,9 @@ from verax.given import Labels, PerEvent, Weights, effective_size, plain
 from verax.results import FloatArray
 
 from ._platt import checked_score
+
+Pools: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+"""Lowest and highest score, Σw and value of each pool."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,7 @@ def isotonic(score: PerEvent, label: Labels, *, weight: Weights = None, negative
     return Isotonic(*within_bounds(low, high, total, value), effective_size(w))
 
 
-def positive_pools(
-    score: FloatArray, label: FloatArray, weight: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def positive_pools(score: FloatArray, label: FloatArray, weight: FloatArray) -> Pools:
     """Pools of neighbouring scores with positive weight: lowest and highest score, Σw, Σwy/Σw.
 
     A pool ends after a score where the running Σw is larger than ever before and smaller than ever after. Events of weight
@@ -100,9 +102,7 @@ def positive_pools(
     return s[start], s[stop], total, positive / total
 
 
-def within_bounds(
-    low: FloatArray, high: FloatArray, total: FloatArray, value: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def within_bounds(low: FloatArray, high: FloatArray, total: FloatArray, value: FloatArray) -> Pools:
     """Pool the first pools until their average is not below 0, and the last until theirs is not above 1."""
     wy, size = total * value, value.size
     # averages increase, so the average of the first pools is at most that of the next
