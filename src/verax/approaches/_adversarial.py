@@ -90,6 +90,7 @@ class Adversarial(Around):
     adversary : density of the parameters given that logit
     """
 
+    network: Any
     adversary: Adversary
 
     def __call__(self, x: Float[JaxArray, " feature"]) -> JaxArray:

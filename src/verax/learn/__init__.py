@@ -16,7 +16,8 @@ member_means                               what does each member predict by itse
 
 ``inputs`` gives the columns that a network reads, ``Frozen`` marks constants of a network and ``trainable`` the rest,
 ``Around`` is the base of networks around another, ``member`` takes one of several stacked networks, ``bernoulli`` reads a
-logit as a probability, and ``event_weight`` takes the events' own weights for those of the training.
+logit as a probability, and ``event_weight`` takes the events' own weights for those of the training. ``signed`` and
+``checked_total`` hold such weights to what is asked of them, and ``linear_layers`` are what networks are made of.
 
 >>> import jax, numpy as np
 >>> from functools import partial

@@ -104,11 +104,20 @@ def balance(events: Events, signal: Sequence[str], *, negative: str = "signed") 
 
 
 def signed(events: Events, negative: str) -> Float[np.ndarray, " event"]:
-    """Weights of the events, treated as ``negative`` says: "signed" as they are, "abs" without sign, "error" refused.
+    """Take the weights of training events with the sign that they are to have.
+
+    Parameters
+    ----------
+    events : with weights of any sign
+    negative : "signed" for weights as they are, "abs" for |w|, "error" to refuse negative ones
 
     Raises
     ------
     InputError : for another word, and for negative weights that are refused
+
+    >>> from verax.events import make_events
+    >>> signed(make_events({"x": np.zeros(2)}, weight=np.array([2.0, -1.0])), "abs")
+    array([2., 1.])
     """
     check_known([negative], ["signed", "abs", "error"], "negative", "treatment of negative weights")
     weight = np.asarray(events.weight, np.float64)
@@ -118,11 +127,19 @@ def signed(events: Events, negative: str) -> Float[np.ndarray, " event"]:
 
 
 def checked_total(weight: Float[np.ndarray, " event"], where: str) -> float:
-    """Sum of the weights of some training events.
+    """Sum the weights of some training events.
+
+    Parameters
+    ----------
+    weight : of each event
+    where : which events they are, for errors
 
     Raises
     ------
     InputError : for a sum that is not positive
+
+    >>> checked_total(np.array([2.0, -1.0]), "training part")
+    1.0
     """
     total = float(weight.sum())
     if not total > 0:

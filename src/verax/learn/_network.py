@@ -258,7 +258,16 @@ def _layers(key: PRNGKeyArray, features: int, width: int, depth: int, outputs: i
 
 
 def linear_layers(key: PRNGKeyArray, sizes: Sequence[Any]) -> tuple[eqx.nn.Linear, ...]:
-    """Fresh linear layers between numbers of units, of which the last may be "scalar"."""
+    """Make fresh linear layers, one after another.
+
+    Parameters
+    ----------
+    key : random key of the initial weights
+    sizes : numbers of units, from inputs to outputs; the last one may be "scalar", an output without axis
+
+    >>> [layer.weight.shape for layer in linear_layers(jax.random.key(1), [2, 8, "scalar"])]
+    [(8, 2), (1, 8)]
+    """
     keys = jax.random.split(key, len(sizes) - 1)
     ends = zip(sizes, sizes[1:], keys, strict=False)
     return tuple(eqx.nn.Linear(a, b, dtype=jnp.float32, key=k) for a, b, k in ends)
