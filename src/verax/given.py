@@ -5,18 +5,27 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import NoneType
-from typing import Any, ParamSpec, TypeVar, get_args, get_origin
+from typing import Any, ParamSpec, TypeAlias, TypeVar, get_args, get_origin
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from verax.errors import InputError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Types of arguments that many functions have; points are those of calibration, test are the new ones.
+PerEvent: TypeAlias = Float[np.ndarray, " event"]
+PerPoint: TypeAlias = Float[np.ndarray, " point"]
+PerTest: TypeAlias = Float[np.ndarray, " test"]
+PerClass: TypeAlias = Float[np.ndarray, "event class"]
+Labels: TypeAlias = Shaped[np.ndarray, " event"]
+Weights: TypeAlias = Shaped[np.ndarray, "..."] | None
+
 
 def plain(
-    where: str, *, finite: str = "", number: str = "", whole: str = "", other: str = "", alike: str = ""
+    where: str, *, finite: str = "", number: str = "", whole: str = "", other: str = ""
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function of arrays take lists, columns of tables and the like, and refuse values that are missing.
 
@@ -29,11 +38,10 @@ def plain(
     where : the function's name, for errors
     finite, number, whole, other : names of its arguments, with spaces between: finite numbers; numbers that may be
         infinite; whole numbers (truth values are 0 and 1); anything, unmasked
-    alike : names of arguments of one shape
 
     Raises
     ------
-    InputError : by the function made, for masked values, none, others than such numbers, or other shapes
+    InputError : by the function made, for masked values, none, others than such numbers, or other axes
     """
     kinds = {"finite": finite.split(), "number": number.split(), "whole": whole.split(), "other": other.split()}
     kind_of = {name: kind for kind, names in kinds.items() for name in names}
@@ -56,10 +64,6 @@ def plain(
                     raise InputError(where, f"{name} of None", "an array")
                 values[name] = taken(values[name], kind_of[name], name, where)
                 check_axes(values[name], signature.parameters[name].annotation, sizes, name, where)
-            shapes = {name: np.shape(values[name]) for name in alike.split() if values.get(name) is not None}
-            several = {shape for shape in shapes.values() if shape}
-            if len(several) > 1:
-                raise InputError(where, ", ".join(f"{n} of shape {s}" for n, s in shapes.items()), "one shape")
             return function(*given.args, **given.kwargs)
 
         return called
@@ -109,8 +113,7 @@ def taken(value: Any, kind: str, name: str, where: str) -> Any:
             raise InputError(where, f"{name} of type {array.dtype}", "numbers") from error
     if kind == "whole" and array.dtype.kind == "f":
         wrong = array != np.floor(np.where(np.isfinite(array), array, 0.5))
-        if wrong.any():
-            raise InputError(where, f"{name} {array[wrong][0]:g}", "whole numbers")
+        refuse(wrong, array, name + " {:g}", where, "whole numbers")
         array = array.astype(np.int64)
     wrong = ~np.isfinite(array) if kind == "finite" else np.isnan(array)
     if wrong.any():
@@ -131,6 +134,28 @@ def unmasked(value: Any, name: str, where: str) -> np.ndarray:
         got = f"{int(mask.sum())} masked values of {name}"
         raise InputError(where, got, "values that are there", "leave them out or fill in")
     return np.asarray(value)
+
+
+def refuse(wrong: Any, values: Any, got: str, where: str, expected: str, action: str = "") -> None:
+    """Raise where some values are wrong, and name the first of them.
+
+    Parameters
+    ----------
+    wrong : true for the values that are, of their shape
+    values : numbers
+    got : what is said of the value, which stands in it as {}
+    where, expected, action : as in :class:`~verax.errors.InputError`
+
+    Raises
+    ------
+    InputError : where there is such a value
+
+    >>> refuse(np.array([False, True]), np.array([0.5, 2.0]), "probability {:g}", "example", "values in [0, 1]")
+    Traceback (most recent call last):
+    verax.errors.InputError: example: got probability 2; expected values in [0, 1]
+    """
+    if np.any(wrong):
+        raise InputError(where, got.format(np.asarray(values)[wrong][0]), expected, action)
 
 
 def generator(key: Any, where: str) -> np.random.Generator:

@@ -160,9 +160,8 @@ class MixtureDensity(Head):
         centre, scale = self.units()
         # Components start apart, at the quantiles of a Gaussian: equal ones would learn the same thing.
         start = norm.ppf((np.arange(self.components) + 0.5) / self.components).astype(np.float32)
-        return jnp.stack(
-            [jax.nn.log_softmax(share), centre + scale * (mean + start), _floored(log_sigma) + jnp.log(scale)]
-        )
+        width = _floored(log_sigma) + jnp.log(scale)
+        return jnp.stack([jax.nn.log_softmax(share), centre + scale * (mean + start), width])
 
 
 def mixture_density(

@@ -101,9 +101,8 @@ class EvidentialNLL(eqx.Module):
         out = outputs(network, events, key, (4,), "EvidentialNLL")
         y = jnp.asarray(events.column(self.target))
         error = jnp.abs(y - out[:, 0]) / network.units()[1]
-        return jnp.mean(
-            events.weight * (self.penalty * error * (2 * out[:, 1] + out[:, 2]) - evidential_log_prob(out, y))
-        )
+        penalty = self.penalty * error * (2 * out[:, 1] + out[:, 2])
+        return jnp.mean(events.weight * (penalty - evidential_log_prob(out, y)))
 
 
 def evidential_moments(

@@ -213,14 +213,8 @@ def flow(
     per_column = 3 * bins - 1 if kind == "spline" else 2
     keys = jax.random.split(key, layers)
     made = tuple(Masked.make(k, len(columns), len(condition), per_column, width=width, depth=depth) for k in keys)
-    return Flow(
-        tuple(columns),
-        tuple(condition),
-        kind,
-        support(events, columns, bounds or {}),
-        condition_scale(events, condition),
-        made,
-    )
+    scales = support(events, columns, bounds or {}), condition_scale(events, condition)
+    return Flow(tuple(columns), tuple(condition), kind, *scales, made)
 
 
 class FlowNLL(eqx.Module):

@@ -12,7 +12,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Standardise, inputs, standardise
+from verax.learn import Standardise, checked_total, inputs, standardise
 
 MakeBody: TypeAlias = Callable[..., Any]
 """``(key, events, features=…, outputs=…) → network`` of that many outputs, for example ``partial(classifier, width=64)``."""
@@ -80,10 +80,7 @@ def target_scale(events: Events, target: str, features: Sequence[str]) -> Standa
 
 def check_total(events: Events) -> None:
     """Raise InputError where the training weights do not sum to a positive number."""
-    total = float(np.asarray(events.weight, np.float64).sum())
-    if not total > 0:
-        seen = f"{len(events)} events with weights that sum to {total:g}"
-        raise InputError("training part", seen, "a positive sum", "check the weights, or train on more events")
+    checked_total(np.asarray(events.weight, np.float64), "training part")
 
 
 def outputs(network: Any, events: Events, key: PRNGKeyArray, shape: tuple[int, ...], where: str) -> JaxArray:

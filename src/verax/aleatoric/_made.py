@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
+from verax.learn import linear_layers
+
 
 class Masked(eqx.Module):
     """MADE (Germain et al., arXiv:1502.03509): ``x[column], condition → parameters[column, parameter]``.
@@ -48,8 +50,5 @@ def _masked(layer: eqx.nn.Linear, mask: np.ndarray, x: JaxArray) -> JaxArray:
 
 @eqx.filter_jit
 def _linear(key: PRNGKeyArray, inputs: int, outputs: int, width: int, depth: int) -> tuple[eqx.nn.Linear, ...]:
-    sizes = [inputs, *[width] * depth, outputs]
-    keys = jax.random.split(key, depth + 1)
-    made = [eqx.nn.Linear(a, b, dtype=jnp.float32, key=k) for a, b, k in zip(sizes, sizes[1:], keys, strict=False)]
-    made[-1] = jax.tree.map(lambda leaf: 0.1 * leaf if eqx.is_inexact_array(leaf) else leaf, made[-1])
-    return tuple(made)
+    *hidden, last = linear_layers(key, [inputs, *[width] * depth, outputs])
+    return (*hidden, jax.tree.map(lambda leaf: 0.1 * leaf if eqx.is_inexact_array(leaf) else leaf, last))

@@ -136,9 +136,8 @@ class QuantileMoments(eqx.Module):
 
     def __check_init__(self) -> None:
         if len(check_levels(self.levels)) < 2:
-            raise InputError(
-                "quantile moments", f"levels {self.levels}", "at least two: one says nothing of a variance"
-            )
+            expected = "at least two: one says nothing of a variance"
+            raise InputError("quantile moments", f"levels {self.levels}", expected)
 
     def __call__(self, output: Float[JaxArray, " level"]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
         z = norm.ppf(self.levels)

@@ -75,9 +75,8 @@ def support(events: Events, columns: Sequence[str], bounds: Mapping[str, tuple[f
             raise InputError(f"bounds of '{name}'", f"({low:g}, {high:g})", "two finite numbers in order")
         outside = int(((values < np.float32(low)) | (values > np.float32(high))).sum())
         if outside:
-            raise InputError(
-                f"column '{name}'", f"{outside} values outside ({low:g}, {high:g})", "values within the bounds"
-            )
+            seen = f"{outside} values outside ({low:g}, {high:g})"
+            raise InputError(f"column '{name}'", seen, "values within the bounds")
         for end in (low, high):
             there = int((values == np.float32(end)).sum())
             if there > max(2, _AT_END * values.size):

@@ -23,7 +23,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Loss, Make, inputs
+from verax.learn import Around, Loss, Make, inputs, linear_layers
 from verax.parameters import Gaussian, Parameter
 from verax.systematics import Systematic, shift
 
@@ -81,7 +81,7 @@ class Adversary(eqx.Module):
         return jnp.logaddexp(*parts) - jnp.sum(jnp.log(width))
 
 
-class Adversarial(eqx.Module):
+class Adversarial(Around):
     """A network and its adversary, made by :func:`with_adversary`; as a function it is the network alone.
 
     Parameters
@@ -92,11 +92,6 @@ class Adversarial(eqx.Module):
 
     network: Any
     adversary: Adversary
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The columns that the network reads."""
-        return tuple(self.network.features)
 
     def __call__(self, x: Float[JaxArray, " feature"]) -> JaxArray:
         return jnp.asarray(self.network(x))
@@ -221,9 +216,7 @@ def make_adversary(
 ) -> Adversary:
     """A fresh adversary: ``components`` Gaussians, ``depth`` hidden layers of ``width`` (the paper's sizes)."""
     sizes = [2, *[width] * depth, components * (1 + 2 * len(parameters))]
-    keys = jax.random.split(key, depth + 1)
-    layers = [eqx.nn.Linear(a, b, dtype=jnp.float32, key=k) for a, b, k in zip(sizes, sizes[1:], keys, strict=False)]
-    return Adversary(tuple(layers), tuple(parameters), components)
+    return Adversary(linear_layers(key, sizes), tuple(parameters), components)
 
 
 @functools.cache

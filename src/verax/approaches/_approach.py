@@ -115,26 +115,15 @@ def approach(
             shapes = [s for s in systematics if set(s.changes) != {"weight"}]
             if not shapes:
                 raise InputError("approach 'adversarial'", "systematics of weights only", "one that moves columns")
-            return Approach(
-                with_adversary(plain, shapes),
-                adversarial(loss, shapes, strength=strength),
-                weigh,
-                _network,
-                bernoulli,
-                optimizer=minimax(),
-            )
+            pair, objective = with_adversary(plain, shapes), adversarial(loss, shapes, strength=strength)
+            return Approach(pair, objective, weigh, _network, bernoulli, optimizer=minimax())
         case "parameterised":
-            known = by_name([s.parameter for s in systematics], params or {}, "approach 'parameterised'")
-            for parameter, value in (params or {}).items():
+            params = params or {}
+            known = by_name([s.parameter for s in systematics], params, "approach 'parameterised'")
+            for parameter, value in params.items():
                 check_value(known[parameter], value, "approach 'parameterised'")
-            given = parameterised(make, features, systematics)
-            return Approach(
-                given,
-                parameterise(loss, systematics),
-                weigh,
-                partial(_fixed, params or {}, tuple(systematics)),
-                bernoulli,
-            )
+            given, finish = parameterised(make, features, systematics), partial(_fixed, params, tuple(systematics))
+            return Approach(given, parameterise(loss, systematics), weigh, finish, bernoulli)
         case "inferno":
             expected = inferno(events, systematics, free, temperature=temperature)
             sorts = partial(plain, outputs=bins)

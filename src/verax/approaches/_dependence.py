@@ -16,7 +16,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Frozen, History, Training, train
+from verax.learn import Around, Frozen, History, Training, train
 from verax.systematics import Systematic
 
 from ._adversarial import Adversarial, adversary_loss, drawn, logits, make_adversary, prior, without_adversary
@@ -110,14 +110,8 @@ def dependence(
     return Dependence(ceiling - mean, error, ceiling, trained.history)
 
 
-class _Fixed(Frozen):
+class _Fixed(Around, Frozen):
     """A network that training leaves as it is."""
-
-    network: Any
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        return tuple(self.network.features)
 
     def __call__(self, x: Float[JaxArray, " feature"]) -> JaxArray:
         return jnp.asarray(self.network(x))

@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.infer import expected_error
-from verax.learn import Network, inputs
+from verax.learn import Network, inputs, member
 from verax.model import binned_likelihood
 from verax.systematics import Systematic, shift
 from verax.templates import Templates
@@ -65,27 +65,16 @@ class Inferno(eqx.Module):
         nominal, slopes = _with_slopes(rates, len(names))
         least = self.floor * nominal.sum(axis=1, keepdims=True) / nominal.shape[1]
         nominal = jnp.maximum(nominal, least)
-        bins = nominal.shape[1]
-        templates = Templates(
-            nominal,
-            jnp.zeros_like(nominal),
-            nominal + slopes,
-            nominal - slopes,
-            ("soft",),
-            (tuple(float(i) for i in range(bins + 1)),),
-            events.processes,
-            tuple(s.parameter for s in self.systematics),
-        )
+        contents = nominal, jnp.zeros_like(nominal), nominal + slopes, nominal - slopes
+        edges = tuple(float(i) for i in range(nominal.shape[1] + 1))
+        parameters = tuple(s.parameter for s in self.systematics)
+        templates = Templates(*contents, ("soft",), (edges,), events.processes, parameters)
         model = binned_likelihood(templates, free=dict(self.free), simulation_statistics=False)
         return jnp.log(expected_error(model, self.free[0][0]))
 
 
 def inferno(
-    events: Events,
-    systematics: Sequence[Systematic],
-    free: Mapping[str, Sequence[str]],
-    *,
-    temperature: float = 0.1,
+    events: Events, systematics: Sequence[Systematic], free: Mapping[str, Sequence[str]], *, temperature: float = 0.1
 ) -> Inferno:
     """Make the loss for a measurement, whose expected events are those of the whole table of ``events``.
 
@@ -152,9 +141,7 @@ def align(networks: Any, events: Events, signal: Sequence[str]) -> Any:
     axes = networks.layers[-1].bias.shape[:-1]
     count = int(np.prod(axes, dtype=int))
     flat = jax.tree.map(lambda a: a.reshape(count, *a.shape[len(axes) :]) if eqx.is_array(a) else a, networks)
-    one_hot = np.stack(
-        [_one_hot(jax.tree.map(lambda a, i=i: a[i] if eqx.is_array(a) else a, flat), events) for i in range(count)]
-    )
+    one_hot = np.stack([_one_hot(member(flat, i), events) for i in range(count)])
     size = np.abs(np.asarray(events.weight, np.float64))
     is_signal = np.isin(np.asarray(events.process), [events.processes.index(p) for p in signal])
     inside, beside = (size[mask] @ one_hot[0][mask] for mask in (is_signal, ~is_signal))

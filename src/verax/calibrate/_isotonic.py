@@ -9,17 +9,21 @@ Each pool's Σwp is its Σwy, so that closure is exact.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 
 from verax.conformal import checked_weight
 from verax.errors import InputError
-from verax.given import effective_size, plain
+from verax.given import Labels, PerEvent, Weights, effective_size, plain
 from verax.results import FloatArray
 
 from ._platt import checked_score
+
+Pools: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+"""Lowest and highest score, Σw and value of each pool."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +41,14 @@ class Isotonic:
     n_effective: float
 
     @plain("isotonic", finite="score")
-    def __call__(self, score: Float[np.ndarray, " event"]) -> Float[np.ndarray, " event"]:
+    def __call__(self, score: PerEvent) -> PerEvent:
         """Calibrated probability of label 1."""
         knots = np.stack([self.low, self.high], 1).ravel()
         return np.asarray(np.interp(np.asarray(score, np.float64), knots, np.repeat(self.value, 2)))
 
 
 @plain("isotonic", other="score label weight")
-def isotonic(
-    score: Float[np.ndarray, " event"],
-    label: Shaped[np.ndarray, " event"],
-    *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    negative: str = "error",
-) -> Isotonic:
+def isotonic(score: PerEvent, label: Labels, *, weight: Weights = None, negative: str = "error") -> Isotonic:
     """Fit an increasing curve by weighted least squares.
 
     Parameters
@@ -76,18 +74,15 @@ def isotonic(
     low, high, total, value = positive_pools(s, y, w)
     mean = float(np.sum(total * value) / np.sum(total))
     if not -1e-12 <= mean <= 1 + 1e-12:
-        raise InputError(
-            "isotonic", f"Σwy/Σw = {mean:g}", "a fraction between 0 and 1", "negative weights dominate a class"
-        )
+        action = "negative weights dominate a class"
+        raise InputError("isotonic", f"Σwy/Σw = {mean:g}", "a fraction between 0 and 1", action)
     fit = isotonic_regression(value, weights=total)
     first, last = fit.blocks[:-1], fit.blocks[1:] - 1
     low, high, total, value = low[first], high[last], fit.weights, fit.x[first]
     return Isotonic(*within_bounds(low, high, total, value), effective_size(w))
 
 
-def positive_pools(
-    score: FloatArray, label: FloatArray, weight: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def positive_pools(score: FloatArray, label: FloatArray, weight: FloatArray) -> Pools:
     """Pools of neighbouring scores with positive weight: lowest and highest score, Σw, Σwy/Σw.
 
     A pool ends after a score where the running Σw is larger than ever before and smaller than ever after. Events of weight
@@ -107,9 +102,7 @@ def positive_pools(
     return s[start], s[stop], total, positive / total
 
 
-def within_bounds(
-    low: FloatArray, high: FloatArray, total: FloatArray, value: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def within_bounds(low: FloatArray, high: FloatArray, total: FloatArray, value: FloatArray) -> Pools:
     """Pool the first pools until their average is not below 0, and the last until theirs is not above 1."""
     wy, size = total * value, value.size
     # averages increase, so the average of the first pools is at most that of the next

@@ -8,12 +8,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray, Shaped
+from jaxtyping import Float, PRNGKeyArray
 from scipy.stats import kstwobign, norm
 
 from verax.conformal import Ordered, check_levels, checked_weight, ordered
 from verax.errors import InputError
-from verax.given import effective_size, generator, plain
+from verax.given import PerEvent, Weights, effective_size, generator, plain, refuse
 from verax.results import FloatArray
 
 
@@ -43,11 +43,11 @@ class QuantileCalibration:
 
 @plain("quantile calibration", finite="y level", number="quantile", other="weight")
 def quantile_calibration(
-    y: Float[np.ndarray, " event"],
+    y: PerEvent,
     quantile: Float[np.ndarray, "event level"],
     level: Float[np.ndarray, " level"],
     *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
+    weight: Weights = None,
     negative: str = "error",
 ) -> QuantileCalibration:
     """Compare how often y is at or below each predicted quantile with the quantile's level.
@@ -70,20 +70,14 @@ def quantile_calibration(
     array([0.5])
     """
     check_levels(tuple(level.tolist()))
-    if quantile.shape != (y.size, level.size):
-        raise InputError(
-            "quantiles", f"shape {quantile.shape}", f"({y.size}, {level.size}): one for each event and level"
-        )
     w = checked_weight(weight, y.size, negative=negative, where="quantile calibration")
     observed = w @ (y[:, None] <= quantile) / w.sum()
     n = effective_size(w)
     return QuantileCalibration(np.asarray(level, np.float64), observed, np.sqrt(level * (1 - level) / n), n)
 
 
-@plain("PIT", finite="y mean spread", alike="y mean spread")
-def pit_normal(
-    y: Float[np.ndarray, " event"], mean: Float[np.ndarray, " event"], spread: Float[np.ndarray, " event"]
-) -> Float[np.ndarray, " event"]:
+@plain("PIT", finite="y mean spread")
+def pit_normal(y: PerEvent, mean: PerEvent, spread: PerEvent) -> PerEvent:
     """Compute u = Φ((y − μ)/σ) of a Gaussian prediction.
 
     Parameters
@@ -101,15 +95,12 @@ def pit_normal(
     >>> pit_normal(np.array([0.0, 1.0]), np.zeros(2), np.ones(2)).round(3)
     array([0.5  , 0.841])
     """
-    if not (spread > 0).all():
-        raise InputError("PIT", f"spread {spread[~(spread > 0)][0]:g}", "positive spreads")
+    refuse(~(spread > 0), spread, "spread {:g}", "PIT", "positive spreads")
     return np.asarray(norm.cdf((y - mean) / spread))
 
 
 @plain("PIT", finite="y", other="samples")
-def pit_samples(
-    key: PRNGKeyArray, y: Float[np.ndarray, " event"], samples: Float[np.ndarray, "event draw"]
-) -> Float[np.ndarray, " event"]:
+def pit_samples(key: PRNGKeyArray, y: PerEvent, samples: Float[np.ndarray, "event draw"]) -> PerEvent:
     """Compute u of predictions given as samples (a flow, a posterior predictive): the rank of y, ties at random.
 
     u = (number below + U·(number equal + 1)) / (draws + 1) is exactly uniform if y is one more draw.
@@ -131,20 +122,15 @@ def pit_samples(
     >>> bool(0.25 <= u[0] <= 0.5)  # between one and two of four
     True
     """
-    if samples.ndim != 2 or len(samples) != len(y) or np.isnan(samples).any():
-        got = f"samples of shape {samples.shape}" + (", some not numbers" if np.isnan(samples).any() else "")
+    if np.isnan(samples).any():
+        got = f"samples of shape {samples.shape}, some not numbers"
         raise InputError("PIT", got, f"numbers of shape ({len(y)}, draws)")
     below, equal = (samples < y[:, None]).sum(1), (samples == y[:, None]).sum(1)
     return np.asarray((below + generator(key, "PIT").random(len(y)) * (equal + 1)) / (samples.shape[1] + 1))
 
 
 @plain("PIT", other="pit weight")
-def uniformity(
-    pit: Float[np.ndarray, " event"],
-    *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    negative: str = "error",
-) -> tuple[float, float]:
+def uniformity(pit: PerEvent, *, weight: Weights = None, negative: str = "error") -> tuple[float, float]:
     """Test whether u is uniform, by the largest distance of its weighted distribution (Kolmogorov–Smirnov).
 
     Parameters
@@ -190,19 +176,12 @@ class Recalibration:
         ------
         InputError : for fractions outside [0, 1]
         """
-        wrong = np.asarray((fraction < 0) | (fraction > 1))
-        if wrong.any():
-            raise InputError("recalibration", f"fraction {np.asarray(fraction)[wrong][0]:g}", "fractions in [0, 1]")
+        refuse((fraction < 0) | (fraction > 1), fraction, "fraction {:g}", "recalibration", "fractions in [0, 1]")
         return np.asarray(np.interp(fraction, self.fraction, self.level))
 
 
 @plain("PIT", other="pit weight")
-def recalibration(
-    pit: Float[np.ndarray, " event"],
-    *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    negative: str = "error",
-) -> Recalibration:
+def recalibration(pit: PerEvent, *, weight: Weights = None, negative: str = "error") -> Recalibration:
     """Invert the weighted distribution of u: of other events, those with u ≤ level(p) are a fraction p.
 
     Parameters
@@ -228,8 +207,7 @@ def recalibration(
 
 def distribution(pit: FloatArray, weight: FloatArray | None, negative: str) -> Ordered:
     """Sorted u with running weight, checked."""
-    wrong = ~((pit >= 0) & (pit <= 1))
-    if wrong.any() or not pit.size:
-        got = f"value {pit[wrong][0]:g}" if wrong.any() else "no events"
-        raise InputError("PIT", got, "values in [0, 1]")
+    refuse(~((pit >= 0) & (pit <= 1)), pit, "value {:g}", "PIT", "values in [0, 1]")
+    if not pit.size:
+        raise InputError("PIT", "no events", "values in [0, 1]")
     return ordered(pit, weight=weight, negative=negative, where="PIT")

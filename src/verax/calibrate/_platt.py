@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from scipy.special import expit
 
 from verax.conformal import checked_weight
 from verax.errors import InputError
-from verax.given import effective_size, plain
+from verax.given import Labels, PerEvent, Weights, effective_size, plain, refuse
 from verax.results import FloatArray, Status
 
 MAX_STEPS, TOLERANCE = 100, 1e-10
@@ -31,19 +31,14 @@ class Platt:
     status: Status
 
     @plain("Platt", finite="score")
-    def __call__(self, score: Float[np.ndarray, " event"]) -> Float[np.ndarray, " event"]:
+    def __call__(self, score: PerEvent) -> PerEvent:
         """Calibrated probability of label 1."""
         return np.asarray(expit(self.slope * np.asarray(score, np.float64) + self.offset))
 
 
 @plain("Platt", other="score label weight")
 def platt(
-    score: Float[np.ndarray, " event"],
-    label: Shaped[np.ndarray, " event"],
-    *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    negative: str = "error",
-    smooth: bool = False,
+    score: PerEvent, label: Labels, *, weight: Weights = None, negative: str = "error", smooth: bool = False
 ) -> Platt:
     """Fit slope and offset by weighted maximum likelihood, by Newton's method with halved steps.
 
@@ -105,9 +100,7 @@ def platt(
     return Platt(float(slope), float(offset), covariance, effective_size(w), status)
 
 
-def checked_score(
-    score: Float[np.ndarray, " event"], label: Shaped[np.ndarray, " event"], where: str
-) -> tuple[FloatArray, FloatArray]:
+def checked_score(score: PerEvent, label: Labels, where: str) -> tuple[FloatArray, FloatArray]:
     """Score and label as float64.
 
     Raises
@@ -117,8 +110,6 @@ def checked_score(
     s, y = np.asarray(score, np.float64), np.asarray(label, np.float64)
     if s.ndim != 1 or s.shape != y.shape or not s.size:
         raise InputError(where, f"scores of shape {s.shape}, labels of shape {y.shape}", "one of each an event")
-    if not np.isfinite(s).all():
-        raise InputError(where, f"score {s[~np.isfinite(s)][0]}", "finite scores")
-    if not np.isin(y, (0.0, 1.0)).all():
-        raise InputError(where, f"label {y[~np.isin(y, (0.0, 1.0))][0]:g}", "0 or 1")
+    refuse(~np.isfinite(s), s, "score {}", where, "finite scores")
+    refuse(~np.isin(y, (0.0, 1.0)), y, "label {:g}", where, "0 or 1")
     return s, y

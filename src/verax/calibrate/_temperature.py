@@ -4,13 +4,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Int
 from scipy.optimize import brentq
 from scipy.special import logsumexp, softmax
 
 from verax.conformal import checked_weight
 from verax.errors import InputError
-from verax.given import effective_size, plain
+from verax.given import PerClass, Weights, effective_size, plain, refuse
 from verax.results import FloatArray, Status
 
 BOUNDS = (1e-4, 1e4)
@@ -37,18 +37,14 @@ class Temperature:
     status: Status
 
     @plain("temperature", finite="logits")
-    def __call__(self, logits: Float[np.ndarray, "event class"]) -> Float[np.ndarray, "event class"]:
+    def __call__(self, logits: PerClass) -> PerClass:
         """Calibrated probabilities."""
         return np.asarray(softmax(np.asarray(logits, np.float64) / self.value, axis=1))
 
 
 @plain("temperature", other="logits weight", whole="label")
 def temperature(
-    logits: Float[np.ndarray, "event class"],
-    label: Int[np.ndarray, " event"],
-    *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    negative: str = "error",
+    logits: PerClass, label: Int[np.ndarray, " event"], *, weight: Weights = None, negative: str = "error"
 ) -> Temperature:
     """Fit T by weighted maximum likelihood.
 
@@ -70,10 +66,7 @@ def temperature(
     1.82
     """
     z = np.asarray(logits, np.float64)
-    if not np.isfinite(z).all():
-        raise InputError(
-            "temperature", f"logit {z[~np.isfinite(z)][0]}", "finite logits", "clip probabilities before log"
-        )
+    refuse(~np.isfinite(z), z, "logit {}", "temperature", "finite logits", "clip probabilities before log")
     if label.size and not 0 <= label.min() <= label.max() < z.shape[1]:
         raise InputError("temperature", f"labels {label.min()} … {label.max()}", f"0 … {z.shape[1] - 1}")
     if np.unique(label).size < 2:

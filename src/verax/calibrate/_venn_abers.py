@@ -8,10 +8,10 @@ All pairs come from one pass over the corners of a cumulative diagram (inductive
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from verax.conformal import checked_weight
-from verax.given import effective_size, plain
+from verax.given import Labels, PerEvent, Weights, effective_size, plain
 from verax.results import FloatArray
 
 from ._isotonic import positive_pools
@@ -29,9 +29,7 @@ class VennAbers:
     n_effective: float
 
     @plain("Venn–Abers", finite="score")
-    def bounds(
-        self, score: Float[np.ndarray, " event"]
-    ) -> tuple[Float[np.ndarray, " event"], Float[np.ndarray, " event"]]:
+    def bounds(self, score: PerEvent) -> tuple[PerEvent, PerEvent]:
         """p0 ≤ p1 of new events; their distance measures how few the calibration events are."""
         s = np.asarray(score, np.float64)
         below = np.searchsorted(self.low, s, side="right")  # with label 0 an event joins what is below it
@@ -39,20 +37,14 @@ class VennAbers:
         return np.append(0.0, self.p0)[below], np.append(self.p1, 1.0)[above]
 
     @plain("Venn–Abers", finite="score")
-    def __call__(self, score: Float[np.ndarray, " event"]) -> Float[np.ndarray, " event"]:
+    def __call__(self, score: PerEvent) -> PerEvent:
         """One probability p1/(1 − p0 + p1), which minimises the largest regret in log loss."""
         p0, p1 = self.bounds(score)
         return np.asarray(p1 / (1 - p0 + p1))
 
 
 @plain("Venn–Abers", other="score label weight")
-def venn_abers(
-    score: Float[np.ndarray, " event"],
-    label: Shaped[np.ndarray, " event"],
-    *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    negative: str = "error",
-) -> VennAbers:
+def venn_abers(score: PerEvent, label: Labels, *, weight: Weights = None, negative: str = "error") -> VennAbers:
     """Prepare p0 and p1 for any new score.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import PerClass, PerEvent, plain
 
 from ._reliability import Reliability, reliability
 
@@ -40,9 +40,9 @@ class Classwise:
 
 @plain("reliability", other="probability weight", whole="label")
 def classwise(
-    probability: Float[np.ndarray, "event class"],
+    probability: PerClass,
     label: Int[np.ndarray, " event"],
-    weight: Float[np.ndarray, " event"],
+    weight: PerEvent,
     *,
     bins: int | Float[np.ndarray, " edge"] = 10,
 ) -> Classwise:

@@ -60,9 +60,8 @@ def coverage(intervals: Interval | Sets, truth: float | Shaped[np.ndarray, "..."
         try:
             target = np.broadcast_to(target, low.shape)
         except ValueError as problem:
-            raise InputError(
-                "coverage", f"truth of shape {target.shape}", f"a number or shape {low.shape}"
-            ) from problem
+            got = f"truth of shape {target.shape}"
+            raise InputError("coverage", got, f"a number or shape {low.shape}") from problem
         used, widths = good(np.asarray(intervals.status)), intervals.width
         inside = (low <= target) & (target <= high) & used
     n = int(used.sum())

@@ -5,6 +5,7 @@ Each function gives one score per event; :func:`average` is their weighted mean.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +13,9 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import PerEvent, plain
+
+PerComponent: TypeAlias = Float[np.ndarray, "event component"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Average:
 
 
 @plain("average", finite="scores weight")
-def average(scores: Float[np.ndarray, " event"], weight: Float[np.ndarray, " row"] | None = None) -> Average:
+def average(scores: PerEvent, weight: Float[np.ndarray, " row"] | None = None) -> Average:
     """Average scores with event weights; signed ones as they are: unbiased, and the error grows accordingly.
 
     Parameters
@@ -60,10 +63,8 @@ def average(scores: Float[np.ndarray, " event"], weight: Float[np.ndarray, " row
     return Average(value, error, float(total**2 / (w**2).sum()))
 
 
-@plain("nll_gaussian", finite="mean variance target", alike="mean variance target")
-def nll_gaussian(
-    mean: Float[np.ndarray, " event"], variance: Float[np.ndarray, " event"], target: Float[np.ndarray, " event"]
-) -> Float[np.ndarray, " event"]:
+@plain("nll_gaussian", finite="mean variance target")
+def nll_gaussian(mean: PerEvent, variance: PerEvent, target: PerEvent) -> PerEvent:
     """Compute −ln of a Gaussian's density at the target.
 
     Parameters
@@ -83,10 +84,8 @@ def nll_gaussian(
     return -norm.logpdf(y, m, sigma)
 
 
-@plain("crps_gaussian", finite="mean variance target", alike="mean variance target")
-def crps_gaussian(
-    mean: Float[np.ndarray, " event"], variance: Float[np.ndarray, " event"], target: Float[np.ndarray, " event"]
-) -> Float[np.ndarray, " event"]:
+@plain("crps_gaussian", finite="mean variance target")
+def crps_gaussian(mean: PerEvent, variance: PerEvent, target: PerEvent) -> PerEvent:
     """Compute the CRPS of a Gaussian: σ [z (2Φ(z) − 1) + 2φ(z) − 1/√π], z = (y − μ)/σ.
 
     Parameters
@@ -109,13 +108,8 @@ def crps_gaussian(
     return sigma * (z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi))
 
 
-@plain("nll_mixture", finite="share mean variance target", alike="share mean variance")
-def nll_mixture(
-    share: Float[np.ndarray, "event component"],
-    mean: Float[np.ndarray, "event component"],
-    variance: Float[np.ndarray, "event component"],
-    target: Float[np.ndarray, " event"],
-) -> Float[np.ndarray, " event"]:
+@plain("nll_mixture", finite="share mean variance target")
+def nll_mixture(share: PerComponent, mean: PerComponent, variance: PerComponent, target: PerEvent) -> PerEvent:
     """Compute −ln of the density of a mixture of Gaussians at the target.
 
     Parameters
@@ -139,13 +133,8 @@ def nll_mixture(
     return -np.asarray(logsumexp(each, axis=1))
 
 
-@plain("crps_mixture", finite="share mean variance target", alike="share mean variance")
-def crps_mixture(
-    share: Float[np.ndarray, "event component"],
-    mean: Float[np.ndarray, "event component"],
-    variance: Float[np.ndarray, "event component"],
-    target: Float[np.ndarray, " event"],
-) -> Float[np.ndarray, " event"]:
+@plain("crps_mixture", finite="share mean variance target")
+def crps_mixture(share: PerComponent, mean: PerComponent, variance: PerComponent, target: PerEvent) -> PerEvent:
     """Compute the CRPS of a mixture of Gaussians: Σ p A(y − μ, σ²) − ½ ΣΣ p p′ A(μ − μ′, σ² + σ′²).
 
     A(m, v) = m (2Φ(m/√v) − 1) + 2 √v φ(m/√v) is the mean of |X| for X ~ N(m, v) (Grimit et al., 2006).
@@ -176,10 +165,8 @@ def crps_mixture(
 
 @plain("crps_sample", finite="draws target weight")
 def crps_sample(
-    draws: Float[np.ndarray, "event draw"],
-    target: Float[np.ndarray, " event"],
-    weight: Float[np.ndarray, "event draw"] | None = None,
-) -> Float[np.ndarray, " event"]:
+    draws: Float[np.ndarray, "event draw"], target: PerEvent, weight: Float[np.ndarray, "event draw"] | None = None
+) -> PerEvent:
     """Compute the CRPS from draws of the predicted distribution: E|X − y| − ½ E|X − X′|.
 
     The second mean is over pairs of different draws, which makes it unbiased for any number of them ("fair", Ferro 2014).
@@ -215,10 +202,8 @@ def crps_sample(
 
 @plain("crps_quantiles", finite="levels quantiles target")
 def crps_quantiles(
-    levels: Float[np.ndarray, " level"],
-    quantiles: Float[np.ndarray, "event column"],
-    target: Float[np.ndarray, " event"],
-) -> Float[np.ndarray, " event"]:
+    levels: Float[np.ndarray, " level"], quantiles: Float[np.ndarray, "event column"], target: PerEvent
+) -> PerEvent:
     """Compute the CRPS from quantiles: 2 ∫ pinball(τ) dτ, each level standing for the part of (0, 1) nearest to it.
 
     It converges to the CRPS as the levels become dense; (k − ½)/K are the best K of them.

@@ -13,14 +13,17 @@ holds for negative weights too.
 import math
 from dataclasses import dataclass, fields
 from numbers import Integral
+from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from scipy.special import chdtrc, erf
 
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import Labels, PerEvent, plain, refuse
 from verax.results import FloatArray
+
+PerBin: TypeAlias = Float[np.ndarray, " bin"]
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,15 @@ class ReliabilitySums:
     """
 
     edges: Float[np.ndarray, " edge"]
-    weight: Float[np.ndarray, " bin"]
-    weight_squared: Float[np.ndarray, " bin"]
-    predicted: Float[np.ndarray, " bin"]
-    observed: Float[np.ndarray, " bin"]
-    residual: Float[np.ndarray, " bin"]
-    residual_squared: Float[np.ndarray, " bin"]
-    signal_squared: Float[np.ndarray, " bin"]
-    spread: Float[np.ndarray, " bin"]
-    signal_spread: Float[np.ndarray, " bin"]
+    weight: PerBin
+    weight_squared: PerBin
+    predicted: PerBin
+    observed: PerBin
+    residual: PerBin
+    residual_squared: PerBin
+    signal_squared: PerBin
+    spread: PerBin
+    signal_spread: PerBin
 
     def __add__(self, other: "ReliabilitySums") -> "ReliabilitySums":
         if not np.array_equal(self.edges, other.edges):
@@ -70,13 +73,13 @@ class Reliability:
     """
 
     edges: Float[np.ndarray, " edge"]
-    predicted: Float[np.ndarray, " bin"]
-    observed: Float[np.ndarray, " bin"]
-    error: Float[np.ndarray, " bin"]
-    low: Float[np.ndarray, " bin"]
-    high: Float[np.ndarray, " bin"]
-    weight: Float[np.ndarray, " bin"]
-    n_effective: Float[np.ndarray, " bin"]
+    predicted: PerBin
+    observed: PerBin
+    error: PerBin
+    low: PerBin
+    high: PerBin
+    weight: PerBin
+    n_effective: PerBin
     ece: float
     ece_corrected: float
     ece_calibrated: float
@@ -84,7 +87,7 @@ class Reliability:
     squared_error: float
 
     @property
-    def pull(self) -> Float[np.ndarray, " bin"]:
+    def pull(self) -> PerBin:
         """(observed − predicted) / error: standard normal for an exactly calibrated classifier, in bins of many events.
 
         Infinite where an event had a label of probability 0, and nothing else is in the bin.
@@ -130,13 +133,9 @@ class Reliability:
         return found[~np.isnan(found)]
 
 
-@plain("reliability", other="probability label weight", alike="probability label weight")
+@plain("reliability", other="probability label weight")
 def reliability_sums(
-    probability: Float[np.ndarray, " event"],
-    label: Shaped[np.ndarray, " event"],
-    weight: Float[np.ndarray, " event"],
-    *,
-    bins: int | Float[np.ndarray, " edge"] = 10,
+    probability: PerEvent, label: Labels, weight: PerEvent, *, bins: int | Float[np.ndarray, " edge"] = 10
 ) -> ReliabilitySums:
     """Sum one chunk of events, for :func:`diagram`.
 
@@ -163,13 +162,9 @@ def reliability_sums(
     p, w = np.asarray(probability, np.float64), np.asarray(weight, np.float64)
     y = np.asarray(label, np.float64)
     low, high = max(edges[0], 0.0), min(edges[-1], 1.0)
-    outside = ~((p >= low) & (p <= high))
-    if outside.any():
-        raise InputError("reliability", f"probability {p[outside][0]}", f"values in [{low:g}, {high:g}]")
-    if not np.isin(y, (0.0, 1.0)).all():
-        raise InputError("reliability", f"label {y[~np.isin(y, (0.0, 1.0))][0]}", "0 or 1")
-    if not np.isfinite(w).all():
-        raise InputError("reliability", f"weight {w[~np.isfinite(w)][0]}", "finite weights")
+    refuse(~((p >= low) & (p <= high)), p, "probability {}", "reliability", f"values in [{low:g}, {high:g}]")
+    refuse(~np.isin(y, (0.0, 1.0)), y, "label {}", "reliability", "0 or 1")
+    refuse(~np.isfinite(w), w, "weight {}", "reliability", "finite weights")
     n_bins = edges.size - 1
     index = np.minimum(np.searchsorted(edges, p, side="right") - 1, n_bins - 1)
 
@@ -213,9 +208,8 @@ def diagram(sums: ReliabilitySums) -> Reliability:
     bias = np.sum(share * (mean_size(size, sigma) - size))
     ece = float(np.sum(share * size)) if used.any() else math.nan
     calibrated = float(np.sum(share * predicted_error) * math.sqrt(2 / math.pi)) if used.any() else math.nan
-    square = (
-        debiased_square(share, size, sigma, np.where(used, n_effective, 1.0)) if used.any() else (math.nan, math.nan)
-    )
+    square = debiased_square(share, size, sigma, np.where(used, n_effective, 1.0))
+    square = square if used.any() else (math.nan, math.nan)
     of_bins = (sums.edges, predicted, observed, error, low, high, sums.weight, n_effective)
     return Reliability(*of_bins, ece, ece - float(bias), calibrated, *square)
 
@@ -230,22 +224,18 @@ def class_ratio(sums: ReliabilitySums) -> float:
     return (signal / all_signal) / (background / all_background)
 
 
-def by_class(
-    both: Float[np.ndarray, " bin"], signal: Float[np.ndarray, " bin"], ratio: float
-) -> Float[np.ndarray, " bin"]:
+def by_class(both: PerBin, signal: PerBin, ratio: float) -> PerBin:
     """Σw₁w₀ from Σw² of all events and of those with label 1, w₁/w₀ = ``ratio``."""
     return np.asarray(np.maximum(both - signal, 0.0) * ratio + signal / ratio)
 
 
-def pulls(distance: Float[np.ndarray, " bin"], error: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
+def pulls(distance: PerBin, error: PerBin) -> PerBin:
     """Distances over their errors; without an error NaN for no distance, and infinite for one."""
     some = np.where(np.abs(distance) > 1e-9, np.copysign(np.inf, distance), np.nan)
     return np.where(error > 0, distance / np.where(error > 0, error, 1.0), some)
 
 
-def wilson(
-    observed: Float[np.ndarray, " bin"], n: Float[np.ndarray, " bin"], error: Float[np.ndarray, " bin"]
-) -> tuple[Float[np.ndarray, " bin"], Float[np.ndarray, " bin"]]:
+def wilson(observed: PerBin, n: PerBin, error: PerBin) -> tuple[PerBin, PerBin]:
     """Fractions π that are within one standard error √(π(1 − π)/n) of what was observed."""
     inside = (observed >= 0) & (observed <= 1)
     x = np.where(inside, observed, 0.5)
@@ -254,12 +244,7 @@ def wilson(
     return np.where(inside, low, observed - error), np.where(inside, high, observed + error)
 
 
-def debiased_square(
-    share: Float[np.ndarray, " bin"],
-    size: Float[np.ndarray, " bin"],
-    sigma: Float[np.ndarray, " bin"],
-    n_effective: Float[np.ndarray, " bin"],
-) -> tuple[float, float]:
+def debiased_square(share: PerBin, size: PerBin, sigma: PerBin, n_effective: PerBin) -> tuple[float, float]:
     """Σ share·x² from |x̂| with errors, less what the errors add to it, and its standard error.
 
     The errors are measured with one degree of freedom less than events: n/(n − 1) takes that out. A bin of a single
@@ -276,11 +261,7 @@ def debiased_square(
 
 @plain("reliability", other="probability label weight")
 def reliability(
-    probability: Float[np.ndarray, " event"],
-    label: Shaped[np.ndarray, " event"],
-    weight: Float[np.ndarray, " event"],
-    *,
-    bins: int | Float[np.ndarray, " edge"] = 10,
+    probability: PerEvent, label: Labels, weight: PerEvent, *, bins: int | Float[np.ndarray, " edge"] = 10
 ) -> Reliability:
     """Make the reliability diagram of events that fit in memory; see :func:`reliability_sums` for chunks.
 
@@ -305,9 +286,8 @@ def reliability(
     return diagram(reliability_sums(probability, label, weight, bins=bins))
 
 
-def mean_size(mean: Float[np.ndarray, " bin"], sigma: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
+def mean_size(mean: PerBin, sigma: PerBin) -> PerBin:
     """Mean of |x| for x ~ N(mean, sigma): the folded normal distribution."""
     z = mean / np.where(sigma > 0, sigma, np.inf)
-    return np.asarray(
-        sigma * math.sqrt(2 / math.pi) * np.exp(-(z**2) / 2) + np.where(sigma > 0, mean * erf(z / math.sqrt(2)), mean)
-    )
+    middle = np.where(sigma > 0, mean * erf(z / math.sqrt(2)), mean)
+    return np.asarray(sigma * math.sqrt(2 / math.pi) * np.exp(-(z**2) / 2) + middle)

@@ -1,7 +1,8 @@
 """What the split conformal estimators share: stored calibration scores, and quantiles of them at any level."""
 
+from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from ._weights import checked_weight
 BOTH = "for both, conformalize and predict the points of each group by themselves"
 
 
+@dataclass(eq=False, repr=False)
 class SplitConformal(Estimator):
     """Calibration scores, and quantiles of them at any level.
 
@@ -32,13 +34,14 @@ class SplitConformal(Estimator):
     quantile_ : of the last ``predict_interval`` or ``predict_set``, with its ``note``
     """
 
-    score_independent: tuple[str, ...] = ("confidence_level", "negative")
-    score_attributes: tuple[str, ...] = ("scores_", "weight_", "group_", "quantile_")
-    confidence_level: float
-    negative: str
-    prefit: bool
+    score_independent: ClassVar[tuple[str, ...]] = ("confidence_level", "negative")
+    score_attributes: ClassVar[tuple[str, ...]] = ("scores_", "weight_", "group_", "quantile_")
+
     estimator: Any
-    quantile_: Any
+    confidence_level: float = 0.9
+    _: KW_ONLY
+    prefit: bool = False
+    negative: str = "error"
 
     def _fit_model(self, x: Any, y: Any, sample_weight: Any) -> Any:
         exact_level(self.confidence_level, type(self).__name__)
@@ -95,14 +98,13 @@ class SplitConformal(Estimator):
             raise InputError(where, got, "groups in conformalize and in prediction, or in neither")
         if ratio is not None and self.group_ is not None:
             raise InputError(where, "groups and a ratio", "one of them", BOTH)
-        found: Quantile | Mondrian | Shifted
         options: dict[str, Any] = {"level": level, "weight": self.weight_, "negative": self.negative}
         if ratio is not None:
             old, new = (np.asarray(unmasked(r, "the ratio", where), np.float64) for r in ratio)
-            found = shifted(scores, ratio=old, test_ratio=new, **options)
-            return found, found.value
+            moved = shifted(scores, ratio=old, test_ratio=new, **options)
+            return moved, moved.value
         if group is not None and self.group_ is not None:
-            found = mondrian(scores, self.group_, **options)
-            return found, found.values(group)
+            by_group = mondrian(scores, self.group_, **options)
+            return by_group, by_group.values(group)
         found = conformalize(scores, **options)
         return found, found.value

@@ -8,17 +8,21 @@ A score matrix holds s(x, y) for each class y. Of calibration points the score o
 (:func:`at_label`), of new points all classes with a score up to the quantile make the set (:func:`sets`).
 """
 
+from typing import TypeAlias
+
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from verax.errors import InputError
-from verax.given import generator, plain
+from verax.given import PerPoint, generator, plain, refuse
 
 from ._model import check_probability
 
+Scores: TypeAlias = Float[np.ndarray, "point class"]
+
 
 @plain("LAC", other="probability")
-def lac(probability: Float[np.ndarray, "point class"]) -> Float[np.ndarray, "point class"]:
+def lac(probability: Scores) -> Scores:
     """Score classes by 1 − p(y|x), which makes the smallest sets on average; a set may be empty.
 
     Parameters
@@ -38,9 +42,7 @@ def lac(probability: Float[np.ndarray, "point class"]) -> Float[np.ndarray, "poi
 
 
 @plain("APS", other="probability")
-def aps(
-    probability: Float[np.ndarray, "point class"], *, key: PRNGKeyArray | None = None
-) -> Float[np.ndarray, "point class"]:
+def aps(probability: Scores, *, key: PRNGKeyArray | None = None) -> Scores:
     """Score classes by the probability of all that are likelier, and a uniform share of their own (adaptive sets).
 
     One uniform number a point is shared by its classes, so that a set is made of the likeliest classes.
@@ -63,13 +65,7 @@ def aps(
 
 
 @plain("RAPS", other="probability")
-def raps(
-    probability: Float[np.ndarray, "point class"],
-    *,
-    penalty: float = 0.01,
-    free: int = 1,
-    key: PRNGKeyArray | None = None,
-) -> Float[np.ndarray, "point class"]:
+def raps(probability: Scores, *, penalty: float = 0.01, free: int = 1, key: PRNGKeyArray | None = None) -> Scores:
     """Score classes as :func:`aps` does, and penalise each beyond the likeliest ones: the largest sets become smaller.
 
     Parameters
@@ -93,8 +89,8 @@ def raps(
 
 
 def cumulative_scores(
-    probability: Float[np.ndarray, "point class"], share: Float[np.ndarray, "point 1"] | None, penalty: float, free: int
-) -> Float[np.ndarray, "point class"]:
+    probability: Scores, share: Float[np.ndarray, "point 1"] | None, penalty: float, free: int
+) -> Scores:
     """Scores of :func:`raps` for given uniform numbers; None for 1."""
     p = check_probability(probability, len(probability), None, "APS")
     if penalty < 0 or free < 0:
@@ -112,7 +108,7 @@ def cumulative_scores(
 
 
 @plain("prediction sets", number="scores", whole="label")
-def at_label(scores: Float[np.ndarray, "point class"], label: Int[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+def at_label(scores: Scores, label: Int[np.ndarray, " point"]) -> PerPoint:
     """Take the score of each point's true class.
 
     Parameters
@@ -127,9 +123,8 @@ def at_label(scores: Float[np.ndarray, "point class"], label: Int[np.ndarray, " 
     >>> at_label(np.array([[0.1, 0.9], [0.4, 0.6]]), np.array([1, 0]))
     array([0.9, 0.4])
     """
-    if label.size and not 0 <= label.min() <= label.max() < scores.shape[1]:
-        wrong = label[(label < 0) | (label >= scores.shape[1])][0]
-        raise InputError("prediction sets", f"label {wrong}", f"0 … {scores.shape[1] - 1}")
+    many = scores.shape[1]
+    refuse((label < 0) | (label >= many), label, "label {}", "prediction sets", f"0 … {many - 1}")
     return np.take_along_axis(scores, label[:, None], 1)[:, 0]
 
 

@@ -1,14 +1,14 @@
 """Conformal classifiers around any model, with the verbs fit, conformalize and predict_set."""
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from verax.errors import InputError, check_known
-from verax.given import unmasked
+from verax.given import refuse, unmasked
 from verax.results import FloatArray
 
 from ._base import BOTH, SplitConformal
@@ -16,7 +16,7 @@ from ._classification import at_label, cumulative_scores, lac, sets
 from ._conformal import Quantile
 from ._model import probabilities, rows
 from ._mondrian import Mondrian, mondrian
-from ._shift import Shifted, label_shift
+from ._shift import label_shift
 
 SCORES = ("lac", "aps", "raps")
 
@@ -43,12 +43,12 @@ class PredictionSets:
         """
         found = unmasked(label, "label", "prediction sets")
         if found.shape != (len(self.member),):
-            raise InputError(
-                "prediction sets", f"labels of shape {found.shape}", f"one for each of {len(self.member)} sets"
-            )
+            got = f"labels of shape {found.shape}"
+            raise InputError("prediction sets", got, f"one for each of {len(self.member)} sets")
         return self.member[np.arange(len(found)), position(found, np.asarray(self.classes))]
 
 
+@dataclass(eq=False, repr=False)
 class SplitConformalClassifier(SplitConformal):
     """Prediction sets by split conformal classification.
 
@@ -79,33 +79,15 @@ class SplitConformalClassifier(SplitConformal):
     """
 
     kind = "classifier"
-    score_independent: tuple[str, ...] = ("confidence_level", "negative")
-    score_attributes: tuple[str, ...] = (*SplitConformal.score_attributes, "label_", "by_class_", "stream_")
+    score_attributes: ClassVar[tuple[str, ...]] = (*SplitConformal.score_attributes, "label_", "by_class_", "stream_")
 
-    def __init__(
-        self,
-        estimator: Any,
-        confidence_level: float = 0.9,
-        *,
-        conformity_score: str = "lac",
-        randomised: bool = True,
-        penalty: float = 0.01,
-        free: int = 1,
-        prefit: bool = False,
-        negative: str = "error",
-        classes: Any = None,
-        random_state: int | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.confidence_level = confidence_level
-        self.conformity_score = conformity_score
-        self.randomised = randomised
-        self.penalty = penalty
-        self.free = free
-        self.prefit = prefit
-        self.negative = negative
-        self.classes = classes
-        self.random_state = random_state
+    _: KW_ONLY
+    conformity_score: str = "lac"
+    randomised: bool = True
+    penalty: float = 0.01
+    free: int = 1
+    classes: Any = None
+    random_state: int | None = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplitConformalClassifier":
         """Train a copy of the model; not with the points of ``conformalize``."""
@@ -145,11 +127,9 @@ class SplitConformalClassifier(SplitConformal):
     def predict(self, X: Any) -> Shaped[np.ndarray, " event"]:
         """Predict the likeliest class."""
         model = self._trained()
-        return (
-            np.asarray(model.predict(X))
-            if hasattr(model, "predict")
-            else self.classes_[self.predict_proba(X).argmax(1)]
-        )
+        if hasattr(model, "predict"):
+            return np.asarray(model.predict(X))
+        return self.classes_[self.predict_proba(X).argmax(1)]
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "event class"]:
         """Predict the probabilities of the classes by the model."""
@@ -184,20 +164,18 @@ class SplitConformalClassifier(SplitConformal):
         scores = self._scores(X, self.stream_)
         value: float | FloatArray
         if class_ratio is not None:
-            self.quantile_, value = self._label_shift(np.asarray(class_ratio, np.float64), level)
+            r = np.asarray(class_ratio, np.float64)
+            if r.shape != self.classes_.shape:
+                raise InputError("label shift", f"ratios of shape {r.shape}", f"one for each of {self.classes_.size}")
+            options: dict[str, Any] = {"level": level, "weight": self.weight_, "negative": self.negative}
+            self.quantile_ = label_shift(self.scores_, self.label_, r, **options)
+            value = self.quantile_.value
         elif self.by_class_:
             self.quantile_, value = self._by_class(level)
         else:
             self.quantile_, value = self.quantile(level, group=group, ratio=ratio, points=rows(X))
             value = value[:, None] if isinstance(value, np.ndarray) else value
         return PredictionSets(level, tuple(self.classes_.tolist()), sets(scores, value))
-
-    def _label_shift(self, ratio: FloatArray, level: float) -> tuple[Quantile | Mondrian | Shifted, FloatArray]:
-        if ratio.shape != self.classes_.shape:
-            raise InputError("label shift", f"ratios of shape {ratio.shape}", f"one for each of {self.classes_.size}")
-        scores = self._fitted("scores_")
-        found = label_shift(scores, self.label_, ratio, level=level, weight=self.weight_, negative=self.negative)
-        return found, found.value
 
     def _check_options(self, group: Any, ratio: Any, class_ratio: Any) -> None:
         """Nothing, if each option has its effect.
@@ -256,7 +234,5 @@ def position(label: Shaped[np.ndarray, " point"], classes: Shaped[np.ndarray, " 
     order = np.argsort(classes)
     index = np.minimum(np.searchsorted(classes, label, sorter=order), classes.size - 1)
     column = order[index]
-    unknown = classes[column] != label
-    if unknown.any():
-        raise InputError("prediction sets", f"class {label[unknown][0]}", _some(classes))
+    refuse(classes[column] != label, label, "class {}", "prediction sets", _some(classes))
     return np.asarray(column)

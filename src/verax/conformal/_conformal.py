@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, PRNGKeyArray, Shaped
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from verax.errors import InputError, check_known
-from verax.given import effective_size, generator, plain
+from verax.given import PerPoint, PerTest, Weights, effective_size, generator, plain
 from verax.results import FloatArray
 
 from ._weights import NEGATIVE, checked_weight
@@ -89,13 +89,11 @@ class Quantile:
     def note(self) -> str:
         """A warning in one line; empty where there is none."""
         if math.isinf(self.value):
-            return (
-                f"infinite: {self.n} calibration points reach levels up to {self.reach:.4g}, requested {self.level:.4g}"
-            )
+            reach = f"{self.n} calibration points reach levels up to {self.reach:.4g}"
+            return f"infinite: {reach}, requested {self.level:.4g}"
         if self.tied > 1:
-            return (
-                f"{self.tied} of {self.n} scores are tied at the quantile: sets cover more unless ties are randomised"
-            )
+            tied = f"{self.tied} of {self.n} scores are tied at the quantile"
+            return f"{tied}: sets cover more unless ties are randomised"
         return ""
 
     @plain("conformal", number="scores")
@@ -131,7 +129,7 @@ class Ordered:
         """Σw."""
         return float(self.mass[-1]) if self.mass.size else 0.0
 
-    def position(self, level: float | Fraction, test_weight: Float[np.ndarray, " test"]) -> Int[np.ndarray, " test"]:
+    def position(self, level: float | Fraction, test_weight: PerTest) -> Int[np.ndarray, " test"]:
         """Index of the first score whose mass is ≥ level·(Σw + w_test) from there on; beyond the last where none is."""
         exact = exact_level(level)
         if exact.denominator > MAX_DENOMINATOR:
@@ -152,18 +150,13 @@ class Ordered:
         value, count = float(self.score[i]), int(self.count[i])
         return Quantile(float(exact), value, self.n, self.n_effective, count, accept, reach)
 
-    def values(self, level: float | Fraction, test_weight: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
+    def values(self, level: float | Fraction, test_weight: PerTest) -> PerTest:
         """Quantiles for new points of different weights."""
         return np.append(self.score, np.inf)[self.position(level, test_weight)]
 
 
 def ordered(
-    scores: Float[np.ndarray, " point"],
-    *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    negative: str = "error",
-    scale: bool = True,
-    where: str = "conformal",
+    scores: PerPoint, *, weight: Weights = None, negative: str = "error", scale: bool = True, where: str = "conformal"
 ) -> Ordered:
     """Sort calibration scores once, for quantiles at any level and for any new point.
 
@@ -197,7 +190,7 @@ def ordered(
     return Ordered(s[last], mass[last], passed, np.diff(last, prepend=-1), s.size, effective_size(w), test_weight)
 
 
-def checked_scores(scores: Float[np.ndarray, " point"], where: str) -> FloatArray:
+def checked_scores(scores: PerPoint, where: str) -> FloatArray:
     """Scores as float64.
 
     Raises
@@ -225,10 +218,10 @@ def unweighted(scores: FloatArray, level: Fraction) -> Quantile:
 
 @plain("conformal", other="scores weight")
 def conformalize(
-    scores: Float[np.ndarray, " point"],
+    scores: PerPoint,
     *,
     level: float | Fraction,
-    weight: Shaped[np.ndarray, "..."] | None = None,
+    weight: Weights = None,
     test_weight: float | None = None,
     negative: str = "error",
 ) -> Quantile:

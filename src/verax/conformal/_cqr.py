@@ -3,15 +3,14 @@
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float
 
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import PerPoint, PerTest, plain
 from verax.results import Interval
 
 from ._split import make_interval
 
-End: TypeAlias = float | Float[np.ndarray, " test"]
+End: TypeAlias = float | PerTest
 """By how much an end of a band moves outwards: one number, or one for each point."""
 
 
@@ -32,10 +31,8 @@ def check_levels(levels: tuple[float, ...]) -> None:
         raise InputError("quantile levels", ", ".join(f"{level:g}" for level in levels), "increasing levels in (0, 1)")
 
 
-@plain("cqr", finite="y low high", alike="y low high")
-def cqr(
-    y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
-) -> Float[np.ndarray, " point"]:
+@plain("cqr", finite="y low high")
+def cqr(y: PerPoint, low: PerPoint, high: PerPoint) -> PerPoint:
     """Score points by max(q_low(x) − y, y − q_high(x)), which is negative inside the band of two quantiles.
 
     Parameters
@@ -56,10 +53,8 @@ def cqr(
     return np.maximum(np.minimum(low, high) - y, y - np.maximum(low, high))
 
 
-@plain("cqr_sides", finite="y low high", alike="y low high")
-def cqr_sides(
-    y: Float[np.ndarray, " point"], low: Float[np.ndarray, " point"], high: Float[np.ndarray, " point"]
-) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
+@plain("cqr_sides", finite="y low high")
+def cqr_sides(y: PerPoint, low: PerPoint, high: PerPoint) -> tuple[PerPoint, PerPoint]:
     """Score each side of a band by itself, q_low(x) − y and y − q_high(x), for asymmetric bands.
 
     With the quantile of each at (1 + level)/2, each end misses with probability at most (1 − level)/2: a stronger
@@ -91,14 +86,9 @@ def cqr_sides(
     return np.minimum(low, high) - y, y - np.maximum(low, high)
 
 
-@plain("cqr_band", finite="low high value", alike="low high value")
+@plain("cqr_band", finite="low high value")
 def cqr_band(
-    low: Float[np.ndarray, " test"],
-    high: Float[np.ndarray, " test"],
-    quantile: End | tuple[End, End],
-    *,
-    level: float,
-    value: Float[np.ndarray, " test"] | None = None,
+    low: PerTest, high: PerTest, quantile: End | tuple[End, End], *, level: float, value: PerTest | None = None
 ) -> Interval:
     """Make the interval [q_low − q, q_high + q].
 

@@ -1,5 +1,6 @@
 """Conformal regressor that trains and calibrates with all points: jackknife+, CV+ and their minmax forms."""
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 from typing import Any
 
@@ -20,6 +21,7 @@ WHERE = "CrossConformalRegressor"
 Split = tuple[Int[np.ndarray, " train"], Int[np.ndarray, " test"]]
 
 
+@dataclass(eq=False, repr=False)
 class CrossConformalRegressor(Estimator):
     """Jackknife+, CV+ or their minmax forms: ``fit`` trains on all points and calibrates with them, out of fold.
 
@@ -43,24 +45,14 @@ class CrossConformalRegressor(Estimator):
     3.7
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        confidence_level: float = 0.9,
-        *,
-        method: str = "plus",
-        cv: Any = 5,
-        negative: str = "error",
-        shuffle: bool = True,
-        random_state: int | None = 0,
-    ) -> None:
-        self.estimator = estimator
-        self.confidence_level = confidence_level
-        self.method = method
-        self.cv = cv
-        self.negative = negative
-        self.shuffle = shuffle
-        self.random_state = random_state
+    estimator: Any
+    confidence_level: float = 0.9
+    _: KW_ONLY
+    method: str = "plus"
+    cv: Any = 5
+    negative: str = "error"
+    shuffle: bool = True
+    random_state: int | None = 0
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, fit_weight: Any = "same", groups: Any = None
@@ -126,16 +118,8 @@ class CrossConformalRegressor(Estimator):
         value = self.predict(X)
         folds: Float[np.ndarray, "test model"] = np.stack([predicted(m, X) for m in self.models_], 1)
         level = self.confidence_level if confidence_level is None else confidence_level
-        return jackknife(
-            self.residual_,
-            folds,
-            model=self.fold_,
-            value=value,
-            level=level,
-            method=self.method,
-            weight=self.weight_,
-            negative=self.negative,
-        )
+        options: dict[str, Any] = {"method": self.method, "weight": self.weight_, "negative": self.negative}
+        return jackknife(self.residual_, folds, model=self.fold_, value=value, level=level, **options)
 
     def _splits(self, x: Any, y: Any, n: int, groups: Any) -> list[Split]:
         """Positions that train and test each model."""
@@ -200,9 +184,8 @@ def checked_splits(pairs: list[tuple[Any, Any]], n: int, cv: Any) -> list[Split]
     for k, (train, test) in enumerate(splits):
         both = np.intersect1d(train, test)
         if both.size or not train.size:
-            got = (
-                f"{both.size} points that pair {k} trains and tests" if both.size else f"no points that train pair {k}"
-            )
+            got = f"{both.size} points that pair {k} trains and tests"
+            got = got if both.size else f"no points that train pair {k}"
             raise InputError(WHERE, got, "training points that are not tested", "leave them out of one of both")
     return splits
 

@@ -3,12 +3,12 @@
 import abc
 import inspect
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from verax.errors import InputError
-from verax.given import unmasked
+from verax.given import refuse, unmasked
 from verax.results import FloatArray
 
 from ._model import rows
@@ -22,8 +22,9 @@ class Estimator(abc.ABC):
     """
 
     kind = "regressor"
-    score_independent: tuple[str, ...] = ()
-    score_attributes: tuple[str, ...] = ()
+    score_independent: ClassVar[tuple[str, ...]] = ()
+    score_attributes: ClassVar[tuple[str, ...]] = ()
+    quantile_: Any
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = self.__dict__.get(name, value)
@@ -112,12 +113,10 @@ class Estimator(abc.ABC):
 
     def _fitted(self, name: str) -> Any:
         """An attribute that an earlier verb made."""
-        try:
+        if name in self.__dict__:
             return self.__dict__[name]
-        except KeyError:
-            if name == "model_":
-                raise not_fitted(type(self).__name__, "fit") from None
-            raise not_fitted(type(self).__name__, "conformalize", self.__dict__.get("_discarded", "")) from None
+        verb, since = ("fit", "") if name == "model_" else ("conformalize", self.__dict__.get("_discarded", ""))
+        raise not_fitted(type(self).__name__, verb, since)
 
 
 def not_fitted(name: str, verb: str, since: str = "") -> Exception:
@@ -163,6 +162,5 @@ def checked_target(y: Any, x: Any, where: str) -> FloatArray:
         values = values[:, 0]
     if values.shape != (rows(x),):
         raise InputError(where, f"y of shape {values.shape}", f"one target for each of {rows(x)} points")
-    if not np.isfinite(values).all():
-        raise InputError(where, f"target {values[~np.isfinite(values)][0]} (NaN or infinity)", "finite targets")
+    refuse(~np.isfinite(values), values, "target {} (NaN or infinity)", where, "finite targets")
     return values

@@ -8,10 +8,10 @@ model's predictions at new points. Jackknife+ leaves out one point at a time, CV
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 
 from verax.errors import InputError, check_known
-from verax.given import plain
+from verax.given import PerPoint, PerTest, Weights, plain
 from verax.results import Interval
 
 from ._conformal import conformalize, exact_level, ordered, rank
@@ -24,14 +24,14 @@ CHUNK = 2**22
 
 @plain("jackknife", finite="residual prediction value", whole="model", other="weight")
 def jackknife(
-    residual: Float[np.ndarray, " point"],
+    residual: PerPoint,
     prediction: Float[np.ndarray, "test model"],
     *,
     level: float | Fraction,
     model: Int[np.ndarray, " point"] | None = None,
-    value: Float[np.ndarray, " test"] | None = None,
+    value: PerTest | None = None,
     method: str = "plus",
-    weight: Shaped[np.ndarray, "..."] | None = None,
+    weight: Weights = None,
     negative: str = "error",
 ) -> Interval:
     """Make intervals from models that each left out some training points.
@@ -79,10 +79,10 @@ def jackknife(
 def upper(
     prediction: Float[np.ndarray, "test model"],
     index: Int[np.ndarray, " point"],
-    residual: Float[np.ndarray, " point"],
-    weight: Float[np.ndarray, " point"],
+    residual: PerPoint,
+    weight: PerPoint,
     level: Fraction,
-) -> Float[np.ndarray, " test"]:
+) -> PerTest:
     """Quantile of μ_{−i}(x) + R_i over training points i, for each new point; in chunks of bounded memory."""
     n = residual.size
     step = max(CHUNK // max(n, 1), 1)

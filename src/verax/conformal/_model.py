@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError
-from verax.given import unmasked, untrained
+from verax.given import refuse, unmasked, untrained
 from verax.results import FloatArray
 
 
@@ -74,8 +74,7 @@ def predicted(model: Any, x: Any, *, columns: int | None = None, what: str = "mo
         values = values[:, 0]
     if values.shape != expected:
         raise InputError(what, f"output of shape {values.shape}", f"shape {expected}: one prediction a point")
-    if not np.isfinite(values).all():
-        raise InputError(what, f"prediction {values[~np.isfinite(values)][0]}", "finite predictions")
+    refuse(~np.isfinite(values), values, "prediction {}", what, "finite predictions")
     return values
 
 
@@ -96,9 +95,7 @@ def check_probability(values: Any, n: int, classes: int | None, where: str) -> F
     if p.ndim != 2 or p.shape[0] != n or (classes is not None and p.shape[1] != classes):
         wanted = "classes" if classes is None else str(classes)
         raise InputError(where, f"output of shape {p.shape}", f"shape ({n}, {wanted}): a probability for each class")
-    wrong = ~((p >= 0) & (p <= 1))
-    if wrong.any():
-        raise InputError(where, f"probability {p[wrong][0]:g}", "values in [0, 1]")
+    refuse(~((p >= 0) & (p <= 1)), p, "probability {:g}", where, "values in [0, 1]")
     total = p.sum(1)
     if n and np.abs(total - 1).max() > 1e-3:
         raise InputError(where, f"probabilities that add up to {total[np.abs(total - 1).argmax()]:g}", "1")

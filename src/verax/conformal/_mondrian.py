@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Int, Shaped
 
 from verax.errors import InputError
-from verax.given import plain
+from verax.given import PerPoint, PerTest, Weights, plain
 
 from ._conformal import Quantile, conformalize
 from ._weights import checked_weight
@@ -40,7 +40,7 @@ class Mondrian:
         return np.asarray(where)
 
     @plain("mondrian", other="group")
-    def values(self, group: Shaped[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
+    def values(self, group: Shaped[np.ndarray, " test"]) -> PerTest:
         """The quantile that each new point's group has."""
         return np.array([q.value for q in self.quantiles])[self.index(group)]
 
@@ -52,11 +52,11 @@ class Mondrian:
 
 @plain("mondrian", other="scores group weight")
 def mondrian(
-    scores: Float[np.ndarray, " point"],
+    scores: PerPoint,
     group: Shaped[np.ndarray, " point"],
     *,
     level: float | Fraction,
-    weight: Shaped[np.ndarray, "..."] | None = None,
+    weight: Weights = None,
     negative: str = "error",
 ) -> Mondrian:
     """Find a conformal quantile for each group of calibration points, so that each group is covered.
@@ -80,8 +80,6 @@ def mondrian(
     >>> result.values(np.array([1, 0]))
     array([4., 1.])
     """
-    if group.shape != np.shape(scores):
-        raise InputError("mondrian", f"groups of shape {group.shape}", f"one for each of {len(scores)} points")
     if not group.size:
         raise InputError("mondrian", "no calibration points", "at least one")
     if group.dtype.kind == "f" and np.isnan(group).any():

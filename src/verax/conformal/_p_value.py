@@ -4,9 +4,9 @@ Vovk, Gammerman, Shafer 2005; as a test for outliers: Bates, Candès, Lei, Roman
 """
 
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray, Shaped
+from jaxtyping import PRNGKeyArray
 
-from verax.given import generator, plain
+from verax.given import PerPoint, PerTest, Weights, generator, plain
 from verax.results import FloatArray
 
 from ._conformal import ordered
@@ -14,11 +14,11 @@ from ._conformal import ordered
 
 @plain("p_value", other="scores weight", number="new", finite="test_weight")
 def p_value(
-    scores: Float[np.ndarray, " point"],
-    new: Float[np.ndarray, " test"],
+    scores: PerPoint,
+    new: PerTest,
     *,
-    weight: Shaped[np.ndarray, "..."] | None = None,
-    test_weight: Float[np.ndarray, " test"] | None = None,
+    weight: Weights = None,
+    test_weight: PerTest | None = None,
     negative: str = "error",
     key: PRNGKeyArray | None = None,
 ) -> FloatArray:

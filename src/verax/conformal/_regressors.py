@@ -4,7 +4,8 @@ A model is an object with ``fit`` and ``predict``, or a callable on arrays, whic
 in the functions of :mod:`verax.conformal` for plain arrays.
 """
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from ._model import fitted, predicted, rows
 from ._split import absolute, band, normalised
 
 
+@dataclass(eq=False, repr=False)
 class SplitConformalRegressor(SplitConformal):
     """Split conformal intervals μ(x) ± q, or μ(x) ± qσ(x) with a model of the spread.
 
@@ -36,20 +38,7 @@ class SplitConformalRegressor(SplitConformal):
     3.7
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        confidence_level: float = 0.9,
-        *,
-        spread: Any = None,
-        prefit: bool = False,
-        negative: str = "error",
-    ) -> None:
-        self.estimator = estimator
-        self.confidence_level = confidence_level
-        self.spread = spread
-        self.prefit = prefit
-        self.negative = negative
+    spread: Any = field(default=None, kw_only=True)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplitConformalRegressor":
         """Train copies of the models; not with the points of ``conformalize``."""
@@ -94,6 +83,7 @@ class SplitConformalRegressor(SplitConformal):
         return predicted(self.spread if trained is None else trained, x, what="spread")
 
 
+@dataclass(eq=False, repr=False)
 class ConformalizedQuantileRegressor(SplitConformal):
     """Conformalised quantile regression around two models of quantiles, and one of the median if there are three.
 
@@ -113,25 +103,11 @@ class ConformalizedQuantileRegressor(SplitConformal):
     2.7
     """
 
-    score_independent: tuple[str, ...] = ("confidence_level", "negative", "levels", "symmetric")
-    score_attributes: tuple[str, ...] = (*SplitConformal.score_attributes, "sides_")
+    score_independent: ClassVar[tuple[str, ...]] = (*SplitConformal.score_independent, "levels", "symmetric")
+    score_attributes: ClassVar[tuple[str, ...]] = (*SplitConformal.score_attributes, "sides_")
 
-    def __init__(
-        self,
-        estimator: Any,
-        confidence_level: float = 0.9,
-        *,
-        prefit: bool = False,
-        negative: str = "error",
-        levels: tuple[float, ...] | None = None,
-        symmetric: bool = True,
-    ) -> None:
-        self.estimator = estimator
-        self.confidence_level = confidence_level
-        self.prefit = prefit
-        self.negative = negative
-        self.levels = levels
-        self.symmetric = symmetric
+    levels: tuple[float, ...] | None = field(default=None, kw_only=True)
+    symmetric: bool = field(default=True, kw_only=True)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "ConformalizedQuantileRegressor":
         """Train copies of the models; not with the points of ``conformalize``."""
@@ -166,10 +142,8 @@ class ConformalizedQuantileRegressor(SplitConformal):
         if self.symmetric:
             self.quantile_, value = self.quantile(level, group=group, ratio=ratio, points=rows(X))
             return cqr_band(low, high, value, level=level, value=median)
-        each = (1 + exact_level(level)) / 2
-        found = [
-            self.quantile(each, group=group, ratio=ratio, scores=s, points=rows(X)) for s in self._fitted("sides_")
-        ]
+        options: dict[str, Any] = {"level": (1 + exact_level(level)) / 2, "group": group, "ratio": ratio}
+        found = [self.quantile(scores=s, points=rows(X), **options) for s in self._fitted("sides_")]
         self.quantile_ = (found[0][0], found[1][0])
         return cqr_band(low, high, (found[0][1], found[1][1]), level=level, value=median)
 

@@ -10,10 +10,10 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, PRNGKeyArray, Shaped
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from verax.errors import InputError
-from verax.given import generator, plain
+from verax.given import PerPoint, PerTest, Weights, generator, plain, refuse
 
 from ._conformal import exact_level, ordered
 from ._model import check_probability, fitted, rows, take
@@ -36,8 +36,8 @@ class Shifted:
     """
 
     level: float
-    value: Float[np.ndarray, " test"]
-    test_share: Float[np.ndarray, " test"]
+    value: PerTest
+    test_share: PerTest
     n: int
     n_effective: float
     mean_ratio: float
@@ -58,9 +58,8 @@ class Shifted:
         """A warning in one line; empty where there is none."""
         notes = []
         if self.infinite:
-            notes.append(
-                f"{100 * self.infinite:.1f} % of the new points have infinite sets: too few calibration points there"
-            )
+            share = f"{100 * self.infinite:.1f} % of the new points have infinite sets"
+            notes.append(f"{share}: too few calibration points there")
         if abs(self.mean_ratio - 1) > 4 * self.mean_ratio_error + 1e-9:
             share = f"mean ratio {self.mean_ratio:.3g} ± {self.mean_ratio_error:.2g} of the calibration points"
             why = "the ratio has another norm, or is not well known"
@@ -74,12 +73,12 @@ class Shifted:
 
 @plain("shift", other="scores weight", number="ratio test_ratio")
 def shifted(
-    scores: Float[np.ndarray, " point"],
+    scores: PerPoint,
     *,
-    ratio: Float[np.ndarray, " point"],
-    test_ratio: Float[np.ndarray, " test"],
+    ratio: PerPoint,
+    test_ratio: PerTest,
     level: float | Fraction,
-    weight: Shaped[np.ndarray, "..."] | None = None,
+    weight: Weights = None,
     negative: str = "error",
 ) -> Shifted:
     """Find conformal quantiles for new points that lie elsewhere than the calibration points (covariate shift).
@@ -105,8 +104,7 @@ def shifted(
     """
     exact = exact_level(level)
     for name, values in (("at calibration points", ratio), ("at new points", test_ratio)):
-        if not (values >= 0).all():
-            raise InputError("shift", f"ratio {values[~(values >= 0)][0]:g} {name}", "zero or more")
+        refuse(~(values >= 0), values, f"ratio {{:g}} {name}", "shift", "zero or more")
     event = checked_weight(weight, scores.size, negative=negative, where="shift")
     event = event * (event.size / event.sum())  # mean 1, so that products stay in the units of the ratio
     w = np.asarray(ratio, np.float64) * event
@@ -120,12 +118,12 @@ def shifted(
 
 @plain("label shift", other="scores weight", whole="label", number="ratio")
 def label_shift(
-    scores: Float[np.ndarray, " point"],
+    scores: PerPoint,
     label: Int[np.ndarray, " point"],
     ratio: Float[np.ndarray, " class"],
     *,
     level: float | Fraction,
-    weight: Shaped[np.ndarray, "..."] | None = None,
+    weight: Weights = None,
     negative: str = "error",
 ) -> Shifted:
     """Find a conformal quantile for each class: {y : s(x, y) ≤ value[y]} covers where classes come in other proportions.
@@ -160,7 +158,7 @@ def ratio_from_classifier(
     reference: Any,
     target: Any,
     *,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
     folds: int = 5,
 ) -> tuple[Float[np.ndarray, " reference"], Float[np.ndarray, " target"]]:
     """Learn the density ratio r(x) = p_target(x)/p_reference(x) with a classifier of the two samples, out of fold.

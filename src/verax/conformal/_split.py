@@ -6,15 +6,13 @@ the mean nor the spread was trained on. Given the calibration set, coverage foll
 """
 
 import numpy as np
-from jaxtyping import Float
 
-from verax.errors import InputError
-from verax.given import plain
+from verax.given import PerPoint, PerTest, plain, refuse
 from verax.results import Interval
 
 
-@plain("absolute", finite="y mean", alike="y mean")
-def absolute(y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+@plain("absolute", finite="y mean")
+def absolute(y: PerPoint, mean: PerPoint) -> PerPoint:
     """Score points by |y − μ(x)|, for intervals of one width.
 
     Parameters
@@ -32,10 +30,8 @@ def absolute(y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"]) 
     return np.asarray(np.abs(y - mean))
 
 
-@plain("normalised", finite="y mean", number="spread", alike="y mean spread")
-def normalised(
-    y: Float[np.ndarray, " point"], mean: Float[np.ndarray, " point"], spread: Float[np.ndarray, " point"]
-) -> Float[np.ndarray, " point"]:
+@plain("normalised", finite="y mean", number="spread")
+def normalised(y: PerPoint, mean: PerPoint, spread: PerPoint) -> PerPoint:
     """Score points by |y − μ(x)| / σ(x), for intervals whose width follows a predicted spread.
 
     Parameters
@@ -57,13 +53,7 @@ def normalised(
 
 
 @plain("band", finite="mean", number="quantile spread")
-def band(
-    mean: Float[np.ndarray, " test"],
-    quantile: float | Float[np.ndarray, " test"],
-    *,
-    level: float,
-    spread: Float[np.ndarray, " test"] | None = None,
-) -> Interval:
+def band(mean: PerTest, quantile: float | PerTest, *, level: float, spread: PerTest | None = None) -> Interval:
     """Make the interval μ ± q, or μ ± qσ: all y whose score is at most q.
 
     Parameters
@@ -85,19 +75,13 @@ def band(
     return make_interval(level, mean, mean - half, mean + half)
 
 
-def make_interval(
-    level: float,
-    value: Float[np.ndarray, " test"],
-    low: Float[np.ndarray, " test"],
-    high: Float[np.ndarray, " test"],
-) -> Interval:
+def make_interval(level: float, value: PerTest, low: PerTest, high: PerTest) -> Interval:
     """A batch of prediction intervals of y; an infinite end is a valid one."""
     return Interval("y", level, np.asarray(value), np.asarray(low), np.asarray(high), np.zeros(np.shape(low), np.int64))
 
 
-def positive(spread: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+def positive(spread: PerPoint) -> PerPoint:
     """The spread, checked."""
     wrong = ~((spread > 0) & np.isfinite(spread))
-    if wrong.any():
-        raise InputError("normalised", f"spread {spread[wrong][0]:g}", "positive finite spreads", "add a floor to it")
+    refuse(wrong, spread, "spread {:g}", "normalised", "positive finite spreads", "add a floor to it")
     return spread

@@ -1,16 +1,15 @@
 """Event weights of calibration points: what is done with negative ones is chosen by name."""
 
 import numpy as np
-from jaxtyping import Shaped
 
 from verax.errors import InputError, check_known
-from verax.given import unmasked
+from verax.given import Weights, refuse, unmasked
 from verax.results import FloatArray
 
 NEGATIVE = ("error", "signed", "abs")
 
 
-def checked_weight(weight: Shaped[np.ndarray, "..."] | None, n: int, *, negative: str, where: str) -> FloatArray:
+def checked_weight(weight: Weights, n: int, *, negative: str, where: str) -> FloatArray:
     """Check weights of n points, and give them as float64, all 1 when none are given.
 
     Parameters
@@ -36,8 +35,7 @@ def checked_weight(weight: Shaped[np.ndarray, "..."] | None, n: int, *, negative
     w = np.asarray(unmasked(weight, "the weights", where), np.float64)
     if w.shape != (n,):
         raise InputError(where, f"weights of shape {w.shape}", f"one weight for each of {n} points")
-    if not np.isfinite(w).all():
-        raise InputError(where, f"weight {w[~np.isfinite(w)][0]}", "finite weights")
+    refuse(~np.isfinite(w), w, "weight {}", where, "finite weights")
     if (w < 0).any():
         if negative == "error":
             action = "choose negative='signed', or negative='abs' if the sign does not depend on the score"

@@ -12,8 +12,6 @@ nothing, and their spread is an underestimate. Masks are drawn from the concrete
 the rate has a gradient (equation 5).
 """
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -24,25 +22,19 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Loss, Make, Training, train, trainable
+from verax.learn import Around, Loss, Make, Training, train, trainable
 
-from ._dropout import Dropout, Masked, replace_layers
+from ._dropout import Dropout, Masked, replace_layers, thinned_layers
 from ._power_likelihood import observations, precision_of, temper
 
 _TEMPERATURE = 0.1
 """Of the concrete distribution, as in the paper; small, so that a mask is close to 0 or 1."""
 
 
-class Concrete(eqx.Module):
+class Concrete(Around):
     """A network and the logit of the rate of each layer that reads hidden units."""
 
-    network: Any
     logit: Float[JaxArray, "*member layer"]
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Columns that the network reads."""
-        return self.network.features
 
 
 class ConcreteLoss(eqx.Module):
@@ -79,19 +71,12 @@ class ConcreteLoss(eqx.Module):
     def penalty(self, network: Concrete) -> Float[JaxArray, ""]:
         """The divergence from the prior up to a constant, for all weights of the network, masked or not."""
         rate, total = jax.nn.sigmoid(network.logit), jnp.zeros(())
-
-        def add(count: int, layer: eqx.nn.Linear) -> eqx.nn.Linear:
-            nonlocal total
-            p = rate[count]
-            entropy = -p * jax.nn.log_sigmoid(network.logit[count]) - (1 - p) * jax.nn.log_sigmoid(
-                -network.logit[count]
-            )
+        for count, layer in enumerate(thinned_layers(network.network)):
+            p, logit = rate[count], network.logit[count]
+            entropy = -p * jax.nn.log_sigmoid(logit) - (1 - p) * jax.nn.log_sigmoid(-logit)
             square = 0.5 * self.precision * jnp.sum(layer.weight**2)
             # ½ τ |W|²/(1 − p) − K·H(p), less the ½ τ |W|² that is in the sum over all weights below
             total += square * (1 / (1 - p) - 1) - layer.weight.shape[-1] * entropy
-            return layer
-
-        replace_layers(network.network, add)
         every = eqx.filter(network.network, trainable(network.network))
         return total + 0.5 * self.precision * sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(every))
 
@@ -142,26 +127,12 @@ def concrete_dropout(
     if not 0 < start < 1:
         raise InputError("dropout rate", f"{start}", "a first share of units inside (0, 1)")
     table = temper(events, power=power, negative=negative)
-    tau = np.asarray(precision_of(precision), np.float64)
-    if tau.ndim:
-        raise InputError("prior precision", f"shape {tau.shape}", "one number")
-    count = 0
-
-    def counted(index: int, layer: eqx.nn.Linear) -> eqx.nn.Linear:
-        nonlocal count
-        count = index + 1
-        return layer
-
+    tau = float(precision_of(precision, None))
     start_key, run_key = jax.random.split(key)
     network = make(start_key, events)
-    replace_layers(network, counted)
-    trained = train(
-        run_key,
-        Concrete(network, jnp.full(count, np.log(start / (1 - start)), jnp.float32)),
-        ConcreteLoss(loss, len(table), float(tau)),
-        table,
-        training=training.annealed(),
-    )
+    logit = jnp.full(len(thinned_layers(network)), np.log(start / (1 - start)), jnp.float32)
+    objective = ConcreteLoss(loss, len(table), tau)
+    trained = train(run_key, Concrete(network, logit), objective, table, training=training.annealed())
     found: Concrete = trained.network
     rates = tuple(float(p) for p in np.asarray(jax.nn.sigmoid(found.logit)))
     return Dropout(found.network, rates, histories=trained.histories, observations=observations(table))

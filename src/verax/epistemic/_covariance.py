@@ -68,9 +68,8 @@ class MemberHistograms:
     def __add__(self, other: "MemberHistograms") -> "MemberHistograms":
         if self.members != other.members or not np.array_equal(self.edges, other.edges):
             seen = f"{other.members} members, {len(other.edges) - 1} bins"
-            raise InputError(
-                "sum of histograms", seen, f"{self.members} members and the same {len(self.edges) - 1} bins"
-            )
+            expected = f"{self.members} members and the same {len(self.edges) - 1} bins"
+            raise InputError("sum of histograms", seen, expected)
         return MemberHistograms(self.edges, self.sums + other.sums, self.members)
 
     @property
@@ -159,14 +158,10 @@ def member_histograms(
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise InputError("edges", str(edges.tolist()), "at least two numbers that increase")
     parts = [events] if isinstance(events, Events) else events
-    total: MemberHistograms | None = None
-    for part in parts:
-        if len(part):
-            filled = _fill(members, part, edges, moments, batch)
-            total = filled if total is None else total + filled
-    if total is None:
+    filled = [_fill(members, part, edges, moments, batch) for part in parts if len(part)]
+    if not filled:
         raise InputError("member histograms", "no events", "at least one")
-    return total
+    return reduce(add, filled)
 
 
 def _fill(

@@ -79,10 +79,8 @@ def cross_fit(
             replace(e, weight=np.asarray(weigh(e), np.float32)) if len(e) else None
             for e in (table.take(rows), table.take(stop))
         )
-        options: dict[str, Any] = (
-            {"training": training} if validation is None else {"training": training, "validation": validation}
-        )
-        posterior = method(fit_key, make, loss, part, **options)
+        options: dict[str, Any] = {} if validation is None else {"validation": validation}
+        posterior = method(fit_key, make, loss, part, training=training, **options)
         if posterior.status == Status.NOT_FINITE:
             action = "try a lower learning rate, or check features and weights"
             raise InputError(f"learn, fold {f + 1}", posterior.problem, "a posterior with finite numbers", action)

@@ -9,7 +9,7 @@ from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.events import Events
-from verax.learn import Loss, inputs
+from verax.learn import Around, Loss, inputs
 
 from ._power_likelihood import Weights, negative_log_likelihood, weights
 
@@ -55,19 +55,13 @@ def curvature_of(
     return value, gradient, matrix
 
 
-class _FixedOutput(eqx.Module):
+class _FixedOutput(Around):
     """A network of one output whatever it reads: with it a loss is a function of the output alone."""
 
     output: Any
-    like: Any
 
     def __call__(self, x: JaxArray, *, key: PRNGKeyArray | None = None) -> Any:
         return self.output
-
-    def __getattr__(self, name: str) -> Any:  # features, components and the like are the network's own
-        if name in ("like", "output") or name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.like, name)
 
 
 def _by_event(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, "weight weight"]:
@@ -83,7 +77,7 @@ def _by_event(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[Jax
             return held.network(vector)(x)
 
         def cost(output: JaxArray) -> JaxArray:
-            return surface.loss(_FixedOutput(output, surface.network), row, jax.random.key(0))
+            return surface.loss(_FixedOutput(surface.network, output), row, jax.random.key(0))
 
         jacobian = jax.jacrev(output)(vector).reshape(-1, vector.size)  # J_i [output, weight]
         loss: Any = surface.loss

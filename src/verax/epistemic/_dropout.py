@@ -24,7 +24,7 @@ from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.learn import Loss, Make, Training, train_made
 
-from ._posterior import DRAWS, Posterior, check_members
+from ._posterior import Posterior, checked_members
 
 Rate: TypeAlias = float | tuple[float, ...]
 """Share of hidden units left out: one for all layers, or one for each layer that reads hidden units."""
@@ -110,10 +110,9 @@ class Dropout(Posterior):
         ------
         InputError : for fewer than one, a rate outside [0, 1), or a network without hidden layers
         """
-        n = DRAWS if n is None else n
-        check_members(n)
+        keys = jax.random.split(key, checked_members(n))
         check_rate(self.rate)
-        return _members(jax.random.split(key, n), self.network, self.rate)
+        return _members(keys, self.network, self.rate)
 
 
 def dropout(
@@ -249,6 +248,23 @@ def replace_layers(network: Any, change: Callable[[int, eqx.nn.Linear], eqx.Modu
         seen_here = f"{len(seen)} linear layer(s), none after another"
         raise InputError("dropout", seen_here, "a sequence of linear layers (eqx.nn.Linear)", "add a hidden layer")
     return jax.tree.unflatten(structure, out)
+
+
+def thinned_layers(network: Any) -> list[eqx.nn.Linear]:
+    """The layers that read hidden units, in their order.
+
+    Raises
+    ------
+    InputError : as :func:`replace_layers`
+    """
+    found = []
+
+    def keep(count: int, layer: eqx.nn.Linear) -> eqx.nn.Linear:
+        found.append(layer)
+        return layer
+
+    replace_layers(network, keep)
+    return found
 
 
 def _is_layer(node: Any) -> bool:

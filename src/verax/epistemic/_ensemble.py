@@ -9,7 +9,7 @@ from verax.events import Events, concatenate
 from verax.learn import Loss, Make, Training, Weigh, event_weight, make_runs, train_runs
 
 from ._bootstrap import bootstrap_factors
-from ._posterior import Ensemble, check_members
+from ._posterior import Ensemble, checked_members
 
 
 def ensemble(
@@ -54,15 +54,14 @@ def ensemble(
     >>> found.members(jax.random.key(2)).layers[0].weight.shape  # member, unit, feature
     (2, 8, 1)
     """
-    check_members(members)
+    checked_members(members)
     if len(events) == 0:
         raise InputError("training part", "no events", "at least one")
     table = events if validation is None else concatenate([events, validation])
     rows = np.arange(len(table))
     replica_key, run_key = jax.random.split(key)
     factors = bootstrap_factors(replica_key, table.number, table.process, members=members) if bootstrap else None
-    runs = make_runs(
-        run_key, make, table, rows[: len(events)], rows[len(events) :], members=members, factors=factors, weigh=weigh
-    )
+    parts = rows[: len(events)], rows[len(events) :]
+    runs = make_runs(run_key, make, table, *parts, members=members, factors=factors, weigh=weigh)
     stacked, histories = train_runs(runs, loss, table, training)
     return Ensemble(stacked, histories=histories)

@@ -23,12 +23,15 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
-from verax.learn import Loss, Make, Training, inputs, stack, start_from, train_made
+from verax.learn import Loss, Make, Training, inputs, member, stack, start_from, train_made
 from verax.results import Status
 
 from ._diagnostics import effective_size, r_hat, tail_size
 from ._posterior import Ensemble
 from ._power_likelihood import double, negative_log_likelihood, observations, precision_of, single, temper, weights
+
+PerQuantity: TypeAlias = Float[np.ndarray, " quantity"]
+PerChain: TypeAlias = Float[np.ndarray, " chain"]
 
 Quantities: TypeAlias = Callable[[Any], JaxArray]
 """What convergence is judged by: numbers of a network, as one vector."""
@@ -68,14 +71,14 @@ class Chains(Ensemble):
     chains: int
     draws: int
     log_density: Float[np.ndarray, "chain draw"]
-    r_hat: Float[np.ndarray, " quantity"]
-    effective: Float[np.ndarray, " quantity"]
-    tail: Float[np.ndarray, " quantity"]
+    r_hat: PerQuantity
+    effective: PerQuantity
+    tail: PerQuantity
     weight_r_hat: Float[np.ndarray, " weight"]
     weight_effective: Float[np.ndarray, " weight"]
-    acceptance: Float[np.ndarray, " chain"]
-    step: Float[np.ndarray, " chain"]
-    divergent: Float[np.ndarray, " chain"]
+    acceptance: PerChain
+    step: PerChain
+    divergent: PerChain
 
 
 def hmc(
@@ -143,17 +146,11 @@ def hmc(
     table = temper(events, power=power, negative=negative)
     trained = []
     for chain in range(chains):
-        first = make(jax.random.fold_in(start_key, chain), events)
-        trained.append(
-            train_made(
-                jax.random.fold_in(start_key, chains + chain), start_from(first), loss, events, training, validation
-            )
-        )
+        first = start_from(make(jax.random.fold_in(start_key, chain), events))
+        train_key = jax.random.fold_in(start_key, chains + chain)
+        trained.append(train_made(train_key, first, loss, events, training, validation))
     starts = stack([each.network for each in trained])
-    tau = np.asarray(precision_of(precision), np.float64)
-    size = weights(jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, starts)).vector.size
-    if tau.ndim and tau.shape != (size,):
-        raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
+    tau = precision_of(precision, weights(member(starts, 0)).vector.size)
     with jax.enable_x64(True):
         target = _Target(loss, double(table), jnp.asarray(tau), jax.random.fold_in(run_key, chains))
         measure = quantities or _Outputs(loss, _reference(target.events))
@@ -168,24 +165,10 @@ def hmc(
     status, problem = _judge(judged, hat, density)
     if status == Status.OK:
         status, problem = _judge_draws(bulk, tail, divergent, chains * draws)
-    return Chains(
-        single(networks),
-        chains,
-        draws,
-        density,
-        hat,
-        bulk,
-        tail,
-        r_hat(vectors),
-        effective_size(vectors),
-        accepted,
-        step,
-        divergent,
-        histories=sum((each.histories for each in trained), ()),
-        status=status,
-        problem=problem,
-        observations=observations(table),
-    )
+    of_chains = single(networks), chains, draws, density, hat, bulk, tail, r_hat(vectors), effective_size(vectors)
+    common: dict[str, Any] = {"histories": sum((each.histories for each in trained), ())}
+    common |= {"status": status, "problem": problem, "observations": observations(table)}
+    return Chains(*of_chains, accepted, step, divergent, **common)
 
 
 class _Target(eqx.Module):
@@ -269,9 +252,7 @@ def _run(
 
 
 def _judge(
-    judged: Float[np.ndarray, "chain draw quantity"],
-    hat: Float[np.ndarray, " quantity"],
-    density: Float[np.ndarray, "chain draw"],
+    judged: Float[np.ndarray, "chain draw quantity"], hat: PerQuantity, density: Float[np.ndarray, "chain draw"]
 ) -> tuple[Status, str]:
     bad = np.flatnonzero(~np.isfinite(density).all(axis=1))
     if len(bad) or not np.isfinite(judged).all():
@@ -288,12 +269,7 @@ def _judge(
     return Status.OK, ""
 
 
-def _judge_draws(
-    bulk: Float[np.ndarray, " quantity"],
-    tail: Float[np.ndarray, " quantity"],
-    divergent: Float[np.ndarray, " chain"],
-    draws: int,
-) -> tuple[Status, str]:
+def _judge_draws(bulk: PerQuantity, tail: PerQuantity, divergent: PerChain, draws: int) -> tuple[Status, str]:
     share = float(divergent.mean())
     line = f"{round(share * draws)} of {draws} draws diverged: nothing is known of where the posterior is narrow"
     if share > DIVERGENT:

@@ -26,18 +26,18 @@ from scipy.optimize import minimize_scalar
 
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import Loss, Make, Training, train_made
+from verax.learn import Around, Loss, Make, Training, train_made
 from verax.results import Status
 
 from ._curvature import Surface, curvature_of, value_of
-from ._posterior import DRAWS, Posterior, check_members
+from ._posterior import Posterior, checked_members
 from ._power_likelihood import double, observations, temper, weights
 
 _MOST = 20_000  # weights: their matrix has 3.2 GB
 _ENDS = (float(np.log(1e-6)), float(np.log(1e6)))  # of the logarithm of a precision that is searched
 
 
-class Linearised(eqx.Module):
+class Linearised(Around):
     """A network whose outputs change linearly with its weights: f(x; w) + ∇f(x; w)·change.
 
     Everything but the call is the network's own.
@@ -48,7 +48,6 @@ class Linearised(eqx.Module):
     change : of the weights at ``where``, a tree with True at the leaves that change
     """
 
-    network: Any
     change: Float[JaxArray, "*member weight"]
     where: Any
 
@@ -56,11 +55,6 @@ class Linearised(eqx.Module):
         held = weights(self.network, self.where)
         output, slope = jax.jvp(lambda vector: held.network(vector)(x), (held.vector,), (self.change,))
         return jax.tree.map(jnp.add, output, slope)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("network", "change", "where") or name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.network, name)
 
 
 @dataclass(frozen=True)
@@ -108,8 +102,7 @@ class Laplace(Posterior):
         ------
         InputError : for fewer than one, or a Gaussian that is not finite
         """
-        n = DRAWS if n is None else n
-        check_members(n)
+        n = checked_members(n)
         if not np.isfinite(self.covariance).all():
             raise InputError("members", self.problem, "a posterior with finite numbers")
         values, vectors = np.linalg.eigh(self.covariance)
@@ -117,9 +110,8 @@ class Laplace(Posterior):
         change = noise * np.sqrt(np.maximum(values, 0)) @ vectors.T  # Σ = VDVᵀ, so that V√D ε ~ N(0, Σ)
         held = weights(self.network, self.where)
         if (self.which == "all" and callable(self.network)) if linearised is None else linearised:
-            return Linearised(
-                held.networks(jnp.tile(held.vector, (n, 1))), jnp.asarray(change, jnp.float32), self.where
-            )
+            mode = held.networks(jnp.tile(held.vector, (n, 1)))
+            return Linearised(mode, jnp.asarray(change, jnp.float32), self.where)
         return held.networks(jnp.asarray(self.mode + change, jnp.float32))
 
 
@@ -198,21 +190,11 @@ def laplace(
         raise InputError("laplace", f"a {curvature} curvature of zero", expected, "choose curvature='hessian'")
     status, problem = _judge(point, made, searched=precision is None)
     covariance = (point.eigenvectors / point.posterior_precision) @ point.eigenvectors.T  # U (Λ + τ)⁻¹ Uᵀ
-    return Laplace(
-        weights(network, where).network(jnp.asarray(point.vector, jnp.float32)),
-        which,
-        where,
-        point.vector,
-        covariance,
-        point.precision,
-        point.log_evidence(point.precision),
-        point.offset,
-        made,
-        histories=trained.histories,
-        status=status,
-        problem=problem,
-        observations=observations(table),
-    )
+    at_mode = weights(network, where).network(jnp.asarray(point.vector, jnp.float32))
+    evidence = point.log_evidence(point.precision)
+    found = (at_mode, which, where, point.vector, covariance, point.precision, evidence, point.offset, made)
+    judged: dict[str, Any] = {"status": status, "problem": problem, "observations": observations(table)}
+    return Laplace(*found, histories=trained.histories, **judged)
 
 
 def last_layer(network: Any) -> Any:
@@ -317,8 +299,6 @@ def _judge(point: _Point, steps: int, *, searched: bool) -> tuple[Status, str]:
         return Status.MAX_STEPS, f"{line}; train longer, or allow more steps"
     best = point.log_evidence(point.precision)
     if searched and any(point.log_evidence(float(np.exp(end))) > best - 1e-3 for end in _ENDS):
-        line = (
-            f"no prior precision has the largest evidence: {point.precision:.2g}, no better than the end of its range"
-        )
-        return Status.AT_BOUND, f"{line}; these events do not determine it, give precision"
+        line = f"no prior precision has the largest evidence: {point.precision:.2g}, no better than the end"
+        return Status.AT_BOUND, f"{line} of its range; these events do not determine it, give precision"
     return Status.OK, ""

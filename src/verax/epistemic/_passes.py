@@ -21,7 +21,7 @@ from verax.learn import Moments, Network, bernoulli, inputs, total_variance
 from verax.results import Predictive
 
 from ._dropout import Rate, check_rate, draw_mask
-from ._posterior import check_members
+from ._posterior import checked_members
 
 
 def dropout_predict(
@@ -58,7 +58,7 @@ def dropout_predict(
     >>> dropout_predict(jax.random.key(2), network, table).epistemic.shape
     (64,)
     """
-    check_members(members)
+    checked_members(members)
     if batch < 1:
         raise InputError("batch", str(batch), "at least 1")
     body = _perceptron(network)

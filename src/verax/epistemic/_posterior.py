@@ -83,12 +83,14 @@ class Ensemble(Posterior):
         total = len(jax.tree.leaves(arrays)[0])
         if n is None or n == total:
             return self.networks
-        check_members(n, total)
+        checked_members(n, total)
         chosen = (np.arange(n) * total) // n  # evenly spaced: equally many from each chain of a sampler
         return jax.tree.map(lambda a: a[chosen] if eqx.is_array(a) else a, self.networks)
 
 
-def check_members(n: int, most: int | None = None) -> None:
-    """Raise InputError for fewer members than one, or more than there are."""
+def checked_members(n: int | None, most: int | None = None) -> int:
+    """The number of members to draw, DRAWS of them for None; InputError for fewer than one, or more than there are."""
+    n = DRAWS if n is None else n
     if n < 1 or (most is not None and n > most):
         raise InputError("members", str(n), "at least 1" if most is None else f"1 … {most}, the members that there are")
+    return n

@@ -24,7 +24,7 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.arrays import Array
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import Loss, trainable
+from verax.learn import Loss, signed, trainable
 
 
 def temper(events: Events, *, power: str = "effective", negative: str = "signed") -> Events:
@@ -46,13 +46,9 @@ def temper(events: Events, *, power: str = "effective", negative: str = "signed"
     array([1., 1.], dtype=float32)
     """
     check_known([power], ["effective", "counts"], "power", "power")
-    check_known([negative], ["signed", "abs", "error"], "negative", "treatment of negative weights")
     if len(events) == 0:
         raise InputError("training part", "no events", "at least one")
-    weight = np.asarray(events.weight, np.float64)
-    if negative == "error" and (weight < 0).any():
-        raise InputError("training weights", f"{int((weight < 0).sum())} below zero", "none", "choose signed or abs")
-    weight = np.abs(weight) if negative == "abs" else weight
+    weight = signed(events, negative)
     total = weight.sum()
     if not (np.isfinite(total) and total > 0):
         raise InputError("training weights", f"a sum of {total:g}", "a positive sum", "check the weights")
@@ -90,11 +86,12 @@ class Weights(NamedTuple):
 
     def networks(self, vectors: Float[Array, "member weight"]) -> Any:
         """Networks stacked along a leading axis ``member``; the constants are repeated, as everywhere."""
-        arrays = jax.vmap(self.unravel)(vectors)
-        repeated = jax.tree.map(
-            lambda a: jnp.broadcast_to(a, (len(vectors), *a.shape)) if eqx.is_array(a) else a, self.rest
-        )
-        return eqx.combine(arrays, repeated)
+        return eqx.combine(jax.vmap(self.unravel)(vectors), repeated(self.rest, len(vectors)))
+
+
+def repeated(tree: Any, n: int) -> Any:
+    """The tree with a leading axis of length ``n`` of equal arrays."""
+    return jax.tree.map(lambda a: jnp.broadcast_to(a, (n, *a.shape)) if eqx.is_array(a) else a, tree)
 
 
 def weights(network: Any, where: Any = None) -> Weights:
@@ -114,17 +111,20 @@ def weights(network: Any, where: Any = None) -> Weights:
     return Weights(vector, rest, unravel)
 
 
-def precision_of(prior: float | Array) -> float | Array:
-    """The prior precision τ (one, or one per weight) after a check.
+def precision_of(prior: float | Array, size: int | None) -> np.ndarray:
+    """The prior precision τ after a check: one number, or one for each of ``size`` weights (unless that is None).
 
     Raises
     ------
-    InputError : for a value that is not positive and finite
+    InputError : for a value that is not positive and finite, or another number of them
     """
     value = np.asarray(prior, np.float64)
     if not (np.isfinite(value).all() and (value > 0).all()):
         raise InputError("prior precision", f"{float(value.min()):g}", "a positive number, or one for each weight")
-    return prior
+    if value.ndim and value.shape != (size,):
+        expected = "one number" if size is None else f"one number, or ({size},): one for each weight"
+        raise InputError("prior precision", f"shape {value.shape}", expected)
+    return value
 
 
 def double(tree: Any) -> Any:

@@ -22,12 +22,13 @@ from jaxtyping import Float, PRNGKeyArray, UInt32
 
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import Loss, Make, Standardise, Training, train_made
+from verax.learn import Around, Loss, Make, Standardise, Training, train_made
 
-from ._posterior import DRAWS, Posterior, check_members
+from ._posterior import Posterior, checked_members
+from ._power_likelihood import repeated
 
 
-class Smeared(eqx.Module):
+class Smeared(Around):
     """A network that reads its inputs with noise, x + σε; everything but the call is the network's own.
 
     ε is a function of the seed and of the values x, so that a member is one function, in any batch or order. A value that
@@ -41,7 +42,6 @@ class Smeared(eqx.Module):
     missing : value that stands for "not measured", or None, static
     """
 
-    network: Any
     seed: UInt32[JaxArray, "*member word"]
     sigma: Float[JaxArray, "*member feature"]
     missing: float | None = eqx.field(static=True)
@@ -56,11 +56,6 @@ class Smeared(eqx.Module):
         noise = self.sigma * jax.random.normal(drawn, self.sigma.shape)
         missed = False if self.missing is None else x == self.missing  # NaN needs no test: with noise it stays NaN
         return self.network(x + jnp.where(missed, 0.0, noise))
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("network", "seed", "sigma", "missing") or name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.network, name)
 
 
 @dataclass(frozen=True)
@@ -88,16 +83,12 @@ class InputResolution(Posterior):
         ------
         InputError : for fewer than one
         """
-        n = DRAWS if n is None else n
-        check_members(n)
+        n = checked_members(n)
         nodes = jax.tree.leaves(self.network, is_leaf=lambda node: isinstance(node, Standardise))
         values = [node.missing for node in nodes if isinstance(node, Standardise) and node.missing is not None]
         seeds = jax.random.key_data(jax.random.split(key, n))
-        repeated = jax.tree.map(
-            lambda a: jnp.broadcast_to(a, (n, *a.shape)) if eqx.is_array(a) else a,
-            (self.network, jnp.asarray(self.sigma, jnp.float32)),
-        )
-        return Smeared(repeated[0], seeds, repeated[1], values[0] if values else None)
+        network, sigma = repeated((self.network, jnp.asarray(self.sigma, jnp.float32)), n)
+        return Smeared(network, seeds, sigma, values[0] if values else None)
 
 
 def tta(

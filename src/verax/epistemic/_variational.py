@@ -20,7 +20,7 @@ from verax.errors import InputError
 from verax.events import Events
 from verax.learn import Loss, Make, Training, train
 
-from ._posterior import DRAWS, Posterior, check_members
+from ._posterior import Posterior, checked_members
 from ._power_likelihood import observations, precision_of, temper, weights
 
 
@@ -131,10 +131,8 @@ class Variational(Posterior):
         ------
         InputError : for fewer than one
         """
-        n = DRAWS if n is None else n
-        check_members(n)
         held = weights(self.posterior.mean)
-        noise = jax.random.normal(key, (n, held.vector.size), held.vector.dtype)
+        noise = jax.random.normal(key, (checked_members(n), held.vector.size), held.vector.dtype)
         return held.networks(held.vector + self.posterior.sigma * noise)
 
 
@@ -190,14 +188,6 @@ def variational(
     start_key, run_key = jax.random.split(key)
     network = make(start_key, events)
     size = weights(network).vector.size
-    tau = np.asarray(precision_of(precision), np.float32)
-    if tau.ndim and tau.shape != (size,):
-        raise InputError("prior precision", f"shape {tau.shape}", f"one number, or ({size},): one for each weight")
-    trained = train(
-        run_key,
-        mean_field(network, width),
-        NegativeElbo(loss, len(table), tau, samples),
-        table,
-        training=training.annealed(),
-    )
+    elbo = NegativeElbo(loss, len(table), precision_of(precision, size).astype(np.float32), samples)
+    trained = train(run_key, mean_field(network, width), elbo, table, training=training.annealed())
     return Variational(trained.network, histories=trained.histories, observations=observations(table))

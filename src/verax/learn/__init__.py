@@ -18,7 +18,9 @@ stack, member                              how do several networks become one wi
 =========================================  =================================================================
 
 ``inputs`` gives the columns that a network reads, ``Frozen`` marks constants of a network and ``trainable`` the rest,
-``bernoulli`` reads a logit as a probability, and ``event_weight`` takes the events' own weights for those of the training.
+``Around`` is the base of networks around another, ``member`` takes one of several stacked networks, ``bernoulli`` reads a
+logit as a probability, and ``event_weight`` takes the events' own weights for those of the training. ``signed`` and
+``checked_total`` hold such weights to what is asked of them, and ``linear_layers`` are what networks are made of.
 
 >>> import jax, numpy as np
 >>> from functools import partial
@@ -47,13 +49,17 @@ from ._loss import CrossEntropy as CrossEntropy
 from ._loss import Loss as Loss
 from ._loss import Weigh as Weigh
 from ._loss import balance as balance
+from ._loss import checked_total as checked_total
 from ._loss import is_comparable as is_comparable
+from ._loss import signed as signed
+from ._network import Around as Around
 from ._network import Frozen as Frozen
 from ._network import Network as Network
 from ._network import Standardise as Standardise
 from ._network import blank as blank
 from ._network import classifier as classifier
 from ._network import inputs as inputs
+from ._network import linear_layers as linear_layers
 from ._network import standardise as standardise
 from ._network import trainable as trainable
 from ._predict import Moments as Moments

@@ -136,9 +136,8 @@ def cross_train(
     """
     runs = []
     for f, (rows, stop) in enumerate(fold_rows(events, folds, held_out)):
-        runs += make_runs(
-            jax.random.fold_in(key, f), make, events, rows, stop, members=members, factors=factors, weigh=weigh
-        )
+        fold_key = jax.random.fold_in(key, f)
+        runs += make_runs(fold_key, make, events, rows, stop, members=members, factors=factors, weigh=weigh)
     stacked, histories = train_runs(runs, loss, events, training)
     by_fold = lambda a: a.reshape((folds, members, *a.shape[1:])) if eqx.is_array(a) else a  # noqa: E731
     table = tuple(histories[f * members : (f + 1) * members] for f in range(folds))

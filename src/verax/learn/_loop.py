@@ -116,19 +116,12 @@ def train_runs(runs: Sequence[Run], loss: Loss, events: Events, training: Traini
     >>> networks.layers[0].weight.shape, len(histories)  # run, unit, feature
     ((2, 8, 1), 2)
     """
-    plan = _Plan(
-        _batches([len(run.rows) for run in runs], training.batch, "training part"),
-        _batches([len(run.held_out) for run in runs], max(training.batch, 8192), "validation part", optional=True),
-        training,
-    )
-    table = Events(
-        jnp.asarray(events.x, jnp.float32),
-        jnp.asarray(runs[0].weight, jnp.float32),
-        jnp.asarray(events.process),
-        jnp.asarray(events.number),
-        events.columns,
-        events.processes,
-    )
+    learnt, held_out = [len(run.rows) for run in runs], [len(run.held_out) for run in runs]
+    batches = _batches(learnt, training.batch, "training part")
+    plan = _Plan(batches, _batches(held_out, max(training.batch, 8192), "validation part", optional=True), training)
+    x, weight = jnp.asarray(events.x, jnp.float32), jnp.asarray(runs[0].weight, jnp.float32)
+    process, number = jnp.asarray(events.process), jnp.asarray(events.number)
+    table = Events(x, weight, process, number, events.columns, events.processes)
     shared = (table, loss, training.make_optimizer(training.epochs * plan.train[0]))
     together = jax.default_backend() != "cpu" if training.vmapped is None else training.vmapped
     groups = [list(runs)] if together else [[run] for run in runs]
@@ -209,19 +202,14 @@ def _train_group(
         counter.count(float(np.mean(monitored)), options.epochs - epoch if over else 1)
         if over:
             break
-    # Epochs after a run's own end are those of the group: they are no part of its history.
-    last = [end if end >= 0 else len(train) - 1 for end in ended]
-    histories = tuple(
-        _history(
-            np.stack([t[i] for t in train[: last[i] + 1]]),
-            np.asarray([v[i] for v in validation[: last[i] + 1]]),
-            np.asarray([good[i] for good in improved[: last[i] + 1]]),
-            "epochs" if ended[i] < 0 else "patience",
-            plan,
-        )
-        for i in range(len(runs))
-    )
-    return state.best, histories
+    histories = []
+    for run, end in enumerate(ended):
+        # Epochs after a run's own end are those of the group: they are no part of its history.
+        last = end if end >= 0 else len(train) - 1
+        own = (np.asarray([each[run] for each in part[: last + 1]]) for part in (train, validation, improved))
+        losses, held, better = own
+        histories.append(_history(losses, held, better, "epochs" if end < 0 else "patience", plan))
+    return state.best, tuple(histories)
 
 
 def _rows(shuffler: np.random.Generator, rows: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -236,11 +224,8 @@ def _history(losses: np.ndarray, validation: np.ndarray, improved: np.ndarray, s
         stopped = "not finite"
         bad = ~np.isfinite(losses[-1])
         step = int(np.argmax(bad)) if bad.any() else losses.shape[1] - 1
-        cause = (
-            "NaN or infinite features or weights"
-            if last == step == 0
-            else "a learning rate that is too large, or a loss without lower bound (regions of negative total weight)"
-        )
+        cause = "a learning rate that is too large, or a loss without lower bound (regions of negative total weight)"
+        cause = "NaN or infinite features or weights" if last == step == 0 else cause
         options = plan.training
         rate = "that of the given optimizer" if options.optimizer else f"{options.learning_rate:g}"
         problem = f"loss not finite in epoch {last}, step {step}, learning rate {rate}; likely cause: {cause}"

@@ -93,23 +93,56 @@ def balance(events: Events, signal: Sequence[str], *, negative: str = "signed") 
     >>> balance(make_events({"x": np.zeros(3)}, process=np.array([0, 0, 1]), processes=("b", "s")), ("s",))
     array([0.75, 0.75, 1.5 ])
     """
-    if negative not in ("signed", "abs", "error"):
-        raise InputError("negative", f"'{negative}'", "'signed', 'abs' or 'error'")
-    weight = np.asarray(events.weight, np.float64)
-    if negative == "error" and (weight < 0).any():
-        raise InputError(
-            "training weights", f"{int((weight < 0).sum())} below zero", "none", "choose 'signed' or 'abs'"
-        )
-    if negative == "abs":
-        weight = np.abs(weight)
+    weight = signed(events, negative)
     check_known(signal, events.processes, "balance", "process")
     # NumPy throughout: every fold has another length, and JAX would compile for each of them.
     is_signal = np.isin(np.asarray(events.process), [events.processes.index(name) for name in signal])
     balanced = np.empty_like(weight)
     for name, mask in {"signal": is_signal, "background": ~is_signal}.items():
-        total = weight[mask].sum()
-        if not total > 0:
-            seen = f"{int(mask.sum())} events with weights that sum to {total:g}"
-            raise InputError(f"training {name}", seen, "a positive sum", "check the weights, or train on more events")
-        balanced[mask] = weight[mask] * (len(weight) / (2 * total))
+        balanced[mask] = weight[mask] * (len(weight) / (2 * checked_total(weight[mask], f"training {name}")))
     return balanced
+
+
+def signed(events: Events, negative: str) -> Float[np.ndarray, " event"]:
+    """Take the weights of training events with the sign that they are to have.
+
+    Parameters
+    ----------
+    events : with weights of any sign
+    negative : "signed" for weights as they are, "abs" for |w|, "error" to refuse negative ones
+
+    Raises
+    ------
+    InputError : for another word, and for negative weights that are refused
+
+    >>> from verax.events import make_events
+    >>> signed(make_events({"x": np.zeros(2)}, weight=np.array([2.0, -1.0])), "abs")
+    array([2., 1.])
+    """
+    check_known([negative], ["signed", "abs", "error"], "negative", "treatment of negative weights")
+    weight = np.asarray(events.weight, np.float64)
+    if negative == "error" and (weight < 0).any():
+        raise InputError("training weights", f"{int((weight < 0).sum())} below zero", "none", "choose signed or abs")
+    return np.abs(weight) if negative == "abs" else weight
+
+
+def checked_total(weight: Float[np.ndarray, " event"], where: str) -> float:
+    """Sum the weights of some training events.
+
+    Parameters
+    ----------
+    weight : of each event
+    where : which events they are, for errors
+
+    Raises
+    ------
+    InputError : for a sum that is not positive
+
+    >>> checked_total(np.array([2.0, -1.0]), "training part")
+    1.0
+    """
+    total = float(weight.sum())
+    if not total > 0:
+        seen = f"{len(weight)} events with weights that sum to {total:g}"
+        raise InputError(where, seen, "a positive sum", "check the weights, or train on more events")
+    return total

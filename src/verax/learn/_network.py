@@ -47,6 +47,25 @@ def trainable(network: Any) -> Any:
     return jax.tree.map(mark, network, is_leaf=lambda node: isinstance(node, Frozen))
 
 
+class Around(eqx.Module):
+    """Base of networks around another one: attributes that they do not have are those of the network inside.
+
+    Parameters
+    ----------
+    network : the one inside
+
+    >>> Around(blank(("x",), width=8, depth=1)).features
+    ('x',)
+    """
+
+    network: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.__dataclass_fields__ or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.network, name)
+
+
 class Standardise(Frozen):
     """(x − centre) / scale for each feature; a missing value becomes 0, the centre.
 
@@ -103,9 +122,8 @@ def standardise(
     if bad.any():
         where = int(np.argmax(bad.any(axis=0)))
         seen = f"{int(bad[:, where].sum())} NaN or infinite values"
-        raise InputError(
-            f"feature {where}", seen, "finite values", f"drop those rows, or name a missing value ({missing=})"
-        )
+        action = f"drop those rows, or name a missing value ({missing=})"
+        raise InputError(f"feature {where}", seen, "finite values", action)
     sums = partial(np.einsum, "e,ef->f", size)  # few passes over memory: every member of an ensemble does this
     total = sums((~missed).astype(float)) if missed.any() else np.full(values.shape[1], size.sum())
     safe = np.where(total > 0, total, 1.0)
@@ -236,7 +254,20 @@ def blank(
 
 @eqx.filter_jit
 def _layers(key: PRNGKeyArray, features: int, width: int, depth: int, outputs: int | None) -> tuple[eqx.nn.Linear, ...]:
-    sizes = [features, *[width] * depth]
-    keys = jax.random.split(key, depth + 1)
-    hidden = [eqx.nn.Linear(a, b, dtype=jnp.float32, key=k) for a, b, k in zip(sizes, sizes[1:], keys, strict=False)]
-    return (*hidden, eqx.nn.Linear(sizes[-1], outputs or "scalar", dtype=jnp.float32, key=keys[-1]))
+    return linear_layers(key, [features, *[width] * depth, outputs or "scalar"])
+
+
+def linear_layers(key: PRNGKeyArray, sizes: Sequence[Any]) -> tuple[eqx.nn.Linear, ...]:
+    """Make fresh linear layers, one after another.
+
+    Parameters
+    ----------
+    key : random key of the initial weights
+    sizes : numbers of units, from inputs to outputs; the last one may be "scalar", an output without axis
+
+    >>> [layer.weight.shape for layer in linear_layers(jax.random.key(1), [2, 8, "scalar"])]
+    [(8, 2), (1, 8)]
+    """
+    keys = jax.random.split(key, len(sizes) - 1)
+    ends = zip(sizes, sizes[1:], keys, strict=False)
+    return tuple(eqx.nn.Linear(a, b, dtype=jnp.float32, key=k) for a, b, k in ends)

@@ -23,6 +23,10 @@ from verax.results import Predictive
 
 from ._folds import CrossTrained, fold_of
 
+Sample: TypeAlias = Events | Float[Array, "..."]
+Fold: TypeAlias = Int[JaxArray, ""]
+Batch: TypeAlias = Float[Array, "row feature"]
+
 Moments: TypeAlias = Callable[[Any], tuple[JaxArray, ...]]
 """Mean and variance of the target, from a network's output at one point: numbers, or arrays of one shape.
 
@@ -51,9 +55,7 @@ def bernoulli(logit: Any) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
     return jax.nn.sigmoid(logit), jax.nn.sigmoid(logit) * jax.nn.sigmoid(-logit)
 
 
-def predict(
-    members: Any, events: Events | Float[Array, "..."], *, moments: Moments = bernoulli, batch: int = 2048
-) -> Predictive:
+def predict(members: Any, events: Sample, *, moments: Moments = bernoulli, batch: int = 2048) -> Predictive:
     """Predict mean, aleatoric and epistemic variance over ``members``, by the law of total variance.
 
     Beside its input and its result this needs memory for a few batches only. For events that do not fit in memory see
@@ -110,7 +112,7 @@ def predict_chunks(
 
 
 def member_means(
-    members: Any, events: Events | Float[Array, "..."], *, moments: Moments = bernoulli, batch: int = 2048
+    members: Any, events: Sample, *, moments: Moments = bernoulli, batch: int = 2048
 ) -> Iterator[tuple[slice, Float[np.ndarray, "member row *target"]]]:
     """Predict the mean by each member, batch by batch: the rows, and ``E[y | x, w]`` for each member and row.
 
@@ -265,9 +267,7 @@ def _stream(
 
 
 @eqx.filter_jit
-def _moments_of_batch(
-    networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
-) -> Float[JaxArray, "part row *target"]:
+def _moments_of_batch(networks: Any, fold: Fold, x: Batch, moments: Moments) -> Float[JaxArray, "part row *target"]:
     """Mean, aleatoric and epistemic variance of a batch by the networks of one fold."""
     return total_variance(*_by_member(networks, fold, x, moments))
 
@@ -299,16 +299,12 @@ def total_variance(
 
 
 @eqx.filter_jit
-def _means_of_batch(
-    networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
-) -> Float[JaxArray, "member row *target"]:
+def _means_of_batch(networks: Any, fold: Fold, x: Batch, moments: Moments) -> Float[JaxArray, "member row *target"]:
     """Each member's mean for a batch."""
     return _by_member(networks, fold, x, moments)[0]
 
 
-def _by_member(
-    networks: Any, fold: Int[JaxArray, ""], x: Float[Array, "row feature"], moments: Moments
-) -> tuple[JaxArray, ...]:
+def _by_member(networks: Any, fold: Fold, x: Batch, moments: Moments) -> tuple[JaxArray, ...]:
     """The moments that each member of a fold predicts, ``[member, row, *target]``."""
     arrays, rest = eqx.partition(networks, eqx.is_array)
     arrays = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, fold, keepdims=False), arrays)
@@ -359,6 +355,5 @@ def load(path: Path | str, like: Any) -> Any:
     try:
         return eqx.tree_deserialise_leaves(path, like)
     except (OSError, RuntimeError, ValueError, EOFError) as error:
-        raise InputError(
-            str(path), str(error).splitlines()[0], "networks saved in this shape", "train again"
-        ) from error
+        seen = str(error).splitlines()[0]
+        raise InputError(str(path), seen, "networks saved in this shape", "train again") from error

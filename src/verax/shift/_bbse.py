@@ -15,7 +15,7 @@ from jaxtyping import Float, Int, Shaped
 from scipy.stats import chi2
 
 from verax.errors import InputError
-from verax.given import effective_size, plain
+from verax.given import Weights, effective_size, plain, refuse
 from verax.results import FloatArray
 
 from ._two_sample import checked_weight_of
@@ -74,8 +74,8 @@ def bbse(
     label: Int[np.ndarray, " reference"],
     target: Shaped[np.ndarray, "..."],
     *,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
-    target_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
+    target_weight: Weights = None,
 ) -> LabelShift:
     """Estimate the target's class fractions.
 
@@ -103,10 +103,9 @@ def bbse(
     """
     where = "label shift"
     classes = int(label.max()) + 1 if label.size else 0
-    if classes < 2 or label.min() < 0 or not np.array_equal(label, label.astype(np.int64)):
+    if classes < 2 or label.min() < 0:
         got = f"labels {label.min()} … {label.max()}" if label.size else "no labels"
         raise InputError(where, got, "two classes or more, 0, 1, …, as whole numbers")
-    label = label.astype(np.int64)
     first, second = rows_of(reference, target, where)
     if len(first) != label.size:
         raise InputError(where, f"{len(first)} predictions", f"one for each of {label.size} labels")
@@ -187,8 +186,5 @@ def rows_of(reference: np.ndarray, target: np.ndarray, where: str) -> tuple[Floa
         raise InputError(where, got, "one cell an event, or rows of the same number of probabilities")
     for sample in (first, second):
         sums = sample.sum(1)
-        if not np.allclose(sums, 1, atol=1e-4):
-            raise InputError(
-                where, f"a row that adds up to {sums[~(np.abs(sums - 1) < 1e-4)][0]:g}", "rows that add up to 1"
-            )
+        refuse(~np.isclose(sums, 1, atol=1e-4), sums, "a row that adds up to {:g}", where, "rows that add up to 1")
     return np.asarray(first, np.float64), np.asarray(second, np.float64)

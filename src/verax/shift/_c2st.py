@@ -21,10 +21,10 @@ from scipy.special import ndtr, ndtri, stdtr
 from scipy.stats import rankdata
 
 from verax.errors import InputError
-from verax.given import effective_size, generator, plain, untrained
+from verax.given import PerEvent, Weights, effective_size, generator, plain, untrained
 from verax.results import FloatArray
 
-from ._two_sample import BLOCK, checked_points, checked_weight_of, pooled_weight, quadratic, randomised_p, studentised
+from ._two_sample import BLOCK, numbers_of, pooled_weight, quadratic, randomised_p, studentised, two_samples
 
 Score = Callable[[FloatArray], Any]
 
@@ -57,8 +57,8 @@ def c2st(
     reference: Shaped[np.ndarray, "..."],
     target: Shaped[np.ndarray, "..."],
     *,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
-    target_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
+    target_weight: Weights = None,
     classifier: Any | Score | None = None,
     folds: int = 5,
     permutations: int = 199,
@@ -94,27 +94,23 @@ def c2st(
     """
     where = "classifier two-sample test"
     rng = generator(key, where)
-    a = checked_points(reference, where, "the reference")
-    b = checked_points(target, where, "the target", a.shape[1])
-    wa = checked_weight_of(reference_weight, len(a), where, "the reference")
-    wb = checked_weight_of(target_weight, len(b), where, "the target")
-    given = classifier if callable(classifier) and not hasattr(classifier, "fit") else None
-    fixed = given is not None
-    if classifier is not None and not fixed and not hasattr(classifier, "fit"):
-        raise InputError(
-            where, f"a classifier of type {type(classifier).__name__}", "one with fit, a callable, or None"
-        )
+    a, b, wa, wb = two_samples(reference, target, reference_weight, target_weight, where)
+    worth = effective_size(wa), effective_size(wb)
+    fixed = callable(classifier) and not hasattr(classifier, "fit")
+    if not (classifier is None or fixed or hasattr(classifier, "fit")):
+        got = f"a classifier of type {type(classifier).__name__}"
+        raise InputError(where, got, "one with fit, a callable, or None")
     least = 2 if fixed else 2 * folds
     if permutations < 1 or (not fixed and folds < 2) or min(len(a), len(b)) < least:
         got = f"{len(a)} and {len(b)} events, {folds} folds, {permutations} permutations"
         raise InputError(where, got, "two folds or more, two events of each sample in all, a permutation")
     x, label = np.concatenate([a, b]), np.repeat([False, True], [len(a), len(b)])
     w = pooled_weight(wa, wb)
-    if given is not None:
-        score = checked_score(given(x), len(x))
+    if fixed and callable(classifier):
+        score = checked_score(classifier(x), len(x))
         z, p = permuted(rng, score, w, label, permutations, two_sided=True)
         tail = 2 * student_tail(abs(z), w, label)
-        return ClassifierTest(p, tail, np.array([z]), auc(score, w, label), (effective_size(wa), effective_size(wb)))
+        return ClassifierTest(p, tail, np.array([z]), auc(score, w, label), worth)
     fold = np.concatenate([rng.permutation(len(a)) % folds, rng.permutation(len(b)) % folds])
     found = []
     for k in range(1, folds):
@@ -124,14 +120,13 @@ def c2st(
         z, p = permuted(rng, score, w[now], label[now], permutations)
         found.append((z, p, student_tail(z, w[now], label[now]), auc(score, w[now], label[now])))
     each, p_values, tails, areas = np.array(found).T
-    p_value, asymptotic = stouffer(p_values), stouffer(tails)
-    return ClassifierTest(p_value, asymptotic, each, float(np.nanmean(areas)), (effective_size(wa), effective_size(wb)))
+    return ClassifierTest(stouffer(p_values), stouffer(tails), each, float(np.nanmean(areas)), worth)
 
 
 def permuted(
     rng: np.random.Generator,
-    score: Float[np.ndarray, " event"],
-    weight: Float[np.ndarray, " event"],
+    score: PerEvent,
+    weight: PerEvent,
     label: Bool[np.ndarray, " event"],
     permutations: int,
     *,
@@ -221,9 +216,5 @@ def checked_score(score: Any, n: int) -> FloatArray:
     ------
     InputError : for anything else
     """
-    s = np.asarray(score, np.float64)
-    s = s[:, 0] if s.shape == (n, 1) else s
-    if s.shape != (n,) or not np.isfinite(s).all():
-        got = f"scores of shape {s.shape}" if s.shape != (n,) else "scores that are not finite"
-        raise InputError("classifier two-sample test", got, f"one finite number for each of {n} events")
-    return s
+    s = np.asanyarray(score)
+    return numbers_of(s[:, 0] if s.shape == (n, 1) else s, n, "classifier two-sample test", "scores")

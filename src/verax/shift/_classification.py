@@ -16,22 +16,23 @@ numbers see :func:`diagnose_regression`.
 """
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
-from verax.given import generator, plain, split_key, unmasked
+from verax.given import Labels, Weights, generator, plain, refuse, split_key, unmasked
 from verax.results import FloatArray
 
 from ._bbse import LabelShift, bbse
 from ._c2st import c2st, stouffer
 from ._concept import concept, fit_softmax
 from ._diagnosis import Diagnosis, Finding, conclude
-from ._two_sample import checked_points, checked_weight_of, common_terms
+from ._two_sample import Pair, common_terms, two_samples
 
 WHERE = "shift diagnosis"
+Classes: TypeAlias = tuple[Int[np.ndarray, " reference"], Int[np.ndarray, " target"]]
 
 
 @plain(WHERE, other="reference target reference_weight target_weight", whole="label target_label")
@@ -43,8 +44,8 @@ def diagnose(
     *,
     target_label: Int[np.ndarray, " target"] | None = None,
     probability: tuple[Float[np.ndarray, "reference class"], Float[np.ndarray, "target class"]] | None = None,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
-    target_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
+    target_weight: Weights = None,
     classifier: Any | None = None,
     significance: float = 0.01,
 ) -> Diagnosis:
@@ -79,31 +80,25 @@ def diagnose(
     >>> diagnose(jax.random.key(1), x, y.astype(int), new_x, target_label=new.astype(int)).verdict
     'label'
     """
-    a = checked_points(reference, WHERE, "the reference")
-    b = checked_points(target, WHERE, "the target", a.shape[1])
-    w = checked_weight_of(reference_weight, len(a), WHERE, "the reference")
-    v = checked_weight_of(target_weight, len(b), WHERE, "the target")
+    a, b, w, v = two_samples(reference, target, reference_weight, target_weight, WHERE)
     if not 0 < significance < 0.5:
         raise InputError(WHERE, f"significance {significance}", "between 0 and 0.5")
     classes = checked_labels(label, target_label, len(a), len(b))
+    y, new_y = label, target_label
     if probability is not None:
         first, second = (unmasked(p, "the probabilities", WHERE) for p in probability)
         probability = (first, second)
-    y, new_y = np.asarray(label, np.int64), None if target_label is None else np.asarray(target_label, np.int64)
-    checked_probability(probability, (len(a), len(b)), classes)
+        checked_probability(probability, (len(a), len(b)), classes)
 
     of_x, of_cells, of_classes = split_key(key, 3, WHERE)
     marginal = c2st(of_x, a, b, reference_weight=w, target_weight=v, classifier=classifier)
     found = [Finding("same p(x)", marginal.p_value, f"AUC {marginal.auc:.3f}")]
-    shift, note = label_shift_of_predictions(generator(of_cells, WHERE), a, y, w, b, v, probability, classes)
-    known = shift
-    if new_y is not None:
-        known = bbse(y, y, new_y, reference_weight=w, target_weight=v)  # labels are cells that confuse nothing
-    if known is None:
-        found.append(Finding("same fractions of classes", math.nan, note))
-    else:
-        source = "labels" if new_y is not None else "the confusion matrix"
-        found.append(Finding("same fractions of classes", known.p_no_shift, f"by {source}"))
+    shift, note = label_shift_of_predictions(generator(of_cells, WHERE), (a, b), y, (w, v), probability, classes)
+    known, by = shift, "by the confusion matrix"
+    if new_y is not None:  # labels are cells that confuse nothing
+        known, by = bbse(y, y, new_y, reference_weight=w, target_weight=v), "by labels"
+    p, by = (math.nan, note) if known is None else (known.p_no_shift, by)
+    found.append(Finding("same fractions of classes", p, by))
     found.append(Finding("same p(x|y), in cells of predictions", math.nan if shift is None else shift.p_value, note))
     if new_y is not None:
         p, note = within_classes(of_classes, (a, b), (y, new_y), (w, v), classes, classifier)
@@ -125,19 +120,13 @@ def diagnose(
 
 
 def label_shift_of_predictions(
-    rng: np.random.Generator,
-    x: FloatArray,
-    y: Int[np.ndarray, " reference"],
-    weight: FloatArray,
-    new_x: FloatArray,
-    new_weight: FloatArray,
-    probability: tuple[FloatArray, FloatArray] | None,
-    classes: int,
+    rng: np.random.Generator, x: Pair, y: Labels, weights: Pair, probability: Pair | None, classes: int
 ) -> tuple[LabelShift | None, str]:
     """Label shift estimated from predictions, or why it cannot be."""
+    weight, new_weight = weights
     if probability is None:
-        learn = np.isin(np.arange(len(x)), rng.permutation(len(x))[: len(x) // 2])
-        first, second = common_terms(x, new_x, plain=False)
+        learn = np.isin(np.arange(len(y)), rng.permutation(len(y))[: len(y) // 2])
+        first, second = common_terms(*x, plain=False)
         model = fit_softmax(first[learn], y[learn], np.abs(weight[learn]), classes)
         old, new, y, weight = model(first[~learn]), model(second), y[~learn], weight[~learn]
     else:
@@ -150,9 +139,7 @@ def label_shift_of_predictions(
         return None, str(problem)
 
 
-def cells(
-    reference: FloatArray, target: FloatArray, *, bins: int = 3
-) -> tuple[Int[np.ndarray, " reference"], Int[np.ndarray, " target"]]:
+def cells(reference: FloatArray, target: FloatArray, *, bins: int = 3) -> Classes:
     """Cells of predicted class and of its probability, equally filled by the reference in each class."""
     best = reference.argmax(1), target.argmax(1)
     top = reference.max(1), target.max(1)
@@ -166,12 +153,7 @@ def cells(
 
 
 def within_classes(
-    key: PRNGKeyArray,
-    x: tuple[FloatArray, FloatArray],
-    y: tuple[Int[np.ndarray, " reference"], Int[np.ndarray, " target"]],
-    weight: tuple[FloatArray, FloatArray],
-    classes: int,
-    classifier: Any | None,
+    key: PRNGKeyArray, x: Pair, y: Classes, weight: Pair, classes: int, classifier: Any | None
 ) -> tuple[float, str]:
     """P-value of equal p(x|y), the classes' independent p-values together; the note names classes left out."""
     p, left = [], []
@@ -199,23 +181,22 @@ def checked_labels(y: np.ndarray, new_y: np.ndarray | None, n: int, m: int) -> i
     classes = np.unique(y)
     if classes.size < 2 or not np.array_equal(classes, np.arange(classes.size)):
         raise InputError(WHERE, f"classes {', '.join(map(str, classes[:6]))}", "0, 1, … without gaps, two or more")
-    if new_y is not None and not np.isin(new_y, classes).all():
-        got = f"class {new_y[~np.isin(new_y, classes)][0]} in the target"
-        raise InputError(WHERE, got, "classes of the reference", "leave the new class out; no weights can make it")
+    if new_y is not None:
+        action = "leave the new class out; no weights can make it"
+        refuse(~np.isin(new_y, classes), new_y, "class {} in the target", WHERE, "classes of the reference", action)
     return int(classes.size)
 
 
-def checked_probability(probability: tuple[np.ndarray, np.ndarray] | None, n: tuple[int, int], classes: int) -> None:
+def checked_probability(probability: tuple[np.ndarray, np.ndarray], n: tuple[int, int], classes: int) -> None:
     """Nothing, if predictions are probabilities of each class for each event.
 
     Raises
     ------
     InputError : otherwise
     """
-    for size, p in zip(n, probability or (), strict=probability is not None):
+    for size, p in zip(n, probability, strict=True):
         if p.shape != (size, classes):
             raise InputError(WHERE, f"probabilities of shape {p.shape}", f"({size}, {classes})")
         if not ((p >= 0) & (p <= 1)).all() or not np.allclose(p.sum(1), 1, atol=1e-4):
-            raise InputError(
-                WHERE, "rows of probabilities outside [0, 1] or not adding up to 1", "p(y|x) of each class"
-            )
+            got = "rows of probabilities outside [0, 1] or not adding up to 1"
+            raise InputError(WHERE, got, "p(y|x) of each class")

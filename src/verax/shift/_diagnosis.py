@@ -107,7 +107,5 @@ def conclude(
     compatible = [kind for kind, left in kinds.items() if left]
     if untestable or not compatible:
         compatible.append("concept")
-    untested: tuple[str, ...] = ()
-    if untestable:
-        untested = ("concept",) if kinds["none"] else untestable
+    untested = ("concept",) if untestable and kinds["none"] else untestable
     return Diagnosis(significance, findings, tuple(compatible), untested, fractions)

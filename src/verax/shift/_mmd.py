@@ -11,10 +11,10 @@ from jaxtyping import Float, PRNGKeyArray, Shaped
 from scipy.spatial.distance import cdist, pdist
 
 from verax.errors import InputError, check_known
-from verax.given import effective_size, generator, plain
+from verax.given import Weights, effective_size, generator, plain
 from verax.results import FloatArray
 
-from ._two_sample import BLOCK, checked_points, checked_weight_of, pooled_weight, randomised_p
+from ._two_sample import BLOCK, pooled_weight, randomised_p, two_samples
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def mmd(
     reference: Shaped[np.ndarray, "..."],
     target: Shaped[np.ndarray, "..."],
     *,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
-    target_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
+    target_weight: Weights = None,
     bandwidth: float | None = None,
     null: str | None = None,
     permutations: int = 199,
@@ -81,10 +81,7 @@ def mmd(
     """
     where = "maximum mean discrepancy"
     rng = generator(key, where)
-    a = checked_points(reference, where, "the reference")
-    b = checked_points(target, where, "the target", a.shape[1])
-    wa = checked_weight_of(reference_weight, len(a), where, "the reference")
-    wb = checked_weight_of(target_weight, len(b), where, "the target")
+    a, b, wa, wb = two_samples(reference, target, reference_weight, target_weight, where)
     if permutations < 1 or min(len(a), len(b)) < 2:
         got = f"{len(a)} and {len(b)} events, {permutations} permutations"
         raise InputError(where, got, "two events or more in each sample, a permutation")
@@ -104,10 +101,9 @@ def mmd(
     else:
         drawn = wild(rng, observed[0], label, permutations)
     squared = quadratic_form(np.concatenate([observed, drawn]), x, h)
-    p = randomised_p(rng, float(squared[0]), squared[1:])
-    return Discrepancy(
-        float(squared[0]), float(squared[1:].mean()), p, chosen, h, (effective_size(wa), effective_size(wb))
-    )
+    p, found = randomised_p(rng, float(squared[0]), squared[1:]), float(squared[0])
+    worth = effective_size(wa), effective_size(wb)
+    return Discrepancy(found, float(squared[1:].mean()), p, chosen, h, worth)
 
 
 def coefficients(weight: FloatArray, second: np.ndarray) -> Float[np.ndarray, "draw event"]:

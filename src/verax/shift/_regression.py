@@ -21,16 +21,15 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray, Shaped
 
 from verax.errors import InputError
-from verax.given import plain, split_key, unmasked
+from verax.given import Weights, plain, split_key
 from verax.results import FloatArray
 
 from ._c2st import c2st
 from ._concept import ConceptTest, robust_test
 from ._diagnosis import Diagnosis, Finding, conclude
-from ._two_sample import checked_points, checked_weight_of, common_terms
+from ._two_sample import Pair, common_terms, numbers_of, two_samples
 
 WHERE = "shift diagnosis"
-Pair = tuple[FloatArray, FloatArray]
 
 
 @plain(WHERE, other="reference y target target_y reference_weight target_weight")
@@ -42,8 +41,8 @@ def diagnose_regression(
     *,
     target_y: Float[np.ndarray, " target"] | None = None,
     prediction: tuple[Float[np.ndarray, " reference"], Float[np.ndarray, " target"]] | None = None,
-    reference_weight: Shaped[np.ndarray, "..."] | None = None,
-    target_weight: Shaped[np.ndarray, "..."] | None = None,
+    reference_weight: Weights = None,
+    target_weight: Weights = None,
     classifier: Any | None = None,
     significance: float = 0.01,
 ) -> Diagnosis:
@@ -74,17 +73,13 @@ def diagnose_regression(
     >>> diagnose_regression(jax.random.key(1), x, x + noise, new, target_y=new + new_noise).verdict
     'covariate'
     """
-    a = checked_points(reference, WHERE, "the reference")
-    b = checked_points(target, WHERE, "the target", a.shape[1])
-    w = checked_weight_of(reference_weight, len(a), WHERE, "the reference")
-    v = checked_weight_of(target_weight, len(b), WHERE, "the target")
+    a, b, w, v = two_samples(reference, target, reference_weight, target_weight, WHERE)
     if not 0 < significance < 0.5:
         raise InputError(WHERE, f"significance {significance}", "between 0 and 0.5")
-    first = _numbers(y, len(a), "values of y of the reference")
-    second = None if target_y is None else _numbers(target_y, len(b), "values of y of the target")
-    guess: Pair = (np.zeros(len(a)), np.zeros(len(b)))
-    if prediction is not None:
-        guess = (_numbers(prediction[0], len(a), "predictions"), _numbers(prediction[1], len(b), "predictions"))
+    first = numbers_of(y, len(a), WHERE, "values of y of the reference")
+    second = None if target_y is None else numbers_of(target_y, len(b), WHERE, "values of y of the target")
+    given = prediction or (np.zeros(len(a)), np.zeros(len(b)))
+    guess = [numbers_of(p, n, WHERE, "predictions") for p, n in zip(given, (len(a), len(b)), strict=True)]
 
     of_x, of_y = split_key(key, 2, WHERE)
     marginal = c2st(of_x, a, b, reference_weight=w, target_weight=v, classifier=classifier)
@@ -97,11 +92,11 @@ def diagnose_regression(
     left: Pair = ((first - guess[0])[:, None], (second - guess[1])[:, None])
     linear = common_terms(a, b, plain=True)
     by_x = same_moments(linear if prediction is not None else common_terms(a, b, plain=False), linear, left, (w, v))
-    found.append(_finding("same p(y|x)", by_x))
     cubic, straight = _powers(first, second)
     features = tuple(t[:, 1:] for t in linear)  # of one scale, and without those that are constant
     by_y = same_moments(cubic, straight, (features[0], features[1]), (w, v))
-    found.append(_finding("same p(x|y)", by_y))
+    for hypothesis, test in (("same p(y|x)", by_x), ("same p(x|y)", by_y)):
+        found.append(Finding(hypothesis, test.p_value, "mean and variance" if test.converged else "not a finite test"))
     return conclude(tuple(found), significance, given_x=2, given_y=3, untestable=())
 
 
@@ -156,16 +151,3 @@ def _powers(first: FloatArray, second: FloatArray) -> tuple[Pair, Pair]:
     one, two = ((part - both.mean()) / spread for part in (first, second))
     cubic = np.vander(one, 4, increasing=True), np.vander(two, 4, increasing=True)
     return cubic, (cubic[0][:, :2], cubic[1][:, :2])
-
-
-def _finding(hypothesis: str, test: ConceptTest) -> Finding:
-    note = "mean and variance" if test.converged else "not a finite test"
-    return Finding(hypothesis, test.p_value, note)
-
-
-def _numbers(values: Shaped[np.ndarray, "..."], n: int, what: str) -> FloatArray:
-    out = np.asarray(unmasked(values, what, WHERE), np.float64)
-    if out.shape != (n,) or not np.isfinite(out).all():
-        got = f"{what} of shape {out.shape}" if out.shape != (n,) else f"{what} that are not finite"
-        raise InputError(WHERE, got, f"one finite number for each of {n} events")
-    return out

@@ -1,13 +1,18 @@
 """What tests of two weighted samples share: checked points and weights, the studentised difference, features."""
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from verax.errors import InputError
-from verax.given import unmasked
+from verax.given import PerEvent, Weights, refuse, unmasked
 from verax.results import FloatArray
 
 BLOCK = 2**22  # numbers held at once by one block of a kernel or of permutations
+
+Pair: TypeAlias = tuple[FloatArray, FloatArray]
+"""The same of reference and target."""
 
 
 def checked_points(x: Shaped[np.ndarray, "..."], where: str, what: str, features: int | None = None) -> FloatArray:
@@ -17,21 +22,19 @@ def checked_points(x: Shaped[np.ndarray, "..."], where: str, what: str, features
     ------
     InputError : for another shape, no points, values that are not finite, or another number of features
     """
-    points = np.asarray(unmasked(x, what, where), np.float64)
+    points = np.asarray(x, np.float64)
     points = points[:, None] if points.ndim == 1 else points
     if points.ndim != 2 or not points.size:
         raise InputError(where, f"{what} of shape {np.shape(x)}", "one row an event, one column a feature")
     if features is not None and points.shape[1] != features:
         raise InputError(where, f"{what} of {points.shape[1]} features", f"{features}, as the reference has")
     if not np.isfinite(points).all():
-        bad = int((~np.isfinite(points).all(1)).sum())
-        raise InputError(
-            where, f"{bad} rows of {what} that are not finite", "finite values", "leave them out or fill in"
-        )
+        got = f"{int((~np.isfinite(points).all(1)).sum())} rows of {what} that are not finite"
+        raise InputError(where, got, "finite values", "leave them out or fill in")
     return points
 
 
-def checked_weight_of(weight: Shaped[np.ndarray, "..."] | None, n: int, where: str, what: str) -> FloatArray:
+def checked_weight_of(weight: Weights, n: int, where: str, what: str) -> FloatArray:
     """Weights of any sign as float64, all 1 when none are given.
 
     Raises
@@ -40,14 +43,42 @@ def checked_weight_of(weight: Shaped[np.ndarray, "..."] | None, n: int, where: s
     """
     if weight is None:
         return np.ones(n)
-    w = np.asarray(unmasked(weight, f"weights of {what}", where), np.float64)
+    w = np.asarray(weight, np.float64)
     if w.shape != (n,):
         raise InputError(where, f"weights of {what} of shape {w.shape}", f"one weight for each of {n} events")
-    if not np.isfinite(w).all():
-        raise InputError(where, f"weight {w[~np.isfinite(w)][0]} of {what}", "finite weights")
+    refuse(~np.isfinite(w), w, f"weight {{}} of {what}", where, "finite weights")
     if not w.sum() > 0:
         raise InputError(where, f"a total weight of {what} of {w.sum():g}", "a positive total weight")
     return w
+
+
+def numbers_of(values: Any, n: int, where: str, what: str) -> FloatArray:
+    """One number for each event, as float64.
+
+    Raises
+    ------
+    InputError : for another number of them, one that is masked, or one that is not finite
+    """
+    out = np.asarray(unmasked(values, what, where), np.float64)
+    if out.shape != (n,) or not np.isfinite(out).all():
+        got = f"{what} of shape {out.shape}" if out.shape != (n,) else f"{what} that are not finite"
+        raise InputError(where, got, f"one finite number for each of {n} events")
+    return out
+
+
+def two_samples(
+    reference: Any, target: Any, reference_weight: Any, target_weight: Any, where: str
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Points of reference and target, then their weights, as :func:`checked_points` and :func:`checked_weight_of`.
+
+    Raises
+    ------
+    InputError : as they do
+    """
+    a = checked_points(reference, where, "the reference")
+    b = checked_points(target, where, "the target", a.shape[1])
+    w = checked_weight_of(reference_weight, len(a), where, "the reference")
+    return a, b, w, checked_weight_of(target_weight, len(b), where, "the target")
 
 
 def pooled_weight(first: FloatArray, second: FloatArray) -> FloatArray:
@@ -61,9 +92,7 @@ def pooled_weight(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def studentised(
-    score: Float[np.ndarray, " event"],
-    weight: Float[np.ndarray, " event"],
-    second: Bool[np.ndarray, "draw event"],
+    score: PerEvent, weight: PerEvent, second: Bool[np.ndarray, "draw event"]
 ) -> Float[np.ndarray, " draw"]:
     """Compute the difference of two weighted means of a score (target − reference) over its standard error.
 
@@ -118,7 +147,7 @@ def quadratic(x: Float[np.ndarray, "event feature"], *, most: int = 20) -> Float
     return np.concatenate([x, x[:, first] * x[:, second]], 1)
 
 
-def common_terms(reference: FloatArray, target: FloatArray, *, plain: bool) -> tuple[FloatArray, FloatArray]:
+def common_terms(reference: FloatArray, target: FloatArray, *, plain: bool) -> Pair:
     """1 and the features (with their products unless ``plain``), of one scale in both samples."""
     both = np.concatenate([reference, target])
     spread = both.std(0)
