@@ -469,7 +469,7 @@ OPTIONS = [(verb, f) for verb, kind in questions.QUESTIONS.items() for f in (*fi
 
 def test_every_question_has_a_function_that_answers_it(workspace):
     with pytest.raises(NotImplementedError, match="no function answers Question"):
-        Question().answer(load_query(str(workspace), questions.Common()))
+        respond(Question(), load_query(str(workspace), questions.Common()))
     unanswered = respond.dispatch(Question)
     assert [verb for verb, kind in questions.QUESTIONS.items() if respond.dispatch(kind) is unanswered] == []
 

@@ -28,9 +28,10 @@ def answer(verb: str, workspace: str, *, progress: "Progress | None" = None, **o
     ------
     InputError : for whatever cannot be read, is unknown, or does not fit together
     """
-    from ._ask import load_query
+    from . import _fits, _hypotheses, _toys, _yields  # noqa: F401 (each registers the questions that it answers)
+    from ._ask import load_query, respond
 
     kind = QUESTIONS[verb]
     own = {f.name: options.pop(f.name) for f in fields(kind) if f.name in options}
     question, common = kind(**own), Common(**options)
-    return question.answer(load_query(workspace, common, needs_poi=kind.needs_poi, progress=progress))
+    return respond(question, load_query(workspace, common, needs_poi=kind.needs_poi, progress=progress))

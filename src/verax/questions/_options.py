@@ -7,15 +7,10 @@ A new question is a class here, a frozen dataclass like its base, and the functi
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar, dataclass_transform
 
 from verax.choices import SHAPE_ERRORS
 from verax.errors import InputError, check_known
-
-if TYPE_CHECKING:
-    from verax.report import Section
-
-    from ._ask import Query
 
 
 def option(
@@ -88,13 +83,6 @@ class Question(Options):
 
     def __init_subclass__(cls) -> None:
         QUESTIONS[cls.__name__.lower()] = dataclass(frozen=True)(cls)
-
-    def answer(self, query: "Query") -> "Section":
-        """Answer with tables, the same as content, and figures, by the function that ``respond`` has for the question."""
-        from . import _fits, _hypotheses, _toys, _yields  # noqa: F401
-        from ._ask import respond
-
-        return respond(self, query)
 
 
 def _level(default: float = 0.6827) -> Any:
