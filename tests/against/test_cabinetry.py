@@ -17,6 +17,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["normsys and histosys", "normfactor in one channel"])
 def test_impacts(name):
     logging.getLogger("cabinetry").setLevel(logging.ERROR)

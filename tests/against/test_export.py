@@ -87,6 +87,7 @@ def test_the_names_of_each_analysis_that_is_shipped(file):
 NAMES = ["lumi", "theory/top", "jet energy scale", "staterror_SR", "signal", "SR", "x[0]", "μ_R"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_of_a_systematic(name):
     """Those that mean something else in a workspace, or are taken there."""

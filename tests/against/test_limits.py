@@ -86,6 +86,7 @@ def case(request):
     pyhf.set_backend("numpy")
 
 
+@pytest.mark.thorough
 def test_cls_at_values(case):
     model, data, theirs, counts = case
     scan = cls(model, data, "mu", VALUES)
@@ -96,6 +97,7 @@ def test_cls_at_values(case):
         np.testing.assert_allclose(scan.expected[:, k], bands, rtol=3e-4)
 
 
+@pytest.mark.thorough
 def test_upper_limits(case):
     """Where this limit lies pyhf's CLs is 5 %: for the observed one and each of the five expected."""
     model, data, theirs, counts = case

@@ -146,6 +146,7 @@ def check(function, model, data, poi):
     return best.status
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples(name):
     model, data, poi = from_pyhf(EXAMPLES[name])
@@ -154,6 +155,7 @@ def test_examples(name):
     assert (status == Status.NOT_POSITIVE_DEFINITE) == (name == "normfactor")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SETUPS)
 def test_validation_setups(shared, name):
     spec = validation(shared / "workspaces/pyhf_validation")[name]
@@ -168,6 +170,7 @@ def test_larger_workspaces(shared, name):
     assert check(Ours(model, data, poi), model, data, poi) == Status.OK
 
 
+@pytest.mark.thorough
 def test_twenty_channels_and_a_hundred_parameters(shared):
     """Without MINOS and Minuit's Hessian, which take a minute here."""
     model, data, poi = from_pyhf(json.loads(gzip.decompress((shared / "workspaces" / LARGEST).read_bytes())))

@@ -65,6 +65,7 @@ def random_params(model, rng):
     return dict(zip(model.names, values, strict=True))
 
 
+@pytest.mark.thorough
 def test_log_likelihood_at_random_points(case):
     """Values, hence differences, agree to 1e-10 relative; γ̂ is where pyhf's likelihood is largest."""
     rng = np.random.default_rng(0)

@@ -20,6 +20,7 @@ from workspaces import EXAMPLES, validation
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_each_modifier(name):
     compare(EXAMPLES[name])
@@ -32,6 +33,7 @@ def test_interpolation_codes(normsys, histosys, reach):
     compare(EXAMPLES["normsys and histosys"], normsys=normsys, histosys=histosys, reach=reach)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_there_and_back(name):
     """Written out again it is the same likelihood in pyhf, at points where nothing is profiled."""
@@ -69,6 +71,7 @@ def test_validation_workspaces(shared, name):
         compare(spec, measurement=measurement["name"])
 
 
+@pytest.mark.thorough
 def test_validation_setups(shared):
     setups = validation(shared / "workspaces/pyhf_validation")
     assert len(setups) == 14
@@ -94,6 +97,7 @@ def test_fits_against_minuit(name):
     against_minuit(EXAMPLES[name])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["2bin_2channel_example1", "2bin_2channel_coupledshapefactor", "2bin_statex"])
 def test_validation_fits_against_minuit(shared, name):
     against_minuit(validation(shared / "workspaces/pyhf_validation")[name])
@@ -134,6 +138,7 @@ def test_the_tutorial(shared):
     compare(json.loads((shared / "workspaces/tutorial/bkg_only.json").read_text()), points=3)
 
 
+@pytest.mark.thorough
 def test_the_large_workspace(shared):
     packed = (shared / "workspaces/synthetic/big_20x50_100np.json.gz").read_bytes()
     compare(json.loads(gzip.decompress(packed)), points=2)

@@ -125,6 +125,7 @@ def test_a_higher_minimum_is_theirs(setups):
     assert len(theirs_at) == len(ours_at)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name != HIGHER])
 def test_cls(setups, name):
     tolerance, published, published_bands = PUBLISHED[name]
@@ -162,6 +163,7 @@ def test_discovery(setups):
     np.testing.assert_allclose(expected, published_bands, rtol=4e-4)  # pyhf run here is 3.3e-4 off the −2σ one
 
 
+@pytest.mark.thorough
 def test_discovery_by_toys(setups):
     """Both sides throw toys; ours so many that the error is theirs."""
     model, data, poi = from_pyhf(setups["1bin_example1_q0"], normsys=code1, histosys=code0)

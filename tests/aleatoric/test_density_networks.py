@@ -57,6 +57,7 @@ def trained():
     ).networks
 
 
+@pytest.mark.thorough
 def test_mean_and_width_are_recovered(trained):
     """In five bins of x: the mean, and σ, within 4 standard errors of what the bin's own events can tell."""
     x = np.linspace(-0.9, 0.9, 50)
@@ -77,6 +78,7 @@ def test_parts_add_up_over_members(trained):
     assert (found.epistemic < 0.05 * found.aleatoric).all()
 
 
+@pytest.mark.thorough
 def test_nll_of_a_known_mixture_is_the_entropy():
     rng = np.random.default_rng(5)
     n, shares, centres, widths = 24_000, (0.3, 0.7), (-1.0, 0.5), (0.1, 0.3)

@@ -24,6 +24,7 @@ def shaken(columns, condition=("x",)):
     return eqx.tree_at(lambda f: f.layers, start, jax.tree.map(move, start.layers))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("columns", [("a",), ("a", "b")])
 def test_mean_and_variance_are_those_of_draws(columns):
     found = shaken(columns)

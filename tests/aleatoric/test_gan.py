@@ -31,6 +31,7 @@ def fit(start: Gan, events: Events) -> Gan:
     ).network
 
 
+@pytest.mark.thorough
 def test_draws_look_like_the_events():
     """A game's error is no statistical one: on three other seeds these distances were 0.02 to 0.11."""
     events, start = curved(7), gan(jax.random.key(2), curved(7), ("a", "b"), width=32)
@@ -46,6 +47,7 @@ def test_draws_look_like_the_events():
     assert max(distances(fit(start, events))) < 0.15
 
 
+@pytest.mark.thorough
 def test_negative_events_are_subtracted_and_conditions_are_kept():
     """Given c, a ~ N(2c, 1); a third as many events lie at 2c + 6, and as many again with weight −1 take them away."""
     rng = np.random.default_rng(9)
@@ -62,6 +64,7 @@ def test_negative_events_are_subtracted_and_conditions_are_kept():
     assert network.sample(jax.random.key(5), 3, np.array([[1.0], [1.0], [-1.0]])).shape == (3, 1)
 
 
+@pytest.mark.thorough
 def test_each_player_sees_its_own_numbers_only():
     """The critic's gradient is that of its own terms: the generator's term would give it another one."""
     events = on_device(curved(7).take(np.arange(64)))
@@ -89,6 +92,7 @@ def test_an_event_twice_is_an_event_of_weight_two():
     assert one == pytest.approx(two, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_bad_input_of_gans():
     events = curved(7).take(np.arange(16))
     for options, message in [

@@ -44,6 +44,7 @@ class Given(eqx.Module):
         return self.output + 0 * x[0]
 
 
+@pytest.mark.thorough
 def test_probabilities_and_loss_are_those_of_the_truth():
     events, test = sample(1, N), sample(2, N)
     start = classifier(jax.random.key(1), events, ("x",), width=16, depth=1, outputs=4)

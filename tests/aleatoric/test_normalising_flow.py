@@ -60,6 +60,7 @@ def shaken(kind, *, condition=(), columns=("a", "b", "c"), bounds=None):
     return eqx.tree_at(lambda f: f.layers, start, eqx.combine(jax.tree.map(lambda a: 4 * a, params), fixed))
 
 
+@pytest.mark.thorough
 def test_three_jets_to_one_per_cent_of_the_entropy(of_jets):
     """The excess over the exact log-density of the same events is the divergence itself, free of their fluctuation."""
     test = jets(3, 20_000)
@@ -102,6 +103,7 @@ def test_three_jets_sample_is_that_of_the_density(of_jets):
     assert kstest(np.asarray(draws[:, 0], np.float64), lambda v: np.interp(v, edges, cumulative)).pvalue > 1e-3
 
 
+@pytest.mark.thorough
 def test_conditional_affine_flow_is_the_gaussian(of_gaussian):
     x = np.linspace(-0.9, 0.9, 7)
     y = 50 + 10 * np.sin(2 * x)

@@ -30,6 +30,7 @@ HEADS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", HEADS)
 def test_epistemic_falls_and_aleatoric_stays(name):
     head, loss, moments = HEADS[name]

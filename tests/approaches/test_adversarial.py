@@ -69,6 +69,7 @@ def test_density_is_normalised_over_the_parameters() -> None:
         assert float(density.sum()) * 0.1 * 0.2 == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.thorough
 def test_gradients_are_finite_far_out() -> None:
     """An output of a whole batch in the tails once ended a training: a Gaussian's width has a least value."""
     adversary = make_adversary(jax.random.key(3), [nuisance("z", "shapes"), nuisance("y", "shapes")])
@@ -82,6 +83,7 @@ def test_gradients_are_finite_far_out() -> None:
         assert np.isfinite(jax.grad(density, argnums=1)(adversary, logit))
 
 
+@pytest.mark.thorough
 def test_network_descends_what_the_adversary_cannot_see() -> None:
     """One gradient: the adversary's own loss for it, the network's loss minus 7 times the adversary's for the network."""
     events, key = sample(3, 50), jax.random.key(1)
@@ -104,6 +106,7 @@ def test_network_descends_what_the_adversary_cannot_see() -> None:
         np.testing.assert_allclose(got, theirs, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cancelled", [False, True])
 def test_dependence_is_the_mutual_information(cancelled: bool) -> None:
     """x ~ N(aθ, 1): I = ln(1 + a²) / 2, also where half the events cancel by weights of both signs."""
@@ -116,6 +119,7 @@ def test_dependence_is_the_mutual_information(cancelled: bool) -> None:
     assert -4 * found.error - 0.003 < found.information - exact < 4 * found.error
 
 
+@pytest.mark.thorough
 def test_dependence_of_two_parameters_at_once() -> None:
     """x ~ N(aθ₁ + aθ₂, 1): between that of the best single diagonal Gaussian and ln(1 + 2a²) / 2."""
     tables = [normals(seed, 40_000) for seed in (4, 5, 6)]
@@ -154,6 +158,7 @@ def judge(network: eqx.Module) -> tuple[float, float, float]:
     return float(augment(LOSS, PIVOT.systematics)(network, test, key)), found.loss, found.error
 
 
+@pytest.mark.thorough
 def test_pivots(pivoted: tuple[eqx.Module, eqx.Module]) -> None:
     """Adversary ≥ 1.41, classifier in [0.449, 0.60], as published.
 
@@ -171,6 +176,7 @@ def test_classifier_alone_tells_what_the_best_one_does(pivoted: tuple[eqx.Module
     assert other == pytest.approx(1.3523, abs=4 * error + 0.003)
 
 
+@pytest.mark.thorough
 def test_cross_training_and_ensembles_keep_the_last_network() -> None:
     """No epoch of a minimax is the best: patience does not end it, and the pair scores as its network does."""
     events, make = sample(5, 500), with_adversary(MAKE, PIVOT.systematics)
@@ -197,6 +203,7 @@ def signed(seed: int, n: int) -> Events:
     return make_events(columns, weight=weight, process=process, processes=("signal", "other"), number=np.arange(2 * n))
 
 
+@pytest.mark.thorough
 def test_two_systematics_and_signed_weights_end_to_end() -> None:
     """Most of what the plain score tells of the parameters is gone, and classes are told apart by the column that stays.
 

@@ -55,6 +55,7 @@ def soft_counts(network, events, temperature):
     return np.stack([(weight * (process == p)) @ shares for p in range(len(events.processes))])
 
 
+@pytest.mark.thorough
 def test_the_loss_is_what_the_likelihood_expects(problem, events, make):
     """Soft histograms made by hand, slopes by finite differences, the same likelihood in float64."""
     loss, network = inferno(events, problem.systematics, FREE, temperature=0.5), make(jax.random.key(1), events)
@@ -82,6 +83,7 @@ def test_scaled_weights_of_a_process_change_nothing(problem, events, make):
     assert float(loss(network, events.reweight(factor), jax.random.key(0))) == pytest.approx(value, abs=1e-4)
 
 
+@pytest.mark.thorough
 def test_learning_makes_the_expected_uncertainty_small(problem, events, make, trained):
     loss = inferno(events, problem.systematics, FREE)
     before, after = (float(loss(n, events, jax.random.key(0))) for n in (make(jax.random.key(1), events), trained))

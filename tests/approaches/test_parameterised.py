@@ -44,6 +44,7 @@ def network() -> Network:
     return trained.network
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("z", [NOMINAL, np.pi / 2])
 def test_network_is_the_best_at_every_angle(network: Network, z: float) -> None:
     """AUC within 0.002 of the exact one at the events' own angle (σ of the sample's AUC: 0.0004)."""

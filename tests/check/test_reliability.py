@@ -111,6 +111,7 @@ def few(rng: np.random.Generator, kind: str, n: int) -> Reliability:
     return reliability(raw, label, np.exp(raw) if kind == "by probability" else weight)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n", [50, 200])
 @pytest.mark.parametrize("kind", KINDS)
 def test_chance_alone_makes_small_p_values_as_rarely_as_they_say(kind: str, n: int) -> None:

@@ -112,6 +112,7 @@ def exact():
     return Response(Rotating(), Exact(direction), bernoulli, edges, sample)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("z", "sigma", "tolerance"), [(np.pi / 4, 0.06874, 0.01), (np.pi / 2, 0.12716, 0.02)])
 def test_the_exact_classifier_has_its_exact_uncertainty(exact, z, sigma, tolerance):
     """From the density, bins of f(x; π/4): simulation noise of 400,000 events and merged bins are below a per cent."""
@@ -119,6 +120,7 @@ def test_the_exact_classifier_has_its_exact_uncertainty(exact, z, sigma, toleran
     assert found == pytest.approx(sigma, rel=tolerance)
 
 
+@pytest.mark.thorough
 def test_the_interval_covers_where_the_model_is_right(exact):
     result = covered(jax.random.key(4), exact, exact.likelihood(), {}, 400)
     assert abs(result.pull) < 3.5
@@ -144,6 +146,7 @@ def done(tmp_path_factory):
     return folder, case, trials
 
 
+@pytest.mark.thorough
 def test_a_trial_has_all_that_is_judged(done):
     _, case, trials = done
     for t in (trial.result for trial in trials):
@@ -160,6 +163,7 @@ def test_finished_trials_are_kept(done):
     assert again.seconds == trials[1].seconds  # made again, it would have taken another time
 
 
+@pytest.mark.thorough
 def test_the_page_and_its_tables(done):
     folder, case, trials = done
     ApproachComparison([case], TINY).write(folder, trials)
@@ -172,6 +176,7 @@ def test_the_page_and_its_tables(done):
     assert shown.rows[1][1] == "19.39"
 
 
+@pytest.mark.thorough
 def test_an_analysis_file_is_compared_on_the_command_line(tmp_path, capsys):
     """Each approach goes through the whole pipeline; the table holds what their reports say."""
     path = write_analysis(tmp_path, n=400, **SMALL)
@@ -210,6 +215,7 @@ def test_under_coverage_is_said(done):
     assert any("7 of 2007 intervals failed" in line for line in said)
 
 
+@pytest.mark.thorough
 def test_adversaries_and_parameterised_networks_are_trials_too():
     case = Case("rotating", Rotating(), 10, {"nominal": {}, "z = π/2": {"z": Rotating.theta_of(np.pi / 2)}})
     for name in ("adversarial", "parameterised"):

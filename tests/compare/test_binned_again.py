@@ -20,6 +20,7 @@ def benchmark():
     return module
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("z", "sigma"), [(np.pi / 4, 0.0867), (np.pi / 2, 0.1867)])
 def test_both_cover_and_the_fixed_one_has_its_exact_width(benchmark, z, sigma):
     """10 bins; σ of f(x; π/4) is known exactly at both angles, that of f(x; z) at its own angle is 0.0867."""

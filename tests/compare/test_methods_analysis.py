@@ -61,6 +61,7 @@ def test_events_are_in_one_part_and_move_by_the_systematics(path, tmp_path):
     assert "model −1" not in conditions
 
 
+@pytest.mark.thorough
 def test_every_method_gives_the_rows_that_it_names(path, tmp_path):
     """With short trainings; methods with members have a spread, which one network has not."""
     analysis = load(path)
@@ -78,6 +79,7 @@ def test_every_method_gives_the_rows_that_it_names(path, tmp_path):
             assert (found["spread"][0] > 0) == (name != "single")
 
 
+@pytest.mark.thorough
 def test_the_command_tells_of_an_analysis(path, tmp_path):
     (table,) = compare_methods(str(path), tmp_path, shift="systematic", names=["single"], quick=True)
     cells = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}

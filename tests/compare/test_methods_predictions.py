@@ -93,6 +93,7 @@ def table():
     return Data("line", x, x[:, 0] + rng.normal(size=64), np.zeros((0, 0), int), np.zeros((0, 0), int)).events()
 
 
+@pytest.mark.thorough
 def test_adversarial_training_adds_the_loss_where_it_grows(table):
     """ε small: the added term exceeds the plain loss by the sum of |∂ℓ/∂x| ε, of first order."""
     network = softplus_network(jax.random.key(1), table, features=("x0", "x1"))
@@ -110,6 +111,7 @@ def test_adversarial_training_adds_the_loss_where_it_grows(table):
     assert float(made(network, table, key)) - 2 * plain == pytest.approx(gain, rel=0.1)
 
 
+@pytest.mark.thorough
 def test_masks_of_features_too(table):
     """A mask beside the weights says what the folded one says; columns are left out with the rate, and scaled by it."""
     network = mean_network(jax.random.key(1), table, features=("x0", "x1"), rate=0.25, decay=0.0)

@@ -51,6 +51,7 @@ def trials(line, kept):
     return RegressionComparison([line], "systematic", effort=TINY).run(kept, NAMES)
 
 
+@pytest.mark.thorough
 def test_least_squares_is_right_where_the_world_is_linear(trials):
     """Coverage, width and likelihood of the true model; 800 points, two splits of one table."""
     at = lambda metric: cell(trials, "line", "linear regression", "published", metric).value  # noqa: E731
@@ -127,6 +128,7 @@ def test_published_splits_give_the_published_least_squares(shared, tmp_path):
     assert max(abs(float(row[5].replace("−", "-"))) for row in table.rows) < 3
 
 
+@pytest.mark.thorough
 def test_every_method_gives_the_rows_that_it_names(line):
     """On few points, with short trainings: each kind can be judged, and only what has no density has no likelihood."""
     small = RegressionEffort(

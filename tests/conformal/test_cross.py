@@ -122,6 +122,7 @@ class Strict(LinearRegression):
         return super().fit(X, y, sample_weight=sample_weight)
 
 
+@pytest.mark.thorough
 def test_weights_of_the_fit_have_their_own_name():
     rng = np.random.default_rng(7)
     covered = []

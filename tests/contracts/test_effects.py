@@ -61,6 +61,7 @@ def test_every_effect_of_the_analysis_file_is_held_to_the_contract():
     assert known - {"samples"} == set(EFFECTS)  # whose events are files of their own
 
 
+@pytest.mark.thorough
 @ACTING
 def test_nominal_is_the_identity(effect, events):
     same = built(effect)(events, 0.0)
@@ -111,6 +112,7 @@ def test_an_event_moves_by_its_own_parameter_whatever_comes_with_it(effect, even
     np.testing.assert_allclose(np.asarray(each.weight)[rows], alone.weight, rtol=1e-5)
 
 
+@pytest.mark.thorough
 @ACTING
 def test_it_can_be_compiled_and_differentiated(effect, events):
     systematic = built(effect)

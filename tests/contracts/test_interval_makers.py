@@ -31,6 +31,7 @@ def same(maker, one, two, rtol=1e-9):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-12)
 
 
+@pytest.mark.thorough
 def test_it_covers(maker):
     """Of 80 calibration events and 2,000 new ones; the jackknives have the level of a good model, not a theorem's."""
     held = np.mean([maker.inside(maker(*draw(80)), NEW, TRUTH).mean() for _ in range(20)])

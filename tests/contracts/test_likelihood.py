@@ -108,6 +108,7 @@ def test_asimov_data_are_fitted_by_the_parameters_that_made_them(model):
         assert best.params[name] == pytest.approx(value, abs=2e-4 * best.error[model.names.index(name)] + 1e-9)
 
 
+@pytest.mark.thorough
 def test_the_score_vanishes_on_average(model):
     """E[∂ log L/∂θ] = 0 at the truth: so it is for every normalised density, profiling γ apart."""
     n = 4000
@@ -134,6 +135,7 @@ def test_errors_are_those_of_the_information(model):
     assert set(frozen) == set(shifted)
 
 
+@pytest.mark.thorough
 def test_profile_interval_and_significance_are_of_one_likelihood(model, data):
     best = fit(model, data)
 
@@ -151,6 +153,7 @@ def test_profile_interval_and_significance_are_of_one_likelihood(model, data):
     assert z.z == pytest.approx(np.sqrt(t(0.0)), abs=1e-4)
 
 
+@pytest.mark.thorough
 def test_limits_are_where_cls_falls_to_five_per_cent(model, data):
     found = limit(model, data, "mu")
     assert found.status <= 1
@@ -169,6 +172,7 @@ def test_rankings_are_refits(model, data):
         assert table.up[k] == pytest.approx(change, abs=2e-4 * best.error[model.names.index("mu")])
 
 
+@pytest.mark.thorough
 def test_a_batch_is_its_data_sets_one_by_one(model):
     drawn = sample_toys(jax.random.key(7), model, TRUTH, 3)
     together, alone = fit(model, drawn), [fit(model, drawn[i]) for i in range(3)]
@@ -177,6 +181,7 @@ def test_a_batch_is_its_data_sets_one_by_one(model):
     assert ends.low == pytest.approx([float(interval(model, drawn[i], "mu").low) for i in range(3)], abs=1e-5)
 
 
+@pytest.mark.thorough
 def test_intervals_cover(model):
     """Of 600 toys; the width is that of the information."""
     n = 600
@@ -223,6 +228,7 @@ def test_values_do_not_depend_on_the_flags_of_the_caller(model):
         assert float(model.log_prob({"mu": 0.7}, data)) == float(plain)
 
 
+@pytest.mark.thorough
 def test_unknown_parameters_are_named(model):
     with pytest.raises(InputError, match="did you mean 'mu'"):
         model.log_prob({"muu": 1.0}, model.asimov({}))

@@ -30,6 +30,7 @@ class DensityOfX(eqx.Module):
         return -jnp.mean(events.weight * jax.vmap(network.log_prob)(inputs(network, events)))
 
 
+@pytest.mark.thorough
 def test_a_density_without_a_call_has_members_too():
     # n Gaussian numbers: the posterior of the location has variance σ²/n, that of ln σ 1/(2n), up to the prior.
     rng = np.random.default_rng(8)
@@ -56,6 +57,7 @@ def test_a_density_without_a_call_has_members_too():
         np.testing.assert_allclose(drawn.var(axis=0), expected, rtol=0.05 + 4 * np.sqrt(2 / 4000))
 
 
+@pytest.mark.thorough
 def test_chains_of_a_density_without_a_call_are_judged_by_its_losses():
     events = make_events({"x": np.random.default_rng(8).normal(1, 2, 200)})
     chains = hmc(

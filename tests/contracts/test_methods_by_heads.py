@@ -29,6 +29,7 @@ from verax.errors import InputError
 PAIRS = [(method, head) for head in HEADS for method in METHODS if (method, head) not in LEFT_OUT]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("method", "name"), PAIRS)
 def test_parts_converge(method: str, name: str) -> None:
     head, options = HEADS[name], OPTIONS.get((method, name), {})
@@ -55,6 +56,7 @@ def test_parts_converge(method: str, name: str) -> None:
     assert error[1] < error[0]
 
 
+@pytest.mark.thorough
 def test_what_does_not_fit_is_refused() -> None:
     few = sample(FEW)
     head = HEADS["quantiles"]

@@ -31,6 +31,7 @@ def same(a: Any, b: Any) -> bool:
     return all(np.array_equal(x, y) for x, y in zip(arrays(a), arrays(b), strict=True))
 
 
+@pytest.mark.thorough
 def test_a_key_decides_the_members(case):
     name, found = case
     assert isinstance(found, Posterior)
@@ -72,6 +73,7 @@ class Broken(eqx.Module):
         return jax.numpy.nan * HEAD.loss(network, events, key)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", METHODS)
 def test_a_training_that_breaks_is_a_status(name):
     found = METHODS[name](KEY, HEAD.make, Broken(), sample(FEW), training=Training(epochs=1, batch=200))

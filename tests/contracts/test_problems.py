@@ -25,6 +25,7 @@ def sums(problem, events) -> np.ndarray:
     return np.bincount(np.asarray(events.process), np.asarray(events.weight, float), len(problem.processes))
 
 
+@pytest.mark.thorough
 @each
 def test_samples_of_any_number(known):
     problem = known.make()
@@ -38,6 +39,7 @@ def test_samples_of_any_number(known):
         assert np.isfinite(np.asarray(events.x)).all()
 
 
+@pytest.mark.thorough
 @each
 def test_weights_sum_to_what_is_expected(known):
     problem, n = known.make(), known.sizes[-1]
@@ -121,6 +123,7 @@ def test_the_density_integrates_to_its_yield(known):
     assert total == pytest.approx(expected, rel=1e-8)
 
 
+@pytest.mark.thorough
 @with_density
 def test_the_score_is_the_derivative_of_the_log_density(known):
     """By central differences in float64: an error of h² times a third derivative, 10⁻⁸ here."""

@@ -74,6 +74,7 @@ def test_only_its_processes_move(kind, case):
     assert not np.array_equal(moved.x, events.x) or not np.array_equal(moved.weight, events.weight)
 
 
+@pytest.mark.thorough
 def test_what_it_says_that_it_changes_is_what_moves(case):
     events, systematic = case
     first = systematic.effect.move if isinstance(systematic.effect, StagedEffect) else systematic.effect
@@ -131,6 +132,7 @@ def test_one_value_for_each_event(case):
     np.testing.assert_allclose(each.weight, np.where(up, high.weight, low.weight), rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_it_has_a_derivative(case):
     events, systematic = case
     systematic.check_differentiable(events, "the contract")

@@ -51,6 +51,7 @@ def test_without_data_the_rate_is_a_half_and_the_weights_are_nothing(events, net
     assert max(float(jnp.abs(layer.weight).max()) for layer in found.network.layers) < 0.02
 
 
+@pytest.mark.thorough
 def test_more_observations_bring_the_rate_down(events, network):
     # Rows that stand for 30 observations each: the entropy's pull is 30 times weaker beside the loss.
     training = Training(epochs=300, batch=60, learning_rate=1e-2)
@@ -64,6 +65,7 @@ def test_more_observations_bring_the_rate_down(events, network):
     assert spread[1] < 0.7 * spread[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rate", [0.1, (0.2, 0.7), (0.7, 0.1)])
 def test_prediction_with_shared_sums_is_that_of_the_members(events, network, rate):
     x = np.asarray(events.features(("x0", "x1")))

@@ -38,6 +38,7 @@ def spied(method, seen):
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("held_out", [0.0, 0.25])
 def test_a_posterior_is_found_from_the_balanced_events_outside_its_fold(events, held_out):
     seen, done = [], []

@@ -81,6 +81,7 @@ def test_bins_of_a_pass_move_together(members):
     assert independent == pytest.approx(shared / 200, rel=5 * np.sqrt(2 / 400))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("per", ["event", "batch"])
 def test_an_event_twice_is_an_event_of_weight_two(network, per):
     events = regression(n=6)
@@ -108,6 +109,7 @@ def test_an_event_twice_is_an_event_of_weight_two(network, per):
         assert abs(weighted.mean() - values(events).mean()) > 8 * error
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("per", ["event", "batch"])
 def test_loss_under_dropout_adds_the_variance_over_masks(network, per):
     # E over masks of (y − f)² = (y − E f)² + Var f, which members measure.

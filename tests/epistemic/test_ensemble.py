@@ -104,6 +104,7 @@ def test_members_are_the_same_whatever_trains_beside_them(events, monkeypatch):
     assert len(set(np.asarray(beside.networks.value).tolist())) == 5
 
 
+@pytest.mark.thorough
 def test_an_interrupted_ensemble_ends_at_once(events):
     """The members that train, and those that wait."""
     seen = []

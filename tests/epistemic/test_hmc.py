@@ -27,6 +27,7 @@ def chains(events):
     return hmc(jax.random.key(4), start, Known(), events, **DRAWS)
 
 
+@pytest.mark.thorough
 def test_predictive_variance_is_that_of_the_exact_posterior(events, chains):
     mean, precision = exact(events)
     assert chains.status == Status.OK
@@ -50,6 +51,7 @@ def test_result_says_how_the_chains_went(chains):
     assert chains.observations == 60
 
 
+@pytest.mark.thorough
 def test_an_event_twice_is_an_event_of_weight_two(events, chains):
     twice = events.take(np.concatenate([np.arange(20), np.arange(60)]))
     heavy = regression(weight=np.where(np.arange(60) < 20, 2.0, 1.0))
@@ -85,6 +87,7 @@ def wide(key, events):
     return Number(4 * jnp.sign(jax.random.normal(key, ())))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("distance", [0.5, 3.0])
 def test_two_modes_are_both_found_or_the_chains_say_that_they_disagree(distance):
     one = make_events({"x": np.zeros(1)})

@@ -114,6 +114,7 @@ def test_last_layer_is_logistic_regression_on_the_hidden_units(two_classes):
     assert members.layers[0].weight.shape == (5, 6, 2)
 
 
+@pytest.mark.thorough
 def test_gauss_newton_is_the_hessian_less_the_curvature_of_the_network(two_classes):
     # ∇² Σ ℓ(f) = Σ ℓ'' ∇f ∇fᵀ + Σ ℓ' ∇²f, the last term by itself here.
     network = classifier(jax.random.key(2), two_classes, ("x0", "x1"), width=3, depth=1)
@@ -148,6 +149,7 @@ def test_linearised_members_have_the_variance_of_the_linear_model(two_classes):
     assert found.members(jax.random.key(4), 2).features == ("x0", "x1")
 
 
+@pytest.mark.thorough
 def test_fishers_matrix_is_gauss_and_newtons_where_the_targets_are_the_networks_own():
     """Targets μ ± σ, half an event each, have the mean and the variance that the network says."""
     events = regression(n=50)

@@ -28,6 +28,7 @@ def moving():
     return binned_likelihood(templates, free={"mu": ("signal",)})
 
 
+@pytest.mark.thorough
 def test_two_bins_and_one_systematic_in_closed_form(moving):
     mu_mu, mu_theta, theta_theta = (SIGNAL**2 / RATE).sum(), (SIGNAL * MOVED / RATE).sum(), 1 + (MOVED**2 / RATE).sum()
     determinant = mu_mu * theta_theta - mu_theta**2
@@ -65,6 +66,7 @@ def test_one_bin_with_simulation_statistics_in_closed_form(method):
     assert rows["simulation statistics"] == pytest.approx(120 * 0.07 / 20, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_shifted_observables_add_in_quadrature_to_the_total():
     model = realistic()
     data = model.asimov({"mu": 1.4, "theta1": 0.5})
@@ -122,6 +124,7 @@ def test_bad_requests(moving):
         breakdown(moving, Data(data.counts[None], data.auxiliary[None]), "mu")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_errors_of_one_process_and_of_the_simulation_have_rows_of_their_own(method):
     """Two channels, one with ``shapesys``, one with ``staterror``: one measures μ, and each adds what it does alone."""

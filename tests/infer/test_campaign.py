@@ -11,6 +11,7 @@ from verax.results import Status
 KEY = jax.random.key(30)
 
 
+@pytest.mark.thorough
 def test_neither_batches_nor_a_stop_change_the_answer():
     model, seen = realistic(), []
     whole = campaign(KEY, model, {"mu": 1.0}, 300, batch=300)

@@ -135,6 +135,7 @@ def test_many_data_sets_take_a_faster_way_to_the_same_minima(monkeypatch):
     assert fast.edm.max() < 1e-8
 
 
+@pytest.mark.thorough
 def test_the_gradient_of_a_batch_is_that_of_each_data_set():
     model = realistic(bins=(4, 3))
     terms, order, pack, constant = batched_likelihood(model)

@@ -39,6 +39,7 @@ def test_a_fixed_parameter_is_refused(question, held):
         QUESTIONS[question](*held)
 
 
+@pytest.mark.thorough
 def test_a_fixed_parameter_is_known_to_the_expected_error():
     """Of counting events: √n / s where the background is known, and more where it floats."""
     model = realistic(systematics=1)

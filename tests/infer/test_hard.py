@@ -172,6 +172,7 @@ class Referee:
         return lowest
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", CASES, ids=lambda f: f.__name__)
 def test_the_minimum_is_minuits_or_lower(case):
     model, n = case(), 6
@@ -224,6 +225,7 @@ def above_the_lowest(model, drawn, found):
     return found.nll > lowest + 1e-3
 
 
+@pytest.mark.thorough
 def test_a_weak_signal_ends_in_the_lowest_of_its_minima():
     """One start of six toys missed the lowest by up to 0.6."""
     model = weak_signal()
@@ -245,6 +247,7 @@ def test_weak_signals_over_many_toys():
     assert misses <= 2  # more have a chance of 1e-3 where one of 1,000 misses
 
 
+@pytest.mark.thorough
 def test_a_limit_on_a_weak_signal_has_an_honest_status():
     model = weak_signal()
     found = limit(model, sample_toys(jax.random.key(20), model, {"mu": 0.0}, 10), "mu")
@@ -274,6 +277,7 @@ def test_one_bin_with_a_wide_background_systematic():
     assert best.nll <= lowest(model, data, [0.7, 0.4]) + 1e-9
 
 
+@pytest.mark.thorough
 def test_large_backgrounds_with_large_errors():
     """scikit-hep/pyhf #2232: bins of 5e6 and 1.6e6 events known to 20 %: CLs was NaN or not by the ninth digit of μ.
 
@@ -293,6 +297,7 @@ def test_large_backgrounds_with_large_errors():
     assert np.isfinite(limit(model, data, poi).observed)
 
 
+@pytest.mark.thorough
 def test_toys_of_one_bin_each_have_a_status():
     """scikit-hep/pyhf #2529 (and #1427): some toys of this model end with "estimated distance to minimum too large".
 
@@ -313,6 +318,7 @@ def test_toys_of_one_bin_each_have_a_status():
     np.testing.assert_allclose(best.value[inside, 0], mu[inside], atol=2e-3)
 
 
+@pytest.mark.thorough
 def test_a_count_below_one_with_small_backgrounds():
     """scikit-hep/pyhf #892: one event of signal on 0.43 ± 0.16 of background; expected CLs by toys was 1 throughout."""
     size = ("size", "normsys", {"hi": 1.228925751097454, "lo": 0.7710742489025461})
@@ -368,6 +374,7 @@ def test_empty_channels_say_nothing():
     assert interval(both[0], both[1], "mu").up == pytest.approx(interval(alone[0], alone[1], "mu").up, rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_an_event_where_none_is_expected_is_not_hidden():
     """A count in a bin without any expectation: log L is −∞ for all parameters, so there is no fit, and the bin is named."""
     samples = {"c": [sample("s", [5.0, 0.0], MU), sample("b", [50.0, 0.0])]}

@@ -77,6 +77,7 @@ def exact_by_toys(mu, n, m):
     return p[0] / p[1]
 
 
+@pytest.mark.thorough
 def test_toys_against_the_sum_over_all_counts():
     n, m = 12.0, 14.0
     model, data = onoff.on_off(), onoff.observed(n, m)
@@ -93,6 +94,7 @@ def test_toys_against_the_sum_over_all_counts():
     assert found.status == Status.OK
 
 
+@pytest.mark.thorough
 def test_expected_limits_by_toys_of_a_counting_experiment():
     """Without nuisances the limit is a function of n, so its quantiles are limits at quantiles of n."""
     model = counting(20.0, 100.0)

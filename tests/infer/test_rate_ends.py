@@ -40,6 +40,7 @@ def test_a_rate_does_not_fall_below_zero():
     assert model.log_prob({"mu": -0.3}, data) == -np.inf
 
 
+@pytest.mark.thorough
 def test_the_end_of_a_rate_is_an_end_of_the_interval():
     """By a dense scan of both parameters within the region where both rates are positive."""
     model, data = made(
@@ -59,6 +60,7 @@ def test_the_end_of_a_rate_is_an_end_of_the_interval():
     assert found.high == pytest.approx(inside.max(), abs=1e-3)
 
 
+@pytest.mark.thorough
 def test_many_data_sets_end_there_too():
     """Batches go another way down, and come to the same end, with the same status."""
     model, data = made(
@@ -70,6 +72,7 @@ def test_many_data_sets_end_there_too():
     assert (all_of_them.status == one.status).all()
 
 
+@pytest.mark.thorough
 def test_a_negative_signal_with_errors_of_its_own():
     """The error of γ counts for a signal below zero as for one above: −log L by a dense scan of γ."""
     samples = [sample("s", [5.0, 5.0], MU, ("e", "staterror", [1.0, 1.0])), sample("b", [4.0, 20.0])]
@@ -152,6 +155,7 @@ def test_empty_bins_change_no_limit():
     assert fit(model, asimov).params["mu"] == pytest.approx(0.0, abs=1e-4)
 
 
+@pytest.mark.thorough
 def test_limits_without_background_in_a_bin():
     """Asymptotic and by toys: .486 and .607 where CLs was 1 everywhere."""
     effect = ("g", "normsys", {"lo": 0.8, "hi": 1.2})

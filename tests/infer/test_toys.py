@@ -38,6 +38,7 @@ def test_global_observables_can_be_left_alone(model):
     np.testing.assert_array_equal(data.counts, sample_toys(KEY, model, {"theta0": 1.0}, 5).counts)
 
 
+@pytest.mark.thorough
 def test_the_bias_of_estimates_is_that_of_maximum_likelihood_not_of_the_minimiser():
     """Cox and Snell's bias, with the second-order change of the expectation replaced by its mean over the spread of θ̂."""
     model, n = realistic(simulation_statistics=False), 10_000

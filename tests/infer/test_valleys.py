@@ -136,6 +136,7 @@ def judged(request):
     return model, data, Referee(spec, seed=request.param)
 
 
+@pytest.mark.thorough
 def test_every_question_meets_the_lower_valley(judged):
     """Two channels, three systematics; the referee has 50 starts, and its likelihood judges our points as well."""
     model, data, referee = judged
@@ -158,6 +159,7 @@ def test_every_question_meets_the_lower_valley(judged):
         assert t == pytest.approx(2 * (least(float(mu)) - best), abs=1e-4)
 
 
+@pytest.mark.thorough
 def test_toys_meet_the_lower_valley(judged):
     """Many data sets go another way down; here four of 64, best fits and those without signal."""
     model, data, referee = judged
@@ -217,6 +219,7 @@ def test_an_ordinary_model_is_not_searched_twice(monkeypatch):
     assert len(calls) == 1
 
 
+@pytest.mark.thorough
 def test_the_answer_does_not_depend_on_the_batch():
     model, _ = unequal_sides()
     drawn = sample_toys(jax.random.key(2), model, {"mu": 1.0}, 70)

@@ -208,6 +208,7 @@ class Augmented(eqx.Module):
         return self.loss(network, shift(events, self.systematics, params), key)
 
 
+@pytest.mark.thorough
 def test_a_loss_may_shift_the_events_by_a_random_nuisance_parameter():
     # Smearing x0 by N(0, 1) per batch makes a class N(m, 2) over batches: the slope of the exact logit halves.
     move = Systematic(nuisance("move", "detector"), lambda e, t: e.replace({"x0": e.column("x0") + t}))

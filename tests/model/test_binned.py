@@ -13,6 +13,7 @@ from verax.templates import Templates
 from verax.workspace import to_pyhf
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "model",
     [realistic(), realistic(bins=(3, 3)), realistic(systematics=0), realistic(simulation_statistics=False)],

@@ -33,6 +33,7 @@ def uneven_codes():
     return from_pyhf(workspace({"c": samples}), histosys=code0, normsys=code1)[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [realistic, factors_of_cells, uneven_codes])
 def test_plain_arrays_give_the_same_derivatives(make):
     model, rng = make(), np.random.default_rng(1)

@@ -47,6 +47,7 @@ def test_gamma_keeps_its_digits_where_the_width_is_tiny():
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("count", [0.0, 3.0, 80.0])
 @pytest.mark.parametrize("width", [0.0, 0.05, 0.6])
 @pytest.mark.parametrize("total", [-2.0, 1e-7, 0.5, 70.0])

@@ -47,6 +47,7 @@ def test_after_the_fit_the_total_is_as_well_known_as_the_data(model):
     assert np.all(found.bin_error > 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["staterror", "shapesys"])
 def test_profiled_errors_count_like_explicit_ones(kind):
     """The same workspace with each γ profiled, or a parameter of the fit because its bounds are narrower."""

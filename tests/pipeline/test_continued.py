@@ -110,6 +110,7 @@ def test_a_file_that_nobody_declared_is_said_once_in_each_run(tmp_path, text):
     assert heard.lines == []
 
 
+@pytest.mark.thorough
 def test_the_line_is_in_report_results_and_record(tmp_path):
     (tmp_path / "gain.txt").write_text("1.0")
     (tmp_path / "own_score.py").write_text(READS["when called"].format(file=tmp_path / "gain.txt"))
@@ -265,6 +266,7 @@ KEPT = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("change", KEPT.values(), ids=KEPT)
 def test_networks_that_learn_the_same_are_kept(trained, change):
     folder, path = trained
@@ -298,6 +300,7 @@ def test_networks_that_would_learn_something_else_are_trained_again(trained, tmp
     pipeline.measure(load(path), folder / "run", until="learn")
 
 
+@pytest.mark.thorough
 def test_a_warning_is_a_line_of_the_command(tmp_path):
     (tmp_path / "gain.txt").write_text("1.0")
     (tmp_path / "own_score.py").write_text(READS["when called"].format(file=tmp_path / "gain.txt"))

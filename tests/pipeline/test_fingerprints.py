@@ -407,6 +407,7 @@ def changed(key: str, case: str, cases: Any, dry: Any) -> tuple[set[str], dict[s
     return None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_redoes_exactly_the_stages_that_read_it(key, cases, read, dry):
     redone = set[str]()

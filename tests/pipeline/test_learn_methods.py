@@ -85,6 +85,7 @@ def test_every_method_of_the_analysis_file_is_tried():
     assert {name for kind in kinds for name in get_args(kind.model_fields["epistemic"].annotation)} == set(METHODS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_each_method_gives_a_measurement(measured, method):
     analysis, folder, _ = measured(method)
@@ -102,6 +103,7 @@ def test_each_method_gives_a_measurement(measured, method):
     assert len(found["posteriors"]) == (0 if method in ("ensemble", "bootstrap") else 2)
 
 
+@pytest.mark.thorough
 def test_noisy_logits_give_a_measurement(measured):
     analysis, folder, _ = measured("noisy logits")
     found = json.loads((folder / "results.json").read_text())

@@ -34,6 +34,7 @@ def run(tmp_path_factory):
     return one
 
 
+@pytest.mark.thorough
 def test_each_approach_learns_something_else(run):
     """With an effect that JAX cannot trace and one that is a sample, both interpolated event by event."""
     names = ("propagate", "augment", "parameterised", "inferno")
@@ -41,6 +42,7 @@ def test_each_approach_learns_something_else(run):
     assert len(networks) == len(names)
 
 
+@pytest.mark.thorough
 def test_inferno_gives_a_measurement_in_the_bins_that_it_sorts_into(run):
     folder = run("inferno", "report")
     found = json.loads((folder / "results.json").read_text())["results"]["expected"]
@@ -73,6 +75,7 @@ def refused(capsys, path, folder):
     return line
 
 
+@pytest.mark.thorough
 def test_a_loss_that_breaks_stops_and_keeps_the_last_good_networks(tmp_path, capsys):
     learn = {**LEARN, "folds": 2, "members": 1, "epochs": 30, "learning_rate": 1e5}
     path = write_analysis(tmp_path, n=600, learn=learn, check=CHECK)

@@ -101,6 +101,7 @@ def test_what_the_counts_alone_say_beside_a_bin_that_can_expect_nothing():
     np.testing.assert_allclose(np.ptp(scans[1].values), 7 * np.sqrt(120) / 20)
 
 
+@pytest.mark.thorough
 def test_a_second_run_changes_only_what_it_must(done, monkeypatch):
     folder, path, _ = done
     before = results(folder / "run")
@@ -111,12 +112,14 @@ def test_a_second_run_changes_only_what_it_must(done, monkeypatch):
     assert "blinded" in (folder / "run" / "report.html").read_text()
 
 
+@pytest.mark.thorough
 def test_chunks_and_a_fresh_folder_do_not_change_a_bit(done, tmp_path):
     folder, path, _ = done
     pipeline.measure(load(path, ["chunk=300"]), tmp_path / "again")
     assert (tmp_path / "again" / "results.json").read_bytes() == (folder / "run" / "results.json").read_bytes()
 
 
+@pytest.mark.thorough
 def test_processes_fill_the_same_templates(done, tmp_path):
     folder, path, _ = done
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
@@ -142,6 +145,7 @@ def test_a_killed_run_continues_to_the_same_bits(done, tmp_path):
     assert (tmp_path / "run" / "results.json").read_bytes() == (folder / "run" / "results.json").read_bytes()
 
 
+@pytest.mark.thorough
 def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
     path = done[1]
     observed = "observed={files: [data.parquet]}"
@@ -167,6 +171,7 @@ def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
     assert [p.name for p in figures.glob("*_observed.*")] == ["mine_observed.png"]
 
 
+@pytest.mark.thorough
 def test_names_are_never_paths_and_each_figure_has_a_file_of_its_own(tmp_path):
     path = write_analysis(tmp_path, 300)
     content = yaml.safe_load(path.read_text())
@@ -196,6 +201,7 @@ def test_another_analysis_is_refused_in_the_same_folder(done):
     assert (folder / "run" / "results.json").read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_a_users_own_score_stands_in_for_the_network(done, tmp_path):
     folder, path, _ = done
     (folder / "score.py").write_text("def score(x):\n    return 1 / (1 + (-(x[:, 0] - x[:, 1])).__pow__(2))\n")

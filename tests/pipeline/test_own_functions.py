@@ -109,6 +109,7 @@ SCORES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("body", "message"), SCORES.values(), ids=SCORES)
 def test_a_score_that_depends_on_other_events_is_refused(tmp_path, events, body, message):
     (tmp_path / "own.py").write_text(f"def f(x):\n    {body}\n")

@@ -57,6 +57,7 @@ def in_gev(tmp_path_factory):
     return measured(tmp_path_factory.mktemp("gev"), 1.0)
 
 
+@pytest.mark.thorough
 def test_data_in_other_units_are_said_first(in_mev, capsys, tmp_path):
     found, results, page = in_mev
     said = "\n".join(found.first)

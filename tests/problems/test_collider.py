@@ -30,6 +30,7 @@ def events():
     return jax.tree.map(np.asarray, Collider(shares=(1, 2, 1, 1)).nominal(jax.random.key(11), N))
 
 
+@pytest.mark.thorough
 def test_yields_and_identities(collider, events):
     assert len(events) == 5 * N
     assert len(np.unique(events.number)) == 5 * N
@@ -63,6 +64,7 @@ def test_objects_are_above_threshold_and_jets_consistent(events):
     assert np.all(total[n > 2] > (first + second)[n > 2])
 
 
+@pytest.mark.thorough
 def test_a_shift_and_the_strength_act(collider, events):
     up = shift(events, collider.systematics, {"tes": 1.0, "ttbar_scale": 1.0})
     np.testing.assert_allclose(up.column("PRI_had_pt"), 1.01 * events.column("PRI_had_pt"), rtol=1e-5)
@@ -73,6 +75,7 @@ def test_a_shift_and_the_strength_act(collider, events):
     np.testing.assert_allclose(double.weight, np.where(np.asarray(once.process) == 0, 2, 1) * once.weight)
 
 
+@pytest.mark.thorough
 def test_thresholds_hold_after_a_shift(collider):
     """Events that fall below a threshold count nothing, and jets below theirs are not there."""
     shifted = collider.sample(jax.random.key(11), {"tes": -2.0, "jes": -2.0}, N)

@@ -33,6 +33,7 @@ def draw():
     return of
 
 
+@pytest.mark.thorough
 @each
 def test_samples_have_the_moments_of_the_density(problem, params, draw):
     events = draw(problem, params, 11)
@@ -52,6 +53,7 @@ def test_samples_have_the_moments_of_the_density(problem, params, draw):
             assert (abs(value - mean) < 4 * error).all(), (name, value, mean, error)
 
 
+@pytest.mark.thorough
 @each
 def test_score_and_information_agree(problem, params, draw):
     """I = Σ w s sᵀ over weighted events, plus the constraints: an identity between sampler, score and quadrature."""
@@ -74,6 +76,7 @@ def test_nothing_moves_at_zero(problem, params, draw):
         np.testing.assert_array_equal(same.weight, nominal.weight)
 
 
+@pytest.mark.thorough
 @each
 def test_gradients_of_the_effects(problem, params, draw):
     events = jax.tree.map(lambda leaf: leaf[:: N // 50], draw(problem, {}, 14))

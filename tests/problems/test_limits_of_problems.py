@@ -37,6 +37,7 @@ def own_information():
     return np.array([[(share * a * b / (50 * ratio + 1000)).sum() for a in slopes] for b in slopes])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("benchmark", range(5))
 def test_mixture(benchmark, own_information):
     problem = Mixture(benchmark)

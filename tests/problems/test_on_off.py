@@ -77,6 +77,7 @@ def test_probabilities_sum_to_one():
         assert SMALL.probability(mu, b, *SMALL.counts(mu, b)).sum() == pytest.approx(1, abs=1e-9)
 
 
+@pytest.mark.thorough
 def test_intervals_over_all_backgrounds_cover_exactly():
     """Coverage summed over all counts, at backgrounds on the grid: at least the level, and not by far."""
     grid, level, mu = np.array([4.0, 8.0, 12.0]), 0.9, 1.0

@@ -72,6 +72,7 @@ VERBS = (("fit",), ("interval",), ("scan", "--points", 5), ("scan", "--against",
 VERBS += (("gof",), ("yields",), ("toys", "-n", 20), ("interval", "--method", "upper", "--toys", 20))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(map(str, verb)))
 def test_a_status_is_a_word_at_every_depth(verb, workspace, capsys):
     found = statuses(ask(capsys, verb[0], workspace, *verb[1:]))
@@ -113,6 +114,7 @@ def test_a_limit_is_the_verbs_limit(model, workspace, capsys):
     assert np.all(np.diff(found["expected"]) > 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("verb", "options", "files"),
     [
@@ -132,11 +134,13 @@ def test_figures_are_drawn(verb, options, files, workspace, capsys, tmp_path):
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in files)
 
 
+@pytest.mark.thorough
 def test_several_figures_are_pages_of_one_pdf(workspace, capsys, tmp_path):
     ask(capsys, "templates", workspace, "--channel", "channel1", "--sample", "signal", "--plot", tmp_path / "all.pdf")
     assert (tmp_path / "all.pdf").read_bytes().count(b"/Type /Page ") == 4  # one for each systematic
 
 
+@pytest.mark.thorough
 def test_a_limit_by_toys_is_drawn_with_the_toys_own_band(workspace, monkeypatch):
     drawn = []
     monkeypatch.setattr(plots, "limit_bands", lambda *a, **k: drawn.append(a) or Figure())
@@ -162,6 +166,7 @@ def test_rows_of_a_breakdown_that_a_workspace_cannot_keep(model, workspace, caps
             questions.answer("breakdown", str(workspace), groups=[wrong])
 
 
+@pytest.mark.thorough
 def test_held_parameters_hold_for_every_question(model, workspace, capsys):
     held = hold(model, {"theta0": 0.5, "norm": 1.05})
     data, fixed = model.asimov({"mu": 1.2}), ["--fixed", "theta0=0.5", "--fixed", "norm=1.05"]
@@ -186,6 +191,7 @@ def test_two_parameters_are_scanned_together(workspace, capsys, tmp_path):
     assert (tmp_path / "contours.png").exists()
 
 
+@pytest.mark.thorough
 def test_an_interval_by_toys_is_the_profile_interval_where_counts_are_many(workspace, capsys, tmp_path):
     profile = ask(capsys, "interval", workspace)["interval"]
     plot = tmp_path / "belt.png"
@@ -320,6 +326,7 @@ def test_progress_of_toys_is_told(workspace):
     assert heard.told == [("toys", 64, 100, 0), ("toys", 100, 100, 0)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("verb", "options", "steps"), [("gof", {}, 1), ("interval", {"method": "feldman-cousins"}, 25), ("limit", {}, 16)]
 )

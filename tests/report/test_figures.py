@@ -126,6 +126,7 @@ def labels(figure: Figure) -> list[Text]:
     return [t for t in found if not isinstance(t, Text) or t.get_text()]
 
 
+@pytest.mark.thorough
 def test_all_text_lies_inside_the_figure(figure: Figure) -> None:
     frame = figure.bbox
     for text in labels(figure):

@@ -189,6 +189,7 @@ def throw(workspace, folder, heard):
     return json.dumps(plain(found.content), sort_keys=True)
 
 
+@pytest.mark.thorough
 def test_a_damaged_folder_of_toys_gives_the_same_answer_and_says_so(workspace, tmp_path):
     whole = tmp_path / "whole"
     survive(partial(throw, workspace), whole, tmp_path, "toys", 80)

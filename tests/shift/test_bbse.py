@@ -27,6 +27,7 @@ def predictions(p: np.ndarray, kind: str) -> np.ndarray:
     return p.argmax(1) * (2 if kind == "cells" else 1) + (kind == "cells") * (p.max(1) > 0.6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "negative"), [("hard", False), ("soft", True), ("cells", True)])
 def test_pulls_and_levels(kind: str, negative: bool) -> None:
     rng = np.random.default_rng({"hard": 301, "soft": 302, "cells": 303}[kind])

@@ -36,6 +36,7 @@ def tilted(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     return x, np.exp(0.5 * x[:, 0] - 0.125)
 
 
+@pytest.mark.thorough
 def test_the_level_is_exact() -> None:
     rng = np.random.default_rng(101)
 
@@ -50,6 +51,7 @@ def test_the_level_is_exact() -> None:
     assert found[0] == pytest.approx(LEVEL, abs=SPREAD)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["unweighted", "tilted", "cancelling"])
 def test_the_level_holds_for_many_events(kind: str) -> None:
     rng = np.random.default_rng({"unweighted": 102, "tilted": 103, "cancelling": 104}[kind])

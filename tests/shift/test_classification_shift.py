@@ -42,6 +42,7 @@ def campaign(seed: int, kind: str, how: str) -> list[Diagnosis]:
     return out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["predictions", "weighted"])
 @pytest.mark.parametrize("kind", ["none", "covariate", "label", "concept"])
 def test_the_textbook_shifts_are_named(kind: str, how: str) -> None:
@@ -50,6 +51,7 @@ def test_the_textbook_shifts_are_named(kind: str, how: str) -> None:
     assert all(not f.untested for f in found)
 
 
+@pytest.mark.thorough
 def test_without_target_labels_only_what_can_be_known_is_claimed() -> None:
     concept_shift, label = (campaign(seed, kind, "unlabelled") for seed, kind in ((501, "concept"), (502, "label")))
     # p(x) is the same: nothing is seen, and that is said
@@ -63,6 +65,7 @@ def test_without_target_labels_only_what_can_be_known_is_claimed() -> None:
     assert pulls.std() == pytest.approx(1.0, abs=0.4)  # 4 standard deviations of the width of 50 pulls
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("negative", [False, True])
 def test_the_level_of_the_test_of_concept(negative: bool) -> None:
     """Under covariate shift p(y|x) is the same: five per cent of false alarms."""

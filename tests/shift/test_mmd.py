@@ -37,6 +37,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parts.p_value == whole.p_value
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["exact", "tilted", "negative"])
 def test_the_level_of_mmd(kind: str) -> None:
     rng = np.random.default_rng({"exact": 203, "tilted": 204, "negative": 205}[kind])

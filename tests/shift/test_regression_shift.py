@@ -39,6 +39,7 @@ def campaign(seed: int, kind: str, how: str) -> list[Diagnosis]:
     return out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["predictions", "weighted"])
 @pytest.mark.parametrize("kind", ["none", "covariate", "label", "concept", "noise"])
 def test_textbook_shifts_of_a_number_are_named(kind: str, how: str) -> None:

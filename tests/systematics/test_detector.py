@@ -91,6 +91,7 @@ def test_limited_to_processes(events):
     np.testing.assert_allclose(np.asarray(varied.x)[~chosen], events.x[~chosen], rtol=3e-6, atol=3e-4)
 
 
+@pytest.mark.thorough
 def test_derivatives_agree_with_finite_differences(events):
     step = 1e-5
     with jax.enable_x64(True):
@@ -109,12 +110,14 @@ def test_derivatives_agree_with_finite_differences(events):
             assert np.all(np.abs(exact) > 1e-3)
 
 
+@pytest.mark.thorough
 def test_derivatives_are_finite_in_all_events(events, at):
     assert np.all(np.isfinite(jax.jacfwd(lambda t: at(events, t).x.sum(0))(jnp.zeros(4))))
     backwards = jax.jit(jax.grad(lambda e, t: at(e, t).x.sum(), allow_int=True))(events, jnp.zeros(4))
     assert np.all(np.isfinite(backwards.x))
 
 
+@pytest.mark.thorough
 def test_vectorised_over_parameter_points_and_events(events):
     few, points = events.take(np.arange(50)), jnp.asarray([-1.0, 0.0, 2.0])
     tes = [SYSTEMATICS[0]]

@@ -21,6 +21,7 @@ ROUNDING = 0.5e-3  # the files hold three decimals
 EPS = float(np.finfo(np.float32).eps)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "params"), [("nominal", {}), ("jes1.03", {"jes": 1.0}), ("les1.02", {"les": 1.0})])
 def test_higgsml(shared, name, params):
     path = shared / "higgsml2014" / "golden" / f"golden_syst_{name}.csv.gz"

@@ -134,6 +134,7 @@ def test_combined_analyses_may_differ_in_everything():
     np.testing.assert_array_equal(made.variance, [[0.1, 0.1, 0.1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
 
 
+@pytest.mark.thorough
 def test_the_combined_likelihood_is_the_product_with_one_constraint_for_what_is_shared(templates):
     halves = [select(templates, [c]) for c in templates.channels]
     free = {"mu": ("signal",)}

@@ -42,6 +42,7 @@ def value(spec, **params):
     return float(model.log_prob(params, data))
 
 
+@pytest.mark.thorough
 def test_the_combined_likelihood_is_the_product_with_one_constraint_for_what_is_shared():
     shared = -0.5 * AT["n"] ** 2 - 0.5 * np.log(2 * np.pi)
     parts = value(FIRST, **AT) + value(SECOND, n=AT["n"])

@@ -70,6 +70,7 @@ def written(modifier, sample, content, relative):
     return entry
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("relative", [True, False])
 @pytest.mark.parametrize("name", READ)
 def test_the_same_likelihood_as_the_workspace(name, relative):

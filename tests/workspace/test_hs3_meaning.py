@@ -305,6 +305,7 @@ def whole():
     return spec
 
 
+@pytest.mark.thorough
 def test_a_broken_file_is_one_line_and_never_an_internal_error():
     """Thousands of ways, up to where the arrays are filled; none that is of the wrong type is read."""
     counted = {}
@@ -325,6 +326,7 @@ def test_a_broken_file_is_one_line_and_never_an_internal_error():
     assert len(counted["unknown key"]) > 30
 
 
+@pytest.mark.thorough
 def test_files_of_others(shared):
     """pyhs3's examples: the same as their pyhf twins, where Lumi is constant."""
     for name in ("correlated", "uncorrelated"):

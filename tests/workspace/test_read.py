@@ -36,6 +36,7 @@ DIFFERENT = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_derivatives_by_hand_are_those_by_autodiff(name):
     model, data, _ = from_pyhf(EXAMPLES[name])
@@ -49,6 +50,7 @@ def test_derivatives_by_hand_are_those_by_autodiff(name):
         np.testing.assert_allclose(own.hessian, own.hessian.T, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("normsys", [code1, code4])
 @pytest.mark.parametrize("histosys", [code0, code2, code4p])
 def test_derivatives_with_other_interpolations(normsys, histosys):
@@ -67,6 +69,7 @@ def test_additive_codes_are_continuous_and_meet_the_templates(code):
         np.testing.assert_allclose(slope[:2], slope[0], atol=1e-7)
 
 
+@pytest.mark.thorough
 def test_a_subset_of_all_processes_is_all_processes():
     rng = np.random.default_rng(1)
     rate, aux = rng.uniform(1, 50, 8), rng.normal(1, 0.1, 8)
@@ -82,6 +85,7 @@ def test_a_subset_of_all_processes_is_all_processes():
     assert (part[3][0] > 0).all()
 
 
+@pytest.mark.thorough
 def test_profiled_gamma_of_a_subset_is_the_best_one():
     """Against a fine grid in γ; with a negative rest the grid starts where the rate is positive."""
     rests = [(0.0, 12.0), (5.0, 30.0), (5.0, 0.0), (-3.0, 4.0), (-3.0, 0.0), (40.0, 2.0)]
@@ -98,6 +102,7 @@ def test_profiled_gamma_of_a_subset_is_the_best_one():
     np.testing.assert_allclose(value, expected, atol=2e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["shapesys", "staterror and shapesys", "lumi"])
 def test_pseudo_experiments_scatter_as_the_model_says(name):
     model, _, _ = from_pyhf(EXAMPLES[name])
@@ -121,6 +126,7 @@ def test_frozen_errors_stay_where_they_are():
     assert (frozen.expected({}, gamma) != frozen.expected({})).all()
 
 
+@pytest.mark.thorough
 def test_asimov_data_of_every_kind_are_fitted_back():
     """The free factors mu, k and f leave one direction undetermined, which the status says; with k known, all is found."""
     model, _, _ = from_pyhf(EXAMPLES["everything"])
@@ -134,6 +140,7 @@ def test_asimov_data_of_every_kind_are_fitted_back():
     assert best.params["mu"] == pytest.approx(1.4, abs=1e-3 * best.error[0])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["staterror and shapesys", "staterror of some samples", "fixed"])
 def test_no_model_is_better_than_the_saturated_one(name):
     """Asimov data, with γ moved, are its own expectation: nothing is left to gain."""
@@ -358,6 +365,7 @@ def test_numbers_of_numpy_are_numbers():
         from_pyhf(spec)
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:jsonschema:DeprecationWarning")
 def test_whatever_the_schema_forbids_is_found():
     """Each node of an example is removed or replaced: where pyhf's schema objects, so do we."""
