@@ -65,6 +65,7 @@ def check(model, *, data=None, constant=0.0):
     return spec
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("file", ["example.yaml", "higgsml.yaml"])
 def test_the_names_of_each_analysis_that_is_shipped(file):
     """Its parameter of interest, free factors and systematics, normalisations as such, on templates of their own."""
@@ -94,6 +95,7 @@ def test_any_name_of_a_systematic(name):
     check(made([name, "other"]))
 
 
+@pytest.mark.thorough
 def test_any_name_of_a_factor_and_of_channels():
     check(made(["n"], factors={"mu": ("signal",), "lumi": ("background",)}))
     check(made(["staterror_low_x", "n"], channels=("low/x", "low_x")))
@@ -136,6 +138,7 @@ def changed(model, index, **changes):
     return type(model)(**{k: getattr(model, k) for k in model.__dataclass_fields__} | {"parameters": parameters})
 
 
+@pytest.mark.thorough
 def test_what_a_workspace_cannot_say_is_refused_by_name():
     model = made(["n"])
     data = model.asimov({})

@@ -113,6 +113,7 @@ def test_discovery(case):
     assert float(significance(model, data, "mu").p_value) == pytest.approx(float(p_value), rel=3e-4)
 
 
+@pytest.mark.thorough
 def test_saturated_statistic(case):
     """The best fit is pyhf's; the saturated one is theirs at the counts, with each constraint at its largest."""
     model, data, theirs, counts = case

@@ -126,6 +126,7 @@ def test_log_densities_are_those_of_scipy_and_integrate_to_one():
     assert float(variance) == pytest.approx(np.sum(density * (y - 2.5) ** 2) * 0.004, rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_beta_scales_each_gradient_and_keeps_the_value():
     events = on_device(events_of(np.array([0.2]), np.array([1.0])))
     network = mean_variance(jax.random.key(0), gaussian_noise(3, 64), **HEAD)
@@ -139,6 +140,7 @@ def test_beta_scales_each_gradient_and_keeps_the_value():
     assert float(scaled[1]) == pytest.approx(float(plain[1]) * np.sqrt(variance), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_an_event_twice_is_an_event_of_weight_two():
     events = gaussian_noise(4, 32)
     twice, heavier = duplicated(events)

@@ -43,6 +43,7 @@ def test_moments_are_those_of_the_normal_inverse_gamma():
     assert found[2] == pytest.approx(mu.var(), rel=0.02)
 
 
+@pytest.mark.thorough
 def test_both_parts_of_one_network_and_of_several():
     table = make_events({"x": np.arange(8.0), "y": np.arange(8.0)})
     networks = [head(jax.random.key(i), table) for i in range(3)]

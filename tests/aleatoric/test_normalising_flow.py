@@ -84,6 +84,7 @@ def test_three_jets_integrate_to_one(of_jets):
     assert total == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.thorough
 def test_three_jets_sample_is_that_of_the_density(of_jets):
     """Image of the samples under the flow is Gaussian, and their log-density has the mean that quadrature says."""
     draws = of_jets.sample(jax.random.key(9), 20_000)
@@ -161,6 +162,7 @@ def test_density_of_members_has_an_epistemic_part_only(of_jets):
     assert found.epistemic[0] > 0
 
 
+@pytest.mark.thorough
 def test_signed_weights_give_the_signed_maximum_of_the_likelihood():
     """One affine layer of one column is a Gaussian: its fit is the weighted mean and variance, negative weights included."""
     rng = np.random.default_rng(8)

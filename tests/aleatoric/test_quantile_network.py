@@ -31,6 +31,7 @@ def trained():
     ).network
 
 
+@pytest.mark.thorough
 def test_as_many_events_are_below_as_the_level_says(trained):
     """Over all new events, within 4 binomial errors of both samples: that of training and that of the test."""
     test = gaussian_noise(12, N)

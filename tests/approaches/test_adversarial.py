@@ -58,6 +58,7 @@ def normals(seed: int, n: int, *, cancelled: bool = False) -> Events:
     return make_events({"x": x}, weight=weight)
 
 
+@pytest.mark.thorough
 def test_density_is_normalised_over_the_parameters() -> None:
     parameters = (Parameter("a", init=1.0, constraint=Gaussian(0.5)), nuisance("b", "other"))
     adversary = make_adversary(jax.random.key(0), parameters, components=3)
@@ -242,6 +243,7 @@ class OnTheHost:
         return events.replace({"x1": np.asarray(events.column("x1")) + np.asarray(theta)})
 
 
+@pytest.mark.thorough
 def test_bad_input() -> None:
     events, key = sample(5, 20), jax.random.key(0)
     pair = with_adversary(MAKE, PIVOT.systematics)(key, events)

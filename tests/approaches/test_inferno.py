@@ -75,6 +75,7 @@ def test_the_loss_is_what_the_likelihood_expects(problem, events, make):
     assert float(loss(network, events, jax.random.key(0))) == pytest.approx(expected, abs=2e-3)
 
 
+@pytest.mark.thorough
 def test_scaled_weights_of_a_process_change_nothing(problem, events, make):
     """A batch is scaled to each process's expected events: how many of them it happens to hold does not matter."""
     loss, network = inferno(events, problem.systematics, FREE), make(jax.random.key(1), events)

@@ -58,6 +58,7 @@ def test_network_told_another_angle_is_the_best_of_that_angle(network: Network) 
     assert found == pytest.approx(Rotating.auc(NOMINAL, np.pi / 2), abs=0.01)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("axes", [(), (2, 3)])
 def test_a_fixed_value_is_a_bias(axes: tuple[int, ...]) -> None:
     """Networks with any leading axes, fixed at θ, give what they gave with a column of θ."""

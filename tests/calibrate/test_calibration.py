@@ -97,6 +97,7 @@ def test_platt_is_scikit_learns_without_weights():
     assert ours.status == Status.OK
 
 
+@pytest.mark.thorough
 def test_errors_of_platt_and_temperature_are_their_spread():
     rng = np.random.default_rng(5)
     slopes, temperatures = [], []

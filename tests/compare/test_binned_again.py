@@ -32,6 +32,7 @@ def test_both_cover_and_the_fixed_one_has_its_exact_width(benchmark, z, sigma):
     assert fixed.width == pytest.approx(2 * sigma, rel=0.06)
 
 
+@pytest.mark.thorough
 def test_its_table_names_both(benchmark):
     shown = benchmark.table(jax.random.key(12), {"z = π/4": {}}, bins=(10,), toys=20)
     assert [row[0] for row in shown.rows] == ["binned again at each z, as published", "f(x; z) fixed at the nominal z"]

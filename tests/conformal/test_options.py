@@ -100,6 +100,7 @@ def aps(seed, score="aps"):
     return SplitConformalClassifier(probability, 0.8, conformity_score=score, classes=[0, 1], random_state=seed)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("score", ["aps", "raps"])
 def test_rows_one_by_one_are_covered_as_they_are_together(score):
     """400 rows of one seed: the level within 4 sd of a binomial, and of the calibration set of 2,000."""

@@ -25,6 +25,7 @@ def draw(rng: np.random.Generator, n: int, classes: int = 5) -> tuple[np.ndarray
     return sharp / sharp.sum(1, keepdims=True), label
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_coverage_follows_beta_binomial(method):
     rng = np.random.default_rng(1)

@@ -102,6 +102,7 @@ def test_it_leaves_other_processes_as_they_are(effect, events):
     np.testing.assert_array_equal(np.asarray(moved.weight)[~others], np.asarray(whole.weight)[~others])
 
 
+@pytest.mark.thorough
 @ACTING
 def test_an_event_moves_by_its_own_parameter_whatever_comes_with_it(effect, events):
     systematic, theta = built(effect), np.linspace(-1.5, 1.5, len(events)).astype(np.float32)

@@ -193,6 +193,7 @@ def test_intervals_cover(model):
     assert np.median(sigma) == pytest.approx(exact_error(model), rel=0.05)
 
 
+@pytest.mark.thorough
 def test_every_verb_holds_what_is_fixed(model, data):
     """A parameter fixed where it was fitted: as with bounds that have no width."""
     others = [n for n in model.names if n != "mu"]

@@ -54,6 +54,7 @@ def test_weights_sum_to_what_is_expected(known):
     np.testing.assert_allclose(twice.weight, np.asarray(moved.weight) * factor, rtol=1e-6)
 
 
+@pytest.mark.thorough
 @each
 def test_any_values_within_the_bounds(known):
     problem, n = known.make(), known.sizes[-1]
@@ -85,6 +86,7 @@ def test_a_key_makes_one_sample(known):
     assert not set(np.asarray(one.number).tolist()) & set(np.asarray(other.number).tolist())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name, known in PROBLEMS.items() if len(known.sizes) > 1])
 def test_one_value_for_each_event(name):
     known = PROBLEMS[name]
@@ -111,6 +113,7 @@ def test_equal_ones_are_equal_and_can_be_sent(known):
     assert pickle.loads(pickle.dumps(problem)) == problem
 
 
+@pytest.mark.thorough
 @with_density
 def test_the_density_integrates_to_its_yield(known):
     problem = known.make()

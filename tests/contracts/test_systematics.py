@@ -42,6 +42,7 @@ def case(kind):
     return events, systematic
 
 
+@pytest.mark.thorough
 def test_nominal_is_the_identity(case):
     events, systematic = case
     same = at(systematic, events, 0.0)
@@ -123,6 +124,7 @@ def test_no_events_stay_none(case):
     assert (none.x.shape, none.weight.shape) == ((0, len(events.columns)), (0,))
 
 
+@pytest.mark.thorough
 def test_one_value_for_each_event(case):
     events, systematic = case
     up = np.arange(len(events)) % 2 == 0

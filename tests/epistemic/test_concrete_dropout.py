@@ -43,6 +43,7 @@ def test_the_penalty_is_the_divergence_of_the_paper(network):
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_without_data_the_rate_is_a_half_and_the_weights_are_nothing(events, network):
     found = concrete_dropout(
         KEY, start_from(network), Nothing(), events, training=Training(epochs=300, batch=60, learning_rate=0.03)
@@ -77,6 +78,7 @@ def test_prediction_with_shared_sums_is_that_of_the_members(events, network, rat
     assert (slow.epistemic > 1e-6).all()
 
 
+@pytest.mark.thorough
 def test_a_head_is_predicted_with_as_well(events):
     shallow = partial(classifier, width=8, depth=1)
     head = mean_variance(KEY, events, features=("x0", "x1"), target="y", make=shallow)

@@ -73,6 +73,7 @@ def test_a_posterior_is_found_from_the_balanced_events_outside_its_fold(events, 
     np.testing.assert_allclose(score(trained, events).mean[1::2], expected[1::2], rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_members_of_folds_differ_as_those_of_one_posterior(events):
     trained, found = cross_fit(KEY, variational, MAKE, LOSS, events, training=FIXED, folds=2, members=200, held_out=0)
     last = np.asarray(trained.network.layers[-1].weight)

@@ -122,6 +122,7 @@ def test_loss_under_dropout_adds_the_variance_over_masks(network, per):
     assert values.mean() == pytest.approx(expected, abs=4 * np.sqrt(2) * values.std() / np.sqrt(8000) + 0.002)
 
 
+@pytest.mark.thorough
 def test_trains_in_the_one_loop(events, network):
     training = Training(epochs=200, batch=20, learning_rate=1e-2)
     found = dropout(jax.random.key(8), start_from(network), Squared(), events, training=training)

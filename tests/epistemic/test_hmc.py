@@ -131,6 +131,7 @@ def pair(key, events):
     return Pair(jax.random.normal(key, (2,)))
 
 
+@pytest.mark.thorough
 def test_divergences_are_not_ok_where_chains_agree():
     """Chains that agree (R-hat 1.03, 160 effective draws) in having missed the neck, which is 2.3 % of the posterior."""
     one = make_events({"x": np.zeros(1)})
@@ -165,6 +166,7 @@ def test_tails_of_independent_draws_count_all_and_a_shared_tail_few():
     assert sizes[1] < 1200  # 400 stretches, of which some overlap the bulk
 
 
+@pytest.mark.thorough
 def test_a_start_that_is_not_finite_is_a_status(events):
     broken = events.replace({"y": jnp.full(60, jnp.nan)})
     found = hmc(jax.random.key(4), start, Known(), broken, precision=TAU, chains=2, warmup=5, draws=5)

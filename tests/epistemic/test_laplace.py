@@ -97,6 +97,7 @@ def two_classes():
     return Events(table.x, table.weight, process, table.number, table.columns, ("b", "s"))
 
 
+@pytest.mark.thorough
 def test_last_layer_is_logistic_regression_on_the_hidden_units(two_classes):
     network = classifier(jax.random.key(2), two_classes, ("x0", "x1"), width=6, depth=1)
     found = laplace_at(network, CrossEntropy(("s",)), two_classes, precision=0.5)
@@ -131,6 +132,7 @@ def test_gauss_newton_is_the_hessian_less_the_curvature_of_the_network(two_class
     assert np.linalg.eigvalsh(gauss).min() > -1e-4
 
 
+@pytest.mark.thorough
 def test_linearised_members_have_the_variance_of_the_linear_model(two_classes):
     # Outputs f + J·δ with δ ~ N(0, Σ): variance J Σ Jᵀ, with J by finite differences here.
     network = classifier(jax.random.key(2), two_classes, ("x0", "x1"), width=3, depth=1)

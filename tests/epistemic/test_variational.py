@@ -25,6 +25,7 @@ def found(events):
     return variational(jax.random.key(0), start_from(Line(jnp.zeros(3))), Known(), events, **OPTIONS)
 
 
+@pytest.mark.thorough
 def test_finds_the_mean_and_the_known_variances_of_mean_field(events, found):
     mean, precision = exact(events)
     sigma = np.sqrt(1 / np.diag(precision))
@@ -50,6 +51,7 @@ def elbo(events, *, samples=3):
     return len(events) * float(loss(network, jax.tree.map(jnp.asarray, events), jax.random.key(0)))
 
 
+@pytest.mark.thorough
 def test_an_event_twice_is_an_event_of_weight_two(events):
     twice = events.take(np.concatenate([[0], np.arange(len(events))]))
     heavy = regression(weight=np.where(np.arange(60) == 0, 2.0, 1.0))

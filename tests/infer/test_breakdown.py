@@ -45,6 +45,7 @@ def test_two_bins_and_one_systematic_in_closed_form(moving):
         assert frozen[name] == pytest.approx(value, rel=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_two_bins_and_a_floating_normalisation_in_closed_form(method):
     templates = make_templates([SIGNAL, BACKGROUND])
@@ -105,6 +106,7 @@ def test_shifted_observables_are_what_refits_of_shifted_data_give():
     assert rows["theory"] == pytest.approx(abs(slopes[3]), rel=5e-3)
 
 
+@pytest.mark.thorough
 def test_freezing_never_gives_nan():
     model = realistic()
     data = sample_toys(jax.random.key(4), model, {"mu": 0.2}, 10)

@@ -56,6 +56,7 @@ def test_toys_at_fitted_gamma_scatter_around_it():
     assert drawn.auxiliary.mean() == pytest.approx(1.2, abs=4 * 0.05 / np.sqrt(4000))
 
 
+@pytest.mark.thorough
 def test_estimates_are_the_intervals_and_a_bound_is_an_end():
     """With the truth at the bound, an interval {t ≤ 1} covers unless the estimate is more than 1 σ above: Φ(1)."""
     model = counting(40.0, 4000.0, bounds=(0.0, 20.0))

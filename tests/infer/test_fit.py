@@ -160,6 +160,7 @@ def test_the_gradient_of_a_batch_is_that_of_each_data_set():
     np.testing.assert_allclose(np.asarray(slope), np.asarray(gradient).T[order], rtol=1e-9, atol=1e-8)
 
 
+@pytest.mark.thorough
 def test_fits_leave_a_bound_again_where_the_minimum_lies_inside():
     """From far away many run into a bound of μ or of the normalisation: 5 of these 200 arrived while they had to stay."""
     model, rng = realistic(), np.random.default_rng(1)

@@ -33,6 +33,7 @@ def held():
     return model, model.asimov({})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_fixed_parameter_is_refused(question, held):
     with pytest.raises(InputError, match="'mu', which is fixed at 1; expected a parameter that can move"):

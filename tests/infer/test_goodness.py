@@ -40,6 +40,7 @@ def test_known_rates_give_the_deviance():
     assert float(found.p_value) == pytest.approx(chi2.sf(deviance, 1), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_toys_follow_chi2_where_counts_are_large_and_say_so():
     model = realistic()
     drawn = sample_toys(jax.random.key(2), model, {}, 400)

@@ -189,6 +189,7 @@ def test_the_minimum_is_minuits_or_lower(case):
             assert best.nll[i] <= lowest + 1e-3
 
 
+@pytest.mark.thorough
 def test_errors_are_those_of_the_exact_hessian_or_absent():
     """Where one direction is flat there is no covariance, and the status says so; nearly flat ones keep theirs."""
     model = identical_factors()
@@ -203,6 +204,7 @@ def test_errors_are_those_of_the_exact_hessian_or_absent():
     assert (twins.covariance[2, 3:6] < 0).all()
 
 
+@pytest.mark.thorough
 def test_minos_where_a_nuisance_meets_its_bound():
     """Minuit on the same function agrees at both ends, though one nuisance is pressed against its bound on the way."""
     model = at_its_bound()
@@ -266,6 +268,7 @@ def lowest(model, data, *starts):
     return Referee(model)(data, [nominal, *(np.asarray(s, float) for s in starts)])
 
 
+@pytest.mark.thorough
 def test_one_bin_with_a_wide_background_systematic():
     """scikit-hep/pyhf #1591: n = 50 = b, so μ = 0 and α = 0 in closed form; pyhf with Minuit ended at μ = 0.75."""
     shape = ("bkguncrt", "histosys", {"hi_data": [40.0], "lo_data": [60.0]})
@@ -359,6 +362,7 @@ def test_the_limit_of_a_strong_signal_lies_below_the_first_guess():
     assert float(again.observed[0]) == pytest.approx(0.05, abs=1e-5)
 
 
+@pytest.mark.thorough
 def test_empty_channels_say_nothing():
     """Channels without data, without signal or without any events: the answer is that without them."""
     size = ("size", "normsys", {"hi": 1.1, "lo": 0.9})

@@ -40,6 +40,7 @@ def test_an_end_beyond_the_bound_is_reported():
     assert found.high == pytest.approx(brentq(lambda m: t_counting(m, 110.0) - 1.0000217, 0.5, 2.0), abs=1e-4)
 
 
+@pytest.mark.thorough
 def test_t_equals_its_quantile_at_the_ends():
     model = realistic()
     data = sample_toys(jax.random.key(1), model, {}, 5)

@@ -47,6 +47,7 @@ def test_a_model_whose_strength_may_be_negative_has_the_same_limit():
     assert float(bounded.observed) == pytest.approx(float(free.observed), rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_a_batch_is_its_data_sets_and_covers():
     model = realistic()
     drawn = sample_toys(jax.random.key(4), model, {"mu": 0.3}, 300)
@@ -108,6 +109,7 @@ def test_expected_limits_by_toys_of_a_counting_experiment():
         assert exact(count - 2) - 4 * error < value < exact(count + 2) + 4 * error
 
 
+@pytest.mark.thorough
 def test_same_key_same_limit():
     model, data = onoff.on_off(), onoff.observed(12.0, 14.0)
     one, two = (limit(model, data, "mu", method="toys", key=jax.random.key(8), n_toys=100) for _ in range(2))

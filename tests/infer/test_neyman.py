@@ -123,6 +123,7 @@ def test_where_counts_are_large_it_is_the_profile_interval():
     assert (abs(belt.critical - 1) < 0.25).all()
 
 
+@pytest.mark.thorough
 def test_upper_limits_only():
     """t = 0 above the value: the exact upper limit is where P(≤ n) = 1 − level."""
     belt = neyman(

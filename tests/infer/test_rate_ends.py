@@ -95,6 +95,7 @@ def test_no_toys_are_drawn_at_a_negative_rate():
         sample_toys(jax.random.key(0), model, {"mu": -0.3}, 10)
 
 
+@pytest.mark.thorough
 def test_data_that_no_parameters_give_have_a_status_and_no_number():
     """The free factor cannot rise above 1e-9, so 30 events are impossible at all values of μ."""
     k = {"name": "k", "inits": [0.0], "bounds": [[0.0, 1e-15]]}

@@ -35,6 +35,7 @@ def same(a, b):
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("held", [False, True])
 def test_an_event_does_not_change_the_networks_that_score_it(events, trained, held):
     row = 1000 + int(np.argmax(is_held_out(events.number[1000:], 0.2) == held))
@@ -112,6 +113,7 @@ def test_vectorised_networks_are_those_trained_one_after_another(events, trained
             assert together.histories[f][m].best == trained.histories[f][m].best
 
 
+@pytest.mark.thorough
 def test_early_stopping_of_vectorised_networks_is_each_ones_own(events):
     small = events.take(np.arange(300))
     training = Training(epochs=40, learning_rate=0.1, patience=2, batch=50)

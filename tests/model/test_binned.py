@@ -51,6 +51,7 @@ def test_a_pure_normalisation_has_no_shape():
     np.testing.assert_allclose(np.exp(model.log_up), 1.017)
 
 
+@pytest.mark.thorough
 def test_yields_that_allow_no_factor_stay_shapes():
     nominal = np.array([[0.0, 0.0], [40.0, 30.0], [1.0, -3.0]])
     up = np.array([[1.0, 2.0], [-50.0, 3.0], [1.0, 2.0]])
@@ -62,6 +63,7 @@ def test_yields_that_allow_no_factor_stay_shapes():
         assert all(np.isfinite(x).all() for x in (at.nll, at.gradient, at.hessian))
 
 
+@pytest.mark.thorough
 def test_expected_spread_of_counts_and_global_observables():
     model = realistic()
     params = {"mu": 1.5, "theta0": -0.5}
@@ -84,6 +86,7 @@ def test_simulation_statistics_can_be_frozen():
     assert slower[1] < slower[0]  # with γ fixed the likelihood falls faster
 
 
+@pytest.mark.thorough
 def test_templates_can_be_traced():
     """INFERNO differentiates the curvature of the likelihood through the templates."""
 

@@ -68,6 +68,7 @@ def test_best_values_and_errors_are_those_of_pyhf(ours, theirs):
             assert error == pytest.approx(reference[name][1], rel=3e-3)
 
 
+@pytest.mark.thorough
 def test_groups_are_those_of_pyhf_and_what_is_held_has_no_row(ours, theirs):
     model, data = ours
     model = from_pyhf(SPEC, group={"n": "one", "o": "two", "h": "three"}).model

@@ -16,6 +16,7 @@ def model():
     return realistic()
 
 
+@pytest.mark.thorough
 def test_before_the_fit_errors_are_those_of_the_priors(model):
     """The spread of expected events when every constrained θ and every γ is drawn from its prior, to first order."""
     rng = np.random.default_rng(4)

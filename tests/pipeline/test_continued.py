@@ -61,6 +61,7 @@ PLACES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("function", "changed"), PLACES.values(), ids=PLACES)
 def test_changed_code_is_another_result(tmp_path, monkeypatch, function, changed):
     monkeypatch.syspath_prepend(tmp_path)

@@ -119,6 +119,7 @@ def test_noisy_logits_give_a_measurement(measured):
     assert values[signal].mean() > values[~signal].mean() + 0.1
 
 
+@pytest.mark.thorough
 def test_a_method_is_not_done_again_and_another_learns_again(measured):
     measured("laplace")
     before = (measured("laplace")[1] / "results.json").read_bytes()
@@ -133,6 +134,7 @@ def test_a_method_is_not_done_again_and_another_learns_again(measured):
     assert worked.stages == ["learn"]
 
 
+@pytest.mark.thorough
 def test_chains_that_disagree_are_told_in_results_record_and_report(measured):
     _, folder, _ = measured("hmc")
     found = json.loads((folder / "results.json").read_text())

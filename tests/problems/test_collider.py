@@ -41,12 +41,14 @@ def test_yields_and_identities(collider, events):
     assert np.isfinite(events.x).all()
 
 
+@pytest.mark.thorough
 def test_derived_columns_are_closed(events):
     again = derive(events, LAYOUT)
     for name in LAYOUT.recomputed:
         np.testing.assert_allclose(again.column(name), events.column(name), rtol=1e-4, atol=2e-3, err_msg=name)
 
 
+@pytest.mark.thorough
 def test_objects_are_above_threshold_and_jets_consistent(events):
     x = {name: events.column(name) for name in LAYOUT.measured}
     assert x["PRI_lep_pt"].min() >= 20
@@ -87,12 +89,14 @@ def test_thresholds_hold_after_a_shift(collider):
         assert (pt[pt > -25] > 26).all()
 
 
+@pytest.mark.thorough
 def test_random_numbers_are_jax_own():
     words, counters = jnp.array([3, 5], jnp.uint32), jnp.arange(64, dtype=jnp.uint32)
     ours = jnp.concatenate(threefry(words, counters[:32], counters[32:]))
     np.testing.assert_array_equal(ours, threefry_2x32(words, counters))
 
 
+@pytest.mark.thorough
 def test_decays():
     """Four-momentum and masses are kept; the mean visible fractions are 0.35 and Σ share·(1 + m²/m_τ²)/2."""
     u, v = jnp.linspace(0.01, 0.99, 50), jnp.linspace(0.99, 0.01, 50)
@@ -106,6 +110,7 @@ def test_decays():
     assert np.trapezoid(fractions("hadronic"), dx=1 / 2048) == pytest.approx(hadronic, abs=1e-3)
 
 
+@pytest.mark.thorough
 def test_nuisances_as_in_the_challenge(collider):
     n = 20_000
     drawn = jax.tree.map(np.asarray, draw_nuisances(jax.random.key(1), n))
@@ -135,6 +140,7 @@ TOLERANCE = 0.05
 """What the modelling may err by: five events in a hundred on the wrong side of any cut."""
 
 
+@pytest.mark.thorough
 def test_likeness_to_the_published_sample(shared, events):
     """Each column of each process with enough rows, and of all by weight, differs by no more than ``TOLERANCE``.
 
@@ -156,6 +162,7 @@ def test_likeness_to_the_published_sample(shared, events):
         assert distance < TOLERANCE + 1.63 * resolution, name
 
 
+@pytest.mark.thorough
 def test_higgs_and_z_are_as_alike_as_in_the_published_sample(shared, events):
     """One column at a time tells them apart as well as there, within its error and what ``TOLERANCE`` can move."""
     real = fair_universe.load(shared / "fair_universe" / "FAIR_Universe_HiggsML_data.parquet")

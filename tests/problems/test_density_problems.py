@@ -67,6 +67,7 @@ def test_score_and_information_agree(problem, params, draw):
     assert (abs(outer.sum(axis=2) + prior - exact) < 4.5 * error + 1e-4 * abs(exact)).all()
 
 
+@pytest.mark.thorough
 @each
 def test_nothing_moves_at_zero(problem, params, draw):
     nominal = draw(problem, {}, 13)
@@ -93,6 +94,7 @@ def test_gradients_of_the_effects(problem, params, draw):
             assert np.any(np.asarray(slope) != 0)
 
 
+@pytest.mark.thorough
 def test_one_value_per_event():
     problem, n = Rotating(), 500
     theta = jnp.linspace(-2, 2, 2 * n)
@@ -103,6 +105,7 @@ def test_one_value_per_event():
     np.testing.assert_allclose(density[:, 7], problem.log_density(one.x, {"z": theta[7]})[:, 7], rtol=1e-4)
 
 
+@pytest.mark.thorough
 def test_log_likelihood_peaks_in_the_truth():
     """For the quadrature's own Asimov events it is stationary in the truth."""
     problem = Mixture(4)

@@ -113,6 +113,7 @@ def test_rotating_against_its_known_values():
     )
 
 
+@pytest.mark.thorough
 def test_pivot():
     problem = Pivot()
     assert problem.bayes_loss() == pytest.approx(0.4486, abs=2e-4)

@@ -247,6 +247,7 @@ def test_toys_that_were_stopped_continue_to_the_same_bits(workspace, capsys, tmp
     assert "choose another folder" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_toys_of_another_folder_or_place_are_not_believed(workspace, tmp_path):
     """Batches swapped, scaled, taken from toys of another seed, or links."""
 

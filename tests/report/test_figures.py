@@ -157,6 +157,7 @@ def test_the_heading_says_verax_and_no_experiment(figure: Figure) -> None:
     assert not any(name in said for name in ("ATLAS", "CMS", "Preliminary"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["score", "ranking"])
 def test_files_have_the_same_bytes_each_time(name: str, tmp_path: Path) -> None:
     first = [p.read_bytes() for p in plots.save(FIGURES[name](), tmp_path, "a")]

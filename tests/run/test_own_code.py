@@ -190,6 +190,7 @@ def test_a_value_of_a_module_of_ones_own_is_in_the_stamp(tmp_path, monkeypatch):
     assert stamp(scaled_by, tmp_path) != before
 
 
+@pytest.mark.thorough
 def test_what_packages_hold_is_a_name(tmp_path):
     """In another process, with other addresses and another order of sets, a stamp is the same."""
     text = """

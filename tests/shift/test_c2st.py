@@ -90,6 +90,7 @@ def test_power_of_a_known_score_is_that_of_the_best_test() -> None:
         assert found[1] == pytest.approx(best, abs=4 * math.sqrt(best * (1 - best) / toys) + 0.01)
 
 
+@pytest.mark.thorough
 def test_power_grows_with_the_shift_and_stays_below_the_best() -> None:
     rng, n, toys, power = np.random.default_rng(107), 200, 100, []
     for shift in (0.1, 0.25, 0.4):

@@ -82,6 +82,7 @@ def test_only_the_scaled_objects_move(events, at):
     np.testing.assert_allclose(varied.column("PRI_jet_all_pt"), 1.03 * events.column("PRI_jet_all_pt"), rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_limited_to_processes(events):
     limited = tau_energy_scale(HIGGSML, 0.03, processes=("ttbar", "ztautau"))
     varied = shift(events, [limited], {"tes": 1.0})
@@ -129,6 +130,7 @@ def test_vectorised_over_parameter_points_and_events(events):
     np.testing.assert_allclose(varied.column("PRI_tau_pt"), few.column("PRI_tau_pt") * (1 + 0.03 * each), rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_soft_term_depends_on_the_event_number_only(events, at):
     whole = np.asarray(at(events, unit("soft_met")).x)
     order = np.random.default_rng(0).permutation(len(events))

@@ -61,6 +61,7 @@ def cancellation(x):
     return {name: 4 * EPS * e**2 / np.maximum(np.abs(x[name]), 1e-3) for name, e in energy.items()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["nominal_nopost", "tes1.02_nopost", "jes1.03_nopost"])
 def test_fair_universe(shared, name):
     compare(shared, name, {"nominal": {}, "tes1.02": {"tes": 2.0}, "jes1.03": {"jes": 3.0}}[name.split("_")[0]], False)

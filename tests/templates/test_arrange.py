@@ -98,6 +98,7 @@ def test_correlated_changes_add_up_where_both_act(templates):
     np.testing.assert_allclose(made.down[0], 3 * NOMINAL - JES - NORM, rtol=1e-14, atol=1e-14)
 
 
+@pytest.mark.thorough
 def test_decorrelating_is_equal_to_the_whole_when_all_move_together(templates):
     model = binned_likelihood(templates, free={"mu": ("signal",)})
     spread = binned_likelihood(decorrelate(templates, "jes"), free={"mu": ("signal",)})

@@ -78,6 +78,7 @@ def test_renaming_changes_names_only():
     assert edit.rename(made, back) == BOTH
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("by", "parts"), [("channel", ["n_a", "n_z"]), ("sample", ["n_s", "n_b"])])
 def test_decorrelated_parameters_that_move_together_are_the_old_one(by, parts):
     made = edit.decorrelate(BOTH, "n", by)

@@ -224,6 +224,7 @@ def test_errors_of_the_simulation_belong_to_their_channel():
         from_hs3(two_channels(shared, shared))
 
 
+@pytest.mark.thorough
 def test_gamma_of_shapesys_have_roots_names():
     """Their values, bounds and constness count, though the modifier lists no parameters."""
     spec = base()
