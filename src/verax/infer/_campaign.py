@@ -16,7 +16,7 @@ from verax.parameters import Params, by_name
 from verax.results import Status, good
 
 from ._fit import fit
-from ._interval import ends
+from ._interval import check_level, ends
 from ._newton import BATCHED_FROM
 from ._profile import best_fits
 from ._toys import sample_toys
@@ -65,6 +65,9 @@ class Estimate:
     name: str
     level: float = 0.6827
     fixed: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        check_level(self.level, "toys")
 
     def __call__(
         self, model: AbstractLikelihood, data: Data

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import ndtri
 
+from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 from verax.results import Interval, Status
@@ -40,7 +41,8 @@ def interval(
 
     Raises
     ------
-    InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
+    InputError : a parameter that is unknown (nearest name given) or fixed, a level outside (0, 1), or data that do not fit
+        the model
 
     >>> from verax.model import example_model
     >>> model, data = example_model()
@@ -49,6 +51,7 @@ def interval(
     [0.33, 0.89, 1.5]
     """
     movable(model.parameters, [poi], "interval", fixed)
+    check_level(level, "interval")
     batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
     parts = []
     for first in range(0, len(batch), CHUNK):
@@ -57,6 +60,17 @@ def interval(
         found = ends(fits, level)  # may improve the best fit
         parts.append((fits.best.theta[:, index], *found))
     return Interval(poi, level, *one_or_many(data, *(np.concatenate(x) for x in zip(*parts, strict=True))))
+
+
+def check_level(level: float, where: str) -> None:
+    """Refuse what is no confidence level, NaN too: at 0 or 1 an interval would be a point or everything.
+
+    Raises
+    ------
+    InputError : for a level outside (0, 1)
+    """
+    if not 0 < level < 1:
+        raise InputError(f"{where}, level", f"{level:g}", "a number between 0 and 1")
 
 
 def ends(fits: Fits, level: float, free: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -61,7 +61,7 @@ def limit(
     1.95
     """
     if not 0.5 < level < 1:
-        raise InputError("limit, level", f"{level}", "a number between 0.5 and 1")
+        raise InputError("limit, level", f"{level:g}", "a number between 0.5 and 1")
     inputs = prepare(model, data, poi, method, key, "limit", fixed)
     values, status = _asymptotic(inputs, 1 - level)
     if method == "toys" and key is not None:

@@ -16,6 +16,7 @@ from verax.model import AbstractLikelihood, Data
 from verax.results import Interval, Status, good
 
 from ._goodness import binomial_error
+from ._interval import check_level
 from ._profile import Fits, best_fits
 from ._toys import Progress, sample_toys
 
@@ -85,8 +86,8 @@ def neyman(
 
     Raises
     ------
-    InputError : a parameter that is unknown or fixed, an unknown ordering, values that do not increase, a batch of
-        data sets, or data that do not fit the model
+    InputError : a parameter that is unknown or fixed, an unknown ordering, a level outside (0, 1), values that do
+        not increase, a batch of data sets, or data that do not fit the model
 
     >>> import jax
     >>> from verax.model import example_model
@@ -95,6 +96,7 @@ def neyman(
     >>> belt.t.round(2).tolist(), (belt.t <= belt.critical).tolist()
     ([2.66, 0.04, 3.03], [False, True, False])
     """
+    check_level(level, "neyman")
     values = np.asarray(values, np.float64)
     if ordering not in ("likelihood-ratio", "upper"):
         raise InputError("neyman ordering", f"'{ordering}'", "'likelihood-ratio' or 'upper'")

@@ -13,6 +13,7 @@ from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 
 from ._batch import twice_excess
+from ._interval import check_level
 from ._newton import minimise
 from ._profile import best_fits
 
@@ -35,6 +36,7 @@ class Scan2D:
         >>> [round(Scan2D(("a", "b"), *here).threshold(level), 3) for level in (0.6827, 0.95)]
         [2.296, 5.991]
         """
+        check_level(level, "scan2d")
         return float(2 * gammaincinv(1, level))
 
 
