@@ -1,18 +1,18 @@
 """One table of events: all before the histogram is a function of it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt32
 
-from verax.arrays import Array, Scalar
+from verax.arrays import Array, Scalar, Tree, static
 from verax.errors import InputError, check_known
 
+ARRAYS = ("x", "weight", "process", "number")
 
-class Events(eqx.Module):
+
+class Events(Tree):
     """Events as one pytree; every array has the leading axis ``event``.
 
     Parameters
@@ -28,8 +28,8 @@ class Events(eqx.Module):
     weight: Float[Array, " event"]
     process: Int[Array, " event"]
     number: UInt32[Array, " event"]
-    columns: tuple[str, ...] = eqx.field(static=True)
-    processes: tuple[str, ...] = eqx.field(static=True)
+    columns: tuple[str, ...] = static()
+    processes: tuple[str, ...] = static()
 
     def __len__(self) -> int:
         return int(self.weight.shape[0])
@@ -50,6 +50,8 @@ class Events(eqx.Module):
     def replace(self, values: Mapping[str, Float[Array, " event"]]) -> "Events":
         """The same events with the values of some existing columns replaced; works under ``jit`` and ``grad``."""
         where = self.index(list(values))
+        import jax.numpy as jnp
+
         x = jnp.asarray(self.x)
         if where:
             x = x.at[:, np.asarray(where)].set(jnp.stack([jnp.asarray(v, x.dtype) for v in values.values()], axis=1))
@@ -57,15 +59,19 @@ class Events(eqx.Module):
 
     def reweight(self, factor: Float[Array, " event"] | Scalar) -> "Events":
         """The same events with every weight multiplied by ``factor``."""
+        import jax.numpy as jnp
+
         weight = jnp.asarray(self.weight) * factor
         return Events(self.x, weight, self.process, self.number, self.columns, self.processes)
 
     def take(self, index: Int[Array, " row"] | Bool[Array, " event"]) -> "Events":
         """The chosen rows, by index or by mask (a mask has a data-dependent shape: not under ``jit``)."""
-        return jax.tree.map(lambda leaf: leaf[index], self)
+        return replace(self, **{k: getattr(self, k)[index] for k in ARRAYS})
 
     def is_process(self, names: Sequence[str]) -> Bool[Array, " event"]:
         """True for the events of the named processes."""
+        import jax.numpy as jnp
+
         check_known(names, self.processes, "events", "process")
         return jnp.isin(self.process, jnp.asarray([self.processes.index(n) for n in names], jnp.int32))
 
@@ -143,4 +149,4 @@ def concatenate(parts: Sequence[Events]) -> Events:
     for part in parts[1:]:
         if (part.columns, part.processes) != (first.columns, first.processes):
             raise InputError("concatenate", f"columns {part.columns}", f"columns {first.columns}")
-    return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)
+    return replace(first, **{k: np.concatenate([np.asarray(getattr(part, k)) for part in parts]) for k in ARRAYS})

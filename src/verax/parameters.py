@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
-from verax.arrays import Array, Scalar
+from verax.arrays import Array, Scalar, is_traced
 from verax.errors import InputError, check_known
 
 Params: TypeAlias = Mapping[str, Scalar]
@@ -81,7 +80,7 @@ def check_value(parameter: Parameter, value: Scalar | Float[Array, "..."], where
     Traceback (most recent call last):
     verax.errors.InputError: shift, parameter 'jes': got 7; expected a finite value in [-5, 5]
     """
-    if isinstance(value, jax.core.Tracer):
+    if is_traced(value):
         return
     values, (low, high) = np.asarray(value, np.float64), parameter.bounds
     low_end, high_end = (x + sign * 1e-6 * abs(x) for x, sign in ((low, -1), (high, 1)))  # bounds in float32 are inside

@@ -7,12 +7,11 @@ data set without signal at the nuisance parameters' conditional fit to the data.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import jax
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float
 from scipy.special import log_ndtr, ndtr
 
-from verax.arrays import Array
+from verax.arrays import Array, PRNGKeyArray
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
@@ -190,6 +189,8 @@ class ToyStatistics:
 
     def bootstrap(self, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
         """CLs of toys resampled with replacement, on a new first axis: their spread is the Monte Carlo error."""
+        import jax
+
         rng, n = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel()), self.signal.shape[1]
         draws = [rng.integers(0, n, (2, n)) for _ in range(BOOTSTRAPS)]
         parts = [_tails(self.q, self.signal[:, one], self.background[:, two]) for one, two in draws]
@@ -201,6 +202,8 @@ def run_toys(
     key: PRNGKeyArray, inputs: TestInputs, values: np.ndarray, n: int, progress: Progress | None = None
 ) -> ToyStatistics:
     """q̃ of ``n`` toys with signal at each value, and of ``n`` toys without, tested at all values."""
+    import jax
+
     failed, total = 0, n * (1 + len(values))
 
     def counted(done: int, q: np.ndarray) -> np.ndarray:

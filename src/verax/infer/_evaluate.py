@@ -1,23 +1,26 @@
-"""−log L and its derivatives in a batch of fits: one compiled program for each size of batch serves every question.
+"""−log L and its derivatives in a batch of fits: few by NumPy, many by one compiled program for each size of batch.
 
 Fitting toys, profiling, finding interval ends and ranking differ only in the data set, the starting point and the free
 parameters of each fit, so all share the compiled derivatives of their model.
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from verax.model import AbstractLikelihood, Data, DataSets
+from verax.arrays import jitted, namespace
+from verax.model import AbstractLikelihood, Data, DataSets, Derivatives
 
 WORKING_SET = 250_000
 """Fits × parameters × observations to stay below: a batch that falls out of the processor's cache is slower."""
 
 LARGEST_BATCH = 100 * WORKING_SET
 """Likewise for likelihoods of which one alone falls out of it: for the sake of memory."""
+
+FEW = 64
+"""Fits below which a likelihood in closed form is not worth a compilation."""
 
 Limits = tuple[np.ndarray, np.ndarray]
 """Lower and upper bound of each parameter; one whose bounds are equal is fixed there."""
@@ -71,8 +74,15 @@ def evaluate(
     limits: Limits,
     sizes: tuple[int, ...],
 ) -> Point:
-    """−log L and its derivatives in a batch of fits, padded to one of the ``sizes``."""
+    """−log L and its derivatives in a batch of fits; compiled ones are padded to one of the ``sizes``."""
     fits = len(theta)
+    if model.in_closed_form and fits < FEW:
+        with np.errstate(all="ignore"):
+            each = [model.derivatives(theta[i], data.one(i)) for i in range(fits)]
+            stacked = {f.name: np.stack([getattr(at, f.name) for at in each]) for f in fields(Derivatives)}
+            return _in_units(Derivatives(**stacked), theta, free, *limits)
+    import jax
+
     size = next(b for b in sizes if b >= fits)
     row = np.minimum(np.arange(size), fits - 1)
     # A large data set is not copied for each fit; small ones are, so that one program serves one and many.
@@ -83,13 +93,20 @@ def evaluate(
         return Point(*(np.asarray(x)[:fits] for x in point))
 
 
-@jax.jit
+@jitted
 def _evaluate(model: AbstractLikelihood, data: Data, theta: Any, free: Any, lower: Any, upper: Any) -> Point:
+    import jax
+
     at = jax.vmap(model.derivatives, (0, data.axes if data.is_batch else None))(theta, data)
+    return _in_units(at, theta, free, lower, upper)
+
+
+def _in_units(at: Derivatives, theta: Any, free: Any, lower: Any, upper: Any) -> Point:
+    xp = namespace(theta)
     # A bound holds a parameter where −log L falls beyond it (a first-order condition of Karush, Kuhn and Tucker).
     held = ((theta <= lower) & (at.gradient > 0)) | ((theta >= upper) & (at.gradient < 0))
-    unit = jnp.where(free & ~held, jax.lax.rsqrt(at.scale), 0.0)
+    unit = xp.where(free & ~held, 1 / xp.sqrt(at.scale), 0.0)
     outer = unit[:, :, None] * unit[:, None, :]
-    rest = jnp.where(unit == 0, 1.0, 0.0)[:, :, None] * jnp.eye(theta.shape[1])
+    rest = xp.where(unit == 0, 1.0, 0.0)[:, :, None] * np.eye(theta.shape[1])
     hessian, rate_curvature = outer * at.hessian + rest, outer * at.rate_curvature
     return Point(theta, at.nll, at.gradient, unit * at.gradient, hessian, rate_curvature, unit, at.even_slope, at.end)

@@ -1,9 +1,8 @@
 """What an experiment is expected to know: the Hessian of −log L on its Asimov data (EPJC 71 (2011) 1554, section 3)."""
 
-import jax.numpy as jnp
 from jaxtyping import Float
 
-from verax.arrays import Array
+from verax.arrays import Array, namespace
 from verax.model import AbstractLikelihood, float64_on_host
 from verax.parameters import Params, by_name, movable
 
@@ -57,8 +56,9 @@ def expected_error(
     movable(model.parameters, [name], "expected error")
     by_name(model.parameters, fixed, "expected error")
     matrix = fisher_information(model, params or {})
+    xp = namespace(matrix)
     others = [i for i, p in enumerate(model.parameters) if p.name not in (name, *fixed) and not p.fixed]
     for i in others:  # profiling parameter i: I ← I − I_i I_iᵀ / I_ii (Schur complement)
-        matrix = matrix - jnp.outer(matrix[:, i], matrix[i]) / matrix[i, i]
+        matrix = matrix - xp.outer(matrix[:, i], matrix[i]) / matrix[i, i]
     i = model.names.index(name)
-    return 1 / jnp.sqrt(matrix[i, i])
+    return 1 / xp.sqrt(matrix[i, i])

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import PRNGKeyArray
 from scipy.special import ndtr, ndtri
 
+from verax.arrays import PRNGKeyArray
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.results import Status

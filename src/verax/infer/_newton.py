@@ -6,7 +6,8 @@ room for the next one, so that a slow one never holds up a batch. Many fits are 
 first (:mod:`verax.infer`).
 """
 
-import jax
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from verax.model import AbstractLikelihood, DataSets
@@ -15,9 +16,11 @@ from verax.results import Status
 from ._batch import Minima, keep_lowest
 from ._evaluate import Limits, batch_sizes, bounds, evaluate
 from ._linear_algebra import blas_threads, definite
-from ._newton_step import EDM_TOLERANCE, SINGULAR_BELOW, ActiveFits, enter, newton_step, select
-from ._quasi_newton import BatchedMinima, batched_lbfgs
+from ._newton_step import EDM_TOLERANCE, SINGULAR_BELOW, ActiveFits, enter, join, newton_step, select
 from ._valleys import other_valleys
+
+if TYPE_CHECKING:
+    from ._quasi_newton import BatchedMinima
 
 VALLEY_ROUNDS = 4
 """Times that other minima are looked for from where a fit ended."""
@@ -153,7 +156,7 @@ def _newton(
         while waiting < queue.size or active.row.size:
             fresh = queue[waiting : waiting + sizes[-1] - active.row.size]
             waiting += fresh.size
-            active = jax.tree.map(lambda a, b: np.concatenate([a, b]), active, enter(start, fresh))
+            active = join(active, enter(start, fresh))
             at = evaluate(model, data[active.row], active.trial, free[active.row], limits, sizes)
             active = newton_step(active, at, free[active.row], lower, upper)
             finished = (
@@ -174,7 +177,7 @@ def _quasi_newton(
     free: np.ndarray,
     limits: Limits,
     sizes: tuple[int, ...],
-) -> BatchedMinima | None:
+) -> "BatchedMinima | None":
     """Batched L-BFGS for fits with the same free parameters; None where the model has no batched form, or no curvature."""
     if not free[0].any() or (free != free[0]).any() or (batched := model.batched()) is None:
         return None
@@ -189,6 +192,8 @@ def _quasi_newton(
         or not definite(at.hessian - LEAST_CURVATURE * np.eye(start.shape[1])).all()
     ):
         return None
+    from ._quasi_newton import batched_lbfgs
+
     return batched_lbfgs(batched, data, start, free[0], limits, 0.3 * EDM_TOLERANCE)  # its matrices are less exact
 
 

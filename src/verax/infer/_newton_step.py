@@ -15,9 +15,9 @@ gained less than 1/10 of it, as steps do that oscillate across a valley. The est
 (Comput. Phys. Commun. 10 (1975) 343), edm = ½ gᵀ H⁻¹ g, says when a fit has converged.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from ._batch import where_fit
@@ -56,8 +56,19 @@ def enter(start: np.ndarray, row: np.ndarray) -> ActiveFits:
 
 def select(active: ActiveFits, choose: np.ndarray) -> ActiveFits:
     """Some of the fits in progress."""
-    chosen: ActiveFits = jax.tree.map(lambda x: x[choose], active)
-    return chosen
+    return _map(lambda x: x[choose], active)
+
+
+def join(active: ActiveFits, more: ActiveFits) -> ActiveFits:
+    """Fits in progress, and more of them."""
+    return _map(lambda a, b: np.concatenate([a, b]), active, more)
+
+
+def _map(function: Callable[..., np.ndarray], *each: ActiveFits) -> ActiveFits:
+    """Apply a function to each array of fits in progress."""
+    return ActiveFits(
+        *(Point(*map(function, *x)) if isinstance(x[0], Point) else function(*x) for x in zip(*each, strict=True))
+    )
 
 
 def newton_step(active: ActiveFits, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> ActiveFits:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, PRNGKeyArray
+from jaxtyping import Float, Int
 
-from verax.arrays import Array
+from verax.arrays import Array, PRNGKeyArray
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.results import Interval, Status, good

@@ -2,11 +2,10 @@
 
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
-from verax.arrays import Array
+from verax.arrays import Array, jitted
 from verax.model import AbstractLikelihood, Data
 
 
@@ -30,17 +29,17 @@ def response(
     The gradient of −log L vanishes at θ̂ for any data d, so 0 = H dθ̂/dd + ∂²(−log L)/∂θ∂d, and dθ̂/dd = −H⁻¹ ∂²(−log L)/∂θ∂d.
     With a row v of −H⁻¹ that is the gradient in d of the directional derivative v · ∂(−log L)/∂θ.
     """
-    with jax.enable_x64(True):
-        found = Response(*(np.asarray(x) for x in _mixed(model, theta, data, np.atleast_2d(-covariance))))
+    directions = np.atleast_2d(-covariance)
+    if model.in_closed_form:
+        found = Response(*model.mixed(theta, data, directions))
+    else:
+        import jax
+
+        with jax.enable_x64(True):
+            found = Response(*(np.asarray(x) for x in _mixed(model, theta, data, directions)))
     return Response(*(x[0] for x in found)) if np.ndim(covariance) == 1 else found
 
 
-@jax.jit
-def _mixed(model: AbstractLikelihood, theta: jax.Array, data: Data, directions: jax.Array) -> Response:
-    def along(values: Response, direction: jax.Array) -> jax.Array:
-        moved = Data(*values, data.place, data.own_places)
-        slope: jax.Array = jax.jvp(lambda t: -model.log_density(t, moved), (theta,), (direction,))[1]
-        return slope
-
-    mixed: Response = jax.vmap(jax.grad(along), (None, 0))(Response(data.counts, data.auxiliary), directions)
-    return mixed
+@jitted
+def _mixed(model: AbstractLikelihood, theta: Array, data: Data, directions: Array) -> tuple[Array, Array]:
+    return model.mixed(theta, data, directions)

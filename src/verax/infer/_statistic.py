@@ -6,13 +6,13 @@ where the estimate lies above μ: an excess says nothing against a smaller signa
 
 from collections.abc import Mapping
 
-import jax
 import numpy as np
 
-from verax.model import AbstractLikelihood, Data, DataSets, mapped
+from verax.arrays import Array, jitted
+from verax.model import AbstractLikelihood, Data, DataSets, concatenate, mapped
 from verax.results import Status
 
-from ._evaluate import Limits, batch_sizes, bounds, evaluate
+from ._evaluate import FEW, Limits, batch_sizes, bounds, evaluate
 from ._linear_algebra import definite, solve
 from ._profile import Fits
 
@@ -44,19 +44,25 @@ def reported_status(fits: Fits) -> np.ndarray:
 
 def expectation(model: AbstractLikelihood, batch: DataSets, theta: np.ndarray) -> DataSets:
     """The Asimov data of each data set at ``theta`` [toy, parameter]; what the likelihood profiles is at its fit too."""
+    if model.in_closed_form and len(theta) < FEW:
+        each = [_at(model, batch.one(i), values) for i, values in enumerate(theta)]
+        return DataSets.of(concatenate([DataSets.of(data).batch for data in each]))
+    import jax
+
     n = len(theta)
     row = np.minimum(np.arange(1 << max(n - 1, 0).bit_length()), n - 1)
     with jax.enable_x64(True):
         return DataSets.of(_expectation(model, batch[row].gather(), theta[row]))[:n]
 
 
-@jax.jit
-def _expectation(model: AbstractLikelihood, batch: Data, theta: jax.Array) -> Data:
-    def one(data: Data, values: jax.Array) -> Data:
-        params = dict(zip(model.names, values, strict=True))
-        return model.asimov(params, model.profiled(params, data))
+@jitted
+def _expectation(model: AbstractLikelihood, batch: Data, theta: Array) -> Data:
+    return mapped(lambda data, values: _at(model, data, values), (batch.axes, 0))(batch, theta)
 
-    return mapped(one, (batch.axes, 0))(batch, theta)
+
+def _at(model: AbstractLikelihood, data: Data, theta: Array) -> Data:
+    params = dict(zip(model.names, theta, strict=True))
+    return model.asimov(params, model.profiled(params, data))
 
 
 def polished(

@@ -1,14 +1,12 @@
 """Pseudo-experiments: observations and global observables drawn from the model."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
 
+from verax.arrays import Array, PRNGKeyArray, jitted
 from verax.model import AbstractLikelihood, Data, concatenate, mapped
 from verax.parameters import Params, by_name
 
@@ -61,6 +59,8 @@ def sample_toys(
     >>> sample_toys(jax.random.key(1), model, {"mu": 1.0}, 4000).counts.shape  # toy, bin
     (4000, 2)
     """
+    import jax
+
     by_name(model.parameters, params, "sample_toys")
     model.check_truth(params, profiled)
     with jax.enable_x64(True):
@@ -71,10 +71,12 @@ def sample_toys(
     if fluctuate_auxiliary:
         return drawn
     known = np.tile(np.asarray(model.asimov(values, profiled).auxiliary), (n, 1))
-    return eqx.tree_at(lambda d: d.auxiliary, drawn, known)
+    return replace(drawn, auxiliary=known)
 
 
-@jax.jit
-def _sample(key: PRNGKeyArray, model: AbstractLikelihood, params: Params, profiled: Any, index: jax.Array) -> Data:
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.asarray(index, jnp.uint32))
+@jitted
+def _sample(key: PRNGKeyArray, model: AbstractLikelihood, params: Params, profiled: Any, index: Array) -> Data:
+    import jax
+
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jax.numpy.asarray(index, jax.numpy.uint32))
     return mapped(lambda k: model.sample(k, params, profiled))(keys)

@@ -6,29 +6,35 @@ Models of HistFactory workspaces may have γ for some of the processes only, or 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int
 
-from verax.arrays import Array, gammaln, namespace, xlogy
+from verax.arrays import Array, PRNGKeyArray, gammaln, namespace, static, xlogy
 from verax.errors import InputError
 from verax.parameters import Parameter, Params
 from verax.templates import Layout
 
-from ._batched import batched_likelihood
 from ._binwise import CellModifier, Cells, cell_factor
 from ._constraint import HALF_LOG_2PI, Theta
 from ._conventions import SIMULATION, UNCORRELATED
 from ._data import Data
 from ._even import even_parts
-from ._exact_hessian import exact_derivatives
+from ._exact_hessian import exact_derivatives, rate_slopes
 from ._interpolate import code4, code4p
 from ._likelihood import AbstractLikelihood, Batched, Derivatives, EvenParts, float64_on_host
-from ._poisson import bin_terms, partial_bin_terms, positive_rate, profiled_gamma, profiled_partial_gamma, rate_end
+from ._poisson import (
+    bin_responses,
+    bin_terms,
+    gamma_slopes,
+    partial_bin_terms,
+    positive_rate,
+    profiled_gamma,
+    profiled_partial_gamma,
+    rate_end,
+)
 
 
 class BinnedLikelihood(AbstractLikelihood):
@@ -56,11 +62,11 @@ class BinnedLikelihood(AbstractLikelihood):
     modifiers : cell modifiers of the workspace that it came from, static
     """
 
-    parameters: tuple[Parameter, ...] = eqx.field(static=True)
-    channels: tuple[str, ...] = eqx.field(static=True)
-    edges: tuple[tuple[float, ...], ...] = eqx.field(static=True)
-    processes: tuple[str, ...] = eqx.field(static=True)
-    simulation_statistics: bool = eqx.field(static=True)
+    parameters: tuple[Parameter, ...] = static()
+    channels: tuple[str, ...] = static()
+    edges: tuple[tuple[float, ...], ...] = static()
+    processes: tuple[str, ...] = static()
+    simulation_statistics: bool = static()
     nominal: Float[Array, "process bin"]
     variance: Float[Array, "process bin"]
     odd: Float[Array, "systematic process bin"]
@@ -75,11 +81,16 @@ class BinnedLikelihood(AbstractLikelihood):
     tau: Float[Array, " bin"]
     floor: Float[Array, " bin"]
     offset: Float[Array, ""]
-    partial_gamma: bool = eqx.field(static=True, default=False)
-    combine_convention: bool = eqx.field(static=True, default=False)
-    shape_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True, default=code4p)
-    factor_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True, default=code4)
-    modifiers: tuple[CellModifier, ...] = eqx.field(static=True, default=())
+    partial_gamma: bool = static(default=False)
+    combine_convention: bool = static(default=False)
+    shape_code: Callable[..., tuple[Array, Array, Array]] = static(default=code4p)
+    factor_code: Callable[..., tuple[Array, Array, Array]] = static(default=code4)
+    modifiers: tuple[CellModifier, ...] = static(default=())
+
+    @property
+    def in_closed_form(self) -> bool:
+        """Whether all but draws is formulas over NumPy or JAX alike: not with widths of γ that move with the rates."""
+        return not self.combine_convention
 
     @property
     def n_free(self) -> int:
@@ -122,7 +133,8 @@ class BinnedLikelihood(AbstractLikelihood):
         width_ratio = self._width_ratio(theta, rates)
         value = self.bin_terms(rates, data, width_ratio)[0].sum()
         if self.combine_convention:  # the density of the pull, whose width is 1
-            value -= jnp.where(self.width > 0, jnp.log(width_ratio), 0.0).sum()
+            xp = namespace(width_ratio)
+            value -= xp.where(self.width > 0, xp.log(width_ratio), 0.0).sum()
         return namespace(value).asarray(self.offset - value)
 
     def derivatives_observed(self, theta: Theta, data: Data) -> Derivatives:
@@ -137,7 +149,7 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def softened(self, factor: float) -> "BinnedLikelihood":
         """The same likelihood, with a floor under its rates that is ``factor`` times as high."""
-        return eqx.tree_at(lambda m: m.floor, self, factor * self.floor)
+        return replace(self, floor=factor * self.floor)
 
     def rate_status(self, rates: Array, theta: Array, data: Data) -> Array:
         """As :meth:`end`, of rates that are known already."""
@@ -148,14 +160,16 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def _combine_derivatives(self, theta: Array, data: Data) -> Derivatives:
         """By autodiff, where the widths of γ move with the rates; the even slope at their present widths."""
+        import jax
+
         rates = self.rates(theta)
         width_ratio = self._width_ratio(theta, rates)
 
         def bins(more_even: Array) -> Array:
             return self.bin_terms(self.rates(theta, more_even), data, width_ratio)[0].sum()
 
-        even_slope = self.padded(jax.grad(bins)(jnp.zeros(self.odd.shape[0])))
-        return eqx.tree_at(lambda d: d.even_slope, super().derivatives_observed(theta, data), even_slope)
+        even_slope = self.padded(jax.grad(bins)(jax.numpy.zeros(self.odd.shape[0])))
+        return replace(super().derivatives_observed(theta, data), even_slope=even_slope)
 
     @property
     def log_even(self) -> Float[Array, "systematic process channel"]:
@@ -194,31 +208,65 @@ class BinnedLikelihood(AbstractLikelihood):
         auxiliary = data.auxiliary[self.n_constraints :] if self.simulation_statistics else np.ones(self.width.shape)
         if not self.combine_convention:
             return self.width, auxiliary
-        return self.width * width_ratio, jnp.where(self.width > 0, 1 + (auxiliary - 1) * width_ratio, auxiliary)
+        moved = 1 + (auxiliary - 1) * width_ratio
+        return self.width * width_ratio, namespace(moved).where(self.width > 0, moved, auxiliary)
 
     def _width_ratio(self, theta: Array, rates: Array) -> Array | float:
         """Width of each γ in units of its nominal one; with Combine's convention √Σ(factor² Σw²) / Σ rates moves."""
         if not self.combine_convention:
             return 1.0
+        xp = namespace(theta, rates)
         free, alpha, _ = self.blocks(theta)
-        factor = jnp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
+        factor = xp.prod(self.factor_code(alpha, self.log_up, self.log_down, self.coefficients)[0], axis=0)
         by_bin = (self.normalisation(free) * factor)[:, self.layout.channel]
-        nominal, now = ((self.gamma_mask * self.variance * f**2).sum(0) for f in (jnp.ones_like(by_bin), by_bin))
+        nominal, now = ((self.gamma_mask * self.variance * f**2).sum(0) for f in (xp.ones_like(by_bin), by_bin))
         total = positive_rate(self._parts(rates)[0], self.floor)[0]
         moves = (self.width > 0) & (nominal > 0) & (now > 0)
-        ratio = jnp.where(moves, now, 1.0) / jnp.where(moves, nominal, 1.0)
-        change = jnp.sqrt(ratio) * self._parts(self.nominal)[0] / total
-        return jnp.where(moves, change, jnp.where(now > 0, 1.0, 1e-6))
+        ratio = xp.where(moves, now, 1.0) / xp.where(moves, nominal, 1.0)
+        change = xp.sqrt(ratio) * self._parts(self.nominal)[0] / total
+        return xp.where(moves, change, xp.where(now > 0, 1.0, 1e-6))
 
     def _gamma(self, theta: Array, data: Data) -> Array:
         rates = self.rates(theta)
         with_gamma, without = self._parts(rates)
         width, auxiliary = self._errors(data, self._width_ratio(theta, rates))
         if not self.partial_gamma:
-            with_gamma = jnp.asarray(positive_rate(with_gamma, self.floor)[0])
+            with_gamma = positive_rate(with_gamma, self.floor)[0]
             return profiled_gamma(with_gamma, without, data.counts, auxiliary, width)
-        safe = jnp.where((self.width > 0) | (self.tau > 0), with_gamma, 1.0)
-        return profiled_partial_gamma(safe, jnp.asarray(without), data.counts, auxiliary, width, self.tau)
+        safe = namespace(with_gamma).where((self.width > 0) | (self.tau > 0), with_gamma, 1.0)
+        return profiled_partial_gamma(safe, without, data.counts, auxiliary, width, self.tau)
+
+    def gamma_slopes(self, theta: Array, data: Data) -> Float[Array, "bin parameter"]:
+        """Derivatives of γ̂ of each bin in the parameters."""
+        if self.combine_convention:
+            import jax
+
+            with jax.enable_x64(True):
+                return np.asarray(jax.jacfwd(lambda t: self._gamma(t, data))(theta))
+        (s, t), (with_gamma, without) = self._gamma_parts(theta)
+        gamma, (width, auxiliary) = self._gamma(theta, data), self._errors(data, 1.0)
+        by_s, by_t = gamma_slopes(s, t, data.counts, auxiliary, gamma, width, self.tau)[:2]
+        return (by_s * with_gamma + by_t * without).T
+
+    def mixed_observed(self, theta: Array, data: Data, directions: Array) -> tuple[Array, Array]:
+        """As the base class says, from the closed form of γ̂."""
+        if self.combine_convention:
+            return super().mixed_observed(theta, data, directions)
+        (s, t), (with_gamma, without) = self._gamma_parts(theta)
+        gamma, (width, auxiliary) = self._gamma(theta, data), self._errors(data, 1.0)
+        each = bin_responses(s, t, data.counts, auxiliary, gamma, width, self.tau)
+        along, beside = directions @ with_gamma, directions @ without
+        by_count, by_gamma = (along * in_s + beside * in_t for in_s, in_t in each)
+        return by_count, by_gamma if self.simulation_statistics else by_gamma[:, :0]
+
+    def _gamma_parts(self, theta: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Rates with and without a γ per bin, and their derivatives [parameter, bin]."""
+        slopes, (with_gamma, without) = rate_slopes(self, theta), self._parts(self.rates(theta))
+        if self.partial_gamma:
+            mask = self.gamma_mask
+            return (with_gamma, without), ((slopes * mask).sum(1), (slopes * (1 - mask)).sum(1))
+        rate, rate1, _ = positive_rate(with_gamma, self.floor)
+        return (rate, 0.0 * rate), (slopes.sum(1) * rate1, 0.0 * slopes.sum(1))
 
     def _mean(self, rates: Array, gamma: Array) -> Array:
         """Expected events per bin, positive; γ multiplies the cells that it should."""
@@ -249,16 +297,19 @@ class BinnedLikelihood(AbstractLikelihood):
     def asimov_observed(self, theta: Array, profiled: Array | None) -> Data:
         """Expected counts; ``profiled`` is the true value of each γ, 1 by default."""
         gamma, rates = self._truth(profiled), self.rates(theta)
-        observed = jnp.where(self.tau > 0, self.tau, 1.0) * gamma
+        xp = namespace(gamma, rates)
+        observed = xp.where(self.tau > 0, self.tau, 1.0) * gamma
         counts = self._mean(rates, gamma)
-        counts = jnp.where(counts > self.floor, counts, 0.0)  # nothing, where a rate ends
+        counts = xp.where(counts > self.floor, counts, 0.0)  # nothing, where a rate ends
         if self.combine_convention:
             observed = 1 + (observed - 1) / self._width_ratio(theta, rates)
-            observed = jnp.where(self.tau > 0, self.tau * gamma, observed)
+            observed = xp.where(self.tau > 0, self.tau * gamma, observed)
         return self._observed(counts, observed)
 
     def sample_observed(self, keys: tuple[PRNGKeyArray, PRNGKeyArray], theta: Array, profiled: Array | None) -> Data:
         """Poisson counts, and global observables of γ (true value 1 by default)."""
+        import jax
+
         truth, rates = self._truth(profiled), self.rates(theta)
         rate = self._mean(rates, truth)
         counts = jax.random.poisson(keys[0], rate).astype(rate.dtype)
@@ -266,17 +317,18 @@ class BinnedLikelihood(AbstractLikelihood):
         measured = centre + self.width * jax.random.normal(keys[1], self.width.shape, rate.dtype)
         if self.partial_gamma:
             counted = jax.random.poisson(keys[1], self.tau * truth).astype(rate.dtype)
-            measured = jnp.where(self.tau > 0, counted, measured)
+            measured = jax.numpy.where(self.tau > 0, counted, measured)
         return self._observed(counts, measured)
 
     def spread_observed(self, theta: Array, data: Data) -> Data:
         """√expected of each count (γ̂ included), and the width of each γ's constraint."""
         gamma = self._gamma(theta, data)
-        width = jnp.where(self.tau > 0, jnp.sqrt(self.tau * gamma), self.width) if self.partial_gamma else self.width
-        return self._observed(jnp.sqrt(self._mean(self.rates(theta), gamma)), width)
+        xp = namespace(gamma)
+        width = xp.where(self.tau > 0, xp.sqrt(self.tau * gamma), self.width) if self.partial_gamma else self.width
+        return self._observed(xp.sqrt(self._mean(self.rates(theta), gamma)), width)
 
     def _truth(self, gamma: Array | None) -> Array:
-        return jnp.ones_like(self.width) if gamma is None else gamma
+        return namespace(self.width).ones_like(self.width) if gamma is None else gamma
 
     def _observed(self, counts: Array, gamma: Array) -> Data:
         return Data(counts, gamma if self.simulation_statistics else gamma[:0])
@@ -288,6 +340,8 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def batched(self) -> Batched | None:
         """Matrix products over all data sets; None where ``batched_likelihood`` does not apply."""
+        from ._batched import batched_likelihood
+
         return batched_likelihood(self)
 
     def profiled_groups(self) -> dict[str, Bool[np.ndarray, " bin"]]:
@@ -307,24 +361,24 @@ class BinnedLikelihood(AbstractLikelihood):
         n = self.n_constraints
         gamma = np.where(frozen, self.profiled(params, data), data.auxiliary[n:])
         zero = tuple(np.where(frozen, 0.0, x) for x in (self.width, self.tau))
-        known = eqx.tree_at(lambda m: (m.width, m.tau), self, zero)
+        known = replace(self, width=zero[0], tau=zero[1])
         return known, Data(data.counts, np.concatenate([data.auxiliary[:n], gamma]))
 
     def saturated_observed(self, data: Data) -> Float[Array, "*toy"]:
         """−log L of the counts where every bin expects what it counts, and each γ is at its global observable."""
+        xp = namespace(data.counts, self.width)
         counts = data.counts - xlogy(data.counts, data.counts) + gammaln(data.counts + 1)
         fluctuates = self.width > 0 if self.simulation_statistics else np.zeros(self.width.shape, bool)
-        gamma = jnp.where(fluctuates, jnp.log(jnp.where(fluctuates, self.width, 1.0)) + HALF_LOG_2PI, 0.0)
+        gamma = xp.where(fluctuates, xp.log(xp.where(fluctuates, self.width, 1.0)) + HALF_LOG_2PI, 0.0)
         if self.partial_gamma:
-            observed = jnp.where(self.tau > 0, data.auxiliary[..., self.n_constraints :], 1.0)
-            gamma = jnp.where(self.tau > 0, observed - xlogy(observed, observed) + gammaln(observed + 1), gamma)
+            observed = xp.where(self.tau > 0, data.auxiliary[..., self.n_constraints :], 1.0)
+            gamma = xp.where(self.tau > 0, observed - xlogy(observed, observed) + gammaln(observed + 1), gamma)
         return counts.sum(-1) + gamma.sum(-1) - self.offset
 
     def check_truth(self, params: Params, profiled: Float[Array, " bin"] | None = None) -> None:
         """Raise InputError where a bin expects less than nothing, with its name."""
         expected = np.asarray(self.expected(params, profiled))
-        with jax.enable_x64(True):
-            ended = np.asarray(rate_end(expected, np.zeros_like(expected), self.floor)) == 2
+        ended = rate_end(expected, np.zeros_like(expected), np.asarray(self.floor)) == 2
         if ended.any():
             i = int(np.argmax(ended))
             where = f"toys, channel '{self.channels[self.layout.channel[i]]}', bin {self.layout.slot[i]}"

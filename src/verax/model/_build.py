@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import jax.numpy as jnp
 import numpy as np
 
+from verax.arrays import namespace
 from verax.errors import InputError, check_known
 from verax.parameters import Parameter
 from verax.templates import Layout, Templates, normalisation_part, shape_part
@@ -56,12 +56,9 @@ def binned_likelihood(
     parameters = factors + systematics
     _check(templates, free, bounds, parameters)
 
-    host = all(isinstance(x, np.ndarray) for x in (templates.nominal, templates.variance, templates.up, templates.down))
-    xp = np if host else jnp
-    nominal, variance, up, down = (
-        np.asarray(x, np.float64) if host else x
-        for x in (templates.nominal, templates.variance, templates.up, templates.down)
-    )
+    given = (templates.nominal, templates.variance, templates.up, templates.down)
+    xp = namespace(*given)
+    nominal, variance, up, down = (np.asarray(x, np.float64) if xp is np else x for x in given)
     channel = Layout(tuple(len(e) - 1 for e in templates.edges)).channel
     log_up, log_down = normalisation_part(nominal, up, down, channel)
     odd, even = shape_part(nominal, up / xp.exp(log_up)[..., channel], down / xp.exp(log_down)[..., channel])

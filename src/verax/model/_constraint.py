@@ -1,11 +1,9 @@
 """Constraint terms of the nuisance parameters, and pseudo-experiments of their global observables."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float
 
-from verax.arrays import Array, gammaln, namespace, xlogy
+from verax.arrays import Array, PRNGKeyArray, gammaln, namespace, xlogy
 from verax.parameters import Gaussian, Parameter, Poisson
 
 HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
@@ -40,6 +38,15 @@ def constraint_terms(
     return value, slope, curvature
 
 
+def constraint_mixed(parameters: tuple[Parameter, ...], theta: Theta) -> Auxiliary:
+    """Derivative of −log of each constraint in its parameter and in its global observable."""
+    index = [i for i, p in enumerate(parameters) if p.constraint is not None]
+    width = np.array([c.width if isinstance(c := parameters[i].constraint, Gaussian) else 0.0 for i in index])
+    value = theta[np.array(index, int)]
+    xp = namespace(value)
+    return -1 / xp.where(width > 0, width**2, xp.where(value > 0, value, 1.0))
+
+
 def constraint_peak(parameters: tuple[Parameter, ...], auxiliary: AuxiliaryOfToys) -> AuxiliaryOfToys:
     """−log of each constraint where it is largest: at the global observable itself."""
     xp = namespace(auxiliary)
@@ -60,14 +67,18 @@ def constraint_mean(parameters: tuple[Parameter, ...], theta: Theta) -> Auxiliar
 def constraint_spread(parameters: tuple[Parameter, ...], theta: Theta) -> Auxiliary:
     """Standard deviation of each global observable: the prior width, or √(τ θ)."""
     width = [p.constraint.width if isinstance(p.constraint, Gaussian) else 0.0 for p in parameters if p.constraint]
-    return jnp.where(np.array(width) > 0, np.array(width), jnp.sqrt(jnp.abs(constraint_mean(parameters, theta))))
+    mean, xp = constraint_mean(parameters, theta), namespace(theta)
+    return xp.where(np.array(width) > 0, np.array(width), xp.sqrt(xp.abs(mean)))
 
 
 def constraint_sample(key: PRNGKeyArray, parameters: tuple[Parameter, ...], theta: Theta) -> Auxiliary:
     """Global observables drawn from the constraint terms at ``theta``."""
+    import jax
+
     mean, spread = constraint_mean(parameters, theta), constraint_spread(parameters, theta)
     draw = mean + spread * jax.random.normal(key, mean.shape, mean.dtype)
     poisson = np.array([isinstance(p.constraint, Poisson) for p in parameters if p.constraint], bool)
     if not poisson.any():
         return draw
-    return jnp.where(poisson, jax.random.poisson(key, jnp.where(poisson, mean, 0.0)).astype(mean.dtype), draw)
+    counted = jax.random.poisson(key, jax.numpy.where(poisson, mean, 0.0)).astype(mean.dtype)
+    return jax.numpy.where(poisson, counted, draw)

@@ -4,15 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from verax.arrays import Array
+from verax.arrays import Array, Tree, static
 
 
-class Data(eqx.Module):
+class Data(Tree):
     """Observations and global observables; a leading ``toy`` axis makes a batch.
 
     An observation has a multiplicity and a place. A bin counts events and needs no place; an event has a place and counts
@@ -29,7 +27,7 @@ class Data(eqx.Module):
     counts: Float[Array, "*toy observation"]
     auxiliary: Float[Array, "*toy constraint"]
     place: Any = None
-    own_places: bool = eqx.field(static=True, default=False)
+    own_places: bool = static(default=False)
 
     @property
     def is_batch(self) -> bool:
@@ -39,6 +37,8 @@ class Data(eqx.Module):
     @property
     def axes(self) -> "Data":
         """The axes to map over a batch, for ``jax.vmap``."""
+        import jax
+
         leaves, structure = jax.tree.flatten(self)
         by_place = [0 if self.own_places else None] * (len(leaves) - 2)
         return jax.tree.unflatten(structure, [0, 0, *by_place])
@@ -48,14 +48,14 @@ class Data(eqx.Module):
 
     def __getitem__(self, index: int | slice | np.ndarray) -> "Data":
         """One data set of a batch, or some of them."""
-        place = jax.tree.map(lambda x: x[index], self.place) if self.own_places else self.place
+        place = map_places(lambda x: x[index], self.place) if self.own_places else self.place
         return Data(self.counts[index], self.auxiliary[index], place, self.own_places)
 
     def comparable(self, other: "Data") -> bool:
         """Whether the observations are the same: only their multiplicities differ."""
         if self.own_places or other.own_places or self.counts.shape[-1] != other.counts.shape[-1]:
             return False
-        mine, others = jax.tree.leaves(self.place), jax.tree.leaves(other.place)
+        mine, others = places(self), places(other)
         return len(mine) == len(others) and all(np.array_equal(a, b) for a, b in zip(mine, others, strict=True))
 
     def distinct(self) -> "tuple[Data, Int[np.ndarray, ' toy']]":
@@ -65,6 +65,22 @@ class Data(eqx.Module):
         both = np.concatenate([self.counts, self.auxiliary], axis=1)
         _, first, which = np.unique(both, axis=0, return_index=True, return_inverse=True)
         return self[first], which.reshape(-1)
+
+
+def map_places(function: Callable[..., Any], *each: Any) -> Any:
+    """Apply a function to each array of the places of data sets; bins have none."""
+    if each[0] is None:
+        return None
+    import jax
+
+    return jax.tree.map(function, *each)
+
+
+def places(data: Data) -> list[Any]:
+    """The arrays of the places of data sets."""
+    found: list[Any] = []
+    map_places(found.append, data.place)
+    return found
 
 
 def mapped(make: Callable[..., Data], in_axes: Any = 0) -> Callable[..., Data]:
@@ -80,6 +96,7 @@ def mapped(make: Callable[..., Data], in_axes: Any = 0) -> Callable[..., Data]:
     >>> batch.counts.shape  # toy, bin
     (5, 3)
     """
+    import jax
 
     def over(*arguments: Any) -> Data:
         axes = jax.eval_shape(jax.vmap(make, in_axes), *arguments).axes
@@ -100,8 +117,8 @@ def concatenate(batches: Sequence[Data]) -> Data:
     (4, 3)
     """
     first = batches[0]
-    places = [b.place for b in batches] if first.own_places else [first.place]
-    place = jax.tree.map(lambda *x: np.concatenate(x) if first.own_places else np.asarray(x[0]), *places)
+    each = [b.place for b in batches] if first.own_places else [first.place]
+    place = map_places(lambda *x: np.concatenate(x) if first.own_places else np.asarray(x[0]), *each)
     counts, auxiliary = (np.concatenate([np.asarray(getattr(b, k)) for b in batches]) for k in ("counts", "auxiliary"))
     return Data(counts, auxiliary, place, first.own_places)
 
@@ -116,11 +133,11 @@ class DataSets:
     @classmethod
     def of(cls, data: Data) -> "DataSets":
         """Float64 on the host, with a leading axis; places that are whole numbers stay so."""
-        place = jax.tree.map(lambda x: np.asarray(x, None if np.asarray(x).dtype.kind in "iu" else float), data.place)
+        place = map_places(lambda x: np.asarray(x, None if np.asarray(x).dtype.kind in "iu" else float), data.place)
         counts, auxiliary = (np.asarray(x, np.float64) for x in (data.counts, data.auxiliary))
         wide = Data(counts, auxiliary, place, data.own_places)
         if not data.is_batch:
-            place = jax.tree.map(lambda x: x[None], wide.place) if data.own_places else wide.place
+            place = map_places(lambda x: x[None], wide.place) if data.own_places else wide.place
             wide = Data(wide.counts[None], wide.auxiliary[None], place, data.own_places)
         return cls(wide, np.arange(len(wide)))
 

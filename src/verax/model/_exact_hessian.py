@@ -124,6 +124,26 @@ def exact_derivatives(model: "BinnedLikelihood", theta: Float[Array, " parameter
     )
 
 
+def rate_slopes(model: "BinnedLikelihood", theta: Float[Array, " parameter"]) -> Float[Array, "parameter process bin"]:
+    """∂ rate of each process in each bin (γ = 1) in each parameter."""
+    xp = namespace(theta, model.nominal)
+    free, alpha, kappa = model.blocks(theta)
+    channel, g1 = model.layout.channel, model.shape_code(alpha)[1]
+    f, f1, _ = model.factor_code(alpha, model.log_up, model.log_down, model.coefficients)
+    norm, phi1 = xp.prod(f, axis=0), _normalisation_derivatives(model, free)[0]
+    through = (model.normalisation(free) * norm)[:, channel]
+    shape = model.nominal + xp.tensordot(alpha, model.odd, 1) + xp.tensordot(model.shape_code(alpha)[0], model.even, 1)
+    by_free = shape * (phi1 * norm)[:, :, channel]
+    by_shape = (model.odd + g1[:, None, None] * model.even) * through
+    slopes = xp.concatenate([by_free, by_shape + shape * through * (f1 / f)[:, :, channel]])
+    if not model.n_cells:
+        return slopes
+    index, rate = model.cell_parameter_index, shape * through
+    one = xp.ones((1, shape.shape[1]))
+    by_cell = [cell_slopes(kappa, index[:, p, None], rate[p, None], [one])[0] for p in range(len(rate))]
+    return xp.concatenate([slopes * cell_factor(kappa, index), xp.stack(by_cell, axis=1)])
+
+
 def _normalisation_derivatives(model: "BinnedLikelihood", free: Array) -> tuple[Array, Array]:
     """∂ and ∂∂ of the product of normalisation factors, [i, process, channel] and [process, channel, i, j].
 

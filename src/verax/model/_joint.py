@@ -1,16 +1,13 @@
 """Likelihoods of independent observations that share parameters: log L adds, and each constraint counts once."""
 
-import functools
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int
 
-from verax.arrays import Array
+from verax.arrays import Array, PRNGKeyArray, Tree, add_at, namespace, static
 from verax.errors import InputError
 from verax.parameters import Parameter, Params
 
@@ -18,11 +15,11 @@ from ._data import Data
 from ._likelihood import AbstractLikelihood, Derivatives, EvenParts
 
 
-class JointPlace(eqx.Module):
+class JointPlace(Tree):
     """Places of the parts' observations, and the number of observations of each part (static)."""
 
     parts: tuple[Any, ...]
-    sizes: tuple[int, ...] = eqx.field(static=True)
+    sizes: tuple[int, ...] = static()
 
 
 class JointLikelihood(AbstractLikelihood):
@@ -41,7 +38,7 @@ class JointLikelihood(AbstractLikelihood):
     """
 
     parts: tuple[AbstractLikelihood, ...]
-    parameters: tuple[Parameter, ...] = eqx.field(static=True)
+    parameters: tuple[Parameter, ...] = static()
 
     def __init__(self, parts: Sequence[AbstractLikelihood], parameters: tuple[Parameter, ...] | None = None) -> None:
         table: dict[str, Parameter] = {}
@@ -54,8 +51,13 @@ class JointLikelihood(AbstractLikelihood):
                 )
         if not table:
             raise InputError("joint likelihood", "no parameters", "one likelihood or more")
-        self.parts = tuple(parts)
-        self.parameters = tuple(table.values()) if parameters is None else parameters
+        object.__setattr__(self, "parts", tuple(parts))
+        object.__setattr__(self, "parameters", tuple(table.values()) if parameters is None else parameters)
+
+    @property
+    def in_closed_form(self) -> bool:
+        """Whether each part is."""
+        return all(part.in_closed_form for part in self.parts)
 
     @property
     def _index(self) -> list[Int[np.ndarray, " own"]]:
@@ -102,11 +104,11 @@ class JointLikelihood(AbstractLikelihood):
                 raise InputError("joint likelihood", "different global observables of a common parameter", "the same")
             auxiliary[..., index] = now
         joined = self._joined(data)
-        return eqx.tree_at(lambda d: d.auxiliary, joined, auxiliary)
+        return replace(joined, auxiliary=auxiliary)
 
     def _joined(self, data: Sequence[Data]) -> Data:
         """Observations of the parts; of the global observables those of what is profiled, as the parts' own methods give."""
-        xp = np if all(isinstance(d.counts, np.ndarray) for d in data) else jnp
+        xp = namespace(*(d.counts for d in data))
         counts, auxiliary = (xp.concatenate([getattr(d, k) for d in data], axis=-1) for k in ("counts", "auxiliary"))
         place = JointPlace(tuple(d.place for d in data), tuple(d.counts.shape[-1] for d in data))
         return Data(counts, auxiliary, place, any(d.own_places for d in data))
@@ -117,7 +119,7 @@ class JointLikelihood(AbstractLikelihood):
     def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
         """Sum of the log densities of the observations."""
         parts = zip(self.parts, self._index, self.split(data), strict=True)
-        return sum((part.log_observed(theta[index], own) for part, index, own in parts), jnp.zeros(()))
+        return sum((part.log_observed(theta[index], own) for part, index, own in parts), np.zeros(()))
 
     def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
         """Sums of the derivatives, each likelihood's by its own method."""
@@ -125,17 +127,28 @@ class JointLikelihood(AbstractLikelihood):
         def spread(values: Array, index: np.ndarray) -> Array:
             """Over all parameters; 0 for those that the part does not know."""
             where = np.ix_(*[index] * np.ndim(values))
-            return jnp.zeros((len(theta),) * np.ndim(values), values.dtype).at[where].set(values)
+            xp = namespace(values)
+            return add_at(xp.zeros((len(theta),) * np.ndim(values), values.dtype), where, values)
 
-        total = None
+        total: dict[str, Any] = {}
         for part, index, own in zip(self.parts, self._index, self.split(data), strict=True):
             at = part.derivatives_observed(theta[index], own)
-            wide = jax.tree.map(functools.partial(spread, index=index), at)
-            total = wide if total is None else jax.tree.map(jnp.add, total, wide)
-        return eqx.tree_at(lambda d: d.end, total, self.end(theta, data))
+            for k in (f.name for f in fields(at)):
+                wide = spread(getattr(at, k), index)
+                total[k] = total[k] + wide if k in total else wide
+        return Derivatives(**(total | {"end": self.end(theta, data)}))
+
+    def mixed_observed(self, theta: Array, data: Data, directions: Array) -> tuple[Array, Array]:
+        """Each likelihood's by its own method, side by side."""
+        parts = zip(self.parts, self._index, self.split(data), strict=True)
+        each = [part.mixed_observed(theta[index], own, directions[:, index]) for part, index, own in parts]
+        xp = namespace(*(x for both in each for x in both))
+        return xp.concatenate([a for a, _ in each], 1), xp.concatenate([b for _, b in each], 1)
 
     def sample_observed(self, keys: tuple[PRNGKeyArray, PRNGKeyArray], theta: Array, profiled: Any) -> Data:
         """Observations drawn from each likelihood, with keys of its own."""
+        import jax
+
         truth, index = self._truth(profiled), self._index
         each = [(jax.random.fold_in(keys[0], k), jax.random.fold_in(keys[1], k)) for k in range(len(self.parts))]
         return self._joined([p.sample_observed(each[k], theta[index[k]], truth[k]) for k, p in enumerate(self.parts)])
@@ -188,7 +201,7 @@ class JointLikelihood(AbstractLikelihood):
     def saturated_observed(self, data: Data) -> Float[Array, "*toy"]:
         """Sum over the likelihoods."""
         parts = zip(self.parts, self.split(data), strict=True)
-        return sum((part.saturated_observed(own) for part, own in parts), jnp.zeros(()))
+        return sum((part.saturated_observed(own) for part, own in parts), np.zeros(()))
 
     def check(self, data: Data) -> None:
         """Raise InputError where the data do not fit, and name the part."""
@@ -209,7 +222,8 @@ class JointLikelihood(AbstractLikelihood):
     def end(self, theta: Float[Array, " parameter"], data: Data) -> Int[Array, ""]:
         """The worst status of the likelihoods."""
         parts = zip(self.parts, self._index, self.split(data), strict=True)
-        return jnp.stack([jnp.asarray(part.end(theta[index], own)) for part, index, own in parts]).max()
+        ends = [part.end(theta[index], own) for part, index, own in parts]
+        return namespace(*ends).stack(ends).max()
 
     def softened(self, factor: float) -> "JointLikelihood":
         """The same with each likelihood softened."""

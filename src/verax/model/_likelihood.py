@@ -5,21 +5,28 @@ Constraint terms and global observables as in Cranmer, arXiv:1503.07622.
 
 import abc
 import functools
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int
 
-from verax.arrays import Array, Scalar, namespace
+from verax.arrays import Array, PRNGKeyArray, Scalar, Tree, is_jax, is_traced, jitted, namespace
 from verax.errors import InputError
 from verax.parameters import Parameter, Params, Poisson, by_name
 
-from ._constraint import Theta, constraint_mean, constraint_peak, constraint_sample, constraint_spread, constraint_terms
-from ._data import Data
+from ._constraint import (
+    Theta,
+    constraint_mean,
+    constraint_mixed,
+    constraint_peak,
+    constraint_sample,
+    constraint_spread,
+    constraint_terms,
+)
+from ._data import Data, places
 
 F = TypeVar("F", bound=Callable[..., Any])
 ByFit = Float[Array, "parameter fit"]
@@ -28,10 +35,13 @@ ByFit = Float[Array, "parameter fit"]
 def float64_on_host(function: F) -> F:
     """Make a function compute in float64 and return NumPy, whatever the caller's JAX flags; traced it is as it is.
 
+    Of a likelihood in closed form and plain arguments it is computed as it stands, without JAX.
+
     Parameters
     ----------
-    function : of JAX operations
+    function : of JAX operations, or those of :func:`verax.arrays.namespace`; its first argument may be a likelihood
 
+    >>> import jax.numpy as jnp
     >>> third = float64_on_host(lambda x: jnp.asarray(x) / 3)
     >>> third(1.0).item() == 1 / 3
     True
@@ -39,16 +49,30 @@ def float64_on_host(function: F) -> F:
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
+        if is_traced((args, kwargs)):
             return function(*args, **kwargs)
+        if args and getattr(args[0], "in_closed_form", False) and _all_plain((args, kwargs)):
+            result = function(*args, **kwargs)
+            return np.asarray(result) if isinstance(result, np.generic) else result
+        import jax
+
         with jax.enable_x64(True):
             result = function(*args, **kwargs)
-            return jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.core.Tracer) else np.asarray(leaf), result)
+            return jax.tree.map(lambda leaf: leaf if is_traced(leaf) else np.asarray(leaf), result)
 
     return cast(F, wrapped)
 
 
-class Derivatives(eqx.Module):
+def _all_plain(tree: Any) -> bool:
+    """Whether no array in a tree is JAX's."""
+    if "jax" not in sys.modules:
+        return True
+    import jax
+
+    return not any(is_jax(leaf) for leaf in jax.tree.leaves(tree))
+
+
+class Derivatives(Tree):
     """−log L at a point, up to second order.
 
     ``rate_curvature`` is the part Σ ℓ′ ∂∂ν of the Hessian that comes from the curvature of the rates ν and may be
@@ -87,13 +111,16 @@ class EvenParts(NamedTuple):
     prior: Float[np.ndarray, " parameter"]
 
 
-class AbstractBatched(eqx.Module):
+class AbstractBatched(Tree, abc.ABC):
     """−log L of many data sets, each at parameters of its own, up to a constant each; the last axis is the ``fit``.
 
     Parameters may be in another order than the likelihood's, and data are packed in rows: see :class:`Batched`.
     """
 
-    prior_precision: eqx.AbstractVar[Float[Array, "parameter 1"]]
+    if TYPE_CHECKING:  # a field or a property of each subclass
+
+        @property
+        def prior_precision(self) -> Float[Array, "parameter 1"]: ...
 
     @abc.abstractmethod
     def value_and_slope(
@@ -123,13 +150,22 @@ class Batched(NamedTuple):
     constant: Callable[[Data], Float[np.ndarray, " set"]]
 
 
-class AbstractLikelihood(eqx.Module):
+class AbstractLikelihood(Tree, abc.ABC):
     """P(data | parameters). A subclass gives the density of the observations; the constraints are added here.
 
-    Least of all it needs ``parameters``, :meth:`log_observed`, :meth:`sample_observed` and :meth:`asimov_observed`.
+    Least of all it needs ``parameters``, :meth:`log_observed`, :meth:`sample_observed` and :meth:`asimov_observed`. It is a
+    frozen dataclass and a tree of JAX (:class:`verax.arrays.Tree`).
     """
 
-    parameters: eqx.AbstractVar[tuple[Parameter, ...]]
+    if TYPE_CHECKING:  # a field or a property of each subclass
+
+        @property
+        def parameters(self) -> tuple[Parameter, ...]: ...
+
+    @property
+    def in_closed_form(self) -> bool:
+        """Whether all but draws is formulas over NumPy or JAX alike: few fits are then made without JAX."""
+        return False
 
     @abc.abstractmethod
     def log_observed(self, theta: Theta, data: Data) -> Float[Array, ""]:
@@ -152,7 +188,8 @@ class AbstractLikelihood(eqx.Module):
 
     def spread_observed(self, theta: Theta, data: Data) -> Data:
         """Standard deviation of what :meth:`sample_observed` draws; by default the root of each observed multiplicity."""
-        return Data(jnp.sqrt(jnp.abs(data.counts)), data.auxiliary[self.n_constraints :])
+        xp = namespace(data.counts)
+        return Data(xp.sqrt(xp.abs(data.counts)), data.auxiliary[self.n_constraints :])
 
     def log_density(self, theta: Theta, data: Data) -> Float[Array, ""]:
         """Log L of one data set, constraints included, at the vector of parameter values."""
@@ -179,6 +216,8 @@ class AbstractLikelihood(eqx.Module):
 
         ``profiled`` is the true value of what the likelihood profiles by itself (see :meth:`profiled`); nominal by default.
         """
+        import jax
+
         theta = self.vector(params)
         key_observed, key_auxiliary, key_profiled = jax.random.split(key, 3)
         observed = self.sample_observed((key_observed, key_profiled), theta, profiled)
@@ -187,7 +226,8 @@ class AbstractLikelihood(eqx.Module):
     @float64_on_host
     def asimov(self, params: Params, profiled: Any = None) -> Data:
         """The Asimov data set: observations and global observables at their expectations, without fluctuation."""
-        return _asimov(self, self.vector(params), profiled)
+        theta = self.vector(params)
+        return (_asimov if namespace(theta) is np else _compiled_asimov)(self, theta, profiled)
 
     @float64_on_host
     def spread(self, params: Params, data: Data) -> Data:
@@ -211,7 +251,7 @@ class AbstractLikelihood(eqx.Module):
     @float64_on_host
     def saturated(self, data: Data) -> Float[Array, "*toy"]:
         """The least −log L of any model of the same data: each observation, and each global observable, is expected."""
-        peak = constraint_peak(self.parameters, jnp.asarray(data.auxiliary)[..., : self.n_constraints])
+        peak = constraint_peak(self.parameters, data.auxiliary[..., : self.n_constraints])
         return self.saturated_observed(data) + peak.sum(-1)
 
     def start(self, data: Data) -> Float[np.ndarray, "toy parameter"]:
@@ -235,12 +275,12 @@ class AbstractLikelihood(eqx.Module):
         n = self.n_constraints + self.n_profiled
         if data.auxiliary.shape[-1] != n:
             raise InputError("data, global observables", f"{data.auxiliary.shape[-1]} per data set", f"{n}")
-        sizes = {np.shape(x)[int(data.is_batch and data.own_places)] for x in jax.tree.leaves(data.place)}
+        sizes = {np.shape(x)[int(data.is_batch and data.own_places)] for x in places(data)}
         if sizes - {data.counts.shape[-1]}:
             raise InputError("data, places", f"{sorted(sizes)}", f"{data.counts.shape[-1]}, one for each observation")
-        numbers = {"counts": data.counts, "global observables": data.auxiliary, "places": data.place}
+        numbers = {"counts": [data.counts], "global observables": [data.auxiliary], "places": places(data)}
         for what, values in numbers.items():
-            if not all(np.isfinite(x).all() for x in jax.tree.leaves(values)):
+            if not all(np.isfinite(x).all() for x in values):
                 raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
 
     def profiled_groups(self) -> dict[str, Bool[np.ndarray, " profiled"]]:
@@ -255,7 +295,7 @@ class AbstractLikelihood(eqx.Module):
 
     def end(self, theta: Theta, data: Data) -> Int[Array, ""]:
         """0 inside the region where the likelihood is defined, 1 pressed against its edge, 2 where it is zero."""
-        return jnp.zeros((), int)
+        return np.zeros((), int)
 
     def softened(self, factor: float) -> "AbstractLikelihood":
         """The same likelihood with the wall at its edge ``factor`` times as soft; itself where it has no edge."""
@@ -270,6 +310,8 @@ class AbstractLikelihood(eqx.Module):
 
     def derivatives_observed(self, theta: Theta, data: Data) -> Derivatives:
         """Derivatives of −:meth:`log_observed`; by autodiff; a subclass may have a faster method."""
+        import jax
+        import jax.numpy as jnp
 
         def nll(vector: Array) -> tuple[Array, Array]:
             value = -self.log_observed(vector, data)
@@ -282,6 +324,28 @@ class AbstractLikelihood(eqx.Module):
         hessian, (slope, value) = jax.jacfwd(gradient, has_aux=True)(theta)
         zero, scale = jnp.zeros_like(hessian), jnp.abs(jnp.diagonal(hessian))
         return Derivatives(value, slope, hessian, zero, scale, jnp.zeros_like(theta), self.end(theta, data))
+
+    def mixed_observed(self, theta: Theta, data: Data, directions: Array) -> tuple[Array, Array]:
+        """Derivatives of −:meth:`log_observed` in the data of its derivative along some directions [direction, parameter].
+
+        In the multiplicities [direction, observation], and in the global observables of what is profiled.
+        """
+        import jax
+
+        def along(values: tuple[Array, Array], direction: Array) -> Array:
+            moved = Data(*values, data.place, data.own_places)
+            slope: Array = jax.jvp(lambda t: -self.log_observed(t, moved), (theta,), (direction,))[1]
+            return slope
+
+        by_count, auxiliary = jax.vmap(jax.grad(along), (None, 0))((data.counts, data.auxiliary), directions)
+        return by_count, auxiliary[:, self.n_constraints :]
+
+    def mixed(self, theta: Theta, data: Data, directions: Array) -> tuple[Array, Array]:
+        """The same of −log L: in the multiplicities, and in all global observables."""
+        by_count, profiled = self.mixed_observed(theta, data, directions)
+        own = directions[:, [p.constraint is not None for p in self.parameters]]
+        constrained = own * constraint_mixed(self.parameters, theta)
+        return by_count, namespace(constrained, profiled).concatenate([constrained, profiled], 1)
 
     def derivatives(self, theta: Theta, data: Data) -> Derivatives:
         """Value, gradient and exact Hessian of −log L, constraints included."""
@@ -307,12 +371,18 @@ class AbstractLikelihood(eqx.Module):
         InputError : for an unknown name, with its nearest neighbour
         """
         theta = self.vector(params)
-        return jnp.where(self.end(theta, data) > 0, -jnp.inf, self.log_density(theta, data))
+        end, value = self.end(theta, data), self.log_density(theta, data)
+        return namespace(end, value).where(end > 0, -np.inf, value)
 
     def vector(self, params: Mapping[str, Scalar]) -> Float[Array, " parameter"]:
         """Parameter values as a vector in the order of ``parameters``; those not named stay at their initial values."""
         by_name(self.parameters, params, "parameter values")
-        return jnp.asarray([params.get(p.name, p.init) for p in self.parameters], jnp.result_type(float))
+        values = [params.get(p.name, p.init) for p in self.parameters]
+        if self.in_closed_form and namespace(*values) is np:
+            return np.asarray(values, np.float64)
+        import jax.numpy as jnp
+
+        return jnp.asarray(values, jnp.result_type(float))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -322,9 +392,12 @@ class AbstractLikelihood(eqx.Module):
 
 def _with_constraints(auxiliary: Array, observed: Data) -> Data:
     """Global observables of the parameters before those of what is profiled."""
-    return eqx.tree_at(lambda d: d.auxiliary, observed, jnp.concatenate([auxiliary, observed.auxiliary]))
+    both = auxiliary, observed.auxiliary
+    return replace(observed, auxiliary=namespace(*both).concatenate(both))
 
 
-@jax.jit
 def _asimov(model: AbstractLikelihood, theta: Array, profiled: Any) -> Data:
     return _with_constraints(constraint_mean(model.parameters, theta), model.asimov_observed(theta, profiled))
+
+
+_compiled_asimov = jitted(_asimov)

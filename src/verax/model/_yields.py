@@ -6,9 +6,6 @@ Linear error propagation (Cowan, Statistical Data Analysis (1998), section 1.6).
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -16,6 +13,7 @@ from verax.parameters import Gaussian, Parameter, Poisson
 
 from ._binned import BinnedLikelihood
 from ._data import Data
+from ._exact_hessian import rate_slopes
 
 
 @dataclass(frozen=True)
@@ -118,18 +116,10 @@ def _derivatives(
     model: BinnedLikelihood, params: dict[str, float], data: Data
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Rates [process, bin] and γ̂ [bin], each followed by its derivative in the parameters (last axis)."""
-    with jax.enable_x64(True):
-        theta = jnp.asarray([params[name] for name in model.names])
-        rates, slopes, gamma, gamma_slopes = (np.asarray(a) for a in _derivatives_in_jax(model, theta, data))
-    return rates, slopes, gamma, gamma_slopes
-
-
-@eqx.filter_jit
-def _derivatives_in_jax(model: BinnedLikelihood, theta: jax.Array, data: Data) -> tuple[jax.Array, ...]:
-    def gamma(values: jax.Array) -> jax.Array:
-        return jnp.asarray(model.profiled(dict(zip(model.names, values, strict=True)), data))
-
-    return model.rates(theta), jax.jacfwd(model.rates)(theta), gamma(theta), jax.jacfwd(gamma)(theta)  # type: ignore[return-value]
+    theta = np.array([params[name] for name in model.names], np.float64)
+    rates, gamma = np.asarray(model.rates(theta)), np.asarray(model.profiled(params, data))
+    slopes = np.moveaxis(np.asarray(rate_slopes(model, theta)), 0, -1)
+    return rates, slopes, gamma, np.asarray(model.gamma_slopes(theta, data))
 
 
 def _propagate(

@@ -3,7 +3,7 @@
 import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from verax.errors import InputError, check_known
 from verax.model import BinnedLikelihood, Data, hold
 from verax.parameters import by_name
-from verax.report import Section
+from verax.report import Draw, Section
 from verax.run import Progress
 from verax.workspace import from_hs3, from_pyhf, is_hs3, read_json
 
@@ -106,6 +106,17 @@ def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihoo
         rows |= dict.fromkeys(matched, row)
     parameters = tuple(replace(p, group=rows.get(p.name, p.group)) for p in model.parameters)
     return replace(model, parameters=parameters) if rows else model
+
+
+def figure(name: str, *content: Any, **options: Any) -> Draw:
+    """How a function of :mod:`verax.report.plots` draws its content; drawing is imported when it is done."""
+    return partial(_draw, name, *content, **options)
+
+
+def _draw(name: str, *content: Any, **options: Any) -> Any:
+    from verax.report import plots
+
+    return getattr(plots, name)(*content, **options)
 
 
 def numbers(settings: Iterable[str], option: str) -> dict[str, float]:

@@ -1,21 +1,22 @@
 """Fits, intervals, scans, and where the uncertainty comes from."""
 
-from functools import partial
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
-from matplotlib.figure import Figure
 
 from verax.errors import InputError, check_known
 from verax.infer import breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
 from verax.model import DataSets
 from verax.parameters import Gaussian
-from verax.report import Section, Table, number, plots, tables, with_ends, with_error
+from verax.report import Section, Table, number, tables, with_ends, with_error
 from verax.report.tables import fitted
 from verax.results import Interval, Status
 
 from . import _options as options
-from ._ask import Query, grouped, respond
+from ._ask import Query, figure, grouped, respond
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 POINTS = 41
 """Of a curve that is drawn, unless a number is given."""
@@ -53,10 +54,10 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
             ("significance against zero", f"{number(float(tested.z), 2)} σ"),
         )
         shown.append(Table("Parameter of interest", ("Quantity", "Value"), rows))
-    draw = partial(plots.correlation, best.names, best.correlation, keep=(poi,) if poi else ())
+    draw = figure("correlation", best.names, best.correlation, keep=(poi,) if poi else ())
     figures = {"correlation": ("Correlations of the fit.", draw)}
     if names:
-        figures["pulls"] = ("Pulls of the constrained parameters.", partial(plots.pulls, names, pull, pull_error))
+        figures["pulls"] = ("Pulls of the constrained parameters.", figure("pulls", names, pull, pull_error))
     return Section("Best fit", "", figures, shown, content)
 
 
@@ -69,8 +70,10 @@ def answer_interval(question: options.Interval, query: Query) -> Section:
         ends = (("lower end", number(float(found.low), 4)), ("upper end", number(float(found.high), 4)))
         cells = ((f"{poi}, {level:.2%}", with_ends(found)), *ends, ("status", _status(found)))
         shown = Table("Interval from the profile likelihood", ("Quantity", "Value"), cells)
-        figures = {"scan": ("Profile likelihood ratio.", partial(_draw_scan, query, found))}
+        figures = {"scan": ("Profile likelihood ratio.", lambda: _draw_scan(query, found))}
         return Section("Interval", "", figures, (shown,), {"method": method, "interval": found})
+    import jax
+
     ordering = "upper" if method == "upper" else "likelihood-ratio"
     belt = neyman(
         jax.random.key(question.seed),
@@ -94,7 +97,7 @@ def answer_interval(question: options.Interval, query: Query) -> Section:
         ("profile likelihood, to compare", with_ends(found)),
     )
     shown = Table(f"Interval by toys, {method}", ("Quantity", "Value"), rows)
-    figures = {"belt": ("Values that toys accept.", partial(plots.belt, belt))}
+    figures = {"belt": ("Values that toys accept.", figure("belt", belt))}
     content = {"method": method, "interval": made, "belt": belt, "profile": found}
     return Section("Interval", "", figures, (shown,), content)
 
@@ -114,9 +117,9 @@ def _around(query: Query, found: Interval, points: int, *, reach: float, name: s
     return np.linspace(max(value - low, bounds[0]), min(value + high, bounds[1]), points)
 
 
-def _draw_scan(query: Query, found: Interval) -> Figure:
+def _draw_scan(query: Query, found: Interval) -> "Figure":
     curve = profile(query.model, query.data, query.poi, _around(query, found, POINTS, reach=2.4))
-    return plots.scan({"Total": curve}, interval=found)
+    return figure("scan", {"Total": curve}, interval=found)()
 
 
 @respond.register
@@ -132,7 +135,7 @@ def answer_scan(question: options.Scan, query: Query) -> Section:
         for x, t, s in zip(values, curve.t, curve.status, strict=True)
     )
     shown = Table(f"t({query.poi}); interval {with_ends(found)}", (query.poi, "t", "Status"), rows)
-    figures = {"scan": ("Profile likelihood ratio.", partial(plots.scan, {"Total": curve}, interval=found))}
+    figures = {"scan": ("Profile likelihood ratio.", figure("scan", {"Total": curve}, interval=found))}
     return Section("Scan", "", figures, (shown,), {"interval": found, "scan": curve})
 
 
@@ -152,10 +155,10 @@ def _scan2d(query: Query, other: str) -> Section:
     )
     shown = Table(f"t({query.poi}, {other})", ("Quantity", "Value"), rows)
 
-    def draw() -> Figure:
+    def draw() -> "Figure":
         t = np.where(found.status > Status.AT_BOUND, np.nan, found.t)
         best = (float(found.best[0]), float(found.best[1]))
-        return plots.scan2d(found.first, found.second, t, found.names, best=best)
+        return figure("scan2d", found.first, found.second, t, found.names, best=best)()
 
     figures = {"scan2d": ("Profile likelihood ratio of two parameters.", draw)}
     return Section("Scan", "", figures, (shown,), {"scan2d": found, "intervals": ends})
@@ -166,7 +169,7 @@ def answer_breakdown(question: options.Breakdown, query: Query) -> Section:
     """Find the uncertainty by source, by both definitions."""
     model = grouped(query.model, question.groups)
     both = [breakdown(model, query.data, query.poi, method=m) for m in ("shifted-observables", "freeze")]
-    figures = {"breakdown": ("Uncertainty by source.", partial(plots.breakdown, *both))}
+    figures = {"breakdown": ("Uncertainty by source.", figure("breakdown", *both))}
     shown = tables.breakdown(*both, title=f"Uncertainty on {query.poi}")
     return Section("Uncertainty breakdown", "", figures, (shown,), {b.method: b.rows for b in both})
 
@@ -182,5 +185,5 @@ def answer_ranking(_: options.Ranking, query: Query) -> Section:
     ]
     columns = ("Parameter", "Pull", "Post-fit / prior σ", f"Impact on {query.poi}, θ̂ + σ̂", "θ̂ − σ̂")
     shown = Table("Ranking, from refits", columns, tuple(cells))
-    figures = {"ranking": ("Pulls and impacts from refits.", partial(plots.pulls_and_impacts, found))}
+    figures = {"ranking": ("Pulls and impacts from refits.", figure("pulls_and_impacts", found))}
     return Section("Ranking", "", figures, (shown,), {"ranking": found})

@@ -1,18 +1,19 @@
 """Tests of hypotheses: upper limits and goodness of fit."""
 
-from functools import partial
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
-from matplotlib.figure import Figure
 
 from verax.infer import cls, goodness_of_fit, limit
-from verax.report import Section, Table, number, plots, with_error
+from verax.report import Section, Table, number, with_error
 from verax.results import Status
 
 from . import _options as options
-from ._ask import Query, respond
+from ._ask import Query, figure, respond
 from ._fits import POINTS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BANDS = ("−2σ", "−1σ", "median", "+1σ", "+2σ")
 
@@ -22,6 +23,8 @@ def answer_limit(question: options.Limit, query: Query) -> Section:
     """Find the CLs upper limit, observed and expected."""
     level, toys, model, data, poi = question.level, question.toys, query.model, query.data, query.poi
     if toys:
+        import jax
+
         key = jax.random.key(question.seed)
         found = limit(model, data, poi, level=level, method="toys", key=key, n_toys=toys, progress=query.count_toys)
     else:
@@ -39,12 +42,13 @@ def answer_limit(question: options.Limit, query: Query) -> Section:
     note = f"{found.toys} toys of each hypothesis at each value, at most {found.failed} failed." if toys else ""
     shown = Table(f"CLs upper limits at {level:.0%}, {found.method}", columns, rows, note)
 
-    def draw() -> Figure:
+    def draw() -> "Figure":
         curve = found.curve
         if curve is None:
             top = 1.6 * float(np.nanmax([*found.expected, float(found.observed)]))
             curve = cls(model, data, poi, np.linspace(top / POINTS, top, POINTS))
-        return plots.limit_bands(
+        return figure(
+            "limit_bands",
             curve.values,
             curve.observed,
             curve.expected,
@@ -52,7 +56,7 @@ def answer_limit(question: options.Limit, query: Query) -> Section:
             name=poi,
             observed_limit=float(found.observed),
             expected_limit=found.expected,
-        )
+        )()
 
     return Section("Limit", "", {"limit": ("CLs, and its expected bands.", draw)}, (shown,), {"limit": found})
 
@@ -60,7 +64,11 @@ def answer_limit(question: options.Limit, query: Query) -> Section:
 @respond.register
 def answer_gof(question: options.Gof, query: Query) -> Section:
     """Test the fit against the saturated model."""
-    key = jax.random.key(question.seed) if question.toys else None
+    key = None
+    if question.toys:
+        import jax
+
+        key = jax.random.key(question.seed)
     found = goodness_of_fit(query.model, query.data, key=key, n_toys=question.toys, progress=query.count_toys)
     rows = [
         ("2 [nll(best) − nll(saturated)]", number(float(found.statistic), 3)),
@@ -70,6 +78,6 @@ def answer_gof(question: options.Gof, query: Query) -> Section:
     if question.toys:
         text = f"p-value, {found.toys} toys ({found.failed} failed)"
         rows.append((text, with_error(found.p_toys, found.p_toys_error)))
-    figures = {"goodness": ("The test statistic, and its distribution.", partial(plots.goodness, found))}
+    figures = {"goodness": ("The test statistic, and its distribution.", figure("goodness", found))}
     shown = Table("Goodness of fit", ("Quantity", "Value"), tuple(rows))
     return Section("Goodness of fit", "", figures, (shown,), {"goodness_of_fit": found})

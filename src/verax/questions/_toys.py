@@ -5,22 +5,20 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from verax.errors import InputError
 from verax.infer import Campaign, Estimate, campaign, fit
 from verax.parameters import by_name
-from verax.report import Section, Table, number, plots, tables, with_error
+from verax.report import Section, Table, number, tables, with_error
 from verax.results import Interval, Status, good
 from verax.run import checksum_of, code_version, digest, opened, remove, replacing, seal, unseal, write
 
 from . import _options as options
-from ._ask import Query, numbers, respond
+from ._ask import Query, figure, numbers, respond
 
 OWNER = "toys"
 """Owner of the folder of a campaign."""
@@ -57,7 +55,7 @@ def answer_toys(question: options.Toys, query: Query) -> Section:
     )
     content: dict[str, Any] = {"truth": truth, "coverage": covered, "toys": found.n, "failed": found.failed}
     content |= {"status": status, "moments": moments}
-    draw = partial(plots.estimates, poi, value[fine], pull, truth=truth[poi], coverage=covered)
+    draw = figure("estimates", poi, value[fine], pull, truth=truth[poi], coverage=covered)
     return Section("Toys", figures={"toys": ("Estimates of toys.", draw)}, tables=shown, content=content)
 
 
@@ -75,6 +73,8 @@ def _run(
 
     if done is not None:
         query.count_toys(done.n, n, done.failed)
+    import jax
+
     key, statistic = jax.random.key(question.seed), Estimate(query.poi, question.level)
     return campaign(
         key, query.model, truth, n, statistic, batch=question.batch, profiled=gamma, done=done, progress=progress
@@ -106,6 +106,8 @@ class Kept:
     """
 
     def __init__(self, question: options.Toys, query: Query, truth: dict[str, float], gamma: np.ndarray | None) -> None:
+        import jax
+
         assert question.output is not None
         self.folder, self.batch, self.written = Path(question.output), question.batch, 0
         self.notify, model, seed = query.progress.note, query.model, question.seed

@@ -1,19 +1,16 @@
 """Expected events before and after the fit, and what systematics do to them."""
 
-from functools import partial
-
 import numpy as np
-from matplotlib.figure import Figure
 
 from verax.errors import check_known
 from verax.infer import fit
 from verax.model import Yields, postfit_yields, prefit_yields, templates
-from verax.report import Section, Table, number, plots, tables
+from verax.report import Draw, Section, Table, number, tables
 from verax.results import Status
 from verax.templates import Layout, acts, normalisation_part
 
 from . import _options as options
-from ._ask import Query, respond
+from ._ask import Query, figure, respond
 
 
 @respond.register
@@ -48,13 +45,14 @@ def answer_yields(question: options.Yields, query: Query) -> Section:
             },
         }
         stage, last = list(shown.items())[-1]
-        figures[name] = (f"{stage} events in {name}.", partial(_data_and_model, query, name, stage, last))
+        figures[name] = (f"{stage} events in {name}.", _data_and_model(query, name, stage, last))
     return Section("Yields", figures=figures, tables=made, content=content)
 
 
-def _data_and_model(query: Query, channel: str, stage: str, found: Yields) -> Figure:
+def _data_and_model(query: Query, channel: str, stage: str, found: Yields) -> Draw:
     """Draw stacked processes, data, ratio and uncertainty of one channel."""
-    return plots.score_distribution(
+    return figure(
+        "score_distribution",
         templates(query.model),
         channel,
         expected=found.by_process,
@@ -105,7 +103,7 @@ def answer_templates(question: options.Templates, query: Query) -> Section:
         rows.append((*label, *(number(x, 2, sign=True) for x in size), number(max(shape), 2)))
         named = dict(zip(("systematic", "process", "channel"), label, strict=True))
         content.append({**named, "nominal": centre, "up": up[k, i, here], "down": down[k, i, here]})
-        draw = partial(plots.template_variation, all_of, systematic, place, processes=(process,), xlabel="Bin")
+        draw = figure("template_variation", all_of, systematic, place, processes=(process,), xlabel="Bin")
         figures[label] = (f"{systematic}, of {process} in {place}.", draw)
     columns = ("Systematic", "Process", "Channel", "Yield, θ = +1 [%]", "θ = −1 [%]", "Largest shape change [%]")
     shown = Table("Variations of the templates", columns, tuple(rows))

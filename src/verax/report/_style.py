@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import matplotlib
-import mplhep
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+if TYPE_CHECKING:  # half a second, for those who draw
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = ("#5790fc", "#f89c20", "#964a8b", "#9c9ca1", "#7a21dd", "#92dadd", "#a96b59", "#e76300", "#b9ac70", "#717581")
 """Of the backgrounds: Petroff, arXiv:2107.02270, without the red, which is the signal's."""
@@ -58,6 +56,8 @@ PLAIN = Style()
 
 def rc() -> dict[str, Any]:
     """Give matplotlib's settings: mplhep's style at the size of a figure in a paper's column."""
+    import mplhep
+
     own = {
         "font.family": ["TeX Gyre Heros", "DejaVu Sans"],  # by name, so that a saved figure does not depend on defaults
         "mathtext.fallback": "stixsans",
@@ -85,12 +85,16 @@ def rc() -> dict[str, Any]:
 @contextmanager
 def drawing() -> Iterator[None]:
     """Apply the settings while a figure is drawn or saved; they are put back afterwards."""
+    import matplotlib
+
     with matplotlib.rc_context(cast(Any, rc())):  # recent stubs know every key by name, older ones do not
         yield
 
 
-def canvas(width: float = 6.4, height: float = 5.2, **layout: Any) -> Figure:
+def canvas(width: float = 6.4, height: float = 5.2, **layout: Any) -> "Figure":
     """Make an empty figure, sizes in inches, whose parts make room for each other; ``layout`` is that of its engine."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     engine = figure.get_layout_engine()
     assert engine is not None
@@ -98,13 +102,13 @@ def canvas(width: float = 6.4, height: float = 5.2, **layout: Any) -> Figure:
     return figure
 
 
-def one_panel(width: float, height: float) -> tuple[Figure, Axes]:
+def one_panel(width: float, height: float) -> "tuple[Figure, Axes]":
     """Make a figure of a single pair of axes."""
     figure = canvas(width, height)
     return figure, figure.add_subplot()
 
 
-def main_and_ratio(width: float, height: float, *, ratio: float = 0.4) -> tuple[Figure, Axes, Axes]:
+def main_and_ratio(width: float, height: float, *, ratio: float = 0.4) -> "tuple[Figure, Axes, Axes]":
     """Make a figure of two axes, one above the other, that share the horizontal axis without a gap."""
     figure = canvas(width, height, h_pad=0.02, hspace=0.0, rect=(0.0, 0.012, 1.0, 0.976))
     grid = figure.add_gridspec(2, 1, height_ratios=[1.0, ratio], hspace=0.0)
@@ -115,7 +119,7 @@ def main_and_ratio(width: float, height: float, *, ratio: float = 0.4) -> tuple[
 
 
 def heading(
-    axes: Axes, style: Style, *, channel: str = "", right: Axes | None = None, lift: float = 5.0, wide: bool = False
+    axes: "Axes", style: Style, *, channel: str = "", right: "Axes | None" = None, lift: float = 5.0, wide: bool = False
 ) -> None:
     """Write experiment and text over the left end, conditions over the right end (of ``right``, if given).
 
@@ -155,12 +159,13 @@ def maths(text: str) -> str:
     return text.replace("⁻¹", "$^{-1}$")
 
 
-def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+def save(figure: "Figure", folder: Path, name: str) -> tuple[Path, Path]:
     """Write ``name.pdf`` and ``name.png`` to an existing folder; equal figures give equal bytes (no dates in them).
 
     Returns the two paths.
     """
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf  # a fifth of a second, for those who draw
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
 
     pdf, png = folder / f"{name}.pdf", folder / f"{name}.png"
     with drawing():

@@ -7,26 +7,25 @@ Fill once in fine bins, choose the final edges from them (:func:`verax.templates
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
-from verax.arrays import Array, Scalar
+from verax.arrays import Array
 from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.parameters import Parameter
 from verax.run import map_chunks
-from verax.systematics import Normalisation, Systematic, shift
 
 from ._histogram import ExactSum, exact_sum, find_bins, squares
 from ._templates import Templates
+
+if TYPE_CHECKING:
+    from verax.systematics import Systematic
 
 Summary: TypeAlias = Callable[[Events], tuple[Array, Array]]
 """Score and channel of each event, from its columns; channel −1 is "not selected". It must not look at the weights, nor
@@ -133,7 +132,7 @@ class Binning:
 def templates(
     summary: Summary,
     source: Iterable[Events],
-    systematics: Sequence[Systematic | Varied],
+    systematics: "Sequence[Systematic | Varied]",
     edges: Sequence[Sequence[float]],
     *,
     channels: Sequence[str] = ("all",),
@@ -159,6 +158,8 @@ def templates(
     ------
     InputError : for an empty source, edges that do not increase, unknown processes, NaN scores, infinite weights
     """
+    from verax.systematics import Systematic
+
     chunks = iter(source)
     first = next(chunks, None)
     if first is None:
@@ -178,7 +179,7 @@ def templates(
 
 
 def fill(
-    events: Events, *, summary: Summary, systematics: Sequence[Systematic], binning: Binning, rows: int = 65536
+    events: Events, *, summary: Summary, systematics: "Sequence[Systematic]", binning: Binning, rows: int = 65536
 ) -> TemplateSums:
     """The sums of one chunk: pure, so that chunks can go anywhere in any order.
 
@@ -189,24 +190,21 @@ def fill(
 
 
 def _fill_piece(
-    events: Events, summary: Summary, systematics: Sequence[Systematic], binning: Binning, rows: int
+    events: Events, summary: Summary, systematics: "Sequence[Systematic]", binning: Binning, rows: int
 ) -> TemplateSums:
+    from ._moved import moved
+
     cell = binning.cell(events, *summary(events))
     nominal = binning.sum(cell, events.weight)
     square = binning.sum(cell, squares(np.asarray(events.weight)))
-    padded = _pad(events, rows)
     x = np.asarray(events.x)
 
-    def vary(systematic: Systematic, theta: float) -> ExactSum:
-        if systematic.traceable:
-            new_x, new_weight = (np.asarray(a)[: len(events)] for a in _shifted(padded, systematic, jnp.float32(theta)))
-        else:
-            moved = shift(events, [systematic], {systematic.name: theta})
-            new_x, new_weight = np.asarray(moved.x), np.asarray(moved.weight)
+    def vary(systematic: "Systematic", theta: float) -> ExactSum:
+        new_x, new_weight = moved(events, systematic, theta, rows)
         if _same(new_x, x):  # only weights changed: events stay in their bins
             return binning.sum(cell, new_weight)
-        moved = Events(new_x, new_weight, events.process, events.number, events.columns, events.processes)
-        return binning.sum(binning.cell(moved, *summary(moved)), new_weight)
+        there = replace(events, x=new_x, weight=new_weight)
+        return binning.sum(binning.cell(there, *summary(there)), new_weight)
 
     variations = tuple((vary(s, 1.0), None if s.one_sided else vary(s, -1.0)) for s in systematics)
     return TemplateSums(nominal, square, variations)
@@ -215,23 +213,6 @@ def _fill_piece(
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
     """True when two arrays have the same bits, NaN included."""
     return a.dtype == b.dtype and a.shape == b.shape and bool(np.array_equal(a.view(np.uint8), b.view(np.uint8)))
-
-
-def _pad(events: Events, rows: int) -> Events:
-    """Repeat the last event, with weight zero, up to a fixed length: one shape means one compilation."""
-    n = len(events)
-    index = np.minimum(np.arange(rows), max(n - 1, 0)) if n else np.zeros(0, np.int64)
-    filled = jax.tree.map(lambda leaf: np.asarray(leaf)[index], events)
-    weight = np.where(np.arange(len(index)) < n, filled.weight, 0).astype(filled.weight.dtype)
-    return Events(filled.x, weight, filled.process, filled.number, events.columns, events.processes)
-
-
-@eqx.filter_jit
-def _shifted(
-    events: Events, systematic: Systematic, theta: Scalar
-) -> tuple[Float[jax.Array, "event column"], Float[jax.Array, " event"]]:
-    moved = shift(events, [systematic], {systematic.name: theta})
-    return jnp.asarray(moved.x), jnp.asarray(moved.weight)
 
 
 def _own_samples(
@@ -252,11 +233,13 @@ def _own_samples(
 
 def _assemble(
     sums: TemplateSums,
-    systematics: Sequence[Systematic | Varied],
+    systematics: "Sequence[Systematic | Varied]",
     own: Sequence[tuple[ExactSum, ExactSum | None]],
     binning: Binning,
 ) -> Templates:
     """Float64 templates from exact sums, variations in the order in which they were given."""
+    from verax.systematics import Normalisation
+
     shape = (len(binning.processes), binning.bins)
     nominal = sums.nominal.value().reshape(shape)
     effects, samples = iter(sums.variations), iter(own)

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from verax.arrays import Array
+from verax.arrays import Array, Tree, static
 from verax.errors import InputError
 from verax.parameters import Parameter
 
 
-class Templates(eqx.Module):
+class Templates(Tree):
     """Histograms of every process in every channel, with their simulation variance and systematic variations.
 
     Channels lie one after another on the ``bin`` axis. Leaves may be NumPy arrays or traced (INFERNO differentiates
@@ -31,10 +30,10 @@ class Templates(eqx.Module):
     variance: Float[Array, "process bin"]
     up: Float[Array, "systematic process bin"]
     down: Float[Array, "systematic process bin"]
-    channels: tuple[str, ...] = eqx.field(static=True)
-    edges: tuple[tuple[float, ...], ...] = eqx.field(static=True)
-    processes: tuple[str, ...] = eqx.field(static=True)
-    systematics: tuple[Parameter, ...] = eqx.field(static=True)
+    channels: tuple[str, ...] = static()
+    edges: tuple[tuple[float, ...], ...] = static()
+    processes: tuple[str, ...] = static()
+    systematics: tuple[Parameter, ...] = static()
 
     def slices(self) -> dict[str, slice]:
         """Where each channel lies on the ``bin`` axis."""
