@@ -22,8 +22,17 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = jax.Array | np.ndarray
     Scalar: TypeAlias = jax.Array | np.ndarray | float | int
-else:  # jaxtyping imports JAX for the type of its keys
-    Array, Scalar, PRNGKeyArray = np.ndarray, np.ndarray | float | int, Any
+else:
+
+    class _NumpyOrJax(type):
+        def __instancecheck__(cls, x: Any) -> bool:
+            return isinstance(x, np.ndarray) or is_jax(x)
+
+    class Array(metaclass=_NumpyOrJax):
+        """An array of NumPy, or of JAX."""
+
+    Scalar = Array | float | int
+    PRNGKeyArray = Array  # jaxtyping's own imports JAX
 
 
 def is_jax(x: Any) -> bool:

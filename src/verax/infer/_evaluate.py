@@ -5,13 +5,12 @@ parameters of each fit, so all share the compiled derivatives of their model.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from verax.arrays import jitted, namespace
-from verax.model import AbstractLikelihood, Data, DataSets, Derivatives
+from verax.model import AbstractLikelihood, Data, DataSets
 
 WORKING_SET = 250_000
 """Fits × parameters × observations to stay below: a batch that falls out of the processor's cache is slower."""
@@ -19,8 +18,8 @@ WORKING_SET = 250_000
 LARGEST_BATCH = 100 * WORKING_SET
 """Likewise for likelihoods of which one alone falls out of it: for the sake of memory."""
 
-FEW = 64
-"""Fits below which a likelihood in closed form is not worth a compilation."""
+FEW_FITS, FEW_SETS = 512, 8
+"""Up to as many fits of as many data sets a likelihood in closed form is not worth a compilation: toys are more."""
 
 Limits = tuple[np.ndarray, np.ndarray]
 """Lower and upper bound of each parameter; one whose bounds are equal is fixed there."""
@@ -66,6 +65,11 @@ def batch_sizes(work: int) -> tuple[int, ...]:
     return (1, 16, *[b for b in (256, 64) if b * work <= WORKING_SET][:1])
 
 
+def few(model: AbstractLikelihood, data: DataSets) -> bool:
+    """Whether NumPy makes these fits; it depends on nothing else, so that the same fits have the same bits."""
+    return model.in_closed_form and len(data) <= FEW_FITS and len(np.unique(data.index)) <= FEW_SETS
+
+
 def evaluate(
     model: AbstractLikelihood,
     data: DataSets,
@@ -76,11 +80,10 @@ def evaluate(
 ) -> Point:
     """−log L and its derivatives in a batch of fits; compiled ones are padded to one of the ``sizes``."""
     fits = len(theta)
-    if model.in_closed_form and fits < FEW:
+    if few(model, data):
         with np.errstate(all="ignore"):
-            each = [model.derivatives(theta[i], data.one(i)) for i in range(fits)]
-            stacked = {f.name: np.stack([getattr(at, f.name) for at in each]) for f in fields(Derivatives)}
-            return _in_units(Derivatives(**stacked), theta, free, *limits)
+            each = [_evaluate_one(model, data.one(i), theta[i], free[i], *limits) for i in range(fits)]
+        return Point(*(np.stack(x) for x in zip(*each, strict=True)))
     import jax
 
     size = next(b for b in sizes if b >= fits)
@@ -97,16 +100,19 @@ def evaluate(
 def _evaluate(model: AbstractLikelihood, data: Data, theta: Any, free: Any, lower: Any, upper: Any) -> Point:
     import jax
 
-    at = jax.vmap(model.derivatives, (0, data.axes if data.is_batch else None))(theta, data)
-    return _in_units(at, theta, free, lower, upper)
+    def one(own: Data, values: Any, moves: Any) -> Point:
+        return _evaluate_one(model, own, values, moves, lower, upper)
+
+    points: Point = jax.vmap(one, (data.axes if data.is_batch else None, 0, 0))(data, theta, free)
+    return points
 
 
-def _in_units(at: Derivatives, theta: Any, free: Any, lower: Any, upper: Any) -> Point:
-    xp = namespace(theta)
+def _evaluate_one(model: AbstractLikelihood, data: Data, theta: Any, free: Any, lower: Any, upper: Any) -> Point:
+    at, xp = model.derivatives(theta, data), namespace(theta)
     # A bound holds a parameter where −log L falls beyond it (a first-order condition of Karush, Kuhn and Tucker).
     held = ((theta <= lower) & (at.gradient > 0)) | ((theta >= upper) & (at.gradient < 0))
     unit = xp.where(free & ~held, 1 / xp.sqrt(at.scale), 0.0)
-    outer = unit[:, :, None] * unit[:, None, :]
-    rest = xp.where(unit == 0, 1.0, 0.0)[:, :, None] * np.eye(theta.shape[1])
+    outer = unit[:, None] * unit
+    rest = xp.diag(xp.where(unit == 0, 1.0, 0.0))
     hessian, rate_curvature = outer * at.hessian + rest, outer * at.rate_curvature
     return Point(theta, at.nll, at.gradient, unit * at.gradient, hessian, rate_curvature, unit, at.even_slope, at.end)

@@ -14,7 +14,7 @@ from verax.model import AbstractLikelihood, DataSets
 from verax.results import Status
 
 from ._batch import Minima, keep_lowest
-from ._evaluate import Limits, batch_sizes, bounds, evaluate
+from ._evaluate import Limits, batch_sizes, bounds, evaluate, few
 from ._linear_algebra import blas_threads, definite
 from ._newton_step import EDM_TOLERANCE, SINGULAR_BELOW, ActiveFits, enter, join, newton_step, select
 from ._valleys import other_valleys
@@ -67,12 +67,13 @@ def minimise(
     free : [fit, parameter], boolean
     covariance : invert the Hessians, and report which are not positive definite; else they are left out (NaN)
     limits : other bounds than the parameters' own, lower and upper [parameter]
-    batched : start with batched L-BFGS, which has to be compiled; by default where there are at least ``BATCHED_FROM`` fits
+    batched : start with batched L-BFGS, which has to be compiled; by default where there are at least ``BATCHED_FROM`` fits,
+        and not of a few data sets only
     """
     limits = bounds(model) if limits is None else limits
     start = np.where(free, np.clip(start, *limits), start)
     free = free & (limits[0] < limits[1])  # bounds without width fix a parameter
-    batched = len(start) >= BATCHED_FROM if batched is None else batched
+    batched = len(start) >= BATCHED_FROM and not few(model, data) if batched is None else batched
 
     found = _nearest_minima(model, data, start, free, covariance, limits, batched)
     parts, todo = model.even_parts(), np.arange(len(start))

@@ -12,7 +12,7 @@ from verax.arrays import Array, jitted
 from verax.model import AbstractLikelihood, Data, DataSets, concatenate, mapped
 from verax.results import Status
 
-from ._evaluate import FEW, Limits, batch_sizes, bounds, evaluate
+from ._evaluate import Limits, batch_sizes, bounds, evaluate, few
 from ._linear_algebra import definite, solve
 from ._profile import Fits
 
@@ -44,7 +44,7 @@ def reported_status(fits: Fits) -> np.ndarray:
 
 def expectation(model: AbstractLikelihood, batch: DataSets, theta: np.ndarray) -> DataSets:
     """The Asimov data of each data set at ``theta`` [toy, parameter]; what the likelihood profiles is at its fit too."""
-    if model.in_closed_form and len(theta) < FEW:
+    if few(model, batch):
         each = [_at(model, batch.one(i), values) for i, values in enumerate(theta)]
         return DataSets.of(concatenate([DataSets.of(data).batch for data in each]))
     import jax

@@ -15,7 +15,7 @@ example_model, example_templates     which small one is there to try things on?
 
 What reads and writes likelihoods also needs ``CellModifier``, ``code4_coefficients``, ``is_combine`` and the names of groups
 (``FLOATING``, ``SIMULATION``, ``UNCORRELATED``); what fits them, the batched forms (``AbstractBatched``, ``Batched``),
-``Derivatives``, ``EvenParts`` and ``float64_on_host``.
+``EvenParts`` and ``float64_on_host``.
 """
 
 from ._binned import BinnedLikelihood as BinnedLikelihood
@@ -44,7 +44,6 @@ from ._joint import JointLikelihood as JointLikelihood
 from ._likelihood import AbstractBatched as AbstractBatched
 from ._likelihood import AbstractLikelihood as AbstractLikelihood
 from ._likelihood import Batched as Batched
-from ._likelihood import Derivatives as Derivatives
 from ._likelihood import EvenParts as EvenParts
 from ._likelihood import float64_on_host as float64_on_host
 from ._yields import Yields as Yields

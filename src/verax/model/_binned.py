@@ -373,7 +373,7 @@ class BinnedLikelihood(AbstractLikelihood):
         if self.partial_gamma:
             observed = xp.where(self.tau > 0, data.auxiliary[..., self.n_constraints :], 1.0)
             gamma = xp.where(self.tau > 0, observed - xlogy(observed, observed) + gammaln(observed + 1), gamma)
-        return counts.sum(-1) + gamma.sum(-1) - self.offset
+        return xp.asarray(counts.sum(-1) + gamma.sum(-1) - self.offset)
 
     def check_truth(self, params: Params, profiled: Float[Array, " bin"] | None = None) -> None:
         """Raise InputError where a bin expects less than nothing, with its name."""

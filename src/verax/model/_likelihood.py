@@ -252,7 +252,8 @@ class AbstractLikelihood(Tree, abc.ABC):
     def saturated(self, data: Data) -> Float[Array, "*toy"]:
         """The least −log L of any model of the same data: each observation, and each global observable, is expected."""
         peak = constraint_peak(self.parameters, data.auxiliary[..., : self.n_constraints])
-        return self.saturated_observed(data) + peak.sum(-1)
+        value = self.saturated_observed(data) + peak.sum(-1)
+        return namespace(value).asarray(value)
 
     def start(self, data: Data) -> Float[np.ndarray, "toy parameter"]:
         """Starting values of fits: constrained parameters at their global observables, others at their initial values."""

@@ -110,7 +110,7 @@ def gamma_slopes(
 
     γ̂ solves G = S (1 − n/m) + C′(γ) = 0 with m = γS + T and C = −log of its constraint, so they are those of −G over
     ∂G/∂γ = n S²/m² + C″. A γ that is fixed is its global observable; one at zero stays there, and so does m where γ̂ = −T/S
-    holds it at zero (no events, S < 0).
+    holds it at zero (no events).
     """
     xp = namespace(with_gamma, without_gamma, count, auxiliary, gamma, width, tau)
     fluctuates, is_poisson = (width > 0) | (tau > 0), tau > 0
@@ -118,7 +118,7 @@ def gamma_slopes(
     per_event = xp.where(total > 0, 1 / xp.where(total > 0, total, 1.0), 0.0)
     safe, precision = xp.where(gamma > 0, gamma, 1.0), 1 / xp.where(width > 0, width, 1.0) ** 2
     stiffness = count * (with_gamma * per_event) ** 2 + xp.where(is_poisson, auxiliary / safe**2, precision)
-    holds = (count <= 0) & (with_gamma < 0) & (abs(total) <= 1e-12 * abs(without_gamma))
+    holds = (count <= 0) & (with_gamma != 0) & (abs(total) <= 1e-12 * abs(without_gamma))
     moves = fluctuates & (gamma > 0) & ~holds & (stiffness > 0)
     share = xp.where(moves, 1 / xp.where(moves, stiffness, 1.0), 0.0)
     by_rate = 1 - count * per_event + count * with_gamma * gamma * per_event**2
@@ -197,7 +197,7 @@ def partial_bin_terms(
 
     −log is P(m) + C(γ) with m = γS + T, P of the count and C of the constraint, where γ = γ̂(S, T) solves
     G = S (1 − n/m) + C′(γ) = 0, so that ∂γ̂ = −∂G / (n S²/m² + C″). With the rest r = P′S + C′, which is 0 but where m is
-    continued below the floor, or held at 0 by γ = −T/S (no events, S < 0),
+    continued below the floor, or held at 0 by γ = −T/S (no events),
 
         slopes:      P′γ + r γ_S,    P′ + r γ_T;
         curvatures:  P″ m_S² + 2 P′ γ_S + C″ γ_S² + r γ_SS,    P″ m_S m_T + P′ γ_T + C″ γ_S γ_T + r γ_ST,
@@ -226,11 +226,12 @@ def partial_bin_terms(
     normal = 0.5 * pull**2 + HALF_LOG_2PI + xp.log(safe_width)
     value = value + xp.where(is_poisson, counted, xp.where(is_gaussian, normal, 0.0))
     c1 = xp.where(is_poisson, tau - observed / safe_gamma, xp.where(is_gaussian, pull / safe_width, 0.0))
-    c2 = xp.where(is_poisson, observed / safe_gamma**2, xp.where(is_gaussian, 1 / safe_width**2, 0.0))
+    stiff = observed / xp.where(gamma > 0, gamma, 1.0) ** 2  # a γ at zero stays there
+    c2 = xp.where(is_poisson, stiff, xp.where(is_gaussian, 1 / safe_width**2, 0.0))
 
     by_s, by_t = gamma_slopes(s, t, count, auxiliary, gamma, width, tau)[:2]
     rest = xp.where(fluctuates & (gamma > 0) & (total < floor), p1 * s + c1, 0.0)
-    holds = (count <= 0) & (s < 0) & (abs(total) <= 1e-12 * abs(t))
+    holds = (count <= 0) & (s != 0) & (abs(total) <= 1e-12 * abs(t))  # m, at zero
     bent = xp.where(holds, rest / xp.where(holds, s, 1.0) ** 2, 0.0)  # r γ_ST, of which r γ_SS is 2 γ times
     m_s, m_t = gamma + s * by_s, 1 + s * by_t
 
