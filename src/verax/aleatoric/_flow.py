@@ -12,7 +12,6 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
@@ -59,13 +58,13 @@ class Flow(eqx.Module):
         """Columns that a call reads: those of the density, then the condition."""
         return self.columns + self.condition
 
-    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, ""]:
+    def __call__(self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None) -> Float[jax.Array, ""]:
         n = len(self.columns)
         return self._log_prob(x[:n], self.given(x[n:]))
 
     def log_prob(
         self, x: Float[Array, "event column"], condition: Float[Array, "..."] | None = None
-    ) -> Float[JaxArray, " event"]:
+    ) -> Float[jax.Array, " event"]:
         """Evaluate the log-density of each row, per unit of the columns; −∞ outside the bounds.
 
         Rows are streamed: beside them it needs memory for 32,768 at a time.
@@ -86,7 +85,7 @@ class Flow(eqx.Module):
 
     def sample(
         self, key: PRNGKeyArray, n: int, condition: Float[Array, "..."] | None = None
-    ) -> Float[JaxArray, "event column"]:
+    ) -> Float[jax.Array, "event column"]:
         """Draw ``n`` rows of the columns.
 
         Parameters
@@ -104,8 +103,8 @@ class Flow(eqx.Module):
         return _draw(self, key, n, condition_of(condition, self.condition, n, "flow"))
 
     def to_base(
-        self, x: Float[JaxArray, " column"], condition: Float[JaxArray, " condition"]
-    ) -> Float[JaxArray, " column"]:
+        self, x: Float[jax.Array, " column"], condition: Float[jax.Array, " condition"]
+    ) -> Float[jax.Array, " column"]:
         """Find a point's image in the base, which has a standard Gaussian density if the flow is right.
 
         Parameters
@@ -117,8 +116,8 @@ class Flow(eqx.Module):
         return z
 
     def from_base(
-        self, z: Float[JaxArray, " column"], condition: Float[JaxArray, " condition"]
-    ) -> Float[JaxArray, " column"]:
+        self, z: Float[jax.Array, " column"], condition: Float[jax.Array, " condition"]
+    ) -> Float[jax.Array, " column"]:
         """Find the point whose image is ``z``.
 
         Parameters
@@ -130,14 +129,14 @@ class Flow(eqx.Module):
         for layer in reversed(self.layers):
             z = z[::-1]  # each layer leaves its columns in reversed order
 
-            def step(x: JaxArray, _: None, layer: Masked = layer, z: JaxArray = z) -> tuple[JaxArray, None]:
+            def step(x: jax.Array, _: None, layer: Masked = layer, z: jax.Array = z) -> tuple[jax.Array, None]:
                 # After i passes the first i columns are right, and with them the map of the next one.
                 return jax.vmap(inverse)(z, layer(x, given)), None
 
             z, _ = jax.lax.scan(step, jnp.zeros_like(z), None, length=len(self.columns))
         return self.support.inverse(z)
 
-    def _forward(self, x: JaxArray, given: JaxArray) -> tuple[JaxArray, JaxArray]:
+    def _forward(self, x: jax.Array, given: jax.Array) -> tuple[jax.Array, jax.Array]:
         log_det, forward = jnp.zeros(()), spline if self.kind == "spline" else affine
         for layer in self.layers:
             # z_i = τ(x_i; h_i(x_{<i}, condition)): the Jacobian is triangular, and ln |det| = Σ_i ln ∂z_i/∂x_i
@@ -145,7 +144,7 @@ class Flow(eqx.Module):
             x, log_det = x[::-1], log_det + jnp.sum(log_slope)
         return x, log_det
 
-    def _log_prob(self, x: JaxArray, given: JaxArray) -> JaxArray:
+    def _log_prob(self, x: jax.Array, given: jax.Array) -> jax.Array:
         line, log_slope = self.support(x)
         z, log_det = self._forward(line, given)
         # ln p(x) = ln φ(z) + ln |det ∂z/∂x| (arXiv:1912.02762, section 2.1)
@@ -153,12 +152,12 @@ class Flow(eqx.Module):
 
 
 @eqx.filter_jit
-def _evaluate(flow: Flow, x: JaxArray, condition: JaxArray) -> JaxArray:
+def _evaluate(flow: Flow, x: jax.Array, condition: jax.Array) -> jax.Array:
     return jax.lax.map(lambda row: flow._log_prob(row[0], flow.given(row[1])), (x, condition), batch_size=_ROWS)
 
 
 @eqx.filter_jit
-def _draw(flow: Flow, key: PRNGKeyArray, n: int, condition: JaxArray) -> JaxArray:
+def _draw(flow: Flow, key: PRNGKeyArray, n: int, condition: jax.Array) -> jax.Array:
     z = jax.random.normal(key, (n, len(flow.columns)), jnp.float32)
     return jax.lax.map(lambda row: flow.from_base(row[0], row[1]), (z, condition), batch_size=_ROWS)
 
@@ -230,11 +229,11 @@ class FlowNLL(eqx.Module):
     1.5
     """
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         return -jnp.mean(events.weight * outputs(network, events, key, (), "FlowNLL"))
 
 
-def density(log_prob: Float[JaxArray, ""]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+def density(log_prob: Float[jax.Array, ""]) -> tuple[Float[jax.Array, ""], Float[jax.Array, ""]]:
     """Turn a log-density into the density, with no variance of its own: ``moments`` whose spread over members is epistemic.
 
     Parameters

@@ -12,7 +12,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
@@ -54,7 +53,7 @@ class Gan(eqx.Module):
 
     def sample(
         self, key: PRNGKeyArray, n: int, condition: Float[Array, "..."] | None = None
-    ) -> Float[JaxArray, "event column"]:
+    ) -> Float[jax.Array, "event column"]:
         """Draw ``n`` rows of the columns.
 
         Parameters
@@ -73,8 +72,8 @@ class Gan(eqx.Module):
 
 
 @eqx.filter_jit
-def _draw(gan: Gan, key: PRNGKeyArray, n: int, condition: JaxArray) -> JaxArray:
-    def one(row: tuple[JaxArray, JaxArray]) -> JaxArray:
+def _draw(gan: Gan, key: PRNGKeyArray, n: int, condition: jax.Array) -> jax.Array:
+    def one(row: tuple[jax.Array, jax.Array]) -> jax.Array:
         unit = gan.generator(jnp.concatenate([row[0], gan.given(row[1])]))
         return unit * gan.scale.scale + gan.scale.centre
 
@@ -161,7 +160,7 @@ class GanLoss(eqx.Module):
         if not self.penalty >= 0:
             raise InputError("penalty", f"{self.penalty}", "a number that is not negative")
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         if not isinstance(network, Gan):
             raise InputError("GanLoss", f"a {type(network).__name__}", "a network made with gan")
         n = len(network.columns)

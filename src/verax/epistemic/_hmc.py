@@ -17,7 +17,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
@@ -33,7 +32,7 @@ from ._power_likelihood import double, negative_log_likelihood, observations, pr
 PerQuantity: TypeAlias = Float[np.ndarray, " quantity"]
 PerChain: TypeAlias = Float[np.ndarray, " chain"]
 
-Quantities: TypeAlias = Callable[[Any], JaxArray]
+Quantities: TypeAlias = Callable[[Any], jax.Array]
 """What convergence is judged by: numbers of a network, as one vector."""
 
 LIMIT = 1.1
@@ -176,10 +175,10 @@ class _Target(eqx.Module):
 
     loss: Loss
     events: Events
-    precision: JaxArray
+    precision: jax.Array
     key: PRNGKeyArray
 
-    def __call__(self, network: Any, vector: JaxArray) -> JaxArray:
+    def __call__(self, network: Any, vector: jax.Array) -> jax.Array:
         # ln p(w | events) = −c Σ_i w_i ℓ_i(w) − ½ τ |w|² + const.
         prior = 0.5 * jnp.sum(self.precision * vector**2)
         return -negative_log_likelihood(network, self.loss, self.events, self.key) - prior
@@ -191,12 +190,12 @@ class _Outputs(eqx.Module):
     loss: Loss
     rows: Events
 
-    def __call__(self, network: Any) -> JaxArray:
+    def __call__(self, network: Any) -> jax.Array:
         if callable(network):
             measured = jax.vmap(network)(jnp.asarray(inputs(network, self.rows)))
             return jnp.concatenate([jnp.ravel(a) for a in jax.tree.leaves(measured)])
 
-        def one(row: Events) -> JaxArray:
+        def one(row: Events) -> jax.Array:
             return self.loss(network, jax.tree.map(lambda a: a[None], row), jax.random.key(0))
 
         return jax.vmap(one)(self.rows)
@@ -221,7 +220,7 @@ def _run(
         key, first = start
         held = weights(eqx.combine(first, static))
 
-        def density(vector: JaxArray) -> JaxArray:
+        def density(vector: jax.Array) -> jax.Array:
             return target(held.network(vector), vector)
 
         kind = blackjax.nuts if steps is None else blackjax.hmc

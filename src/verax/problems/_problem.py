@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
@@ -105,13 +104,13 @@ class AbstractProblem(eqx.Module):
 
 
 @eqx.filter_jit
-def _selected(problem: AbstractProblem, key: PRNGKeyArray, thetas: dict[str, JaxArray], n: int) -> Events:
+def _selected(problem: AbstractProblem, key: PRNGKeyArray, thetas: dict[str, jax.Array], n: int) -> Events:
     return problem.select(shift(problem.nominal(key, n), problem.systematics, thetas))
 
 
 def assemble(
     key: PRNGKeyArray,
-    x: Sequence[Float[JaxArray, "n column"]],
+    x: Sequence[Float[jax.Array, "n column"]],
     *,
     columns: tuple[str, ...],
     processes: tuple[str, ...],
