@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from verax.errors import InputError, check_known
+from verax.errors import InputError, check_known, check_least
 from verax.events import Events
 
 from ._head import outputs
@@ -54,8 +54,7 @@ class NoisyLogits(eqx.Module):
         names = [name for one in self.classes for name in one]
         if len(self.classes) < 2 or len(set(names)) < len(names):
             raise InputError("classes", f"{self.classes}", "two or more, and each process in one of them")
-        if draws < 1:
-            raise InputError("draws", str(draws), "at least 1")
+        check_least(draws, 1, "draws")
 
     def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         found = outputs(network, events, key, (2 * len(self.classes),), "NoisyLogits")

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from scipy.stats import norm
 
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import classifier
 
@@ -195,8 +195,7 @@ def mixture_density(
     >>> jax.eval_shape(network, jnp.zeros(1)).shape
     (3, 2)
     """
-    if components < 1:
-        raise InputError("components", str(components), "at least 1")
+    check_least(components, 1, "components")
     scale = target_scale(events, target, features)
     body = make(key, events, features=tuple(features), outputs=3 * components)
     return MixtureDensity(body, scale, target, components)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import Standardise
 
@@ -206,8 +206,7 @@ def flow(
         raise InputError("flow", f"kind '{kind}'", "'spline' or 'affine'")
     check_columns(columns, condition, "flow")
     for name, value in {"layers": layers, "bins": bins, "width": width}.items():
-        if value < 1:
-            raise InputError(name, str(value), "at least 1")
+        check_least(value, 1, name)
     check_total(events)
     per_column = 3 * bins - 1 if kind == "spline" else 2
     keys = jax.random.split(key, layers)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import Standardise, inputs, standardise
 
@@ -119,8 +119,7 @@ def gan(
     check_columns(columns, condition, "GAN")
     check_total(events)
     latent = 2 * len(columns) if latent is None else latent
-    if latent < 1:
-        raise InputError("latent", str(latent), "at least 1")
+    check_least(latent, 1, "latent")
     scale = standardise(np.asarray(events.features(columns)), np.asarray(events.weight))
     first, second = jax.random.split(key)
     n, given = len(columns), len(condition)

@@ -53,10 +53,8 @@ def distributions(trials: Sequence[Trial[Sensitivity]], case: Case, *, style: St
             each.set_xlim(0, len(order))
     for row in range(down):
         low, high = grid[2 * row, 0].get_ylim()
-        grid[2 * row, 0].set_ylim(max(low, 1e-4), high * 8)
-        grid[2 * row, 0].set_ylabel("Share of events")
-        grid[2 * row + 1, 0].set_ylabel("Shifted / nominal")
-        grid[2 * row + 1, 0].set_ylim(0.8, 1.2)
+        grid[2 * row, 0].set(ylabel="Share of events", ylim=(max(low, 1e-4), high * 8))
+        grid[2 * row + 1, 0].set(ylabel="Shifted / nominal", ylim=(0.8, 1.2))
     for empty in range(len(tried), across * down):
         for each in grid[2 * (empty // across) : 2 * (empty // across) + 2, empty % across]:
             each.set_axis_off()

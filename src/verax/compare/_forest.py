@@ -74,8 +74,7 @@ def forest(
             axes.set_xlim(*panel.limits)
         elif panel.limits:
             _cut(axes, panel, rows, cells, conditions)
-        axes.set_xlabel(panel.label)
-        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set(xlabel=panel.label, ylim=(len(rows) - 0.4, -0.6))
         axes.tick_params(axis="y", which="both", left=False, right=False)
         axes.set_yticks([], minor=True)
     grid[0].set_yticks(range(len(rows)), rows)

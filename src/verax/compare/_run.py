@@ -12,7 +12,7 @@ from verax.compare._comparison import Comparison
 from verax.compare._pipeline_comparison import on_pipeline
 from verax.compare._regression_comparison import QUICK, QUICK_NOTE, RegressionComparison
 from verax.compare._regression_data import find_sets, read_sets
-from verax.errors import InputError, check_known
+from verax.errors import InputError, check_known, check_least
 from verax.report import Table
 from verax.run import Progress
 
@@ -87,8 +87,8 @@ def compare_methods(
             raise InputError("--set, --splits", f"an analysis, {data}", "neither", "they are of the UCI sets")
         on = on_events(load(data), data, shift=shift, quick=quick)
         return _compare(on, folder, names, seeds, seed, progress)
-    if splits is not None and splits < 1:
-        raise InputError("--splits", str(splits), "at least 1")
+    if splits is not None:
+        check_least(splits, 1, "--splits")
     chosen = read_sets(find_sets(data), sets or (("boston",) if quick else None))
     made = RegressionComparison(chosen, shift, splits)
     if quick:

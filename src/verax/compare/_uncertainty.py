@@ -45,11 +45,9 @@ def uncertainty(trials: Sequence[Trial[Sensitivity]], case: Case, known: Limits,
     if any((case.name, name, TOTAL) in PUBLISHED for name in tried):
         handles.append(Line2D([], [], ls="", marker="D", mfc="none", mec="0.2", label="published"))
     axes.legend(handles=handles, ncols=3, loc="upper left")
-    axes.set_xlim(-0.6, len(labels) - 0.4)
-    axes.set_ylim(0, 1.38 * top)
+    axes.set(xlim=(-0.6, len(labels) - 0.4), ylim=(0, 1.38 * top))
     axes.set_xticks(range(len(labels)), labels, rotation=40 if many else 0, ha="right" if many else "center")
     axes.tick_params(axis="x", which="minor", bottom=False, top=False)
-    axes.set_xlabel("Truth")
-    axes.set_ylabel(f"Expected σ [{case.unit}]")
+    axes.set(xlabel="Truth", ylabel=f"Expected σ [{case.unit}]")
     heading(axes, style, channel=case.name)
     return figure

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import Loss, Make, Training, inputs, member, stack, start_from, train_made
 from verax.results import Status
@@ -134,10 +134,8 @@ def hmc(
     ((2, 20), 'MAX_STEPS')
     """
     for name, value in {"chains": chains, "warm-up": warmup, "leapfrog steps": 1 if steps is None else steps}.items():
-        if value < 1:
-            raise InputError(name, str(value), "at least 1")
-    if draws < 4:
-        raise InputError("draws", str(draws), "at least 4")
+        check_least(value, 1, name)
+    check_least(draws, 4, "draws")
     if not 0 < acceptance < 1:
         raise InputError("acceptance", f"{acceptance:g}", "a probability between 0 and 1")
     _sampler()

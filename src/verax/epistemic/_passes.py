@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int, Key, PRNGKeyArray, UInt32
 
 from verax.arrays import Array
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import Moments, Network, bernoulli, inputs, total_variance
 from verax.results import Predictive
@@ -58,8 +58,7 @@ def dropout_predict(
     (64,)
     """
     checked_members(members)
-    if batch < 1:
-        raise InputError("batch", str(batch), "at least 1")
+    check_least(batch, 1, "batch")
     body = _perceptron(network)
     check_rate(rate)
     x = np.asarray(inputs(network, events) if isinstance(events, Events) else events, np.float32)

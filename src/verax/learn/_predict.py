@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from verax.arrays import Array
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.results import Predictive
 
@@ -233,8 +233,7 @@ def _parts(
 
     The last batch of a fold is filled up with zeros. A few batches are under way at once.
     """
-    if batch < 1:
-        raise InputError("batch", str(batch), "at least 1")
+    check_least(batch, 1, "batch")
     pending: deque[tuple[Any, jax.Array]] = deque()
     for f in [0] if fold is None else np.unique(fold):
         rows = None if fold is None else np.flatnonzero(fold == f)

@@ -76,8 +76,7 @@ def limit_bands(
     axes.set_ylim(0.0, top)
     if top > 1.1:  # room for the legend, where no CLs can be
         axes.yaxis.set_major_locator(FixedLocator([0.0, 0.2, 0.4, 0.6, 0.8, 1.0]))
-    axes.set_xlabel(style.name(name))
-    axes.set_ylabel(r"$\mathrm{CL}_\mathrm{s}$")
+    axes.set(xlabel=style.name(name), ylabel=r"$\mathrm{CL}_\mathrm{s}$")
     axes.legend(
         handles=_handles(observed is not None, "o"),
         loc="upper right",
@@ -146,8 +145,7 @@ def limits(
     else:
         axes.set_ylim(start, _top(where, curves, start, rows=len(handles) + 1))
         axes.set_xlim(float(where[0]), float(where[-1]) if where.size > 1 else float(where[0]) + 1.0)
-    axes.set_xlabel(ylabel if named else xlabel)
-    axes.set_ylabel("" if named else ylabel)
+    axes.set(xlabel=ylabel if named else xlabel, ylabel="" if named else ylabel)
     title = f"{100 * level:.3g} % CL upper limits"
     axes.legend(handles=handles, loc="upper right", title=title, alignment="left", ncols=2 if named else 1)
     heading(axes, style, wide=named)

@@ -85,10 +85,7 @@ def scan(
         axes.text(0.03, 0.895, stated, transform=axes.transAxes, va="top", fontsize=11, color="0.3")
     if truth is not None:
         axes.axvline(float(truth), color=UP, lw=1.2, ls=(0, (1, 1.5)), label=f"True {name}")
-    axes.set_xlim(low, high)
-    axes.set_ylim(0.0, top)
-    axes.set_xlabel(name)
-    axes.set_ylabel(f"t({name})")
+    axes.set(xlabel=name, ylabel=f"t({name})", xlim=(low, high), ylim=(0.0, top))
     axes.legend(loc="upper right", ncols=1)
     heading(axes, style)
     return figure

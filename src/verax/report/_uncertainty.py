@@ -58,8 +58,7 @@ def breakdown(*results: "verax.infer.Breakdown", style: Style = PLAIN) -> Figure
             )
     labels = ["\N{EM SPACE}" * row.depth + style.name(row.name) for row in first.rows]
     axes.set_yticks(rows, labels, ha="left")
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0.0, 1.16 * (longest or 1.0))
+    axes.set(xlim=(0.0, 1.16 * (longest or 1.0)), ylim=(len(rows) - 0.4, -0.6))
     axes.tick_params(axis="y", which="both", left=False, right=False)
     _flush_left(axes, labels)
     axes.set_xlabel(f"Uncertainty of {style.name(first.name)}")
