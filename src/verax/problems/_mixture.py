@@ -47,11 +47,6 @@ class Mixture(AbstractDensityProblem):
     """
 
     benchmark: int = eqx.field(static=True)
-    systematics: tuple[Systematic, ...] = eqx.field(static=True)
-    features: tuple[str, ...] = eqx.field(static=True)
-    processes: tuple[str, ...] = eqx.field(static=True)
-    signal: tuple[str, ...] = eqx.field(static=True)
-    yields: tuple[float, ...] = eqx.field(static=True)
 
     def __init__(self, benchmark: int = 0) -> None:
         if benchmark not in range(5):

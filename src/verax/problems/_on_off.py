@@ -51,11 +51,6 @@ class OnOff(AbstractProblem):
     s: float = eqx.field(static=True)
     b: float = eqx.field(static=True)
     tau: float = eqx.field(static=True)
-    features: tuple[str, ...] = eqx.field(static=True)
-    processes: tuple[str, ...] = eqx.field(static=True)
-    signal: tuple[str, ...] = eqx.field(static=True)
-    yields: tuple[float, ...] = eqx.field(static=True)
-    systematics: tuple[Systematic, ...] = eqx.field(static=True)
 
     def __init__(self, s: float = 15.0, b: float = 70.0, tau: float = 1.0) -> None:
         if not (s > 0 and b > 0 and tau > 0):

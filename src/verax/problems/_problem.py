@@ -29,11 +29,11 @@ class AbstractProblem(eqx.Module):
     systematics : with a parameter each, in units of its prior width (or of a scale that the problem states, if free)
     """
 
-    features: eqx.AbstractVar[tuple[str, ...]]
-    processes: eqx.AbstractVar[tuple[str, ...]]
-    signal: eqx.AbstractVar[tuple[str, ...]]
-    yields: eqx.AbstractVar[tuple[float, ...]]
-    systematics: eqx.AbstractVar[tuple[Systematic, ...]]
+    features: tuple[str, ...] = eqx.field(static=True)
+    processes: tuple[str, ...] = eqx.field(static=True)
+    signal: tuple[str, ...] = eqx.field(static=True)
+    yields: tuple[float, ...] = eqx.field(static=True)
+    systematics: tuple[Systematic, ...] = eqx.field(static=True)
 
     @abc.abstractmethod
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:

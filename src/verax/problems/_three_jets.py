@@ -15,7 +15,6 @@ from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
 from verax.parameters import Params
-from verax.systematics import Systematic
 
 from ._density import AbstractDensityProblem, Points, gauss_legendre
 from ._problem import assemble
@@ -40,11 +39,6 @@ class ThreeJets(AbstractDensityProblem):
 
     cut: float = eqx.field(static=True)
     alpha_s: float = eqx.field(static=True)
-    yields: tuple[float, ...] = eqx.field(static=True)
-    features: tuple[str, ...] = eqx.field(static=True)
-    processes: tuple[str, ...] = eqx.field(static=True)
-    signal: tuple[str, ...] = eqx.field(static=True)
-    systematics: tuple[Systematic, ...] = eqx.field(static=True)
 
     def __init__(self, cut: float = 0.05, *, alpha_s: float = 0.118, hadronic: float = 10_000.0) -> None:
         self.cut, self.alpha_s = cut, alpha_s
