@@ -15,7 +15,7 @@ from verax.errors import InputError
 from verax.results import FloatArray
 
 from ._numbers import decimals, number
-from ._style import ONE_SIGMA, PLAIN, SIGNAL, TWO_SIGMA, Style, drawing, heading, one_panel
+from ._style import ONE_SIGMA, PLAIN, SIGNAL, TWO_SIGMA, Style, beside_line, drawing, heading, one_panel
 
 DASH = (0, (5, 2))
 
@@ -51,17 +51,7 @@ def limit_bands(
     figure, axes = one_panel(6.4, 5.2)
     _band(axes, values, observed, np.sort(expected, axis=0))
     axes.axhline(1 - level, color=SIGNAL, lw=1.2, zorder=2.5)
-    axes.annotate(
-        f"{1 - level:.3g}",
-        (1.0, 1 - level),
-        (-8, 3),
-        ("axes fraction", "data"),
-        "offset points",
-        color=SIGNAL,
-        fontsize=11,
-        ha="right",
-        zorder=5,
-    )
+    beside_line(axes, 1 - level, f"{1 - level:.3g}", away=8, color=SIGNAL, zorder=5)
     stated = []
     if observed_limit is not None and np.isfinite(observed_limit):
         axes.vlines(observed_limit, 0.0, 1 - level, color="black", lw=1.1, zorder=3)

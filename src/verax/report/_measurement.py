@@ -12,7 +12,7 @@ from verax.errors import InputError
 from verax.results import Interval, good
 
 from ._numbers import with_ends
-from ._style import COLOURS, DOWN, PLAIN, UP, Style, canvas, drawing, heading, one_panel
+from ._style import COLOURS, DOWN, PLAIN, UP, Style, beside_line, canvas, drawing, heading, one_panel
 
 if TYPE_CHECKING:
     import verax.infer
@@ -63,18 +63,8 @@ def scan(
     for level, text in LEVELS.items():
         height = float(ndtri(0.5 + 0.5 * level) ** 2)
         axes.axhline(height, color="0.45", lw=0.9, ls=(0, (4, 3)), zorder=1)
-        axes.annotate(
-            text,
-            (1.0, height),
-            (-12, 3),
-            ("axes fraction", "data"),
-            "offset points",
-            ha="right",
-            color="0.35",
-            fontsize=11,
-            bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.8},
-            zorder=4,
-        )
+        box = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.8}
+        beside_line(axes, height, text, away=12, color="0.35", bbox=box, zorder=4)
     if interval is not None:
         shaded = np.clip([float(interval.low), float(interval.high)], low, high)  # an end may be infinite
         if np.isfinite(shaded).all():
