@@ -16,9 +16,6 @@ from jaxtyping import PRNGKeyArray
 
 from verax.approaches import Approach, approach, at, draw
 from verax.check import coverage
-from verax.compare._approach_cases import Case
-from verax.compare._comparison import Trial
-from verax.compare._response import Response
 from verax.epistemic import ensemble
 from verax.events import Events
 from verax.infer import expected_error, interval
@@ -27,6 +24,10 @@ from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
 from verax.problems import AbstractProblem
 from verax.results import Coverage, FloatArray, Interval
+
+from ._approach_cases import Case
+from ._comparison import Trial
+from ._response import Response
 
 LEVEL = 0.6827
 """Confidence level of the intervals."""

@@ -19,12 +19,13 @@ from jaxtyping import Float, PRNGKeyArray
 
 from verax.aleatoric import GaussianNLL, MeanVariance, gaussian, mean_variance
 from verax.check import nll_gaussian
-from verax.compare._predictions import Fitted, Gaussian
-from verax.compare._regression_data import TARGET
-from verax.compare._regression_training import WIDTH, Task, predicted
 from verax.events import Events
 from verax.learn import Loss, Training, classifier
 from verax.results import FloatArray
+
+from ._predictions import Fitted, Gaussian
+from ._regression_data import TARGET
+from ._regression_training import WIDTH, Task, predicted
 
 PRINTED = 0.1
 RATES = (0.03, 0.01, 0.003)

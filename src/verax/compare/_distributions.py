@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from verax.compare._approach_cases import Case
-from verax.compare._approach_trial import Sensitivity
-from verax.compare._comparison import Trial, rows_of, select
 from verax.report import COLOURS, SIGNAL, Style, canvas, drawing, heading
+
+from ._approach_cases import Case
+from ._approach_trial import Sensitivity
+from ._comparison import Trial, rows_of, select
 
 
 @drawing()

@@ -15,14 +15,15 @@ from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
 from verax.aleatoric import Head
-from verax.compare._deep_ensemble import adam
-from verax.compare._predictions import Fitted, Gaussian
-from verax.compare._regression_data import TARGET, Data, Partition
-from verax.compare._regression_training import WIDTH, Task
 from verax.epistemic import masked, thin
 from verax.events import Events
 from verax.learn import Frozen, Network, Standardise, Training, classifier, inputs, member, standardise
 from verax.results import FloatArray
+
+from ._deep_ensemble import adam
+from ._predictions import Fitted, Gaussian
+from ._regression_data import TARGET, Data, Partition
+from ._regression_training import WIDTH, Task
 
 SETTINGS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "boston": (

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from verax.compare._cell import Cell
 from verax.report import SIGNAL, Style, canvas, drawing, heading
+
+from ._cell import Cell
 
 Cells = Mapping[tuple[str, str, str], Cell]
 """By (row, condition, metric)."""

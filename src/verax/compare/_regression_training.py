@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from verax.compare._regression_data import TARGET, Data, Partition
 from verax.epistemic import bootstrap_factors
 from verax.events import Events
 from verax.learn import Loss, Moments, Training, classifier, event_weight, make_runs, train_runs
 from verax.results import FloatArray, Status
+
+from ._regression_data import TARGET, Data, Partition
 
 WIDTH = 50
 """Hidden units of the published networks, in one layer."""

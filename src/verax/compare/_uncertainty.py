@@ -6,11 +6,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from verax.compare._approach_cases import Case, Limits
-from verax.compare._approach_trial import Sensitivity
-from verax.compare._comparison import Trial, rows_of, select
-from verax.compare._published import PUBLISHED, TOTAL
 from verax.report import COLOURS, Style, canvas, drawing, heading
+
+from ._approach_cases import Case, Limits
+from ._approach_trial import Sensitivity
+from ._comparison import Trial, rows_of, select
+from ._published import PUBLISHED, TOTAL
 
 MANY = 6
 """Truths whose names no longer fit side by side."""
