@@ -56,16 +56,16 @@ def binned_likelihood(
     parameters = factors + systematics
     _check(templates, free, bounds, parameters)
 
-    host = all(isinstance(x, np.ndarray) for x in (templates.nominal, templates.variance, templates.up, templates.down))
+    given = templates.nominal, templates.variance, templates.up, templates.down
+    host = all(isinstance(x, np.ndarray) for x in given)
     xp = np if host else jnp
-    nominal, variance, up, down = (
-        np.asarray(x, np.float64) if host else x
-        for x in (templates.nominal, templates.variance, templates.up, templates.down)
-    )
+    nominal, variance, up, down = (np.asarray(x, np.float64) if host else x for x in given)
     channel = Layout(tuple(len(e) - 1 for e in templates.edges)).channel
     log_up, log_down = normalisation_part(nominal, up, down, channel)
     odd, even = shape_part(nominal, up / xp.exp(log_up)[..., channel], down / xp.exp(log_down)[..., channel])
     total = nominal.sum(0)
+    acts = np.array([[float(p in processes) for p in templates.processes] for processes in free.values()])
+    acts = acts.reshape(len(factors), len(templates.processes), 1)
     return BinnedLikelihood(
         parameters=parameters,
         channels=templates.channels,
@@ -79,13 +79,7 @@ def binned_likelihood(
         log_up=log_up,
         log_down=log_down,
         coefficients=code4_coefficients(log_up, log_down),
-        normfactor_mask=np.repeat(
-            np.array([[float(p in processes) for p in templates.processes] for processes in free.values()]).reshape(
-                len(factors), len(templates.processes), 1
-            ),
-            len(templates.channels),
-            axis=2,
-        ),
+        normfactor_mask=np.repeat(acts, len(templates.channels), axis=2),
         cell_parameter_index=np.zeros((0, *nominal.shape), int),
         gamma_mask=np.ones(nominal.shape),
         width=xp.sqrt(xp.maximum(variance.sum(0), 0.0)) / total if simulation_statistics else xp.zeros_like(total),
