@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -110,16 +110,9 @@ def reliability(
         stated = f"ECE {number(r.ece, places)}; by chance {number(r.ece_calibrated, places)}"
         text = f"{label}: {stated}" if label else stated
         colour = colours[i % len(colours)]
-        main.errorbar(
-            r.predicted[used],
-            r.observed[used],
-            yerr=np.stack([r.observed - r.low, r.high - r.observed])[:, used],
-            fmt="os^Dv"[i % 5],
-            color=colour,
-            ms=5,
-            lw=1.4,
-            label=text,
-        )
+        bars = np.stack([r.observed - r.low, r.high - r.observed])[:, used]
+        look: dict[str, Any] = {"fmt": "os^Dv"[i % 5], "color": colour, "ms": 5, "lw": 1.4}
+        main.errorbar(r.predicted[used], r.observed[used], yerr=bars, label=text, **look)
         lowest = min(lowest, float(np.min(r.low[used], initial=0.0)))
         highest = max(highest, float(np.max(r.high[used], initial=1.0)))
         share = r.weight / (r.weight.sum() or 1.0)
