@@ -19,6 +19,7 @@ ENTROPY = float(np.log(np.sqrt(2 * np.pi * np.e)))
 """H(Z) = 1.41894: the entropy of the nuisance parameter's prior, and the ceiling of an adversary's loss."""
 
 SHIFT = ShiftColumn("x1", 1.0, ("signal",))
+SYSTEMATICS = (Systematic(nuisance("z", "signal shape"), SHIFT, changes=("x1",), needs=("x1",)),)
 
 VARIANCE, COVARIANCE = 1.0, -0.5
 
@@ -34,10 +35,7 @@ class Pivot(AbstractDensityProblem):
     processes: tuple[str, ...] = eqx.field(static=True, default=("signal", "background"))
     signal: tuple[str, ...] = eqx.field(static=True, default=("signal",))
     yields: tuple[float, ...] = eqx.field(static=True, default=(500.0, 500.0))
-    systematics: tuple[Systematic, ...] = eqx.field(
-        static=True,
-        default=(Systematic(nuisance("z", "signal shape"), SHIFT, changes=("x1",), needs=("x1",)),),
-    )
+    systematics: tuple[Systematic, ...] = eqx.field(static=True, default=SYSTEMATICS)
 
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
         number, plane = jax.random.split(key)

@@ -22,6 +22,7 @@ NOMINAL, WIDTH = float(np.pi / 4), 0.5
 SIGMA = 0.7
 
 PLANE = ("x0", "x1")
+SYSTEMATICS = (Systematic(nuisance("z", "angle"), Rotate(PLANE, WIDTH), changes=PLANE, needs=PLANE),)
 
 
 class Rotating(AbstractDensityProblem):
@@ -48,10 +49,7 @@ class Rotating(AbstractDensityProblem):
     processes: tuple[str, ...] = eqx.field(static=True, default=("signal", "background"))
     signal: tuple[str, ...] = eqx.field(static=True, default=("signal",))
     yields: tuple[float, ...] = eqx.field(static=True, default=(500.0, 50_000.0))
-    systematics: tuple[Systematic, ...] = eqx.field(
-        static=True,
-        default=(Systematic(nuisance("z", "angle"), Rotate(PLANE, WIDTH), changes=PLANE, needs=PLANE),),
-    )
+    systematics: tuple[Systematic, ...] = eqx.field(static=True, default=SYSTEMATICS)
 
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
         number, plane = jax.random.split(key)
