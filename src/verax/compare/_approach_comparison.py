@@ -14,6 +14,7 @@ from verax.results import Coverage, Interval
 from verax.run import Label, Progress, named
 
 from ._approach_cases import Case, cases
+from ._approach_figures import distributions, uncertainty
 from ._approach_tables import (
     approach_warnings,
     brief_table,
@@ -25,9 +26,7 @@ from ._approach_tables import (
 )
 from ._approach_trial import ApproachEffort, Sensitivity, measure_approach
 from ._comparison import Comparison, Job, Trial, rows_of, select
-from ._distributions import distributions
 from ._published import PUBLISHED
-from ._uncertainty import uncertainty
 
 EFFORTS = {
     "mixture": ApproachEffort(events=200_000, evaluation=500_000, epochs=30, rate=5e-4),
