@@ -22,7 +22,7 @@ from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import classifier
 
-from ._head import Head, MakeBody, outputs, target_scale
+from ._head import Head, MakeBody, PerEvent, outputs, target_scale
 
 _FLOOR = -2 * np.log(1e4)
 """Log of the smallest variance, in units of the target's own: 10⁻⁴ of its spread. A density of repeated values would
@@ -127,9 +127,7 @@ def gaussian(output: Float[jax.Array, "2"]) -> tuple[Float[jax.Array, ""], Float
     return output[0], jnp.exp(2 * output[1])
 
 
-def gaussian_log_prob(
-    output: Float[jax.Array, "*event 2"], y: Float[jax.Array, "*event"]
-) -> Float[jax.Array, "*event"]:
+def gaussian_log_prob(output: Float[jax.Array, "*event 2"], y: PerEvent) -> PerEvent:
     """Evaluate the log-density of ``y`` where it is Gaussian.
 
     Parameters
@@ -237,9 +235,7 @@ def mixture(output: Float[jax.Array, "3 component"]) -> tuple[Float[jax.Array, "
     return mean, jnp.sum(share * (jnp.exp(2 * output[2]) + (output[1] - mean) ** 2))
 
 
-def mixture_log_prob(
-    output: Float[jax.Array, "*event 3 component"], y: Float[jax.Array, "*event"]
-) -> Float[jax.Array, "*event"]:
+def mixture_log_prob(output: Float[jax.Array, "*event 3 component"], y: PerEvent) -> PerEvent:
     """Evaluate the log-density of ``y`` where it is a mixture of Gaussians.
 
     Parameters

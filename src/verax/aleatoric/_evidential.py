@@ -25,7 +25,7 @@ from verax.errors import InputError
 from verax.events import Events
 from verax.learn import classifier
 
-from ._head import Head, MakeBody, outputs, target_scale
+from ._head import Head, MakeBody, PerEvent, outputs, target_scale
 
 _FLOOR = 1e-6
 """Smallest ν, α − 1 and β, the last in units of the target's variance."""
@@ -121,9 +121,7 @@ def evidential_moments(
     return mean, aleatoric, aleatoric / nu  # Var[μ] = E[σ²]/ν
 
 
-def evidential_log_prob(
-    output: Float[jax.Array, "*event 4"], y: Float[jax.Array, "*event"]
-) -> Float[jax.Array, "*event"]:
+def evidential_log_prob(output: Float[jax.Array, "*event 4"], y: PerEvent) -> PerEvent:
     """Evaluate the log-density of ``y``, Student-t with 2α degrees of freedom.
 
     Parameters

@@ -19,7 +19,7 @@ from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import Standardise
 
-from ._head import check_columns, check_total, condition_of, condition_scale, outputs
+from ._head import Condition, check_columns, check_total, condition_of, condition_scale, outputs
 from ._made import Masked
 from ._spline import affine, affine_inverse, spline, spline_inverse
 from ._support import Support, support
@@ -28,6 +28,8 @@ Kind = Literal["spline", "affine"]
 
 _ROWS = 1 << 15
 """Events that are evaluated at once: what bounds the memory."""
+
+PerColumn = Float[jax.Array, " column"]
 
 
 class Flow(eqx.Module):
@@ -62,9 +64,7 @@ class Flow(eqx.Module):
         n = len(self.columns)
         return self._log_prob(x[:n], self.given(x[n:]))
 
-    def log_prob(
-        self, x: Float[Array, "event column"], condition: Float[Array, "..."] | None = None
-    ) -> Float[jax.Array, " event"]:
+    def log_prob(self, x: Float[Array, "event column"], condition: Condition = None) -> Float[jax.Array, " event"]:
         """Evaluate the log-density of each row, per unit of the columns; −∞ outside the bounds.
 
         Rows are streamed: beside them it needs memory for 32,768 at a time.
@@ -83,9 +83,7 @@ class Flow(eqx.Module):
             raise InputError("flow", f"{x.shape[1]} columns", f"{len(self.columns)}: {', '.join(self.columns)}")
         return _evaluate(self, jnp.asarray(x, jnp.float32), c)
 
-    def sample(
-        self, key: PRNGKeyArray, n: int, condition: Float[Array, "..."] | None = None
-    ) -> Float[jax.Array, "event column"]:
+    def sample(self, key: PRNGKeyArray, n: int, condition: Condition = None) -> Float[jax.Array, "event column"]:
         """Draw ``n`` rows of the columns.
 
         Parameters
@@ -102,9 +100,7 @@ class Flow(eqx.Module):
             raise InputError("sample", f"{n} draws", "at least one")
         return _draw(self, key, n, condition_of(condition, self.condition, n, "flow"))
 
-    def to_base(
-        self, x: Float[jax.Array, " column"], condition: Float[jax.Array, " condition"]
-    ) -> Float[jax.Array, " column"]:
+    def to_base(self, x: PerColumn, condition: Float[jax.Array, " condition"]) -> PerColumn:
         """Find a point's image in the base, which has a standard Gaussian density if the flow is right.
 
         Parameters
@@ -115,9 +111,7 @@ class Flow(eqx.Module):
         z, _ = self._forward(self.support(x)[0], self.given(condition))
         return z
 
-    def from_base(
-        self, z: Float[jax.Array, " column"], condition: Float[jax.Array, " condition"]
-    ) -> Float[jax.Array, " column"]:
+    def from_base(self, z: PerColumn, condition: Float[jax.Array, " condition"]) -> PerColumn:
         """Find the point whose image is ``z``.
 
         Parameters

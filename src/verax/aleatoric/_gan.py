@@ -14,12 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from verax.arrays import Array
 from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import Standardise, inputs, standardise
 
-from ._head import check_columns, check_total, condition_of, condition_scale
+from ._head import Condition, check_columns, check_total, condition_of, condition_scale
 
 _ROWS = 1 << 15
 
@@ -51,9 +50,7 @@ class Gan(eqx.Module):
         """Columns that training reads: those that are drawn, then the condition."""
         return self.columns + self.condition
 
-    def sample(
-        self, key: PRNGKeyArray, n: int, condition: Float[Array, "..."] | None = None
-    ) -> Float[jax.Array, "event column"]:
+    def sample(self, key: PRNGKeyArray, n: int, condition: Condition = None) -> Float[jax.Array, "event column"]:
         """Draw ``n`` rows of the columns.
 
         Parameters

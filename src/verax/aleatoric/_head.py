@@ -9,9 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn import Standardise, checked_total, inputs, standardise
+
+PerEvent: TypeAlias = Float[jax.Array, "*event"]
+Condition: TypeAlias = Float[Array, "..."] | None
+"""What draws are given: one row for each, or one for all; None where there is nothing."""
 
 MakeBody: TypeAlias = Callable[..., Any]
 """``(key, events, features=…, outputs=…) → network`` of that many outputs, for example ``partial(classifier, width=64)``."""
