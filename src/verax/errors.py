@@ -49,3 +49,14 @@ def check_known(names: Iterable[str], known: Iterable[str], where: str, what: st
     for name in names:
         if name not in known:
             raise InputError(where, f"{what} '{name}'", f"a known {what}", nearest(name, known))
+
+
+def check_least(value: float, least: float, where: str) -> None:
+    """Raise for a number below ``least``.
+
+    Raises
+    ------
+    InputError : with ``where`` it was given
+    """
+    if value < least:
+        raise InputError(where, str(value), f"at least {least}")

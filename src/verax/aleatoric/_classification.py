@@ -7,10 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
-from verax.errors import InputError, check_known
+from verax.errors import InputError, check_known, check_least
 from verax.events import Events
 
 from ._head import outputs
@@ -55,10 +54,9 @@ class NoisyLogits(eqx.Module):
         names = [name for one in self.classes for name in one]
         if len(self.classes) < 2 or len(set(names)) < len(names):
             raise InputError("classes", f"{self.classes}", "two or more, and each process in one of them")
-        if draws < 1:
-            raise InputError("draws", str(draws), "at least 1")
+        check_least(draws, 1, "draws")
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         found = outputs(network, events, key, (2 * len(self.classes),), "NoisyLogits")
         noise = jax.random.normal(key, (self.draws, found.shape[0], len(self.classes)))
         label = label_of(events, self.classes)
@@ -84,14 +82,14 @@ class NoisyProbabilities(eqx.Module):
     draws: int = eqx.field(static=True, default=256)
 
     def __call__(
-        self, output: Float[JaxArray, " output"]
-    ) -> tuple[Float[JaxArray, " class"], Float[JaxArray, " class"]]:
+        self, output: Float[jax.Array, " output"]
+    ) -> tuple[Float[jax.Array, " class"], Float[jax.Array, " class"]]:
         half = jax.random.normal(jax.random.key(0), (-(-self.draws // 2), output.shape[0] // 2))
         p = jnp.exp(_log_probability(output, jnp.concatenate([half, -half])))
         return p, p * (1 - p)
 
 
-def label_of(events: Events, classes: Classes) -> JaxArray:
+def label_of(events: Events, classes: Classes) -> jax.Array:
     """Index of each event's class; −1 for a process that is in none.
 
     Raises
@@ -105,7 +103,7 @@ def label_of(events: Events, classes: Classes) -> JaxArray:
     return jnp.asarray(number)[jnp.asarray(events.process)]
 
 
-def _log_probability(output: JaxArray, noise: JaxArray) -> JaxArray:
+def _log_probability(output: jax.Array, noise: jax.Array) -> jax.Array:
     """Ln of the mean softmax over draws: ``output[…, 2·class]``, ``noise[draw, …, class]``."""
     mean, log_sigma = jnp.split(output, 2, axis=-1)
     logits = mean + jnp.exp(jnp.minimum(log_sigma, 10.0)) * noise

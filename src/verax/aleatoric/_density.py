@@ -15,15 +15,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 from scipy.stats import norm
 
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import classifier
 
-from ._head import Head, MakeBody, outputs, target_scale
+from ._head import Head, MakeBody, PerEvent, outputs, target_scale
 
 _FLOOR = -2 * np.log(1e4)
 """Log of the smallest variance, in units of the target's own: 10⁻⁴ of its spread. A density of repeated values would
@@ -35,7 +34,7 @@ _LOG_2PI = float(np.log(2 * np.pi))
 class MeanVariance(Head):
     """Network ``x[feature] → (mean, ln σ)`` of the target, in its units; made by :func:`mean_variance`."""
 
-    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, "2"]:
+    def __call__(self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None) -> Float[jax.Array, "2"]:
         mean, log_sigma = self.raw(x, key)
         centre, scale = self.units()
         return jnp.stack([centre + scale * mean, _floored(log_sigma) + jnp.log(scale)])
@@ -97,7 +96,7 @@ class GaussianNLL(eqx.Module):
         if not 0 <= self.beta <= 1:
             raise InputError("beta", f"{self.beta}", "a power in [0, 1]")
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         out = outputs(network, events, key, (2,), "GaussianNLL")
         loss = -gaussian_log_prob(out, jnp.asarray(events.column(self.target)))
         if self.beta:
@@ -105,7 +104,7 @@ class GaussianNLL(eqx.Module):
             loss = jax.lax.stop_gradient(loss) + factor * (loss - jax.lax.stop_gradient(loss))
         return jnp.mean(events.weight * loss)
 
-    def fisher(self, output: Float[JaxArray, "2"]) -> Float[JaxArray, "2 2"]:
+    def fisher(self, output: Float[jax.Array, "2"]) -> Float[jax.Array, "2 2"]:
         """Find the Hessian of an event's loss in (mean, ln σ), as expected where they are true: diag(1/σ², 2).
 
         Parameters
@@ -115,7 +114,7 @@ class GaussianNLL(eqx.Module):
         return jnp.diag(jnp.stack([jnp.exp(-2 * output[1]), jnp.full_like(output[1], 2.0)]))
 
 
-def gaussian(output: Float[JaxArray, "2"]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+def gaussian(output: Float[jax.Array, "2"]) -> tuple[Float[jax.Array, ""], Float[jax.Array, ""]]:
     """Read mean and variance of the target from (mean, ln σ): the ``moments`` for :func:`verax.learn`.
 
     Parameters
@@ -128,7 +127,7 @@ def gaussian(output: Float[JaxArray, "2"]) -> tuple[Float[JaxArray, ""], Float[J
     return output[0], jnp.exp(2 * output[1])
 
 
-def gaussian_log_prob(output: Float[JaxArray, "*event 2"], y: Float[JaxArray, "*event"]) -> Float[JaxArray, "*event"]:
+def gaussian_log_prob(output: Float[jax.Array, "*event 2"], y: PerEvent) -> PerEvent:
     """Evaluate the log-density of ``y`` where it is Gaussian.
 
     Parameters
@@ -154,8 +153,8 @@ class MixtureDensity(Head):
     components: int = eqx.field(static=True)
 
     def __call__(
-        self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None
-    ) -> Float[JaxArray, "3 component"]:
+        self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None
+    ) -> Float[jax.Array, "3 component"]:
         share, mean, log_sigma = self.raw(x, key).reshape(3, self.components)
         centre, scale = self.units()
         # Components start apart, at the quantiles of a Gaussian: equal ones would learn the same thing.
@@ -194,8 +193,7 @@ def mixture_density(
     >>> jax.eval_shape(network, jnp.zeros(1)).shape
     (3, 2)
     """
-    if components < 1:
-        raise InputError("components", str(components), "at least 1")
+    check_least(components, 1, "components")
     scale = target_scale(events, target, features)
     body = make(key, events, features=tuple(features), outputs=3 * components)
     return MixtureDensity(body, scale, target, components)
@@ -216,13 +214,13 @@ class MixtureNLL(eqx.Module):
 
     target: str = eqx.field(static=True)
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         shape = (3, getattr(network, "components", 1))
         out = outputs(network, events, key, shape, "MixtureNLL")
         return -jnp.mean(events.weight * mixture_log_prob(out, jnp.asarray(events.column(self.target))))
 
 
-def mixture(output: Float[JaxArray, "3 component"]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+def mixture(output: Float[jax.Array, "3 component"]) -> tuple[Float[jax.Array, ""], Float[jax.Array, ""]]:
     """Read mean and variance of a mixture from its parameters: the ``moments`` for :func:`verax.learn`.
 
     Parameters
@@ -237,9 +235,7 @@ def mixture(output: Float[JaxArray, "3 component"]) -> tuple[Float[JaxArray, ""]
     return mean, jnp.sum(share * (jnp.exp(2 * output[2]) + (output[1] - mean) ** 2))
 
 
-def mixture_log_prob(
-    output: Float[JaxArray, "*event 3 component"], y: Float[JaxArray, "*event"]
-) -> Float[JaxArray, "*event"]:
+def mixture_log_prob(output: Float[jax.Array, "*event 3 component"], y: PerEvent) -> PerEvent:
     """Evaluate the log-density of ``y`` where it is a mixture of Gaussians.
 
     Parameters
@@ -255,5 +251,5 @@ def mixture_log_prob(
     return jax.nn.logsumexp(share + each, axis=-1)
 
 
-def _floored(log_sigma: JaxArray) -> JaxArray:
+def _floored(log_sigma: jax.Array) -> jax.Array:
     return 0.5 * jnp.logaddexp(2 * log_sigma, _FLOOR)

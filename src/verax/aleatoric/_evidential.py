@@ -19,14 +19,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn import classifier
 
-from ._head import Head, MakeBody, outputs, target_scale
+from ._head import Head, MakeBody, PerEvent, outputs, target_scale
 
 _FLOOR = 1e-6
 """Smallest ν, α − 1 and β, the last in units of the target's variance."""
@@ -35,7 +34,7 @@ _FLOOR = 1e-6
 class Evidential(Head):
     """Network ``x[feature] → (γ, ν, α, β)`` of the normal-inverse-gamma density; made by :func:`evidential`."""
 
-    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, "4"]:
+    def __call__(self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None) -> Float[jax.Array, "4"]:
         mean, *rest = self.raw(x, key)
         nu, above, beta = (jax.nn.softplus(each) + _FLOOR for each in rest)
         centre, scale = self.units()
@@ -97,7 +96,7 @@ class EvidentialNLL(eqx.Module):
         if not (np.isfinite(self.penalty) and self.penalty >= 0):
             raise InputError("penalty", f"{self.penalty:g}", "a finite value, zero or above")
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         out = outputs(network, events, key, (4,), "EvidentialNLL")
         y = jnp.asarray(events.column(self.target))
         error = jnp.abs(y - out[:, 0]) / network.units()[1]
@@ -106,8 +105,8 @@ class EvidentialNLL(eqx.Module):
 
 
 def evidential_moments(
-    output: Float[JaxArray, "4"],
-) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""], Float[JaxArray, ""]]:
+    output: Float[jax.Array, "4"],
+) -> tuple[Float[jax.Array, ""], Float[jax.Array, ""], Float[jax.Array, ""]]:
     """Read mean, aleatoric and epistemic variance of the target: the ``moments`` for :func:`verax.learn`.
 
     Parameters
@@ -122,7 +121,7 @@ def evidential_moments(
     return mean, aleatoric, aleatoric / nu  # Var[μ] = E[σ²]/ν
 
 
-def evidential_log_prob(output: Float[JaxArray, "*event 4"], y: Float[JaxArray, "*event"]) -> Float[JaxArray, "*event"]:
+def evidential_log_prob(output: Float[jax.Array, "*event 4"], y: PerEvent) -> PerEvent:
     """Evaluate the log-density of ``y``, Student-t with 2α degrees of freedom.
 
     Parameters

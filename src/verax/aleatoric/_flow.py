@@ -12,15 +12,14 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import Standardise
 
-from ._head import check_columns, check_total, condition_of, condition_scale, outputs
+from ._head import Condition, check_columns, check_total, condition_of, condition_scale, outputs
 from ._made import Masked
 from ._spline import affine, affine_inverse, spline, spline_inverse
 from ._support import Support, support
@@ -29,6 +28,8 @@ Kind = Literal["spline", "affine"]
 
 _ROWS = 1 << 15
 """Events that are evaluated at once: what bounds the memory."""
+
+PerColumn = Float[jax.Array, " column"]
 
 
 class Flow(eqx.Module):
@@ -59,13 +60,11 @@ class Flow(eqx.Module):
         """Columns that a call reads: those of the density, then the condition."""
         return self.columns + self.condition
 
-    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, ""]:
+    def __call__(self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None) -> Float[jax.Array, ""]:
         n = len(self.columns)
         return self._log_prob(x[:n], self.given(x[n:]))
 
-    def log_prob(
-        self, x: Float[Array, "event column"], condition: Float[Array, "..."] | None = None
-    ) -> Float[JaxArray, " event"]:
+    def log_prob(self, x: Float[Array, "event column"], condition: Condition = None) -> Float[jax.Array, " event"]:
         """Evaluate the log-density of each row, per unit of the columns; −∞ outside the bounds.
 
         Rows are streamed: beside them it needs memory for 32,768 at a time.
@@ -84,9 +83,7 @@ class Flow(eqx.Module):
             raise InputError("flow", f"{x.shape[1]} columns", f"{len(self.columns)}: {', '.join(self.columns)}")
         return _evaluate(self, jnp.asarray(x, jnp.float32), c)
 
-    def sample(
-        self, key: PRNGKeyArray, n: int, condition: Float[Array, "..."] | None = None
-    ) -> Float[JaxArray, "event column"]:
+    def sample(self, key: PRNGKeyArray, n: int, condition: Condition = None) -> Float[jax.Array, "event column"]:
         """Draw ``n`` rows of the columns.
 
         Parameters
@@ -103,9 +100,7 @@ class Flow(eqx.Module):
             raise InputError("sample", f"{n} draws", "at least one")
         return _draw(self, key, n, condition_of(condition, self.condition, n, "flow"))
 
-    def to_base(
-        self, x: Float[JaxArray, " column"], condition: Float[JaxArray, " condition"]
-    ) -> Float[JaxArray, " column"]:
+    def to_base(self, x: PerColumn, condition: Float[jax.Array, " condition"]) -> PerColumn:
         """Find a point's image in the base, which has a standard Gaussian density if the flow is right.
 
         Parameters
@@ -116,9 +111,7 @@ class Flow(eqx.Module):
         z, _ = self._forward(self.support(x)[0], self.given(condition))
         return z
 
-    def from_base(
-        self, z: Float[JaxArray, " column"], condition: Float[JaxArray, " condition"]
-    ) -> Float[JaxArray, " column"]:
+    def from_base(self, z: PerColumn, condition: Float[jax.Array, " condition"]) -> PerColumn:
         """Find the point whose image is ``z``.
 
         Parameters
@@ -130,14 +123,14 @@ class Flow(eqx.Module):
         for layer in reversed(self.layers):
             z = z[::-1]  # each layer leaves its columns in reversed order
 
-            def step(x: JaxArray, _: None, layer: Masked = layer, z: JaxArray = z) -> tuple[JaxArray, None]:
+            def step(x: jax.Array, _: None, layer: Masked = layer, z: jax.Array = z) -> tuple[jax.Array, None]:
                 # After i passes the first i columns are right, and with them the map of the next one.
                 return jax.vmap(inverse)(z, layer(x, given)), None
 
             z, _ = jax.lax.scan(step, jnp.zeros_like(z), None, length=len(self.columns))
         return self.support.inverse(z)
 
-    def _forward(self, x: JaxArray, given: JaxArray) -> tuple[JaxArray, JaxArray]:
+    def _forward(self, x: jax.Array, given: jax.Array) -> tuple[jax.Array, jax.Array]:
         log_det, forward = jnp.zeros(()), spline if self.kind == "spline" else affine
         for layer in self.layers:
             # z_i = τ(x_i; h_i(x_{<i}, condition)): the Jacobian is triangular, and ln |det| = Σ_i ln ∂z_i/∂x_i
@@ -145,7 +138,7 @@ class Flow(eqx.Module):
             x, log_det = x[::-1], log_det + jnp.sum(log_slope)
         return x, log_det
 
-    def _log_prob(self, x: JaxArray, given: JaxArray) -> JaxArray:
+    def _log_prob(self, x: jax.Array, given: jax.Array) -> jax.Array:
         line, log_slope = self.support(x)
         z, log_det = self._forward(line, given)
         # ln p(x) = ln φ(z) + ln |det ∂z/∂x| (arXiv:1912.02762, section 2.1)
@@ -153,12 +146,12 @@ class Flow(eqx.Module):
 
 
 @eqx.filter_jit
-def _evaluate(flow: Flow, x: JaxArray, condition: JaxArray) -> JaxArray:
+def _evaluate(flow: Flow, x: jax.Array, condition: jax.Array) -> jax.Array:
     return jax.lax.map(lambda row: flow._log_prob(row[0], flow.given(row[1])), (x, condition), batch_size=_ROWS)
 
 
 @eqx.filter_jit
-def _draw(flow: Flow, key: PRNGKeyArray, n: int, condition: JaxArray) -> JaxArray:
+def _draw(flow: Flow, key: PRNGKeyArray, n: int, condition: jax.Array) -> jax.Array:
     z = jax.random.normal(key, (n, len(flow.columns)), jnp.float32)
     return jax.lax.map(lambda row: flow.from_base(row[0], row[1]), (z, condition), batch_size=_ROWS)
 
@@ -207,8 +200,7 @@ def flow(
         raise InputError("flow", f"kind '{kind}'", "'spline' or 'affine'")
     check_columns(columns, condition, "flow")
     for name, value in {"layers": layers, "bins": bins, "width": width}.items():
-        if value < 1:
-            raise InputError(name, str(value), "at least 1")
+        check_least(value, 1, name)
     check_total(events)
     per_column = 3 * bins - 1 if kind == "spline" else 2
     keys = jax.random.split(key, layers)
@@ -230,11 +222,11 @@ class FlowNLL(eqx.Module):
     1.5
     """
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         return -jnp.mean(events.weight * outputs(network, events, key, (), "FlowNLL"))
 
 
-def density(log_prob: Float[JaxArray, ""]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+def density(log_prob: Float[jax.Array, ""]) -> tuple[Float[jax.Array, ""], Float[jax.Array, ""]]:
     """Turn a log-density into the density, with no variance of its own: ``moments`` whose spread over members is epistemic.
 
     Parameters

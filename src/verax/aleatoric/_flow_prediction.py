@@ -9,7 +9,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 from scipy.stats import norm
 
@@ -37,7 +36,7 @@ class FlowPrediction(eqx.Module):
         """The columns that the flow is conditional on."""
         return self.flow.condition
 
-    def __call__(self, x: Float[JaxArray, " condition"], *, key: PRNGKeyArray | None = None) -> tuple[Any, Any]:
+    def __call__(self, x: Float[jax.Array, " condition"], *, key: PRNGKeyArray | None = None) -> tuple[Any, Any]:
         z, share = _base(len(self.flow.columns))
         y = jax.vmap(lambda point: self.flow.from_base(point, x))(z)
         middle = y[0]  # the image of 0: small numbers, so that the variance is no difference of large ones
@@ -73,7 +72,7 @@ def flow_prediction(members: Any) -> FlowPrediction:
     return FlowPrediction(members)
 
 
-def flow_moments(output: tuple[JaxArray, JaxArray]) -> tuple[JaxArray, JaxArray]:
+def flow_moments(output: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
     """Read mean and variance of the columns: the ``moments`` for :func:`verax.learn`.
 
     Parameters
@@ -86,7 +85,7 @@ def flow_moments(output: tuple[JaxArray, JaxArray]) -> tuple[JaxArray, JaxArray]
     return output
 
 
-def _base(columns: int) -> tuple[Float[JaxArray, "point column"], Float[JaxArray, " point"]]:
+def _base(columns: int) -> tuple[Float[jax.Array, "point column"], Float[jax.Array, " point"]]:
     """Points of the base, 0 first, and the share of each."""
     if columns == 1:
         z = np.linspace(-5.5, 5.5, 111)  # the rule's error falls as exp(−2π²/step²): none

@@ -12,15 +12,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
-from verax.arrays import Array
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import Standardise, inputs, standardise
 
-from ._head import check_columns, check_total, condition_of, condition_scale
+from ._head import Condition, check_columns, check_total, condition_of, condition_scale
 
 _ROWS = 1 << 15
 
@@ -52,9 +50,7 @@ class Gan(eqx.Module):
         """Columns that training reads: those that are drawn, then the condition."""
         return self.columns + self.condition
 
-    def sample(
-        self, key: PRNGKeyArray, n: int, condition: Float[Array, "..."] | None = None
-    ) -> Float[JaxArray, "event column"]:
+    def sample(self, key: PRNGKeyArray, n: int, condition: Condition = None) -> Float[jax.Array, "event column"]:
         """Draw ``n`` rows of the columns.
 
         Parameters
@@ -73,8 +69,8 @@ class Gan(eqx.Module):
 
 
 @eqx.filter_jit
-def _draw(gan: Gan, key: PRNGKeyArray, n: int, condition: JaxArray) -> JaxArray:
-    def one(row: tuple[JaxArray, JaxArray]) -> JaxArray:
+def _draw(gan: Gan, key: PRNGKeyArray, n: int, condition: jax.Array) -> jax.Array:
+    def one(row: tuple[jax.Array, jax.Array]) -> jax.Array:
         unit = gan.generator(jnp.concatenate([row[0], gan.given(row[1])]))
         return unit * gan.scale.scale + gan.scale.centre
 
@@ -120,8 +116,7 @@ def gan(
     check_columns(columns, condition, "GAN")
     check_total(events)
     latent = 2 * len(columns) if latent is None else latent
-    if latent < 1:
-        raise InputError("latent", str(latent), "at least 1")
+    check_least(latent, 1, "latent")
     scale = standardise(np.asarray(events.features(columns)), np.asarray(events.weight))
     first, second = jax.random.split(key)
     n, given = len(columns), len(condition)
@@ -161,7 +156,7 @@ class GanLoss(eqx.Module):
         if not self.penalty >= 0:
             raise InputError("penalty", f"{self.penalty}", "a number that is not negative")
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         if not isinstance(network, Gan):
             raise InputError("GanLoss", f"a {type(network).__name__}", "a network made with gan")
         n = len(network.columns)

@@ -7,12 +7,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
+from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn import Standardise, checked_total, inputs, standardise
+
+PerEvent: TypeAlias = Float[jax.Array, "*event"]
+Condition: TypeAlias = Float[Array, "..."] | None
+"""What draws are given: one row for each, or one for all; None where there is nothing."""
 
 MakeBody: TypeAlias = Callable[..., Any]
 """``(key, events, features=…, outputs=…) → network`` of that many outputs, for example ``partial(classifier, width=64)``."""
@@ -45,7 +49,7 @@ class Head(eqx.Module):
         """Columns that the body reads, in the order of its input."""
         return self.body.features
 
-    def raw(self, x: Float[JaxArray, " feature"], key: PRNGKeyArray | None) -> Float[JaxArray, " output"]:
+    def raw(self, x: Float[jax.Array, " feature"], key: PRNGKeyArray | None) -> Float[jax.Array, " output"]:
         """Evaluate the body at one point.
 
         Parameters
@@ -55,7 +59,7 @@ class Head(eqx.Module):
         """
         return self.body(x) if key is None else self.body(x, key=key)
 
-    def units(self) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+    def units(self) -> tuple[Float[jax.Array, ""], Float[jax.Array, ""]]:
         """Give centre and scale of the target."""
         return jnp.asarray(self.scale.centre)[..., 0], jnp.asarray(self.scale.scale)[..., 0]
 
@@ -83,7 +87,7 @@ def check_total(events: Events) -> None:
     checked_total(np.asarray(events.weight, np.float64), "training part")
 
 
-def outputs(network: Any, events: Events, key: PRNGKeyArray, shape: tuple[int, ...], where: str) -> JaxArray:
+def outputs(network: Any, events: Events, key: PRNGKeyArray, shape: tuple[int, ...], where: str) -> jax.Array:
     """A network's outputs for a batch, ``[event, *shape]``.
 
     Raises
@@ -110,7 +114,7 @@ def condition_scale(events: Events, condition: Sequence[str]) -> Standardise:
     return standardise(shown, np.asarray(events.weight))
 
 
-def condition_of(condition: Any, names: Sequence[str], n: int, where: str) -> Float[JaxArray, "n condition"]:
+def condition_of(condition: Any, names: Sequence[str], n: int, where: str) -> Float[jax.Array, "n condition"]:
     """One condition for each of ``n`` rows, from one for all or one for each.
 
     Raises

@@ -4,7 +4,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.learn import linear_layers
@@ -29,8 +28,8 @@ class Masked(eqx.Module):
         return cls(_linear(key, columns + condition, columns * parameters, width, depth), columns, parameters)
 
     def __call__(
-        self, x: Float[JaxArray, " column"], condition: Float[JaxArray, " condition"]
-    ) -> Float[JaxArray, "column parameter"]:
+        self, x: Float[jax.Array, " column"], condition: Float[jax.Array, " condition"]
+    ) -> Float[jax.Array, "column parameter"]:
         n, given = self.columns, condition.shape[0]
         hidden = jnp.concatenate([x, condition])
         degree = np.concatenate([np.arange(1, n + 1), np.zeros(given, int)])
@@ -44,7 +43,7 @@ class Masked(eqx.Module):
         return _masked(self.layers[-1], out[:, None] > degree, hidden).reshape(n, self.parameters)
 
 
-def _masked(layer: eqx.nn.Linear, mask: np.ndarray, x: JaxArray) -> JaxArray:
+def _masked(layer: eqx.nn.Linear, mask: np.ndarray, x: jax.Array) -> jax.Array:
     return eqx.tree_at(lambda one: one.weight, layer, layer.weight * mask)(x)
 
 

@@ -7,7 +7,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 from scipy.stats import norm
 
@@ -31,7 +30,9 @@ class Quantiles(Head):
 
     levels: tuple[float, ...] = eqx.field(static=True)
 
-    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, " level"]:
+    def __call__(
+        self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None
+    ) -> Float[jax.Array, " level"]:
         raw = self.raw(x, key)
         z = norm.ppf(self.levels).astype(np.float32)
         middle = int(np.argmin(np.abs(z)))
@@ -105,7 +106,7 @@ class Pinball(eqx.Module):
     def __check_init__(self) -> None:
         check_levels(self.levels)
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         found = outputs(network, events, key, (len(self.levels),), "Pinball")
         above = jnp.asarray(events.column(self.target))[:, None] - found
         level = jnp.asarray(self.levels, found.dtype)
@@ -139,7 +140,7 @@ class QuantileMoments(eqx.Module):
             expected = "at least two: one says nothing of a variance"
             raise InputError("quantile moments", f"levels {self.levels}", expected)
 
-    def __call__(self, output: Float[JaxArray, " level"]) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+    def __call__(self, output: Float[jax.Array, " level"]) -> tuple[Float[jax.Array, ""], Float[jax.Array, ""]]:
         z = norm.ppf(self.levels)
         ends = np.concatenate([[-np.inf], z[1:-1], [np.inf]])  # one piece between each pair of levels
         share = np.diff(norm.cdf(ends))

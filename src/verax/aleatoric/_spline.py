@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Bool, Float, Int
 
 EDGE = 5.0
@@ -15,10 +14,10 @@ _SMALLEST = 1e-3
 _START = float(np.log(np.expm1(1 - _SMALLEST)))
 """softplus of this is the derivative 1 of the identity."""
 
-Pair = tuple[JaxArray, JaxArray]
+Pair = tuple[jax.Array, jax.Array]
 
 
-def spline(x: Float[JaxArray, ""], raw: Float[JaxArray, " parameter"]) -> Pair:
+def spline(x: Float[jax.Array, ""], raw: Float[jax.Array, " parameter"]) -> Pair:
     """Rational-quadratic spline and the log of its derivative (Durkan et al., arXiv:1906.04032, equations 4 and 5).
 
     ``raw`` has 3k − 1 numbers for k bins: widths, heights, and derivatives at the inner knots; all zero is the identity.
@@ -37,7 +36,7 @@ def spline(x: Float[JaxArray, ""], raw: Float[JaxArray, " parameter"]) -> Pair:
     return jnp.where(inside, y, x), jnp.where(inside, jnp.log(derivative), 0.0)
 
 
-def spline_inverse(y: Float[JaxArray, ""], raw: Float[JaxArray, " parameter"]) -> Float[JaxArray, ""]:
+def spline_inverse(y: Float[jax.Array, ""], raw: Float[jax.Array, " parameter"]) -> Float[jax.Array, ""]:
     """The x that :func:`spline` takes to ``y``: the root ξ of aξ² + bξ + c = 0 (equations 6 to 8)."""
     knots_x, knots_y, slope = _knots(raw)
     left, right, low, high, d0, d1 = _bin(y, knots_y, (knots_x, knots_y, slope))
@@ -52,22 +51,22 @@ def spline_inverse(y: Float[JaxArray, ""], raw: Float[JaxArray, " parameter"]) -
     return jnp.where(inside, left + jnp.clip(xi, 0, 1) * (right - left), y)
 
 
-def affine(x: Float[JaxArray, ""], raw: Float[JaxArray, "2"]) -> Pair:
+def affine(x: Float[jax.Array, ""], raw: Float[jax.Array, "2"]) -> Pair:
     """Affine map y = x e^s + t and the log of its derivative, s; |s| < 4, so that no training step diverges."""
     s = _log_scale(raw)
     return x * jnp.exp(s) + raw[1], s
 
 
-def affine_inverse(y: Float[JaxArray, ""], raw: Float[JaxArray, "2"]) -> Float[JaxArray, ""]:
+def affine_inverse(y: Float[jax.Array, ""], raw: Float[jax.Array, "2"]) -> Float[jax.Array, ""]:
     """The x that :func:`affine` takes to ``y``."""
     return (y - raw[1]) * jnp.exp(-_log_scale(raw))
 
 
-def _log_scale(raw: JaxArray) -> JaxArray:
+def _log_scale(raw: jax.Array) -> jax.Array:
     return 4 * jnp.tanh(raw[0] / 4)
 
 
-def _knots(raw: Float[JaxArray, " parameter"]) -> tuple[JaxArray, JaxArray, JaxArray]:
+def _knots(raw: Float[jax.Array, " parameter"]) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Positions, values and derivatives at the k + 1 knots; both ends are fixed, with derivative 1."""
     bins = (raw.shape[0] + 1) // 3
     widths, heights, slopes = raw[:bins], raw[bins : 2 * bins], raw[2 * bins :]
@@ -76,17 +75,17 @@ def _knots(raw: Float[JaxArray, " parameter"]) -> tuple[JaxArray, JaxArray, JaxA
     return x, y, jnp.concatenate([one, _SMALLEST + jax.nn.softplus(slopes + _START), one])
 
 
-def _cumulative(raw: Float[JaxArray, " bin"]) -> Float[JaxArray, " knot"]:
+def _cumulative(raw: Float[jax.Array, " bin"]) -> Float[jax.Array, " knot"]:
     share = _SMALLEST + (1 - _SMALLEST * raw.shape[0]) * jax.nn.softmax(raw)
     inner = EDGE * (2 * jnp.cumsum(share[:-1]) - 1)
     return jnp.concatenate([jnp.full(1, -EDGE), inner, jnp.full(1, EDGE)]).astype(raw.dtype)
 
 
 def _bin(
-    value: Float[JaxArray, ""], knots: Float[JaxArray, " knot"], tables: tuple[JaxArray, JaxArray, JaxArray]
-) -> tuple[JaxArray, ...]:
+    value: Float[jax.Array, ""], knots: Float[jax.Array, " knot"], tables: tuple[jax.Array, jax.Array, jax.Array]
+) -> tuple[jax.Array, ...]:
     """Both ends of each table in the bin that holds ``value``; a one-hot sum, whose gradient is faster than a gather's."""
-    inner: Int[JaxArray, ""] = jnp.sum(value >= knots[1:-1])
-    here: Bool[JaxArray, " bin"] = jnp.arange(knots.shape[0] - 1) == inner
+    inner: Int[jax.Array, ""] = jnp.sum(value >= knots[1:-1])
+    here: Bool[jax.Array, " bin"] = jnp.arange(knots.shape[0] - 1) == inner
     ends = [jnp.sum(jnp.where(here, part, 0.0)) for table in tables for part in (table[:-1], table[1:])]
     return tuple(ends)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Bool, Float
 
 from verax.arrays import Array
@@ -38,7 +37,7 @@ class Support(Frozen):
     scale: Float[Array, "*batch column"]
     bounded: Bool[Array, "*batch column"]
 
-    def __call__(self, x: Float[JaxArray, " column"]) -> tuple[Float[JaxArray, " column"], Float[JaxArray, ""]]:
+    def __call__(self, x: Float[jax.Array, " column"]) -> tuple[Float[jax.Array, " column"], Float[jax.Array, ""]]:
         """The point on the line, and the log of the map's derivative: −∞ for a point outside the ends."""
         length = self.high - self.low
         place = jnp.clip((x - self.low) / length, _CLOSEST, 1 - _CLOSEST)
@@ -48,7 +47,7 @@ class Support(Frozen):
         outside = jnp.any(self.bounded & ((x < self.low) | (x > self.high)))
         return line, jnp.where(outside, -jnp.inf, log_slope)
 
-    def inverse(self, line: Float[JaxArray, " column"]) -> Float[JaxArray, " column"]:
+    def inverse(self, line: Float[jax.Array, " column"]) -> Float[jax.Array, " column"]:
         """The point in the columns' own units."""
         inside = self.low + (self.high - self.low) * jax.scipy.stats.norm.cdf(line)
         return jnp.where(self.bounded, jnp.clip(inside, self.low, self.high), self.centre + self.scale * line)

@@ -18,7 +18,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
@@ -57,7 +56,7 @@ class Adversary(eqx.Module):
     parameters: tuple[Parameter, ...] = eqx.field(static=True)
     components: int = eqx.field(static=True)
 
-    def log_density(self, logit: Float[JaxArray, ""], theta: Float[JaxArray, " parameter"]) -> Float[JaxArray, ""]:
+    def log_density(self, logit: Float[jax.Array, ""], theta: Float[jax.Array, " parameter"]) -> Float[jax.Array, ""]:
         """Evaluate the log density of parameters for events with this output.
 
         Parameters
@@ -93,7 +92,7 @@ class Adversarial(Around):
     network: Any
     adversary: Adversary
 
-    def __call__(self, x: Float[JaxArray, " feature"]) -> JaxArray:
+    def __call__(self, x: Float[jax.Array, " feature"]) -> jax.Array:
         return jnp.asarray(self.network(x))
 
 
@@ -114,12 +113,12 @@ class AdversarialLoss(eqx.Module):
 
     loss: Loss
     systematics: tuple[Systematic, ...]
-    strength: Float[JaxArray, ""]
+    strength: Float[jax.Array, ""]
     processes: tuple[str, ...] = eqx.field(static=True, default=())
 
     comparable: ClassVar[bool] = False
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         _check_pair(network, self.systematics)
         first, second = jax.random.split(key)
         moved, theta = drawn(first, events, self.systematics)
@@ -255,13 +254,13 @@ def _label(tree: Any) -> Any:
 
 def drawn(
     key: PRNGKeyArray, events: Events, systematics: Sequence[Systematic]
-) -> tuple[Events, Float[JaxArray, "event parameter"]]:
+) -> tuple[Events, Float[jax.Array, "event parameter"]]:
     """The events, each at its own parameters from their priors, and these."""
     theta = draw(key, [s.parameter for s in systematics], (events.weight.shape[0],))
     return shift(events, systematics, theta), jnp.stack(list(theta.values()), axis=1)
 
 
-def logits(network: Any, events: Events) -> Float[JaxArray, " event"]:
+def logits(network: Any, events: Events) -> Float[jax.Array, " event"]:
     """The network's output for each event."""
     logit = jax.vmap(network)(jnp.asarray(inputs(network, events)))
     if logit.ndim != 1:
@@ -271,11 +270,11 @@ def logits(network: Any, events: Events) -> Float[JaxArray, " event"]:
 
 def adversary_loss(
     adversary: Adversary,
-    logit: Float[JaxArray, " event"],
-    theta: Float[JaxArray, "event parameter"],
+    logit: Float[jax.Array, " event"],
+    theta: Float[jax.Array, "event parameter"],
     events: Events,
     processes: tuple[str, ...] = (),
-) -> Float[JaxArray, ""]:
+) -> Float[jax.Array, ""]:
     """−(1/n) Σ_i w_i ln p(θ_i | logit_i) over the n rows; of the events of ``processes``, () for all."""
     weight = events.weight * events.is_process(processes) if processes else events.weight
     return -jnp.mean(weight * jax.vmap(adversary.log_density)(logit, theta))
@@ -297,7 +296,7 @@ def _check_pair(network: Any, systematics: Sequence[Systematic]) -> None:
 
 
 @jax.custom_vjp
-def _reversed(x: JaxArray, strength: JaxArray) -> JaxArray:
+def _reversed(x: jax.Array, strength: jax.Array) -> jax.Array:
     """x, with the derivative −strength: the gradient reversal layer of arXiv:1409.7495."""
     return x
 
@@ -307,5 +306,5 @@ _reversed.defvjp(
 )
 
 
-def _log_normal(pull: JaxArray) -> JaxArray:
+def _log_normal(pull: jax.Array) -> jax.Array:
     return -0.5 * pull**2 - 0.5 * np.log(2 * np.pi)

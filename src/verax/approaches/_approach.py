@@ -127,7 +127,9 @@ def approach(
         case "inferno":
             expected = inferno(events, systematics, free, temperature=temperature)
             sorts = partial(plain, outputs=bins)
-            return Approach(sorts, expected, event_weight, partial(_aligned, tuple(signal)), softmax(temperature), bins)
+            return Approach(
+                sorts, expected, event_weight, partial(align, signal=tuple(signal)), softmax(temperature), bins
+            )
         case _:
             return Approach(plain, loss, weigh, _as_it_is, bernoulli)
 
@@ -142,7 +144,3 @@ def _network(networks: Any, events: Events) -> Any:
 
 def _fixed(params: Mapping[str, float], systematics: Sequence[Systematic], networks: Any, events: Events) -> Any:
     return at(networks, params, systematics=systematics)
-
-
-def _aligned(signal: tuple[str, ...], networks: Any, events: Events) -> Any:
-    return align(networks, events, signal)

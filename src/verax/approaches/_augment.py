@@ -9,7 +9,6 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.events import Events
@@ -22,7 +21,7 @@ Per = Literal["event", "batch"]
 
 def draw(
     key: PRNGKeyArray, parameters: Sequence[Parameter], shape: tuple[int, ...] = ()
-) -> dict[str, Float[JaxArray, "..."]]:
+) -> dict[str, Float[jax.Array, "..."]]:
     """Draw values of the parameters from their priors, cut at their bounds.
 
     θ ~ N(init, width); a free parameter (and one that a count constrains) has no prior of its own and is drawn with
@@ -69,7 +68,7 @@ class Augmented(eqx.Module):
     per: Per = eqx.field(static=True, default="event")
     give: bool = eqx.field(static=True, default=False)
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         first, second = jax.random.split(key)
         size = (events.weight.shape[0],) if self.per == "event" else ()
         theta = draw(first, [s.parameter for s in self.systematics], size)
@@ -94,7 +93,7 @@ def augment(loss: Loss, systematics: Sequence[Systematic], *, per: Per = "event"
     return Augmented(loss, tuple(systematics), per)
 
 
-def given(events: Events, theta: dict[str, Float[JaxArray, "..."]]) -> Events:
+def given(events: Events, theta: dict[str, Float[jax.Array, "..."]]) -> Events:
     """Add values of parameters to the events as further columns, each named ``θ|`` and its parameter.
 
     Parameters

@@ -11,7 +11,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
@@ -113,7 +112,7 @@ def dependence(
 class _Fixed(Around, Frozen):
     """A network that training leaves as it is."""
 
-    def __call__(self, x: Float[JaxArray, " feature"]) -> JaxArray:
+    def __call__(self, x: Float[jax.Array, " feature"]) -> jax.Array:
         return jnp.asarray(self.network(x))
 
 
@@ -123,7 +122,7 @@ class _Alone(eqx.Module):
     systematics: tuple[Systematic, ...]
     processes: tuple[str, ...] = eqx.field(static=True)
 
-    def __call__(self, network: Adversarial, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Adversarial, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         moved, theta = drawn(key, events, self.systematics)
         return adversary_loss(network.adversary, logits(network, moved), theta, moved, self.processes)
 
@@ -131,7 +130,7 @@ class _Alone(eqx.Module):
 @eqx.filter_jit
 def _gain(
     network: Adversarial, events: Events, systematics: tuple[Systematic, ...], key: PRNGKeyArray
-) -> Float[JaxArray, " event"]:
+) -> Float[jax.Array, " event"]:
     """Log of the adversary's density over the prior's, of one draw of the parameters for each event."""
     moved, theta = drawn(key, events, systematics)
     middle, width = (jnp.asarray(a, jnp.float32) for a in prior(network.adversary.parameters))

@@ -12,7 +12,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 from scipy.optimize import linear_sum_assignment
 
@@ -49,13 +48,13 @@ class Inferno(eqx.Module):
     temperature: float = eqx.field(static=True, default=0.1)
     floor: float = eqx.field(static=True, default=1e-3)
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         names = [s.name for s in self.systematics]
         process = jax.nn.one_hot(events.process, len(self.yields), axis=0)
         total = jnp.sum(process * events.weight, axis=1)
         scale = jnp.asarray(self.yields, jnp.float32) / jnp.where(jnp.abs(total) > 0, total, 1.0)
 
-        def rates(theta: JaxArray) -> JaxArray:
+        def rates(theta: jax.Array) -> jax.Array:
             moved = shift(events, self.systematics, dict(zip(names, theta, strict=True)))
             outputs = jax.vmap(network)(inputs(network, moved))
             # Expected events of process p in bin k: ν_pk(θ) = (yield_p/Σw) Σ_i w_i(θ) softmax_k(f(x_i(θ))/temperature)
@@ -110,7 +109,7 @@ def inferno(
     return Inferno(tuple(systematics), factors, tuple(yields.tolist()), temperature)
 
 
-def _with_slopes(rates: Any, n: int) -> tuple[JaxArray, JaxArray]:
+def _with_slopes(rates: Any, n: int) -> tuple[jax.Array, jax.Array]:
     """The rates at nominal, and their derivatives [systematic, process, bin]."""
     if n == 0:
         nominal = rates(jnp.zeros(0))
@@ -158,7 +157,7 @@ def align(networks: Any, events: Events, signal: Sequence[str]) -> Any:
 
 
 @eqx.filter_jit
-def _outputs(network: Any, x: JaxArray) -> JaxArray:
+def _outputs(network: Any, x: jax.Array) -> jax.Array:
     return jax.vmap(network)(x)
 
 
@@ -185,6 +184,6 @@ class Shares(eqx.Module):
 
     temperature: float = eqx.field(static=True)
 
-    def __call__(self, outputs: Float[JaxArray, " bin"]) -> tuple[Float[JaxArray, " bin"], Float[JaxArray, " bin"]]:
+    def __call__(self, outputs: Float[jax.Array, " bin"]) -> tuple[Float[jax.Array, " bin"], Float[jax.Array, " bin"]]:
         share = jax.nn.softmax(outputs / self.temperature)
         return share, share * (1 - share)

@@ -7,12 +7,12 @@ arXiv:1706.04599. Both with the bias correction and the chance level of :func:`~
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from verax.errors import InputError
 from verax.given import PerClass, PerEvent, plain
 
-from ._reliability import Reliability, reliability
+from ._reliability import Bins, Reliability, reliability
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,7 @@ class Classwise:
 
 @plain("reliability", other="probability weight", whole="label")
 def classwise(
-    probability: PerClass,
-    label: Int[np.ndarray, " event"],
-    weight: PerEvent,
-    *,
-    bins: int | Float[np.ndarray, " edge"] = 10,
+    probability: PerClass, label: Int[np.ndarray, " event"], weight: PerEvent, *, bins: Bins = 10
 ) -> Classwise:
     """Make reliability diagrams of each class against the rest, and of the class with the largest probability.
 

@@ -24,6 +24,8 @@ from verax.given import Labels, PerEvent, plain, refuse
 from verax.results import FloatArray
 
 PerBin: TypeAlias = Float[np.ndarray, " bin"]
+Bins: TypeAlias = int | Float[np.ndarray, " edge"]
+"""How many equal bins between 0 and 1, or their edges."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,7 @@ class Reliability:
 
 
 @plain("reliability", other="probability label weight")
-def reliability_sums(
-    probability: PerEvent, label: Labels, weight: PerEvent, *, bins: int | Float[np.ndarray, " edge"] = 10
-) -> ReliabilitySums:
+def reliability_sums(probability: PerEvent, label: Labels, weight: PerEvent, *, bins: Bins = 10) -> ReliabilitySums:
     """Sum one chunk of events, for :func:`diagram`.
 
     Parameters
@@ -260,9 +260,7 @@ def debiased_square(share: PerBin, size: PerBin, sigma: PerBin, n_effective: Per
 
 
 @plain("reliability", other="probability label weight")
-def reliability(
-    probability: PerEvent, label: Labels, weight: PerEvent, *, bins: int | Float[np.ndarray, " edge"] = 10
-) -> Reliability:
+def reliability(probability: PerEvent, label: Labels, weight: PerEvent, *, bins: Bins = 10) -> Reliability:
     """Make the reliability diagram of events that fit in memory; see :func:`reliability_sums` for chunks.
 
     Parameters

@@ -9,8 +9,13 @@ from typing import Any
 import jax
 
 from verax.approaches import APPROACHES
-from verax.compare._approach_cases import Case, cases
-from verax.compare._approach_tables import (
+from verax.report import Draw, Section, Style, Table, plots
+from verax.results import Coverage, Interval
+from verax.run import Label, Progress, named
+
+from ._approach_cases import Case, cases
+from ._approach_figures import distributions, uncertainty
+from ._approach_tables import (
     approach_warnings,
     brief_table,
     coverage_table,
@@ -19,14 +24,9 @@ from verax.compare._approach_tables import (
     separation_table,
     uncertainty_table,
 )
-from verax.compare._approach_trial import ApproachEffort, Sensitivity, measure_approach
-from verax.compare._comparison import Comparison, Job, Trial, rows_of, select
-from verax.compare._distributions import distributions
-from verax.compare._published import PUBLISHED
-from verax.compare._uncertainty import uncertainty
-from verax.report import Draw, Section, Style, Table, plots
-from verax.results import Coverage, Interval
-from verax.run import Label, Progress, named
+from ._approach_trial import ApproachEffort, Sensitivity, measure_approach
+from ._comparison import Comparison, Job, Trial, rows_of, select
+from ._published import PUBLISHED
 
 EFFORTS = {
     "mixture": ApproachEffort(events=200_000, evaluation=500_000, epochs=30, rate=5e-4),

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from verax.check import Score, score
-from verax.compare._approach_cases import Case, Limits
-from verax.compare._approach_trial import LEVEL, Sensitivity
-from verax.compare._cell import spread
-from verax.compare._comparison import Trial, problems, rows_of, select
-from verax.compare._published import OPTIMAL, PUBLISHED
 from verax.report import MISSING, Table, number, with_error
 from verax.results import Coverage, Interval
+
+from ._approach_cases import Case, Limits
+from ._approach_trial import LEVEL, Sensitivity
+from ._cell import spread
+from ._comparison import Trial, problems, rows_of, select
+from ._published import OPTIMAL, PUBLISHED
 
 TOLERANCE = 2.0
 """Errors of the coverage at random truths that the challenge allows for free."""

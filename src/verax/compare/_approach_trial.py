@@ -16,9 +16,6 @@ from jaxtyping import PRNGKeyArray
 
 from verax.approaches import Approach, approach, at, draw
 from verax.check import coverage
-from verax.compare._approach_cases import Case
-from verax.compare._comparison import Trial
-from verax.compare._response import Response
 from verax.epistemic import ensemble
 from verax.events import Events
 from verax.infer import expected_error, interval
@@ -27,6 +24,11 @@ from verax.model import BinnedLikelihood, Data
 from verax.parameters import Gaussian, Params
 from verax.problems import AbstractProblem
 from verax.results import Coverage, FloatArray, Interval
+from verax.shift import auc
+
+from ._approach_cases import Case
+from ._comparison import Trial
+from ._response import Response
 
 LEVEL = 0.6827
 """Confidence level of the intervals."""
@@ -171,10 +173,7 @@ def area(response: Response, params: Params) -> float:
     """Measure the area under the ROC curve of a score for events at ``params``; weights count as they are, ties half."""
     score, weight = response.scores(params)
     is_signal = np.asarray(response.sample.is_process(response.problem.signal))
-    value, where = np.unique(score, return_inverse=True)
-    signal, background = (np.bincount(where, weight * mask, len(value)) for mask in (is_signal, ~is_signal))
-    below = np.cumsum(background) - background / 2
-    return float((signal * below).sum() / (signal.sum() * background.sum()))
+    return auc(score, weight, is_signal)
 
 
 def _response(case: Case, chosen: Approach, networks: Any, events: Events, sample: Events, params: Params) -> Response:

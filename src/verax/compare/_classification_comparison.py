@@ -13,18 +13,6 @@ import numpy as np
 
 from verax import pipeline
 from verax.analysis import Analysis, Ensemble, Plan, VariedFiles, plan
-from verax.compare._cell import Cell
-from verax.compare._classification_tables import (
-    SETS,
-    ConditionScores,
-    cell,
-    classification_table,
-    classification_warnings,
-    shift_table,
-)
-from verax.compare._classifiers import CLASSIFIERS, LEVEL, Sample, judge
-from verax.compare._comparison import Comparison, Job, Trial, rows_of
-from verax.compare._forest import Panel, forest
 from verax.data import read_events
 from verax.errors import InputError
 from verax.events import Events, concatenate
@@ -32,6 +20,19 @@ from verax.learn import balance, fold_of, is_held_out
 from verax.report import COLOURS, Section, Style
 from verax.run import Progress
 from verax.systematics import shift
+
+from ._cell import Cell
+from ._classification_tables import (
+    SETS,
+    ConditionScores,
+    cell,
+    classification_table,
+    classification_warnings,
+    shift_table,
+)
+from ._classifiers import CLASSIFIERS, LEVEL, Sample, judge
+from ._comparison import Comparison, Job, Trial, rows_of
+from ._forest import Panel, forest
 
 PARTS = 5
 """Fifths of the events, by their numbers: one to judge on, one to calibrate on, three to learn from."""

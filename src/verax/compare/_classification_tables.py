@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from verax.compare._cell import Cell, misses
-from verax.compare._classifiers import CLASSIFIERS, CONFORMAL, LEVEL
-from verax.compare._comparison import Trial, problems, rows_of, select
 from verax.report import Table, number
+
+from ._cell import Cell, misses
+from ._classifiers import CLASSIFIERS, CONFORMAL, LEVEL
+from ._comparison import Trial, problems, rows_of, select
 
 ConditionScores = Mapping[str, Mapping[str, tuple[float, float]]]
 """By condition ("nominal", "tes +1", …) and metric: value and standard error."""

@@ -17,13 +17,14 @@ from scipy.special import logit, xlogy
 from verax.analysis import Ensemble
 from verax.calibrate import isotonic, platt, temperature
 from verax.check import average, reliability
-from verax.compare._comparison import Method
-from verax.compare._regression_training import RESOLUTION, STOPPED
 from verax.conformal import aps, at_label, conformalize, lac, sets
 from verax.epistemic import Posterior, dropout, ensemble, laplace, tta, variational
 from verax.events import Events
 from verax.learn import CrossEntropy, Training, classifier, predict
 from verax.results import FloatArray, Predictive, Status
+
+from ._comparison import Method
+from ._regression_training import RESOLUTION, STOPPED
 
 LEVEL = 0.9
 """Of the sets."""

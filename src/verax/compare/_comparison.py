@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from verax.errors import InputError, check_known
+from verax.errors import check_known, check_least
 from verax.report import Section, Table, write_page
 from verax.run import Progress, Run, Types, claim, named, publishing, side_by_side, write_json
 
@@ -156,8 +156,7 @@ class Comparison(ABC, Generic[S]):
         InputError : for an unknown name (nearest one given), or no seed
         """
         check_known(names or (), self.names, f"compare {_plural(self.kind)}", self.kind)
-        if seeds < 1:
-            raise InputError("seeds", str(seeds), "at least 1")
+        check_least(seeds, 1, "seeds")
         progress, done = progress or Progress(), list[Trial[S]]()
         with (
             nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place,

@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.aleatoric import GaussianNLL, Pinball, gaussian, mean_variance, quantiles
-from verax.compare._dropout import SquaredError, mean_network
-from verax.compare._predictions import LEVELS, QUANTILES, Bands, Fitted, Quantiles
-from verax.compare._regression_data import TARGET
-from verax.compare._regression_training import Task, only_outputs, predicted
 from verax.conformal import absolute, band, conformalize, cqr, cqr_band, jackknife, normalised
 from verax.results import FloatArray
+
+from ._dropout import SquaredError, mean_network
+from ._predictions import LEVELS, QUANTILES, Bands, Fitted, Quantiles
+from ._regression_data import TARGET
+from ._regression_training import Task, only_outputs, predicted
 
 
 def _by_split(interval: Callable[[int, float], Any], value: FloatArray) -> Bands:

@@ -15,17 +15,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.aleatoric import GaussianNLL, MeanVariance, gaussian, mean_variance
 from verax.check import nll_gaussian
-from verax.compare._predictions import Fitted, Gaussian
-from verax.compare._regression_data import TARGET
-from verax.compare._regression_training import WIDTH, Task, predicted
 from verax.events import Events
 from verax.learn import Loss, Training, classifier
 from verax.results import FloatArray
+
+from ._predictions import Fitted, Gaussian
+from ._regression_data import TARGET
+from ._regression_training import WIDTH, Task, predicted
 
 PRINTED = 0.1
 RATES = (0.03, 0.01, 0.003)
@@ -43,7 +43,7 @@ def adam(rate: float) -> optax.GradientTransformation:
 class SoftplusVariance(MeanVariance):
     """A mean-variance network with σ² = softplus(·) + 10⁻⁶ in units of the target's variance (there, section 2.2.1)."""
 
-    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, "2"]:
+    def __call__(self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None) -> Float[jax.Array, "2"]:
         mean, raw = self.raw(x, key)
         centre, scale = self.units()
         return jnp.stack([centre + scale * mean, 0.5 * jnp.log(jax.nn.softplus(raw) + 1e-6) + jnp.log(scale)])
@@ -58,10 +58,10 @@ class Adversarial(eqx.Module):
     """
 
     loss: Loss
-    step: Float[JaxArray, " column"]
+    step: Float[jax.Array, " column"]
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
-        def at(x: JaxArray) -> JaxArray:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
+        def at(x: jax.Array) -> jax.Array:
             moved = Events(x, events.weight, events.process, events.number, events.columns, events.processes)
             return self.loss(network, moved, key)
 

@@ -11,19 +11,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
 from verax.aleatoric import Head
-from verax.compare._deep_ensemble import adam
-from verax.compare._predictions import Fitted, Gaussian
-from verax.compare._regression_data import TARGET, Data, Partition
-from verax.compare._regression_training import WIDTH, Task
 from verax.epistemic import masked, thin
 from verax.events import Events
 from verax.learn import Frozen, Network, Standardise, Training, classifier, inputs, member, standardise
 from verax.results import FloatArray
+
+from ._deep_ensemble import adam
+from ._predictions import Fitted, Gaussian
+from ._regression_data import TARGET, Data, Partition
+from ._regression_training import WIDTH, Task
 
 SETTINGS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "boston": (
@@ -60,7 +60,7 @@ class Mean(Head):
 
     settings: "SplitSettings"
 
-    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Float[JaxArray, ""]:
+    def __call__(self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None) -> Float[jax.Array, ""]:
         centre, scale = self.units()
         return centre + scale * self.body(x)
 
@@ -68,8 +68,8 @@ class Mean(Head):
 class SplitSettings(Frozen):
     """What differs from split to split in one compiled program."""
 
-    rate: Float[JaxArray, "*split"]
-    decay: Float[JaxArray, "*split"]
+    rate: Float[jax.Array, "*split"]
+    decay: Float[jax.Array, "*split"]
 
 
 def mean_network(
@@ -84,7 +84,7 @@ def mean_network(
 class SquaredError(eqx.Module):
     """Weighted mean of ((y − μ)/scale)², in units of the target's own spread."""
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         mean = jax.vmap(network)(inputs(network, events))
         scale = network.units()[1]
         return jnp.mean(events.weight * ((events.column(network.target) - mean) / scale) ** 2)
@@ -93,8 +93,8 @@ class SquaredError(eqx.Module):
 class DropoutLoss(eqx.Module):
     """Squared error under dropout of features and hidden units at the network's own rate, and its own decay of |w|²."""
 
-    def __call__(self, network: Mean, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
-        def one(key: PRNGKeyArray, row: Events) -> JaxArray:
+    def __call__(self, network: Mean, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
+        def one(key: PRNGKeyArray, row: Events) -> jax.Array:
             shown = masked(key, network, network.settings.rate, inputs=True)
             return SquaredError()(shown, jax.tree.map(lambda a: a[None], row), key)
 
@@ -173,10 +173,10 @@ def passes(key: PRNGKeyArray, members: Any, x: Float[np.ndarray, "point feature"
 
 
 @eqx.filter_jit
-def _passes(keys: JaxArray, members: Any, x: JaxArray) -> JaxArray:
+def _passes(keys: jax.Array, members: Any, x: jax.Array) -> jax.Array:
     network = jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, members)
 
-    def one(key: PRNGKeyArray) -> JaxArray:
+    def one(key: PRNGKeyArray) -> jax.Array:
         return jax.vmap(thin(key, network, network.settings.rate, inputs=True))(x)
 
     return jax.lax.map(one, keys, batch_size=200)

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from verax.compare._cell import Cell
 from verax.report import SIGNAL, Style, canvas, drawing, heading
+
+from ._cell import Cell
 
 Cells = Mapping[tuple[str, str, str], Cell]
 """By (row, condition, metric)."""
@@ -74,8 +75,7 @@ def forest(
             axes.set_xlim(*panel.limits)
         elif panel.limits:
             _cut(axes, panel, rows, cells, conditions)
-        axes.set_xlabel(panel.label)
-        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set(xlabel=panel.label, ylim=(len(rows) - 0.4, -0.6))
         axes.tick_params(axis="y", which="both", left=False, right=False)
         axes.set_yticks([], minor=True)
     grid[0].set_yticks(range(len(rows)), rows)

@@ -10,14 +10,15 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.aleatoric import GaussianNLL, mean_variance
-from verax.compare._deep_ensemble import total_variance
-from verax.compare._dropout import SquaredError, mean_network
-from verax.compare._predictions import Fitted, Gaussian
-from verax.compare._regression_data import TARGET
-from verax.compare._regression_training import RESOLUTION, STOPPED, Task, first_problem, predicted
 from verax.epistemic import MeanField, NegativeElbo, Posterior, Variational, hmc, laplace, mean_field, tta
 from verax.learn import Training, classifier, member, stack, start_from
 from verax.results import Status
+
+from ._deep_ensemble import total_variance
+from ._dropout import SquaredError, mean_network
+from ._predictions import Fitted, Gaussian
+from ._regression_data import TARGET
+from ._regression_training import RESOLUTION, STOPPED, Task, first_problem, predicted
 
 
 def bootstrap(key: PRNGKeyArray, task: Task) -> Fitted:

@@ -17,10 +17,11 @@ from verax.aleatoric import (
     mixture_density,
     quantiles,
 )
-from verax.compare._deep_ensemble import total_variance
-from verax.compare._predictions import QUANTILES, Fitted, Gaussian, Mixture, Quantiles
-from verax.compare._regression_data import TARGET
-from verax.compare._regression_training import Task, only_outputs
+
+from ._deep_ensemble import total_variance
+from ._predictions import QUANTILES, Fitted, Gaussian, Mixture, Quantiles
+from ._regression_data import TARGET
+from ._regression_training import Task, only_outputs
 
 
 def single(key: PRNGKeyArray, task: Task) -> Fitted:

@@ -10,10 +10,11 @@ from typing import Any
 from verax import pipeline
 from verax.analysis import Analysis
 from verax.approaches import APPROACHES
-from verax.compare._cell import spread
-from verax.compare._comparison import Comparison, Job, Trial, rows_of, select
 from verax.report import MISSING, Section, Table, number, with_error
 from verax.run import Progress
+
+from ._cell import spread
+from ._comparison import Comparison, Job, Trial, rows_of, select
 
 QUICK = {"learn": {"members": 1, "epochs": 10}, "check": {"toys": 300, "shifts": False}}
 QUICK_NOTE = "A quick look: one seed, few epochs and toys. Not to judge by."

@@ -4,9 +4,10 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 from threadpoolctl import threadpool_limits
 
-from verax.compare._predictions import Fitted, Gaussian
-from verax.compare._regression_training import Task
 from verax.errors import InputError
+
+from ._predictions import Fitted, Gaussian
+from ._regression_training import Task
 
 
 def linear(key: PRNGKeyArray, task: Task) -> Fitted:

@@ -12,12 +12,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax.compare._comparison import Comparison, Job, Trial, counted, rows_of, select
-from verax.compare._forest import Panel, forest
-from verax.compare._predictions import score, take
-from verax.compare._published import PUBLISHED
-from verax.compare._regression_data import Data, Partition, published_splits, shifted_splits
-from verax.compare._regression_tables import (
+from verax.report import COLOURS, Section, Style, Table
+from verax.run import Progress, digest
+
+from ._comparison import Comparison, Job, Trial, counted, rows_of, select
+from ._forest import Panel, forest
+from ._predictions import score, take
+from ._published import PUBLISHED
+from ._regression_data import Data, Partition, published_splits, shifted_splits
+from ._regression_tables import (
     SHIFTED,
     SplitScores,
     cell,
@@ -26,10 +29,8 @@ from verax.compare._regression_tables import (
     regression_warnings,
     set_table,
 )
-from verax.compare._regression_training import RegressionEffort, Task
-from verax.compare._regressors import METHODS
-from verax.report import COLOURS, Section, Style, Table
-from verax.run import Progress, digest
+from ._regression_training import RegressionEffort, Task
+from ._regressors import METHODS
 
 QUICK = RegressionEffort(epochs=100, patience=15, variational=200, dropout=400, passes=1000, largest=300, chain=100)
 QUICK_NOTE = "A quick look: few splits of one set and short trainings. Not to judge by."

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from verax.compare._cell import Cell, misses
-from verax.compare._comparison import Trial, rows_of, select
-from verax.compare._predictions import Scores
-from verax.compare._published import PUBLISHED
-from verax.compare._regression_data import Data
-from verax.compare._regressors import METHODS
 from verax.report import Table, number, with_error
+
+from ._cell import Cell, misses
+from ._comparison import Trial, rows_of, select
+from ._predictions import Scores
+from ._published import PUBLISHED
+from ._regression_data import Data
+from ._regressors import METHODS
 
 SplitScores = Mapping[str, Scores]
 """Scores of each split by partition: "published", or the shift."""

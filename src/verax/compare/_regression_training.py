@@ -9,14 +9,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from verax.compare._regression_data import TARGET, Data, Partition
 from verax.epistemic import bootstrap_factors
 from verax.events import Events
 from verax.learn import Loss, Moments, Training, classifier, event_weight, make_runs, train_runs
 from verax.results import FloatArray, Status
+
+from ._regression_data import TARGET, Data, Partition
 
 WIDTH = 50
 """Hidden units of the published networks, in one layer."""
@@ -147,11 +147,11 @@ def first_problem(problems: Sequence[str], noun: str) -> str:
 
 
 @eqx.filter_jit
-def outputs(networks: Any, x: Float[JaxArray, "split point feature"]) -> Any:
+def outputs(networks: Any, x: Float[jax.Array, "split point feature"]) -> Any:
     """Outputs of each split's members at its points: ``[split, member, point, …]``."""
     arrays, rest = eqx.partition(networks, eqx.is_array)
 
-    def one(split: tuple[Any, JaxArray]) -> Any:
+    def one(split: tuple[Any, jax.Array]) -> Any:
         members, points = split
         return jax.vmap(lambda w: jax.vmap(eqx.combine(w, rest))(points))(members)
 

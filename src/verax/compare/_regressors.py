@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from verax.compare._comparison import Method
-from verax.compare._conformal import conformal_quantiles, cv_plus, split_conformal
-from verax.compare._deep_ensemble import SHARE, as_printed, deep_ensemble
-from verax.compare._dropout import dropout
-from verax.compare._members import augmented, bootstrap, chains, gaussians, mean_ensemble, variational
-from verax.compare._networks import density, evidence, quantile, single
-from verax.compare._published import ADVERSARIAL, PLAIN
-from verax.compare._references import gaussian_process, linear
+from ._comparison import Method
+from ._conformal import conformal_quantiles, cv_plus, split_conformal
+from ._deep_ensemble import SHARE, as_printed, deep_ensemble
+from ._dropout import dropout
+from ._members import augmented, bootstrap, chains, gaussians, mean_ensemble, variational
+from ._networks import density, evidence, quantile, single
+from ._published import ADVERSARIAL, PLAIN
+from ._references import gaussian_process, linear
 
 SPLIT = ("marginal, finite n", "yes")
 ASYMPTOTIC = ("posterior, asymptotic", "no")

@@ -12,7 +12,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Int, PRNGKeyArray
 from scipy.optimize import brentq
 
@@ -251,18 +250,18 @@ class Response:
 def _histogram(
     problem: AbstractProblem,
     networks: Any,
-    edges: Float[JaxArray, " edge"],
+    edges: Float[jax.Array, " edge"],
     chunks: Events,
     thetas: dict[str, Any],
     moments: Moments,
-) -> tuple[Float[JaxArray, "process bin"], Float[JaxArray, "process bin"]]:
+) -> tuple[Float[jax.Array, "process bin"], Float[jax.Array, "process bin"]]:
     bins, processes = edges.shape[0] - 1, len(chunks.processes)
 
-    def one(chunk: Events) -> tuple[JaxArray, JaxArray]:
+    def one(chunk: Events) -> tuple[jax.Array, jax.Array]:
         score, weight = _score(problem, networks, chunk, thetas, moments)
         cell = chunk.process * bins + _bin(score, edges)
 
-        def fill(values: Array) -> JaxArray:
+        def fill(values: Array) -> jax.Array:
             return jax.ops.segment_sum(values, cell, processes * bins).reshape(processes, bins)
 
         return fill(weight), fill(weight**2)
@@ -274,7 +273,7 @@ def _histogram(
 @eqx.filter_jit
 def _scores(
     problem: AbstractProblem, networks: Any, chunks: Events, thetas: dict[str, Any], moments: Moments
-) -> tuple[Float[JaxArray, "event *share"], Float[JaxArray, " event"]]:
+) -> tuple[Float[jax.Array, "event *share"], Float[jax.Array, " event"]]:
     found = jax.lax.map(lambda chunk: _score(problem, networks, chunk, thetas, moments), chunks)
     score, weight = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), found)
     return score, weight
@@ -282,20 +281,20 @@ def _scores(
 
 def _score(
     problem: AbstractProblem, networks: Any, chunk: Events, thetas: dict[str, Any], moments: Moments
-) -> tuple[Float[JaxArray, "event *share"], Float[JaxArray, " event"]]:
+) -> tuple[Float[jax.Array, "event *share"], Float[jax.Array, " event"]]:
     """Score and weight of each event at ``thetas``, selected: the mean over the members."""
     moved = problem.select(shift(chunk, problem.systematics, thetas))
     x = inputs(networks, moved)
     arrays, rest = eqx.partition(networks, eqx.is_array)
 
-    def of_member(member: Any) -> JaxArray:
+    def of_member(member: Any) -> jax.Array:
         network = eqx.combine(member, rest)
         return jax.vmap(lambda point: moments(network(point))[0])(x)
 
     return jnp.mean(jax.lax.map(of_member, arrays), axis=0), jnp.asarray(moved.weight)
 
 
-def _bin(score: Float[Array, "event *share"], edges: Float[Array, " edge"]) -> Int[JaxArray, " event"]:
+def _bin(score: Float[Array, "event *share"], edges: Float[Array, " edge"]) -> Int[jax.Array, " event"]:
     """The bin of a score, or the one with the largest share."""
     if score.ndim == 2:
         return jnp.argmax(score, axis=1)

@@ -6,15 +6,16 @@ from typing import Any
 
 from verax.analysis import load
 from verax.choices import SHIFTS
-from verax.compare._approach_comparison import on_problem
-from verax.compare._classification_comparison import on_events
-from verax.compare._comparison import Comparison
-from verax.compare._pipeline_comparison import on_pipeline
-from verax.compare._regression_comparison import QUICK, QUICK_NOTE, RegressionComparison
-from verax.compare._regression_data import find_sets, read_sets
-from verax.errors import InputError, check_known
+from verax.errors import InputError, check_known, check_least
 from verax.report import Table
 from verax.run import Progress
+
+from ._approach_comparison import on_problem
+from ._classification_comparison import on_events
+from ._comparison import Comparison
+from ._pipeline_comparison import on_pipeline
+from ._regression_comparison import QUICK, QUICK_NOTE, RegressionComparison
+from ._regression_data import find_sets, read_sets
 
 
 def compare_approaches(
@@ -43,10 +44,10 @@ def compare_approaches(
     ------
     InputError : for an unknown problem or approach (nearest name given), or no seed
     """
-    made: Comparison[Any] = (
-        on_problem(problem, quick=quick) if not _is_file(problem) else on_pipeline(load(problem), quick=quick)
-    )
-    return _compare(made, folder, names, 1 if quick else seeds, seed, progress)
+    made: Comparison[Any]
+    made = on_pipeline(load(problem), quick=quick) if _is_file(problem) else on_problem(problem, quick=quick)
+    trials: Any = made.run(folder, names, seeds=1 if quick else seeds, seed=seed, progress=progress)
+    return made.write(folder, trials, progress=progress)
 
 
 def compare_methods(
@@ -82,31 +83,21 @@ def compare_methods(
     InputError : for data that are not there, an unknown shift, set or method (nearest name given), or no seed
     """
     check_known([shift], SHIFTS, "--shift", "shift")
+    made: Comparison[Any]
     if _is_file(data):
         if sets or splits:
             raise InputError("--set, --splits", f"an analysis, {data}", "neither", "they are of the UCI sets")
-        on = on_events(load(data), data, shift=shift, quick=quick)
-        return _compare(on, folder, names, seeds, seed, progress)
-    if splits is not None and splits < 1:
-        raise InputError("--splits", str(splits), "at least 1")
-    chosen = read_sets(find_sets(data), sets or (("boston",) if quick else None))
-    made = RegressionComparison(chosen, shift, splits)
-    if quick:
-        made = RegressionComparison(chosen, shift, splits or 5, QUICK, QUICK_NOTE)
-    return _compare(made, folder, names, seeds, seed, progress)
+        made = on_events(load(data), data, shift=shift, quick=quick)
+    else:
+        if splits is not None:
+            check_least(splits, 1, "--splits")
+        chosen = read_sets(find_sets(data), sets or (("boston",) if quick else None))
+        made = RegressionComparison(chosen, shift, splits)
+        if quick:
+            made = RegressionComparison(chosen, shift, splits or 5, QUICK, QUICK_NOTE)
+    trials: Any = made.run(folder, names, seeds=seeds, seed=seed, progress=progress)
+    return made.write(folder, trials, progress=progress)
 
 
 def _is_file(name: str) -> bool:
     return name.endswith((".yaml", ".yml"))
-
-
-def _compare(
-    comparison: Comparison[Any],
-    folder: Path,
-    names: Sequence[str] | None,
-    seeds: int,
-    seed: int,
-    progress: Progress | None,
-) -> tuple[Table, ...]:
-    trials = comparison.run(folder, names, seeds=seeds, seed=seed, progress=progress)
-    return comparison.write(folder, trials, progress=progress)

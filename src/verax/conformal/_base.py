@@ -1,8 +1,7 @@
 """What the split conformal estimators share: stored calibration scores, and quantiles of them at any level."""
 
 from dataclasses import KW_ONLY, dataclass
-from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -10,12 +9,15 @@ from verax.errors import InputError
 from verax.given import unmasked
 from verax.results import FloatArray
 
-from ._conformal import Quantile, conformalize, exact_level
+from ._conformal import Level, Quantile, conformalize, exact_level
 from ._estimator import Estimator
 from ._model import fitted
 from ._mondrian import Mondrian, mondrian
 from ._shift import Shifted, shifted
 from ._weights import checked_weight
+
+Ratios: TypeAlias = tuple[FloatArray, FloatArray] | None
+"""Density ratios at the calibration points and at new ones; None where nothing has shifted."""
 
 BOTH = "for both, conformalize and predict the points of each group by themselves"
 
@@ -65,10 +67,10 @@ class SplitConformal(Estimator):
 
     def quantile(
         self,
-        level: float | Fraction | None = None,
+        level: Level | None = None,
         *,
         group: Any = None,
-        ratio: tuple[FloatArray, FloatArray] | None = None,
+        ratio: Ratios = None,
         scores: FloatArray | None = None,
         points: int | None = None,
     ) -> tuple[Quantile | Mondrian | Shifted, float | FloatArray]:

@@ -11,7 +11,7 @@ from verax.errors import InputError, check_known
 from verax.given import refuse, unmasked
 from verax.results import FloatArray
 
-from ._base import BOTH, SplitConformal
+from ._base import BOTH, Ratios, SplitConformal
 from ._classification import at_label, cumulative_scores, lac, sets
 from ._conformal import Quantile
 from ._model import probabilities, rows
@@ -141,7 +141,7 @@ class SplitConformalClassifier(SplitConformal):
         confidence_level: float | None = None,
         *,
         group: Any = None,
-        ratio: tuple[FloatArray, FloatArray] | None = None,
+        ratio: Ratios = None,
         class_ratio: Any = None,
     ) -> PredictionSets:
         """Predict sets of classes.

@@ -9,6 +9,7 @@ Barber, Candès, Ramdas, arXiv:1904.06019). No method of this package needs more
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
@@ -22,8 +23,11 @@ from ._weights import NEGATIVE, checked_weight
 # Products of integers below 2^53 are exact in float64; levels with larger denominators are taken as floats.
 MAX_DENOMINATOR = 2**20
 
+Level: TypeAlias = float | Fraction
+"""A confidence level; a float is taken as the decimal number that was written."""
 
-def exact_level(level: float | Fraction, where: str = "conformal") -> Fraction:
+
+def exact_level(level: Level, where: str = "conformal") -> Fraction:
     """The level as the decimal number that was written: 0.9 is 9/10, not its nearest binary fraction.
 
     Raises
@@ -38,7 +42,7 @@ def exact_level(level: float | Fraction, where: str = "conformal") -> Fraction:
     return level if isinstance(level, Fraction) else Fraction(repr(float(level)))
 
 
-def rank(n: int, level: float | Fraction) -> int:
+def rank(n: int, level: Level) -> int:
     """Rank ⌈(n + 1)·level⌉ of the conformal quantile, in rational arithmetic.
 
     Parameters
@@ -129,14 +133,14 @@ class Ordered:
         """Σw."""
         return float(self.mass[-1]) if self.mass.size else 0.0
 
-    def position(self, level: float | Fraction, test_weight: PerTest) -> Int[np.ndarray, " test"]:
+    def position(self, level: Level, test_weight: PerTest) -> Int[np.ndarray, " test"]:
         """Index of the first score whose mass is ≥ level·(Σw + w_test) from there on; beyond the last where none is."""
         exact = exact_level(level)
         if exact.denominator > MAX_DENOMINATOR:
             return np.searchsorted(self.passed, float(exact) * (self.total + test_weight))
         return np.searchsorted(self.passed * exact.denominator, exact.numerator * (self.total + test_weight))
 
-    def quantile(self, level: float | Fraction, test_weight: float | None = None) -> Quantile:
+    def quantile(self, level: Level, test_weight: float | None = None) -> Quantile:
         """The quantile for a new point of that weight; by default one effective calibration point's."""
         w = self.test_weight if test_weight is None else test_weight
         exact = exact_level(level)
@@ -150,7 +154,7 @@ class Ordered:
         value, count = float(self.score[i]), int(self.count[i])
         return Quantile(float(exact), value, self.n, self.n_effective, count, accept, reach)
 
-    def values(self, level: float | Fraction, test_weight: PerTest) -> PerTest:
+    def values(self, level: Level, test_weight: PerTest) -> PerTest:
         """Quantiles for new points of different weights."""
         return np.append(self.score, np.inf)[self.position(level, test_weight)]
 
@@ -218,12 +222,7 @@ def unweighted(scores: FloatArray, level: Fraction) -> Quantile:
 
 @plain("conformal", other="scores weight")
 def conformalize(
-    scores: PerPoint,
-    *,
-    level: float | Fraction,
-    weight: Weights = None,
-    test_weight: float | None = None,
-    negative: str = "error",
+    scores: PerPoint, *, level: Level, weight: Weights = None, test_weight: float | None = None, negative: str = "error"
 ) -> Quantile:
     """Find the conformal quantile: q such that {y : s(x, y) ≤ q} covers with probability ``level`` or a little more.
 

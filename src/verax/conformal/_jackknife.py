@@ -14,7 +14,7 @@ from verax.errors import InputError, check_known
 from verax.given import PerPoint, PerTest, Weights, plain
 from verax.results import Interval
 
-from ._conformal import conformalize, exact_level, ordered, rank
+from ._conformal import Level, conformalize, exact_level, ordered, rank
 from ._split import make_interval
 from ._weights import checked_weight
 
@@ -27,7 +27,7 @@ def jackknife(
     residual: PerPoint,
     prediction: Float[np.ndarray, "test model"],
     *,
-    level: float | Fraction,
+    level: Level,
     model: Int[np.ndarray, " point"] | None = None,
     value: PerTest | None = None,
     method: str = "plus",

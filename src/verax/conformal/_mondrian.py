@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Int, Shaped
@@ -10,7 +9,7 @@ from jaxtyping import Int, Shaped
 from verax.errors import InputError
 from verax.given import PerPoint, PerTest, Weights, plain
 
-from ._conformal import Quantile, conformalize
+from ._conformal import Level, Quantile, conformalize
 from ._weights import checked_weight
 
 
@@ -55,7 +54,7 @@ def mondrian(
     scores: PerPoint,
     group: Shaped[np.ndarray, " point"],
     *,
-    level: float | Fraction,
+    level: Level,
     weight: Weights = None,
     negative: str = "error",
 ) -> Mondrian:

@@ -12,7 +12,7 @@ import numpy as np
 from verax.errors import InputError
 from verax.results import FloatArray, Interval
 
-from ._base import SplitConformal
+from ._base import Ratios, SplitConformal
 from ._conformal import exact_level
 from ._cqr import check_levels, cqr, cqr_band, cqr_sides
 from ._estimator import checked_target
@@ -64,12 +64,7 @@ class SplitConformalRegressor(SplitConformal):
         return predicted(self._trained(), X)
 
     def predict_interval(
-        self,
-        X: Any,
-        confidence_level: float | None = None,
-        *,
-        group: Any = None,
-        ratio: tuple[FloatArray, FloatArray] | None = None,
+        self, X: Any, confidence_level: float | None = None, *, group: Any = None, ratio: Ratios = None
     ) -> Interval:
         """Predict intervals of y; options as in :meth:`quantile`."""
         self.quantile_, value = self.quantile(confidence_level, group=group, ratio=ratio, points=rows(X))
@@ -129,12 +124,7 @@ class ConformalizedQuantileRegressor(SplitConformal):
         return self
 
     def predict_interval(
-        self,
-        X: Any,
-        confidence_level: float | None = None,
-        *,
-        group: Any = None,
-        ratio: tuple[FloatArray, FloatArray] | None = None,
+        self, X: Any, confidence_level: float | None = None, *, group: Any = None, ratio: Ratios = None
     ) -> Interval:
         """Predict intervals of y; options as in :meth:`quantile`."""
         low, high, median = self._quantiles(X)

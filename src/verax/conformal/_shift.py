@@ -6,7 +6,6 @@ Podkopaev & Ramdas, arXiv:2103.03323 (label shift, p(x|y) fixed, r(y) = p_test(y
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from verax.errors import InputError
 from verax.given import PerPoint, PerTest, Weights, generator, plain, refuse
 
-from ._conformal import exact_level, ordered
+from ._conformal import Level, exact_level, ordered
 from ._model import check_probability, fitted, rows, take
 from ._weights import checked_weight
 
@@ -77,7 +76,7 @@ def shifted(
     *,
     ratio: PerPoint,
     test_ratio: PerTest,
-    level: float | Fraction,
+    level: Level,
     weight: Weights = None,
     negative: str = "error",
 ) -> Shifted:
@@ -122,7 +121,7 @@ def label_shift(
     label: Int[np.ndarray, " point"],
     ratio: Float[np.ndarray, " class"],
     *,
-    level: float | Fraction,
+    level: Level,
     weight: Weights = None,
     negative: str = "error",
 ) -> Shifted:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from verax.errors import InputError, check_known
+from verax.errors import InputError, check_known, check_least
 
 from . import _csv as csv
 from . import _parquet as parquet
@@ -69,8 +69,7 @@ class Table:
         InputError : for unknown columns (with the nearest name), text where numbers are expected, lists where numbers
             are expected, damaged files, and when there are no rows at all
         """
-        if rows < 1:
-            raise InputError("rows in a chunk", str(rows), "at least 1")
+        check_least(rows, 1, "rows in a chunk")
         columns, text, integer = tuple(dict.fromkeys(columns)), frozenset(text), frozenset(integer)
         check_known([root.element(name)[0] for name in columns], self.columns, str(self.files[0]), "column")
         return rechunk(self._batches(columns, rows, text, integer), rows)

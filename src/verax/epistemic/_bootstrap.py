@@ -11,7 +11,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Int, Key, PRNGKeyArray, UInt8, UInt32
 
 from verax.arrays import Array
@@ -64,11 +63,11 @@ def bootstrap_factors(
 
 @eqx.filter_jit
 def _factors(
-    keys: Key[JaxArray, " member"] | UInt32[JaxArray, "member word"],
+    keys: Key[jax.Array, " member"] | UInt32[jax.Array, "member word"],
     number: UInt32[Array, " event"],
     process: Int[Array, " event"],
-) -> UInt8[JaxArray, "member event"]:
-    def one(key: PRNGKeyArray, number: Array, process: Array) -> JaxArray:
+) -> UInt8[jax.Array, "member event"]:
+    def one(key: PRNGKeyArray, number: Array, process: Array) -> jax.Array:
         bits = jax.random.bits(jax.random.fold_in(jax.random.fold_in(key, process), number))
         return jnp.sum(bits >= _STEPS, dtype=jnp.uint8)
 

@@ -16,7 +16,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
@@ -34,7 +33,7 @@ _TEMPERATURE = 0.1
 class Concrete(Around):
     """A network and the logit of the rate of each layer that reads hidden units."""
 
-    logit: Float[JaxArray, "*member layer"]
+    logit: Float[jax.Array, "*member layer"]
 
 
 class ConcreteLoss(eqx.Module):
@@ -51,11 +50,11 @@ class ConcreteLoss(eqx.Module):
     rows: int = eqx.field(static=True)
     precision: float = eqx.field(static=True, default=1.0)
 
-    def __call__(self, network: Concrete, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Concrete, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         first, second = jax.random.split(key)
         rate = jax.nn.sigmoid(network.logit)
 
-        def one(key: PRNGKeyArray, row: Events) -> JaxArray:
+        def one(key: PRNGKeyArray, row: Events) -> jax.Array:
             def mask(count: int, layer: eqx.nn.Linear) -> Masked:
                 # Equation 5: z̃ = sigmoid[(ln p/(1 − p) + ln u/(1 − u))/t], where ln u/(1 − u) is logistic.
                 drawn = jax.random.logistic(jax.random.fold_in(key, count), (layer.weight.shape[-1],))
@@ -68,7 +67,7 @@ class ConcreteLoss(eqx.Module):
         expected = jnp.mean(jax.vmap(one)(jax.random.split(first, events.weight.shape[0]), rows))
         return expected + self.penalty(network) / self.rows
 
-    def penalty(self, network: Concrete) -> Float[JaxArray, ""]:
+    def penalty(self, network: Concrete) -> Float[jax.Array, ""]:
         """The divergence from the prior up to a constant, for all weights of the network, masked or not."""
         rate, total = jax.nn.sigmoid(network.logit), jnp.zeros(())
         for count, layer in enumerate(thinned_layers(network.network)):

@@ -5,7 +5,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.events import Events
@@ -35,20 +34,20 @@ class Surface(eqx.Module):
         """The chosen weights, at the values that ``network`` has."""
         return weights(self.network, self.where)
 
-    def __call__(self, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, ""]:
+    def __call__(self, vector: Float[jax.Array, " weight"]) -> Float[jax.Array, ""]:
         return negative_log_likelihood(self.held().network(vector), self.loss, self.events, jax.random.key(0))
 
 
 @eqx.filter_jit
-def value_of(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, ""]:
+def value_of(surface: Surface, vector: Float[jax.Array, " weight"]) -> Float[jax.Array, ""]:
     """−log likelihood at those weights."""
     return surface(vector)
 
 
 @eqx.filter_jit
 def curvature_of(
-    surface: Surface, vector: Float[JaxArray, " weight"]
-) -> tuple[Float[JaxArray, ""], Float[JaxArray, " weight"], Float[JaxArray, "weight weight"]]:
+    surface: Surface, vector: Float[jax.Array, " weight"]
+) -> tuple[Float[jax.Array, ""], Float[jax.Array, " weight"], Float[jax.Array, "weight weight"]]:
     """Value, gradient and curvature of −log likelihood at those weights."""
     value, gradient = jax.value_and_grad(surface)(vector)
     matrix = jax.hessian(surface)(vector) if surface.curvature == "hessian" else _by_event(surface, vector)
@@ -60,23 +59,23 @@ class _FixedOutput(Around):
 
     output: Any
 
-    def __call__(self, x: JaxArray, *, key: PRNGKeyArray | None = None) -> Any:
+    def __call__(self, x: jax.Array, *, key: PRNGKeyArray | None = None) -> Any:
         return self.output
 
 
-def _by_event(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[JaxArray, "weight weight"]:
+def _by_event(surface: Surface, vector: Float[jax.Array, " weight"]) -> Float[jax.Array, "weight weight"]:
     """Σ_i J_iᵀ H_i J_i (arXiv:2106.14806, section 2) in batches of rows; the last one is filled up with rows of zero."""
     n, rows = surface.events.weight.shape[0], surface.batch
     held = surface.held()
 
-    def one(number: JaxArray) -> tuple[JaxArray, JaxArray]:
+    def one(number: jax.Array) -> tuple[jax.Array, jax.Array]:
         row = jax.tree.map(lambda a: jnp.asarray(a)[jnp.minimum(number, n - 1)][None], surface.events)
         x = jnp.asarray(inputs(surface.network, row))[0]
 
-        def output(vector: JaxArray) -> JaxArray:
+        def output(vector: jax.Array) -> jax.Array:
             return held.network(vector)(x)
 
-        def cost(output: JaxArray) -> JaxArray:
+        def cost(output: jax.Array) -> jax.Array:
             return surface.loss(_FixedOutput(surface.network, output), row, jax.random.key(0))
 
         jacobian = jax.jacrev(output)(vector).reshape(-1, vector.size)  # J_i [output, weight]
@@ -88,7 +87,7 @@ def _by_event(surface: Surface, vector: Float[JaxArray, " weight"]) -> Float[Jax
         return jacobian, (hessian * (number < n)) @ jacobian
 
     # Stacked rows: Σ_i J_iᵀ (H_i J_i) is one matrix product a batch.
-    def part(total: JaxArray, numbers: JaxArray) -> tuple[JaxArray, None]:
+    def part(total: jax.Array, numbers: jax.Array) -> tuple[jax.Array, None]:
         left, right = jax.vmap(one)(numbers)
         return total + left.reshape(-1, vector.size).T @ right.reshape(-1, vector.size), None
 

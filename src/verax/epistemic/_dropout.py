@@ -17,7 +17,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Key, PRNGKeyArray, UInt32
 
 from verax.errors import InputError, check_known
@@ -33,14 +32,14 @@ Rate: TypeAlias = float | tuple[float, ...]
 class Masked(eqx.nn.Linear):
     """A linear layer whose inputs are multiplied by a mask, each by 0 or 1/(1 − rate); its weights stay shared."""
 
-    mask: Float[JaxArray, " input"]
+    mask: Float[jax.Array, " input"]
 
-    def __init__(self, layer: eqx.nn.Linear, mask: Float[JaxArray, " input"]) -> None:
+    def __init__(self, layer: eqx.nn.Linear, mask: Float[jax.Array, " input"]) -> None:
         self.weight, self.bias, self.use_bias = layer.weight, layer.bias, layer.use_bias
         self.in_features, self.out_features = layer.in_features, layer.out_features
         self.mask = mask
 
-    def __call__(self, x: Float[JaxArray, " input"], *, key: PRNGKeyArray | None = None) -> JaxArray:
+    def __call__(self, x: Float[jax.Array, " input"], *, key: PRNGKeyArray | None = None) -> jax.Array:
         return super().__call__(x * self.mask)
 
 
@@ -73,12 +72,12 @@ class DropoutLoss(eqx.Module):
         check_rate(self.rate)
         check_known([self.per], ["event", "batch"], "dropout", "scope of a mask")
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         first, second = jax.random.split(key)
         if self.per == "batch":
             return self.loss(thin(first, network, self.rate), events, second)
 
-        def one(key: PRNGKeyArray, row: Events) -> JaxArray:
+        def one(key: PRNGKeyArray, row: Events) -> jax.Array:
             return self.loss(masked(key, network, self.rate), jax.tree.map(lambda a: a[None], row), second)
 
         rows = jax.tree.map(jnp.asarray, events)
@@ -158,13 +157,13 @@ def dropout(
 
 
 @eqx.filter_jit
-def _members(keys: Key[JaxArray, " member"] | UInt32[JaxArray, "member word"], network: Any, rate: Rate) -> Any:
+def _members(keys: Key[jax.Array, " member"] | UInt32[jax.Array, "member word"], network: Any, rate: Rate) -> Any:
     arrays, rest = eqx.partition(network, eqx.is_array)
     stacked = jax.vmap(lambda key: eqx.filter(thin(key, eqx.combine(arrays, rest), rate), eqx.is_array))(keys)
     return eqx.combine(stacked, rest)
 
 
-def thin(key: PRNGKeyArray, network: Any, rate: Rate | JaxArray, *, inputs: bool = False) -> Any:
+def thin(key: PRNGKeyArray, network: Any, rate: Rate | jax.Array, *, inputs: bool = False) -> Any:
     """Fold one random mask into a network's weights: columns of hidden units left out are 0, others × 1/(1 − rate).
 
     Parameters
@@ -191,7 +190,7 @@ def thin(key: PRNGKeyArray, network: Any, rate: Rate | JaxArray, *, inputs: bool
     return replace_layers(network, fold, inputs=inputs)
 
 
-def masked(key: PRNGKeyArray, network: Any, rate: Rate | JaxArray, *, inputs: bool = False) -> Any:
+def masked(key: PRNGKeyArray, network: Any, rate: Rate | jax.Array, *, inputs: bool = False) -> Any:
     """Make the same network as :func:`thin`, with masks beside the weights: cheaper where each event has its own.
 
     Parameters
@@ -217,7 +216,7 @@ def masked(key: PRNGKeyArray, network: Any, rate: Rate | JaxArray, *, inputs: bo
     return replace_layers(network, mask, inputs=inputs)
 
 
-def draw_mask(key: PRNGKeyArray, count: int, size: int, rate: Rate | JaxArray) -> Float[JaxArray, " input"]:
+def draw_mask(key: PRNGKeyArray, count: int, size: int, rate: Rate | jax.Array) -> Float[jax.Array, " input"]:
     """0 or 1/(1 − rate) for each input of the layer of that count: the first that has a mask is 0."""
     own = rate[count] if isinstance(rate, tuple) else rate
     drawn = jax.random.bernoulli(jax.random.fold_in(key, count), 1 - own, (size,))

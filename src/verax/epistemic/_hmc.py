@@ -17,11 +17,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import Loss, Make, Training, inputs, member, stack, start_from, train_made
 from verax.results import Status
@@ -33,7 +32,7 @@ from ._power_likelihood import double, negative_log_likelihood, observations, pr
 PerQuantity: TypeAlias = Float[np.ndarray, " quantity"]
 PerChain: TypeAlias = Float[np.ndarray, " chain"]
 
-Quantities: TypeAlias = Callable[[Any], JaxArray]
+Quantities: TypeAlias = Callable[[Any], jax.Array]
 """What convergence is judged by: numbers of a network, as one vector."""
 
 LIMIT = 1.1
@@ -135,10 +134,8 @@ def hmc(
     ((2, 20), 'MAX_STEPS')
     """
     for name, value in {"chains": chains, "warm-up": warmup, "leapfrog steps": 1 if steps is None else steps}.items():
-        if value < 1:
-            raise InputError(name, str(value), "at least 1")
-    if draws < 4:
-        raise InputError("draws", str(draws), "at least 4")
+        check_least(value, 1, name)
+    check_least(draws, 4, "draws")
     if not 0 < acceptance < 1:
         raise InputError("acceptance", f"{acceptance:g}", "a probability between 0 and 1")
     _sampler()
@@ -176,10 +173,10 @@ class _Target(eqx.Module):
 
     loss: Loss
     events: Events
-    precision: JaxArray
+    precision: jax.Array
     key: PRNGKeyArray
 
-    def __call__(self, network: Any, vector: JaxArray) -> JaxArray:
+    def __call__(self, network: Any, vector: jax.Array) -> jax.Array:
         # ln p(w | events) = −c Σ_i w_i ℓ_i(w) − ½ τ |w|² + const.
         prior = 0.5 * jnp.sum(self.precision * vector**2)
         return -negative_log_likelihood(network, self.loss, self.events, self.key) - prior
@@ -191,12 +188,12 @@ class _Outputs(eqx.Module):
     loss: Loss
     rows: Events
 
-    def __call__(self, network: Any) -> JaxArray:
+    def __call__(self, network: Any) -> jax.Array:
         if callable(network):
             measured = jax.vmap(network)(jnp.asarray(inputs(network, self.rows)))
             return jnp.concatenate([jnp.ravel(a) for a in jax.tree.leaves(measured)])
 
-        def one(row: Events) -> JaxArray:
+        def one(row: Events) -> jax.Array:
             return self.loss(network, jax.tree.map(lambda a: a[None], row), jax.random.key(0))
 
         return jax.vmap(one)(self.rows)
@@ -221,7 +218,7 @@ def _run(
         key, first = start
         held = weights(eqx.combine(first, static))
 
-        def density(vector: JaxArray) -> JaxArray:
+        def density(vector: jax.Array) -> jax.Array:
             return target(held.network(vector), vector)
 
         kind = blackjax.nuts if steps is None else blackjax.hmc

@@ -20,7 +20,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 from scipy.optimize import minimize_scalar
 
@@ -48,10 +47,10 @@ class Linearised(Around):
     change : of the weights at ``where``, a tree with True at the leaves that change
     """
 
-    change: Float[JaxArray, "*member weight"]
+    change: Float[jax.Array, "*member weight"]
     where: Any
 
-    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Any:
+    def __call__(self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None) -> Any:
         held = weights(self.network, self.where)
         output, slope = jax.jvp(lambda vector: held.network(vector)(x), (held.vector,), (self.change,))
         return jax.tree.map(jnp.add, output, slope)

@@ -11,11 +11,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Int, Key, PRNGKeyArray, UInt32
 
 from verax.arrays import Array
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.learn import Moments, Network, bernoulli, inputs, total_variance
 from verax.results import Predictive
@@ -59,8 +58,7 @@ def dropout_predict(
     (64,)
     """
     checked_members(members)
-    if batch < 1:
-        raise InputError("batch", str(batch), "at least 1")
+    check_least(batch, 1, "batch")
     body = _perceptron(network)
     check_rate(rate)
     x = np.asarray(inputs(network, events) if isinstance(events, Events) else events, np.float32)
@@ -108,15 +106,15 @@ def _passes(key: PRNGKeyArray, body: Network, rate: Rate, members: int) -> _Pass
 
 @eqx.filter_jit
 def _draw(
-    keys: Key[JaxArray, " member"] | UInt32[JaxArray, "member word"], sizes: tuple[int, ...], rate: Rate
-) -> tuple[Float[JaxArray, "pass unit"], ...]:
+    keys: Key[jax.Array, " member"] | UInt32[jax.Array, "member word"], sizes: tuple[int, ...], rate: Rate
+) -> tuple[Float[jax.Array, "pass unit"], ...]:
     return jax.vmap(lambda key: tuple(draw_mask(key, i, size, rate) for i, size in enumerate(sizes)))(keys)
 
 
 @eqx.filter_jit
 def _moments_of_batch(
     network: Any, passes: _Passes, x: Float[Array, "row feature"], moments: Moments
-) -> Float[JaxArray, "part row *target"]:
+) -> Float[jax.Array, "part row *target"]:
     """Mean, aleatoric and epistemic variance of a batch over all passes."""
     body = _perceptron(network)
     first, second, *later = body.layers
@@ -125,7 +123,7 @@ def _moments_of_batch(
     # W·(m ⊙ h) + b with m = 1/(1 − p) or 0: (W·h − Σ_{left out} W_j h_j)/(1 − p) + b, or the sum over the kept units
     start = passes.shared * passes.scale * (hidden.T @ columns) + _offset(second)
 
-    def one(each: tuple[JaxArray, JaxArray, tuple[JaxArray, ...]]) -> tuple[JaxArray, ...]:
+    def one(each: tuple[jax.Array, jax.Array, tuple[jax.Array, ...]]) -> tuple[jax.Array, ...]:
         unit, sign, masks = each
         here = start + hidden[unit].T @ (columns[unit] * sign[:, None])
         for layer, mask in zip(later, masks, strict=True):
@@ -137,7 +135,7 @@ def _moments_of_batch(
     return total_variance(*jax.lax.map(one, (jnp.asarray(passes.unit), jnp.asarray(passes.sign), passes.masks)))
 
 
-def _offset(layer: eqx.nn.Linear) -> JaxArray:
+def _offset(layer: eqx.nn.Linear) -> jax.Array:
     return jnp.zeros(()) if layer.bias is None else jnp.reshape(layer.bias, (-1,))
 
 
@@ -146,11 +144,11 @@ class _FixedOutput(Network):
 
     output: Any
 
-    def __call__(self, x: JaxArray, *, key: PRNGKeyArray | None = None) -> Any:
+    def __call__(self, x: jax.Array, *, key: PRNGKeyArray | None = None) -> Any:
         return self.output
 
 
-def _whole_output(network: Any, output: JaxArray) -> Any:
+def _whole_output(network: Any, output: jax.Array) -> Any:
     """The output of the whole network where its perceptron gives ``output``."""
     body = _perceptron(network)
     known = _FixedOutput(body.features, body.standardise, body.layers, output)

@@ -18,7 +18,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
@@ -62,7 +61,7 @@ def observations(events: Events) -> float:
     return float(np.asarray(events.weight, np.float64).sum())
 
 
-def negative_log_likelihood(network: Any, loss: Loss, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+def negative_log_likelihood(network: Any, loss: Loss, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
     """Σ_i w_i ℓ_i of tempered events, for a loss that is the mean over rows of w·ℓ (as every likelihood loss here is)."""
     return events.weight.shape[0] * loss(network, events, key)
 
@@ -76,7 +75,7 @@ class Weights(NamedTuple):
     rest : the network without them
     """
 
-    vector: Float[JaxArray, " weight"]
+    vector: Float[jax.Array, " weight"]
     rest: Any
     unravel: Any
 

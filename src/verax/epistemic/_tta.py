@@ -17,7 +17,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray, UInt32
 
 from verax.errors import InputError, check_known
@@ -42,11 +41,11 @@ class Smeared(Around):
     missing : value that stands for "not measured", or None, static
     """
 
-    seed: UInt32[JaxArray, "*member word"]
-    sigma: Float[JaxArray, "*member feature"]
+    seed: UInt32[jax.Array, "*member word"]
+    sigma: Float[jax.Array, "*member feature"]
     missing: float | None = eqx.field(static=True)
 
-    def __call__(self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None) -> Any:
+    def __call__(self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None) -> Any:
         bits = jax.lax.bitcast_convert_type(jnp.asarray(x, jnp.float32) + 0.0, jnp.uint32)  # −0 is 0
         mixed = jnp.uint32(0)
         for word in bits:  # as murmur3 mixes: values with few digits differ in their highest bits only

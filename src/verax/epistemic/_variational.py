@@ -12,7 +12,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
@@ -34,7 +33,7 @@ class MeanField(eqx.Module):
     """
 
     mean: Any
-    spread: Float[JaxArray, "*member weight"]
+    spread: Float[jax.Array, "*member weight"]
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -42,11 +41,11 @@ class MeanField(eqx.Module):
         return self.mean.features
 
     @property
-    def sigma(self) -> Float[JaxArray, "*member weight"]:
+    def sigma(self) -> Float[jax.Array, "*member weight"]:
         """Standard deviations of the weights."""
         return jax.nn.softplus(self.spread)
 
-    def vector(self) -> Float[JaxArray, " weight"]:
+    def vector(self) -> Float[jax.Array, " weight"]:
         """Give the means of the weights ``[weight]``."""
         return weights(self.mean).vector
 
@@ -93,7 +92,7 @@ class NegativeElbo(eqx.Module):
     precision: Float[Array, "*weight"]
     samples: int = eqx.field(static=True, default=1)
 
-    def __call__(self, network: MeanField, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: MeanField, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         first, second = jax.random.split(key)
         held, sigma = weights(network.mean), network.sigma
         vector = held.vector

@@ -10,7 +10,6 @@ what their being unknown adds to the variance when all nuisances are known; the 
 impact = √(σ² − σ²_without). The parts do not add in quadrature, since correlated parameters share what they take away.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from verax.model import FLOATING, AbstractLikelihood, Data
 from verax.parameters import groups
 from verax.results import Status
 
-from ._evaluate import Limits
+from ._evaluate import Limits, Values
 from ._fit import as_batch
 from ._interval import ends
 from ._newton import minimise
@@ -32,12 +31,7 @@ ONE_SIGMA = 0.6826894921370859
 
 
 def breakdown(
-    model: AbstractLikelihood,
-    data: Data,
-    poi: str,
-    *,
-    method: str = "shifted-observables",
-    fixed: Mapping[str, float] | None = None,
+    model: AbstractLikelihood, data: Data, poi: str, *, method: str = "shifted-observables", fixed: Values = None
 ) -> Breakdown:
     """Split the uncertainty of one parameter by source, for one data set.
 

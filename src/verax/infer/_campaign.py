@@ -3,7 +3,7 @@
 Random numbers are a function of key and toy (counter-based: Salmon et al., Proc. SC11 (2011) 16), so toys have no order.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from verax.model import AbstractLikelihood, Data
 from verax.parameters import Params, by_name
 from verax.results import Status, good
 
+from ._evaluate import Values
 from ._fit import fit
 from ._interval import check_level, ends
 from ._newton import BATCHED_FROM
@@ -65,7 +66,7 @@ class Estimate:
 
     name: str
     level: float = 0.6827
-    fixed: Mapping[str, float] | None = None
+    fixed: Values = None
 
     def __post_init__(self) -> None:
         check_level(self.level, "toys")

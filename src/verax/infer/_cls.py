@@ -4,7 +4,6 @@ CLs(μ) = P(q ≥ q_obs | μ) / P(q ≥ q_obs | 0). Asymptotically all follows f
 data set without signal at the nuisance parameters' conditional fit to the data.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from verax.parameters import movable
 from verax.results import Status, good
 
 from ._batch import Minima
+from ._evaluate import Values
 from ._fit import as_batch, best_fit, one_or_many
 from ._newton import minimise
 from ._profile import Fits
@@ -41,7 +41,7 @@ def cls(
     method: str = "asymptotic",
     key: PRNGKeyArray | None = None,
     n_toys: int = 1000,
-    fixed: Mapping[str, float] | None = None,
+    fixed: Values = None,
     progress: Progress | None = None,
 ) -> CLs:
     """Compute CLs of one parameter at given values, observed and expected without signal.
@@ -120,13 +120,7 @@ class TestInputs:
 
 
 def prepare(
-    model: AbstractLikelihood,
-    data: Data,
-    poi: str,
-    method: str,
-    key: PRNGKeyArray | None,
-    where: str,
-    fixed: Mapping[str, float] | None,
+    model: AbstractLikelihood, data: Data, poi: str, method: str, key: PRNGKeyArray | None, where: str, fixed: Values
 ) -> TestInputs:
     """Check the arguments, fit the data with and without signal, and prepare the Asimov data."""
     movable(model.parameters, [poi], where, fixed)

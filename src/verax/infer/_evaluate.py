@@ -5,7 +5,7 @@ parameters of each fit, so all share the compiled derivatives of their model.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,9 @@ FEW_FITS, FEW_SETS = 512, 8
 
 Limits = tuple[np.ndarray, np.ndarray]
 """Lower and upper bound of each parameter; one whose bounds are equal is fixed there."""
+
+Values: TypeAlias = Mapping[str, float] | None
+"""Values of some parameters by name; None for those of none."""
 
 
 class Point(NamedTuple):
@@ -43,7 +46,7 @@ class Point(NamedTuple):
     end: Any
 
 
-def bounds(model: AbstractLikelihood, fixed: Mapping[str, float] | None = None) -> Limits:
+def bounds(model: AbstractLikelihood, fixed: Values = None) -> Limits:
     """Lower and upper bounds of the parameters; those that are ``fixed`` have none but their value."""
     fixed = fixed or {}
     both = [(fixed[p.name],) * 2 if p.name in fixed else p.bounds for p in model.parameters]
@@ -65,35 +68,46 @@ def batch_sizes(work: int) -> tuple[int, ...]:
     return (1, 16, *[b for b in (256, 64) if b * work <= WORKING_SET][:1])
 
 
+class Objective(NamedTuple):
+    """−log L of fits: the model, the data set of each, which parameters are free [fit, parameter], and their bounds."""
+
+    model: AbstractLikelihood
+    data: DataSets
+    free: np.ndarray
+    limits: Limits
+
+    def take(self, rows: np.ndarray) -> "Objective":
+        """Those of some fits."""
+        return self._replace(data=self.data[rows], free=self.free[rows])
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Fits per evaluation, see :func:`batch_sizes`."""
+        return batch_sizes(self.model.work(self.data.batch))
+
+    def evaluate(self, theta: np.ndarray, sizes: tuple[int, ...]) -> Point:
+        """−log L and its derivatives at a point of each fit; where they are compiled, padded to one of the ``sizes``."""
+        model, data, free, limits = self
+        fits = len(theta)
+        if few(model, data):
+            with np.errstate(all="ignore"):
+                each = [_evaluate_one(model, data.one(i), theta[i], free[i], *limits) for i in range(fits)]
+            return Point(*(np.stack(x) for x in zip(*each, strict=True)))
+        import jax
+
+        size = next(b for b in sizes if b >= fits)
+        row = np.minimum(np.arange(size), fits - 1)
+        # A large data set is not copied for each fit; small ones are, so that one program serves one and many.
+        shared = data.alone and model.work(data.batch) > WORKING_SET
+        here = data.one() if shared else data[row].gather()
+        with jax.enable_x64(True):
+            point = _evaluate(model, here, theta[row], free[row], *limits)
+            return Point(*(np.asarray(x)[:fits] for x in point))
+
+
 def few(model: AbstractLikelihood, data: DataSets) -> bool:
     """Whether NumPy makes these fits; it depends on nothing else, so that the same fits have the same bits."""
     return model.in_closed_form and len(data) <= FEW_FITS and len(np.unique(data.index)) <= FEW_SETS
-
-
-def evaluate(
-    model: AbstractLikelihood,
-    data: DataSets,
-    theta: np.ndarray,
-    free: np.ndarray,
-    limits: Limits,
-    sizes: tuple[int, ...],
-) -> Point:
-    """−log L and its derivatives in a batch of fits; compiled ones are padded to one of the ``sizes``."""
-    fits = len(theta)
-    if few(model, data):
-        with np.errstate(all="ignore"):
-            each = [_evaluate_one(model, data.one(i), theta[i], free[i], *limits) for i in range(fits)]
-        return Point(*(np.stack(x) for x in zip(*each, strict=True)))
-    import jax
-
-    size = next(b for b in sizes if b >= fits)
-    row = np.minimum(np.arange(size), fits - 1)
-    # A large data set is not copied for each fit; small ones are, so that one program serves one and many.
-    shared = data.alone and model.work(data.batch) > WORKING_SET
-    here = data.one() if shared else data[row].gather()
-    with jax.enable_x64(True):
-        point = _evaluate(model, here, theta[row], free[row], *limits)
-        return Point(*(np.asarray(x)[:fits] for x in point))
 
 
 @jitted

@@ -1,6 +1,6 @@
 """Maximum-likelihood fits (Fisher, Phil. Trans. R. Soc. A 222 (1922) 309), batched over data sets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from verax.parameters import by_name
 from verax.results import Status
 
 from ._batch import Minima, better, replace, take
-from ._evaluate import Limits, batch_sizes, bounds, evaluate
+from ._evaluate import Limits, Objective, Values, bounds
 from ._linear_algebra import blas_threads
 from ._newton import BATCHED_FROM, minimise
 from ._response import response
@@ -32,12 +32,7 @@ REFIT_FRACTIONS = (0.2, 0.8)
 
 
 def fit(
-    model: AbstractLikelihood,
-    data: Data,
-    *,
-    fixed: Mapping[str, float] | None = None,
-    init: Mapping[str, float] | None = None,
-    covariance: bool = True,
+    model: AbstractLikelihood, data: Data, *, fixed: Values = None, init: Values = None, covariance: bool = True
 ) -> Fit:
     """Maximise the likelihood of each data set; in float64 whatever the caller's JAX flags.
 
@@ -84,12 +79,7 @@ def one_or_many(data: Data, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def best_fit(
-    model: AbstractLikelihood,
-    batch: DataSets,
-    limits: Limits,
-    *,
-    init: Mapping[str, float] | None = None,
-    covariance: bool = True,
+    model: AbstractLikelihood, batch: DataSets, limits: Limits, *, init: Values = None, covariance: bool = True
 ) -> Minima:
     """The lowest minimum of each data set within ``limits``, from one start and, where fits are difficult, from others."""
     init = init or {}
@@ -150,10 +140,11 @@ def _weakly_constrained(
 ) -> list[int]:
     """Parameters whose error is large beside the range of their bounds, even if all others were known."""
     free = np.isin(np.arange(len(nominal)), unconstrained)[None]
-    sizes = batch_sizes(model.work(batch.batch))
+    objective = Objective(model, batch[:1], free, limits)
+    sizes = objective.sizes
     least = 1 if len(batch) >= BATCHED_FROM else min(len(batch), sizes[-1])
     compiled = tuple(s for s in sizes if s >= least)  # no other shape is compiled for this
-    error = evaluate(model, batch[:1], nominal[None], free, limits, compiled).unit[0]
+    error = objective.evaluate(nominal[None], compiled).unit[0]
     return [i for i in unconstrained if error[i] > WEAK_CONSTRAINT * (limits[1] - limits[0])[i]]
 
 

@@ -1,7 +1,6 @@
 """Goodness of fit against the saturated model (Baker and Cousins, NIM 221 (1984) 437), asymptotic and from toys."""
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import by_name
 
 from ._campaign import campaign
-from ._evaluate import bounds
+from ._evaluate import Values, bounds
 from ._fit import as_batch, best_fit, one_or_many
 from ._toys import Progress
 
@@ -54,7 +53,7 @@ def goodness_of_fit(
     *,
     key: PRNGKeyArray | None = None,
     n_toys: int = 0,
-    fixed: Mapping[str, float] | None = None,
+    fixed: Values = None,
     progress: Progress | None = None,
 ) -> GoodnessOfFit:
     """Compare the fit with the saturated model, batched over data sets; with toys for one data set.
@@ -106,7 +105,7 @@ def goodness_of_fit(
 
 
 def _of_toys(
-    fixed: Mapping[str, float] | None, model: AbstractLikelihood, data: Data
+    fixed: Values, model: AbstractLikelihood, data: Data
 ) -> tuple[Float[np.ndarray, " toy"], Int[np.ndarray, " toy"]]:
     batch = as_batch(model, data)
     fits = best_fit(model, batch, bounds(model, fixed), covariance=False)

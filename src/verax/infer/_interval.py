@@ -3,8 +3,6 @@
 (James and Roos, Comput. Phys. Commun. 10 (1975) 343.)
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.special import ndtri
 
@@ -14,7 +12,7 @@ from verax.parameters import movable
 from verax.results import Interval, Status
 
 from ._batch import twice_excess
-from ._evaluate import bounds
+from ._evaluate import Values, bounds
 from ._fit import as_batch, best_fit, one_or_many
 from ._newton import minimise
 from ._profile import Fits, conditional_start
@@ -25,7 +23,7 @@ CLOSE = 3e-3  # of √t: one more Newton step from there is exact to 1e-5 σ
 
 
 def interval(
-    model: AbstractLikelihood, data: Data, poi: str, *, level: float = 0.6827, fixed: Mapping[str, float] | None = None
+    model: AbstractLikelihood, data: Data, poi: str, *, level: float = 0.6827, fixed: Values = None
 ) -> Interval:
     """Find both ends of the profile-likelihood interval of one parameter: where t equals the χ²₁ quantile of ``level``.
 

@@ -1,7 +1,5 @@
 """Upper limits: where CLs falls to 1 − level, observed and expected, asymptotic and by toys (arXiv:1007.1727)."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.special import ndtr, ndtri
 
@@ -11,6 +9,7 @@ from verax.model import AbstractLikelihood, Data
 from verax.results import Status
 
 from ._cls import BANDS, TestInputs, observed_cls, prepare, run_toys
+from ._evaluate import Values
 from ._fit import one_or_many
 from ._results import CLs, Limit
 from ._roots import roots
@@ -33,7 +32,7 @@ def limit(
     method: str = "asymptotic",
     key: PRNGKeyArray | None = None,
     n_toys: int = 1000,
-    fixed: Mapping[str, float] | None = None,
+    fixed: Values = None,
     progress: Progress | None = None,
 ) -> Limit:
     """Find the upper limit on one parameter, where CLs with q̃ is 1 − ``level``: observed, and expected without signal.

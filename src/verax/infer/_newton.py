@@ -14,7 +14,7 @@ from verax.model import AbstractLikelihood, DataSets
 from verax.results import Status
 
 from ._batch import Minima, keep_lowest
-from ._evaluate import Limits, batch_sizes, bounds, evaluate, few
+from ._evaluate import Limits, Objective, bounds, few
 from ._linear_algebra import blas_threads, definite
 from ._newton_step import EDM_TOLERANCE, SINGULAR_BELOW, ActiveFits, enter, join, newton_step, select
 from ._valleys import other_valleys
@@ -75,7 +75,8 @@ def minimise(
     free = free & (limits[0] < limits[1])  # bounds without width fix a parameter
     batched = len(start) >= BATCHED_FROM and not few(model, data) if batched is None else batched
 
-    found = _nearest_minima(model, data, start, free, covariance, limits, batched)
+    objective = Objective(model, data, free, limits)
+    found = _nearest_minima(objective, start, covariance, batched)
     parts, todo = model.even_parts(), np.arange(len(start))
     for _ in range(VALLEY_ROUNDS):
         saddle = todo[(found.negative_direction[todo] != 0).any(axis=1)]
@@ -91,43 +92,27 @@ def minimise(
             row, where = np.concatenate([row, sound[other.row]]), np.concatenate([where, other.theta])
         if not row.size:
             break
-        second = _nearest_minima(model, data[row], where, free[row], covariance, limits, batched)
+        second = _nearest_minima(objective.take(row), where, covariance, batched)
         todo = keep_lowest(found, row, second)
     return found
 
 
-def _nearest_minima(
-    model: AbstractLikelihood,
-    data: DataSets,
-    start: np.ndarray,
-    free: np.ndarray,
-    covariance: bool,
-    limits: Limits,
-    batched: bool,
-) -> Minima:
+def _nearest_minima(objective: Objective, start: np.ndarray, covariance: bool, batched: bool) -> Minima:
     """The nearest minimum of each fit, or a saddle; where rates are pressed against zero, by way of softer walls."""
-    found = _newton(model, data, start, free, covariance, limits, batched)
+    found, model = _newton(objective, start, covariance, batched), objective.model
     slow = np.flatnonzero(found.at_rate_end | (found.status == Status.MAX_STEPS))
     if slow.size and (soft := model.softened(SOFTENING)) is not model:
-        part, where = data[slow], found.theta[slow]
+        part, where = objective.take(slow), found.theta[slow]
         for walls in (soft, model.softened(SOFTENING**0.5), model):
-            second = _newton(walls, part, where, free[slow], covariance and walls is model, limits, False)
+            second = _newton(part._replace(model=walls), where, covariance and walls is model, False)
             where = second.theta
         keep_lowest(found, slow, second)
     return found
 
 
-def _newton(
-    model: AbstractLikelihood,
-    data: DataSets,
-    start: np.ndarray,
-    free: np.ndarray,
-    covariance: bool,
-    limits: Limits,
-    batched: bool,
-) -> Minima:
+def _newton(objective: Objective, start: np.ndarray, covariance: bool, batched: bool) -> Minima:
     """The nearest minimum of each fit, or a saddle."""
-    (fits, size), (lower, upper) = start.shape, limits
+    (fits, size), free, (lower, upper) = start.shape, objective.free, objective.limits
     unknown = np.broadcast_to(np.nan, (fits, size, size))  # without memory, and not to be written to
     start = np.where(free, np.clip(start, lower, upper), start)
     found = Minima(
@@ -142,8 +127,8 @@ def _newton(
         status=np.full(fits, int(Status.NOT_FINITE)),
         steps=np.zeros(fits, int),
     )
-    sizes = batch_sizes(model.work(data.batch))
-    near = _quasi_newton(model, data, start, free, limits, sizes) if batched else None
+    sizes = objective.sizes
+    near = _quasi_newton(objective, start) if batched else None
     if near is not None:
         done = np.flatnonzero(near.converged)
         start[done] = near.theta[done]
@@ -158,7 +143,7 @@ def _newton(
             fresh = queue[waiting : waiting + sizes[-1] - active.row.size]
             waiting += fresh.size
             active = join(active, enter(start, fresh))
-            at = evaluate(model, data[active.row], active.trial, free[active.row], limits, sizes)
+            at = objective.take(active.row).evaluate(active.trial, sizes)
             active = newton_step(active, at, free[active.row], lower, upper)
             finished = (
                 ((active.edm < EDM_TOLERANCE) & ~_nearly_flat(active))
@@ -171,21 +156,15 @@ def _newton(
     return found
 
 
-def _quasi_newton(
-    model: AbstractLikelihood,
-    data: DataSets,
-    start: np.ndarray,
-    free: np.ndarray,
-    limits: Limits,
-    sizes: tuple[int, ...],
-) -> "BatchedMinima | None":
+def _quasi_newton(objective: Objective, start: np.ndarray) -> "BatchedMinima | None":
     """Batched L-BFGS for fits with the same free parameters; None where the model has no batched form, or no curvature."""
+    model, data, free, limits = objective
     if not free[0].any() or (free != free[0]).any() or (batched := model.batched()) is None:
         return None
     expected = DataSets.of(model.asimov({}))
     centre = np.array([[p.init for p in model.parameters]])
     centre = np.where(free[0], np.clip(centre, *limits), start[:1])
-    at = evaluate(model, expected, centre, free[:1], limits, sizes)
+    at = Objective(model, expected, free[:1], limits).evaluate(centre, objective.sizes)
     # Parameters that are pressed against a bound here may be free in a fit, so there must be none.
     if (
         not np.isfinite(at.hessian).all()

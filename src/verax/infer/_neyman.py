@@ -4,7 +4,6 @@ With the likelihood ratio as ordering this is Feldman and Cousins' unified inter
 parameters are drawn at their conditional fits to the data ("profile construction", arXiv:0810.1041).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.results import Interval, Status, good
 
+from ._evaluate import Values
 from ._goodness import binomial_error
 from ._interval import check_level
 from ._profile import Fits, best_fits
@@ -65,7 +65,7 @@ def neyman(
     level: float = 0.6827,
     ordering: str = "likelihood-ratio",
     n_toys: int = 1000,
-    fixed: Mapping[str, float] | None = None,
+    fixed: Values = None,
     progress: Progress | None = None,
 ) -> Belt:
     """Construct the confidence interval of one parameter from toys drawn at each of the ``values``.

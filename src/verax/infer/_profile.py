@@ -1,6 +1,5 @@
 """The profile likelihood ratio t(μ) = −2 ln [L(μ, θ̂(μ)) / L(μ̂, θ̂)] (Cowan et al., arXiv:1007.1727, eq. 7–8)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,19 +12,14 @@ from verax.parameters import movable
 from verax.results import Status
 
 from ._batch import Minima, better, replace, take, twice_excess
-from ._evaluate import Limits, bounds
+from ._evaluate import Limits, Values, bounds
 from ._fit import as_batch, best_fit, one_or_many
 from ._newton import minimise
 from ._results import Scan
 
 
 def profile(
-    model: AbstractLikelihood,
-    data: Data,
-    poi: str,
-    values: Float[Array, " point"],
-    *,
-    fixed: Mapping[str, float] | None = None,
+    model: AbstractLikelihood, data: Data, poi: str, values: Float[Array, " point"], *, fixed: Values = None
 ) -> Scan:
     """Compute the profile likelihood ratio t of one parameter at given values, all others refitted at each.
 
@@ -116,13 +110,7 @@ class Fits:
 
 
 def best_fits(
-    model: AbstractLikelihood,
-    data: Data,
-    poi: str,
-    where: str,
-    fixed: Mapping[str, float] | None,
-    *,
-    single: bool = False,
+    model: AbstractLikelihood, data: Data, poi: str, where: str, fixed: Values, *, single: bool = False
 ) -> Fits:
     """Fit the data sets, or the ``single`` one, after a check of what a question about one parameter is given."""
     movable(model.parameters, [poi], where, fixed)

@@ -23,6 +23,8 @@ from verax.arrays import Array
 from verax.model import AbstractBatched, Batched, DataSets
 from verax.run import side_by_side
 
+from ._evaluate import Limits
+
 MEMORY = 4
 """Pairs (s_k, y_k) that are kept of each fit."""
 
@@ -245,12 +247,7 @@ def _lbfgs(terms: AbstractBatched, lower: Array, upper: Array, edm: Array, enter
 
 
 def batched_lbfgs(
-    batched: Batched,
-    data: DataSets,
-    start: np.ndarray,
-    moves: np.ndarray,
-    limits: tuple[np.ndarray, np.ndarray],
-    edm: float,
+    batched: Batched, data: DataSets, start: np.ndarray, moves: np.ndarray, limits: Limits, edm: float
 ) -> BatchedMinima:
     """Minimise −log L of each data set from its ``start`` [fit, parameter], in the parameters where ``moves`` [parameter].
 

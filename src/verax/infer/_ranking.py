@@ -1,19 +1,18 @@
 """Pulls of the nuisance parameters, and their impacts on one parameter from refits (as CMS Combine, arXiv:2404.06614)."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import Gaussian
 
 from ._batch import take
+from ._evaluate import Values
 from ._newton import minimise
 from ._profile import best_fits, conditional_start
 from ._results import Ranking
 
 
-def ranking(model: AbstractLikelihood, data: Data, poi: str, *, fixed: Mapping[str, float] | None = None) -> Ranking:
+def ranking(model: AbstractLikelihood, data: Data, poi: str, *, fixed: Values = None) -> Ranking:
     """Rank the other parameters by impact on one: each is fixed at θ̂ ± σ̂ and at θ̂ ± its prior width, all else refitted.
 
     All refits are one batch. Values may lie beyond the parameter's bounds. Parameters that are fixed are left out.

@@ -1,6 +1,5 @@
 """The profile likelihood ratio of two parameters on a grid; χ² with 2 degrees of freedom (Wilks, 1938)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 
 from ._batch import twice_excess
+from ._evaluate import Values
 from ._interval import check_level
 from ._newton import minimise
 from ._profile import best_fits
@@ -46,7 +46,7 @@ def scan2d(
     names: tuple[str, str],
     values: tuple[Float[Array, " first"], Float[Array, " second"]],
     *,
-    fixed: Mapping[str, float] | None = None,
+    fixed: Values = None,
 ) -> Scan2D:
     """Compute t of two parameters at every pair of values, the others refitted at each, for one data set.
 

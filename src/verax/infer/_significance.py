@@ -1,6 +1,5 @@
 """Significance of a signal: the discovery test q₀ (Cowan et al., EPJC 71 (2011) 1554, eq. 12 and 52–53)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +8,7 @@ from scipy.special import ndtr
 
 from verax.model import AbstractLikelihood, Data
 
+from ._evaluate import Values
 from ._fit import one_or_many
 from ._profile import best_fits
 
@@ -36,7 +36,7 @@ class Significance:
 
 
 def significance(
-    model: AbstractLikelihood, data: Data, poi: str, *, null: float = 0.0, fixed: Mapping[str, float] | None = None
+    model: AbstractLikelihood, data: Data, poi: str, *, null: float = 0.0, fixed: Values = None
 ) -> Significance:
     """Test the value ``null`` of one parameter against larger ones; of Asimov data this is the median expected significance.
 

@@ -4,20 +4,18 @@ q̃_μ (Cowan, Cranmer, Gross, Vitells, EPJC 71 (2011) 1554, eq. 16) is t_μ wit
 where the estimate lies above μ: an excess says nothing against a smaller signal.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from verax.arrays import Array, jitted
 from verax.model import AbstractLikelihood, Data, DataSets, concatenate, mapped
 from verax.results import Status
 
-from ._evaluate import Limits, batch_sizes, bounds, evaluate, few
+from ._evaluate import Limits, Objective, Values, bounds, few
 from ._linear_algebra import definite, solve
 from ._profile import Fits
 
 
-def physical_bounds(model: AbstractLikelihood, index: int, fixed: Mapping[str, float] | None = None) -> Limits:
+def physical_bounds(model: AbstractLikelihood, index: int, fixed: Values = None) -> Limits:
     """The bounds of the parameters, with the one at ``index`` not below zero."""
     lower, upper = bounds(model, fixed)
     lower[index] = max(lower[index], 0.0)
@@ -72,16 +70,17 @@ def polished(
 
     Asimov data depend on the fit that they are made from to first order, −log L at its minimum only to second.
     """
-    answer, sizes = theta.copy(), batch_sizes(model.work(batch.batch))
+    answer, objective = theta.copy(), Objective(model, batch, free, limits)
+    sizes = objective.sizes
     for first in range(0, len(theta), sizes[-1]):
         part = np.arange(first, min(first + sizes[-1], len(theta)))
-        data = batch[part]
-        at = evaluate(model, data, theta[part], free[part], limits, sizes)
+        here = objective.take(part)
+        at = here.evaluate(theta[part], sizes)
         sound = np.isfinite(at.nll) & np.isfinite(at.hessian).all((1, 2))
         hessian = np.where(sound[:, None, None], at.hessian, np.eye(theta.shape[1]))
         step = at.unit * solve(hessian, at.gradient)
         trial = np.where(free[part], np.clip(theta[part] - step, *limits), theta[part])
-        there = evaluate(model, data, trial, free[part], limits, sizes)
+        there = here.evaluate(trial, sizes)
         with np.errstate(invalid="ignore"):
             better = sound & (there.nll <= at.nll + 1e-13 * abs(at.nll)) & definite(hessian)
         answer[part] = np.where(better[:, None], trial, theta[part])

@@ -7,7 +7,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array as JaxArray
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from verax.events import Events
@@ -22,25 +21,25 @@ class State(NamedTuple):
     network: Any
     optimizer: Any
     best: Any
-    best_loss: JaxArray
+    best_loss: jax.Array
 
 
 class Outcome(NamedTuple):
     """What the host reads of an epoch: the loss of each step, the validation loss, whether this epoch is the best."""
 
-    losses: JaxArray
-    validation: JaxArray
-    improved: JaxArray
+    losses: jax.Array
+    validation: jax.Array
+    improved: jax.Array
 
 
 def _epoch(
     state: State,
-    weight: Float[JaxArray, " event"],
-    rows: Int[JaxArray, "step batch"],
-    held_out: Int[JaxArray, "part row"],
+    weight: Float[jax.Array, " event"],
+    rows: Int[jax.Array, "step batch"],
+    held_out: Int[jax.Array, "part row"],
     key: PRNGKeyArray,
-    epoch: Int[JaxArray, ""],
-    active: Bool[JaxArray, ""],
+    epoch: Int[jax.Array, ""],
+    active: Bool[jax.Array, ""],
     events: Events,
     loss: Loss,
     optimizer: optax.GradientTransformation,
@@ -52,12 +51,12 @@ def _epoch(
     train_key, held_key = jax.random.split(key)
     epoch_key = jax.random.fold_in(train_key, epoch)
 
-    def step(carry: tuple[Any, Any], batch: tuple[JaxArray, JaxArray]) -> tuple[tuple[Any, Any], JaxArray]:
+    def step(carry: tuple[Any, Any], batch: tuple[jax.Array, jax.Array]) -> tuple[tuple[Any, Any], jax.Array]:
         params, opt_state = carry
         index, number = batch
 
         # L_B(w) over batch B, and w ← w + u(∇L_B): u is the optimizer's update, the descent's sign included.
-        def objective(params: Any) -> JaxArray:
+        def objective(params: Any) -> jax.Array:
             return loss(eqx.combine(params, fixed), table.take(index), jax.random.fold_in(epoch_key, number))
 
         value, gradient = jax.value_and_grad(objective)(params)
@@ -89,7 +88,7 @@ def _epoch(
 
 
 @eqx.filter_jit
-def epoch_of_one(state: State, per_run: tuple[Any, ...], epoch: JaxArray, shared: tuple[Any, ...]) -> Any:
+def epoch_of_one(state: State, per_run: tuple[Any, ...], epoch: jax.Array, shared: tuple[Any, ...]) -> Any:
     """The epoch of a single run whose arrays have a leading axis of length 1, as :func:`epoch_of_all` takes them."""
     first = jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, (state, per_run))
     weight, rows, held_out, key, active = first[1]
@@ -98,7 +97,7 @@ def epoch_of_one(state: State, per_run: tuple[Any, ...], epoch: JaxArray, shared
 
 
 @eqx.filter_jit
-def epoch_of_all(state: State, per_run: tuple[Any, ...], epoch: JaxArray, shared: tuple[Any, ...]) -> Any:
+def epoch_of_all(state: State, per_run: tuple[Any, ...], epoch: jax.Array, shared: tuple[Any, ...]) -> Any:
     """The epochs of several runs at once: every array of ``state`` and ``per_run`` has a leading axis ``run``."""
 
     def one(state: State, per_run: tuple[Any, ...]) -> tuple[State, Outcome]:

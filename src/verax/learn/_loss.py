@@ -15,7 +15,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError, check_known
@@ -23,7 +22,7 @@ from verax.events import Events
 
 from ._network import inputs
 
-Loss: TypeAlias = Callable[[Any, Events, PRNGKeyArray], JaxArray]
+Loss: TypeAlias = Callable[[Any, Events, PRNGKeyArray], jax.Array]
 
 
 def is_comparable(loss: Loss) -> bool:
@@ -69,7 +68,7 @@ class CrossEntropy(eqx.Module):
 
     signal: tuple[str, ...] = eqx.field(static=True)
 
-    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[JaxArray, ""]:
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         logit = jax.vmap(network)(inputs(network, events))
         label = events.is_process(self.signal)
         return jnp.mean(events.weight * (jax.nn.softplus(logit) - jnp.where(label, logit, 0.0)))

@@ -12,7 +12,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
@@ -83,7 +82,7 @@ class Standardise(Frozen):
     scale: Float[Array, "*batch feature"]
     missing: float | None = eqx.field(static=True, default=None)
 
-    def __call__(self, x: Float[JaxArray, " feature"]) -> Float[JaxArray, " feature"]:
+    def __call__(self, x: Float[jax.Array, " feature"]) -> Float[jax.Array, " feature"]:
         z = (x - self.centre) / self.scale
         return z if self.missing is None else jnp.where(is_missing(x, self.missing), 0.0, z)
 
@@ -158,8 +157,8 @@ class Network(eqx.Module):
     layers: tuple[eqx.nn.Linear, ...]
 
     def __call__(
-        self, x: Float[JaxArray, " feature"], *, key: PRNGKeyArray | None = None
-    ) -> Float[JaxArray, "*output"]:
+        self, x: Float[jax.Array, " feature"], *, key: PRNGKeyArray | None = None
+    ) -> Float[jax.Array, "*output"]:
         hidden = self.standardise(x)
         for layer in self.layers[:-1]:
             hidden = jax.nn.relu(layer(hidden))

@@ -13,28 +13,27 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, Int
 
 from verax.arrays import Array
-from verax.errors import InputError
+from verax.errors import InputError, check_least
 from verax.events import Events
 from verax.results import Predictive
 
 from ._folds import CrossTrained, fold_of
 
 Sample: TypeAlias = Events | Float[Array, "..."]
-Fold: TypeAlias = Int[JaxArray, ""]
+Fold: TypeAlias = Int[jax.Array, ""]
 Batch: TypeAlias = Float[Array, "row feature"]
 
-Moments: TypeAlias = Callable[[Any], tuple[JaxArray, ...]]
+Moments: TypeAlias = Callable[[Any], tuple[jax.Array, ...]]
 """Mean and variance of the target, from a network's output at one point: numbers, or arrays of one shape.
 
 A third one, of a network that knows it (evidential), is the variance of the mean: it counts as epistemic.
 """
 
 
-def bernoulli(logit: Any) -> tuple[Float[JaxArray, ""], Float[JaxArray, ""]]:
+def bernoulli(logit: Any) -> tuple[Float[jax.Array, ""], Float[jax.Array, ""]]:
     """Turn a logit into mean p and variance p(1 − p) of a class label.
 
     Parameters
@@ -195,7 +194,7 @@ def _check(networks: Any, events: Events | Array, moments: Moments) -> None:
         if features is not None and many != len(features):
             raise InputError("predict", f"{many} columns", f"{len(features)}, the network's features in its own order")
 
-    def one(arrays: Any, x: JaxArray) -> Any:
+    def one(arrays: Any, x: jax.Array) -> Any:
         return moments(eqx.combine(jax.tree.map(lambda a: a[0, 0], arrays), rest)(x))
 
     try:
@@ -228,15 +227,14 @@ def _parts(
     n: int,
     moments: Moments,
     batch: int,
-    compute: Callable[..., JaxArray],
-) -> Iterator[tuple[Any, JaxArray]]:
+    compute: Callable[..., jax.Array],
+) -> Iterator[tuple[Any, jax.Array]]:
     """Batches of one shape, each with events of one fold (all are of one without ``fold``), and their numbers.
 
     The last batch of a fold is filled up with zeros. A few batches are under way at once.
     """
-    if batch < 1:
-        raise InputError("batch", str(batch), "at least 1")
-    pending: deque[tuple[Any, JaxArray]] = deque()
+    check_least(batch, 1, "batch")
+    pending: deque[tuple[Any, jax.Array]] = deque()
     for f in [0] if fold is None else np.unique(fold):
         rows = None if fold is None else np.flatnonzero(fold == f)
         length = n if rows is None else len(rows)
@@ -267,16 +265,16 @@ def _stream(
 
 
 @eqx.filter_jit
-def _moments_of_batch(networks: Any, fold: Fold, x: Batch, moments: Moments) -> Float[JaxArray, "part row *target"]:
+def _moments_of_batch(networks: Any, fold: Fold, x: Batch, moments: Moments) -> Float[jax.Array, "part row *target"]:
     """Mean, aleatoric and epistemic variance of a batch by the networks of one fold."""
     return total_variance(*_by_member(networks, fold, x, moments))
 
 
 def total_variance(
-    mean: Float[JaxArray, "member *row"],
-    aleatoric: Float[JaxArray, "member *row"],
-    *known: Float[JaxArray, "member *row"],
-) -> Float[JaxArray, "part *row"]:
+    mean: Float[jax.Array, "member *row"],
+    aleatoric: Float[jax.Array, "member *row"],
+    *known: Float[jax.Array, "member *row"],
+) -> Float[jax.Array, "part *row"]:
     """Divide the variance over members by the law of total variance: Var y = E[σ²] + Var[μ].
 
     Parameters
@@ -299,17 +297,17 @@ def total_variance(
 
 
 @eqx.filter_jit
-def _means_of_batch(networks: Any, fold: Fold, x: Batch, moments: Moments) -> Float[JaxArray, "member row *target"]:
+def _means_of_batch(networks: Any, fold: Fold, x: Batch, moments: Moments) -> Float[jax.Array, "member row *target"]:
     """Each member's mean for a batch."""
     return _by_member(networks, fold, x, moments)[0]
 
 
-def _by_member(networks: Any, fold: Fold, x: Batch, moments: Moments) -> tuple[JaxArray, ...]:
+def _by_member(networks: Any, fold: Fold, x: Batch, moments: Moments) -> tuple[jax.Array, ...]:
     """The moments that each member of a fold predicts, ``[member, row, *target]``."""
     arrays, rest = eqx.partition(networks, eqx.is_array)
     arrays = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, fold, keepdims=False), arrays)
 
-    def one(member: Any) -> tuple[JaxArray, ...]:
+    def one(member: Any) -> tuple[jax.Array, ...]:
         network = eqx.combine(member, rest)
         return jax.vmap(lambda point: moments(network(point)))(x)
 

@@ -17,7 +17,6 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +24,7 @@ from jaxtyping import Bool, Float
 from numpy.polynomial.chebyshev import cheb2poly
 from scipy.special import gammaln
 
-from verax.arrays import Array
+from verax.arrays import Array, static
 from verax.parameters import Gaussian
 
 from ._constraint import HALF_LOG_2PI
@@ -67,13 +66,13 @@ class BatchedBinnedLikelihood(AbstractBatched):
     prior_precision: Float[Array, "parameter 1"]
     width: Float[Array, "channel slot 1"]
     floor: Float[Array, "channel slot 1"]
-    fluctuates: bool = eqx.field(static=True)
-    edge: float = eqx.field(static=True)
-    degree: int = eqx.field(static=True)
-    shapes: tuple[int, int] = eqx.field(static=True)
-    factors: tuple[int, int] = eqx.field(static=True)
-    grid: tuple[int, int, int] = eqx.field(static=True)
-    shape_code: Callable[..., tuple[Array, Array, Array]] = eqx.field(static=True)
+    fluctuates: bool = static()
+    edge: float = static()
+    degree: int = static()
+    shapes: tuple[int, int] = static()
+    factors: tuple[int, int] = static()
+    grid: tuple[int, int, int] = static()
+    shape_code: Callable[..., tuple[Array, Array, Array]] = static()
 
     def value_and_slope(
         self, theta: ByFit, packed: Float[Array, "number fit"]

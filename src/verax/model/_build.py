@@ -63,6 +63,8 @@ def binned_likelihood(
     log_up, log_down = normalisation_part(nominal, up, down, channel)
     odd, even = shape_part(nominal, up / xp.exp(log_up)[..., channel], down / xp.exp(log_down)[..., channel])
     total = nominal.sum(0)
+    acts = np.array([[float(p in processes) for p in templates.processes] for processes in free.values()])
+    acts = acts.reshape(len(factors), len(templates.processes), 1)
     return BinnedLikelihood(
         parameters=parameters,
         channels=templates.channels,
@@ -76,13 +78,7 @@ def binned_likelihood(
         log_up=log_up,
         log_down=log_down,
         coefficients=code4_coefficients(log_up, log_down),
-        normfactor_mask=np.repeat(
-            np.array([[float(p in processes) for p in templates.processes] for processes in free.values()]).reshape(
-                len(factors), len(templates.processes), 1
-            ),
-            len(templates.channels),
-            axis=2,
-        ),
+        normfactor_mask=np.repeat(acts, len(templates.channels), axis=2),
         cell_parameter_index=np.zeros((0, *nominal.shape), int),
         gamma_mask=np.ones(nominal.shape),
         width=xp.sqrt(xp.maximum(variance.sum(0), 0.0)) / total if simulation_statistics else xp.zeros_like(total),

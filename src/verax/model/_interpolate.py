@@ -99,14 +99,8 @@ def code4(
         slope = slope * a + value
         value = value * a + c
     value, slope, curvature = 1 + a * value, value + a * slope, 2 * slope + a * curvature
-    rate = xp.where(a > 0, log_up, -log_down)
-    outside = xp.exp(a * rate)
-    inside = xp.abs(a) <= 1
-    return (
-        xp.where(inside, value, outside),
-        xp.where(inside, slope, rate * outside),
-        xp.where(inside, curvature, rate**2 * outside),
-    )
+    inside, (beyond, beyond1, beyond2) = xp.abs(a) <= 1, code1(alpha, log_up, log_down, coefficients)
+    return xp.where(inside, value, beyond), xp.where(inside, slope, beyond1), xp.where(inside, curvature, beyond2)
 
 
 def code0(alpha: Alpha) -> tuple[Alpha, Alpha, Alpha]:

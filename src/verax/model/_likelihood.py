@@ -353,15 +353,9 @@ class AbstractLikelihood(Tree, abc.ABC):
         at = self.derivatives_observed(theta, data)
         value, slope, curvature = self.constraints(theta, data)
         xp = namespace(theta, at.gradient)
-        return Derivatives(
-            xp.asarray(at.nll + value.sum()),
-            at.gradient + slope,
-            at.hessian + xp.diag(curvature),
-            at.rate_curvature,
-            xp.maximum(at.scale + curvature, 1e-12),
-            at.even_slope,
-            at.end,
-        )
+        nll, scale = xp.asarray(at.nll + value.sum()), xp.maximum(at.scale + curvature, 1e-12)
+        gradient, hessian = at.gradient + slope, at.hessian + xp.diag(curvature)
+        return Derivatives(nll, gradient, hessian, at.rate_curvature, scale, at.even_slope, at.end)
 
     @float64_on_host
     def log_prob(self, params: Params, data: Data) -> Float[Array, ""]:

@@ -52,6 +52,9 @@ LEAST_TAU = TAU / TAU_SCALE / (1 + TAILS * TAU_RESOLUTION)
 
 BLOCK = 1 << 14  # proposals at a time: they stay in the cache
 
+Pair = tuple[EventArray, EventArray]
+Triple = tuple[EventArray, EventArray, EventArray]
+
 
 class Hard(NamedTuple):
     """What the hard process leaves: measured lepton and tau, the rest of the transverse momentum, and partons.
@@ -264,9 +267,7 @@ def reachable_pt(resonance: Resonance, points: int = 2049) -> np.ndarray:
     return np.interp(np.linspace(0, cdf[-1], points), cdf, pt).astype(np.float32)
 
 
-def _above(
-    cdf: Callable[[EventArray], EventArray], decay: str, least: EventArray, u: EventArray
-) -> tuple[EventArray, EventArray]:
+def _above(cdf: Callable[[EventArray], EventArray], decay: str, least: EventArray, u: EventArray) -> Pair:
     """A visible fraction above ``least``, and the probability of that."""
     below = cdf(jnp.minimum(least, 1))
     return lookup(fractions(decay), below + (1 - below) * u), 1 - below
@@ -288,19 +289,19 @@ def arsinh(t: EventArray) -> EventArray:
     return jnp.sign(t) * jnp.log(jnp.abs(t) + jnp.sqrt(1 + t**2))
 
 
-def _polar(p: Momentum) -> tuple[EventArray, EventArray, EventArray]:
+def _polar(p: Momentum) -> Triple:
     pt = jnp.sqrt(p.x**2 + p.y**2)
     return pt, arsinh(p.z / jnp.maximum(pt, 1e-3)), arctan2(p.y, p.x)
 
 
 def _measured(
-    lepton: tuple[EventArray, EventArray, EventArray],
-    tau: tuple[EventArray, EventArray, EventArray],
-    system: tuple[EventArray, EventArray],
-    u: tuple[EventArray, EventArray],
-    recoil: tuple[EventArray, EventArray, EventArray],
-    first: tuple[EventArray, EventArray, EventArray] | None = None,
-    second: tuple[EventArray, EventArray, EventArray] | None = None,
+    lepton: Triple,
+    tau: Triple,
+    system: Pair,
+    u: Pair,
+    recoil: Triple,
+    first: Triple | None = None,
+    second: Triple | None = None,
 ) -> tuple[Hard, Bool[Array, " event"]]:
     """Smear lepton and tau (x, y, η); what is missing of the ``system`` that they come from is missing E_T.
 

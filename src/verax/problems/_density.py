@@ -7,7 +7,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float
 
 from verax.arrays import Array
@@ -27,7 +26,7 @@ class AbstractDensityProblem(AbstractProblem):
     """A problem with exact densities of its ``features``. Values of ``params`` that are not given are nominal."""
 
     @abc.abstractmethod
-    def log_density(self, x: Features, params: Params) -> Float[JaxArray, "process event"]:
+    def log_density(self, x: Features, params: Params) -> Float[jax.Array, "process event"]:
         """Evaluate the log of each process's density, normalised to one.
 
         Parameters
@@ -46,7 +45,7 @@ class AbstractDensityProblem(AbstractProblem):
         resolution : multiplies the points per axis
         """
 
-    def expected(self, params: Params) -> Float[JaxArray, " process"]:
+    def expected(self, params: Params) -> Float[jax.Array, " process"]:
         """Find the expected events of each process.
 
         Parameters
@@ -56,7 +55,7 @@ class AbstractDensityProblem(AbstractProblem):
         mu = params.get(POI.name, POI.init)
         return jnp.stack([y * (mu if p in self.signal else jnp.ones_like(mu)) for y, p in self._processes])
 
-    def intensity(self, x: Features, params: Params) -> Float[JaxArray, " event"]:
+    def intensity(self, x: Features, params: Params) -> Float[jax.Array, " event"]:
         """Evaluate the expected events per unit of volume, summed over processes.
 
         Parameters
@@ -67,7 +66,7 @@ class AbstractDensityProblem(AbstractProblem):
         density = jnp.exp(self.log_density(x, params))
         return jnp.sum(self.expected(params).astype(density.dtype)[:, None] * density, axis=0)
 
-    def log_ratio(self, x: Features, params: Params | None = None) -> Float[JaxArray, " event"]:
+    def log_ratio(self, x: Features, params: Params | None = None) -> Float[jax.Array, " event"]:
         """Evaluate the log of the signal's over the background's density: the logit of the Bayes-optimal classifier.
 
         Both classes are normalised to one, as the balanced cross-entropy sees them. By Neyman and Pearson's lemma no
@@ -93,7 +92,7 @@ class AbstractDensityProblem(AbstractProblem):
             both.append(jax.nn.logsumexp(log_density[index], axis=0, b=share[:, None]))
         return both[0] - both[1]
 
-    def classifier(self, x: Features, params: Params | None = None) -> Float[JaxArray, " event"]:
+    def classifier(self, x: Features, params: Params | None = None) -> Float[jax.Array, " event"]:
         """Evaluate the Bayes-optimal probability of signal for equally frequent classes: what networks are compared with.
 
         Parameters
@@ -103,7 +102,7 @@ class AbstractDensityProblem(AbstractProblem):
         """
         return jax.nn.sigmoid(self.log_ratio(x, params))
 
-    def score(self, x: Features, params: Params) -> Float[JaxArray, "parameter event"]:
+    def score(self, x: Features, params: Params) -> Float[jax.Array, "parameter event"]:
         """Evaluate the derivative of the log intensity in each parameter: the locally sufficient statistics.
 
         Parameters
@@ -114,7 +113,7 @@ class AbstractDensityProblem(AbstractProblem):
         intensity, slope = self._slopes(x, params)
         return slope / intensity
 
-    def log_likelihood(self, x: Features, weight: Float[Array, " event"], params: Params) -> Float[JaxArray, ""]:
+    def log_likelihood(self, x: Features, weight: Float[Array, " event"], params: Params) -> Float[jax.Array, ""]:
         """Evaluate the extended unbinned log-likelihood Σ w ln λ(x) − Σ ν, with constraints of nominal global observables.
 
         Weights, also negative ones, multiply an event's term; unit weights make it exact. NaN where an intensity is
@@ -174,7 +173,7 @@ class AbstractDensityProblem(AbstractProblem):
         which = np.where(value == edges[-1], len(edges) - 2, which)
         return summary_information(which, len(edges) - 1, expected, slope, self.parameters)
 
-    def counts_information(self, counts: Callable[[Params], JaxArray], params: Params | None = None) -> Matrix:
+    def counts_information(self, counts: Callable[[Params], jax.Array], params: Params | None = None) -> Matrix:
         """Find the same of counts in bins known as a differentiable function of all parameters.
 
         Parameters
@@ -212,7 +211,7 @@ class AbstractDensityProblem(AbstractProblem):
             intensity, slope = _compiled_slopes(self, jnp.asarray(x), values)
             return x, np.asarray(intensity) * weight, np.asarray(slope) * weight
 
-    def _slopes(self, x: Array, params: Params) -> tuple[JaxArray, JaxArray]:
+    def _slopes(self, x: Array, params: Params) -> tuple[jax.Array, jax.Array]:
         names = [p.name for p in self.parameters]
         x = jnp.asarray(x)
         values = jnp.stack([aslike(params.get(p.name, p.init), x) for p in self.parameters])
@@ -221,11 +220,11 @@ class AbstractDensityProblem(AbstractProblem):
 
 
 def _linearise(
-    function: Callable[[Params], JaxArray], names: Sequence[str], values: JaxArray
-) -> tuple[JaxArray, JaxArray]:
+    function: Callable[[Params], jax.Array], names: Sequence[str], values: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """A function of parameters and its slopes [parameter, …]; one direction after another keeps the memory small."""
 
-    def of(values: JaxArray) -> JaxArray:
+    def of(values: jax.Array) -> jax.Array:
         return function(dict(zip(names, values, strict=True)))
 
     columns = [jax.jvp(of, (values,), (direction,)) for direction in jnp.eye(len(names), dtype=values.dtype)]
@@ -233,11 +232,11 @@ def _linearise(
 
 
 @eqx.filter_jit
-def _compiled_slopes(problem: AbstractDensityProblem, x: JaxArray, params: Params) -> tuple[JaxArray, JaxArray]:
+def _compiled_slopes(problem: AbstractDensityProblem, x: jax.Array, params: Params) -> tuple[jax.Array, jax.Array]:
     return problem._slopes(x, params)
 
 
-def normal(x: Array, mean: Array | float, variance: float) -> JaxArray:
+def normal(x: Array, mean: Array | float, variance: float) -> jax.Array:
     """Log of a normal density."""
     return jnp.asarray(-0.5 * (x - mean) ** 2 / variance - 0.5 * np.log(2 * np.pi * variance))
 

@@ -4,7 +4,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
@@ -48,11 +47,6 @@ class Mixture(AbstractDensityProblem):
     """
 
     benchmark: int = eqx.field(static=True)
-    systematics: tuple[Systematic, ...] = eqx.field(static=True)
-    features: tuple[str, ...] = eqx.field(static=True)
-    processes: tuple[str, ...] = eqx.field(static=True)
-    signal: tuple[str, ...] = eqx.field(static=True)
-    yields: tuple[float, ...] = eqx.field(static=True)
 
     def __init__(self, benchmark: int = 0) -> None:
         if benchmark not in range(5):
@@ -75,13 +69,13 @@ class Mixture(AbstractDensityProblem):
         x = jnp.concatenate([xy, z[..., None]], axis=2)
         return assemble(number, list(x), columns=self.features, processes=self.processes, yields=self.yields)
 
-    def expected(self, params: Params) -> Float[JaxArray, " process"]:
+    def expected(self, params: Params) -> Float[jax.Array, " process"]:
         s, b = self.yields
         return jnp.stack(
             [jnp.asarray(s * params.get(POI.name, POI.init)), b * (1 + YIELD_WIDTH * params.get("b", 0.0))]
         )
 
-    def log_density(self, x: Float[Array, "event feature"], params: Params) -> Float[JaxArray, "process event"]:
+    def log_density(self, x: Float[Array, "event feature"], params: Params) -> Float[jax.Array, "process event"]:
         r, rate = SHIFT_UNIT * params.get("r", 0.0), RATE + RATE_UNIT * params.get("lambda", 0.0)
         x0, x1, x2 = jnp.asarray(x).T
         signal = normal(x0, 0.0, 1.0) + normal(x1, 0.0, 1.0) + _exponential(x2, 2.0)
@@ -96,7 +90,7 @@ class Mixture(AbstractDensityProblem):
         x1 = midpoints(-19.0, 19.0, 130 * resolution)
         return product(x0, x1, gauss_legendre(0.0, 30 / rate, 36 * resolution))
 
-    def classifier_counts(self, edges: Float[np.ndarray, " edge"], params: Params) -> Float[JaxArray, " bin"]:
+    def classifier_counts(self, edges: Float[np.ndarray, " edge"], params: Params) -> Float[jax.Array, " bin"]:
         """Find the expected events in bins of the exact nominal classifier: differentiable, σ_s from them right to 10⁻⁴.
 
         Its logit rises with x2 at unit slope (the difference of the rates), so that at each (x0, x1) a bin is an
@@ -135,5 +129,5 @@ def _systematics(benchmark: int) -> tuple[Systematic, ...]:
     return known[: (0, 1, 2, 2, 3)[benchmark]]
 
 
-def _exponential(x: JaxArray, rate: Array | float) -> JaxArray:
+def _exponential(x: jax.Array, rate: Array | float) -> jax.Array:
     return jnp.log(rate) - rate * x

@@ -26,6 +26,7 @@ from ._problem import AbstractProblem, assemble
 
 BACKGROUNDS = ("background", "control")
 Points = Float[Array, " point"]
+Numbers = Array | float
 TIE = 1e-9
 """Statistics that differ by less are equal: counts make ties."""
 
@@ -51,11 +52,6 @@ class OnOff(AbstractProblem):
     s: float = eqx.field(static=True)
     b: float = eqx.field(static=True)
     tau: float = eqx.field(static=True)
-    features: tuple[str, ...] = eqx.field(static=True)
-    processes: tuple[str, ...] = eqx.field(static=True)
-    signal: tuple[str, ...] = eqx.field(static=True)
-    yields: tuple[float, ...] = eqx.field(static=True)
-    systematics: tuple[Systematic, ...] = eqx.field(static=True)
 
     def __init__(self, s: float = 15.0, b: float = 70.0, tau: float = 1.0) -> None:
         if not (s > 0 and b > 0 and tau > 0):
@@ -83,7 +79,7 @@ class OnOff(AbstractProblem):
 
     # ------------------------------------------------------------------------------------------- exact likelihood
 
-    def estimate(self, n: Array | float, m: Array | float, *, lowest: float = -np.inf) -> np.ndarray:
+    def estimate(self, n: Numbers, m: Numbers, *, lowest: float = -np.inf) -> np.ndarray:
         """Find the maximum-likelihood μ, (n − m/τ)/s, kept at or above ``lowest``.
 
         Parameters
@@ -94,7 +90,7 @@ class OnOff(AbstractProblem):
         """
         return np.asarray(np.maximum((n - np.asarray(m) / self.tau) / self.s, lowest))
 
-    def background(self, mu: Array | float, n: Array | float, m: Array | float) -> np.ndarray:
+    def background(self, mu: Numbers, n: Numbers, m: Numbers) -> np.ndarray:
         """Find the ν b that maximises the likelihood at μ: the positive root of a quadratic equation.
 
         Parameters
@@ -108,7 +104,7 @@ class OnOff(AbstractProblem):
         root = (p + np.sqrt(np.maximum(p**2 + 4 * (1 + self.tau) * signal * m, 0.0))) / (2 * (1 + self.tau))
         return np.asarray(np.maximum(root, np.maximum(-signal, 0.0)))
 
-    def nll(self, mu: Array | float, background: Array | float, n: Array | float, m: Array | float) -> np.ndarray:
+    def nll(self, mu: Numbers, background: Numbers, n: Numbers, m: Numbers) -> np.ndarray:
         """Evaluate −ln of the likelihood, without the terms of the counts alone.
 
         Parameters
@@ -121,7 +117,7 @@ class OnOff(AbstractProblem):
         on, off = np.asarray(mu) * self.s + background, self.tau * np.asarray(background)
         return np.asarray(on + off - xlogy(n, on) - xlogy(m, off))
 
-    def t(self, mu: Array | float, n: Array | float, m: Array | float, *, lowest: float = -np.inf) -> np.ndarray:
+    def t(self, mu: Numbers, n: Numbers, m: Numbers, *, lowest: float = -np.inf) -> np.ndarray:
         """Evaluate −2 ln λ(μ), background profiled and the estimate of μ kept at or above ``lowest``.
 
         Parameters
@@ -137,7 +133,7 @@ class OnOff(AbstractProblem):
         best = self.nll(hat, peak, n, m)
         return np.asarray(np.maximum(2 * (self.nll(mu, self.background(mu, n, m), n, m) - best), 0.0))
 
-    def q0(self, n: Array | float, m: Array | float) -> np.ndarray:
+    def q0(self, n: Numbers, m: Numbers) -> np.ndarray:
         """Evaluate the discovery statistic (arXiv:1007.1727, eq. 12): √q₀ is the significance of Li and Ma's equation 17.
 
         Parameters
@@ -147,7 +143,7 @@ class OnOff(AbstractProblem):
         """
         return np.where(self.estimate(n, m) > 0, self.t(0.0, n, m), 0.0)
 
-    def q_tilde(self, mu: Array | float, n: Array | float, m: Array | float) -> np.ndarray:
+    def q_tilde(self, mu: Numbers, n: Numbers, m: Numbers) -> np.ndarray:
         """Evaluate the statistic of upper limits (eq. 16): 0 where the estimate lies above μ.
 
         Parameters
@@ -160,9 +156,7 @@ class OnOff(AbstractProblem):
 
     # ---------------------------------------------------------------------------------------- exact distributions
 
-    def probability(
-        self, mu: Array | float, background: Array | float, n: Array | float, m: Array | float
-    ) -> np.ndarray:
+    def probability(self, mu: Numbers, background: Numbers, n: Numbers, m: Numbers) -> np.ndarray:
         """Evaluate the probability of the counts.
 
         Parameters
@@ -187,7 +181,7 @@ class OnOff(AbstractProblem):
         n, m = np.meshgrid(*axes, indexing="ij")
         return n, m
 
-    def p_binomial(self, n: Array | float, m: Array | float) -> np.ndarray:
+    def p_binomial(self, n: Numbers, m: Numbers) -> np.ndarray:
         """Evaluate the exact p-value against μ = 0, conditional on n + m: n is Binomial(n + m, 1 / (1 + τ)).
 
         The probability of at least n (Przyborowski, Wilenski, 1940); it depends on no nuisance parameter.

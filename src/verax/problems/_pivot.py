@@ -4,7 +4,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array
@@ -20,6 +19,7 @@ ENTROPY = float(np.log(np.sqrt(2 * np.pi * np.e)))
 """H(Z) = 1.41894: the entropy of the nuisance parameter's prior, and the ceiling of an adversary's loss."""
 
 SHIFT = ShiftColumn("x1", 1.0, ("signal",))
+SYSTEMATICS = (Systematic(nuisance("z", "signal shape"), SHIFT, changes=("x1",), needs=("x1",)),)
 
 VARIANCE, COVARIANCE = 1.0, -0.5
 
@@ -35,10 +35,7 @@ class Pivot(AbstractDensityProblem):
     processes: tuple[str, ...] = eqx.field(static=True, default=("signal", "background"))
     signal: tuple[str, ...] = eqx.field(static=True, default=("signal",))
     yields: tuple[float, ...] = eqx.field(static=True, default=(500.0, 500.0))
-    systematics: tuple[Systematic, ...] = eqx.field(
-        static=True,
-        default=(Systematic(nuisance("z", "signal shape"), SHIFT, changes=("x1",), needs=("x1",)),),
-    )
+    systematics: tuple[Systematic, ...] = eqx.field(static=True, default=SYSTEMATICS)
 
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
         number, plane = jax.random.split(key)
@@ -49,12 +46,12 @@ class Pivot(AbstractDensityProblem):
         x = [noise[0] + 1, jnp.stack([noise[1, :, 0], second], axis=1)]
         return assemble(number, x, columns=self.features, processes=self.processes, yields=self.yields)
 
-    def log_density(self, x: Float[Array, "event feature"], params: Params) -> Float[JaxArray, "process event"]:
+    def log_density(self, x: Float[Array, "event feature"], params: Params) -> Float[jax.Array, "process event"]:
         x0, x1 = jnp.asarray(x).T
         signal = normal(x0, 1.0, 1.0) + normal(x1, 1 + jnp.asarray(params.get("z", 0.0), x0.dtype), 1.0)
         return jnp.stack([signal, _background(x0, x1)])
 
-    def marginal_log_density(self, x: Float[Array, "event feature"]) -> Float[JaxArray, "process event"]:
+    def marginal_log_density(self, x: Float[Array, "event feature"]) -> Float[jax.Array, "process event"]:
         """Evaluate the log density averaged over the prior of z: what a classifier sees that is trained on events of all z.
 
         Parameters
@@ -82,7 +79,7 @@ class Pivot(AbstractDensityProblem):
         return _cross_entropy(np.exp(-0.5 * np.stack([x0 - 1, x0]) ** 2) / np.sqrt(2 * np.pi), weight)
 
 
-def _background(x0: JaxArray, x1: JaxArray) -> JaxArray:
+def _background(x0: jax.Array, x1: jax.Array) -> jax.Array:
     slope = COVARIANCE / VARIANCE
     return normal(x0, 0.0, VARIANCE) + normal(x1, slope * x0, VARIANCE - slope * COVARIANCE)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.errors import InputError
@@ -30,11 +29,11 @@ class AbstractProblem(eqx.Module):
     systematics : with a parameter each, in units of its prior width (or of a scale that the problem states, if free)
     """
 
-    features: eqx.AbstractVar[tuple[str, ...]]
-    processes: eqx.AbstractVar[tuple[str, ...]]
-    signal: eqx.AbstractVar[tuple[str, ...]]
-    yields: eqx.AbstractVar[tuple[float, ...]]
-    systematics: eqx.AbstractVar[tuple[Systematic, ...]]
+    features: tuple[str, ...] = eqx.field(static=True)
+    processes: tuple[str, ...] = eqx.field(static=True)
+    signal: tuple[str, ...] = eqx.field(static=True)
+    yields: tuple[float, ...] = eqx.field(static=True)
+    systematics: tuple[Systematic, ...] = eqx.field(static=True)
 
     @abc.abstractmethod
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
@@ -105,13 +104,13 @@ class AbstractProblem(eqx.Module):
 
 
 @eqx.filter_jit
-def _selected(problem: AbstractProblem, key: PRNGKeyArray, thetas: dict[str, JaxArray], n: int) -> Events:
+def _selected(problem: AbstractProblem, key: PRNGKeyArray, thetas: dict[str, jax.Array], n: int) -> Events:
     return problem.select(shift(problem.nominal(key, n), problem.systematics, thetas))
 
 
 def assemble(
     key: PRNGKeyArray,
-    x: Sequence[Float[JaxArray, "n column"]],
+    x: Sequence[Float[jax.Array, "n column"]],
     *,
     columns: tuple[str, ...],
     processes: tuple[str, ...],

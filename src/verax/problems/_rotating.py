@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
-from jaxtyping import Array as JaxArray
 from jaxtyping import Float, PRNGKeyArray
 
 from verax.arrays import Array, Scalar
@@ -23,6 +22,7 @@ NOMINAL, WIDTH = float(np.pi / 4), 0.5
 SIGMA = 0.7
 
 PLANE = ("x0", "x1")
+SYSTEMATICS = (Systematic(nuisance("z", "angle"), Rotate(PLANE, WIDTH), changes=PLANE, needs=PLANE),)
 
 
 class Rotating(AbstractDensityProblem):
@@ -49,10 +49,7 @@ class Rotating(AbstractDensityProblem):
     processes: tuple[str, ...] = eqx.field(static=True, default=("signal", "background"))
     signal: tuple[str, ...] = eqx.field(static=True, default=("signal",))
     yields: tuple[float, ...] = eqx.field(static=True, default=(500.0, 50_000.0))
-    systematics: tuple[Systematic, ...] = eqx.field(
-        static=True,
-        default=(Systematic(nuisance("z", "angle"), Rotate(PLANE, WIDTH), changes=PLANE, needs=PLANE),),
-    )
+    systematics: tuple[Systematic, ...] = eqx.field(static=True, default=SYSTEMATICS)
 
     def nominal(self, key: PRNGKeyArray, n: int) -> Events:
         number, plane = jax.random.split(key)
@@ -61,7 +58,7 @@ class Rotating(AbstractDensityProblem):
         x = [noise[0] + mean, noise[1] - mean]
         return assemble(number, x, columns=self.features, processes=self.processes, yields=self.yields)
 
-    def log_density(self, x: Float[Array, "event feature"], params: Params) -> Float[JaxArray, "process event"]:
+    def log_density(self, x: Float[Array, "event feature"], params: Params) -> Float[jax.Array, "process event"]:
         x0, x1 = jnp.asarray(x).T
         z = NOMINAL + WIDTH * jnp.asarray(params.get("z", 0.0), x0.dtype)
         cos, sin = jnp.cos(z), jnp.sin(z)
@@ -77,7 +74,7 @@ class Rotating(AbstractDensityProblem):
 
     def classifier_counts(
         self, edges: Float[np.ndarray, " edge"], params: Params, *, z: float = NOMINAL
-    ) -> Float[JaxArray, " bin"]:
+    ) -> Float[jax.Array, " bin"]:
         """Find the expected events in bins of the exact classifier of angle ``z``: closed form, differentiable.
 
         The classifier is σ(2u/0.7²) with u = x·(cos z, sin z), and u is Gaussian at any angle. Use in float64.

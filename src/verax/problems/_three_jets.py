@@ -8,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array as JaxArray
 from jaxtyping import Bool, Float, PRNGKeyArray
 from scipy.special import spence
 
@@ -16,7 +15,6 @@ from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
 from verax.parameters import Params
-from verax.systematics import Systematic
 
 from ._density import AbstractDensityProblem, Points, gauss_legendre
 from ._problem import assemble
@@ -41,11 +39,6 @@ class ThreeJets(AbstractDensityProblem):
 
     cut: float = eqx.field(static=True)
     alpha_s: float = eqx.field(static=True)
-    yields: tuple[float, ...] = eqx.field(static=True)
-    features: tuple[str, ...] = eqx.field(static=True)
-    processes: tuple[str, ...] = eqx.field(static=True)
-    signal: tuple[str, ...] = eqx.field(static=True)
-    systematics: tuple[Systematic, ...] = eqx.field(static=True)
 
     def __init__(self, cut: float = 0.05, *, alpha_s: float = 0.118, hadronic: float = 10_000.0) -> None:
         self.cut, self.alpha_s = cut, alpha_s
@@ -67,7 +60,7 @@ class ThreeJets(AbstractDensityProblem):
         x = 1 - jnp.stack([jnp.where(first, a, b), jnp.where(first, b, a)], axis=1)
         return assemble(number, [x], columns=self.features, processes=self.processes, yields=self.yields)
 
-    def log_density(self, x: Float[Array, "event feature"], params: Params) -> Float[JaxArray, "process event"]:
+    def log_density(self, x: Float[Array, "event feature"], params: Params) -> Float[jax.Array, "process event"]:
         x1, x2 = jnp.asarray(x).T
         # The cut in the sampler's own precision: 1 − x is rounded, and its smallest values would fall outside.
         rounding = 4 * float(np.finfo(x1.dtype).eps)
@@ -114,7 +107,7 @@ def integral(cut: float) -> float:
     return float(logs + 2.5 - 6 * y - 4.5 * y**2 + 4 * dilogarithm - np.pi**2 / 3)
 
 
-def _half(key: PRNGKeyArray, n: int, cut: float) -> tuple[JaxArray, JaxArray]:
+def _half(key: PRNGKeyArray, n: int, cut: float) -> tuple[jax.Array, jax.Array]:
     """(1 − x₁, 1 − x₂) from the x₁² half of the density, exactly; the other half is the same with both exchanged.
 
     Given a = 1 − x₁, b is log-uniform between y and 1 − y − a. The distribution of a, (1 − a)²/a · ln((1 − y − a)/y), lies
@@ -122,12 +115,12 @@ def _half(key: PRNGKeyArray, n: int, cut: float) -> tuple[JaxArray, JaxArray]:
     """
     longest = float(np.log((1 - 2 * cut) / cut))
 
-    def propose(state: tuple[PRNGKeyArray, JaxArray, JaxArray]) -> tuple[PRNGKeyArray, JaxArray, JaxArray]:
+    def propose(state: tuple[PRNGKeyArray, jax.Array, jax.Array]) -> tuple[PRNGKeyArray, jax.Array, jax.Array]:
         key, a, kept = state
         key, draw, keep = jax.random.split(key, 3)
         fresh = cut * jnp.exp(longest * jax.random.uniform(draw, (n,), jnp.float32))
         ratio = ((1 - fresh) / (1 - cut)) ** 2 * _log_length(fresh, cut) / longest
-        accepted: Bool[JaxArray, " n"] = jax.random.uniform(keep, (n,), jnp.float32) < ratio
+        accepted: Bool[jax.Array, " n"] = jax.random.uniform(keep, (n,), jnp.float32) < ratio
         return key, jnp.where(kept, a, fresh), kept | accepted
 
     key, last = jax.random.split(key)
@@ -136,5 +129,5 @@ def _half(key: PRNGKeyArray, n: int, cut: float) -> tuple[JaxArray, JaxArray]:
     return a, cut * jnp.exp(_log_length(a, cut) * jax.random.uniform(last, (n,), jnp.float32))
 
 
-def _log_length(a: JaxArray, cut: float) -> JaxArray:
+def _log_length(a: jax.Array, cut: float) -> jax.Array:
     return jnp.log(jnp.maximum((1 - cut - a) / cut, 1.0))

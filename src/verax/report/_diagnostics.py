@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -110,28 +110,18 @@ def reliability(
         stated = f"ECE {number(r.ece, places)}; by chance {number(r.ece_calibrated, places)}"
         text = f"{label}: {stated}" if label else stated
         colour = colours[i % len(colours)]
-        main.errorbar(
-            r.predicted[used],
-            r.observed[used],
-            yerr=np.stack([r.observed - r.low, r.high - r.observed])[:, used],
-            fmt="os^Dv"[i % 5],
-            color=colour,
-            ms=5,
-            lw=1.4,
-            label=text,
-        )
+        bars = np.stack([r.observed - r.low, r.high - r.observed])[:, used]
+        look: dict[str, Any] = {"fmt": "os^Dv"[i % 5], "color": colour, "ms": 5, "lw": 1.4}
+        main.errorbar(r.predicted[used], r.observed[used], yerr=bars, label=text, **look)
         lowest = min(lowest, float(np.min(r.low[used], initial=0.0)))
         highest = max(highest, float(np.max(r.high[used], initial=1.0)))
         share = r.weight / (r.weight.sum() or 1.0)
         style_of = {"fill": True, "fc": "0.8", "ec": "black"} if len(cases) == 1 else {"color": colour, "lw": 1.5}
         lower.stairs(share, r.edges, **style_of)  # type: ignore[arg-type]
-    main.set_xlim(0.0, 1.0)
-    main.set_ylim(lowest - 0.02, highest + 0.18 + 0.07 * len(cases))
-    main.set_ylabel("Observed fraction")
+    main.set(ylabel="Observed fraction", xlim=(0.0, 1.0), ylim=(lowest - 0.02, highest + 0.18 + 0.07 * len(cases)))
     main.legend(loc="upper left")
     lower.set_ylabel("Share of weight", loc="center")
-    lower.set_xlabel(xlabel)
-    lower.set_ylim(min(0.0, *lower.get_ylim()), None)
+    lower.set(xlabel=xlabel, ylim=(min(0.0, *lower.get_ylim()), None))
     heading(main, style)
     figure.align_ylabels([main, lower])
     return figure
@@ -172,8 +162,7 @@ def training_history(
     values = values[np.isfinite(values)]
     low, high = (float(values.min()), float(np.quantile(values, 0.995))) if values.size else (0.0, 1.0)
     span = (high - low) or 1.0
-    axes.set_ylim(low - 0.06 * span, high + 0.25 * span)
-    axes.set_xlim(0.0, 1.03 * max(h.train.size for _, h in runs))
+    axes.set(xlim=(0.0, 1.03 * max(h.train.size for _, h in runs)), ylim=(low - 0.06 * span, high + 0.25 * span))
     handles = [
         Line2D([], [], color="0.2", lw=0.9, ls=(0, (4, 2)), label="Training"),
         Line2D([], [], color="0.2", lw=1.2, label="Validation"),
@@ -188,7 +177,6 @@ def training_history(
         axes.legend(handles=handles, loc="upper right", bbox_to_anchor=(1.0 - 0.2 * columns, 1.0))
     else:
         axes.legend(handles=handles, loc="upper right")
-    axes.set_xlabel("Epoch")
-    axes.set_ylabel(ylabel)
+    axes.set(xlabel="Epoch", ylabel=ylabel)
     heading(axes, style)
     return figure

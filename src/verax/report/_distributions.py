@@ -71,18 +71,8 @@ def score_distribution(
     base = np.zeros_like(total)
     handles: list[Any] = []
     for i in order:
-        handles.append(
-            main.stairs(
-                base + stack[i],
-                edges,
-                baseline=base,
-                fill=True,
-                fc=colour[i],
-                ec="black",
-                lw=0.5,
-                label=style.name(names[i]),
-            )
-        )
+        filled: dict[str, Any] = {"fill": True, "fc": colour[i], "ec": "black", "lw": 0.5}
+        handles.append(main.stairs(base + stack[i], edges, baseline=base, label=style.name(names[i]), **filled))
         base = base + stack[i]
     main.stairs(total, edges, color="black", lw=1.0)
     handles = [*reversed(handles), shade(main, edges, total - band, total + band, label=error_label)]
@@ -119,9 +109,7 @@ def score_distribution(
     limits(main, np.max(tops, axis=0), np.concatenate(floors), logarithmic, rows=-(-len(handles) // 2))
     main.set_ylabel("Events / bin")
     main.legend(handles=handles, ncols=2, loc="upper right", title=stage, alignment="left")
-    half = (
-        np.nanmax(relative, initial=0.0) if data is None else np.nanmax(np.abs(shown - 1) + 0.6 * relative, initial=0.0)
-    )
+    half = np.nanmax(relative if data is None else np.abs(shown - 1) + 0.6 * relative, initial=0.0)
     span = min(max(1.25 * float(half), 0.08), 0.95)
     lower.set_ylim(1 - span, 1 + span)
     upper = "Unc." if data is None else data_label if len(data_label) <= 10 else "Data"

@@ -84,9 +84,8 @@ def _histogram(axes: Axes, values: FloatArray, mean: float, width: float, edges:
     curve = len(values) * (edges[1] - edges[0]) * norm.pdf(x, mean, width)
     label = "Standard normal" if (mean, width) == (0.0, 1.0) else "Normal, same moments"
     axes.plot(x, curve, color=COLOURS[0], lw=1.8, label=label, zorder=2)
-    axes.set_xlim(edges[0], edges[-1])
+    axes.set(ylabel="Toys / bin", xlim=(edges[0], edges[-1]))
     axes.set_ylim(0.0, 1.8 * max(float(curve.max()), float((counts + np.sqrt(counts)).max())))
-    axes.set_ylabel("Toys / bin")
 
 
 @drawing()
@@ -121,10 +120,8 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
         axes.fill_between(x[beyond], curve[beyond], color=COLOURS[0], alpha=0.25, lw=0, zorder=1)
         peak = max(peak, float(np.minimum(curve, 3 * peak if peak else curve.max()).max()))
     axes.axvline(value, color=SIGNAL, lw=1.6, ls=(0, (5, 2)), label=f"Data: {number(value, 2)}", zorder=5)
-    axes.set_xlim(low, top)
-    axes.set_ylim(0.0, 1.4 * peak or 1.0)
-    axes.set_xlabel(r"$2\,[\mathrm{nll(best)} - \mathrm{nll(saturated)}]$")
-    axes.set_ylabel("Probability density")
+    axes.set(xlim=(low, top), ylim=(0.0, 1.4 * peak or 1.0))
+    axes.set(xlabel=r"$2\,[\mathrm{nll(best)} - \mathrm{nll(saturated)}]$", ylabel="Probability density")
     axes.legend(loc="upper right")
     failed = f"{found.failed} of {found.toys} toys failed" if found.failed else ""
     heading(axes, style, channel=failed)
@@ -152,14 +149,12 @@ def belt(found: "verax.infer.Belt", *, style: Style = PLAIN) -> Figure:
     span = float(found.values[-1] - found.values[0])
     for line in (quantile, data):  # higher up they would run through the text
         line.set_clip_path(Rectangle((float(found.values[0]), 0.0), span, cap, transform=axes.transData))
-    axes.set_xlim(float(found.values[0]), float(found.values[-1]))
-    axes.set_ylim(0.0, cap / 0.74)
+    axes.set(xlim=(float(found.values[0]), float(found.values[-1])), ylim=(0.0, cap / 0.74))
     text = f"{name} = {with_ends(ends)}" if np.isfinite([low, high]).all() else "No value accepted"
     axes.text(0.03, 0.955, text, transform=axes.transAxes, va="top", fontsize=13)
     stated = f"{100 * found.level:.3g} % confidence level\n{found.toys} toys at each value"
     axes.text(0.03, 0.89, stated, transform=axes.transAxes, va="top", fontsize=11, color="0.3")
-    axes.set_xlabel(name)
-    axes.set_ylabel(f"t({name})")
+    axes.set(xlabel=name, ylabel=f"t({name})")
     axes.legend(loc="upper right")
     heading(axes, style)
     return figure

@@ -15,7 +15,7 @@ from verax.errors import InputError
 from verax.results import FloatArray
 
 from ._numbers import decimals, number
-from ._style import ONE_SIGMA, PLAIN, SIGNAL, TWO_SIGMA, Style, drawing, heading, one_panel
+from ._style import ONE_SIGMA, PLAIN, SIGNAL, TWO_SIGMA, Style, beside_line, drawing, heading, one_panel
 
 DASH = (0, (5, 2))
 
@@ -51,17 +51,7 @@ def limit_bands(
     figure, axes = one_panel(6.4, 5.2)
     _band(axes, values, observed, np.sort(expected, axis=0))
     axes.axhline(1 - level, color=SIGNAL, lw=1.2, zorder=2.5)
-    axes.annotate(
-        f"{1 - level:.3g}",
-        (1.0, 1 - level),
-        (-8, 3),
-        ("axes fraction", "data"),
-        "offset points",
-        color=SIGNAL,
-        fontsize=11,
-        ha="right",
-        zorder=5,
-    )
+    beside_line(axes, 1 - level, f"{1 - level:.3g}", away=8, color=SIGNAL, zorder=5)
     stated = []
     if observed_limit is not None and np.isfinite(observed_limit):
         axes.vlines(observed_limit, 0.0, 1 - level, color="black", lw=1.1, zorder=3)
@@ -76,8 +66,7 @@ def limit_bands(
     axes.set_ylim(0.0, top)
     if top > 1.1:  # room for the legend, where no CLs can be
         axes.yaxis.set_major_locator(FixedLocator([0.0, 0.2, 0.4, 0.6, 0.8, 1.0]))
-    axes.set_xlabel(style.name(name))
-    axes.set_ylabel(r"$\mathrm{CL}_\mathrm{s}$")
+    axes.set(xlabel=style.name(name), ylabel=r"$\mathrm{CL}_\mathrm{s}$")
     axes.legend(
         handles=_handles(observed is not None, "o"),
         loc="upper right",
@@ -146,8 +135,7 @@ def limits(
     else:
         axes.set_ylim(start, _top(where, curves, start, rows=len(handles) + 1))
         axes.set_xlim(float(where[0]), float(where[-1]) if where.size > 1 else float(where[0]) + 1.0)
-    axes.set_xlabel(ylabel if named else xlabel)
-    axes.set_ylabel("" if named else ylabel)
+    axes.set(xlabel=ylabel if named else xlabel, ylabel="" if named else ylabel)
     title = f"{100 * level:.3g} % CL upper limits"
     axes.legend(handles=handles, loc="upper right", title=title, alignment="left", ncols=2 if named else 1)
     heading(axes, style, wide=named)

@@ -1,4 +1,7 @@
-"""Figures of a measurement: profile likelihood, pulls and impacts."""
+"""Figures of a measurement: profile likelihood, pulls and impacts.
+
+Pulls alone say how far the data move the constrained parameters, and how much they constrain them.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,10 +15,16 @@ from verax.errors import InputError
 from verax.results import Interval, good
 
 from ._numbers import with_ends
-from ._style import COLOURS, DOWN, PLAIN, UP, Style, canvas, drawing, heading, one_panel
+from ._style import COLOURS, DOWN, PLAIN, UP, Style, beside_line, canvas, drawing, heading, one_panel
 
 if TYPE_CHECKING:
     import verax.infer
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+
+from ._style import ONE_SIGMA, TWO_SIGMA
 
 LEVELS = {0.6827: "68 %", 0.95: "95 %"}
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
@@ -63,18 +72,8 @@ def scan(
     for level, text in LEVELS.items():
         height = float(ndtri(0.5 + 0.5 * level) ** 2)
         axes.axhline(height, color="0.45", lw=0.9, ls=(0, (4, 3)), zorder=1)
-        axes.annotate(
-            text,
-            (1.0, height),
-            (-12, 3),
-            ("axes fraction", "data"),
-            "offset points",
-            ha="right",
-            color="0.35",
-            fontsize=11,
-            bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.8},
-            zorder=4,
-        )
+        box = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.8}
+        beside_line(axes, height, text, away=12, color="0.35", bbox=box, zorder=4)
     if interval is not None:
         shaded = np.clip([float(interval.low), float(interval.high)], low, high)  # an end may be infinite
         if np.isfinite(shaded).all():
@@ -85,10 +84,7 @@ def scan(
         axes.text(0.03, 0.895, stated, transform=axes.transAxes, va="top", fontsize=11, color="0.3")
     if truth is not None:
         axes.axvline(float(truth), color=UP, lw=1.2, ls=(0, (1, 1.5)), label=f"True {name}")
-    axes.set_xlim(low, high)
-    axes.set_ylim(0.0, top)
-    axes.set_xlabel(name)
-    axes.set_ylabel(f"t({name})")
+    axes.set(xlabel=name, ylabel=f"t({name})", xlim=(low, high), ylim=(0.0, top))
     axes.legend(loc="upper right", ncols=1)
     heading(axes, style)
     return figure
@@ -173,3 +169,36 @@ def _symbol(name: str, style: Style) -> str:
     if written.startswith("$") and written.endswith("$"):
         return written[1:-1]
     return r"\mu" if name == "mu" else rf"\mathrm{{{written}}}".replace("_", r"\_").replace(" ", r"\ ")
+
+
+Parameters = Float[np.ndarray, " parameter"]
+
+
+@drawing()
+def pulls(names: Sequence[str], pull: Parameters, error: Parameters, *, style: Style = PLAIN) -> Figure:
+    """Draw the best fit of each parameter less its nominal value, in prior widths; bands are one and two of those.
+
+    Parameters
+    ----------
+    pull, error : (θ̂ − global observable) / Δθ and σ̂ / Δθ
+
+    Raises
+    ------
+    InputError : for no parameter, or lengths that differ
+    """
+    n = len(names)
+    if not n or pull.shape != (n,) or error.shape != (n,):
+        raise InputError("pulls figure", f"{n} names, {pull.size} pulls, {error.size} errors", "one of each, or more")
+    rows = np.arange(n, dtype=np.float64)
+    figure, axes = one_panel(6.6, 1.4 + 0.27 * max(n, 3))
+    for k, colour in ((2, TWO_SIGMA), (1, ONE_SIGMA)):
+        axes.axvspan(-k, k, color=colour, lw=0)
+    axes.axvline(0.0, color="0.35", lw=0.9, ls=(0, (4, 3)))
+    axes.errorbar(pull, rows, xerr=np.nan_to_num(error), fmt="o", color="black", ms=4.5, lw=1.4, capsize=2.0)
+    reach = max(2.4, 1.1 * float(np.nanmax(np.abs(pull) + np.nan_to_num(error), initial=0.0)))
+    axes.set(xlim=(-reach, reach), ylim=(n - 0.4, -0.6))
+    axes.set_yticks(rows, style.names_of(names))
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.set_xlabel(r"Pull $(\hat{\theta} - \theta_0)\,/\,\Delta\theta$")
+    heading(axes, style, wide=True)
+    return figure

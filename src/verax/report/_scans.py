@@ -80,10 +80,8 @@ def scan2d(
             style_of = {"marker": marker, "color": colour, "mec": "white", "mew": 0.8, "ms": 11, "ls": ""}
             axes.plot(*at, zorder=5, **style_of)  # type: ignore[arg-type]
             handles.append(Line2D([], [], label=label, **style_of))  # type: ignore[arg-type]
-    axes.set_xlim(float(x[0]), float(x[-1]))
-    axes.set_ylim(float(y[0]), float(y[-1]))
-    axes.set_xlabel(style.name(names[0]))
-    axes.set_ylabel(style.name(names[1]))
+    axes.set(xlim=(float(x[0]), float(x[-1])), ylim=(float(y[0]), float(y[-1])))
+    axes.set(xlabel=style.name(names[0]), ylabel=style.name(names[1]))
     if handles:
         axes.legend(handles=handles, loc="best", frameon=True, framealpha=0.85, edgecolor="none")
     heading(axes, style)

@@ -126,32 +126,23 @@ def heading(
     ``lift`` is the distance from the axes in points, ``channel`` a last word of the text; ``wide`` starts at the left end
     of the figure, for axes that long labels make narrow.
     """
-    bold = axes.annotate(
-        style.experiment,
-        (0.015 if wide else 0.0, 1.0),
-        (0.0, lift),
-        ("figure fraction" if wide else "axes fraction", "axes fraction"),
-        "offset points",
-        fontsize=15,
-        fontweight="bold",
-    )
+    start, units = (0.015, "figure fraction") if wide else (0.0, "axes fraction")
+    corner, over = (start, 1.0), (units, "axes fraction")
+    bold = axes.annotate(style.experiment, corner, (0.0, lift), over, "offset points", fontsize=15, fontweight="bold")
     text = " · ".join(part for part in (style.text, channel) if part)
     if text:
-        axes.annotate(
-            maths(text),
-            (1.0, 0.0),
-            (6.0, 0.8),
-            bold,
-            "offset points",
-            fontsize=12,
-            fontstyle="italic",
-            va="bottom",
-            annotation_clip=False,
-        )
+        look: dict[str, Any] = {"fontsize": 12, "fontstyle": "italic", "va": "bottom", "annotation_clip": False}
+        axes.annotate(maths(text), (1.0, 0.0), (6.0, 0.8), bold, "offset points", **look)
     if style.conditions:
         (right or axes).annotate(
             maths(style.conditions), (1.0, 1.0), (0.0, lift), "axes fraction", "offset points", fontsize=12, ha="right"
         )
+
+
+def beside_line(axes: Axes, height: float, text: str, *, away: float, **look: Any) -> None:
+    """Write a text over the right end of a horizontal line, ``away`` points from the edge of the axes."""
+    place, units = (1.0, height), ("axes fraction", "data")
+    axes.annotate(text, place, (-away, 3), units, "offset points", fontsize=11, ha="right", **look)
 
 
 def maths(text: str) -> str:

@@ -48,9 +48,8 @@ def pit(
     main.stairs(height, edges, color="black", lw=1.4)
     label = f"Kolmogorov–Smirnov $p$ = {p_value:.2g}"
     main.errorbar((edges[1:] + edges[:-1]) / 2, height, yerr=error, fmt="o", color="black", ms=4, lw=1.4, label=label)
-    main.set_xlim(0.0, 1.0)
+    main.set(ylabel="Density", xlim=(0.0, 1.0))
     main.set_ylim(min(0.0, float((height - error).min()) - 0.05), 1.45 * max(1.0, float((height + error).max())))
-    main.set_ylabel("Density")
     main.legend(loc="upper left")
     order = np.argsort(values)
     running = np.cumsum(w[order]) / w.sum()

@@ -47,19 +47,11 @@ def breakdown(*results: "verax.infer.Breakdown", style: Style = PLAIN) -> Figure
         colours = [to_rgba(COLOURS[k % len(COLOURS)], alpha) for alpha in alphas]
         axes.barh(y, np.nan_to_num(values), height * 0.92, color=colours, lw=0)
         for at, value in zip(y, values, strict=True):
-            text = number(float(value), places)
-            axes.annotate(
-                text,
-                (max(float(np.nan_to_num(value)), 0.0), at),
-                (4, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=10,
-            )
+            text, end = number(float(value), places), (max(float(np.nan_to_num(value)), 0.0), at)
+            axes.annotate(text, end, (4, 0), textcoords="offset points", va="center", fontsize=10)
     labels = ["\N{EM SPACE}" * row.depth + style.name(row.name) for row in first.rows]
     axes.set_yticks(rows, labels, ha="left")
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0.0, 1.16 * (longest or 1.0))
+    axes.set(xlim=(0.0, 1.16 * (longest or 1.0)), ylim=(len(rows) - 0.4, -0.6))
     axes.tick_params(axis="y", which="both", left=False, right=False)
     _flush_left(axes, labels)
     axes.set_xlabel(f"Uncertainty of {style.name(first.name)}")

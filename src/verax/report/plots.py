@@ -33,9 +33,9 @@ from ._experiments import estimates as estimates
 from ._experiments import goodness as goodness
 from ._limits import limit_bands as limit_bands
 from ._limits import limits as limits
+from ._measurement import pulls as pulls
 from ._measurement import pulls_and_impacts as pulls_and_impacts
 from ._measurement import scan as scan
-from ._pulls import pulls as pulls
 from ._scans import scan2d as scan2d
 from ._style import Style as Style
 from ._style import save as save

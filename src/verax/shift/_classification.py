@@ -108,15 +108,10 @@ def diagnose(
         note = "" if test.converged else "logistic regression did not converge"
         found.append(Finding("same p(y|x)", test.p_value, note))
 
-    labelled = new_y is not None
-    return conclude(
-        tuple(found),
-        significance,
-        given_x=4 if labelled else None,
-        given_y=3 if labelled else 2,
-        untestable=() if labelled else ("covariate", "concept"),
-        fractions=known,
-    )
+    if new_y is None:
+        untestable = ("covariate", "concept")
+        return conclude(tuple(found), significance, given_x=None, given_y=2, untestable=untestable, fractions=known)
+    return conclude(tuple(found), significance, given_x=4, given_y=3, untestable=(), fractions=known)
 
 
 def label_shift_of_predictions(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from scipy.stats import chi2
 
 from verax.results import FloatArray
@@ -75,9 +75,7 @@ def fit_softmax(
     beta = np.zeros((classes, many))
 
     def loss(b: FloatArray) -> float:
-        logit = offset + terms @ b.T
-        top = logit.max(1, keepdims=True)
-        log_p = logit - top - np.log(np.exp(logit - top).sum(1, keepdims=True))
+        log_p = log_softmax(offset + terms @ b.T, axis=1)
         return float(-weight @ (log_p * kind).sum(1) + ridge * np.sum(b**2) / 2)
 
     here, converged = loss(beta), False

@@ -1,7 +1,5 @@
 """Two analyses as one: channels side by side, systematics of the same name correlated (CERN-OPEN-2012-016)."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from verax.errors import InputError
@@ -50,17 +48,8 @@ def combine(first: Templates, second: Templates) -> Templates:
     names = tuple(table)
     parts = [_expanded(t, processes, names) for t in (first, second)]
     nominal, variance, up, down = (np.concatenate(pair, axis=-1) for pair in zip(*parts, strict=True))
-    return replace(
-        first,
-        nominal=nominal,
-        variance=variance,
-        up=up,
-        down=down,
-        channels=(*first.channels, *second.channels),
-        edges=(*first.edges, *second.edges),
-        processes=processes,
-        systematics=tuple(table.values()),
-    )
+    channels, edges = (*first.channels, *second.channels), (*first.edges, *second.edges)
+    return Templates(nominal, variance, up, down, channels, edges, processes, tuple(table.values()))
 
 
 def _expanded(

@@ -65,28 +65,25 @@ def prune(templates: Templates, *, shape: float, normalisation: float) -> tuple[
     nominal, _, up, down = cells(templates)
     channel = Layout(tuple(len(e) - 1 for e in templates.edges)).channel
     factors = [np.exp(log) for log in normalisation_part(nominal, up, down, channel)]  # [systematic process channel]
-    active = acts(templates)
-    found: list[Pruned] = []
-    for k, parameter in enumerate(templates.systematics):
-        for i, process in enumerate(templates.processes):
-            for c, (name, where) in enumerate(templates.slices().items()):
-                if not active[k, i, c]:
-                    continue
-                centre = nominal[i, where]
-                scale = [float(f[k, i, c]) for f in factors]
-                shapes = [up[k, i, where] / scale[0], down[k, i, where] / scale[1]]
-                form = max(largest_change(centre, s) for s in shapes)
-                size = max(abs(s - 1.0) for s in scale)
-                flat, still = form < shape, size < normalisation
-                if flat and form > 0:
-                    found.append(Pruned(parameter.name, process, name, "shape", form))
-                if still and size > 0:
-                    found.append(Pruned(parameter.name, process, name, "normalisation", size))
-                if flat:
-                    shapes = [centre, centre]
-                if flat or still:
-                    up[k, i, where] = shapes[0] * (1.0 if still else scale[0])
-                    down[k, i, where] = shapes[1] * (1.0 if still else scale[1])
+    known, channels, found = [p.name for p in templates.systematics], templates.slices(), list[Pruned]()
+    for k, i, c in np.argwhere(acts(templates)):
+        place = known[k], templates.processes[i], templates.channels[c]
+        where = channels[templates.channels[c]]
+        centre = nominal[i, where]
+        scale = [float(f[k, i, c]) for f in factors]
+        shapes = [up[k, i, where] / scale[0], down[k, i, where] / scale[1]]
+        form = max(largest_change(centre, s) for s in shapes)
+        size = max(abs(s - 1.0) for s in scale)
+        flat, still = form < shape, size < normalisation
+        if flat and form > 0:
+            found.append(Pruned(*place, "shape", form))
+        if still and size > 0:
+            found.append(Pruned(*place, "normalisation", size))
+        if flat:
+            shapes = [centre, centre]
+        if flat or still:
+            up[k, i, where] = shapes[0] * (1.0 if still else scale[0])
+            down[k, i, where] = shapes[1] * (1.0 if still else scale[1])
     left = replace(templates, up=up, down=down)
     kept = np.asarray(acts(left).any(axis=(1, 2)))
     for k, parameter in enumerate(templates.systematics):

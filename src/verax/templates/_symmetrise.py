@@ -89,12 +89,11 @@ def symmetrise(templates: Templates, name: str, method: str = "average") -> tupl
     change = np.maximum(abs(new_up - up[k]), abs(new_down - down[k]))
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(change > 0, np.where(nominal > 0, change / nominal, np.inf), 0.0)
-    active, found = acts(templates), []
-    for c, (channel, where) in enumerate(templates.slices().items()):
-        for i, process in enumerate(templates.processes):
-            if active[k, i, c]:
-                same = int((rise[i, where] * fall[i, where] > 0).sum())
-                size = float(relative[i, where].max())
-                found.append(Symmetrised(name, process, channel, size, same, int(cut[i, where].sum())))
+    found, channels = [], templates.slices()
+    for c, i in np.argwhere(acts(templates)[k].T):
+        process, channel = templates.processes[i], templates.channels[c]
+        where = channels[channel]
+        same, size = int((rise[i, where] * fall[i, where] > 0).sum()), float(relative[i, where].max())
+        found.append(Symmetrised(name, process, channel, size, same, int(cut[i, where].sum())))
     up[k], down[k] = new_up, new_down
     return replace(templates, up=up, down=down), tuple(found)
