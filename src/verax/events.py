@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt32
 
-from verax.arrays import Array, Scalar, Tree, static
+from verax.arrays import Array, Bool, Float, Int, Scalar, Tree, UInt32, static
 from verax.errors import InputError, check_known
 
 ARRAYS = ("x", "weight", "process", "number")

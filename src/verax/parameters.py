@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float
 
-from verax.arrays import Array, Scalar, is_traced
+from verax.arrays import Array, Float, Scalar, is_traced
 from verax.errors import InputError, check_known
 
 Params: TypeAlias = Mapping[str, Scalar]

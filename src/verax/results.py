@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+
+from verax.arrays import Bool, Float, Int
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

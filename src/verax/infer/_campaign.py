@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
 
-from verax.arrays import PRNGKeyArray
+from verax.arrays import Float, Int, PRNGKeyArray, Shaped
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import Params, by_name

@@ -7,10 +7,8 @@ data set without signal at the nuisance parameters' conditional fit to the data.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
-from scipy.special import log_ndtr, ndtr
 
-from verax.arrays import Array, PRNGKeyArray
+from verax.arrays import Array, Float, PRNGKeyArray, log_ndtr, ndtr
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable

@@ -4,10 +4,8 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.special import chdtrc
 
-from verax.arrays import PRNGKeyArray
+from verax.arrays import Float, Int, PRNGKeyArray
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import by_name
@@ -79,6 +77,8 @@ def goodness_of_fit(
     >>> found.ndf, round(float(found.statistic), 2), round(float(found.p_value), 2)
     (1, 0.28, 0.6)
     """
+    from scipy.special import chdtrc
+
     by_name(model.parameters, fixed or (), "goodness_of_fit")
     if n_toys and (key is None or data.is_batch):
         raise InputError("goodness_of_fit", "toys without a key, or for a batch", "key=..., and one data set")

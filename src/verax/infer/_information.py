@@ -1,8 +1,6 @@
 """What an experiment is expected to know: the Hessian of −log L on its Asimov data (EPJC 71 (2011) 1554, section 3)."""
 
-from jaxtyping import Float
-
-from verax.arrays import Array, namespace
+from verax.arrays import Array, Float, namespace
 from verax.model import AbstractLikelihood, float64_on_host
 from verax.parameters import Params, by_name, movable
 

@@ -4,8 +4,8 @@
 """
 
 import numpy as np
-from scipy.special import ndtri
 
+from verax.arrays import ndtri
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable

@@ -1,9 +1,8 @@
 """Upper limits: where CLs falls to 1 − level, observed and expected, asymptotic and by toys (arXiv:1007.1727)."""
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
-from verax.arrays import PRNGKeyArray
+from verax.arrays import PRNGKeyArray, ndtr, ndtri
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.results import Status

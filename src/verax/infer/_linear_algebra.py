@@ -7,7 +7,6 @@ import functools
 from typing import Any
 
 import numpy as np
-from scipy.linalg.lapack import dposv, dpotrf
 from threadpoolctl import ThreadpoolController
 
 
@@ -31,20 +30,19 @@ def solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 
 def solve_definite(matrix: np.ndarray, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Solutions of matrix · x = vector in every fit, and which matrices are positive definite; only theirs are right.
-
-    One call of LAPACK a fit: NumPy's batched Cholesky decomposition raises for all where it fails for one.
-    """
-    solution, found = np.empty_like(vector), np.empty(len(vector), bool)
-    for i, (a, b) in enumerate(zip(matrix, vector, strict=True)):
-        _, solution[i], info = dposv(a.T, b)  # the transpose of a symmetric matrix: no copy to LAPACK's order
-        found[i] = info == 0
+    """Solutions of matrix · x = vector in every fit, and which matrices are positive definite; only theirs are right."""
+    solution, found = np.zeros_like(vector), definite(matrix)
+    solution[found] = solve(matrix[found], vector[found])
     return solution, found
 
 
 def definite(matrix: np.ndarray) -> np.ndarray:
     """Which of the symmetric matrices [fit, p, p] are positive definite: Cholesky's pivots are all above zero."""
-    return np.array([dpotrf(a.T)[1] == 0 for a in matrix], bool)
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return np.array([len(matrix) > 1 and definite(a[None])[0] for a in matrix], bool)
+    return np.ones(len(matrix), bool)
 
 
 def rectified(matrix: np.ndarray, least: float = 0.05) -> np.ndarray:

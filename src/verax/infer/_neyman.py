@@ -7,9 +7,8 @@ parameters are drawn at their conditional fits to the data ("profile constructio
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from verax.arrays import Array, PRNGKeyArray
+from verax.arrays import Array, Float, Int, PRNGKeyArray
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.results import Interval, Status, good

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
-from verax.arrays import Array
+from verax.arrays import Array, Float
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import movable

@@ -3,9 +3,8 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
-from verax.arrays import Array, jitted
+from verax.arrays import Array, Float, jitted
 from verax.model import AbstractLikelihood, Data
 
 

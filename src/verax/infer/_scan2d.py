@@ -1,12 +1,11 @@
 """The profile likelihood ratio of two parameters on a grid; χ² with 2 degrees of freedom (Wilks, 1938)."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.special import gammaincinv
 
-from verax.arrays import Array
+from verax.arrays import Array, Float, Int
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
@@ -37,7 +36,7 @@ class Scan2D:
         [2.296, 5.991]
         """
         check_level(level, "scan2d")
-        return float(2 * gammaincinv(1, level))
+        return float(-2 * math.log1p(-level))
 
 
 def scan2d(

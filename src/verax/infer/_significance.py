@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.special import ndtr
 
+from verax.arrays import Float, Int, ndtr
 from verax.model import AbstractLikelihood, Data
 
 from ._evaluate import Values

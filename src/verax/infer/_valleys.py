@@ -18,8 +18,8 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
 
+from verax.arrays import Bool, Float
 from verax.model import EvenParts, code4p
 
 Points = Float[np.ndarray, "fit parameter"]

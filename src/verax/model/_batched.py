@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
 from numpy.polynomial.chebyshev import cheb2poly
 from scipy.special import gammaln
 
-from verax.arrays import Array, static
+from verax.arrays import Array, Bool, Float, static
 from verax.parameters import Gaussian
 
 from ._constraint import HALF_LOG_2PI

@@ -10,9 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
-from verax.arrays import Array, PRNGKeyArray, gammaln, namespace, static, xlogy
+from verax.arrays import Array, Bool, Float, Int, PRNGKeyArray, gammaln, namespace, static, xlogy
 from verax.errors import InputError
 from verax.parameters import Parameter, Params
 from verax.templates import Layout

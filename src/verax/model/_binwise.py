@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from verax.arrays import Array, add_at, namespace
+from verax.arrays import Array, Float, Int, add_at, namespace
 
 Kappa = Float[Array, " cell"]
 Cells = Float[Array, "process bin"]

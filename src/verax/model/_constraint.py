@@ -1,9 +1,8 @@
 """Constraint terms of the nuisance parameters, and pseudo-experiments of their global observables."""
 
 import numpy as np
-from jaxtyping import Float
 
-from verax.arrays import Array, PRNGKeyArray, gammaln, namespace, xlogy
+from verax.arrays import Array, Float, PRNGKeyArray, gammaln, namespace, xlogy
 from verax.parameters import Gaussian, Parameter, Poisson
 
 HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)

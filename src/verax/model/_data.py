@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from verax.arrays import Array, Tree, static
+from verax.arrays import Array, Float, Int, Tree, static
 
 
 class Data(Tree):

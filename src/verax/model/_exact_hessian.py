@@ -18,9 +18,8 @@ k, l systematics; p processes; c channels; m bins of a channel; q any parameter 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
-from verax.arrays import Array, namespace
+from verax.arrays import Array, Float, namespace
 
 from ._binwise import cell_curvature, cell_factor, cell_slopes
 from ._data import Data

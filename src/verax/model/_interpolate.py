@@ -6,9 +6,8 @@ Each function returns value, first and second derivative in α.
 """
 
 import numpy as np
-from jaxtyping import Float
 
-from verax.arrays import Array, namespace
+from verax.arrays import Array, Float, namespace
 
 Alpha = Float[Array, "*a"]
 Factors = Float[Array, "systematic process channel"]

@@ -5,9 +5,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
-from verax.arrays import Array, PRNGKeyArray, Tree, add_at, namespace, static
+from verax.arrays import Array, Bool, Float, Int, PRNGKeyArray, Tree, add_at, namespace, static
 from verax.errors import InputError
 from verax.parameters import Parameter, Params
 

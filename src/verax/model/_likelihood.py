@@ -11,9 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
-from verax.arrays import Array, PRNGKeyArray, Scalar, Tree, is_jax, is_traced, jitted, namespace
+from verax.arrays import Array, Bool, Float, Int, PRNGKeyArray, Scalar, Tree, is_jax, is_traced, jitted, namespace
 from verax.errors import InputError
 from verax.parameters import Parameter, Params, Poisson, by_name
 

@@ -1,8 +1,6 @@
 """Poisson terms of bins with simulation statistics: one γ per bin, profiled in closed form (arXiv:1103.0354, §5)."""
 
-from jaxtyping import Float, Int
-
-from verax.arrays import Array, gammaln, namespace, xlogy
+from verax.arrays import Array, Float, Int, gammaln, namespace, xlogy
 
 from ._constraint import HALF_LOG_2PI
 

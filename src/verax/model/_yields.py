@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
 
+from verax.arrays import Float
 from verax.parameters import Gaussian, Parameter, Poisson
 
 from ._binned import BinnedLikelihood

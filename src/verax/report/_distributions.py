@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from verax.arrays import Float
 from verax.errors import check_known
 from verax.results import FloatArray
 

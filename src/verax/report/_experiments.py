@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.special import gammaincinv, ndtri
 
+from verax.arrays import Float
 from verax.results import Coverage, FloatArray
 
 from ._numbers import decimals, number, with_ends, with_error

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from scipy.special import gammaincinv
 
+from verax.arrays import Float
 from verax.results import FloatArray
 
 from ._style import BAND

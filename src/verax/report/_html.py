@@ -6,8 +6,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from verax.errors import InputError
 from verax.run import Label, file_names
 
@@ -70,6 +68,8 @@ def render(title: str, lead: Sequence[str], sections: Sequence[Section], images:
     InputError : for a figure that cannot be read
     """
     source = resources.files("verax.report").joinpath("template.html").read_text(encoding="utf-8")
+    import jinja2
+
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

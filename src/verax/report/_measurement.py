@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from scipy.special import ndtri
 
+from verax.arrays import Float
 from verax.errors import InputError
 from verax.results import Interval, good
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import verax.infer
 
 from collections.abc import Sequence
-
-from jaxtyping import Float
 
 from ._style import ONE_SIGMA, TWO_SIGMA
 

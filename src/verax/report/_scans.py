@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.special import gammaincinv
 
+from verax.arrays import Float
 from verax.errors import InputError
 
 from ._style import PLAIN, SIGNAL, Style, drawing, heading, one_panel

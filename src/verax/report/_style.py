@@ -139,7 +139,7 @@ def heading(
         )
 
 
-def beside_line(axes: Axes, height: float, text: str, *, away: float, **look: Any) -> None:
+def beside_line(axes: "Axes", height: float, text: str, *, away: float, **look: Any) -> None:
     """Write a text over the right end of a horizontal line, ``away`` points from the edge of the axes."""
     place, units = (1.0, height), ("axes fraction", "data")
     axes.annotate(text, place, (-away, 3), units, "offset points", fontsize=11, ha="right", **look)

@@ -1,9 +1,9 @@
 """The figure of the probability integral transform: are predicted distributions calibrated?"""
 
 import numpy as np
-from jaxtyping import Float, Shaped
 from matplotlib.figure import Figure
 
+from verax.arrays import Float, Shaped
 from verax.errors import InputError
 from verax.given import effective_size
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 
+from verax.arrays import Float
 from verax.errors import InputError
 from verax.results import Coverage
 

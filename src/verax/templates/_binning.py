@@ -15,8 +15,8 @@ average (E[ŝ²] = s² + σ_s²), the second is limited by the demands on each b
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
 
+from verax.arrays import Float
 from verax.errors import InputError, check_known
 
 from ._templates import Templates

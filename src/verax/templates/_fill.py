@@ -13,9 +13,8 @@ from operator import add
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from jaxtyping import Int
 
-from verax.arrays import Array
+from verax.arrays import Array, Int
 from verax.errors import InputError, check_known
 from verax.events import Events
 from verax.parameters import Parameter

@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Integer
 
+from verax.arrays import Float, Int, Integer
 from verax.errors import InputError
 
 _BITS = 32  # of a limb; the rest of 64 bits is room for the sums of 2³¹ chunks

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
-from verax.arrays import Array, namespace
+from verax.arrays import Array, Float, namespace
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
-from verax.arrays import Scalar
+from verax.arrays import Float, Scalar
 from verax.events import Events
 from verax.systematics import Systematic, shift
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 
+from verax.arrays import Float
 from verax.errors import InputError, check_known
 
 from ._templates import Templates

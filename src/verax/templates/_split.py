@@ -1,9 +1,8 @@
 """A variation split in two: how many events (a factor per process and channel), and where they are (a shape)."""
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from verax.arrays import Array, namespace
+from verax.arrays import Array, Float, Int, namespace
 
 Factors = Float[Array, "systematic process channel"]
 Varied = Float[Array, "systematic process bin"]

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float
 
-from verax.arrays import Array, Tree, static
+from verax.arrays import Array, Float, Tree, static
 from verax.errors import InputError
 from verax.parameters import Parameter
 
