@@ -21,6 +21,9 @@ LARGEST_BATCH = 100 * WORKING_SET
 FEW_FITS, FEW_SETS = 512, 8
 """Up to as many fits of as many data sets a likelihood in closed form is not worth a compilation: toys are more."""
 
+FEW_EVALUATIONS = 1000
+"""Evaluations of a minimisation that NumPy makes; one that takes more is worth a compilation after all."""
+
 Limits = tuple[np.ndarray, np.ndarray]
 """Lower and upper bound of each parameter; one whose bounds are equal is fixed there."""
 
@@ -85,11 +88,14 @@ class Objective(NamedTuple):
         """Fits per evaluation, see :func:`batch_sizes`."""
         return batch_sizes(self.model.work(self.data.batch))
 
-    def evaluate(self, theta: np.ndarray, sizes: tuple[int, ...]) -> Point:
-        """−log L and its derivatives at a point of each fit; where they are compiled, padded to one of the ``sizes``."""
+    def evaluate(self, theta: np.ndarray, sizes: tuple[int, ...], done: int = 0) -> Point:
+        """−log L and its derivatives at a point of each fit; where they are compiled, padded to one of the ``sizes``.
+
+        ``done`` are evaluations for the same purpose before: NumPy makes the first ``FEW_EVALUATIONS``.
+        """
         model, data, free, limits = self
         fits = len(theta)
-        if few(model, data):
+        if done < FEW_EVALUATIONS and few(model, data):
             with np.errstate(all="ignore"):
                 each = [_evaluate_one(model, data.one(i), theta[i], free[i], *limits) for i in range(fits)]
             return Point(*(np.stack(x) for x in zip(*each, strict=True)))

@@ -59,4 +59,4 @@ def expected_error(
     for i in others:  # profiling parameter i: I ← I − I_i I_iᵀ / I_ii (Schur complement)
         matrix = matrix - xp.outer(matrix[:, i], matrix[i]) / matrix[i, i]
     i = model.names.index(name)
-    return 1 / xp.sqrt(matrix[i, i])
+    return xp.asarray(1 / xp.sqrt(matrix[i, i]))
