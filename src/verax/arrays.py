@@ -215,8 +215,9 @@ class Tree:
 
 def _register(cls: type[Tree], jax: Any) -> None:
     """Make a class known to JAX, with its fields in their order."""
-    structure = [f.name for f in dataclasses.fields(cls) if f.metadata.get("static")]
-    leaves = [f.name for f in dataclasses.fields(cls) if f.name not in structure]
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    structure = [f.name for f in fields if f.metadata.get("static")]
+    leaves = [f.name for f in fields if f.name not in structure]
     keys = [jax.tree_util.GetAttrKey(k) for k in leaves]
 
     def flatten(tree: Any) -> tuple[list[Any], tuple[Any, ...]]:

@@ -148,4 +148,5 @@ def concatenate(parts: Sequence[Events]) -> Events:
     for part in parts[1:]:
         if (part.columns, part.processes) != (first.columns, first.processes):
             raise InputError("concatenate", f"columns {part.columns}", f"columns {first.columns}")
-    return replace(first, **{k: np.concatenate([np.asarray(getattr(part, k)) for part in parts]) for k in ARRAYS})
+    x, weight, process, number = (np.concatenate([np.asarray(getattr(p, k)) for p in parts]) for k in ARRAYS)
+    return Events(x, weight, process, number, first.columns, first.processes)

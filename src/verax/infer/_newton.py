@@ -138,13 +138,13 @@ def _newton(objective: Objective, start: np.ndarray, covariance: bool, batched: 
             found.status[done] = np.where(near.at_bound[done].any(axis=1), Status.AT_BOUND, Status.OK)
     with blas_threads(1):
         queue = np.flatnonzero(found.status > Status.AT_BOUND)
-        active, waiting, done = enter(start, queue[:0]), 0, 0
+        active, waiting, spent = enter(start, queue[:0]), 0, 0
         while waiting < queue.size or active.row.size:
             fresh = queue[waiting : waiting + sizes[-1] - active.row.size]
             waiting += fresh.size
             active = join(active, enter(start, fresh))
-            at = objective.take(active.row).evaluate(active.trial, sizes, done)
-            done += len(active.row)
+            at = objective.take(active.row).evaluate(active.trial, sizes, spent)
+            spent += len(active.row)
             active = newton_step(active, at, free[active.row], lower, upper)
             finished = (
                 ((active.edm < EDM_TOLERANCE) & ~_nearly_flat(active))

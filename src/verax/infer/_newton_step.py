@@ -66,9 +66,9 @@ def join(active: ActiveFits, more: ActiveFits) -> ActiveFits:
 
 def _map(function: Callable[..., np.ndarray], *each: ActiveFits) -> ActiveFits:
     """Apply a function to each array of fits in progress."""
-    return ActiveFits(
-        *(Point(*map(function, *x)) if isinstance(x[0], Point) else function(*x) for x in zip(*each, strict=True))
-    )
+    row, best, *rest = zip(*each, strict=True)
+    points = Point(*(function(*x) for x in zip(*best, strict=True)))
+    return ActiveFits(function(*row), points, *(function(*x) for x in rest))
 
 
 def newton_step(active: ActiveFits, at: Point, free: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> ActiveFits:

@@ -188,10 +188,11 @@ class BinnedLikelihood(AbstractLikelihood):
         """Where the bins of each channel lie."""
         return Layout(tuple(len(e) - 1 for e in self.edges))
 
-    def _parts(self, rates: Array) -> tuple[Array, Array | float]:
+    def _parts(self, rates: Array) -> tuple[Array, Array]:
         """Total rate with and without a γ, per bin."""
         if not self.partial_gamma:
-            return rates.sum(0), 0.0
+            total = rates.sum(0)
+            return total, 0.0 * total
         return (rates * self.gamma_mask).sum(0), (rates * (1 - self.gamma_mask)).sum(0)
 
     def bin_terms(self, rates: Array, data: Data, width_ratio: Any = 1.0) -> tuple[Array, Array, Array, Array]:

@@ -37,4 +37,5 @@ def hold(model: L, values: Mapping[str, float]) -> L:
         value = values.get(p.name)
         return p if value is None else replace(p, init=float(value), bounds=(float(value), float(value)))
 
-    return replace(model, parameters=tuple(held(p) for p in model.parameters))
+    parameters = tuple(held(p) for p in model.parameters)
+    return replace(model, parameters=parameters)  # type: ignore[call-arg]  # a field of each subclass, or refused

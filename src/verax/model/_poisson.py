@@ -116,7 +116,7 @@ def gamma_slopes(
     per_event = xp.where(total > 0, 1 / xp.where(total > 0, total, 1.0), 0.0)
     safe, precision = xp.where(gamma > 0, gamma, 1.0), 1 / xp.where(width > 0, width, 1.0) ** 2
     stiffness = count * (with_gamma * per_event) ** 2 + xp.where(is_poisson, auxiliary / safe**2, precision)
-    holds = (count <= 0) & (with_gamma != 0) & (abs(total) <= 1e-12 * abs(without_gamma))
+    holds = (count <= 0) & (with_gamma != 0) & (xp.abs(total) <= 1e-12 * xp.abs(without_gamma))
     moves = fluctuates & (gamma > 0) & ~holds & (stiffness > 0)
     share = xp.where(moves, 1 / xp.where(moves, stiffness, 1.0), 0.0)
     by_rate = 1 - count * per_event + count * with_gamma * gamma * per_event**2
@@ -229,7 +229,7 @@ def partial_bin_terms(
 
     by_s, by_t = gamma_slopes(s, t, count, auxiliary, gamma, width, tau)[:2]
     rest = xp.where(fluctuates & (gamma > 0) & (total < floor), p1 * s + c1, 0.0)
-    holds = (count <= 0) & (s != 0) & (abs(total) <= 1e-12 * abs(t))  # m, at zero
+    holds = (count <= 0) & (s != 0) & (xp.abs(total) <= 1e-12 * xp.abs(t))  # m, at zero
     bent = xp.where(holds, rest / xp.where(holds, s, 1.0) ** 2, 0.0)  # r γ_ST, of which r γ_SS is 2 γ times
     m_s, m_t = gamma + s * by_s, 1 + s * by_t
 

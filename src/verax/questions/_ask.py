@@ -108,12 +108,12 @@ def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihoo
     return replace(model, parameters=parameters) if rows else model
 
 
-def figure(name: str, *content: Any, **options: Any) -> Draw:
+def figure(name: str, /, *content: Any, **options: Any) -> Draw:
     """How a function of :mod:`verax.report.plots` draws its content; drawing is imported when it is done."""
     return partial(_draw, name, *content, **options)
 
 
-def _draw(name: str, *content: Any, **options: Any) -> Any:
+def _draw(name: str, /, *content: Any, **options: Any) -> Any:
     from verax.report import plots
 
     return getattr(plots, name)(*content, **options)
