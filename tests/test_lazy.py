@@ -10,7 +10,8 @@ import verax
 
 def test_parts_are_there_after_one_import_and_cost_nothing_until_used():
     loaded = "'jax' in sys.modules"
-    code = f"import sys, verax; assert not {loaded}; verax.infer.fit; verax.workspace.from_pyhf; assert {loaded}"
+    light = "verax.infer.fit; verax.workspace.from_pyhf; verax.templates.Templates; verax.report.Section"
+    code = f"import sys, verax; {light}; assert not {loaded}; verax.epistemic.ensemble; assert {loaded}"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

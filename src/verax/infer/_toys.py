@@ -54,6 +54,7 @@ def sample_toys(
     ------
     InputError : an unknown parameter (nearest name given), or a truth at which a rate is negative
 
+    >>> import jax
     >>> from verax.model import example_model
     >>> model, _ = example_model()
     >>> sample_toys(jax.random.key(1), model, {"mu": 1.0}, 4000).counts.shape  # toy, bin
