@@ -10,6 +10,10 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 
+FEW = 32
+"""Matrices up to which NumPy decomposes them: it raises for all where one is not definite, but is imported already."""
+
+
 @functools.cache
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()
@@ -31,13 +35,25 @@ def solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 def solve_definite(matrix: np.ndarray, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Solutions of matrix · x = vector in every fit, and which matrices are positive definite; only theirs are right."""
-    solution, found = np.zeros_like(vector), definite(matrix)
-    solution[found] = solve(matrix[found], vector[found])
+    solution, found = np.zeros_like(vector), np.zeros(len(vector), bool)
+    if len(matrix) <= FEW:
+        found = definite(matrix)
+        solution[found] = solve(matrix[found], vector[found])
+        return solution, found
+    from scipy.linalg.lapack import dposv
+
+    for i, (a, b) in enumerate(zip(matrix, vector, strict=True)):
+        _, solution[i], info = dposv(a.T, b)  # the transpose of a symmetric matrix: no copy to LAPACK's order
+        found[i] = info == 0
     return solution, found
 
 
 def definite(matrix: np.ndarray) -> np.ndarray:
     """Which of the symmetric matrices [fit, p, p] are positive definite: Cholesky's pivots are all above zero."""
+    if len(matrix) > FEW:
+        from scipy.linalg.lapack import dpotrf
+
+        return np.array([dpotrf(a.T)[1] == 0 for a in matrix], bool)
     try:
         np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
