@@ -162,9 +162,9 @@ def _quasi_newton(objective: Objective, start: np.ndarray) -> "BatchedMinima | N
     model, data, free, limits = objective
     if not free[0].any() or (free != free[0]).any() or (batched := model.batched()) is None:
         return None
-    expected = DataSets.of(model.asimov({}))
     centre = np.array([[p.init for p in model.parameters]])
     centre = np.where(free[0], np.clip(centre, *limits), start[:1])
+    expected = DataSets.of(model.asimov(dict(zip(model.names, centre[0], strict=True))))
     at = Objective(model, expected, free[:1], limits).evaluate(centre, objective.sizes)
     # Parameters that are pressed against a bound here may be free in a fit, so there must be none.
     if (
