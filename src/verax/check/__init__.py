@@ -3,7 +3,8 @@
 =============================  ===========================================================================================
 function                       question
 =============================  ===========================================================================================
-coverage                       how often is the truth in the intervals, and how wide are they?
+coverage                       how often is the truth in the intervals, and how wide are they? (weights of any sign)
+coverage_by                    the same for each group, class or size of sets
 median_with_error              what is the median of widths, and its error?
 score                          are intervals narrow, and do they cover? (the FAIR Universe challenge's figure of merit)
 score_value, coverage_penalty  its parts: the score of a width and a coverage, and the factor for missing 68.27 %
@@ -20,6 +21,7 @@ average                        weighted mean of scores, and its error
 from ._classwise import Classwise as Classwise
 from ._classwise import classwise as classwise
 from ._coverage import coverage as coverage
+from ._coverage import coverage_by as coverage_by
 from ._coverage import median_with_error as median_with_error
 from ._proper import Average as Average
 from ._proper import average as average
