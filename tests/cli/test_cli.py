@@ -1,11 +1,15 @@
+import io
 import json
 import subprocess
 import sys
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress as Bars
 
 from toy_analysis import write_analysis
 from verax.cli import _main as cli
+from verax.cli import _terminal
 
 
 def run(capsys, *arguments):
@@ -131,3 +135,15 @@ def test_config_prints_schema_and_examples(capsys):
             cli.main(["config", *arguments])
         assert stopped.value.code == 0
         assert found in capsys.readouterr().out
+
+
+def test_long_work_says_where_it_is_without_a_terminal(monkeypatch):
+    said, now = io.StringIO(), iter(range(0, 1000, 15))
+    monkeypatch.setattr(_terminal.time, "monotonic", lambda: float(next(now)))
+    with Bars(console=Console(file=said), transient=True, auto_refresh=False) as bars:
+        shown = _terminal.ProgressBars(bars)
+        for k in range(6):
+            shown.step("coverage", k, 6)
+    assert [line.strip() for line in said.getvalue().splitlines() if line.strip()] == [
+        f"coverage: {k} of 6" for k in (1, 3, 5)
+    ]

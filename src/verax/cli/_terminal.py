@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,9 @@ from verax.run import Progress, file_names, in_words, plain
 if TYPE_CHECKING:
     from verax.pipeline import Measurement
 
+SECONDS = 20.0
+"""Between two lines of progress where there is no terminal."""
+
 WIDEST = 300
 """Characters of a line that goes to a file."""
 
@@ -33,10 +37,11 @@ class Notes(Progress):
 
 
 class ProgressBars(Progress):
-    """Progress as bars, on standard error; without a terminal there, one line a stage."""
+    """Progress as bars, on standard error; without a terminal there, a line for each stage, and now and then for a task."""
 
     def __init__(self, bars: Bars) -> None:
         self.bars, self.tasks, self.lock = bars, dict[str, TaskID](), Lock()
+        self.said = time.monotonic()
 
     def stage(self, name: str, *, reused: bool) -> None:
         """Print a line for each stage; stages may go side by side."""
@@ -53,6 +58,11 @@ class ProgressBars(Progress):
             if task not in self.tasks:
                 self.tasks[task] = self.bars.add_task(task, total=total)
             self.bars.update(self.tasks[task], completed=done, total=total, description=text)
+            if not self.bars.console.is_terminal and time.monotonic() - self.said > SECONDS:
+                self.said = time.monotonic()
+                self.bars.console.print(
+                    f"  {text}: {done}{f' of {total}' if total else ''}", highlight=False, markup=False
+                )
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
@@ -76,8 +86,8 @@ def show(measurement: "Measurement", folder: Path) -> None:
         print_table(table, stderr=False)
     for line in measurement.first:
         Console(stderr=False).print(line, highlight=False, markup=False, soft_wrap=True)
-    if number := len(measurement.warnings):
-        rich.print(f"{number} warning{'s' * (number > 1)}, listed at the end of the report")
+    for line in measurement.warnings:
+        Console(stderr=False).print(f"warning: {line}", highlight=False, markup=False, soft_wrap=True)
     rich.print(f"report: {folder / 'report.html'}")
 
 
