@@ -1,10 +1,12 @@
 """The command line: one verb a stage, each reading the former one's files. Imports JAX only when work begins."""
 
 import enum
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -80,22 +82,17 @@ def _work(until: str) -> Any:
         workers: Workers = 1,
         quiet: Quiet = False,
     ) -> None:
-        enable_compilation_cache()
-        from concurrent.futures import ProcessPoolExecutor
-        from contextlib import nullcontext
-        from multiprocessing import get_context
-
-        from verax import pipeline
-        from verax.analysis import load
-
-        from . import _terminal as console
-
-        chosen = load(analysis, settings or [])
-        folder = Path("runs") / chosen.name if output is None else folder_named(output)
-        # A forked child would inherit JAX's threads in an undefined state.
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else nullcontext()
         try:
-            with console.progress(quiet=quiet) as told, pool as executor:
+            enable_compilation_cache()
+            from verax import pipeline
+            from verax.analysis import load
+            from verax.run import workers as processes
+
+            from . import _terminal as console
+
+            chosen = load(analysis, settings or [])
+            folder = Path("runs") / chosen.name if output is None else folder_named(output)
+            with console.progress(quiet=quiet) as told, processes(workers) as executor:
                 measurement = pipeline.measure(chosen, folder, until=until, progress=told, executor=executor)
         except KeyboardInterrupt:  # the command-line library would swallow it
             raise Interrupted("stopped; finished stages are kept, the same command continues") from None
@@ -230,6 +227,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in given
     given = [a for a in given if a != "--debug"]
     try:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _interrupt)
         app(given)
     except Exception as error:
         if debug:
@@ -237,6 +236,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code, line = _explain(error)
         print(f"verax: {line}", file=sys.stderr)
         sys.exit(code)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """End as by Ctrl-C: a batch system asks to stop by SIGTERM."""
+    raise KeyboardInterrupt
 
 
 def _explain(error: BaseException) -> tuple[int, str]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-
 FEW = 32
 """Matrices up to which NumPy decomposes them: it raises for all where one is not definite, but is imported already."""
 

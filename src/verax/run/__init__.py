@@ -14,7 +14,7 @@ inspect, claim, opened                may this folder be written to, and by whom
 write, replacing, remove              how is a file written whole or not at all, and removed?
 publishing, file_names, Label         how are results put in a folder, under which names?
 seal, unseal                          is a small file whole?
-map_chunks, side_by_side              how is work spread over chunks, and over cores?
+map_chunks, side_by_side, workers     how is work spread over chunks, over cores, and over processes?
 ====================================  ================================================================
 """
 
@@ -47,3 +47,4 @@ from ._record import to_json as to_json
 from ._record import write_json as write_json
 from ._store import Run as Run
 from ._threads import side_by_side as side_by_side
+from ._workers import workers as workers
