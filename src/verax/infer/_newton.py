@@ -87,7 +87,7 @@ def minimise(
         if parts is not None and sound.size:
             with blas_threads(1):
                 other = other_valleys(
-                    parts, found.theta[sound], found.even_slope[sound], free[sound], by_profile=batched
+                    parts, found.theta[sound], found.even_slope[sound], free[sound], by_profile=len(start) >= BATCHED_FROM
                 )
             row, where = np.concatenate([row, sound[other.row]]), np.concatenate([where, other.theta])
         if not row.size:
@@ -143,7 +143,8 @@ def _newton(
             for name in ("theta", "slope", "even_slope", "nll", "edm", "steps"):
                 getattr(found, name)[done] = getattr(near, name)[done]
             found.status[done] = np.where(near.at_bound[done].any(axis=1), Status.AT_BOUND, Status.OK)
-    depth = None if known is None else np.where(good(known.status), known.nll, np.nan)  # not of a saddle
+    if known is not None:
+        depth = np.where(good(known.status), known.nll, np.nan)  # not of a saddle
     with blas_threads(1):
         queue = np.flatnonzero(found.status > Status.AT_BOUND)
         active, waiting, done = enter(start, queue[:0]), 0, 0
@@ -160,7 +161,7 @@ def _newton(
                 | (active.damping > LARGEST_DAMPING)
                 | ~np.isfinite(active.best.nll)
             )
-            if known is not None and depth is not None:
+            if known is not None:
                 home = returns(active, known.theta[active.row], depth[active.row])
                 active, finished = select(active, ~home), finished[~home]
             _record(found, select(active, finished), free, covariance)
