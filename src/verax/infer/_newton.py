@@ -86,8 +86,9 @@ def minimise(
         sound = todo[found.status[todo] <= Status.NOT_POSITIVE_DEFINITE]
         if parts is not None and sound.size:
             with blas_threads(1):
+                thorough = covariance and len(start) < BATCHED_FROM  # best fits; there are many conditional ones
                 other = other_valleys(
-                    parts, found.theta[sound], found.even_slope[sound], free[sound], by_profile=len(start) >= BATCHED_FROM
+                    parts, found.theta[sound], found.even_slope[sound], free[sound], by_profile=not thorough
                 )
             row, where = np.concatenate([row, sound[other.row]]), np.concatenate([where, other.theta])
         if not row.size:
