@@ -134,6 +134,8 @@ def log_ndtr(x: Any) -> np.ndarray:
     """
 
     def log_of(v: float) -> float:
+        if v > 0:
+            return math.log1p(-0.5 * math.erfc(v / math.sqrt(2)))
         if v > -30:
             return math.log(0.5 * math.erfc(-v / math.sqrt(2)))
         series = 1 - 1 / v**2 * (1 - 3 / v**2 * (1 - 5 / v**2 * (1 - 7 / v**2)))
