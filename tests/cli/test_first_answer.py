@@ -30,4 +30,4 @@ def test_no_question_imports_what_it_does_not_need(tmp_path):
     found = dict(json.loads(line) for line in asked.stderr.splitlines() if line.startswith("["))
     assert tuple(found) == QUESTIONS
     assert {m for m in found.pop("gof") if not m.startswith("scipy")} == set()
-    assert found == dict.fromkeys(QUESTIONS[:-1], [])
+    assert found == {name: [] for name in QUESTIONS[:-1]}

@@ -100,5 +100,5 @@ def test_a_best_fit_of_another_model_is_refused():
     other = from_pyhf(EXAMPLES["shapesys"])
     best = fit(other.model, other.data)
     for question in (interval, significance, breakdown):
-        with pytest.raises(InputError, match="a fit of 1 data sets with .* parameters"):
+        with pytest.raises(InputError, match=r"a fit of 1 data sets with .* parameters"):
             question(model, data, poi, best=best)

@@ -127,7 +127,9 @@ def test_gamma_moves_with_rates_and_data(bins, regular):
     with jax.enable_x64(True):
         known = np.asarray(bins.gamma)
     found = gamma_slopes(bins.s, bins.t, bins.count, bins.auxiliary, known, bins.width, bins.tau)
-    branch = (bins.count == 0) & (bins.s < 0) & (bins.width > 0)  # γ̂ of no events, which autodiff takes for constant in n
+    branch = (
+        (bins.count == 0) & (bins.s < 0) & (bins.width > 0)
+    )  # γ̂ of no events, which autodiff takes for constant in n
     for part, name in zip(found, ("s", "t", "count", "auxiliary"), strict=True):
         agree(part, slope(gamma, name), bins, regular & ~branch if name == "count" else regular)
 
