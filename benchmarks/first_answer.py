@@ -27,7 +27,7 @@ FILES = {
     "xmlimport": "pyhf_validation/xmlimport_input_bkg.json",
     "tutorial": "tutorial/bkg_only.json",
     "med": "synthetic/med_5x20_30np.json",
-    "med, staterror": "synthetic/med_5x20_30np_staterror.json",
+    "med staterror": "synthetic/med_5x20_30np_staterror.json",
     "big": "synthetic/big_20x50_100np.json.gz",
 }
 CABINETRY = {
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=120.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        made = {"two bins": two_bins(), "1,000 systematics": thousand()}
+        made = {"two bins": two_bins(), "1000 systematics": thousand()}
         for name, content in made.items():
             (Path(folder) / f"{name}.json").write_text(json.dumps(content))
         paths = {name: str(options.workspaces / file) for name, file in FILES.items()}
