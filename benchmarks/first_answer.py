@@ -22,8 +22,8 @@ import numpy as np
 QUESTIONS = ("fit", "interval", "scan", "breakdown", "limit", "gof", "ranking")
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "workspaces"
 FILES = {
-    "2bin_2channel_example1": "pyhf_validation/2bin_2channel_example1.json",
-    "2bin_2channel_coupledhisto": "pyhf_validation/2bin_2channel_coupledhisto.json",
+    "2-bin_1-channel": "pyhf_validation/2-bin_1-channel.json",
+    "example_bkgonly": "pyhf_validation/example_bkgonly.json",
     "xmlimport": "pyhf_validation/xmlimport_input_bkg.json",
     "tutorial": "tutorial/bkg_only.json",
     "med": "synthetic/med_5x20_30np.json",
