@@ -134,6 +134,8 @@ def log_ndtr(x: Any) -> np.ndarray:
     """
 
     def log_of(v: float) -> float:
+        if v > 0:
+            return math.log1p(-0.5 * math.erfc(v / math.sqrt(2)))
         if v > -30:
             return math.log(0.5 * math.erfc(-v / math.sqrt(2)))
         series = 1 - 1 / v**2 * (1 - 3 / v**2 * (1 - 5 / v**2 * (1 - 7 / v**2)))
@@ -159,10 +161,20 @@ def ndtri(p: Any) -> np.ndarray:
 def gammaln(x: Array) -> Array:
     """Logarithm of Γ."""
     if not is_jax(x):
-        return _of_few(_lgamma, "gammaln", x)
+        values = np.asarray(x, np.float64)
+        few = values.size <= FEW
+        return _gammaln_of(values.tobytes()).reshape(values.shape) if few else _of_few(_lgamma, "gammaln", x)
     import jax.scipy.special
 
     return jax.scipy.special.gammaln(x)
+
+
+@functools.lru_cache(64)
+def _gammaln_of(numbers: bytes) -> np.ndarray:
+    """Of some numbers: a likelihood asks for the same log n! at each point. Not to be written to."""
+    found = _of_few(_lgamma, "gammaln", np.frombuffer(numbers))
+    found.flags.writeable = False
+    return found
 
 
 def xlogy(x: Array, y: Array) -> Array:

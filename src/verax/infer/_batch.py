@@ -41,7 +41,7 @@ def twice_excess(nll: np.ndarray, best: np.ndarray | float) -> np.ndarray:
         return np.asarray(2 * (nll - best))
 
 
-def take(minima: Minima, index: np.ndarray) -> Minima:
+def take(minima: Minima, index: np.ndarray | slice) -> Minima:
     """The minima of some of the fits."""
     return Minima(*(getattr(minima, k)[index] for k in Minima.__dataclass_fields__))
 

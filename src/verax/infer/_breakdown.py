@@ -25,13 +25,19 @@ from ._interval import ends
 from ._newton import minimise
 from ._profile import Fits, best_fits
 from ._response import response
-from ._results import Breakdown, Row
+from ._results import Breakdown, Fit, Row
 
 ONE_SIGMA = 0.6826894921370859
 
 
 def breakdown(
-    model: AbstractLikelihood, data: Data, poi: str, *, method: str = "shifted-observables", fixed: Values = None
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    *,
+    method: str = "shifted-observables",
+    fixed: Values = None,
+    best: Fit | None = None,
 ) -> Breakdown:
     """Split the uncertainty of one parameter by source, for one data set.
 
@@ -47,6 +53,7 @@ def breakdown(
     poi : name of the parameter
     method : "shifted-observables" or "freeze", see the head of this file
     fixed : parameters held at these values
+    best : what ``fit`` returned for the same data and ``fixed``, which is then not done again
 
     Raises
     ------
@@ -61,7 +68,7 @@ def breakdown(
     methods = {"shifted-observables": _shifted, "freeze": _frozen}
     if method not in methods:
         raise InputError("breakdown method", f"'{method}'", " or ".join(f"'{m}'" for m in methods))
-    fits = best_fits(model, data, poi, "breakdown", fixed, single=True)
+    fits = best_fits(model, data, poi, "breakdown", fixed, best, single=True)
     return Breakdown(poi, method, tuple(methods[method](fits)))
 
 

@@ -21,7 +21,7 @@ LARGEST_BATCH = 100 * WORKING_SET
 FEW_FITS, FEW_SETS = 512, 8
 """Up to as many fits of as many data sets a likelihood in closed form is not worth a compilation: toys are more."""
 
-FEW_EVALUATIONS = 1000
+FEW_EVALUATIONS = 2000
 """Evaluations of a minimisation that NumPy makes; one that takes more is worth a compilation after all."""
 
 Limits = tuple[np.ndarray, np.ndarray]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import by_name
 from verax.results import Status
@@ -76,6 +77,24 @@ def as_batch(model: AbstractLikelihood, data: Data) -> DataSets:
 def one_or_many(data: Data, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     """Arrays with a leading ``toy`` axis if ``data`` has one; else its only entry."""
     return arrays if data.is_batch else tuple(np.asarray(x[0]) for x in arrays)
+
+
+def known_minima(best: Fit, model: AbstractLikelihood, batch: DataSets, where: str) -> Minima:
+    """A fit that was made before, as minima: a copy, with a leading axis of data sets.
+
+    Raises
+    ------
+    InputError : where it has other parameters, or another number of data sets
+    """
+    if best.names != model.names or np.size(best.nll) != len(batch):
+        got = f"a fit of {np.size(best.nll)} data sets with {len(best.names)} parameters"
+        expected = f"one of these {len(batch)} with the model's {len(model.names)}"
+        raise InputError(f"{where}, best", got, expected, "give what fit(model, data) returns")
+    theta, covariance = np.array(np.atleast_2d(best.value)), np.array(best.covariance)
+    nll, status, edm, steps = (np.array(np.atleast_1d(x)) for x in (best.nll, best.status, best.edm, best.steps))
+    unknown, none = np.full_like(theta, np.nan), np.zeros_like(theta)
+    covariance = covariance.reshape(*theta.shape, theta.shape[1])
+    return Minima(theta, unknown, none, none, np.zeros(len(theta), bool), covariance, nll, edm, status, steps)
 
 
 def best_fit(

@@ -11,11 +11,12 @@ from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 from verax.results import Interval, Status
 
-from ._batch import twice_excess
+from ._batch import take, twice_excess
 from ._evaluate import Values, bounds
-from ._fit import as_batch, best_fit, one_or_many
+from ._fit import as_batch, best_fit, known_minima, one_or_many
 from ._newton import minimise
 from ._profile import Fits, conditional_start
+from ._results import Fit
 
 CHUNK = 8192  # toys at a time: bounds the memory of a long campaign
 ROUNDS = 40
@@ -23,7 +24,13 @@ CLOSE = 3e-3  # of √t: one more Newton step from there is exact to 1e-5 σ
 
 
 def interval(
-    model: AbstractLikelihood, data: Data, poi: str, *, level: float = 0.6827, fixed: Values = None
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    *,
+    level: float = 0.6827,
+    fixed: Values = None,
+    best: Fit | None = None,
 ) -> Interval:
     """Find both ends of the profile-likelihood interval of one parameter: where t equals the χ²₁ quantile of ``level``.
 
@@ -36,6 +43,7 @@ def interval(
     poi : name of the parameter
     level : confidence level
     fixed : parameters held at these values
+    best : what ``fit`` returned for the same data and ``fixed``, which is then not done again
 
     Raises
     ------
@@ -51,10 +59,13 @@ def interval(
     movable(model.parameters, [poi], "interval", fixed)
     check_level(level, "interval")
     batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
+    known = None if best is None else known_minima(best, model, batch, "interval")
     parts = []
     for first in range(0, len(batch), CHUNK):
-        chunk = batch[first : first + CHUNK]
-        fits = Fits(model, chunk, limits, index, best_fit(model, chunk, limits))
+        rows = slice(first, first + CHUNK)
+        chunk = batch[rows]
+        minima = best_fit(model, chunk, limits) if known is None else take(known, rows)
+        fits = Fits(model, chunk, limits, index, minima)
         found = ends(fits, level)  # may improve the best fit
         parts.append((fits.best.theta[:, index], *found))
     return Interval(poi, level, *one_or_many(data, *(np.concatenate(x) for x in zip(*parts, strict=True))))

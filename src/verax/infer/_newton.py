@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from verax.model import AbstractLikelihood, DataSets
-from verax.results import Status
+from verax.results import Status, good
 
-from ._batch import Minima, keep_lowest
+from ._batch import Minima, keep_lowest, take
 from ._evaluate import Limits, Objective, bounds, few
 from ._linear_algebra import blas_threads, definite
-from ._newton_step import EDM_TOLERANCE, SINGULAR_BELOW, ActiveFits, enter, join, newton_step, select
+from ._newton_step import EDM_TOLERANCE, SINGULAR_BELOW, ActiveFits, enter, join, newton_step, returns, select
 from ._valleys import other_valleys
 
 if TYPE_CHECKING:
@@ -86,20 +86,26 @@ def minimise(
         sound = todo[found.status[todo] <= Status.NOT_POSITIVE_DEFINITE]
         if parts is not None and sound.size:
             with blas_threads(1):
+                thorough = covariance and len(start) < BATCHED_FROM  # best fits; there are many conditional ones
                 other = other_valleys(
-                    parts, found.theta[sound], found.even_slope[sound], free[sound], by_profile=batched
+                    parts, found.theta[sound], found.even_slope[sound], free[sound], by_profile=not thorough
                 )
             row, where = np.concatenate([row, sound[other.row]]), np.concatenate([where, other.theta])
         if not row.size:
             break
-        second = _nearest_minima(objective.take(row), where, covariance, batched)
+        second = _nearest_minima(objective.take(row), where, covariance, batched, take(found, row))
         todo = keep_lowest(found, row, second)
     return found
 
 
-def _nearest_minima(objective: Objective, start: np.ndarray, covariance: bool, batched: bool) -> Minima:
-    """The nearest minimum of each fit, or a saddle; where rates are pressed against zero, by way of softer walls."""
-    found, model = _newton(objective, start, covariance, batched), objective.model
+def _nearest_minima(
+    objective: Objective, start: np.ndarray, covariance: bool, batched: bool, known: Minima | None = None
+) -> Minima:
+    """The nearest minimum of each fit, or a saddle; where rates are pressed against zero, by way of softer walls.
+
+    A fit that returns to its ``known`` minimum is given up: its −log L is infinite.
+    """
+    found, model = _newton(objective, start, covariance, batched, known), objective.model
     slow = np.flatnonzero(found.at_rate_end | (found.status == Status.MAX_STEPS))
     if slow.size and (soft := model.softened(SOFTENING)) is not model:
         part, where = objective.take(slow), found.theta[slow]
@@ -110,8 +116,10 @@ def _nearest_minima(objective: Objective, start: np.ndarray, covariance: bool, b
     return found
 
 
-def _newton(objective: Objective, start: np.ndarray, covariance: bool, batched: bool) -> Minima:
-    """The nearest minimum of each fit, or a saddle."""
+def _newton(
+    objective: Objective, start: np.ndarray, covariance: bool, batched: bool, known: Minima | None = None
+) -> Minima:
+    """The nearest minimum of each fit, or a saddle; of one that returns to its ``known`` minimum, nothing."""
     (fits, size), free, (lower, upper) = start.shape, objective.free, objective.limits
     unknown = np.broadcast_to(np.nan, (fits, size, size))  # without memory, and not to be written to
     start = np.where(free, np.clip(start, lower, upper), start)
@@ -136,6 +144,8 @@ def _newton(objective: Objective, start: np.ndarray, covariance: bool, batched: 
             for name in ("theta", "slope", "even_slope", "nll", "edm", "steps"):
                 getattr(found, name)[done] = getattr(near, name)[done]
             found.status[done] = np.where(near.at_bound[done].any(axis=1), Status.AT_BOUND, Status.OK)
+    if known is not None:
+        depth = np.where(good(known.status), known.nll, np.nan)  # not of a saddle
     with blas_threads(1):
         queue = np.flatnonzero(found.status > Status.AT_BOUND)
         active, waiting, spent = enter(start, queue[:0]), 0, 0
@@ -152,6 +162,9 @@ def _newton(objective: Objective, start: np.ndarray, covariance: bool, batched: 
                 | (active.damping > LARGEST_DAMPING)
                 | ~np.isfinite(active.best.nll)
             )
+            if known is not None:
+                home = returns(active, known.theta[active.row], depth[active.row])
+                active, finished = select(active, ~home), finished[~home]
             _record(found, select(active, finished), free, covariance)
             active = select(active, ~finished)
     return found

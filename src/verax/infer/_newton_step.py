@@ -22,7 +22,7 @@ import numpy as np
 
 from ._batch import where_fit
 from ._evaluate import Point
-from ._linear_algebra import rectified, solve, solve_definite
+from ._linear_algebra import definite, rectified, solve, solve_definite
 
 EDM_TOLERANCE = 1e-8
 """Converged when the estimated distance to the minimum, in units of −log L, is below this: 1e-4 σ of a parameter."""
@@ -32,6 +32,9 @@ FIRST_DAMPING, DAMPING_INCREASE, DAMPING_DECREASE, LEAST_DAMPING = 0.5, 4.0, 0.2
 
 SINGULAR_BELOW = 1e-9
 """A Hessian whose smallest eigenvalue, in units of the parameters' own scales, is below this has no useful inverse."""
+
+HOME = 0.3
+"""A fit whose next point is as near to a known minimum, in σ of all parameters together, would converge to it."""
 
 
 class ActiveFits(NamedTuple):
@@ -127,6 +130,22 @@ def newton_step(active: ActiveFits, at: Point, free: np.ndarray, lower: np.ndarr
         trial[beyond], predicted_gain[beyond] = _within_bounds(matrix[beyond], start, trial[beyond], lower, upper)
     trial = np.where(free, np.clip(trial, lower, upper), best.theta)
     return ActiveFits(active.row, best, trial, predicted_gain, damping, edm, active.count + 1)
+
+
+def returns(active: ActiveFits, theta: np.ndarray, nll: np.ndarray) -> np.ndarray:
+    """Which fits are on their way to a known minimum ``theta``, ``nll`` of each: its place and depth are those expected.
+
+    Distances are in the metric of Gauss and Newton, H − C, as H need not be positive definite on the way.
+    """
+    best, away = active.best, active.trial - theta
+    with np.errstate(invalid="ignore"):
+        excess = best.nll - active.predicted_gain - nll
+        near = (active.damping == 0) & (abs(excess) < 0.5 * HOME**2 + 0.1 * active.predicted_gain)
+    near &= ((best.unit > 0) | (away == 0)).all(1)  # at the same bounds
+    away = np.divide(away, best.unit, out=np.zeros_like(away), where=best.unit > 0)[near]
+    metric = best.hessian[near] - best.rate_curvature[near]
+    near[near] = (np.sum(away * (metric @ away[:, :, None])[:, :, 0], axis=1) < HOME**2) & definite(metric)
+    return near
 
 
 def _within_bounds(

@@ -12,13 +12,19 @@ from verax.results import Status
 
 from ._batch import Minima, better, replace, take, twice_excess
 from ._evaluate import Limits, Values, bounds
-from ._fit import as_batch, best_fit, one_or_many
+from ._fit import as_batch, best_fit, known_minima, one_or_many
 from ._newton import minimise
-from ._results import Scan
+from ._results import Fit, Scan
 
 
 def profile(
-    model: AbstractLikelihood, data: Data, poi: str, values: Float[Array, " point"], *, fixed: Values = None
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    values: Float[Array, " point"],
+    *,
+    fixed: Values = None,
+    best: Fit | None = None,
 ) -> Scan:
     """Compute the profile likelihood ratio t of one parameter at given values, all others refitted at each.
 
@@ -31,6 +37,7 @@ def profile(
     poi : name of the parameter
     values : its values [point]
     fixed : parameters held at these values
+    best : what ``fit`` returned for the same data and ``fixed``, which is then not done again
 
     Raises
     ------
@@ -41,7 +48,7 @@ def profile(
     >>> profile(model, data, "mu", np.array([0.0, 1.0])).t.round(2).tolist()
     [2.66, 0.04]
     """
-    fits, values = best_fits(model, data, poi, "profile", fixed), np.asarray(values, np.float64)
+    fits, values = best_fits(model, data, poi, "profile", fixed, best), np.asarray(values, np.float64)
     toys, points = len(fits.batch), len(values)
     t, there = fits.ratio(np.repeat(np.arange(toys), points), np.tile(values, toys))
     return Scan(poi, values, *one_or_many(data, t.reshape(toys, points), there.status.reshape(toys, points)))
@@ -109,14 +116,25 @@ class Fits:
 
 
 def best_fits(
-    model: AbstractLikelihood, data: Data, poi: str, where: str, fixed: Values, *, single: bool = False
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    where: str,
+    fixed: Values,
+    best: Fit | None = None,
+    *,
+    single: bool = False,
 ) -> Fits:
-    """Fit the data sets, or the ``single`` one, after a check of what a question about one parameter is given."""
+    """Fit the data sets, or the ``single`` one, after a check of what a question about one parameter is given.
+
+    The fits are not made again where they are known as ``best``.
+    """
     movable(model.parameters, [poi], where, fixed)
     if single and data.is_batch:
         raise InputError(where, "a batch of data sets", "one data set", "choose one of them")
     batch, limits = as_batch(model, data), bounds(model, fixed)
-    return Fits(model, batch, limits, model.names.index(poi), best_fit(model, batch, limits))
+    minima = best_fit(model, batch, limits) if best is None else known_minima(best, model, batch, where)
+    return Fits(model, batch, limits, model.names.index(poi), minima)
 
 
 def conditional_start(best: Minima, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from verax.model import AbstractLikelihood, Data
 from ._evaluate import Values
 from ._fit import one_or_many
 from ._profile import best_fits
+from ._results import Fit
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,13 @@ class Significance:
 
 
 def significance(
-    model: AbstractLikelihood, data: Data, poi: str, *, null: float = 0.0, fixed: Values = None
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    *,
+    null: float = 0.0,
+    fixed: Values = None,
+    best: Fit | None = None,
 ) -> Significance:
     """Test the value ``null`` of one parameter against larger ones; of Asimov data this is the median expected significance.
 
@@ -46,6 +53,7 @@ def significance(
     poi : name of the parameter
     null : its value under the null hypothesis
     fixed : parameters held at these values
+    best : what ``fit`` returned for the same data and ``fixed``, which is then not done again
 
     Raises
     ------
@@ -56,7 +64,7 @@ def significance(
     >>> float(significance(model, data, "mu").z.round(2))  # √t(0) = √2.66
     1.63
     """
-    fits = best_fits(model, data, poi, "significance", fixed)
+    fits = best_fits(model, data, poi, "significance", fixed, best)
     toys = len(fits.batch)
     t, there = fits.ratio(np.arange(toys), np.full(toys, float(null)))
     value = fits.best.theta[:, fits.index]

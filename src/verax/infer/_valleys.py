@@ -36,7 +36,7 @@ ALL_SIDES = 4
 """Parameters with an even part up to which each combination of their sides is tried, whatever it costs."""
 
 EACH_SIDE = 12
-"""Those up to which each other side, and all at once, are tried in large batches too; of more parameters p decides."""
+"""Those up to which each other side, and all at once, are tried in conditional fits and large batches; else p decides."""
 
 
 class StartingPoints(NamedTuple):

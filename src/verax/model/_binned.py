@@ -7,6 +7,7 @@ Models of HistFactory workspaces may have γ for some of the processes only, or 
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -153,7 +154,7 @@ class BinnedLikelihood(AbstractLikelihood):
     def rate_status(self, rates: Array, theta: Array, data: Data) -> Array:
         """As :meth:`end`, of rates that are known already."""
         with_gamma, without = self._parts(rates)
-        total = with_gamma * self._gamma(theta, data) + without if self.partial_gamma else with_gamma
+        total = with_gamma * self._gamma(theta, data, rates) + without if self.partial_gamma else with_gamma
         ended = rate_end(total, data.counts, self.floor)
         return namespace(ended).asarray(ended.max(initial=0))
 
@@ -177,13 +178,14 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def padded(self, by_systematic: Array) -> Array:
         """[parameter] from [systematic]; 0 for the others."""
-        return namespace(by_systematic).pad(by_systematic, (self.n_free, self.n_cells))
+        xp = namespace(by_systematic)
+        return xp.concatenate([xp.zeros(self.n_free), by_systematic, xp.zeros(self.n_cells)], dtype=by_systematic.dtype)
 
     def even_parts(self) -> EvenParts | None:
         """Systematics whose two sides move the events of any bin the same way; one that scales like e^(±aα) is none."""
         return even_parts(self)
 
-    @property
+    @cached_property
     def layout(self) -> Layout:
         """Where the bins of each channel lie."""
         return Layout(tuple(len(e) - 1 for e in self.edges))
@@ -226,8 +228,8 @@ class BinnedLikelihood(AbstractLikelihood):
         change = xp.sqrt(ratio) * self._parts(self.nominal)[0] / total
         return xp.where(moves, change, xp.where(now > 0, 1.0, 1e-6))
 
-    def _gamma(self, theta: Array, data: Data) -> Array:
-        rates = self.rates(theta)
+    def _gamma(self, theta: Array, data: Data, rates: Array | None = None) -> Array:
+        rates = self.rates(theta) if rates is None else rates
         with_gamma, without = self._parts(rates)
         width, auxiliary = self._errors(data, self._width_ratio(theta, rates))
         if not self.partial_gamma:

@@ -1,8 +1,10 @@
 """Constraint terms of the nuisance parameters, and pseudo-experiments of their global observables."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from verax.arrays import Array, Float, PRNGKeyArray, gammaln, namespace, xlogy
+from verax.arrays import Array, Bool, Float, Int, PRNGKeyArray, gammaln, namespace, xlogy
 from verax.parameters import Gaussian, Parameter, Poisson
 
 HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
@@ -12,20 +14,33 @@ Theta = Float[Array, " parameter"]
 Auxiliary = Float[Array, " constraint"]
 
 
-def constraint_terms(
-    parameters: tuple[Parameter, ...], theta: Theta, auxiliary: Auxiliary
-) -> tuple[Theta, Theta, Theta]:
+class Constraints(NamedTuple):
+    """Of each parameter: whether its constraint is Gaussian, or Poisson, its width and τ, the place of its observable."""
+
+    gaussian: Bool[np.ndarray, " parameter"]
+    poisson: Bool[np.ndarray, " parameter"]
+    width: Float[np.ndarray, " parameter"]
+    tau: Float[np.ndarray, " parameter"]
+    place: Int[np.ndarray, " parameter"]
+
+    @classmethod
+    def of(cls, parameters: tuple[Parameter, ...]) -> "Constraints":
+        """Those of some parameters."""
+        each = [p.constraint for p in parameters]
+        gaussian, poisson = (np.array([isinstance(c, kind) for c in each], bool) for kind in (Gaussian, Poisson))
+        width = np.array([c.width if isinstance(c, Gaussian) else 1.0 for c in each])
+        tau = np.array([c.tau if isinstance(c, Poisson) else 1.0 for c in each])
+        return cls(gaussian, poisson, width, tau, np.maximum(np.cumsum(gaussian | poisson) - 1, 0))
+
+
+def constraint_terms(of: Constraints, theta: Theta, auxiliary: Auxiliary) -> tuple[Theta, Theta, Theta]:
     """−log of each parameter's constraint with its first and second derivative in θ; zero where there is none.
 
     Gaussian: G(auxiliary; θ; width). Poisson: Poisson(auxiliary; τ θ). Normalised densities, as in pyhf.
     """
     xp = namespace(theta, auxiliary)
-    gaussian = np.array([isinstance(p.constraint, Gaussian) for p in parameters], bool)
-    poisson = np.array([isinstance(p.constraint, Poisson) for p in parameters], bool)
-    width = np.array([p.constraint.width if isinstance(p.constraint, Gaussian) else 1.0 for p in parameters])
-    tau = np.array([p.constraint.tau if isinstance(p.constraint, Poisson) else 1.0 for p in parameters])
-    order = np.cumsum(gaussian | poisson) - 1
-    observed = auxiliary[np.maximum(order, 0)] if order.size and order[-1] >= 0 else xp.zeros_like(theta)
+    gaussian, poisson, width, tau, place = of
+    observed = auxiliary[place] if (gaussian | poisson).any() else xp.zeros_like(theta)
     pull = (theta - observed) / width
     value = xp.where(gaussian, 0.5 * pull**2 + HALF_LOG_2PI + np.log(width), 0.0)
     slope, curvature = xp.where(gaussian, pull / width, 0.0), xp.where(gaussian, 1 / width**2, 0.0)

@@ -84,14 +84,17 @@ def exact_derivatives(model: "BinnedLikelihood", theta: Float[Array, " parameter
     # Σ ℓ′ ∂∂T = Σ w [∂shape ∂Fᵀ + ∂F ∂shapeᵀ + shape ∂∂F + F ∂∂shape], with
     #   ∂_i ∂_j F = Π f ∂_i ∂_j Π φ,  ∂_i ∂_k F = ∂_i F f_k′/f_k,  ∂_k ∂_l F = F (f_k′/f_k) (f_l′/f_l) for k ≠ l,
     #   and on the diagonal k = l: ∂_k ∂_k F = F f_k″/f_k and ∂_k ∂_k shape = g″ A_k.
-    mixed = xp.einsum("kpc,qpc->kq", shape1_sum, factor1)
+    # (products of matrices [parameter, process × channel])
+    rows1, log_rows = factor1.reshape(len(factor1), -1), log1.reshape(-1, norm.size)
     free_free = xp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
-    free_alpha = xp.einsum("ipc,kpc->ik", factor1[:n_free] * shape_sum, log1)
-    alpha_alpha = xp.einsum("kpc,lpc->kl", shape_sum * factor * log1, log1)
+    free_alpha = (rows1[:n_free] * shape_sum.ravel()) @ log_rows.T
+    alpha_alpha = (log_rows * (shape_sum * factor).ravel()) @ log_rows.T
     diagonal = g2 * xp.einsum("kpc,pc->k", even_sum, factor)
     diagonal += xp.einsum("pc,kpc->k", shape_sum * factor, f2 / f - log1**2)
-    second = xp.block([[free_free, free_alpha], [free_alpha.T, alpha_alpha + xp.diag(diagonal)]])
-    mixed = xp.concatenate([xp.zeros((n_free, mixed.shape[1]), mixed.dtype), mixed])
+    left = xp.concatenate([free_free, free_alpha.T])
+    second = xp.concatenate([left, xp.concatenate([free_alpha, alpha_alpha + xp.diag(diagonal)])], 1)
+    mixed = shape1_sum.reshape(-1, norm.size) @ rows1.T
+    mixed = xp.concatenate([xp.zeros((n_free, len(rows1)), mixed.dtype), mixed])
     second = second + mixed + mixed.T
 
     # Cell parameters: ∂T/∂κ, and ℓ′ ∂∂T with the others and among themselves.

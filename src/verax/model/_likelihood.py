@@ -17,6 +17,7 @@ from verax.errors import InputError
 from verax.parameters import Parameter, Params, Poisson, by_name
 
 from ._constraint import (
+    Constraints,
     Theta,
     constraint_mean,
     constraint_mixed,
@@ -197,7 +198,11 @@ class AbstractLikelihood(Tree, abc.ABC):
 
     def constraints(self, theta: Array, data: Data) -> tuple[Array, Array, Array]:
         """−log of each parameter's constraint term [parameter], with first and second derivative."""
-        return constraint_terms(self.parameters, theta, data.auxiliary[: self.n_constraints])
+        return constraint_terms(self._constraints, theta, data.auxiliary[: self.n_constraints])
+
+    @functools.cached_property
+    def _constraints(self) -> Constraints:
+        return Constraints.of(self.parameters)
 
     @property
     def n_constraints(self) -> int:

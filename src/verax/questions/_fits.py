@@ -45,8 +45,8 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
     }
     shown = [tables.parameters(best, title=f"Best fit: {status}")]
     if poi and not next(p for p in model.parameters if p.name == poi).fixed:
-        found = interval(model, data, poi, level=question.level)
-        tested = significance(model, data, poi)
+        found = interval(model, data, poi, level=question.level, best=best)
+        tested = significance(model, data, poi, best=best)
         content |= {"interval": found, "significance": tested}
         rows = (
             (f"{poi}, {found.level:.2%} interval", with_ends(found)),
@@ -127,9 +127,10 @@ def answer_scan(question: options.Scan, query: Query) -> Section:
     """Scan the profile likelihood ratio over the interval and beyond; of two parameters with ``against``."""
     if question.against is not None:
         return _scan2d(query, question.against)
-    found = interval(query.model, query.data, query.poi, level=question.level)
+    best = fit(query.model, query.data)
+    found = interval(query.model, query.data, query.poi, level=question.level, best=best)
     values = _around(query, found, question.points, reach=2.4)
-    curve = profile(query.model, query.data, query.poi, values)
+    curve = profile(query.model, query.data, query.poi, values, best=best)
     rows = tuple(
         (number(float(x), 4), number(float(t), 4), Status(int(s)).name)
         for x, t, s in zip(values, curve.t, curve.status, strict=True)
@@ -143,7 +144,8 @@ def _scan2d(query: Query, other: str) -> Section:
     check_known([other], [p.name for p in query.model.parameters if not p.fixed], "--against", "free parameter")
     if other == query.poi:
         raise InputError("--against", f"'{other}', the parameter of interest", "another one")
-    ends = [interval(query.model, query.data, name) for name in (query.poi, other)]
+    best = fit(query.model, query.data)
+    ends = [interval(query.model, query.data, name, best=best) for name in (query.poi, other)]
     grids = tuple(_around(query, e, GRID, reach=2.8, name=e.name) for e in ends)
     found = scan2d(query.model, query.data, (query.poi, other), (grids[0], grids[1]))
     failed = int((found.status > Status.AT_BOUND).sum())
@@ -168,7 +170,8 @@ def _scan2d(query: Query, other: str) -> Section:
 def answer_breakdown(question: options.Breakdown, query: Query) -> Section:
     """Find the uncertainty by source, by both definitions."""
     model = grouped(query.model, question.groups)
-    both = [breakdown(model, query.data, query.poi, method=m) for m in ("shifted-observables", "freeze")]
+    best, methods = fit(model, query.data), ("shifted-observables", "freeze")
+    both = [breakdown(model, query.data, query.poi, method=m, best=best) for m in methods]
     figures = {"breakdown": ("Uncertainty by source.", figure("breakdown", *both))}
     shown = tables.breakdown(*both, title=f"Uncertainty on {query.poi}")
     return Section("Uncertainty breakdown", "", figures, (shown,), {b.method: b.rows for b in both})
