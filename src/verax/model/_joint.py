@@ -59,6 +59,12 @@ class JointLikelihood(AbstractLikelihood):
         return all(part.in_closed_form for part in self.parts)
 
     @property
+    def convex_in(self) -> tuple[str, ...]:
+        """Parameters of which this is known of each likelihood that has them."""
+        unknown = {n for part in self.parts for n in part.names if n not in part.convex_in}
+        return tuple(n for n in self.names if n not in unknown)
+
+    @property
     def _index(self) -> list[Int[np.ndarray, " own"]]:
         """Of each part, the positions of its parameters among all."""
         return [np.array([self.names.index(n) for n in part.names], int) for part in self.parts]

@@ -308,6 +308,11 @@ class AbstractLikelihood(Tree, abc.ABC):
         """Parameters that may have a second minimum on their other side; None where the model knows of none."""
         return None
 
+    @property
+    def convex_in(self) -> tuple[str, ...]:
+        """Names of parameters along which −log L is known to be convex, so that fits look for no other minimum there."""
+        return ()
+
     def derivatives_observed(self, theta: Theta, data: Data) -> Derivatives:
         """Derivatives of −:meth:`log_observed`; by autodiff; a subclass may have a faster method."""
         import jax
