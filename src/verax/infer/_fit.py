@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data, DataSets
-from verax.parameters import by_name
+from verax.parameters import check_values
 from verax.results import Status, good
 
 from ._batch import Minima, better, keep_lowest, replace, take
@@ -54,7 +55,7 @@ def fit(
 
     Raises
     ------
-    InputError : an unknown parameter (nearest name given), or data that do not fit the model
+    InputError : an unknown parameter (nearest name given), a value that is not finite, or data that do not fit the model
 
     >>> from verax.model import example_model
     >>> model, data = example_model()
@@ -62,8 +63,8 @@ def fit(
     >>> {name: round(value, 2) for name, value in best.params.items()}, best.error.round(2).tolist()
     ({'mu': 0.89, 'background_norm': 0.22, 'jes': -0.05}, [0.58, 0.91, 1.0])
     """
-    fixed, init = fixed or {}, init or {}
-    by_name(model.parameters, [*fixed, *init], "fit")
+    for values in (fixed, init):
+        check_values(model.parameters, {} if values is None else values, "fit")
     batch = as_batch(model, data)
     minima = best_fit(model, batch, bounds(model, fixed), init=init, covariance=covariance)
     arrays = (minima.theta, minima.covariance, minima.nll, minima.status, minima.edm, minima.steps)
@@ -72,6 +73,10 @@ def fit(
 
 def as_batch(model: AbstractLikelihood, data: Data) -> DataSets:
     """The data as float64 with a leading ``toy`` axis, after the model's own checks."""
+    if not isinstance(data, Data):
+        raise InputError("data", f"a {type(data).__name__}", "Data(counts, auxiliary)")
+    if data.is_batch and not len(data):
+        raise InputError("data", "a batch of no data sets", "one or more")
     model.check(data)
     return DataSets.of(data)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from verax.arrays import Array, Bool, Float, Int, PRNGKeyArray, Scalar, Tree, is_jax, is_traced, jitted, namespace
 from verax.errors import InputError
-from verax.parameters import Parameter, Params, Poisson, by_name
+from verax.parameters import Parameter, Params, Poisson, check_values
 
 from ._constraint import (
     Theta,
@@ -302,7 +302,11 @@ class AbstractLikelihood(Tree, abc.ABC):
         return self
 
     def check_truth(self, params: Params, profiled: Any = None) -> None:
-        """Raise InputError where no data can be drawn at ``params``; a subclass knows what to look for."""
+        """Raise InputError where no data can be drawn at ``params``: by default, where a place expects less than nothing."""
+        expected = self.asimov(params, profiled)
+        if expected.place is not None and not (np.asarray(expected.counts) >= 0).all():
+            got = f"a density that is negative or NaN at {dict(params)}"
+            raise InputError("toys", got, "no negative density", "choose another truth")
 
     def even_parts(self) -> EvenParts | None:
         """Parameters that may have a second minimum on their other side; None where the model knows of none."""
@@ -367,7 +371,7 @@ class AbstractLikelihood(Tree, abc.ABC):
 
         Raises
         ------
-        InputError : for an unknown name, with its nearest neighbour
+        InputError : for an unknown name, with its nearest neighbour, or a value that is not finite
         """
         theta = self.vector(params)
         end, value = self.end(theta, data), self.log_density(theta, data)
@@ -375,7 +379,7 @@ class AbstractLikelihood(Tree, abc.ABC):
 
     def vector(self, params: Mapping[str, Scalar]) -> Float[Array, " parameter"]:
         """Parameter values as a vector in the order of ``parameters``; those not named stay at their initial values."""
-        by_name(self.parameters, params, "parameter values")
+        check_values(self.parameters, params, "parameter values")
         values = [params.get(p.name, p.init) for p in self.parameters]
         if self.in_closed_form and namespace(*values) is np:
             return np.asarray(values, np.float64)
