@@ -116,17 +116,17 @@ def test_values_are_a_list_of_finite_numbers():
         infer.significance(MODEL, DATA, "mu", null=np.nan)
 
 
-@pytest.mark.parametrize("n", [0, -1])
+@pytest.mark.parametrize("n", [0, -1, 1.5])
 def test_toys_are_one_at_least(n):
     asked = [
         lambda: infer.sample_toys(KEY, MODEL, {}, n),
         lambda: infer.neyman(KEY, MODEL, DATA, "mu", VALUES, n_toys=n),
         lambda: infer.limit(MODEL, DATA, "mu", method="toys", key=KEY, n_toys=n),
         lambda: infer.cls(MODEL, DATA, "mu", VALUES, method="toys", key=KEY, n_toys=n),
-        lambda: infer.goodness_of_fit(MODEL, DATA, key=KEY, n_toys=n - 1),
+        lambda: infer.goodness_of_fit(MODEL, DATA, key=KEY, n_toys=n - 1 if n < 1 else n),
     ]
     for ask in asked:
-        with pytest.raises(InputError, match=r"expected at least [01]"):
+        with pytest.raises(InputError, match=r"expected a whole number, at least [01]"):
             ask()
 
 
@@ -148,3 +148,8 @@ def test_expected_errors_fix_values_as_other_verbs_do():
 def test_values_by_name_are_those_of_one_fit():
     with pytest.raises(InputError, match="a fit of 2 data sets; expected one data set"):
         _ = infer.fit(MODEL, infer.sample_toys(KEY, MODEL, {}, 2)).params
+
+
+def test_lists_are_taken_for_arrays():
+    best = infer.fit(counting(20.0, 100.0), Data([120.0], [1.0]))
+    assert best.params["mu"] == pytest.approx(1.0, abs=1e-4)

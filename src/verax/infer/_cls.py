@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from verax.arrays import Array, Float, PRNGKeyArray, log_ndtr, ndtr
-from verax.errors import InputError, check_least
+from verax.errors import InputError, check_count
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 from verax.results import Status, good
@@ -132,7 +132,7 @@ def prepare(
     movable(model.parameters, [poi], where, fixed)
     if method not in ("asymptotic", "toys"):
         raise InputError(f"{where} method", f"'{method}'", "'asymptotic' or 'toys'")
-    check_least(n_toys, 1, f"{where}, n_toys")
+    check_count(n_toys, 1, f"{where}, n_toys")
     index = model.names.index(poi)
     batch, limits = as_batch(model, data), physical_bounds(model, index, fixed)
     if method == "toys" and (key is None or data.is_batch):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from verax.arrays import Float, Int, PRNGKeyArray
-from verax.errors import InputError, check_least
+from verax.errors import InputError, check_count
 from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import check_values
 
@@ -80,7 +80,7 @@ def goodness_of_fit(
     from scipy.special import chdtrc
 
     check_values(model.parameters, {} if fixed is None else fixed, "goodness_of_fit")
-    check_least(n_toys, 0, "goodness_of_fit, n_toys")
+    check_count(n_toys, 0, "goodness_of_fit, n_toys")
     batch = as_batch(model, data)
     if n_toys and (key is None or data.is_batch):
         raise InputError("goodness_of_fit", "toys without a key, or for a batch", "key=..., and one data set")

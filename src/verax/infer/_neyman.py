@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from verax.arrays import Array, Float, Int, PRNGKeyArray
-from verax.errors import InputError, check_least
+from verax.errors import InputError, check_count
 from verax.model import AbstractLikelihood, Data
 from verax.results import Interval, Status, good
 
@@ -96,7 +96,7 @@ def neyman(
     ([2.66, 0.04, 3.03], [False, True, False])
     """
     check_level(level, "neyman")
-    check_least(n_toys, 1, "neyman, n_toys")
+    check_count(n_toys, 1, "neyman, n_toys")
     values = points_of(values, "neyman")
     if ordering not in ("likelihood-ratio", "upper"):
         raise InputError("neyman ordering", f"'{ordering}'", "'likelihood-ratio' or 'upper'")

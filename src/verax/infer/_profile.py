@@ -1,6 +1,7 @@
 """The profile likelihood ratio t(μ) = −2 ln [L(μ, θ̂(μ)) / L(μ̂, θ̂)] (Cowan et al., arXiv:1007.1727, eq. 7–8)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def profile(
     return Scan(poi, values, *one_or_many(data, t.reshape(toys, points), there.status.reshape(toys, points)))
 
 
-def points_of(values: Float[Array, "..."], where: str, least: float = -np.inf) -> Float[np.ndarray, " point"]:
+def points_of(values: Any, where: str, least: float = -np.inf) -> Float[np.ndarray, " point"]:
     """Values of a parameter at which it is tested, as an array.
 
     Raises

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from verax.arrays import Array, PRNGKeyArray, jitted
-from verax.errors import check_least
+from verax.errors import check_count
 from verax.model import AbstractLikelihood, Data, concatenate, mapped
 from verax.parameters import Params, check_values
 
@@ -64,7 +64,7 @@ def sample_toys(
     import jax
 
     check_values(model.parameters, params, "sample_toys")
-    check_least(n, 1, "sample_toys, number of toys")
+    check_count(n, 1, "sample_toys, number of toys")
     model.check_truth(params, profiled)
     with jax.enable_x64(True):
         values = {p.name: np.float64(params.get(p.name, p.init)) for p in model.parameters}

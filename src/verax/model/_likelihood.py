@@ -170,7 +170,8 @@ class AbstractLikelihood(Tree, abc.ABC):
     def log_observed(self, theta: Theta, data: Data) -> Float[Array, ""]:
         """Log of the density of the observations, without the constraint terms of the parameters.
 
-        ``theta`` is in the order of ``parameters``.
+        ``theta`` is in the order of ``parameters``. A multiplicity of 0 pads; where the density there may be 0 it is to be
+        left out, as by ``counts @ jnp.log(jnp.where(counts != 0, density, 1.0))``: 0 · log 0 would be NaN.
         """
 
     @abc.abstractmethod
@@ -226,7 +227,8 @@ class AbstractLikelihood(Tree, abc.ABC):
     def asimov(self, params: Params, profiled: Any = None) -> Data:
         """The Asimov data set: observations and global observables at their expectations, without fluctuation."""
         theta = self.vector(params)
-        return (_asimov if namespace(theta) is np else _compiled_asimov)(self, theta, profiled)
+        data = (_asimov if namespace(theta) is np else _compiled_asimov)(self, theta, profiled)
+        return replace(data, expected=bool(places(data)))
 
     @float64_on_host
     def spread(self, params: Params, data: Data) -> Data:
@@ -271,7 +273,7 @@ class AbstractLikelihood(Tree, abc.ABC):
         return None
 
     def check(self, data: Data) -> None:
-        """Raise InputError where ``data`` does not fit the model: sizes, NaN, infinity."""
+        """Raise InputError where ``data`` does not fit the model: sizes, NaN, infinity, weights of events."""
         n = self.n_constraints + self.n_profiled
         if data.auxiliary.shape[-1] != n:
             raise InputError("data, global observables", f"{data.auxiliary.shape[-1]} per data set", f"{n}")
@@ -282,6 +284,12 @@ class AbstractLikelihood(Tree, abc.ABC):
         for what, values in numbers.items():
             if not all(np.isfinite(x).all() for x in values):
                 raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
+        counts = np.asarray(data.counts)
+        if places(data) and not data.expected and (part := counts[counts != np.round(counts)]).size:
+            advice = (
+                "weighted events have no such likelihood: fit them in bins; expectations are Data(..., expected=True)"
+            )
+            raise InputError("data, multiplicities of events", f"{part[0]:g}", "whole numbers", advice)
 
     def profiled_groups(self) -> dict[str, Bool[np.ndarray, " profiled"]]:
         """Rows of the uncertainty breakdown for what is profiled: which of its global observables, each."""
