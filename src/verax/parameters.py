@@ -117,9 +117,7 @@ def check_values(parameters: Iterable[Parameter], values: Mapping[str, Scalar], 
                 raise InputError(f"{where}, parameter '{name}'", f"{value!r}", "a finite number")
 
 
-def movable(
-    parameters: Iterable[Parameter], names: Iterable[str], where: str, fixed: Mapping[str, float] | None = None
-) -> None:
+def movable(parameters: Iterable[Parameter], names: Iterable[str], where: str, fixed: Params | None = None) -> None:
     """Check that each of ``names`` is a parameter that the data can say something about, and ``fixed`` ones have values.
 
     Raises

@@ -1,6 +1,7 @@
 """Minima elsewhere in the range of a parameter, as of a peak whose position is unknown: −log L along it, others refitted.
 
-Which parameters are looked along depends on the model alone, where fits are started then on their own data set.
+Which parameters are looked along depends on the model alone, where fits are started then on their own data set. It costs
+as many refits as points.
 """
 
 import numpy as np

@@ -285,11 +285,11 @@ class AbstractLikelihood(Tree, abc.ABC):
             if not all(np.isfinite(x).all() for x in values):
                 raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
         counts = np.asarray(data.counts)
-        if places(data) and not data.expected and (part := counts[counts != np.round(counts)]).size:
+        if places(data) and not data.expected and (part := counts[(counts != np.round(counts)) | (counts < 0)]).size:
             advice = (
                 "weighted events have no such likelihood: fit them in bins; expectations are Data(..., expected=True)"
             )
-            raise InputError("data, multiplicities of events", f"{part[0]:g}", "whole numbers", advice)
+            raise InputError("data, multiplicities of events", f"{part[0]:g}", "0, 1, 2, …", advice)
 
     def profiled_groups(self) -> dict[str, Bool[np.ndarray, " profiled"]]:
         """Rows of the uncertainty breakdown for what is profiled: which of its global observables, each."""
