@@ -59,7 +59,7 @@ def check_count(n: object, least: int, where: str) -> None:
     ------
     InputError : with ``where`` it was given
     """
-    if not hasattr(n, "__index__") or operator.index(n) < least:  # type: ignore[arg-type]
+    if not hasattr(n, "__index__") or operator.index(n) < least:
         raise InputError(where, repr(n), f"a whole number, at least {least}")
 
 
