@@ -22,7 +22,8 @@ class Peak(AbstractLikelihood):
         return mu * SIGNAL * jax.scipy.stats.norm.pdf(x, 0.5 + SCALE * shift, WIDTH) + norm * BACKGROUND
 
     def log_observed(self, theta, data):
-        return data.counts @ jnp.log(self.intensity(theta, data.place)) - theta[0] * SIGNAL - theta[1] * BACKGROUND
+        density = jnp.where(data.counts != 0, self.intensity(theta, data.place), 1.0)  # 0 · log 0 of what pads is 0
+        return data.counts @ jnp.log(density) - theta[0] * SIGNAL - theta[1] * BACKGROUND
 
     def asimov_observed(self, theta, profiled):
         x = (jnp.arange(1000) + 0.5) / 1000
@@ -35,4 +36,39 @@ class Peak(AbstractLikelihood):
         peak = jax.random.uniform(which, (self.padded,)) < expected[0] / expected.sum()
         x = jax.random.uniform(where, (self.padded,))
         x = jnp.where(peak, 0.5 + SCALE * theta[2] + WIDTH * jax.scipy.special.ndtri(x), x)
+        return Data((jnp.arange(self.padded) < n) * 1.0, jnp.zeros(0), x, own_places=True)
+
+
+BUMP = 0.03
+
+
+class Bump(AbstractLikelihood):
+    """x in [0, 1]: s events of a peak anywhere, at m, over b flat ones: −log L has a dip in m at each cluster of events."""
+
+    parameters: tuple[Parameter, ...] = eqx.field(
+        static=True,
+        default=(
+            Parameter("s", "", 20.0, (0.0, 200.0)),
+            Parameter("m", "", 0.5, (0.0, 1.0)),
+            Parameter("b", "", 100.0, (0.0, 1000.0)),
+        ),
+    )
+    padded: int = eqx.field(static=True, default=400)
+
+    def intensity(self, theta, x):
+        return theta[0] * jax.scipy.stats.norm.pdf(x, theta[1], BUMP) + theta[2]
+
+    def log_observed(self, theta, data):
+        return data.counts @ jnp.log(self.intensity(theta, data.place)) - theta[0] - theta[2]
+
+    def asimov_observed(self, theta, profiled):
+        x = (jnp.arange(400) + 0.5) / 400
+        return Data(self.intensity(theta, x) / 400, jnp.zeros(0), x)
+
+    def sample_observed(self, keys, theta, profiled):
+        number, which, where = jax.random.split(keys[0], 3)
+        n = jax.random.poisson(number, theta[0] + theta[2])
+        peak = jax.random.uniform(which, (self.padded,)) < theta[0] / (theta[0] + theta[2])
+        x = jax.random.uniform(where, (self.padded,))
+        x = jnp.where(peak, theta[1] + BUMP * jax.scipy.special.ndtri(x), x)
         return Data((jnp.arange(self.padded) < n) * 1.0, jnp.zeros(0), x, own_places=True)

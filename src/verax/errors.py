@@ -1,6 +1,7 @@
 """The one kind of error a user meets: what was given, what was expected, what to do."""
 
 import difflib
+import operator
 from collections.abc import Iterable
 
 SHORT_LIST = 40
@@ -49,6 +50,17 @@ def check_known(names: Iterable[str], known: Iterable[str], where: str, what: st
     for name in names:
         if name not in known:
             raise InputError(where, f"{what} '{name}'", f"a known {what}", nearest(name, known))
+
+
+def check_count(n: object, least: int, where: str) -> None:
+    """Raise for what is no whole number, or one below ``least``.
+
+    Raises
+    ------
+    InputError : with ``where`` it was given
+    """
+    if not hasattr(n, "__index__") or operator.index(n) < least:
+        raise InputError(where, repr(n), f"a whole number, at least {least}")
 
 
 def check_least(value: float, least: float, where: str) -> None:

@@ -96,17 +96,37 @@ def by_name(parameters: Iterable[Parameter], given: Iterable[str], where: str) -
     return table
 
 
-def movable(
-    parameters: Iterable[Parameter], names: Iterable[str], where: str, fixed: Mapping[str, float] | None = None
-) -> None:
-    """Check that each of ``names`` is a parameter that the data can say something about, and ``fixed`` ones exist.
+def check_values(parameters: Iterable[Parameter], values: Mapping[str, Scalar], where: str) -> None:
+    """Check that values by name are finite numbers of known parameters; those being traced are not looked at.
 
     Raises
     ------
-    InputError : for an unknown name, with its nearest neighbour; for a parameter that is fixed
+    InputError : for what is no mapping, an unknown name (with its nearest neighbour), NaN, infinity, or no number
+
+    >>> check_values([nuisance("jes", "jets")], {"jes": float("nan")}, "fit")
+    Traceback (most recent call last):
+    verax.errors.InputError: fit, parameter 'jes': got nan; expected a finite number
     """
-    names, fixed = list(names), fixed or {}
-    table = by_name(parameters, [*names, *fixed], where)
+    if not isinstance(values, Mapping):
+        raise InputError(where, repr(values), "values by name", "write {'name': value}")
+    by_name(parameters, values, where)
+    for name, value in values.items():
+        if not is_traced(value):
+            number = np.asarray(value)
+            if number.ndim or number.dtype.kind not in "biuf" or not np.isfinite(number):
+                raise InputError(f"{where}, parameter '{name}'", f"{value!r}", "a finite number")
+
+
+def movable(parameters: Iterable[Parameter], names: Iterable[str], where: str, fixed: Params | None = None) -> None:
+    """Check that each of ``names`` is a parameter that the data can say something about, and ``fixed`` ones have values.
+
+    Raises
+    ------
+    InputError : for an unknown name, with its nearest neighbour; for a parameter that is fixed, or at what is no number
+    """
+    parameters, names, fixed = list(parameters), list(names), {} if fixed is None else fixed
+    table = by_name(parameters, names, where)
+    check_values(parameters, fixed, where)
     for name in names:
         if table[name].fixed or name in fixed:
             seen = f"'{name}', which is fixed at {fixed.get(name, table[name].init):g}"

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 from epistemic_methods import FEW, FIXED, HEADS, KEY, METHODS, sample
+from jaxtyping import config
 
 from verax.epistemic import Posterior
 from verax.errors import InputError
@@ -48,6 +49,12 @@ def test_as_many_members_as_are_asked_for_or_an_error(case):
     name, found = case
     with pytest.raises(InputError, match=r"members: \w+ 0; expected"):
         found.members(KEY, 0)
+    try:
+        config.update("jaxtyping_disable", True)  # as a user calls
+        with pytest.raises(InputError, match=r"members: \w+ 1\.5; expected"):
+            found.members(KEY, 1.5)
+    finally:
+        config.update("jaxtyping_disable", False)
     total = arrays(found.members(KEY))[0].shape[0]
     if name in FIXED:
         with pytest.raises(InputError, match=f"{total + 1}; expected 1 … {total}"):

@@ -4,7 +4,7 @@ import pytest
 
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
-from verax.infer import breakdown, fit, sample_toys
+from verax.infer import breakdown, fit, goodness_of_fit, sample_toys
 from verax.model import Data, binned_likelihood
 from verax.parameters import nuisance
 from verax.workspace import from_pyhf
@@ -43,6 +43,48 @@ def test_two_bins_and_one_systematic_in_closed_form(moving):
     expected = {"total": total, "statistical": known, "data only": known, "modelling": np.sqrt(total**2 - known**2)}
     for name, value in expected.items():
         assert frozen[name] == pytest.approx(value, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_bin_without_signal_and_errors_of_the_background_alone(method):
+    """σ² = n/s² + δ²/s² of the bin with signal, the other says nothing; the second row of systematics was NaN."""
+    error = ("staterror_c", "staterror", [5.0, 4.0])
+    samples = {"c": [sample("s", [12.0, 0.0], MU), sample("b", [50.0, 52.0], error)]}
+    model, _, _ = from_pyhf(workspace(samples))
+    data = model.asimov({})
+    rows, fitted = impacts(breakdown(model, data, "mu", method=method)), fit(model, data)
+    expected = {"total": np.sqrt(62 + 25) / 12, "statistical": np.sqrt(62) / 12, "systematics": 5 / 12}
+    for name, value in {**expected, "simulation statistics": 5 / 12, "floating normalisations": 0.0}.items():
+        assert rows[name] == pytest.approx(value, rel=1e-6, abs=1e-9)
+    assert fitted.error[0] == pytest.approx(expected["total"], rel=1e-6)
+    found = goodness_of_fit(model, Data(data.counts + np.array([10.0, 0.0]), data.auxiliary))
+    assert (found.ndf, found.status) == (1, 0)
+    assert found.statistic == pytest.approx(0.0, abs=1e-7)  # μ̂ takes all of the first bin
+
+
+@pytest.mark.thorough
+def test_the_parts_are_those_of_refits_with_such_a_bin():
+    """Of data shifted by 0.02 of their spread, one after the other."""
+    jes = ("jes", "histosys", {"hi_data": [54.0, 55.0], "lo_data": [47.0, 50.0]})
+    rest = ("xsec", "normsys", {"hi": 1.1, "lo": 0.92}), ("staterror_c", "staterror", [3.0, 4.0])
+    signal = sample("s", [12.0, 0.0], MU, ("lumi", "normsys", {"hi": 1.02, "lo": 0.98}))
+    channels = {"c": [signal, sample("b", [50.0, 52.0], jes, *rest)]}
+    model, data, _ = from_pyhf(workspace(channels, observations={"c": [58.0, 66.0]}))
+    best = fit(model, data)
+    spread, n = model.spread(best.params, data), model.n_constraints
+
+    def slope(k):
+        moved = [Data(data.counts + h * c, data.auxiliary + h * a) for h in (0.02, -0.02) for c, a in [directions[k]]]
+        up, down = (fit(model, d).params["mu"] for d in moved)
+        return (up - down) / 0.04
+
+    sizes = np.concatenate([spread.counts, spread.auxiliary])
+    directions = [(row[:2], row[2:]) for row in np.diag(sizes)]
+    each = np.array([slope(k) for k in range(len(sizes))])
+    rows = impacts(breakdown(model, data, "mu"))
+    refits = {"statistical": each[:2], "systematics": each[2:], "simulation statistics": each[2 + n :]}
+    for name, part in refits.items():
+        assert rows[name] == pytest.approx(np.linalg.norm(part), rel=1e-3)
 
 
 @pytest.mark.thorough

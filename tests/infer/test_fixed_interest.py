@@ -44,7 +44,7 @@ def test_a_fixed_parameter_is_refused(question, held):
 def test_a_fixed_parameter_is_known_to_the_expected_error():
     """Of counting events: √n / s where the background is known, and more where it floats."""
     model = realistic(systematics=1)
-    known = infer.expected_error(model, "mu", fixed=("norm",))
+    known = infer.expected_error(model, "mu", fixed={"norm": 1.0})
     assert infer.expected_error(hold(model, {"norm": 1.0}), "mu") == pytest.approx(float(known), rel=1e-12)
     assert infer.expected_error(model, "mu") > 1.005 * known
     assert infer.expected_error(counting(20.0, 100.0), "mu") == pytest.approx(np.sqrt(120) / 20)

@@ -122,16 +122,16 @@ def measure_approach(key: PRNGKeyArray, case: Case, name: str, seed: int, effort
 
     model = response.likelihood()
     nominal = response.local({}, case.steps) if case.steps else model
-    names = nominal.names[1:]
+    values = {p.name: p.init for p in nominal.parameters[1:]}
     total = float(expected_error(nominal, "mu"))
-    known = {n: float(expected_error(nominal, "mu", fixed=(n,))) for n in names}
+    known = {n: float(expected_error(nominal, "mu", fixed={n: v})) for n, v in values.items()}
     if response.simulation:
         nominal = replace(nominal, width=np.zeros_like(nominal.width))
         known["simulation"] = float(expected_error(nominal, "mu"))
     random, truth = _random(jax.random.fold_in(toy_key, 1), case, response, model, effort.experiments)
     result = Sensitivity(
         {k: case.scale * expected(summary(v), v, case.steps) for k, v in case.truths.items()},
-        case.scale * float(expected_error(nominal, "mu", fixed=names)),
+        case.scale * float(expected_error(nominal, "mu", fixed=values)),
         {n: case.scale * float(np.sqrt(max(total**2 - sigma**2, 0.0))) for n, sigma in known.items()},
         {
             k: covered(jax.random.fold_in(toy_key, 2 + i), response, model, v, effort.toys)

@@ -89,8 +89,8 @@ class Ensemble(Posterior):
 
 
 def checked_members(n: int | None, most: int | None = None) -> int:
-    """The number of members to draw, DRAWS of them for None; InputError for fewer than one, or more than there are."""
+    """The number of members to draw, DRAWS of them for None; InputError for no number from one to all that there are."""
     n = DRAWS if n is None else n
-    if n < 1 or (most is not None and n > most):
+    if not hasattr(n, "__index__") or n < 1 or (most is not None and n > most):
         raise InputError("members", str(n), "at least 1" if most is None else f"1 … {most}, the members that there are")
     return n

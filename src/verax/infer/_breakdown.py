@@ -15,12 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from verax.errors import InputError
-from verax.model import FLOATING, AbstractLikelihood, Data
+from verax.model import FLOATING, AbstractLikelihood, Data, DataSets
 from verax.parameters import groups
 from verax.results import Status
 
 from ._evaluate import Limits, Values
-from ._fit import as_batch
 from ._interval import ends
 from ._newton import minimise
 from ._profile import Fits, best_fits
@@ -190,7 +189,7 @@ def _known(fits: Fits, which: np.ndarray | None = None) -> Fits:
     theta, limits = fits.best.theta, fits.limits
     params = dict(zip(fits.model.names, theta[0], strict=True))
     known, data = fits.model.freeze_profiled(params, fits.batch.one(), which)
-    same = as_batch(known, data)
+    same = DataSets.of(data)
     best = minimise(known, same, theta, np.ones(theta.shape, bool), limits=limits)
     return Fits(known, same, limits, fits.index, best)
 

@@ -12,7 +12,7 @@ import numpy as np
 from verax.arrays import Float, Int, PRNGKeyArray, Shaped
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
-from verax.parameters import Params, by_name
+from verax.parameters import Params, check_values
 from verax.results import Status, good
 
 from ._evaluate import Values
@@ -123,7 +123,7 @@ def campaign(
     >>> found.n, found.failed, bool(abs(found.values.mean() - 110) < 1)  # 5 + 15 + 50 + 40 expected
     (4000, 0, True)
     """
-    by_name(model.parameters, params, "campaign")
+    check_values(model.parameters, params, "campaign")
     if batch < 1 or n < 1:
         raise InputError("campaign", f"{n} toys in batches of {batch}", "at least one of each")
     if done is not None and done.n >= n:

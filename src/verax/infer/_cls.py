@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from verax.arrays import Array, Float, PRNGKeyArray, log_ndtr, ndtr
-from verax.errors import InputError
+from verax.errors import InputError, check_count
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
 from verax.results import Status, good
@@ -18,7 +18,7 @@ from ._batch import Minima
 from ._evaluate import Values
 from ._fit import as_batch, best_fit, one_or_many
 from ._newton import minimise
-from ._profile import Fits
+from ._profile import Fits, points_of
 from ._results import CLs
 from ._statistic import expectation, physical_bounds, polished, q_tilde, reported_status
 from ._toys import Progress, sample_toys
@@ -51,7 +51,7 @@ def cls(
     model : the likelihood
     data : one data set; or a batch with a leading ``toy`` axis, for the asymptotic method only
     poi : name of the parameter
-    values : its values [point]
+    values : its values [point], not negative: q̃ is defined for those only
     method : "asymptotic" or "toys"
     key : random key of the toys
     n_toys : toys of each hypothesis at each value
@@ -60,15 +60,16 @@ def cls(
 
     Raises
     ------
-    InputError : a parameter that is unknown or fixed, an unknown method, toys without a key or for a batch, or data
-        that do not fit the model
+    InputError : a parameter that is unknown, fixed or cannot be above zero, negative values, an unknown method, toys
+        without a key or for a batch, or data that do not fit the model
 
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> cls(model, data, "mu", np.array([1.0, 3.0])).observed.round(3).tolist()
     [0.45, 0.001]
     """
-    inputs, values = prepare(model, data, poi, method, key, "cls", fixed), np.asarray(values, np.float64)
+    values = points_of(values, "cls", 0.0)
+    inputs = prepare(model, data, poi, method, key, "cls", fixed, n_toys)
     n, points = len(inputs.data.batch), len(values)
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:
@@ -118,16 +119,26 @@ class TestInputs:
 
 
 def prepare(
-    model: AbstractLikelihood, data: Data, poi: str, method: str, key: PRNGKeyArray | None, where: str, fixed: Values
+    model: AbstractLikelihood,
+    data: Data,
+    poi: str,
+    method: str,
+    key: PRNGKeyArray | None,
+    where: str,
+    fixed: Values,
+    n_toys: int,
 ) -> TestInputs:
     """Check the arguments, fit the data with and without signal, and prepare the Asimov data."""
     movable(model.parameters, [poi], where, fixed)
     if method not in ("asymptotic", "toys"):
         raise InputError(f"{where} method", f"'{method}'", "'asymptotic' or 'toys'")
-    if method == "toys" and (key is None or data.is_batch):
-        raise InputError(where, "toys without a key, or for a batch", "key=..., and one data set")
+    check_count(n_toys, 1, f"{where}, n_toys")
     index = model.names.index(poi)
     batch, limits = as_batch(model, data), physical_bounds(model, index, fixed)
+    if method == "toys" and (key is None or data.is_batch):
+        raise InputError(where, "toys without a key, or for a batch", "key=..., and one data set")
+    if limits[1][index] <= 0:
+        raise InputError(where, f"'{poi}' up to {limits[1][index]:g}", "a parameter that can be above zero")
     fits = Fits(model, batch, limits, index, best_fit(model, batch, limits))
     background = fits.conditional(np.arange(len(batch)), np.zeros(len(batch)))
     held = np.tile(limits[0] < limits[1], (len(batch), 1))

@@ -110,6 +110,16 @@ class Objective(NamedTuple):
             point = _evaluate(model, here, theta[row], free[row], *limits)
             return Point(*(np.asarray(x)[:fits] for x in point))
 
+    def evaluate_many(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """−log L and the units of the parameters at any number of points, the largest size at a time."""
+        sizes, parts = self.sizes, []
+        for first in range(0, len(theta), sizes[-1]):
+            part = np.arange(first, min(first + sizes[-1], len(theta)))
+            at = self.take(part).evaluate(theta[part], sizes)
+            parts.append((at.nll, at.unit))
+        nll, unit = (np.concatenate(x) for x in zip(*parts, strict=True))
+        return nll, unit
+
 
 def few(model: AbstractLikelihood, data: DataSets) -> bool:
     """Whether NumPy makes these fits; it depends on nothing else, so that the same fits have the same bits."""

@@ -6,13 +6,14 @@ import numpy as np
 
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data, DataSets
-from verax.parameters import by_name
-from verax.results import Status
+from verax.parameters import check_values
+from verax.results import Status, good
 
-from ._batch import Minima, better, replace, take
-from ._evaluate import Limits, Objective, Values, bounds
+from ._batch import Minima, better, keep_lowest, replace, take
+from ._evaluate import Limits, Values, bounds
 from ._linear_algebra import blas_threads
 from ._newton import BATCHED_FROM, minimise
+from ._range import bent, dips, expected_objective, others_moved
 from ._response import response
 from ._results import Fit
 
@@ -38,9 +39,11 @@ def fit(
     """Maximise the likelihood of each data set; in float64 whatever the caller's JAX flags.
 
     Fits start at the global observables, many data sets from linear estimates around the fit of the expected one. A fit that
-    fails or ends at a bound is started again from the parameters' initial values. One that fails or takes long, or leaves
-    an unconstrained parameter weakly constrained within its bounds, is also started again from the global observables and
-    from values towards those bounds, since other minima may lie there. The lowest minimum is kept.
+    fails or ends at a bound is started again from the parameters' initial values. One that fails or takes long, and each
+    where the model constrains a parameter weakly within its bounds, is also started again from the global observables and
+    from values towards those bounds, since other minima may lie there. Along a parameter with finite bounds and no
+    constraint in which −log L of expected data is not convex, as in the position of a peak, it is profiled on a grid, and
+    fits start where it dips. The lowest minimum is kept. Where a fit is started again depends on its own data set alone.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ def fit(
 
     Raises
     ------
-    InputError : an unknown parameter (nearest name given), or data that do not fit the model
+    InputError : an unknown parameter (nearest name given), a value that is not finite, or data that do not fit the model
 
     >>> from verax.model import example_model
     >>> model, data = example_model()
@@ -60,8 +63,8 @@ def fit(
     >>> {name: round(value, 2) for name, value in best.params.items()}, best.error.round(2).tolist()
     ({'mu': 0.89, 'background_norm': 0.22, 'jes': -0.05}, [0.58, 0.91, 1.0])
     """
-    fixed, init = fixed or {}, init or {}
-    by_name(model.parameters, [*fixed, *init], "fit")
+    for values in (fixed, init):
+        check_values(model.parameters, {} if values is None else values, "fit")
     batch = as_batch(model, data)
     minima = best_fit(model, batch, bounds(model, fixed), init=init, covariance=covariance)
     arrays = (minima.theta, minima.covariance, minima.nll, minima.status, minima.edm, minima.steps)
@@ -70,6 +73,10 @@ def fit(
 
 def as_batch(model: AbstractLikelihood, data: Data) -> DataSets:
     """The data as float64 with a leading ``toy`` axis, after the model's own checks."""
+    if not isinstance(data, Data):
+        raise InputError("data", f"a {type(data).__name__}", "Data(counts, auxiliary)")
+    if data.is_batch and not len(data):
+        raise InputError("data", "a batch of no data sets", "one or more")
     model.check(data)
     return DataSets.of(data)
 
@@ -109,18 +116,19 @@ def best_fit(
     auxiliary_start, given = model.start(batch.gather()), ~moves | np.isin(model.names, list(init))
     auxiliary_start[:, given] = nominal[:, given]
     batched = len(batch) >= BATCHED_FROM
-    linearised = batched and not init
+    unconstrained = [i for i, p in enumerate(model.parameters) if p.constraint is None and moves[i]]
+    profiled = bent(model, nominal[0], unconstrained, limits)
+    linearised = batched and not init and not profiled
     start = linearised_fits(model, batch, auxiliary_start, limits) if linearised else auxiliary_start
     minima = minimise(model, batch, start, free, covariance=covariance, limits=limits)
 
-    unconstrained = [i for i, p in enumerate(model.parameters) if p.constraint is None and moves[i]]
-    unconstrained = unconstrained[:MAX_RESTART_PARAMETERS]
-    weak = _weakly_constrained(model, batch, nominal[0], unconstrained, limits)
+    first = unconstrained[:MAX_RESTART_PARAMETERS]
+    weak = _weakly_constrained(model, nominal[0], first, limits)
     difficult = _difficult(minima, bool(weak))
     restarts = _from_nominal(minima, start, nominal)
     if linearised and difficult.size:
         restarts.append((difficult, auxiliary_start[difficult]))
-    for i in unconstrained if difficult.size else ():
+    for i in first if difficult.size else ():
         for fraction, aside in _towards_bounds(model, auxiliary_start[difficult], i, limits):
             restarts.append((difficult, aside))
             if i in weak and fraction in REFIT_FRACTIONS:
@@ -135,6 +143,12 @@ def best_fit(
         ends = np.cumsum([len(rows) for rows, _ in restarts])
         for (rows, _), end in zip(restarts, ends, strict=True):
             replace(minima, rows, better(take(minima, rows), take(second, np.arange(end - len(rows), end))))
+    for i, points in profiled.items():
+        others = others_moved(auxiliary_start, i, unconstrained, limits)
+        row, where = dips(model, batch, others, free, limits, i, points)
+        second = minimise(model, batch[row], where, free[row], covariance=covariance, limits=limits, batched=batched)
+        lower = good(second.status) & ((second.nll < minima.nll[row] - 1e-6) | (minima.status[row] == Status.MAX_STEPS))
+        keep_lowest(minima, row[lower], take(second, np.flatnonzero(lower)))
     return minima
 
 
@@ -155,15 +169,11 @@ def _difficult(minima: Minima, weak: bool) -> np.ndarray:
 
 
 def _weakly_constrained(
-    model: AbstractLikelihood, batch: DataSets, nominal: np.ndarray, unconstrained: list[int], limits: Limits
+    model: AbstractLikelihood, nominal: np.ndarray, unconstrained: list[int], limits: Limits
 ) -> list[int]:
-    """Parameters whose error is large beside the range of their bounds, even if all others were known."""
+    """Parameters whose expected error is large beside the range of their bounds, even if all others were known."""
     free = np.isin(np.arange(len(nominal)), unconstrained)[None]
-    objective = Objective(model, batch[:1], free, limits)
-    sizes = objective.sizes
-    least = 1 if len(batch) >= BATCHED_FROM else min(len(batch), sizes[-1])
-    compiled = tuple(s for s in sizes if s >= least)  # no other shape is compiled for this
-    error = objective.evaluate(nominal[None], compiled).unit[0]
+    error = expected_objective(model, nominal, free, limits).evaluate_many(nominal[None])[1][0]
     return [i for i in unconstrained if error[i] > WEAK_CONSTRAINT * (limits[1] - limits[0])[i]]
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from verax.arrays import Float, Int, PRNGKeyArray
-from verax.errors import InputError
+from verax.errors import InputError, check_count
 from verax.model import AbstractLikelihood, Data, DataSets
-from verax.parameters import by_name
+from verax.parameters import check_values
 
 from ._campaign import campaign
 from ._evaluate import Values, bounds
@@ -79,10 +79,11 @@ def goodness_of_fit(
     """
     from scipy.special import chdtrc
 
-    by_name(model.parameters, fixed or (), "goodness_of_fit")
+    check_values(model.parameters, {} if fixed is None else fixed, "goodness_of_fit")
+    check_count(n_toys, 0, "goodness_of_fit, n_toys")
+    batch = as_batch(model, data)
     if n_toys and (key is None or data.is_batch):
         raise InputError("goodness_of_fit", "toys without a key, or for a batch", "key=..., and one data set")
-    batch = as_batch(model, data)
     limits = bounds(model, fixed)
     best = best_fit(model, batch, limits)
     statistic = _statistic(model, batch, best.nll)

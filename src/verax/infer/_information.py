@@ -2,7 +2,7 @@
 
 from verax.arrays import Array, Float, namespace
 from verax.model import AbstractLikelihood, float64_on_host
-from verax.parameters import Params, by_name, movable
+from verax.parameters import Params, movable
 
 
 @float64_on_host
@@ -29,7 +29,7 @@ def fisher_information(model: AbstractLikelihood, params: Params) -> Float[Array
 
 @float64_on_host
 def expected_error(
-    model: AbstractLikelihood, name: str, params: Params | None = None, *, fixed: tuple[str, ...] = ()
+    model: AbstractLikelihood, name: str, params: Params | None = None, *, fixed: Params | None = None
 ) -> Float[Array, ""]:
     """Compute the expected uncertainty of one parameter, √[(information)⁻¹]; can be differentiated: networks can learn it.
 
@@ -38,11 +38,11 @@ def expected_error(
     model : the likelihood
     name : the parameter
     params : true values, as in :func:`fisher_information`
-    fixed : parameters that are taken for known
+    fixed : parameters that are known to have these values
 
     Raises
     ------
-    InputError : for a parameter that is unknown or fixed
+    InputError : for a parameter that is unknown or fixed, or a value that is not finite
 
     >>> import jax
     >>> from verax.model import example_model
@@ -51,9 +51,9 @@ def expected_error(
     >>> round(float(error(1.0)), 2)
     0.58
     """
-    movable(model.parameters, [name], "expected error")
-    by_name(model.parameters, fixed, "expected error")
-    matrix = fisher_information(model, params or {})
+    movable(model.parameters, [name], "expected error", fixed)
+    fixed = fixed or {}
+    matrix = fisher_information(model, {**(params or {}), **fixed})
     xp = namespace(matrix)
     others = [i for i, p in enumerate(model.parameters) if p.name not in (name, *fixed) and not p.fixed]
     for i in others:  # profiling parameter i: I ← I − I_i I_iᵀ / I_ii (Schur complement)

@@ -50,8 +50,8 @@ def limit(
 
     Raises
     ------
-    InputError : a parameter that is unknown or fixed, an unknown method, a level outside (0.5, 1), toys without a key
-        or for a batch, or data that do not fit the model
+    InputError : a parameter that is unknown, fixed or cannot be above zero, an unknown method, a level outside (0.5, 1),
+        toys without a key or for a batch, or data that do not fit the model
 
     >>> from verax.model import example_model
     >>> model, data = example_model()
@@ -60,7 +60,7 @@ def limit(
     """
     if not 0.5 < level < 1:
         raise InputError("limit, level", f"{level:g}", "a number between 0.5 and 1")
-    inputs = prepare(model, data, poi, method, key, "limit", fixed)
+    inputs = prepare(model, data, poi, method, key, "limit", fixed, n_toys)
     values, status = _asymptotic(inputs, 1 - level)
     if method == "toys" and key is not None:
         return _by_toys(key, inputs, poi, level, n_toys, values[0], progress)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from verax.arrays import Array, Float, Int, PRNGKeyArray
-from verax.errors import InputError
+from verax.errors import InputError, check_count
 from verax.model import AbstractLikelihood, Data
 from verax.results import Interval, Status, good
 
 from ._evaluate import Values
 from ._goodness import binomial_error
 from ._interval import check_level
-from ._profile import Fits, best_fits
+from ._profile import Fits, best_fits, points_of
 from ._toys import Progress, sample_toys
 
 SAME = 1e-6
@@ -96,7 +96,8 @@ def neyman(
     ([2.66, 0.04, 3.03], [False, True, False])
     """
     check_level(level, "neyman")
-    values = np.asarray(values, np.float64)
+    check_count(n_toys, 1, "neyman, n_toys")
+    values = points_of(values, "neyman")
     if ordering not in ("likelihood-ratio", "upper"):
         raise InputError("neyman ordering", f"'{ordering}'", "'likelihood-ratio' or 'upper'")
     if len(values) < 2 or not (np.diff(values) > 0).all():

@@ -1,6 +1,7 @@
 """The profile likelihood ratio t(μ) = −2 ln [L(μ, θ̂(μ)) / L(μ̂, θ̂)] (Cowan et al., arXiv:1007.1727, eq. 7–8)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,17 +42,36 @@ def profile(
 
     Raises
     ------
-    InputError : a parameter that is unknown (nearest name given) or fixed, or data that do not fit the model
+    InputError : a parameter that is unknown (nearest name given) or fixed, values that are not finite or no list, or data
+        that do not fit the model
 
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> profile(model, data, "mu", np.array([0.0, 1.0])).t.round(2).tolist()
     [2.66, 0.04]
     """
-    fits, values = best_fits(model, data, poi, "profile", fixed, best), np.asarray(values, np.float64)
+    values = points_of(values, "profile")
+    fits = best_fits(model, data, poi, "profile", fixed, best)
     toys, points = len(fits.batch), len(values)
     t, there = fits.ratio(np.repeat(np.arange(toys), points), np.tile(values, toys))
     return Scan(poi, values, *one_or_many(data, t.reshape(toys, points), there.status.reshape(toys, points)))
+
+
+def points_of(values: Any, where: str, least: float = -np.inf) -> Float[np.ndarray, " point"]:
+    """Values of a parameter at which it is tested, as an array.
+
+    Raises
+    ------
+    InputError : for none, for NaN or infinity, for a single number or a table, for values below ``least``
+    """
+    array = np.asarray(values, np.float64)
+    if array.ndim != 1 or not array.size:
+        raise InputError(f"{where}, values", f"an array of shape {array.shape}", "one or more numbers in a list")
+    wrong = array[~(np.isfinite(array) & (array >= least))]
+    if wrong.size:
+        expected = "finite numbers" + (f" that are at least {least:g}" if np.isfinite(least) else "")
+        raise InputError(f"{where}, values", f"{wrong[0]:g}", expected)
+    return array
 
 
 @dataclass(frozen=True)
@@ -130,9 +150,9 @@ def best_fits(
     The fits are not made again where they are known as ``best``.
     """
     movable(model.parameters, [poi], where, fixed)
+    batch, limits = as_batch(model, data), bounds(model, fixed)
     if single and data.is_batch:
         raise InputError(where, "a batch of data sets", "one data set", "choose one of them")
-    batch, limits = as_batch(model, data), bounds(model, fixed)
     minima = best_fit(model, batch, limits) if best is None else known_minima(best, model, batch, where)
     return Fits(model, batch, limits, model.names.index(poi), minima)
 

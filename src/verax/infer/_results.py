@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from verax.arrays import Float, Int
+from verax.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class Fit:
     @property
     def params(self) -> dict[str, float]:
         """Best-fit values by name (of a single fit)."""
+        if self.value.ndim != 1:
+            got = f"a fit of {len(self.value)} data sets"
+            raise InputError("params", got, "one data set", "fit one of them, or take a column of `value`")
         return {name: float(v) for name, v in zip(self.names, self.value, strict=True)}
 
 

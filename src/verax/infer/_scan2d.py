@@ -14,7 +14,7 @@ from ._batch import twice_excess
 from ._evaluate import Values
 from ._interval import check_level
 from ._newton import minimise
-from ._profile import best_fits
+from ._profile import best_fits, points_of
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def scan2d(
     movable(model.parameters, names[1:], "scan2d", fixed)
     if len(names) != 2 or names[0] == names[1] or len(values) != 2:
         raise InputError("scan2d", f"parameters {tuple(names)}", "two different ones, with an array of values each")
+    first, second = (points_of(v, "scan2d") for v in values)
     fits, pair = best_fits(model, data, names[0], "scan2d", fixed, single=True), [model.names.index(n) for n in names]
-    first, second = (np.asarray(v, np.float64) for v in values)
     points = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
     hat, covariance = fits.best.theta[0], fits.best.covariance[0]
     start = np.tile(hat, (len(points), 1))

@@ -9,7 +9,7 @@ from verax.model import AbstractLikelihood, Data
 
 from ._evaluate import Values
 from ._fit import one_or_many
-from ._profile import best_fits
+from ._profile import best_fits, points_of
 from ._results import Fit
 
 
@@ -64,6 +64,7 @@ def significance(
     >>> float(significance(model, data, "mu").z.round(2))  # √t(0) = √2.66
     1.63
     """
+    (null,) = points_of([null], "significance, null")
     fits = best_fits(model, data, poi, "significance", fixed, best)
     toys = len(fits.batch)
     t, there = fits.ratio(np.arange(toys), np.full(toys, float(null)))

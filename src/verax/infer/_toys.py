@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from verax.arrays import Array, PRNGKeyArray, jitted
+from verax.errors import check_count
 from verax.model import AbstractLikelihood, Data, concatenate, mapped
-from verax.parameters import Params, by_name
+from verax.parameters import Params, check_values
 
 CHUNK = 4096
 
@@ -44,7 +45,7 @@ def sample_toys(
     key : random key
     model : the likelihood
     params : true values by name; others are at their initial values
-    n : number of toys
+    n : number of toys, one at least
     first : number of the first toy
     profiled : true values of what the likelihood profiles by itself (``model.profiled``); nominal by default
     fluctuate_auxiliary : False leaves the global observables at their expectation, as is sometimes done by mistake:
@@ -52,7 +53,8 @@ def sample_toys(
 
     Raises
     ------
-    InputError : an unknown parameter (nearest name given), or a truth at which a rate is negative
+    InputError : an unknown parameter (nearest name given), a value that is not finite, a truth at which a rate is
+        negative, or no toys
 
     >>> import jax
     >>> from verax.model import example_model
@@ -62,7 +64,8 @@ def sample_toys(
     """
     import jax
 
-    by_name(model.parameters, params, "sample_toys")
+    check_values(model.parameters, params, "sample_toys")
+    check_count(n, 1, "sample_toys, number of toys")
     model.check_truth(params, profiled)
     with jax.enable_x64(True):
         values = {p.name: np.float64(params.get(p.name, p.init)) for p in model.parameters}

@@ -93,6 +93,11 @@ class BinnedLikelihood(AbstractLikelihood):
         return not self.combine_convention
 
     @property
+    def convex_in(self) -> tuple[str, ...]:
+        """The free normalisations: rates are linear in each."""
+        return self.names[: self.n_free]
+
+    @property
     def n_free(self) -> int:
         """Number of free normalisation factors; they come first among the parameters."""
         return int(self.normfactor_mask.shape[0])

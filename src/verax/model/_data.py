@@ -6,27 +6,37 @@ from typing import Any
 
 import numpy as np
 
-from verax.arrays import Array, Float, Int, Tree, static
+from verax.arrays import Array, Float, Int, Tree, namespace, static
 
 
 class Data(Tree):
     """Observations and global observables; a leading ``toy`` axis makes a batch.
 
     An observation has a multiplicity and a place. A bin counts events and needs no place; an event has a place and counts
-    once, or as often as pseudo-experiments repeat it, or with its weight; a multiplicity of 0 pads.
+    once, or as often as it is repeated; a multiplicity of 0 pads. Expected (Asimov) data have fractions of events at places.
+
+    Weights of events are no multiplicities: −log L of n events of weight w is that of n w events, whose intervals are too
+    narrow or too wide by about √w. Fractions at places are refused unless data are said to be ``expected``.
 
     Parameters
     ----------
-    counts : multiplicity of each observation: events per bin, 1 (or a weight) per event
+    counts : multiplicity of each observation: events per bin, 1 per event
     auxiliary : global observables: those of the constrained parameters in their order, then one per profiled γ
     place : arrays [observation, ...], or [toy, observation, ...] with ``own_places``; None for bins
     own_places : whether each data set of a batch has places of its own; else all share them, static
+    expected : whether multiplicities are expectations, fractions too; errors are then those of as many events, static
     """
 
     counts: Float[Array, "*toy observation"]
     auxiliary: Float[Array, "*toy constraint"]
     place: Any = None
     own_places: bool = static(default=False)
+    expected: bool = static(default=False)
+
+    def __post_init__(self) -> None:
+        for name in ("counts", "auxiliary"):
+            if isinstance(given := getattr(self, name), list | tuple):
+                object.__setattr__(self, name, namespace(*given).asarray(given, float))
 
     @property
     def is_batch(self) -> bool:
@@ -48,7 +58,7 @@ class Data(Tree):
     def __getitem__(self, index: int | slice | np.ndarray) -> "Data":
         """One data set of a batch, or some of them."""
         place = map_places(lambda x: x[index], self.place) if self.own_places else self.place
-        return Data(self.counts[index], self.auxiliary[index], place, self.own_places)
+        return Data(self.counts[index], self.auxiliary[index], place, self.own_places, self.expected)
 
     def comparable(self, other: "Data") -> bool:
         """Whether the observations are the same: only their multiplicities differ."""
@@ -119,7 +129,7 @@ def concatenate(batches: Sequence[Data]) -> Data:
     each = [b.place for b in batches] if first.own_places else [first.place]
     place = map_places(lambda *x: np.concatenate(x) if first.own_places else np.asarray(x[0]), *each)
     counts, auxiliary = (np.concatenate([np.asarray(getattr(b, k)) for b in batches]) for k in ("counts", "auxiliary"))
-    return Data(counts, auxiliary, place, first.own_places)
+    return Data(counts, auxiliary, place, first.own_places, any(b.expected for b in batches))
 
 
 @dataclass(frozen=True)

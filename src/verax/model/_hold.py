@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from verax.parameters import Parameter, by_name
+from verax.parameters import Parameter, check_values
 
 from ._likelihood import AbstractLikelihood
 
@@ -24,14 +24,14 @@ def hold(model: L, values: Mapping[str, float]) -> L:
 
     Raises
     ------
-    InputError : for an unknown parameter, with its nearest neighbour
+    InputError : for an unknown parameter, with its nearest neighbour, or a value that is not finite
 
     >>> from verax.model import example_model
     >>> model, _ = example_model()
     >>> [p.name for p in hold(model, {"jes": 0.5}).parameters if p.fixed]
     ['jes']
     """
-    by_name(model.parameters, values, "parameters to hold")
+    check_values(model.parameters, values, "parameters to hold")
 
     def held(p: Parameter) -> Parameter:
         value = values.get(p.name)

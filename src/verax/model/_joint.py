@@ -10,7 +10,7 @@ from verax.arrays import Array, Bool, Float, Int, PRNGKeyArray, Tree, add_at, na
 from verax.errors import InputError
 from verax.parameters import Parameter, Params
 
-from ._data import Data
+from ._data import Data, map_places
 from ._likelihood import AbstractLikelihood, Derivatives, EvenParts
 
 
@@ -28,12 +28,14 @@ class JointLikelihood(AbstractLikelihood):
 
     Parameters
     ----------
-    parts : the likelihoods; of a common parameter the first one's group and bounds hold
-    parameters : instead of theirs, under the same names: with other bounds or initial values
+    parts : the likelihoods; a common parameter has the first one's group, and may be where all their bounds allow
+    parameters : instead of theirs, under the same names and with the same constraints: other bounds or initial values, or
+        in another order
 
     Raises
     ------
-    InputError : no part, or a common parameter with different constraints or initial values
+    InputError : no part, a common parameter with different constraints or initial values, or other ``parameters`` than
+        theirs
     """
 
     parts: tuple[AbstractLikelihood, ...]
@@ -43,20 +45,39 @@ class JointLikelihood(AbstractLikelihood):
         table: dict[str, Parameter] = {}
         for p in (p for part in parts for p in part.parameters):
             first = table.setdefault(p.name, p)
-            if (first.constraint, first.init) != (p.constraint, p.init):
-                seen = f"{first.constraint} around {first.init:g}, and {p.constraint} around {p.init:g}"
+            where = f"joint likelihood, parameter '{p.name}'"
+            if first.constraint != p.constraint:
                 raise InputError(
-                    f"joint likelihood, parameter '{p.name}'", seen, "one of them", "rename one of the two"
+                    where, f"{first.constraint} and {p.constraint}", "one of them", "rename one of the two"
                 )
+            if first.init != p.init:
+                advice = "give both the same, or rename one where they are not the same parameter"
+                raise InputError(where, f"init {first.init:g} and {p.init:g}", "one of them", advice)
+            both = max(first.bounds[0], p.bounds[0]), min(first.bounds[1], p.bounds[1])
+            table[p.name] = replace(first, bounds=both)
         if not table:
             raise InputError("joint likelihood", "no parameters", "one likelihood or more")
+        given = tuple(table.values()) if parameters is None else tuple(parameters)
+        if sorted(p.name for p in given) != sorted(table):
+            got = f"parameters {', '.join(p.name for p in given)}"
+            raise InputError("joint likelihood", got, f"each of {', '.join(table)} once")
+        for p in given:
+            if p.constraint != (own := table[p.name].constraint):
+                where = f"joint likelihood, parameter '{p.name}'"
+                raise InputError(where, f"constraint {p.constraint}", f"{own}, as in the parts", "change it there")
         object.__setattr__(self, "parts", tuple(parts))
-        object.__setattr__(self, "parameters", tuple(table.values()) if parameters is None else parameters)
+        object.__setattr__(self, "parameters", given)
 
     @property
     def in_closed_form(self) -> bool:
         """Whether each part is."""
         return all(part.in_closed_form for part in self.parts)
+
+    @property
+    def convex_in(self) -> tuple[str, ...]:
+        """Parameters of which this is known of each likelihood that has them."""
+        unknown = {n for part in self.parts for n in part.names if n not in part.convex_in}
+        return tuple(n for n in self.names if n not in unknown)
 
     @property
     def _index(self) -> list[Int[np.ndarray, " own"]]:
@@ -78,7 +99,7 @@ class JointLikelihood(AbstractLikelihood):
         """Split data, of one data set or a batch, into those of each part."""
         ends = np.cumsum(data.place.sizes)
         return tuple(
-            Data(data.counts[..., end - size : end], data.auxiliary[..., index], place, data.own_places)
+            Data(data.counts[..., end - size : end], data.auxiliary[..., index], place, data.own_places, data.expected)
             for end, size, index, place in zip(ends, data.place.sizes, self._observed_by, data.place.parts, strict=True)
         )
 
@@ -91,10 +112,14 @@ class JointLikelihood(AbstractLikelihood):
 
         Raises
         ------
-        InputError : a number of data sets that is not that of the parts, or a global observable that differs in two of them
+        InputError : a number of data that is not that of the parts, batches of different lengths or a batch beside one
+            data set, or a global observable that differs in two of them
         """
         if len(data) != len(self.parts):
             raise InputError("joint likelihood", f"data of {len(data)} parts", f"{len(self.parts)}")
+        if len({np.shape(d.counts)[:-1] for d in data}) > 1:
+            got = " and ".join(f"a batch of {len(d)}" if d.is_batch else "one data set" for d in data)
+            raise InputError("joint likelihood", got, "one data set of each part, or batches of the same length")
         size = self.n_constraints + self.n_profiled
         auxiliary = np.full((*np.shape(data[0].counts)[:-1], size), np.nan)
         for own, index in zip(data, self._observed_by, strict=True):
@@ -109,8 +134,10 @@ class JointLikelihood(AbstractLikelihood):
         """Observations of the parts; of the global observables those of what is profiled, as the parts' own methods give."""
         xp = namespace(*(d.counts for d in data))
         counts, auxiliary = (xp.concatenate([getattr(d, k) for d in data], axis=-1) for k in ("counts", "auxiliary"))
-        place = JointPlace(tuple(d.place for d in data), tuple(d.counts.shape[-1] for d in data))
-        return Data(counts, auxiliary, place, any(d.own_places for d in data))
+        own = any(d.own_places for d in data)
+        each = [d.place if d.own_places or not (own and d.is_batch) else _repeated(d.place, len(d)) for d in data]
+        place = JointPlace(tuple(each), tuple(d.counts.shape[-1] for d in data))
+        return Data(counts, auxiliary, place, own, any(d.expected for d in data))
 
     def _own(self, params: Params) -> list[Params]:
         return [{n: v for n, v in params.items() if n in part.names} for part in self.parts]
@@ -222,7 +249,8 @@ class JointLikelihood(AbstractLikelihood):
         """The worst status of the likelihoods."""
         parts = zip(self.parts, self._index, self.split(data), strict=True)
         ends = [part.end(theta[index], own) for part, index, own in parts]
-        return namespace(*ends).stack(ends).max()
+        xp = namespace(*ends)
+        return xp.asarray(xp.stack(ends).max())
 
     def softened(self, factor: float) -> "JointLikelihood":
         """The same with each likelihood softened."""
@@ -248,3 +276,8 @@ class JointLikelihood(AbstractLikelihood):
             jacobian[k][index], prior[index] = e.jacobian, e.prior
         weight = np.concatenate([e.weight for _, e in found])
         return EvenParts(which, np.concatenate(even, axis=1), np.concatenate(jacobian, axis=1), weight, prior)
+
+
+def _repeated(place: Any, sets: int) -> Any:
+    """Places that all data sets of a batch share, once for each."""
+    return map_places(lambda x: np.broadcast_to(x, (sets, *np.shape(x))), place)

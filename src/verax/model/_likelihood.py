@@ -14,7 +14,7 @@ import numpy as np
 
 from verax.arrays import Array, Bool, Float, Int, PRNGKeyArray, Scalar, Tree, is_jax, is_traced, jitted, namespace
 from verax.errors import InputError
-from verax.parameters import Parameter, Params, Poisson, by_name
+from verax.parameters import Parameter, Params, Poisson, check_values
 
 from ._constraint import (
     Constraints,
@@ -171,7 +171,8 @@ class AbstractLikelihood(Tree, abc.ABC):
     def log_observed(self, theta: Theta, data: Data) -> Float[Array, ""]:
         """Log of the density of the observations, without the constraint terms of the parameters.
 
-        ``theta`` is in the order of ``parameters``.
+        ``theta`` is in the order of ``parameters``. A multiplicity of 0 pads; where the density there may be 0 it is to be
+        left out, as by ``counts @ jnp.log(jnp.where(counts != 0, density, 1.0))``: 0 · log 0 would be NaN.
         """
 
     @abc.abstractmethod
@@ -231,7 +232,8 @@ class AbstractLikelihood(Tree, abc.ABC):
     def asimov(self, params: Params, profiled: Any = None) -> Data:
         """The Asimov data set: observations and global observables at their expectations, without fluctuation."""
         theta = self.vector(params)
-        return (_asimov if namespace(theta) is np else _compiled_asimov)(self, theta, profiled)
+        data = (_asimov if namespace(theta) is np else _compiled_asimov)(self, theta, profiled)
+        return replace(data, expected=bool(places(data)))
 
     @float64_on_host
     def spread(self, params: Params, data: Data) -> Data:
@@ -276,7 +278,7 @@ class AbstractLikelihood(Tree, abc.ABC):
         return None
 
     def check(self, data: Data) -> None:
-        """Raise InputError where ``data`` does not fit the model: sizes, NaN, infinity."""
+        """Raise InputError where ``data`` does not fit the model: sizes, NaN, infinity, weights of events."""
         n = self.n_constraints + self.n_profiled
         if data.auxiliary.shape[-1] != n:
             raise InputError("data, global observables", f"{data.auxiliary.shape[-1]} per data set", f"{n}")
@@ -287,6 +289,12 @@ class AbstractLikelihood(Tree, abc.ABC):
         for what, values in numbers.items():
             if not all(np.isfinite(x).all() for x in values):
                 raise InputError(f"data, {what}", "NaN or infinity", "finite numbers")
+        counts = np.asarray(data.counts)
+        if places(data) and not data.expected and (part := counts[(counts != np.round(counts)) | (counts < 0)]).size:
+            advice = (
+                "weighted events have no such likelihood: fit them in bins; expectations are Data(..., expected=True)"
+            )
+            raise InputError("data, multiplicities of events", f"{part[0]:g}", "0, 1, 2, …", advice)
 
     def profiled_groups(self) -> dict[str, Bool[np.ndarray, " profiled"]]:
         """Rows of the uncertainty breakdown for what is profiled: which of its global observables, each."""
@@ -307,11 +315,20 @@ class AbstractLikelihood(Tree, abc.ABC):
         return self
 
     def check_truth(self, params: Params, profiled: Any = None) -> None:
-        """Raise InputError where no data can be drawn at ``params``; a subclass knows what to look for."""
+        """Raise InputError where no data can be drawn at ``params``: by default, where a place expects less than nothing."""
+        expected = self.asimov(params, profiled)
+        if expected.place is not None and not (np.asarray(expected.counts) >= 0).all():
+            got = f"a density that is negative or NaN at {dict(params)}"
+            raise InputError("toys", got, "no negative density", "choose another truth")
 
     def even_parts(self) -> EvenParts | None:
         """Parameters that may have a second minimum on their other side; None where the model knows of none."""
         return None
+
+    @property
+    def convex_in(self) -> tuple[str, ...]:
+        """Names of parameters along which −log L is known to be convex, so that fits look for no other minimum there."""
+        return ()
 
     def derivatives_observed(self, theta: Theta, data: Data) -> Derivatives:
         """Derivatives of −:meth:`log_observed`; by autodiff; a subclass may have a faster method."""
@@ -367,7 +384,7 @@ class AbstractLikelihood(Tree, abc.ABC):
 
         Raises
         ------
-        InputError : for an unknown name, with its nearest neighbour
+        InputError : for an unknown name, with its nearest neighbour, or a value that is not finite
         """
         theta = self.vector(params)
         end, value = self.end(theta, data), self.log_density(theta, data)
@@ -375,7 +392,7 @@ class AbstractLikelihood(Tree, abc.ABC):
 
     def vector(self, params: Mapping[str, Scalar]) -> Float[Array, " parameter"]:
         """Parameter values as a vector in the order of ``parameters``; those not named stay at their initial values."""
-        by_name(self.parameters, params, "parameter values")
+        check_values(self.parameters, params, "parameter values")
         values = [params.get(p.name, p.init) for p in self.parameters]
         if self.in_closed_form and namespace(*values) is np:
             return np.asarray(values, np.float64)
