@@ -294,6 +294,31 @@ def test_toys_of_another_folder_or_place_are_not_believed(workspace, tmp_path):
     assert not batches[0].is_symlink()
 
 
+def test_toys_of_a_workspace_with_other_bins_are_not_taken_for_its_own(tmp_path):
+    """The same numbers in the same order: in 1 + 4 bins, and in 4 + 1."""
+    for folder, first in (("w1", 1), ("w2", 4)):
+        parts = [slice(None, first), slice(first, None)]
+        samples = {"s": ([3.0, 4.0, 5.0, 6.0, 7.0], MU), "b": ([10.0, 20.0, 30.0, 40.0, 50.0], JES)}
+        channels = [
+            {"name": n, "samples": [{"name": k, "data": d[p], "modifiers": [m]} for k, (d, m) in samples.items()]}
+            for n, p in zip("ab", parts, strict=True)
+        ]
+        observed = [{"name": n, "data": [10.0, 20.0, 30.0, 40.0, 50.0][p]} for n, p in zip("ab", parts, strict=True)]
+        measurement = {"name": "m", "config": {"poi": "mu", "parameters": []}}
+        spec = {"channels": channels, "observations": observed, "measurements": [measurement], "version": "1.0.0"}
+        (tmp_path / folder).with_suffix(".json").write_text(json.dumps(spec))
+    kept = {"toys": 20, "output": tmp_path / "toys"}
+    questions.answer("toys", str(tmp_path / "w1.json"), **kept)
+    with pytest.raises(InputError, match="toys of another model"):
+        questions.answer("toys", str(tmp_path / "w2.json"), **kept)
+    with pytest.raises(InputError, match="toys of another model"):
+        questions.answer("toys", str(tmp_path / "w1.json"), **kept, poi="mu", fixed=["jes=0"])
+
+
+MU = {"name": "mu", "type": "normfactor", "data": None}
+JES = {"name": "jes", "type": "normsys", "data": {"hi": 1.3, "lo": 0.75}}
+
+
 def test_figures_with_names_that_look_alike_have_files_of_their_own(tmp_path):
     labels = ["SR 1", "SR/1", ("a_b", "c"), ("a", "b_c"), "../evil"]
     answer = Section("", figures=dict.fromkeys(labels, ("", Figure)))

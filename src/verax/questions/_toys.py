@@ -15,7 +15,7 @@ from verax.infer import Campaign, Estimate, campaign, fit
 from verax.parameters import by_name
 from verax.report import Section, Table, number, tables, with_error
 from verax.results import Interval, Status, good
-from verax.run import checksum_of, code_version, digest, opened, remove, replacing, seal, unseal, write
+from verax.run import checksum_of, code_version, describe, digest, opened, remove, replacing, seal, unseal, write
 
 from . import _options as options
 from ._ask import Query, figure, numbers, respond
@@ -106,15 +106,11 @@ class Kept:
     """
 
     def __init__(self, question: options.Toys, query: Query, truth: dict[str, float], gamma: np.ndarray | None) -> None:
-        import jax
-
         assert question.output is not None
         self.folder, self.batch, self.written = Path(question.output), question.batch, 0
-        self.notify, model, seed = query.progress.note, query.model, question.seed
-        arrays = [hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in jax.tree.leaves(model)]
-        names = [repr(model.parameters), query.poi, model.channels, model.processes]
-        true_gamma = None if gamma is None else gamma.tolist()
-        self.question = digest([names, arrays, truth, true_gamma, question.level, seed, self.batch, code_version()])
+        self.notify, seed = query.progress.note, question.seed
+        asked = describe([query.model, query.poi, truth, gamma, question.level, seed, self.batch])
+        self.question = digest([asked, code_version()])
         self.note = {"question": self.question, "truth": truth, "seed": seed}
 
     def __enter__(self) -> "Kept":
