@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import fields
+from math import factorial
 
 import numpy as np
 import pytest
@@ -218,6 +219,55 @@ def test_toys_are_drawn_at_the_truth_that_was_asked_for(workspace, capsys):
     assert abs(mean - 2.5) < 4 * error
     fitted = ask(capsys, "toys", workspace, "-n", "50", "--truth", "fit")
     assert fitted["truth"]["mu"] == pytest.approx(1.2, abs=1e-3)
+
+
+def test_estimates_and_intervals_at_a_bound_are_counted_apart(tmp_path, capsys):
+    """One bin of 4 expected events: μ̂ is at 0 for n ≤ 3, has no σ for n ≤ 2, and t(0) ≤ 1 for n ≤ 4."""
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(one_bin(signal=4.0, background=3.0)))
+    found = ask(capsys, "toys", path, "-n", 2000, "--truth", "mu=1")
+    few = np.cumsum([2000 * np.exp(-7) * 7.0**n / factorial(n) for n in range(5)])
+    counts = found["without_pull"], found["estimates_at_bound"], found["interval_status"]["AT_BOUND"]
+    for count, expected in zip(counts, few[2:], strict=True):
+        assert count == pytest.approx(expected, abs=4 * np.sqrt(expected))
+    mean, error = found["moments"]["mean"]  # of max(n, 3): those at the bound are part of it
+    values = sum(max(n - 3, 0) / 4 * np.exp(-7) * 7.0**n / factorial(n) for n in range(60))
+    assert abs(mean - values) < 4 * error
+    with pytest.raises(SystemExit):
+        cli.main(["toys", str(path), "-n", "100", "-q"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "estimates at a bound of mu" in shown
+    assert "intervals that ended AT_BOUND" in shown
+    assert "The pulls leave out" in shown
+
+
+def test_a_truth_that_no_fit_can_reach_is_said(workspace, tmp_path):
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(one_bin(signal=4.0, background=3.0)))
+    with pytest.raises(InputError, match=r"--truth, parameter 'mu': got 25; expected a finite value in \[0, 10\]"):
+        questions.answer("toys", str(path), truth=["mu=25"])
+    with pytest.raises(InputError, match=r"--truth, parameter 'theta0': got 9"):
+        questions.answer("toys", str(workspace), truth=["theta0=9"])
+    held = {"toys": 20, "fixed": ["theta0=0"]}
+    assert questions.answer("toys", str(workspace), truth=["theta0=1"], **held).warnings == [
+        "--truth theta0=1: held at 0, where no fit can reach it"
+    ]
+    assert questions.answer("toys", str(workspace), **held).warnings == []
+
+
+def one_bin(signal, background):
+    """A workspace of one bin, in which μ scales the signal, with an Asimov set of μ = 1."""
+    samples = [
+        {"name": "s", "data": [signal], "modifiers": [MU]},
+        {"name": "b", "data": [background], "modifiers": []},
+    ]
+    measurement = {"name": "m", "config": {"poi": "mu", "parameters": []}}
+    return {
+        "channels": [{"name": "a", "samples": samples}],
+        "observations": [{"name": "a", "data": [signal + background]}],
+        "measurements": [measurement],
+        "version": "1.0.0",
+    }
 
 
 def test_toys_that_were_stopped_continue_to_the_same_bits(workspace, capsys, tmp_path, monkeypatch):

@@ -29,13 +29,13 @@ def estimates(
     Parameters
     ----------
     values : estimates of the toys that count; the curve has their mean and width
-    pull : of the same toys; the curve is the standard normal
+    pull : of those that have a σ; the curve is the standard normal
     coverage : of the interval, written in the figure
     """
     figure = canvas(9.6, 4.6)
     left, right = figure.subplots(1, 2)
     written = style.name(name)
-    if len(values) < 2:
+    if len(pull) < 2:
         for axes in (left, right):
             axes.text(0.5, 0.5, "No toy converged", transform=axes.transAxes, ha="center", va="center")
         heading(left, style)
