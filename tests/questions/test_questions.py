@@ -547,7 +547,12 @@ def test_a_bad_workspace_is_one_line_that_says_where(case, workspace, capsys, tm
         assert part in told.err
 
 
-OPTIONS = [(verb, f) for verb, kind in questions.QUESTIONS.items() for f in (*fields(kind), *fields(questions.Common))]
+OPTIONS = [
+    (verb, f)
+    for verb, kind in questions.QUESTIONS.items()
+    for f in (*fields(kind), *fields(questions.Common))
+    if f.name not in kind.without
+]
 
 
 def test_every_question_has_a_function_that_answers_it(workspace):
@@ -555,6 +560,50 @@ def test_every_question_has_a_function_that_answers_it(workspace):
         respond(Question(), load_query(str(workspace), questions.Common()))
     unanswered = respond.dispatch(Question)
     assert [verb for verb, kind in questions.QUESTIONS.items() if respond.dispatch(kind) is unanswered] == []
+
+
+SILENT = [  # options that no number of the answer would depend on
+    ("interval", {"toys": 5}, "--toys: got 5; expected --method feldman-cousins or upper beside it"),
+    ("interval", {"seed": 5}, "--seed: got 5; expected --method"),
+    ("limit", {"seed": 5}, "--seed: got 5; expected --toys"),
+    ("gof", {"seed": 5}, "--seed: got 5; expected --toys"),
+    ("toys", {"data": "asimov"}, "--data: got 'asimov'; expected --truth fit"),
+    ("fit", {"patchname": "a"}, "--patchname: got 'a'; expected --patch"),
+    ("fit", {"shape_errors": "relative"}, "--shape-errors: got 'relative'; expected an HS3 file"),
+    ("gof", {"poi": "mu"}, "gof: got the option 'poi'"),
+    ("templates", {"poi": "mu"}, "templates: got the option 'poi'"),
+    ("templates", {"data": "asimov"}, "templates: got the option 'data'"),
+    ("templates", {"fixed": ["norm=1"]}, "templates: got the option 'fixed'"),
+]
+
+
+@pytest.mark.parametrize(("verb", "options", "message"), SILENT)
+def test_no_option_is_ignored_silently(verb, options, message, workspace):
+    with pytest.raises(InputError, match=message):
+        questions.answer(verb, str(workspace), **options)
+
+
+@pytest.mark.parametrize(
+    ("verb", "options"), [("templates", ("--poi", "--data", "--fixed", "--level")), ("gof", ("--poi",))]
+)
+def test_what_a_question_does_not_read_is_not_offered(verb, options, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([verb, "--help"])
+    shown = capsys.readouterr().out
+    assert not any(f"{option} " in shown for option in options)
+
+
+def test_contours_are_at_the_level_and_points_that_were_asked_for(model, workspace, capsys):
+    found = questions.answer("scan", str(workspace), against="norm", points=9, level=0.9).content
+    scan, ends = found["scan2d"], found["intervals"]
+    assert scan.t.shape == (9, 9)
+    assert found["levels"] == (0.9,)
+    assert [e.level for e in ends] == [0.9, 0.9]
+    edge = np.concatenate([scan.t[0], scan.t[-1], scan.t[:, 0], scan.t[:, -1]])
+    assert edge.min() > scan.threshold(0.9)  # the whole contour is inside
+    plain = questions.answer("scan", str(workspace), points=5).content
+    assert len(plain["scan"].values) == 5
+    assert plain["interval"].level == 0.6827
 
 
 @pytest.mark.parametrize("verb", questions.QUESTIONS)
@@ -597,6 +646,8 @@ def test_help_and_error_name_the_same_choices(option, workspace, capsys):
     ],
 )
 def test_a_bad_option_is_refused_before_anything_is_read(options, message):
+    with pytest.raises(InputError, match=r"--level: got 0\.5; expected a number between 0\.5 and 1"):
+        questions.answer("limit", "no.json", level=0.5)
     with pytest.raises(InputError, match=message):
         questions.answer("interval", "no.json", **options)
 

@@ -31,6 +31,17 @@ Found: TypeAlias = tuple[CrossTrained, tuple[Posterior, ...]]
 Share: TypeAlias = Annotated[float, Field(gt=0, lt=1), IsNumber]
 
 
+KEYS_OF = {
+    "systematics": ("augment", "adversarial", "parameterised", "inferno"),
+    "per": ("augment",),
+    "strength": ("adversarial",),
+    "at": ("parameterised",),
+    "bins": ("inferno",),
+    "temperature": ("inferno",),
+}
+"""The approaches that read a key of ``learn``; other keys are read by all."""
+
+
 class Learn(Strict):
     """Networks of each fold; an event is scored by those that never saw it."""
 
@@ -58,6 +69,20 @@ class Learn(Strict):
     width: Count = Field(64, description="units of a hidden layer")
     depth: Count = Field(2, description="hidden layers")
     max_events: Count = Field(2_000_000, description="rows used for training; a longer table is thinned evenly")
+
+    @pydantic.model_validator(mode="after")
+    def _is_read(self) -> "Learn":
+        """No key is given that only another approach reads."""
+        for name, approaches in KEYS_OF.items():
+            value = getattr(self, name)
+            if self.approach not in approaches and value != Learn.model_fields[name].default:
+                expected = f"approach: {' or '.join(approaches)}"
+                if isinstance(self, _Drawn):
+                    expected += ", with epistemic: bootstrap or ensemble"
+                raise InputError(
+                    f"learn.{name}", f"{value} with approach '{self.approach}'", expected, "or leave it out"
+                )
+        return self
 
     @pydantic.model_validator(mode="after")
     def _goes_with_head(self) -> "Learn":
@@ -142,14 +167,6 @@ class _Drawn(Learn):
 
     function: ClassVar[Callable[..., Posterior]]
     words: ClassVar[str]
-
-    @pydantic.model_validator(mode="after")
-    def _has_no_approach(self) -> "_Drawn":
-        for name in ("systematics", "per", "strength", "at", "bins", "temperature"):
-            if (value := getattr(self, name)) != Learn.model_fields[name].default:
-                expected = f"no option of an approach with epistemic: {self.epistemic}"
-                raise InputError(f"learn.{name}", str(value), expected, "they are for ensemble and bootstrap")
-        return self
 
     def cross_train(self, key: PRNGKeyArray, chosen: Approach, events: Events, step: Step) -> Found:
         """Find the posterior of each fold, and draw from it."""

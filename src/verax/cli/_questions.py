@@ -55,6 +55,7 @@ def question(verb: str) -> Callable[..., None]:
     parameters += [
         kind(f.name, keyword, default=None if f.default == () else f.default, annotation=_annotated(f))
         for f in (*fields(Common), *fields(Shown), *fields(QUESTIONS[verb]))
+        if f.name not in QUESTIONS[verb].without
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}

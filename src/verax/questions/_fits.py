@@ -1,9 +1,11 @@
 """Fits, intervals, scans, and where the uncertainty comes from."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from verax.arrays import ndtri
 from verax.errors import InputError, check_known
 from verax.infer import breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
 from verax.model import DataSets
@@ -23,6 +25,12 @@ POINTS = 41
 
 GRID = 25
 """Points along each side of a two-dimensional scan, and tested values of an interval by toys."""
+
+TOYS = 1000
+"""At each of these values, unless a number is given."""
+
+LEVELS = (0.6827, 0.95)
+"""Of the interval or, of two parameters, of contours, unless one is given."""
 
 
 @respond.register
@@ -83,7 +91,7 @@ def answer_interval(question: options.Interval, query: Query) -> Section:
         _around(query, found, GRID, reach=1.8),
         level=level,
         ordering=ordering,
-        n_toys=question.toys,
+        n_toys=question.toys or TOYS,
         progress=query.count_toys,
     )
     made = belt.interval
@@ -125,10 +133,11 @@ def _draw_scan(query: Query, found: Interval) -> "Figure":
 @respond.register
 def answer_scan(question: options.Scan, query: Query) -> Section:
     """Scan the profile likelihood ratio over the interval and beyond; of two parameters with ``against``."""
+    levels = LEVELS if question.level is None else (question.level,)
     if question.against is not None:
-        return _scan2d(query, question.against)
-    found = interval(query.model, query.data, query.poi, level=question.level)
-    values = _around(query, found, question.points, reach=2.4)
+        return _scan2d(query, question.against, levels, question.points or GRID)
+    found = interval(query.model, query.data, query.poi, level=levels[0])
+    values = _around(query, found, question.points or POINTS, reach=2.4)
     curve = profile(query.model, query.data, query.poi, values)
     rows = tuple(
         (number(float(x), 4), number(float(t), 4), Status(int(s)).name)
@@ -139,18 +148,19 @@ def answer_scan(question: options.Scan, query: Query) -> Section:
     return Section("Scan", "", figures, (shown,), {"interval": found, "scan": curve})
 
 
-def _scan2d(query: Query, other: str) -> Section:
+def _scan2d(query: Query, other: str, levels: tuple[float, ...], points: int) -> Section:
     check_known([other], [p.name for p in query.model.parameters if not p.fixed], "--against", "free parameter")
     if other == query.poi:
         raise InputError("--against", f"'{other}', the parameter of interest", "another one")
-    ends = [interval(query.model, query.data, name) for name in (query.poi, other)]
-    grids = tuple(_around(query, e, GRID, reach=2.8, name=e.name) for e in ends)
+    ends = [interval(query.model, query.data, name, level=levels[0]) for name in (query.poi, other)]
+    widest = math.sqrt(-2 * math.log1p(-levels[-1])) / float(ndtri(0.5 + 0.5 * levels[0]))  # of a contour, in intervals
+    grids = tuple(_around(query, e, points, reach=1.15 * widest, name=e.name) for e in ends)
     found = scan2d(query.model, query.data, (query.poi, other), (grids[0], grids[1]))
     failed = int((found.status > Status.AT_BOUND).sum())
     rows = (
         (f"best {query.poi}, {other}", f"{number(float(found.best[0]), 4)}, {number(float(found.best[1]), 4)}"),
         *((f"interval of {e.name}, {e.level:.2%}", with_ends(e)) for e in ends),
-        *((f"t on the contour of {level:.4g}", number(found.threshold(level), 3)) for level in (0.6827, 0.95)),
+        *((f"t on the contour of {level:.4g}", number(found.threshold(level), 3)) for level in levels),
         ("failed points", f"{failed} of {found.t.size}"),
     )
     shown = Table(f"t({query.poi}, {other})", ("Quantity", "Value"), rows)
@@ -158,10 +168,10 @@ def _scan2d(query: Query, other: str) -> Section:
     def draw() -> "Figure":
         t = np.where(found.status > Status.AT_BOUND, np.nan, found.t)
         best = (float(found.best[0]), float(found.best[1]))
-        return figure("scan2d", found.first, found.second, t, found.names, best=best)()
+        return figure("scan2d", found.first, found.second, t, found.names, best=best, levels=levels)()
 
     figures = {"scan2d": ("Profile likelihood ratio of two parameters.", draw)}
-    return Section("Scan", "", figures, (shown,), {"scan2d": found, "intervals": ends})
+    return Section("Scan", "", figures, (shown,), {"scan2d": found, "intervals": ends, "levels": levels})
 
 
 @respond.register

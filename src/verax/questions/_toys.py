@@ -13,7 +13,7 @@ import numpy as np
 from verax.errors import InputError
 from verax.infer import Campaign, Estimate, campaign, fit
 from verax.parameters import by_name, check_value
-from verax.report import Section, Table, number, tables, with_error
+from verax.report import Section, Table, tables, with_error
 from verax.results import Interval, Status, good
 from verax.run import checksum_of, code_version, describe, digest, opened, remove, replacing, seal, unseal, write
 
