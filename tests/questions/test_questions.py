@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import factorial
 
 import numpy as np
@@ -17,7 +17,7 @@ from verax.choices import DECORRELATE_BY
 from verax.cli import _main as cli
 from verax.cli._terminal import ProgressBars, save_figures, show_answer
 from verax.errors import InputError
-from verax.infer import breakdown, fit, interval, limit
+from verax.infer import breakdown, fit, goodness_of_fit, interval, limit
 from verax.model import hold
 from verax.questions._ask import load_query, respond
 from verax.questions._options import Question
@@ -560,6 +560,42 @@ def test_every_question_has_a_function_that_answers_it(workspace):
         respond(Question(), load_query(str(workspace), questions.Common()))
     unanswered = respond.dispatch(Question)
     assert [verb for verb, kind in questions.QUESTIONS.items() if respond.dispatch(kind) is unanswered] == []
+
+
+def test_impossible_expectations_are_said(tmp_path, capsys):
+    """μ held at −5 expects −17 events, where 7 were seen."""
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(one_bin(signal=4.0, background=3.0)))
+    yields = questions.answer("yields", str(path), fixed=["mu=-5"])
+    assert yields.content["a"]["post-fit"]["total"][0] == -17
+    below = "fewer than 0 events expected in 1 of 1 bins of a, which is impossible"
+    assert yields.warnings[-2:] == [f"Pre-fit: {below}", f"Post-fit: {below}"]
+    assert questions.answer("yields", str(path)).warnings == []
+
+
+def test_goodness_of_a_fit_that_failed_is_no_number(tmp_path, monkeypatch):
+    def failed(*given, **options):
+        found = goodness_of_fit(*given, **options)
+        return replace(
+            found, statistic=np.asarray(np.inf), p_value=np.asarray(0.0), status=np.asarray(Status.NOT_FINITE)
+        )
+
+    monkeypatch.setattr("verax.questions._hypotheses.goodness_of_fit", failed)
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(one_bin(signal=4.0, background=3.0)))
+    found = questions.answer("gof", str(path))
+    assert np.isnan(found.content["goodness_of_fit"].p_value)
+    assert found.warnings == ["the fit ended with status NOT_FINITE: the data are compared with no model"]
+    assert found.tables[0].rows[0] == ("status of the fit", "NOT_FINITE")
+    assert found.figures["goodness"][1]().axes
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.txt", "x", "nowhere/x.png"])
+def test_a_figure_that_cannot_be_is_refused_before_the_work(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["toys", "no.json", "--plot", name])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith("verax: --plot: got")
 
 
 SILENT = [  # options that no number of the answer would depend on
