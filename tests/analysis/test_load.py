@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from toy_analysis import write_analysis
-from verax.analysis import embedded, load, parse, plan, schema
+from verax.analysis import embedded, load, parse, plan, schema, written
 from verax.analysis._recomputed import check_recomputed
 from verax.analysis._systematics import sources_of
 from verax.errors import InputError
@@ -207,3 +207,37 @@ def test_varied_samples_of_an_unknown_process_are_refused(tmp_path):
     varied["up"][0]["process"] += "x"
     with pytest.raises(InputError, match=r"varied samples: got process '.*x'; expected a known process.*did you mean"):
         parse(spec, "example", None)
+
+
+def score_of_mine(x):
+    return x[:, 0]
+
+
+def test_an_analysis_is_written_as_a_file_that_says_the_same(tmp_path):
+    """Settings are in it; functions given in Python are named."""
+    for given in (load(None, ["learn={epistemic: dropout, rate: 0.25}", "check.toys=7"]), function_analysis(tmp_path)):
+        (tmp_path / "again.yaml").write_text(written(given))
+        again = load(tmp_path / "again.yaml")
+        assert written(again) == written(given)
+        assert again.learn == given.learn
+        assert again.check == given.check
+    assert again.summary.function == f"{__name__}:score_of_mine"
+    assert again.samples[0].files == [f"{tmp_path}/mc/s_*.csv"]
+    assert "range" not in again.summary.model_fields_set
+
+
+def function_analysis(base):
+    """Of a function given in Python, whose bins lie beyond the range of scores."""
+    return parse(
+        {
+            "name": "mine",
+            "title": "Mine",
+            "samples": [{"process": "s", "files": ["mc/s_*.csv"]}, {"process": "b", "files": ["/mc/b.csv"]}],
+            "poi": {"name": "mu", "processes": ["s"]},
+            "features": ["x"],
+            "channels": [{"name": "all", "edges": [-5, 0, 5]}],
+            "summary": {"kind": "function", "function": score_of_mine},
+        },
+        "here",
+        base,
+    )

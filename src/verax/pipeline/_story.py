@@ -300,6 +300,7 @@ class Story:
             )
             return Section("Networks", text, content=content)
         options, style = self.learning.options, self.styled("Simulation")
+        content["learn"] = {k: getattr(options, k) for k in ("epistemic", "head", "approach", "folds", "members")}
         histories = {f"fold {i + 1}": fold for i, fold in enumerate(self.learned.histories)}
         figures = {}
         if any(self.learned.histories):
@@ -312,8 +313,8 @@ class Story:
         between = f"In training {between} acted on each event by interpolation between θ = ±1. " if between else ""
         text = (
             f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
-            f"{options.described}, on {self.learned.rows} events; each event is scored by the mean of networks that were "
-            f"not trained on it. {APPROACHES[options.approach]} {between}These networks make a summary of events (an "
+            f"{options.described} (epistemic: {options.epistemic}; head: {options.head}), on {self.learned.rows} events; "
+            f"each event is scored by the mean of networks that were not trained on it. {APPROACHES[options.approach]} {between}These networks make a summary of events (an "
             "optimality question): how well they are trained affects the size of the uncertainty, not its correctness, "
             "because the same fixed function is applied to every template and to the data. No nuisance parameter enters on "
             "their account. No network makes the statistical model (a correctness question) in this analysis; one that did "

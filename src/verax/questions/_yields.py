@@ -37,7 +37,9 @@ def answer_yields(question: options.Yields, query: Query) -> Section:
         observed = float(counts[here].sum())
         for k, y in shown.items():
             if below := int((y.by_process[:, here].sum(0) < 0).sum()):
-                warnings.append(f"{k}: fewer than 0 events expected in {below} of {here.sum()} bins of {name}, which is impossible")
+                warnings.append(
+                    f"{k}: fewer than 0 events expected in {below} of {here.sum()} bins of {name}, which is impossible"
+                )
         made.append(tables.yields(model.processes, columns, total, data=observed, title=f"Events in {name}"))
         content[name] = {
             "data": observed,
