@@ -382,3 +382,9 @@ def ends(low: float, high: float) -> Interval:
 def test_what_failed_still_gets_its_figure(name: str) -> None:
     with drawing():
         FigureCanvasAgg(FAILED[name]()).draw()
+
+
+def test_pulls_are_labelled_with_what_they_are_relative_to():
+    ranked, alone = plots.pulls_and_impacts(fakes.ranking()), plots.pulls(("a",), np.zeros(1), np.ones(1))
+    for figure in (ranked, alone):
+        assert any(r"(\hat{\theta} - a)\,/\,\Delta\theta" in axes.get_xlabel() for axes in figure.axes)

@@ -246,10 +246,11 @@ class Story:
         for m, title, style in self.titled:
             simulation = next((r.impact for r in m.breakdowns[0].rows if r.name == "simulation statistics"), None)
             draw = partial(plots.pulls_and_impacts, m.ranking, simulation_statistics=simulation, style=style)
-            figures[f"ranking_{m.kind}"] = (f"{title}: pulls and impacts from refits.", draw)
+            figures[f"ranking_{m.kind}"] = (f"{title}: pulls and impacts from refits. {tables.PULL}", draw)
             draw = partial(plots.correlation, m.fit.names, m.fit.correlation, keep=(self.poi.name,), style=style)
             figures[f"correlation_{m.kind}"] = (f"{title}: correlations of the fit.", draw)
-            shown.append(tables.parameters(m.fit, title=f"Fitted parameters: {title}"))
+            pulls = dict(zip(m.ranking.names, zip(m.ranking.pull, m.ranking.pull_error, strict=True), strict=True))
+            shown.append(tables.parameters(m.fit, pulls, title=f"Fitted parameters: {title}"))
         return Section("Nuisance parameters", "", figures, shown)
 
     def variations(self) -> Section:
@@ -313,9 +314,9 @@ class Story:
         between = f"In training {between} acted on each event by interpolation between θ = ±1. " if between else ""
         text = (
             f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
-            f"{options.described} (epistemic: {options.epistemic}; head: {options.head}), on {self.learned.rows} events; "
-            f"each event is scored by the mean of networks that were not trained on it. {APPROACHES[options.approach]} {between}These networks make a summary of events (an "
-            "optimality question): how well they are trained affects the size of the uncertainty, not its correctness, "
+            f"{options.described} (epistemic: {options.epistemic}; head: {options.head}), on {self.learned.rows} events; each "
+            f"event is scored by the mean of networks that were not trained on it. {APPROACHES[options.approach]} "
+            f"{between}These networks make a summary of events (an optimality question): how well they are trained affects the size of the uncertainty, not its correctness, "
             "because the same fixed function is applied to every template and to the data. No nuisance parameter enters on "
             "their account. No network makes the statistical model (a correctness question) in this analysis; one that did "
             "would bring its members' spread into the fit."

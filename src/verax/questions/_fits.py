@@ -44,14 +44,15 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
     pull = (best.value - model.start(DataSets.of(data).batch)[0])[free] / width
     pull_error = best.error[free] / width
     names = [best.names[i] for i in free]
+    pulls = {n: (float(x), float(e)) for n, x, e in zip(names, pull, pull_error, strict=True)}
     content = {
         "status": status,
         "nll": float(best.nll),
         "edm": float(best.edm),
         **fitted(best),
-        "pulls": {n: [float(x), float(e)] for n, x, e in zip(names, pull, pull_error, strict=True)},
+        "pulls": pulls,
     }
-    shown = [tables.parameters(best, title=f"Best fit: {status}")]
+    shown = [tables.parameters(best, pulls, title=f"Best fit: {status}")]
     if poi and not next(p for p in model.parameters if p.name == poi).fixed:
         found = interval(model, data, poi, level=question.level)
         tested = significance(model, data, poi)
@@ -65,7 +66,7 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
     draw = figure("correlation", best.names, best.correlation, keep=(poi,) if poi else ())
     figures = {"correlation": ("Correlations of the fit.", draw)}
     if names:
-        figures["pulls"] = ("Pulls of the constrained parameters.", figure("pulls", names, pull, pull_error))
+        figures["pulls"] = (f"Pulls of the constrained parameters. {tables.PULL}", figure("pulls", names, pull, pull_error))
     return Section("Best fit", "", figures, shown, content)
 
 
@@ -194,6 +195,6 @@ def answer_ranking(_: options.Ranking, query: Query) -> Section:
         for i in order
     ]
     columns = ("Parameter", "Pull", "Post-fit / prior σ", f"Impact on {query.poi}, θ̂ + σ̂", "θ̂ − σ̂")
-    shown = Table("Ranking, from refits", columns, tuple(cells))
-    figures = {"ranking": ("Pulls and impacts from refits.", figure("pulls_and_impacts", found))}
+    shown = Table("Ranking, from refits", columns, tuple(cells), tables.PULL)
+    figures = {"ranking": (f"Pulls and impacts from refits. {tables.PULL}", figure("pulls_and_impacts", found))}
     return Section("Ranking", "", figures, (shown,), {"ranking": found})
