@@ -66,7 +66,10 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
     draw = figure("correlation", best.names, best.correlation, keep=(poi,) if poi else ())
     figures = {"correlation": ("Correlations of the fit.", draw)}
     if names:
-        figures["pulls"] = (f"Pulls of the constrained parameters. {tables.PULL}", figure("pulls", names, pull, pull_error))
+        figures["pulls"] = (
+            f"Pulls of the constrained parameters. {tables.PULL}",
+            figure("pulls", names, pull, pull_error),
+        )
     return Section("Best fit", "", figures, shown, content)
 
 
