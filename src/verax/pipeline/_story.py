@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -290,7 +291,7 @@ class Story:
 
     def networks(self) -> Section:
         """Present the networks in use, and the uncertainty that enters because of them."""
-        content = {
+        content: dict[str, Any] = {
             "reliability": self.checked.reliability,
             "posteriors": [{"status": status, "problem": problem} for status, problem in self.learned.ended],
         }
@@ -314,9 +315,10 @@ class Story:
         between = f"In training {between} acted on each event by interpolation between θ = ±1. " if between else ""
         text = (
             f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
-            f"{options.described} (epistemic: {options.epistemic}; head: {options.head}), on {self.learned.rows} events; each "
-            f"event is scored by the mean of networks that were not trained on it. {APPROACHES[options.approach]} "
-            f"{between}These networks make a summary of events (an optimality question): how well they are trained affects the size of the uncertainty, not its correctness, "
+            f"{options.described} (epistemic: {options.epistemic}; head: {options.head}), on {self.learned.rows} events; "
+            f"each event is scored by the mean of networks that were not trained on it. {APPROACHES[options.approach]} "
+            f"{between}These networks make a summary of events (an optimality question): how well they are trained affects "
+            "the size of the uncertainty, not its correctness, "
             "because the same fixed function is applied to every template and to the data. No nuisance parameter enters on "
             "their account. No network makes the statistical model (a correctness question) in this analysis; one that did "
             "would bring its members' spread into the fit."
