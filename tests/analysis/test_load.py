@@ -67,6 +67,18 @@ def test_settings_change_keys():
         ("pseudo_experiment.truth={nu: 1}", r"parameter 'nu'.*known: tes"),
         ("summary.kind=function", "give summary.function"),
         ("summary.range=[1, 0]", "two increasing numbers"),
+        ("learn.head=classifer", r"learn\.head: got \"classifer\"; expected 'classifier' or 'noisy_logits'; with"),
+        ("learn.members=3.5", r"learn\.members: got 3\.5; expected a whole number; with epistemic: bootstrap"),
+        ("check.toys=0", r"check\.toys: got 0; expected a number of at least 1$"),
+        ("seed=true", "seed: got true; expected a number$"),
+        ("blind=maybe", 'blind: got "maybe"; expected true or false$'),
+        ("features=[]", r"features: got \[\]; expected 1 or more of them$"),
+        ("check.truths=[a]", r"check\.truths\.0: got \"a\"; expected a number$"),
+        ("samples=3", "samples: got 3; expected a list$"),
+        ("poi=3", "poi: got 3; expected keys with values$"),
+        ("summary.function=3", r"summary\.function: got 3; expected text or a function$"),
+        ("pseudo_experiment.truth={mu: .nan}", r"truth\.mu: got NaN; expected a finite number$"),
+        ("systematics=[{name: lumi, effect: normalisation}]", r"systematics\.0\.width: got nothing; expected a value"),
         ("dataset=null", "neither or both"),
         ("name=../up", "name"),
         ("summary={kind: column, column: DER_mass_vis}", "'DER_mass_vis' without a range"),
@@ -241,3 +253,19 @@ def function_analysis(base):
         "here",
         base,
     )
+
+
+@pytest.mark.parametrize("learn", ["epistemic: laplace", "approach: adversarial"])
+def test_the_known_keys_are_those_that_are_accepted(learn):
+    with pytest.raises(InputError) as caught:
+        change(f"learn={{{learn}, foo: 1}}")
+    known = str(caught.value).rpartition("known: ")[2].split(", ")
+    assert ("strength" in known) == (learn == "approach: adversarial")
+    assert not {"per", "at", "bins", "temperature"} & set(known)
+
+
+def test_a_file_that_is_not_there_is_said_in_words():
+    with pytest.raises(
+        InputError, match=r"^nofile\.yaml: got no such file or directory; expected a readable analysis file"
+    ):
+        load("nofile.yaml")

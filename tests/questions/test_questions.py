@@ -707,6 +707,10 @@ def test_a_bad_option_is_refused_before_anything_is_read(options, message):
         (("fit", "WORKSPACE", "--patch", "SET", "--patchname", "a"), "did you mean 'a1'"),
         (("fit", "WORKSPACE", "--data", "FEW"), "channel 'channel0': got 1 counts; expected 4"),
         (("fit", "WORKSPACE", "--data", "NEGATIVE"), "not negative"),
+        (
+            ("fit", "WORKSPACE", "--data", "LESS"),
+            "got no channel 'channel1'; expected a list of counts for each channel",
+        ),
         (("fit", "WORKSPACE", "--data", "TWICE"), "key 'channel0' twice"),
         (("fit", "WORKSPACE", "--patch", "TWICE"), "key 'channel0' twice"),
         (("workspace", "combine", "WORKSPACE", "WORKSPACE"), "in both"),
@@ -719,6 +723,7 @@ def test_bad_input_is_one_line(arguments, message, workspace, capsys, tmp_path):
         "PATCH": [{"op": "replace", "path": "/channels/7/name", "value": "x"}],
         "SET": {"patches": [{"metadata": {"name": "a1"}, "patch": []}, {"metadata": {"name": "z"}, "patch": []}]},
         "FEW": {"channel0": [1.0], "channel1": [1.0, 2.0, 3.0]},
+        "LESS": {"channel0": [1.0, 2.0, 3.0, 4.0]},
         "NEGATIVE": {"channel0": [1.0, 2.0, 3.0, -4.0], "channel1": [1.0, 2.0, 3.0]},
     }
     places = {"WORKSPACE": str(workspace)}

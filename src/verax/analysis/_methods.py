@@ -91,6 +91,9 @@ class Learn(Strict):
             raise InputError("learn.head", seen, "approach: propagate, or head: classifier")
         return self
 
+    package: ClassVar[str] = ""
+    """What must be installed beside verax."""
+
     @abstractmethod
     def cross_train(self, key: PRNGKeyArray, chosen: Approach, events: Events, step: Step) -> Found:
         """Train the networks of all folds."""
@@ -246,6 +249,7 @@ class Hmc(_Drawn):
     draws: Annotated[int, Field(ge=4), IsNumber] = Field(500, description="steps of a chain that are kept")
     acceptance: Share = Field(0.8, description="mean acceptance that the step size is adapted to")
 
+    package: ClassVar = "blackjax"
     function: ClassVar = hmc
     words: ClassVar = "drawn from the posterior of their weights by {chains} chains (Hamiltonian Monte Carlo)"
 

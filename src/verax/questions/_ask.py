@@ -147,7 +147,9 @@ def _counts(given: Any, model: BinnedLikelihood, where: str) -> np.ndarray:
     if not isinstance(given, dict):
         raise InputError(where, f"{given!r}"[:80], "an object: a list of counts for each channel")
     check_known(given, model.channels, where, "channel")
-    check_known(model.channels, given, where, "channel")
+    for name in model.channels:
+        if name not in given:
+            raise InputError(where, f"no channel '{name}'", "a list of counts for each channel of the workspace")
     parts = []
     for channel, bins in zip(model.channels, model.layout.bins, strict=True):
         try:
