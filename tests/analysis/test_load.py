@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from toy_analysis import write_analysis
-from verax.analysis import embedded, load, parse, plan, schema
+from verax.analysis import embedded, load, parse, plan, schema, written
 from verax.analysis._recomputed import check_recomputed
 from verax.analysis._systematics import sources_of
 from verax.errors import InputError
@@ -50,7 +50,11 @@ def test_settings_change_keys():
             r"learn\.members: got 50, of 2 chains with 10 draws; expected no more",
         ),
         ("learn={epistemic: dropout, approach: augment}", r"learn\.approach.*'propagate'; with epistemic: dropout"),
-        ("learn={epistemic: dropout, bins: 5}", r"learn\.bins: got 5; expected no option of an approach"),
+        ("learn={epistemic: dropout, bins: 5}", r"learn\.bins: got 5 with .*approach: inferno, with epis"),
+        ("learn={strength: 2}", r"learn\.strength: got 2.* with approach 'propagate'; expected approach: adversarial;"),
+        ("learn={approach: augment, temperature: 2}", r"learn\.temperature: got 2.*; expected approach: inferno"),
+        ("learn.systematics=[tes]", r"learn\.systematics: got .* with approach 'propagate'"),
+        ("summary.column=x", r"summary\.column: got 'x' with kind: classifier; expected kind: column"),
         ("learn={head: noisy_logits, approach: augment}", r"learn\.head: got 'noisy_logits' with approach 'augment'"),
         ("learn={head: noisy_logits, epistemic: laplace}", r"learn\.head.*'classifier'; with epistemic: laplace"),
         ("learn={head: regression}", r"learn\.head: got \"regression\"; expected.*'classifier'"),
@@ -63,6 +67,18 @@ def test_settings_change_keys():
         ("pseudo_experiment.truth={nu: 1}", r"parameter 'nu'.*known: tes"),
         ("summary.kind=function", "give summary.function"),
         ("summary.range=[1, 0]", "two increasing numbers"),
+        ("learn.head=classifer", r"learn\.head: got \"classifer\"; expected 'classifier' or 'noisy_logits'; with"),
+        ("learn.members=3.5", r"learn\.members: got 3\.5; expected a whole number; with epistemic: bootstrap"),
+        ("check.toys=0", r"check\.toys: got 0; expected a number of at least 1$"),
+        ("seed=true", "seed: got true; expected a number$"),
+        ("blind=maybe", 'blind: got "maybe"; expected true or false$'),
+        ("features=[]", r"features: got \[\]; expected 1 or more of them$"),
+        ("check.truths=[a]", r"check\.truths\.0: got \"a\"; expected a number$"),
+        ("samples=3", "samples: got 3; expected a list$"),
+        ("poi=3", "poi: got 3; expected keys with values$"),
+        ("summary.function=3", r"summary\.function: got 3; expected text or a function$"),
+        ("pseudo_experiment.truth={mu: .nan}", r"truth\.mu: got NaN; expected a finite number$"),
+        ("systematics=[{name: lumi, effect: normalisation}]", r"systematics\.0\.width: got nothing; expected a value"),
         ("dataset=null", "neither or both"),
         ("name=../up", "name"),
         ("summary={kind: column, column: DER_mass_vis}", "'DER_mass_vis' without a range"),
@@ -203,3 +219,53 @@ def test_varied_samples_of_an_unknown_process_are_refused(tmp_path):
     varied["up"][0]["process"] += "x"
     with pytest.raises(InputError, match=r"varied samples: got process '.*x'; expected a known process.*did you mean"):
         parse(spec, "example", None)
+
+
+def score_of_mine(x):
+    return x[:, 0]
+
+
+def test_an_analysis_is_written_as_a_file_that_says_the_same(tmp_path):
+    """Settings are in it; functions given in Python are named."""
+    for given in (load(None, ["learn={epistemic: dropout, rate: 0.25}", "check.toys=7"]), function_analysis(tmp_path)):
+        (tmp_path / "again.yaml").write_text(written(given))
+        again = load(tmp_path / "again.yaml")
+        assert written(again) == written(given)
+        assert again.learn == given.learn
+        assert again.check == given.check
+    assert again.summary.function == f"{__name__}:score_of_mine"
+    assert again.samples[0].files == [f"{tmp_path}/mc/s_*.csv"]
+    assert "range" not in again.summary.model_fields_set
+
+
+def function_analysis(base):
+    """Of a function given in Python, whose bins lie beyond the range of scores."""
+    return parse(
+        {
+            "name": "mine",
+            "title": "Mine",
+            "samples": [{"process": "s", "files": ["mc/s_*.csv"]}, {"process": "b", "files": ["/mc/b.csv"]}],
+            "poi": {"name": "mu", "processes": ["s"]},
+            "features": ["x"],
+            "channels": [{"name": "all", "edges": [-5, 0, 5]}],
+            "summary": {"kind": "function", "function": score_of_mine},
+        },
+        "here",
+        base,
+    )
+
+
+@pytest.mark.parametrize("learn", ["epistemic: laplace", "approach: adversarial"])
+def test_the_known_keys_are_those_that_are_accepted(learn):
+    with pytest.raises(InputError) as caught:
+        change(f"learn={{{learn}, foo: 1}}")
+    known = str(caught.value).rpartition("known: ")[2].split(", ")
+    assert ("strength" in known) == (learn == "approach: adversarial")
+    assert not {"per", "at", "bins", "temperature"} & set(known)
+
+
+def test_a_file_that_is_not_there_is_said_in_words():
+    with pytest.raises(
+        InputError, match=r"^nofile\.yaml: got no such file or directory; expected a readable analysis file"
+    ):
+        load("nofile.yaml")

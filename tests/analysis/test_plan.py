@@ -60,5 +60,14 @@ def test_samples_of_a_systematic_say_which_processes_they_replace(tmp_path):
     model = next(s for s in plan(load(path)).systematics if s.name == "model")
     assert model.processes == ("other",)
     varied = "{name: model, effect: samples, processes: [top], up: [{process: other, files: [other_up.csv]}]}"
-    with pytest.raises(InputError, match=r"systematics\.0\.samples\.processes: got unknown key 'processes'"):
+    with pytest.raises(InputError, match=r"systematics\.0\.processes: got unknown key 'processes'"):
         load(path, [f"systematics=[{varied}]"])
+
+
+def test_a_package_that_a_method_needs_is_missed_before_any_work(tmp_path, monkeypatch):
+    analysis = load(None, ["learn={epistemic: hmc}"])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        InputError, match=r"learn\.epistemic: got hmc without the package 'blackjax'.*; pip install blackjax"
+    ):
+        plan(analysis)

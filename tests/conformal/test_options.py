@@ -5,9 +5,20 @@ import pytest
 from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 
-from verax.conformal import SplitConformalClassifier, SplitConformalRegressor
+from verax.conformal import (
+    ConformalizedQuantileRegressor,
+    CrossConformalRegressor,
+    SplitConformalClassifier,
+    SplitConformalRegressor,
+)
 from verax.errors import InputError
 
+MAKERS = (
+    SplitConformalRegressor,
+    ConformalizedQuantileRegressor,
+    CrossConformalRegressor,
+    SplitConformalClassifier,
+)
 X = np.random.default_rng(1).normal(size=(200, 2))
 GROUP = (X[:, 1] > 0).astype(int)
 DENSITY_RATIO = (np.exp(X[:, 0]), np.exp(X[:, 0]))
@@ -18,6 +29,15 @@ RATIO = np.array([0.5, 1.5])
 def probability(x):
     p = 1 / (1 + np.exp(-x[:, 0]))
     return np.stack([1 - p, p], 1)
+
+
+@pytest.mark.parametrize("level", [90, 0, 1, -1, float("nan"), True])
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_level_that_is_none_is_refused_at_once(maker, level):
+    with pytest.raises(InputError, match=f"{maker.__name__}: got level .*expected a number between 0 and 1"):
+        maker(len, level)
+    with pytest.raises(InputError, match="got level"):
+        maker(len).set_params(confidence_level=level)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("approaches")
 
     def one(approach, until):
-        learn = {**LEARN, "approach": approach, "bins": 4}
+        learn = {**LEARN, "approach": approach} | ({"bins": 4} if approach == "inferno" else {})
         path = write_analysis(folder, learn=learn, templates={"smooth": []}, check=CHECK)
         pipeline.measure(load(path), folder / "run", until=until)
         return folder / "run"

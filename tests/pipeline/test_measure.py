@@ -42,7 +42,7 @@ def results(folder):
 def test_every_product_is_there(done):
     folder, _, measurement = done
     names = {p.name for p in (folder / "run").iterdir()}
-    assert {"report.html", "results.json", "workspace.json", "record.json", "figures"} <= names
+    assert {"report.html", "results.json", "workspace.json", "record.json", "analysis.yaml", "figures"} <= names
     figures = {p.suffix for p in (folder / "run" / "figures").iterdir()}
     assert figures == {".pdf", ".png"}
     assert set(measurement.intervals) == {"expected", "pseudo-experiment"}
@@ -87,6 +87,25 @@ def test_the_record_says_what_was_used(done):
     assert record["seeds"] == {"analysis": 5}
     assert sum(path.endswith("signal.root") for path in record["inputs"]) == 1
     assert any("coverage" in name for name in record["failed"])
+
+
+def test_the_folder_says_which_analysis_was_run(done):
+    """All keys with their values, and the files' places: run again from there, the results are the same to the last bit."""
+    folder, path, _ = done
+    kept = folder / "run" / "analysis.yaml"
+    again, first = load(kept).model_dump(exclude={"summary": {"range"}}), load(path).model_dump()
+    for key in set(again) - {"samples", "observed", "inputs", "systematics", "summary"}:
+        assert again[key] == first[key]
+    assert (
+        yaml.safe_load(kept.read_text())["learn"]["epistemic"]
+        == results(folder / "run")["learn"]["epistemic"]
+        == "bootstrap"
+    )
+    assert results(folder / "run")["learn"]["head"] == "classifier"
+    assert "head: classifier" in (folder / "run" / "report.html").read_text()
+    pipeline.measure(load(kept), folder / "again")
+    assert (folder / "again" / "results.json").read_bytes() == (folder / "run" / "results.json").read_bytes()
+    assert (folder / "again" / "analysis.yaml").read_bytes() == kept.read_bytes()
 
 
 def test_what_the_counts_alone_say_beside_a_bin_that_can_expect_nothing():

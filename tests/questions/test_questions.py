@@ -2,7 +2,8 @@
 
 import io
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
+from math import factorial
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from verax.choices import DECORRELATE_BY
 from verax.cli import _main as cli
 from verax.cli._terminal import ProgressBars, save_figures, show_answer
 from verax.errors import InputError
-from verax.infer import breakdown, fit, interval, limit
+from verax.infer import breakdown, fit, goodness_of_fit, interval, limit
 from verax.model import hold
 from verax.questions._ask import load_query, respond
 from verax.questions._options import Question
@@ -220,6 +221,55 @@ def test_toys_are_drawn_at_the_truth_that_was_asked_for(workspace, capsys):
     assert fitted["truth"]["mu"] == pytest.approx(1.2, abs=1e-3)
 
 
+def test_estimates_and_intervals_at_a_bound_are_counted_apart(tmp_path, capsys):
+    """One bin of 4 expected events: μ̂ is at 0 for n ≤ 3, has no σ for n ≤ 2, and t(0) ≤ 1 for n ≤ 4."""
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(one_bin(signal=4.0, background=3.0)))
+    found = ask(capsys, "toys", path, "-n", 2000, "--truth", "mu=1")
+    few = np.cumsum([2000 * np.exp(-7) * 7.0**n / factorial(n) for n in range(5)])
+    counts = found["without_pull"], found["estimates_at_bound"], found["interval_status"]["AT_BOUND"]
+    for count, expected in zip(counts, few[2:], strict=True):
+        assert count == pytest.approx(expected, abs=4 * np.sqrt(expected))
+    mean, error = found["moments"]["mean"]  # of max(n, 3): those at the bound are part of it
+    values = sum(max(n - 3, 0) / 4 * np.exp(-7) * 7.0**n / factorial(n) for n in range(60))
+    assert abs(mean - values) < 4 * error
+    with pytest.raises(SystemExit):
+        cli.main(["toys", str(path), "-n", "100", "-q"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "estimates at a bound of mu" in shown
+    assert "intervals that ended AT_BOUND" in shown
+    assert "The pulls leave out" in shown
+
+
+def test_a_truth_that_no_fit_can_reach_is_said(workspace, tmp_path):
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(one_bin(signal=4.0, background=3.0)))
+    with pytest.raises(InputError, match=r"--truth, parameter 'mu': got 25; expected a finite value in \[0, 10\]"):
+        questions.answer("toys", str(path), truth=["mu=25"])
+    with pytest.raises(InputError, match=r"--truth, parameter 'theta0': got 9"):
+        questions.answer("toys", str(workspace), truth=["theta0=9"])
+    held = {"toys": 20, "fixed": ["theta0=0"]}
+    assert questions.answer("toys", str(workspace), truth=["theta0=1"], **held).warnings == [
+        "--truth theta0=1: held at 0, where no fit can reach it"
+    ]
+    assert questions.answer("toys", str(workspace), **held).warnings == []
+
+
+def one_bin(signal, background):
+    """A workspace of one bin, in which μ scales the signal, with an Asimov set of μ = 1."""
+    samples = [
+        {"name": "s", "data": [signal], "modifiers": [MU]},
+        {"name": "b", "data": [background], "modifiers": []},
+    ]
+    measurement = {"name": "m", "config": {"poi": "mu", "parameters": []}}
+    return {
+        "channels": [{"name": "a", "samples": samples}],
+        "observations": [{"name": "a", "data": [signal + background]}],
+        "measurements": [measurement],
+        "version": "1.0.0",
+    }
+
+
 def test_toys_that_were_stopped_continue_to_the_same_bits(workspace, capsys, tmp_path, monkeypatch):
     command = ["toys", workspace, "-n", "200", "--batch", "64"]
     straight = ask(capsys, *command)
@@ -292,6 +342,31 @@ def test_toys_of_another_folder_or_place_are_not_believed(workspace, tmp_path):
         assert [b.read_bytes() for b in batches] == contents
     assert (tmp_path / "mine").read_bytes() == contents[0]
     assert not batches[0].is_symlink()
+
+
+def test_toys_of_a_workspace_with_other_bins_are_not_taken_for_its_own(tmp_path):
+    """The same numbers in the same order: in 1 + 4 bins, and in 4 + 1."""
+    for folder, first in (("w1", 1), ("w2", 4)):
+        parts = [slice(None, first), slice(first, None)]
+        samples = {"s": ([3.0, 4.0, 5.0, 6.0, 7.0], MU), "b": ([10.0, 20.0, 30.0, 40.0, 50.0], JES)}
+        channels = [
+            {"name": n, "samples": [{"name": k, "data": d[p], "modifiers": [m]} for k, (d, m) in samples.items()]}
+            for n, p in zip("ab", parts, strict=True)
+        ]
+        observed = [{"name": n, "data": [10.0, 20.0, 30.0, 40.0, 50.0][p]} for n, p in zip("ab", parts, strict=True)]
+        measurement = {"name": "m", "config": {"poi": "mu", "parameters": []}}
+        spec = {"channels": channels, "observations": observed, "measurements": [measurement], "version": "1.0.0"}
+        (tmp_path / folder).with_suffix(".json").write_text(json.dumps(spec))
+    kept = {"toys": 20, "output": tmp_path / "toys"}
+    questions.answer("toys", str(tmp_path / "w1.json"), **kept)
+    with pytest.raises(InputError, match="toys of another model"):
+        questions.answer("toys", str(tmp_path / "w2.json"), **kept)
+    with pytest.raises(InputError, match="toys of another model"):
+        questions.answer("toys", str(tmp_path / "w1.json"), **kept, poi="mu", fixed=["jes=0"])
+
+
+MU = {"name": "mu", "type": "normfactor", "data": None}
+JES = {"name": "jes", "type": "normsys", "data": {"hi": 1.3, "lo": 0.75}}
 
 
 def test_figures_with_names_that_look_alike_have_files_of_their_own(tmp_path):
@@ -472,7 +547,12 @@ def test_a_bad_workspace_is_one_line_that_says_where(case, workspace, capsys, tm
         assert part in told.err
 
 
-OPTIONS = [(verb, f) for verb, kind in questions.QUESTIONS.items() for f in (*fields(kind), *fields(questions.Common))]
+OPTIONS = [
+    (verb, f)
+    for verb, kind in questions.QUESTIONS.items()
+    for f in (*fields(kind), *fields(questions.Common))
+    if f.name not in kind.without
+]
 
 
 def test_every_question_has_a_function_that_answers_it(workspace):
@@ -480,6 +560,86 @@ def test_every_question_has_a_function_that_answers_it(workspace):
         respond(Question(), load_query(str(workspace), questions.Common()))
     unanswered = respond.dispatch(Question)
     assert [verb for verb, kind in questions.QUESTIONS.items() if respond.dispatch(kind) is unanswered] == []
+
+
+def test_impossible_expectations_are_said(tmp_path, capsys):
+    """μ held at −5 expects −17 events, where 7 were seen."""
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(one_bin(signal=4.0, background=3.0)))
+    yields = questions.answer("yields", str(path), fixed=["mu=-5"])
+    assert yields.content["a"]["post-fit"]["total"][0] == -17
+    below = "fewer than 0 events expected in 1 of 1 bins of a, which is impossible"
+    assert yields.warnings[-2:] == [f"Pre-fit: {below}", f"Post-fit: {below}"]
+    assert questions.answer("yields", str(path)).warnings == []
+
+
+def test_goodness_of_a_fit_that_failed_is_no_number(tmp_path, monkeypatch):
+    def failed(*given, **options):
+        found = goodness_of_fit(*given, **options)
+        return replace(
+            found, statistic=np.asarray(np.inf), p_value=np.asarray(0.0), status=np.asarray(Status.NOT_FINITE)
+        )
+
+    monkeypatch.setattr("verax.questions._hypotheses.goodness_of_fit", failed)
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(one_bin(signal=4.0, background=3.0)))
+    found = questions.answer("gof", str(path))
+    assert np.isnan(found.content["goodness_of_fit"].p_value)
+    assert found.warnings == ["the fit ended with status NOT_FINITE: the data are compared with no model"]
+    assert found.tables[0].rows[0] == ("status of the fit", "NOT_FINITE")
+    assert found.figures["goodness"][1]().axes
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.txt", "x", "nowhere/x.png"])
+def test_a_figure_that_cannot_be_is_refused_before_the_work(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["toys", "no.json", "--plot", name])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith("verax: --plot: got")
+
+
+SILENT = [  # options that no number of the answer would depend on
+    ("interval", {"toys": 5}, "--toys: got 5; expected --method feldman-cousins or upper beside it"),
+    ("interval", {"seed": 5}, "--seed: got 5; expected --method"),
+    ("limit", {"seed": 5}, "--seed: got 5; expected --toys"),
+    ("gof", {"seed": 5}, "--seed: got 5; expected --toys"),
+    ("toys", {"data": "asimov"}, "--data: got 'asimov'; expected --truth fit"),
+    ("fit", {"patchname": "a"}, "--patchname: got 'a'; expected --patch"),
+    ("fit", {"shape_errors": "relative"}, "--shape-errors: got 'relative'; expected an HS3 file"),
+    ("gof", {"poi": "mu"}, "gof: got the option 'poi'"),
+    ("templates", {"poi": "mu"}, "templates: got the option 'poi'"),
+    ("templates", {"data": "asimov"}, "templates: got the option 'data'"),
+    ("templates", {"fixed": ["norm=1"]}, "templates: got the option 'fixed'"),
+]
+
+
+@pytest.mark.parametrize(("verb", "options", "message"), SILENT)
+def test_no_option_is_ignored_silently(verb, options, message, workspace):
+    with pytest.raises(InputError, match=message):
+        questions.answer(verb, str(workspace), **options)
+
+
+@pytest.mark.parametrize(
+    ("verb", "options"), [("templates", ("--poi", "--data", "--fixed", "--level")), ("gof", ("--poi",))]
+)
+def test_what_a_question_does_not_read_is_not_offered(verb, options, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([verb, "--help"])
+    shown = capsys.readouterr().out
+    assert not any(f"{option} " in shown for option in options)
+
+
+def test_contours_are_at_the_level_and_points_that_were_asked_for(model, workspace, capsys):
+    found = questions.answer("scan", str(workspace), against="norm", points=9, level=0.9).content
+    scan, ends = found["scan2d"], found["intervals"]
+    assert scan.t.shape == (9, 9)
+    assert found["levels"] == (0.9,)
+    assert [e.level for e in ends] == [0.9, 0.9]
+    edge = np.concatenate([scan.t[0], scan.t[-1], scan.t[:, 0], scan.t[:, -1]])
+    assert edge.min() > scan.threshold(0.9)  # the whole contour is inside
+    plain = questions.answer("scan", str(workspace), points=5).content
+    assert len(plain["scan"].values) == 5
+    assert plain["interval"].level == 0.6827
 
 
 @pytest.mark.parametrize("verb", questions.QUESTIONS)
@@ -522,6 +682,8 @@ def test_help_and_error_name_the_same_choices(option, workspace, capsys):
     ],
 )
 def test_a_bad_option_is_refused_before_anything_is_read(options, message):
+    with pytest.raises(InputError, match=r"--level: got 0\.5; expected a number between 0\.5 and 1"):
+        questions.answer("limit", "no.json", level=0.5)
     with pytest.raises(InputError, match=message):
         questions.answer("interval", "no.json", **options)
 
@@ -545,6 +707,10 @@ def test_a_bad_option_is_refused_before_anything_is_read(options, message):
         (("fit", "WORKSPACE", "--patch", "SET", "--patchname", "a"), "did you mean 'a1'"),
         (("fit", "WORKSPACE", "--data", "FEW"), "channel 'channel0': got 1 counts; expected 4"),
         (("fit", "WORKSPACE", "--data", "NEGATIVE"), "not negative"),
+        (
+            ("fit", "WORKSPACE", "--data", "LESS"),
+            "got no channel 'channel1'; expected a list of counts for each channel",
+        ),
         (("fit", "WORKSPACE", "--data", "TWICE"), "key 'channel0' twice"),
         (("fit", "WORKSPACE", "--patch", "TWICE"), "key 'channel0' twice"),
         (("workspace", "combine", "WORKSPACE", "WORKSPACE"), "in both"),
@@ -557,6 +723,7 @@ def test_bad_input_is_one_line(arguments, message, workspace, capsys, tmp_path):
         "PATCH": [{"op": "replace", "path": "/channels/7/name", "value": "x"}],
         "SET": {"patches": [{"metadata": {"name": "a1"}, "patch": []}, {"metadata": {"name": "z"}, "patch": []}]},
         "FEW": {"channel0": [1.0], "channel1": [1.0, 2.0, 3.0]},
+        "LESS": {"channel0": [1.0, 2.0, 3.0, 4.0]},
         "NEGATIVE": {"channel0": [1.0, 2.0, 3.0, -4.0], "channel1": [1.0, 2.0, 3.0]},
     }
     places = {"WORKSPACE": str(workspace)}

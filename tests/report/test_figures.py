@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.patches import StepPatch
 from matplotlib.text import Annotation, Text
 from scipy.stats import chi2
 
@@ -382,3 +383,31 @@ def ends(low: float, high: float) -> Interval:
 def test_what_failed_still_gets_its_figure(name: str) -> None:
     with drawing():
         FigureCanvasAgg(FAILED[name]()).draw()
+
+
+def test_pulls_are_labelled_with_what_they_are_relative_to():
+    ranked, alone = plots.pulls_and_impacts(fakes.ranking()), plots.pulls(("a",), np.zeros(1), np.ones(1))
+    for figure in (ranked, alone):
+        assert any(r"(\hat{\theta} - a)\,/\,\Delta\theta" in axes.get_xlabel() for axes in figure.axes)
+
+
+@pytest.mark.parametrize("logy", [True, False])
+def test_a_negative_process_is_no_part_of_the_stack(logy):
+    """Its block is hatched and hangs from the top of the others, down to the sum."""
+    templates = fakes.templates()
+    expected = np.array(templates.nominal, np.float64)
+    signal = templates.processes[0]
+    expected[0] *= -0.5
+    channel = templates.channels[0]
+    bins = templates.slices()[channel]
+    figure = plots.score_distribution(templates, channel, expected=expected, signal=(signal,), logy=logy, style=STYLE)
+    blocks = [p for p in figure.axes[0].patches if isinstance(p, StepPatch) and p.get_fill()]
+    (hanging,) = [p for p in blocks if p.get_hatch() == "////" and "below 0" in p.get_label()]
+    values, _, top = hanging.get_data()
+    np.testing.assert_allclose(top, expected[1:, bins].sum(axis=0))
+    np.testing.assert_allclose(values, expected[:, bins].sum(axis=0))
+    for block in blocks:
+        if block is not hanging and block.get_label() in map(STYLE.name, templates.processes):
+            drawn, _, base = block.get_data()
+            assert (drawn >= base).all()
+            assert block.get_label() != STYLE.name(signal)

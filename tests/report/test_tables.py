@@ -111,6 +111,16 @@ def test_parameters() -> None:
     assert len(rows) == len(fakes.fit().names)
 
 
+def test_parameters_with_pulls_say_from_where() -> None:
+    """θ̂ = 0.14 with a pull of −0.54: the global observable of a pseudo-experiment is not nominal."""
+    table = tables.parameters(fakes.fit(), {"jes": (-0.54, 0.8)})
+    assert table.columns == ("Parameter", "Value", "Pull")
+    shown = {name: pull for name, _, pull in table.rows}
+    assert shown["jes"] == "−0.54 ± 0.80"
+    assert shown["mu"] == tables.MISSING
+    assert "a is the observed global observable" in table.note
+
+
 def test_coverage() -> None:
     table = tables.coverage(fakes.coverage())
     assert table.rows[1] == ("μ = 0", "0.6733 ± 0.0074", "0.683", "−1.3", "0.4710 ± 0.0020", "3988", "12 (0.30 %)")

@@ -1,11 +1,16 @@
 """The user's own code: what it is made of, and what stands for it in a fingerprint."""
 
+import abc
+import dataclasses
+import enum
 import functools
 import os
 import subprocess
 import sys
 import textwrap
+from typing import ClassVar, NamedTuple
 
+import equinox as eqx
 import numpy as np
 import pytest
 
@@ -176,6 +181,112 @@ def test_what_a_callable_holds_and_reads_is_in_its_stamp(tmp_path, monkeypatch):
     assert stamp(score, tmp_path) != before
 
 
+class Base:
+    inherited = 1.0
+
+
+class Settings(Base):
+    value = 1.0
+    table: ClassVar = {"a": [1.0]}
+    tags: ClassVar = {"u", "v"}
+
+    @staticmethod
+    def fixed(x):
+        return x
+
+    @classmethod
+    def made(cls, x):
+        return x * cls.value
+
+    @property
+    def gain(self):
+        return 1.0
+
+    def __call__(self, x):
+        return x * self.value
+
+
+Settings.itself = Settings()
+settings = Settings()
+
+
+def reads_class(x):
+    return x * Settings.value
+
+
+def reads_instance(x):
+    return settings(x)
+
+
+def reads_own(x):
+    return x * reads_own.gain
+
+
+CHANGES = {
+    "value": (Settings, "value", 2.0),
+    "of a base": (Base, "inherited", 2.0),
+    "table": (Settings, "table", {"a": [2.0]}),
+    "set": (Settings, "tags", {"u"}),
+    "static method": (Settings, "fixed", staticmethod(lambda x: 2 * x)),
+    "class method": (Settings, "made", classmethod(lambda cls, x: 2 * x)),
+    "property": (Settings, "gain", property(lambda self: 2.0)),
+    "method": (Settings, "__call__", lambda self, x: 2 * x),
+    "new": (Settings, "another", 1.0),
+}
+
+
+@pytest.mark.parametrize(("owner", "name", "value"), CHANGES.values(), ids=CHANGES)
+def test_what_a_class_holds_is_in_the_stamp_of_all_that_reads_it(owner, name, value, tmp_path, monkeypatch):
+    read = (reads_class, reads_instance, Settings.made, settings, Score(settings), functools.partial(settings))
+    before = [stamp(f, tmp_path) for f in read]
+    monkeypatch.setattr(owner, name, value, raising=False)
+    assert all(stamp(f, tmp_path) != old for f, old in zip(read, before, strict=True))
+    monkeypatch.undo()
+    assert [stamp(f, tmp_path) for f in read] == before
+
+
+def test_what_a_function_holds_is_in_its_stamp(tmp_path, monkeypatch):
+    monkeypatch.setattr(reads_own, "gain", 1.0, raising=False)
+    before = stamp(reads_own, tmp_path)
+    assert stamp(reads_own, tmp_path) == before
+    monkeypatch.setattr(reads_own, "gain", 2.0)
+    assert stamp(reads_own, tmp_path) != before
+
+
+class Kind(enum.Enum):
+    ONE = 1
+
+
+class Abstract(abc.ABC):
+    @abc.abstractmethod
+    def f(self): ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Abstract):
+    x: float = 1.0
+    y: list = dataclasses.field(default_factory=list)
+
+    def f(self):
+        return self.x
+
+
+class Slotted(NamedTuple):
+    x: float = 1.0
+
+
+class Net(eqx.Module):
+    x: float = 1.0
+
+    def __call__(self, events):
+        return self.x * events
+
+
+@pytest.mark.parametrize("value", [Kind.ONE, Kind, Frozen(), Frozen, Slotted(), Slotted, Net(), Net])
+def test_classes_of_every_kind_have_one_stamp(value, tmp_path):
+    assert stamp(lambda: value, tmp_path) == stamp(lambda: value, tmp_path)
+
+
 def test_a_value_of_a_module_of_ones_own_is_in_the_stamp(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     write(tmp_path, own_settings="GAIN = 1\n")
@@ -203,13 +314,15 @@ def test_what_packages_hold_is_a_name(tmp_path):
         from pathlib import Path
         from verax.run import own_code
         RANGE = {"a", "b", "c"}
+        class Settings:
+            tags = {"a", "b", ("c", 1), ("d", 2)}
         @jax.jit
         def inner(x): return x * 2
         @functools.lru_cache
         def kept(x): return x * 3
         def score(x):
             some = x in {"u", "v", "w"} or binned_statistic(x, x)
-            return mean(expit(x)) + norm.cdf(x) + inner(x) + kept(1) + some
+            return mean(expit(x)) + norm.cdf(x) + inner(x) + kept(1) + some + len(Settings.tags)
         print(own_code.stamp(score, Path("/")))
     """
     (tmp_path / "script.py").write_text(textwrap.dedent(text))

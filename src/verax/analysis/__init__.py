@@ -5,6 +5,7 @@ name                             question
 ===============================  ============================================================================================
 load, parse, embedded, Analysis  what does an analysis file say? (that of a file, of plain values, one that ships with verax)
 schema                           what may it say?
+written                          what file would say the same?
 plan, Plan                       what is each stage given?
 Reading, Learning, Histograms    the parts: what is read, learnt and histogrammed,
 Inference, Campaign, Wording     what is asked of the likelihood, of pseudo-experiments, and what the report says
@@ -48,3 +49,4 @@ from ._sections import Treatment as Treatment
 from ._summary import Channels as Channels
 from ._summary import FunctionScore as FunctionScore
 from ._systematics import VariedFiles as VariedFiles
+from ._written import written as written

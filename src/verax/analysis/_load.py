@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from verax.errors import InputError, nearest
 
+from ._methods import KEYS_OF
 from ._schema import Analysis
 
 
@@ -28,7 +29,8 @@ def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analys
     try:
         content = _read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(path), f"{type(error).__name__}: {error}", "a readable analysis file (YAML)") from error
+        seen = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "bytes that are not UTF-8"
+        raise InputError(str(path), seen, "a readable analysis file (YAML)") from error
     except InputError as error:
         raise InputError(f"{path}: {error.where}", error.got, error.expected, error.action) from error
     except yaml.YAMLError as error:
@@ -91,28 +93,74 @@ def parse(content: dict[str, Any], where: str, base: Path | None = None) -> Anal
         raise _first(error, where, content) from error
 
 
+WORDS = {
+    "literal_error": "{expected}",
+    "greater_than": "a number greater than {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than": "a number less than {lt:g}",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "string_too_short": "text of at least {min_length} character",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "callable_type": "a function",
+    "list_type": "a list",
+    "too_short": "{min_length} or more of them",
+    "value_error": "{error}",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "keys with values"),
+}
+"""What is expected, by pydantic's name of an error."""
+
+
 def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any]) -> InputError:
     """The first of pydantic's errors as one line; the others are counted."""
     # An unknown key comes first: often it is the misspelt one that another error says is missing.
-    first, *others = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    every = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    first, loc = every[0], every[0]["loc"]
     if isinstance(first.get("ctx", {}).get("error"), InputError):
         inner = first["ctx"]["error"]
         return InputError(f"{where}: {inner.where}", inner.got, inner.expected, inner.action)
-    loc = first["loc"]
+    key = _key(first, content)
+    others = {_key(e, content) for e in every} - {key}
     of_method = len(loc) > 2 and loc[0] == "learn"  # the method chooses the section, and is no key
-    key = f"{where}: " + ".".join(map(str, (loc[0], *loc[2:]) if of_method else loc))
     method = [f"with epistemic: {loc[1]}"] if of_method else []
     action = "; ".join([*method, *([f"and {len(others)} more in this file"] if others else [])])
+    place = f"{where}: {key}"
     if first["type"] == "extra_forbidden":
         name, known = str(loc[-1]), [k for model in _models_at(loc[:-1]) for k in model.model_fields]
-        return InputError(key, f"unknown key '{name}'", "a known key", "; ".join([*method, nearest(name, known)]))
+        if of_method:
+            approach = content["learn"].get("approach", "propagate")
+            known = [k for k in known if approach in KEYS_OF.get(k, (approach,))]
+        return InputError(place, f"unknown key '{name}'", "a known key", "; ".join([*method, nearest(name, known)]))
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
         what, tag = first["ctx"]["discriminator"].strip("'"), str(first["ctx"].get("tag", "none"))
         known = [t for model in _models_at(loc) for t in _tags(model)]
-        return InputError(key, f"{what} '{tag}'", f"a known {what}", nearest(tag, known))
+        return InputError(place, f"{what} '{tag}'", f"a known {what}", nearest(tag, known))
     if first["type"] == "missing":
-        return InputError(key, "nothing", "a value", action)
-    return InputError(key, json.dumps(first["input"], default=str)[:80], first["msg"], action)
+        return InputError(place, "nothing", "a value", action)
+    alternatives = dict.fromkeys(_expected(e) for e in every if _key(e, content) == key)
+    return InputError(place, json.dumps(first["input"], default=str)[:80], " or ".join(alternatives), action)
+
+
+def _expected(error: Any) -> str:
+    """What pydantic expected, in words."""
+    text = WORDS.get(error["type"])
+    return text.format(**error.get("ctx", {})) if text else error["msg"].removeprefix("Input should be ")
+
+
+def _key(error: Any, content: Any) -> str:
+    """The key of the file that an error is about, without the names of types that pydantic puts between."""
+    kept = []
+    for i, part in enumerate(error["loc"]):
+        is_there = part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int)
+        if is_there and (isinstance(content, dict) or part < len(content)):
+            content = content[part]
+        elif error["type"] != "missing" or i + 1 < len(error["loc"]):
+            continue
+        kept.append(str(part))
+    return ".".join(kept)
 
 
 def _models_at(loc: tuple[int | str, ...]) -> list[type[BaseModel]]:

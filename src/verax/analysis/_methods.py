@@ -31,6 +31,17 @@ Found: TypeAlias = tuple[CrossTrained, tuple[Posterior, ...]]
 Share: TypeAlias = Annotated[float, Field(gt=0, lt=1), IsNumber]
 
 
+KEYS_OF = {
+    "systematics": ("augment", "adversarial", "parameterised", "inferno"),
+    "per": ("augment",),
+    "strength": ("adversarial",),
+    "at": ("parameterised",),
+    "bins": ("inferno",),
+    "temperature": ("inferno",),
+}
+"""The approaches that read a key of ``learn``; other keys are read by all."""
+
+
 class Learn(Strict):
     """Networks of each fold; an event is scored by those that never saw it."""
 
@@ -60,11 +71,28 @@ class Learn(Strict):
     max_events: Count = Field(2_000_000, description="rows used for training; a longer table is thinned evenly")
 
     @pydantic.model_validator(mode="after")
+    def _is_read(self) -> "Learn":
+        """No key is given that only another approach reads."""
+        for name, approaches in KEYS_OF.items():
+            value = getattr(self, name)
+            if self.approach not in approaches and value != Learn.model_fields[name].default:
+                expected = f"approach: {' or '.join(approaches)}"
+                if isinstance(self, _Drawn):
+                    expected += ", with epistemic: bootstrap or ensemble"
+                raise InputError(
+                    f"learn.{name}", f"{value} with approach '{self.approach}'", expected, "or leave it out"
+                )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _goes_with_head(self) -> "Learn":
         if self.head != "classifier" and self.approach != "propagate":
             seen = f"'{self.head}' with approach '{self.approach}'"
             raise InputError("learn.head", seen, "approach: propagate, or head: classifier")
         return self
+
+    package: ClassVar[str] = ""
+    """What must be installed beside verax."""
 
     @abstractmethod
     def cross_train(self, key: PRNGKeyArray, chosen: Approach, events: Events, step: Step) -> Found:
@@ -142,14 +170,6 @@ class _Drawn(Learn):
 
     function: ClassVar[Callable[..., Posterior]]
     words: ClassVar[str]
-
-    @pydantic.model_validator(mode="after")
-    def _has_no_approach(self) -> "_Drawn":
-        for name in ("systematics", "per", "strength", "at", "bins", "temperature"):
-            if (value := getattr(self, name)) != Learn.model_fields[name].default:
-                expected = f"no option of an approach with epistemic: {self.epistemic}"
-                raise InputError(f"learn.{name}", str(value), expected, "they are for ensemble and bootstrap")
-        return self
 
     def cross_train(self, key: PRNGKeyArray, chosen: Approach, events: Events, step: Step) -> Found:
         """Find the posterior of each fold, and draw from it."""
@@ -229,6 +249,7 @@ class Hmc(_Drawn):
     draws: Annotated[int, Field(ge=4), IsNumber] = Field(500, description="steps of a chain that are kept")
     acceptance: Share = Field(0.8, description="mean acceptance that the step size is adapted to")
 
+    package: ClassVar = "blackjax"
     function: ClassVar = hmc
     words: ClassVar = "drawn from the posterior of their weights by {chains} chains (Hamiltonian Monte Carlo)"
 

@@ -1,7 +1,9 @@
 """An analysis translated, once, into what each stage is given."""
 
+import importlib.util
 from dataclasses import replace
 
+from verax.errors import InputError
 from verax.parameters import nuisance
 from verax.run import checksums, stage_key
 from verax.templates import fine_edges
@@ -88,8 +90,16 @@ def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
 
 
 def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
-    """What networks learn; those that know nothing of systematics are given none, and no names of factors."""
+    """What networks learn; those that know nothing of systematics are given none, and no names of factors.
+
+    Raises
+    ------
+    InputError : for a method that needs a package that is not installed
+    """
     options = a.learn.model_copy(update={"systematics": None})
+    if (package := options.package) and importlib.util.find_spec(package) is None:
+        seen = f"{options.epistemic} without the package '{package}'"
+        raise InputError("learn.epistemic", seen, "it installed", f"pip install {package}")
     free, chosen = {"signal": tuple(a.poi.processes)}, list[Source]()
     if options.approach != "propagate":
         free = {f.name: tuple(f.processes) for f in (a.poi, *a.normalisations)}

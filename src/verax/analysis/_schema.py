@@ -125,6 +125,11 @@ class Analysis(Strict):
         kind = self.summary.kind
         if kind != "classifier" and getattr(self.summary, kind) is None:
             raise InputError("summary", f"kind: {kind} alone", f"also '{kind}:'", f"give summary.{kind}")
+        for other in {"column", "function"} - {kind}:
+            if (given := getattr(self.summary, other)) is not None:
+                raise InputError(
+                    f"summary.{other}", f"'{given}' with kind: {kind}", f"kind: {other}", "or leave it out"
+                )
         if self.summary.range[0] >= self.summary.range[1]:
             raise InputError("summary.range", str(list(self.summary.range)), "two increasing numbers")
         self._check_range()

@@ -1,6 +1,7 @@
 """The command line: one verb a stage, each reading the former one's files. Imports JAX only when work begins."""
 
 import enum
+import inspect
 import signal
 import sys
 import threading
@@ -49,7 +50,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="The analysis file: its schema, and examples.", no_args_is_help=True)
 compare_app = typer.Typer(help="Methods side by side, and beside published figures.", no_args_is_help=True)
 
-File = Annotated[Path | None, typer.Argument(metavar="[ANALYSIS.yaml]", help="default: the embedded HiggsML analysis")]
+File = Annotated[Path | None, typer.Argument(metavar="ANALYSIS.yaml", help="default: the embedded HiggsML analysis")]
 Output = Annotated[str | None, typer.Option("--output", "-o", help="run folder (default: runs/NAME)")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the analysis, check.toys=500")
@@ -73,7 +74,7 @@ class Part(enum.StrEnum):
 
 
 def _work(until: str) -> Any:
-    """The command that runs every stage up to ``until``."""
+    """The command that runs every stage up to ``until``; the first two fill no templates, and are offered no workers."""
 
     def command(
         analysis: File = None,
@@ -101,6 +102,10 @@ def _work(until: str) -> Any:
         elif not quiet:
             print(f"{until}: done, in {folder / 'stages' / until}")
 
+    if until in ("simulate", "learn"):
+        shown = inspect.signature(command)
+        kept = [p for name, p in shown.parameters.items() if name != "workers"]
+        command.__signature__ = shown.replace(parameters=kept)  # type: ignore[attr-defined]
     return command
 
 

@@ -25,6 +25,20 @@ class Shown(Options):
     plot: Path | None = option(None, "--plot", metavar="FILE", help="draw: PDF (one page a figure), PNG or SVG")  # noqa: RUF009
     quiet: bool = option(False, "--quiet", "-q", help="no progress")
 
+    def __post_init__(self) -> None:
+        """Judge the figure's name before any work.
+
+        Raises
+        ------
+        InputError : for an unknown format, or a folder that does not exist
+        """
+        if self.plot is None:
+            return
+        if self.plot.suffix not in (".pdf", ".png", ".svg"):
+            raise InputError("--plot", f"the ending '{self.plot.suffix}'", ".pdf, .png or .svg")
+        if not self.plot.parent.is_dir():
+            raise InputError("--plot", f"'{self.plot}', in no folder that exists", "a file that can be written")
+
 
 class Interrupted(Exception):
     """The user stopped the work; the text states what is kept."""
@@ -34,10 +48,10 @@ def question(verb: str) -> Callable[..., None]:
     """Make the command that answers one question about a workspace."""
 
     def command(workspace: str, **given: Any) -> None:
+        shown = Shown(**{f.name: given.pop(f.name) for f in fields(Shown)})
         enable_compilation_cache()
         from . import _terminal as console
 
-        shown = Shown(**{f.name: given.pop(f.name) for f in fields(Shown)})
         options = {k: v for k, v in given.items() if v is not None}
         if "output" in options:
             options["output"] = folder_named(options["output"])
@@ -55,6 +69,7 @@ def question(verb: str) -> Callable[..., None]:
     parameters += [
         kind(f.name, keyword, default=None if f.default == () else f.default, annotation=_annotated(f))
         for f in (*fields(Common), *fields(Shown), *fields(QUESTIONS[verb]))
+        if f.name not in QUESTIONS[verb].without
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}

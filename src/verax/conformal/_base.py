@@ -9,7 +9,7 @@ from verax.errors import InputError
 from verax.given import unmasked
 from verax.results import FloatArray
 
-from ._conformal import Level, Quantile, conformalize, exact_level
+from ._conformal import Level, Quantile, conformalize
 from ._estimator import Estimator
 from ._model import fitted
 from ._mondrian import Mondrian, mondrian
@@ -46,7 +46,6 @@ class SplitConformal(Estimator):
     negative: str = "error"
 
     def _fit_model(self, x: Any, y: Any, sample_weight: Any) -> Any:
-        exact_level(self.confidence_level, type(self).__name__)
         if self.prefit:
             return self.estimator
         return fitted(self.estimator, x, y, sample_weight)

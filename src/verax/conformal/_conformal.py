@@ -9,6 +9,7 @@ Barber, Candès, Ramdas, arXiv:1904.06019). No method of this package needs more
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from typing import TypeAlias
 
 import numpy as np
@@ -37,7 +38,7 @@ def exact_level(level: Level, where: str = "conformal") -> Fraction:
     >>> exact_level(0.9)
     Fraction(9, 10)
     """
-    if not (isinstance(level, Fraction) or math.isfinite(level)) or not 0 < level < 1:
+    if not isinstance(level, Real) or not 0 < level < 1:
         raise InputError(where, f"level {level}", "a number between 0 and 1")
     return level if isinstance(level, Fraction) else Fraction(repr(float(level)))
 

@@ -11,7 +11,6 @@ from verax.errors import InputError
 from verax.given import unmasked
 from verax.results import FloatArray, Interval
 
-from ._conformal import exact_level
 from ._estimator import Estimator, checked_target
 from ._jackknife import jackknife
 from ._model import fitted, predicted, rows, take
@@ -71,7 +70,6 @@ class CrossConformalRegressor(Estimator):
         ------
         InputError : for folds, groups, targets or weights of no use
         """
-        exact_level(self.confidence_level, WHERE)
         w = None if sample_weight is None else np.array(unmasked(sample_weight, "the weights", WHERE), np.float64)
         of_fit = w if isinstance(fit_weight, str) and fit_weight == "same" else fit_weight
         if isinstance(of_fit, str):

@@ -11,6 +11,7 @@ from verax.errors import InputError
 from verax.given import refuse, unmasked
 from verax.results import FloatArray
 
+from ._conformal import exact_level
 from ._model import rows
 
 
@@ -19,6 +20,7 @@ class Estimator(abc.ABC):
 
     What ``conformalize`` made (``score_attributes``) belongs to the model and the score that it was made with. ``fit``, and
     a change of a parameter that is not in ``score_independent``, discard it: prediction then asks for ``conformalize``.
+    A level outside (0, 1) is refused at once.
     """
 
     kind = "regressor"
@@ -27,6 +29,8 @@ class Estimator(abc.ABC):
     quantile_: Any
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "confidence_level":
+            exact_level(value, type(self).__name__)
         old = self.__dict__.get(name, value)
         same = old is value or (isinstance(value, (str, int, float)) and type(old) is type(value) and old == value)
         object.__setattr__(self, name, value)

@@ -106,7 +106,6 @@ class ConformalizedQuantileRegressor(SplitConformal):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "ConformalizedQuantileRegressor":
         """Train copies of the models; not with the points of ``conformalize``."""
-        exact_level(self.confidence_level, "ConformalizedQuantileRegressor")
         check_levels(tuple(self.levels or ()))
         target, models = checked_target(y, X, "ConformalizedQuantileRegressor"), self._models()
         self._discard_scores("fit")

@@ -24,6 +24,7 @@ from verax.events import Events
 from verax.learn import Around, Loss, Make, Training, train, trainable
 
 from ._dropout import Dropout, Masked, replace_layers, thinned_layers
+from ._posterior import checked_training
 from ._power_likelihood import observations, precision_of, temper
 
 _TEMPERATURE = 0.1
@@ -86,7 +87,7 @@ def concrete_dropout(
     loss: Loss,
     events: Events,
     *,
-    training: Training = Training(epochs=100, learning_rate=1e-2),
+    training: Training | None = Training(epochs=100, learning_rate=1e-2),
     precision: float | Array = 1.0,
     power: str = "effective",
     negative: str = "signed",
@@ -131,7 +132,7 @@ def concrete_dropout(
     network = make(start_key, events)
     logit = jnp.full(len(thinned_layers(network)), np.log(start / (1 - start)), jnp.float32)
     objective = ConcreteLoss(loss, len(table), tau)
-    trained = train(run_key, Concrete(network, logit), objective, table, training=training.annealed())
+    trained = train(run_key, Concrete(network, logit), objective, table, training=checked_training(training).annealed())
     found: Concrete = trained.network
     rates = tuple(float(p) for p in np.asarray(jax.nn.sigmoid(found.logit)))
     return Dropout(found.network, rates, histories=trained.histories, observations=observations(table))

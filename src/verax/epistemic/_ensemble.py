@@ -6,10 +6,10 @@ from jaxtyping import PRNGKeyArray
 
 from verax.errors import InputError
 from verax.events import Events, concatenate
-from verax.learn import Loss, Make, Training, Weigh, event_weight, make_runs, train_runs
+from verax.learn import Loss, Make, Training, Weigh, checked_total, event_weight, make_runs, train_runs
 
 from ._bootstrap import bootstrap_factors
-from ._posterior import Ensemble, checked_members
+from ._posterior import Ensemble, checked_members, checked_training
 
 
 def ensemble(
@@ -18,7 +18,7 @@ def ensemble(
     loss: Loss,
     events: Events,
     *,
-    training: Training = Training(),
+    training: Training | None = Training(),
     members: int = 10,
     bootstrap: bool = True,
     validation: Events | None = None,
@@ -41,7 +41,7 @@ def ensemble(
 
     Raises
     ------
-    InputError : for fewer than one member, or empty samples
+    InputError : for fewer than one member, no training, empty samples, or weights without a positive sum
 
     >>> from functools import partial
     >>> from verax.events import make_events
@@ -55,8 +55,10 @@ def ensemble(
     (2, 8, 1)
     """
     checked_members(members)
+    training = checked_training(training)
     if len(events) == 0:
         raise InputError("training part", "no events", "at least one")
+    checked_total(np.asarray(weigh(events), np.float64), "training weights")
     table = events if validation is None else concatenate([events, validation])
     rows = np.arange(len(table))
     replica_key, run_key = jax.random.split(key)

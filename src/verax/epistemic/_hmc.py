@@ -284,5 +284,5 @@ def _sampler() -> Any:
     try:
         import blackjax
     except ModuleNotFoundError as error:
-        raise InputError("hmc", "no package 'blackjax'", "it installed", "pip install 'verax[mcmc]'") from error
+        raise InputError("hmc", "no package 'blackjax'", "it installed", "pip install blackjax") from error
     return blackjax

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from verax.errors import InputError
-from verax.learn import History
+from verax.learn import History, Training
 from verax.results import Status
 
 DRAWS = 50
@@ -94,3 +94,10 @@ def checked_members(n: int | None, most: int | None = None) -> int:
     if not hasattr(n, "__index__") or n < 1 or (most is not None and n > most):
         raise InputError("members", str(n), "at least 1" if most is None else f"1 … {most}, the members that there are")
     return n
+
+
+def checked_training(training: Training | None) -> Training:
+    """The options of a method that always trains; InputError for None, by which others take a network as trained."""
+    if training is None:
+        raise InputError("training", "None", "options of a training", "leave it out for the usual ones")
+    return training

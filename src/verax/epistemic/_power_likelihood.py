@@ -23,7 +23,7 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.arrays import Array
 from verax.errors import InputError, check_known
 from verax.events import Events
-from verax.learn import Loss, signed, trainable
+from verax.learn import Loss, checked_total, signed, trainable
 
 
 def temper(events: Events, *, power: str = "effective", negative: str = "signed") -> Events:
@@ -48,9 +48,7 @@ def temper(events: Events, *, power: str = "effective", negative: str = "signed"
     if len(events) == 0:
         raise InputError("training part", "no events", "at least one")
     weight = signed(events, negative)
-    total = weight.sum()
-    if not (np.isfinite(total) and total > 0):
-        raise InputError("training weights", f"a sum of {total:g}", "a positive sum", "check the weights")
+    total = checked_total(weight, "training weights")
     factor = total / np.square(weight).sum() if power == "effective" else 1.0
     scaled = np.asarray(weight * factor, np.asarray(events.weight).dtype)
     return Events(events.x, scaled, events.process, events.number, events.columns, events.processes)

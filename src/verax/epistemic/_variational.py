@@ -19,7 +19,7 @@ from verax.errors import InputError
 from verax.events import Events
 from verax.learn import Loss, Make, Training, train
 
-from ._posterior import Posterior, checked_members
+from ._posterior import Posterior, checked_members, checked_training
 from ._power_likelihood import observations, precision_of, temper, weights
 
 
@@ -141,7 +141,7 @@ def variational(
     loss: Loss,
     events: Events,
     *,
-    training: Training = Training(epochs=100, learning_rate=1e-2),
+    training: Training | None = Training(epochs=100, learning_rate=1e-2),
     precision: float | Array = 1.0,
     power: str = "effective",
     negative: str = "signed",
@@ -188,5 +188,5 @@ def variational(
     network = make(start_key, events)
     size = weights(network).vector.size
     elbo = NegativeElbo(loss, len(table), precision_of(precision, size).astype(np.float32), samples)
-    trained = train(run_key, mean_field(network, width), elbo, table, training=training.annealed())
+    trained = train(run_key, mean_field(network, width), elbo, table, training=checked_training(training).annealed())
     return Variational(trained.network, histories=trained.histories, observations=observations(table))

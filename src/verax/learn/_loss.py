@@ -8,6 +8,7 @@ then share one compiled training loop. The minimum of the cross-entropy is a lik
 arXiv:1506.02169.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -141,7 +142,7 @@ def checked_total(weight: Float[np.ndarray, " event"], where: str) -> float:
     1.0
     """
     total = float(weight.sum())
-    if not total > 0:
+    if not 0 < total < math.inf:
         seen = f"{len(weight)} events with weights that sum to {total:g}"
         raise InputError(where, seen, "a positive sum", "check the weights, or train on more events")
     return total

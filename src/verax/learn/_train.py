@@ -13,7 +13,7 @@ from verax.events import Events, concatenate
 
 from ._folds import Make
 from ._loop import History, Run, train_runs
-from ._loss import Loss
+from ._loss import Loss, checked_total
 from ._training import Training
 
 
@@ -107,7 +107,7 @@ def train_made(
 
     Raises
     ------
-    InputError : for validation events where nothing is trained, or an empty sample
+    InputError : for validation events where nothing is trained, an empty sample, or weights without a positive sum
 
     >>> from verax.events import make_events
     >>> from verax.learn import CrossEntropy, start_from
@@ -121,6 +121,7 @@ def train_made(
     network = make(start, events)
     if training is None:
         return Trained(network, ())
+    checked_total(np.asarray(events.weight, np.float64), "training weights")
     return train(run, network, loss, events, training=training, validation=validation)
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
 
-from verax.analysis import Analysis, plan
+from verax.analysis import Analysis, plan, written
 from verax.check import Reliability
 from verax.infer import Breakdown, Fit, Ranking, Row, Scan
 from verax.learn import History
@@ -87,6 +87,6 @@ def measure(
             failed=failures(measured, checked, learned),
             notes=run.notes,
         )
-        run.publish("report", {"record.json": to_json(made)})
+        run.publish("report", {"record.json": to_json(made), "analysis.yaml": written(analysis).encode()})
         return measurement
     return None

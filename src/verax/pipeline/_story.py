@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -246,10 +247,11 @@ class Story:
         for m, title, style in self.titled:
             simulation = next((r.impact for r in m.breakdowns[0].rows if r.name == "simulation statistics"), None)
             draw = partial(plots.pulls_and_impacts, m.ranking, simulation_statistics=simulation, style=style)
-            figures[f"ranking_{m.kind}"] = (f"{title}: pulls and impacts from refits.", draw)
+            figures[f"ranking_{m.kind}"] = (f"{title}: pulls and impacts from refits. {tables.PULL}", draw)
             draw = partial(plots.correlation, m.fit.names, m.fit.correlation, keep=(self.poi.name,), style=style)
             figures[f"correlation_{m.kind}"] = (f"{title}: correlations of the fit.", draw)
-            shown.append(tables.parameters(m.fit, title=f"Fitted parameters: {title}"))
+            pulls = dict(zip(m.ranking.names, zip(m.ranking.pull, m.ranking.pull_error, strict=True), strict=True))
+            shown.append(tables.parameters(m.fit, pulls, title=f"Fitted parameters: {title}"))
         return Section("Nuisance parameters", "", figures, shown)
 
     def variations(self) -> Section:
@@ -289,7 +291,7 @@ class Story:
 
     def networks(self) -> Section:
         """Present the networks in use, and the uncertainty that enters because of them."""
-        content = {
+        content: dict[str, Any] = {
             "reliability": self.checked.reliability,
             "posteriors": [{"status": status, "problem": problem} for status, problem in self.learned.ended],
         }
@@ -300,6 +302,7 @@ class Story:
             )
             return Section("Networks", text, content=content)
         options, style = self.learning.options, self.styled("Simulation")
+        content["learn"] = {k: getattr(options, k) for k in ("epistemic", "head", "approach", "folds", "members")}
         histories = {f"fold {i + 1}": fold for i, fold in enumerate(self.learned.histories)}
         figures = {}
         if any(self.learned.histories):
@@ -312,9 +315,10 @@ class Story:
         between = f"In training {between} acted on each event by interpolation between θ = ±1. " if between else ""
         text = (
             f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
-            f"{options.described}, on {self.learned.rows} events; each event is scored by the mean of networks that were "
-            f"not trained on it. {APPROACHES[options.approach]} {between}These networks make a summary of events (an "
-            "optimality question): how well they are trained affects the size of the uncertainty, not its correctness, "
+            f"{options.described} (epistemic: {options.epistemic}; head: {options.head}), on {self.learned.rows} events; "
+            f"each event is scored by the mean of networks that were not trained on it. {APPROACHES[options.approach]} "
+            f"{between}These networks make a summary of events (an optimality question): how well they are trained affects "
+            "the size of the uncertainty, not its correctness, "
             "because the same fixed function is applied to every template and to the data. No nuisance parameter enters on "
             "their account. No network makes the statistical model (a correctness question) in this analysis; one that did "
             "would bring its members' spread into the fit."

@@ -6,6 +6,8 @@ Nothing here imports JAX before a question is answered.
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from verax.errors import InputError
+
 from ._options import QUESTIONS as QUESTIONS
 from ._options import Common as Common
 from ._options import Options as Options
@@ -32,6 +34,9 @@ def answer(verb: str, workspace: str, *, progress: "Progress | None" = None, **o
     from ._ask import load_query, respond
 
     kind = QUESTIONS[verb]
+    if unread := [f"'{k}'" for k in kind.without if k in options]:
+        raise InputError(verb, f"the option {', '.join(unread)}", "options that the answer depends on", "leave it out")
     own = {f.name: options.pop(f.name) for f in fields(kind) if f.name in options}
     question, common = kind(**own), Common(**options)
+    question.check_data(common.data)
     return respond(question, load_query(workspace, common, needs_poi=kind.needs_poi, progress=progress))

@@ -58,12 +58,16 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
     InputError : for an unknown parameter or channel (nearest name given), or no parameter of interest
     """
     change = read_json(common.patch) if common.patch else None
+    if common.patchname and change is None:
+        raise InputError("--patchname", f"'{common.patchname}'", "--patch beside it", "or leave it out")
     content = read_json(workspace)
     if is_hs3(content):
         if change is not None:
             raise InputError("--patch", "an HS3 file to patch", "a pyhf workspace", "leave it out")
         found = from_hs3(content, likelihood=common.measurement, poi=common.poi, shape_errors=common.shape_errors)
     else:
+        if common.shape_errors is not None:
+            raise InputError("--shape-errors", f"'{common.shape_errors}'", "an HS3 file", "leave it out")
         found = from_pyhf(
             content, measurement=common.measurement, poi=common.poi, patch=change, patchname=common.patchname
         )
@@ -143,7 +147,9 @@ def _counts(given: Any, model: BinnedLikelihood, where: str) -> np.ndarray:
     if not isinstance(given, dict):
         raise InputError(where, f"{given!r}"[:80], "an object: a list of counts for each channel")
     check_known(given, model.channels, where, "channel")
-    check_known(model.channels, given, where, "channel")
+    for name in model.channels:
+        if name not in given:
+            raise InputError(where, f"no channel '{name}'", "a list of counts for each channel of the workspace")
     parts = []
     for channel, bins in zip(model.channels, model.layout.bins, strict=True):
         try:

@@ -1,9 +1,11 @@
 """Fits, intervals, scans, and where the uncertainty comes from."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from verax.arrays import ndtri
 from verax.errors import InputError, check_known
 from verax.infer import breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
 from verax.model import DataSets
@@ -24,6 +26,12 @@ POINTS = 41
 GRID = 25
 """Points along each side of a two-dimensional scan, and tested values of an interval by toys."""
 
+TOYS = 1000
+"""At each of these values, unless a number is given."""
+
+LEVELS = (0.6827, 0.95)
+"""Of the interval or, of two parameters, of contours, unless one is given."""
+
 
 @respond.register
 def answer_fit(question: options.Fit, query: Query) -> Section:
@@ -36,14 +44,15 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
     pull = (best.value - model.start(DataSets.of(data).batch)[0])[free] / width
     pull_error = best.error[free] / width
     names = [best.names[i] for i in free]
+    pulls = {n: (float(x), float(e)) for n, x, e in zip(names, pull, pull_error, strict=True)}
     content = {
         "status": status,
         "nll": float(best.nll),
         "edm": float(best.edm),
         **fitted(best),
-        "pulls": {n: [float(x), float(e)] for n, x, e in zip(names, pull, pull_error, strict=True)},
+        "pulls": pulls,
     }
-    shown = [tables.parameters(best, title=f"Best fit: {status}")]
+    shown = [tables.parameters(best, pulls, title=f"Best fit: {status}")]
     if poi and not next(p for p in model.parameters if p.name == poi).fixed:
         found = interval(model, data, poi, level=question.level, best=best)
         tested = significance(model, data, poi, best=best)
@@ -57,7 +66,10 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
     draw = figure("correlation", best.names, best.correlation, keep=(poi,) if poi else ())
     figures = {"correlation": ("Correlations of the fit.", draw)}
     if names:
-        figures["pulls"] = ("Pulls of the constrained parameters.", figure("pulls", names, pull, pull_error))
+        figures["pulls"] = (
+            f"Pulls of the constrained parameters. {tables.PULL}",
+            figure("pulls", names, pull, pull_error),
+        )
     return Section("Best fit", "", figures, shown, content)
 
 
@@ -83,7 +95,7 @@ def answer_interval(question: options.Interval, query: Query) -> Section:
         _around(query, found, GRID, reach=1.8),
         level=level,
         ordering=ordering,
-        n_toys=question.toys,
+        n_toys=question.toys or TOYS,
         progress=query.count_toys,
     )
     made = belt.interval
@@ -125,11 +137,12 @@ def _draw_scan(query: Query, found: Interval) -> "Figure":
 @respond.register
 def answer_scan(question: options.Scan, query: Query) -> Section:
     """Scan the profile likelihood ratio over the interval and beyond; of two parameters with ``against``."""
+    levels = LEVELS if question.level is None else (question.level,)
     if question.against is not None:
-        return _scan2d(query, question.against)
+        return _scan2d(query, question.against, levels, question.points or GRID)
     best = fit(query.model, query.data)
-    found = interval(query.model, query.data, query.poi, level=question.level, best=best)
-    values = _around(query, found, question.points, reach=2.4)
+    found = interval(query.model, query.data, query.poi, level=levels[0], best=best)
+    values = _around(query, found, question.points or POINTS, reach=2.4)
     curve = profile(query.model, query.data, query.poi, values, best=best)
     rows = tuple(
         (number(float(x), 4), number(float(t), 4), Status(int(s)).name)
@@ -140,19 +153,20 @@ def answer_scan(question: options.Scan, query: Query) -> Section:
     return Section("Scan", "", figures, (shown,), {"interval": found, "scan": curve})
 
 
-def _scan2d(query: Query, other: str) -> Section:
+def _scan2d(query: Query, other: str, levels: tuple[float, ...], points: int) -> Section:
     check_known([other], [p.name for p in query.model.parameters if not p.fixed], "--against", "free parameter")
     if other == query.poi:
         raise InputError("--against", f"'{other}', the parameter of interest", "another one")
     best = fit(query.model, query.data)
-    ends = [interval(query.model, query.data, name, best=best) for name in (query.poi, other)]
-    grids = tuple(_around(query, e, GRID, reach=2.8, name=e.name) for e in ends)
+    ends = [interval(query.model, query.data, name, level=levels[0], best=best) for name in (query.poi, other)]
+    widest = math.sqrt(-2 * math.log1p(-levels[-1])) / float(ndtri(0.5 + 0.5 * levels[0]))  # of a contour, in intervals
+    grids = tuple(_around(query, e, points, reach=1.15 * widest, name=e.name) for e in ends)
     found = scan2d(query.model, query.data, (query.poi, other), (grids[0], grids[1]))
     failed = int((found.status > Status.AT_BOUND).sum())
     rows = (
         (f"best {query.poi}, {other}", f"{number(float(found.best[0]), 4)}, {number(float(found.best[1]), 4)}"),
         *((f"interval of {e.name}, {e.level:.2%}", with_ends(e)) for e in ends),
-        *((f"t on the contour of {level:.4g}", number(found.threshold(level), 3)) for level in (0.6827, 0.95)),
+        *((f"t on the contour of {level:.4g}", number(found.threshold(level), 3)) for level in levels),
         ("failed points", f"{failed} of {found.t.size}"),
     )
     shown = Table(f"t({query.poi}, {other})", ("Quantity", "Value"), rows)
@@ -160,10 +174,10 @@ def _scan2d(query: Query, other: str) -> Section:
     def draw() -> "Figure":
         t = np.where(found.status > Status.AT_BOUND, np.nan, found.t)
         best = (float(found.best[0]), float(found.best[1]))
-        return figure("scan2d", found.first, found.second, t, found.names, best=best)()
+        return figure("scan2d", found.first, found.second, t, found.names, best=best, levels=levels)()
 
     figures = {"scan2d": ("Profile likelihood ratio of two parameters.", draw)}
-    return Section("Scan", "", figures, (shown,), {"scan2d": found, "intervals": ends})
+    return Section("Scan", "", figures, (shown,), {"scan2d": found, "intervals": ends, "levels": levels})
 
 
 @respond.register
@@ -187,6 +201,6 @@ def answer_ranking(_: options.Ranking, query: Query) -> Section:
         for i in order
     ]
     columns = ("Parameter", "Pull", "Post-fit / prior σ", f"Impact on {query.poi}, θ̂ + σ̂", "θ̂ − σ̂")
-    shown = Table("Ranking, from refits", columns, tuple(cells))
-    figures = {"ranking": ("Pulls and impacts from refits.", figure("pulls_and_impacts", found))}
+    shown = Table("Ranking, from refits", columns, tuple(cells), tables.PULL)
+    figures = {"ranking": (f"Pulls and impacts from refits. {tables.PULL}", figure("pulls_and_impacts", found))}
     return Section("Ranking", "", figures, (shown,), {"ranking": found})

@@ -1,5 +1,6 @@
 """Tests of hypotheses: upper limits and goodness of fit."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,7 +71,12 @@ def answer_gof(question: options.Gof, query: Query) -> Section:
 
         key = jax.random.key(question.seed)
     found = goodness_of_fit(query.model, query.data, key=key, n_toys=question.toys, progress=query.count_toys)
+    status, warnings = Status(int(found.status)), list[str]()
+    if status > Status.AT_BOUND:
+        found = replace(found, p_value=np.asarray(np.nan), p_toys=np.nan, p_toys_error=np.nan)
+        warnings = [f"the fit ended with status {status.name}: the data are compared with no model"]
     rows = [
+        ("status of the fit", status.name),
         ("2 [nll(best) − nll(saturated)]", number(float(found.statistic), 3)),
         ("degrees of freedom", str(found.ndf)),
         ("p-value, asymptotic", number(float(found.p_value), 4)),
@@ -80,4 +86,4 @@ def answer_gof(question: options.Gof, query: Query) -> Section:
         rows.append((text, with_error(found.p_toys, found.p_toys_error)))
     figures = {"goodness": ("The test statistic, and its distribution.", figure("goodness", found))}
     shown = Table("Goodness of fit", ("Quantity", "Value"), tuple(rows))
-    return Section("Goodness of fit", "", figures, (shown,), {"goodness_of_fit": found})
+    return Section("Goodness of fit", "", figures, (shown,), {"goodness_of_fit": found}, warnings)

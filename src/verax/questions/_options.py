@@ -20,8 +20,7 @@ def option(
     metavar: str | None = None,
     choices: Sequence[str] = (),
     min: float | None = None,
-    max: float | None = None,
-    open: bool = False,
+    between: tuple[float, float] | None = None,
 ) -> Any:
     """Declare an option as a field of a dataclass.
 
@@ -30,10 +29,11 @@ def option(
     names : on the command line
     metavar : of its value in the help
     choices : all values that are possible
-    min, max : of a number; where ``open``, they themselves are refused
+    min : of a number
+    between : the ends of the values of a number, which themselves are refused
     """
-    shown = {"help": help, "metavar": "|".join(choices) or metavar, "min": min, "max": max}
-    return field(default=default, metadata={"names": names, "choices": choices, "open": open, "shown": shown})
+    shown = {"help": help, "metavar": "|".join(choices) or metavar, "min": min}
+    return field(default=default, metadata={"names": names, "choices": choices, "between": between, "shown": shown})
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,10 @@ class Options:
     def __post_init__(self) -> None:
         for f in fields(self):
             value, name, choices = getattr(self, f.name), f.metadata["names"][0], f.metadata["choices"]
-            low, high = (f.metadata["shown"][k] for k in ("min", "max"))
             if choices and value is not None:
                 check_known([value], choices, name, "value")
-            if f.metadata["open"] and not low < value < high:
-                raise InputError(name, f"{value:g}", f"a number between {low:g} and {high:g}")
+            if (ends := f.metadata["between"]) and value is not None and not ends[0] < value < ends[1]:
+                raise InputError(name, f"{value:g}", f"a number between {ends[0]:g} and {ends[1]:g}")
 
 
 @dataclass(frozen=True)
@@ -81,16 +80,28 @@ class Question(Options):
     needs_poi: ClassVar[bool] = True
     """Whether it is about one parameter, which then cannot be held."""
 
+    without: ClassVar[tuple[str, ...]] = ()
+    """Fields of :class:`Common` that no answer depends on; they are not offered."""
+
+    def check_data(self, data: str) -> None:
+        """Raise InputError for data, other than the observed, that no answer to this question depends on."""
+
+    def refuse(self, *names: str, unless: str) -> None:
+        """Raise InputError for options that are given though nothing reads them ``unless`` something else is given."""
+        for f in fields(self):
+            if f.name in names and (value := getattr(self, f.name)) != f.default:
+                raise InputError(f.metadata["names"][0], f"{value}", f"{unless} beside it", "or leave it out")
+
     def __init_subclass__(cls) -> None:
         QUESTIONS[cls.__name__.lower()] = dataclass(frozen=True)(cls)
 
 
-def _level(default: float = 0.6827) -> Any:
-    return option(default, "--level", min=0.0, max=1.0, open=True, help="confidence level")
+def _level(default: float | None = 0.6827, *, above: float = 0.0, more: str = "") -> Any:
+    return option(default, "--level", between=(above, 1.0), help=f"confidence level, between {above:g} and 1{more}")
 
 
-def _toys(default: int = 0) -> Any:
-    return option(default, "--toys", "-n", min=min(default, 1), help="number of pseudo-experiments")
+def _toys(default: int | None = 0, help: str = "number of pseudo-experiments") -> Any:
+    return option(default, "--toys", "-n", min=0 if default == 0 else 1, help=help)
 
 
 def _seed() -> Any:
@@ -115,16 +126,23 @@ class Interval(Question):
     method: str = option(
         "profile", "--method", choices=("profile", "feldman-cousins", "upper"), help="profile likelihood, or by toys"
     )
-    toys: int = _toys(1000)
+    toys: int | None = _toys(None, help="pseudo-experiments at each tested value (default: 1000)")
     seed: int = _seed()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.method == "profile":
+            self.refuse("toys", "seed", unless="--method feldman-cousins or upper")
 
 
 class Scan(Question):
     """Profile likelihood ratio, of one parameter or two."""
 
-    level: float = _level()
+    level: float | None = _level(None, more=" (default: 0.6827; of contours also 0.95)")
     against: str | None = option(None, "--against", metavar="NAME", help="scan this parameter too: contours")
-    points: int = option(41, "--points", min=3, help="values of a one-dimensional scan")
+    points: int | None = option(
+        None, "--points", min=3, help="values of each parameter (default: 41; with --against 25)"
+    )
 
 
 class Breakdown(Question):
@@ -142,9 +160,14 @@ class Ranking(Question):
 class Limit(Question):
     """CLs upper limit, observed and expected; by toys with --toys."""
 
-    level: float = _level(0.95)
+    level: float = _level(0.95, above=0.5)
     toys: int = _toys()
     seed: int = _seed()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.toys:
+            self.refuse("seed", unless="--toys")
 
 
 class Toys(Question):
@@ -161,13 +184,23 @@ class Toys(Question):
     )
     batch: int = option(2048, "--batch", min=1, help="toys in memory at a time")
 
+    def check_data(self, data: str) -> None:
+        """Data enter by the truth that is fitted to them."""
+        if data != "observed" and "fit" not in self.truth:
+            raise InputError("--data", f"'{data}'", "--truth fit beside it", "or leave it out")
+
 
 class Gof(Question):
     """Goodness of fit: saturated model, or by toys with --toys."""
 
-    needs_poi = False
+    needs_poi, without = False, ("poi",)
     toys: int = _toys()
     seed: int = _seed()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.toys:
+            self.refuse("seed", unless="--toys")
 
 
 class Yields(Question):
@@ -181,7 +214,7 @@ class Yields(Question):
 class Templates(Question):
     """What each systematic does to the templates."""
 
-    needs_poi = False
+    needs_poi, without = False, ("poi", "data", "fixed")
     channels: Sequence[str] = _channels()
     processes: Sequence[str] = option((), "--process", "--sample", metavar="NAME", help="show this process")
     systematics: Sequence[str] = option((), "--systematic", metavar="NAME", help="show this systematic")

@@ -12,10 +12,10 @@ import numpy as np
 
 from verax.errors import InputError
 from verax.infer import Campaign, Estimate, campaign, fit
-from verax.parameters import by_name
-from verax.report import Section, Table, number, tables, with_error
+from verax.parameters import by_name, check_value
+from verax.report import Section, Table, tables, with_error
 from verax.results import Interval, Status, good
-from verax.run import checksum_of, code_version, digest, opened, remove, replacing, seal, unseal, write
+from verax.run import checksum_of, code_version, describe, digest, opened, remove, replacing, seal, unseal, write
 
 from . import _options as options
 from ._ask import Query, figure, numbers, respond
@@ -23,8 +23,8 @@ from ._ask import Query, figure, numbers, respond
 OWNER = "toys"
 """Owner of the folder of a campaign."""
 
-NOTE = """Moments leave out failed toys and estimates at a bound. Their means need not be those of a Gaussian: where the \
-expectation is not linear in its parameters, maximum likelihood is biased by a small fraction of σ (see `sample_toys`)."""
+NOTE = """Moments are of toys that did not fail. Where the expectation is not linear in its parameters, maximum \
+likelihood is biased by a small fraction of σ (see `sample_toys`)."""
 
 
 @respond.register
@@ -37,26 +37,45 @@ def answer_toys(question: options.Toys, query: Query) -> Section:
         found = _run(question, query, truth, gamma, kept)
     value, error, low, high = found.values.T
     covered = coverage(Interval(poi, question.level, value, low, high, found.status), truth[poi])
-    fine = good(found.status) & (error > 0)
+    bounds = next(p.bounds for p in query.model.parameters if p.name == poi)
+    counts, bounded = good(found.status), np.isin(value, bounds)
+    fine = counts & (error > 0)
     pull = (value[fine] - truth[poi]) / error[fine]
+    at_bound, unknown = int((counts & bounded).sum()), int((counts & ~fine).sum())
     status = {s.name: int((found.status == s).sum()) for s in Status if (found.status == s).any()}
-    moments = dict(zip(("mean", "pull", "pull width"), (_moments(value[fine])[0], *_moments(pull)), strict=True))
+    moments = dict(zip(("mean", "pull", "pull width"), (_moments(value[counts])[0], *_moments(pull)), strict=True))
     rows = (
         (f"true {poi}", f"{truth[poi]:g}"),
         (f"mean of the estimates of {poi}", with_error(*moments["mean"])),
         ("mean of (estimate − truth) / σ", with_error(*moments["pull"])),
         ("width of (estimate − truth) / σ", with_error(*moments["pull width"])),
-        ("failed toys", f"{found.failed} of {found.n} ({number(100 * found.failed / found.n, 3)} %)"),
-        *((f"status {name}", str(count)) for name, count in status.items()),
+        ("failed toys", _share(found.failed, found.n)),
+        (f"estimates at a bound of {poi}", _share(at_bound, found.n)),
+        *((f"intervals that ended {name}", _share(count, found.n)) for name, count in status.items()),
     )
+    note = NOTE
+    if unknown:
+        note += (
+            f" The pulls leave out {unknown} estimates without a σ, as at a bound: the mean of the others is shifted away "
+            "from that bound and their width too small, whether or not the fit is biased."
+        )
     shown = (
         tables.coverage({f"{poi} = {truth[poi]:g}": covered}),
-        Table("Estimates", ("Quantity", "Value"), rows, NOTE),
+        Table("Estimates", ("Quantity", "Value"), rows, note),
     )
     content: dict[str, Any] = {"truth": truth, "coverage": covered, "toys": found.n, "failed": found.failed}
-    content |= {"status": status, "moments": moments}
-    draw = figure("estimates", poi, value[fine], pull, truth=truth[poi], coverage=covered)
-    return Section("Toys", figures={"toys": ("Estimates of toys.", draw)}, tables=shown, content=content)
+    content |= {"estimates_at_bound": at_bound, "without_pull": unknown, "interval_status": status, "moments": moments}
+    draw = figure("estimates", poi, value[counts], pull, truth=truth[poi], coverage=covered)
+    warnings = [
+        f"--truth {p.name}={truth[p.name]:g}: held at {p.init:g}, where no fit can reach it"
+        for p in query.model.parameters
+        if p.fixed and truth[p.name] != p.init
+    ]
+    return Section("Toys", "", {"toys": ("Estimates of toys.", draw)}, shown, content, warnings)
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count} of {total} ({100 * count / total:.3g} %)"
 
 
 def _run(
@@ -84,7 +103,9 @@ def _run(
 def _truth(question: options.Toys, query: Query) -> tuple[dict[str, float], np.ndarray | None]:
     """Find true values of all parameters, and of what the likelihood profiles."""
     model, given = query.model, numbers((t for t in question.truth if t != "fit"), "--truth")
-    by_name(model.parameters, given, "--truth")
+    for name, parameter in by_name(model.parameters, given, "--truth").items():
+        if name in given and not parameter.fixed:
+            check_value(parameter, given[name], "--truth")
     if "fit" not in question.truth:
         return {p.name: float(given.get(p.name, p.init)) for p in model.parameters}, None
     truth = {**fit(model, query.data).params, **given}
@@ -106,15 +127,11 @@ class Kept:
     """
 
     def __init__(self, question: options.Toys, query: Query, truth: dict[str, float], gamma: np.ndarray | None) -> None:
-        import jax
-
         assert question.output is not None
         self.folder, self.batch, self.written = Path(question.output), question.batch, 0
-        self.notify, model, seed = query.progress.note, query.model, question.seed
-        arrays = [hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in jax.tree.leaves(model)]
-        names = [repr(model.parameters), query.poi, model.channels, model.processes]
-        true_gamma = None if gamma is None else gamma.tolist()
-        self.question = digest([names, arrays, truth, true_gamma, question.level, seed, self.batch, code_version()])
+        self.notify, seed = query.progress.note, question.seed
+        asked = describe([query.model, query.poi, truth, gamma, question.level, seed, self.batch])
+        self.question = digest([asked, code_version()])
         self.note = {"question": self.question, "truth": truth, "seed": seed}
 
     def __enter__(self) -> "Kept":

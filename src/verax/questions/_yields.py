@@ -19,10 +19,12 @@ def answer_yields(question: options.Yields, query: Query) -> Section:
     model, data = query.model, query.data
     check_known(question.channels, model.channels, "--channel", "channel")
     shown: dict[str, Yields] = {"Pre-fit": prefit_yields(model)}
-    content: dict[str, object] = {}
+    content, warnings = dict[str, object](), list[str]()
     if not question.prefit:
         best = fit(model, data)
-        content["status"] = Status(int(best.status)).name
+        content["status"] = status = Status(int(best.status)).name
+        if best.status > Status.AT_BOUND:
+            warnings.append(f"the fit ended with status {status}: its yields describe no data")
         shown["Post-fit"] = postfit_yields(model, data, best)
     counts, channel = np.asarray(data.counts), model.layout.channel
     made, figures = [], {}
@@ -33,6 +35,11 @@ def answer_yields(question: options.Yields, query: Query) -> Section:
         columns = {k: (y.by_process[:, here].sum(1), y.process_channel_error[:, c]) for k, y in shown.items()}
         total = {k: (float(y.by_process[:, here].sum()), float(y.channel_error[c])) for k, y in shown.items()}
         observed = float(counts[here].sum())
+        for k, y in shown.items():
+            if below := int((y.by_process[:, here].sum(0) < 0).sum()):
+                warnings.append(
+                    f"{k}: fewer than 0 events expected in {below} of {here.sum()} bins of {name}, which is impossible"
+                )
         made.append(tables.yields(model.processes, columns, total, data=observed, title=f"Events in {name}"))
         content[name] = {
             "data": observed,
@@ -46,7 +53,7 @@ def answer_yields(question: options.Yields, query: Query) -> Section:
         }
         stage, last = list(shown.items())[-1]
         figures[name] = (f"{stage} events in {name}.", _data_and_model(query, name, stage, last))
-    return Section("Yields", figures=figures, tables=made, content=content)
+    return Section("Yields", "", figures, made, content, warnings)
 
 
 def _data_and_model(query: Query, channel: str, stage: str, found: Yields) -> Draw:

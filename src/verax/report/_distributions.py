@@ -36,6 +36,8 @@ def score_distribution(
 ) -> Figure:
     """Draw stacked processes, the data, and their ratio, in one channel.
 
+    Where a process has fewer than 0 events it is no part of the stack: a hatched block hangs from the top, down to the sum.
+
     Parameters
     ----------
     templates : edges, channels and processes; arrays over bins hold all channels one after another, as it does
@@ -70,17 +72,24 @@ def score_distribution(
     colour = {i: SIGNAL if names[i] in signal else next(shades) for i in reversed(order)}
     base = np.zeros_like(total)
     handles: list[Any] = []
-    for i in order:
+    above, below = np.maximum(stack, 0.0), np.minimum(stack, 0.0)
+    for i in (i for i in order if above[i].any() or not below[i].any()):
         filled: dict[str, Any] = {"fill": True, "fc": colour[i], "ec": "black", "lw": 0.5}
-        handles.append(main.stairs(base + stack[i], edges, baseline=base, label=style.name(names[i]), **filled))
-        base = base + stack[i]
+        handles.append(main.stairs(base + above[i], edges, baseline=base, label=style.name(names[i]), **filled))
+        base = base + above[i]
+    top = base
+    for i in (i for i in order if below[i].any()):
+        hatched: dict[str, Any] = {"fill": True, "fc": "none", "ec": colour[i], "hatch": "////", "lw": 0.8}
+        label = f"{style.name(names[i])}, below 0"
+        handles.append(main.stairs(base + below[i], edges, baseline=base, label=label, **hatched))
+        base = base + below[i]
     main.stairs(total, edges, color="black", lw=1.0)
     handles = [*reversed(handles), shade(main, edges, total - band, total + band, label=error_label)]
 
     visible = total[total > 0]
     logarithmic = bool(visible.size and visible.max() > 50 * visible.min()) if logy is None else logy
     wanted = stack[[n in signal for n in names]].sum(axis=0)
-    tops, floors = [total + band], [visible]
+    tops, floors = [total + band, top], [visible]
     scale = signal_scale
     if scale is None:
         scale = 1.0 if logarithmic else round_scale(total.max() / max(wanted.max(initial=0.0), 1e-300))

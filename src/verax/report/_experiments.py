@@ -29,13 +29,13 @@ def estimates(
     Parameters
     ----------
     values : estimates of the toys that count; the curve has their mean and width
-    pull : of the same toys; the curve is the standard normal
+    pull : of those that have a σ; the curve is the standard normal
     coverage : of the interval, written in the figure
     """
     figure = canvas(9.6, 4.6)
     left, right = figure.subplots(1, 2)
     written = style.name(name)
-    if len(values) < 2:
+    if len(pull) < 2:
         for axes in (left, right):
             axes.text(0.5, 0.5, "No toy converged", transform=axes.transAxes, ha="center", va="center")
         heading(left, style)
@@ -95,6 +95,9 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
 
     figure, axes = one_panel(6.6, 5.0)
     value, ndf, n = float(found.statistic), found.ndf, len(found.toy_statistics)
+    if not np.isfinite(value):
+        axes.text(0.5, 0.5, "The fit failed", transform=axes.transAxes, ha="center", va="center")
+        return figure
     top = max(value * 1.15, float(2 * gammaincinv(ndf / 2, 0.9995)) if ndf > 0 else 1.0, 1e-3)
     if n:
         top = max(top, float(np.quantile(found.toy_statistics, 0.998)))

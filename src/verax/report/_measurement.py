@@ -96,7 +96,8 @@ def pulls_and_impacts(
     """Draw nuisance parameters by their impact: pulls as points (lower axis), impacts as bars (upper axis).
 
     Filled bars are the change of the estimate when θ is fixed at θ̂ ± its post-fit error, outlines at θ̂ ± its prior
-    width; outlines far beyond the bars are cut at the axis. A parameter without a prior has no pull.
+    width; outlines far beyond the bars are cut at the axis. A pull is (θ̂ − a)/Δθ, with a the observed global observable and
+    Δθ the prior width; a parameter without a prior has none.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def pulls_and_impacts(
     pulls.tick_params(axis="y", which="both", left=False, right=False)
     pulls.tick_params(axis="x", which="both", top=False)
     impacts.tick_params(axis="x", which="both", bottom=False)
-    pulls.set_xlabel(r"Pull $(\hat{\theta} - \theta_0)\,/\,\Delta\theta$")
+    pulls.set_xlabel(r"Pull $(\hat{\theta} - a)\,/\,\Delta\theta$")
     impacts.set_xlabel(rf"Impact $\Delta\hat{{{_symbol(ranking.name, style)}}}$", loc="right", labelpad=7)
     handles = [
         Patch(fc=UP, alpha=0.75, label=r"$\hat{\theta} + \Delta\hat{\theta}$"),
@@ -175,11 +176,11 @@ Parameters = Float[np.ndarray, " parameter"]
 
 @drawing()
 def pulls(names: Sequence[str], pull: Parameters, error: Parameters, *, style: Style = PLAIN) -> Figure:
-    """Draw the best fit of each parameter less its nominal value, in prior widths; bands are one and two of those.
+    """Draw the best fit of each parameter less its global observable a, in prior widths; bands are one and two of those.
 
     Parameters
     ----------
-    pull, error : (θ̂ − global observable) / Δθ and σ̂ / Δθ
+    pull, error : (θ̂ − a) / Δθ and σ̂ / Δθ
 
     Raises
     ------
@@ -198,6 +199,6 @@ def pulls(names: Sequence[str], pull: Parameters, error: Parameters, *, style: S
     axes.set(xlim=(-reach, reach), ylim=(n - 0.4, -0.6))
     axes.set_yticks(rows, style.names_of(names))
     axes.tick_params(axis="y", which="both", left=False, right=False)
-    axes.set_xlabel(r"Pull $(\hat{\theta} - \theta_0)\,/\,\Delta\theta$")
+    axes.set_xlabel(r"Pull $(\hat{\theta} - a)\,/\,\Delta\theta$")
     heading(axes, style, wide=True)
     return figure

@@ -132,8 +132,25 @@ def yields(
     return Table(title, ("Process", *expected), tuple(rows), note)
 
 
-def parameters(result: "verax.infer.Fit", *, title: str = "Fitted parameters", note: str = "") -> Table:
+PULL = (
+    "Pull: (θ̂ − a)/Δθ, where a is the observed global observable (nominal in data; toys and pseudo-experiments draw it) and "
+    "Δθ the prior width."
+)
+"""What a pull is, wherever one is shown."""
+
+
+def parameters(
+    result: "verax.infer.Fit",
+    pulls: Mapping[str, tuple[float, float]] | None = None,
+    *,
+    title: str = "Fitted parameters",
+    note: str = "",
+) -> Table:
     """Tabulate value and uncertainty of every parameter of one fit; fixed ones are marked.
+
+    Parameters
+    ----------
+    pulls : pull and its error of those that have one, in a column of their own; NaN for none
 
     Raises
     ------
@@ -141,12 +158,17 @@ def parameters(result: "verax.infer.Fit", *, title: str = "Fitted parameters", n
     """
     if np.ndim(result.nll) != 0:
         raise InputError("parameter table", f"a batch of shape {np.shape(result.nll)}", "one fit")
-    errors = np.asarray(result.error)
-    rows = tuple(
+    values, errors = np.asarray(result.value), np.asarray(result.error)
+    rows = [
         (name, with_error(float(v), float(e)) if e > 0 else f"{number(float(v), 3)} (fixed or at a bound)")
-        for name, v, e in zip(result.names, np.asarray(result.value), errors, strict=True)
-    )
-    return Table(title, ("Parameter", "Value"), rows, note)
+        for name, v, e in zip(result.names, values, errors, strict=True)
+    ]
+    if not pulls:
+        return Table(title, ("Parameter", "Value"), tuple(rows), note)
+    pull = [pulls.get(name, (math.nan, math.nan)) for name in result.names]
+    shown = [with_error(float(p), float(e)) if math.isfinite(p) else MISSING for p, e in pull]
+    with_pulls = tuple((*row, text) for row, text in zip(rows, shown, strict=True))
+    return Table(title, ("Parameter", "Value", "Pull"), with_pulls, f"{PULL} {note}".strip())
 
 
 def coverage(results: Mapping[str, Coverage], *, title: str = "Coverage", note: str = "") -> Table:

@@ -8,10 +8,13 @@ import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel
+
+from verax.arrays import Array
 
 if TYPE_CHECKING:
     from jaxtyping import PRNGKeyArray
@@ -36,11 +39,13 @@ HOW: Mapping[str, bool] = {"how": True}
 def describe(value: Any) -> Any:
     """A value as JSON-like content that another value has only if it is equal: types by name, with all their fields.
 
-    Fields with the metadata :data:`HOW` are left out.
+    Fields with the metadata :data:`HOW` are left out. Functions of verax stand for themselves by name: their text is in
+    :func:`code_version`.
 
     Raises
     ------
-    TypeError : for what is not made of plain values, dataclasses, models of the analysis file, arrays and random keys
+    TypeError : for what is not made of plain values, dataclasses, models of the analysis file, arrays, random keys and
+        functions of verax
 
     >>> describe({"b": (1, None), "a": object})
     Traceback (most recent call last):
@@ -62,8 +67,11 @@ def describe(value: Any) -> Any:
         return [kind, *([k, describe(getattr(value, k))] for k in fields)]
     if (key := _key_data(value)) is not None:
         return ["key", key.tolist()]
-    if isinstance(value, np.ndarray):
-        return [str(value.dtype), value.tolist()]
+    if isinstance(value, Array) and value.dtype != object:
+        plain = np.ascontiguousarray(value)
+        return [str(plain.dtype), list(np.shape(value)), hashlib.sha256(plain.tobytes()).hexdigest()]
+    if isinstance(value, FunctionType) and value.__module__.startswith("verax.") and "<" not in value.__qualname__:
+        return ["function", value.__module__, value.__qualname__]
     raise TypeError(f"no stage can be given {value!r}: it cannot be told from another")
 
 

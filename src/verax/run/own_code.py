@@ -14,7 +14,15 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 from uuid import uuid4
 
@@ -261,20 +269,24 @@ def _is_system(file: Path, base: Path) -> bool:
 def stamp(function: Any, base: Path) -> str:
     """What stands for a callable in a fingerprint: its code, the functions and values it reads, and its modules' files.
 
-    A value that cannot be told apart from another (it cannot be pickled) makes each stamp a new one.
+    Attributes of functions and of classes are among the values. A value that cannot be told apart from another (it cannot
+    be pickled) makes each stamp a new one.
     """
     return digest(_stamp(function, base, {}))
 
 
-def _stamp(value: Any, base: Path, seen: dict[int, int]) -> Any:
+def _stamp(value: Any, base: Path, seen: dict[int, tuple[int, Any]]) -> Any:
+    """``seen`` holds what was met, by identity: it ends recursion, and keeps it alive so that no identity is used twice."""
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return repr(value)
     if id(value) in seen:
-        return ["again", seen[id(value)]]
-    seen[id(value)] = len(seen)
+        return ["again", seen[id(value)][0]]
+    seen[id(value)] = len(seen), value
     match value:
         case FunctionType() if not _is_users(value.__module__, base):
             return ["named", value.__module__, value.__qualname__]
         case FunctionType():
-            inner = [_stamp(v, base, seen) for v in (value.__defaults__, value.__kwdefaults__)]
+            inner = [_stamp(v, base, seen) for v in (value.__defaults__, value.__kwdefaults__, vars(value))]
             cells = [_stamp(c.cell_contents, base, seen) for c in value.__closure__ or ()]
             names = _names(value.__code__)
             used = {n: value.__globals__[n] for n in names if n in value.__globals__}
@@ -286,36 +298,47 @@ def _stamp(value: Any, base: Path, seen: dict[int, int]) -> Any:
             return ["method", _stamp(value.__func__, base, seen), _stamp(value.__self__, base, seen)]
         case functools.partial():
             return ["partial", *(_stamp(v, base, seen) for v in (value.func, value.args, value.keywords))]
+        case staticmethod() | classmethod():
+            return [type(value).__name__, _stamp(value.__func__, base, seen)]
+        case property():
+            return ["property", *(_stamp(f, base, seen) for f in (value.fget, value.fset, value.fdel))]
         case ModuleType():
             return ["module", value.__name__, _version(value.__name__, base)]
         case type():
-            return ["type", value.__module__, value.__qualname__, _methods(value, base, seen)]
+            own = [kind for kind in value.__mro__ if _is_users(kind.__module__, base)]
+            return ["type", value.__module__, value.__qualname__, [_attributes(kind, base, seen) for kind in own]]
         case BuiltinFunctionType():
             return ["named", value.__module__, value.__qualname__]
         case tuple() | list():
             return [_stamp(v, base, seen) for v in value]
+        case set() | frozenset():
+            return ["set", *sorted(str(_stamp(v, base, dict(seen))) for v in value)]
         case dict():
             return [[_stamp(k, base, seen), _stamp(v, base, seen)] for k, v in value.items()]
-        case None | bool() | int() | float() | str() | bytes():
-            return repr(value)
     kind = type(value)
     if isinstance(wrapped := getattr(value, "__wrapped__", None), FunctionType):  # a compiled function, say
         return ["wrapped", kind.__qualname__, _stamp(wrapped, base, seen)]
     home = vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}
-    if not _is_users(kind.__module__, base) and (names := [n for n, v in home.items() if v is value]):
+    is_users = _is_users(kind.__module__, base)
+    if not is_users and (names := [n for n, v in home.items() if v is value]):
         return ["named", kind.__module__, names[0]]
     try:
         state = digest(pickle.dumps(value).hex())
     except Exception:
         state = uuid4().hex
-    return ["object", kind.__module__, kind.__qualname__, state, _methods(kind, base, seen)]
+    held = [_stamp(v, base, seen) for v in (kind, getattr(value, "__dict__", None))] if is_users else []
+    return ["object", kind.__module__, kind.__qualname__, state, held]
 
 
-def _methods(kind: type, base: Path, seen: dict[int, int]) -> list[Any]:
-    """Of a type that is the user's own."""
-    if not _is_users(kind.__module__, base):
-        return []
-    return [_stamp(m, base, seen) for m in vars(kind).values() if isinstance(m, FunctionType)]
+def _attributes(kind: type, base: Path, seen: dict[int, tuple[int, Any]]) -> list[Any]:
+    """Of one class; not what Python notes about it (documentation, slots, …)."""
+    noted = (GetSetDescriptorType, MemberDescriptorType)
+    return [
+        [name, _stamp(v, base, seen)]
+        for name, v in list(vars(kind).items())
+        if not isinstance(v, noted) and name != "_abc_impl"
+        if isinstance(v, FunctionType | staticmethod | classmethod | property) or not name.startswith("__")
+    ]
 
 
 def _is_users(module: str | None, base: Path) -> bool:
