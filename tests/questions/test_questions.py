@@ -26,6 +26,9 @@ from verax.report import Section, plots
 from verax.results import Status
 from verax.run import Progress
 from verax.workspace import edit, from_pyhf, to_pyhf
+from workspaces import MU as SIGNAL
+from workspaces import sample
+from workspaces import workspace as small_workspace
 
 
 @pytest.fixture(scope="module")
@@ -738,3 +741,21 @@ def test_bad_input_is_one_line(arguments, message, workspace, capsys, tmp_path):
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert message in lines[0]
+
+
+def test_the_factors_of_bins_are_fitted_and_ranked(tmp_path, capsys):
+    """In the order of their bins, after the parameters; a γ of the background pulls the signal down."""
+    signal = [SIGNAL, ("lumi_norm", "normsys", {"hi": 1.02, "lo": 0.98})]
+    background = [("st", "staterror", [6.0, 5.0]), ("n", "normsys", {"hi": 1.1, "lo": 0.9})]
+    channels = {"SR": [sample("s", [12.0, 9.0], *signal), sample("b", [100.0, 60.0], *background)]}
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(small_workspace(channels, observations={"SR": [110.0, 71.0]})))
+    found, ranked = ask(capsys, "fit", path), ask(capsys, "ranking", path)["ranking"]
+    assert list(found["gammas"]) == ["γ SR[0]", "γ SR[1]"]
+    assert ranked["names"] == ["lumi_norm", "n", "γ SR[0]", "γ SR[1]"]
+    assert ranked["groups"][2:] == ["simulation statistics"] * 2
+    width = (6 / 100, 5 / 60)
+    pulls = [(value - 1) / w for (value, _), w in zip(found["gammas"].values(), width, strict=True)]
+    assert ranked["pull"][2:] == pytest.approx(pulls)
+    assert ranked["up"][2] == pytest.approx(-ranked["down"][2])
+    assert ranked["up"][2] < 0

@@ -8,6 +8,7 @@ JointLikelihood, AbstractLikelihood  how do several become one, and what is a li
 hold                                 how is a parameter fixed for good?
 Data, DataSets, mapped, concatenate  what is observed: one data set, a batch of them, some of it, several batches?
 prefit_yields, postfit_yields        how many events does it expect, and how well is that known?
+fitted_gammas                        which γ of single bins has a fit, and how do they move its parameters?
 templates                            what does each systematic do, as histograms?
 code0, code1, code2, code4, code4p   how is interpolated between θ = −1, 0 and +1?
 example_model, example_templates     which small one is there to try things on?
@@ -33,6 +34,8 @@ from ._data import mapped as mapped
 from ._example import example_model as example_model
 from ._example import example_templates as example_templates
 from ._extract import templates as templates
+from ._gammas import Gammas as Gammas
+from ._gammas import fitted_gammas as fitted_gammas
 from ._hold import hold as hold
 from ._interpolate import code0 as code0
 from ._interpolate import code1 as code1

@@ -4,7 +4,7 @@ Linear error propagation (Cowan, Statistical Data Analysis (1998), section 1.6).
 """
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -97,7 +97,27 @@ def postfit_yields(model: BinnedLikelihood, data: Data, best: Fitted) -> Yields:
     >>> postfit_yields(model, data, best).by_process.sum(1).round(1).tolist()
     [20.0, 90.1]
     """
-    rates, slopes, gamma, gamma_slope = _derivatives(model, best.params, data)
+    at = fitted_rates(model, data, best)
+    gamma_events = at.rates * np.asarray(model.gamma_mask)
+    events = at.rates + gamma_events * (at.gamma - 1)
+    through = 1 + np.asarray(model.gamma_mask) * (at.gamma - 1)
+    slopes = at.slopes * through[:, :, None] + gamma_events[:, :, None] * at.gamma_slopes
+    return _propagate(model, events, slopes, np.nan_to_num(best.covariance), gamma_events, at.conditional)
+
+
+class FittedRates(NamedTuple):
+    """Rates and γ̂, their derivatives in the parameters (last axis), and γ's variance when the parameters are known."""
+
+    rates: Float[np.ndarray, "process bin"]
+    slopes: Float[np.ndarray, "process bin parameter"]
+    gamma: Float[np.ndarray, " bin"]
+    gamma_slopes: Float[np.ndarray, "bin parameter"]
+    conditional: Float[np.ndarray, " bin"]
+
+
+def fitted_rates(model: BinnedLikelihood, data: Data, best: Fitted) -> FittedRates:
+    """What is expected at the best fit of one data set, and how it changes with the parameters."""
+    rates, slopes, gamma, gamma_slopes = _derivatives(model, best.params, data)
     # Curvature of −log L in γ at fixed θ: what is left of γ's variance when θ is known.
     width, tau = np.asarray(model.width), np.asarray(model.tau)
     gamma_events = rates * np.asarray(model.gamma_mask)
@@ -106,10 +126,7 @@ def postfit_yields(model: BinnedLikelihood, data: Data, best: Fitted) -> Yields:
     prior = np.where(tau > 0, observed / np.maximum(gamma, 1e-12) ** 2, 1 / np.where(width > 0, width, 1.0) ** 2)
     curvature = np.asarray(data.counts) * np.square(gamma_events.sum(0) / np.maximum(events.sum(0), 1e-12)) + prior
     conditional = np.where((width > 0) | (tau > 0), 1 / curvature, 0.0)
-    slopes = (
-        slopes * (1 + np.asarray(model.gamma_mask) * (gamma - 1))[:, :, None] + gamma_events[:, :, None] * gamma_slope
-    )
-    return _propagate(model, events, slopes, np.nan_to_num(best.covariance), gamma_events, conditional)
+    return FittedRates(rates, slopes, gamma, gamma_slopes, conditional)
 
 
 def _derivatives(

@@ -7,8 +7,8 @@ import numpy as np
 
 from verax.arrays import ndtri
 from verax.errors import InputError, check_known
-from verax.infer import breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
-from verax.model import DataSets
+from verax.infer import Ranking, breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
+from verax.model import DataSets, Gammas, fitted_gammas
 from verax.parameters import Gaussian
 from verax.report import Section, Table, number, tables, with_ends, with_error
 from verax.report.tables import fitted
@@ -28,6 +28,9 @@ GRID = 25
 
 TOYS = 1000
 """At each of these values, unless a number is given."""
+
+SHOWN = 20
+"""Most γ in a table."""
 
 LEVELS = (0.6827, 0.95)
 """Of the interval or, of two parameters, of contours, unless one is given."""
@@ -53,6 +56,12 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
         "pulls": pulls,
     }
     shown = [tables.parameters(best, pulls, title=f"Best fit: {status}")]
+    gammas = fitted_gammas(model, data, best)
+    content["gammas"] = {
+        n: [float(x), float(e)] for n, x, e in zip(gammas.names, gammas.value, gammas.error, strict=True)
+    }
+    if gammas.names:
+        shown.append(_table_of_gammas(gammas))
     if poi and not next(p for p in model.parameters if p.name == poi).fixed:
         found = interval(model, data, poi, level=question.level, best=best)
         tested = significance(model, data, poi, best=best)
@@ -71,6 +80,25 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
             figure("pulls", names, pull, pull_error),
         )
     return Section("Best fit", "", figures, shown, content)
+
+
+def _table_of_gammas(gammas: Gammas) -> Table:
+    """The γ of single bins, the largest pulls first where there are many."""
+    pull, ratio = (gammas.value - gammas.observed) / gammas.prior, gammas.error / gammas.prior
+    chosen = np.arange(len(pull))
+    if len(pull) > SHOWN:
+        chosen = np.argsort(-abs(pull), kind="stable")[:SHOWN]
+    rows = [
+        (
+            gammas.names[i],
+            with_error(float(gammas.value[i]), float(gammas.error[i])),
+            number(pull[i], 2),
+            number(ratio[i], 2),
+        )
+        for i in chosen
+    ]
+    note = f"The largest pulls; all {len(pull)} with --json." if len(pull) > SHOWN else ""
+    return Table("γ of single bins", ("γ", "Value", "Pull", "Post-fit / prior σ"), tuple(rows), note)
 
 
 @respond.register
@@ -193,14 +221,28 @@ def answer_breakdown(question: options.Breakdown, query: Query) -> Section:
 
 @respond.register
 def answer_ranking(_: options.Ranking, query: Query) -> Section:
-    """Find pulls, and impacts from refits."""
-    found = ranking(query.model, query.data, query.poi)
+    """Find pulls, and impacts from refits; those of γ from the covariance."""
+    found = _with_gammas(ranking(query.model, query.data, query.poi), query)
     order = np.argsort(-np.fmax(abs(found.up), abs(found.down)), kind="stable")
     cells = [
         (found.names[i], *(number(float(x[i]), 4) for x in (found.pull, found.pull_error, found.up, found.down)))
         for i in order
     ]
     columns = ("Parameter", "Pull", "Post-fit / prior σ", f"Impact on {query.poi}, θ̂ + σ̂", "θ̂ − σ̂")
-    shown = Table("Ranking, from refits", columns, tuple(cells), tables.PULL)
+    note = f"{tables.PULL} Impacts of γ are from the covariance."
+    shown = Table("Ranking, from refits", columns, tuple(cells), note)
     figures = {"ranking": (f"Pulls and impacts from refits. {tables.PULL}", figure("pulls_and_impacts", found))}
     return Section("Ranking", "", figures, (shown,), {"ranking": found})
+
+
+def _with_gammas(found: Ranking, query: Query) -> Ranking:
+    """The ranking with the γ of single bins: moved by σ, one moves the estimate by its covariance with it over σ."""
+    best = fit(query.model, query.data)
+    gammas = fitted_gammas(query.model, query.data, best)
+    slope = gammas.covariance[:, best.names.index(query.poi)] / gammas.error**2
+    impacts = (gammas.error, -gammas.error, gammas.prior, -gammas.prior)
+    before = (found.pull, found.pull_error, found.up, found.down, found.prefit_up, found.prefit_down, found.status)
+    pulls = (gammas.value - gammas.observed) / gammas.prior, gammas.error / gammas.prior
+    more = (*pulls, *(slope * size for size in impacts), np.full(len(gammas.names), int(best.status)))
+    joined = (np.concatenate(both) for both in zip(before, more, strict=True))
+    return Ranking(found.name, found.names + gammas.names, found.groups + gammas.groups, *joined)
