@@ -81,7 +81,7 @@ def test_any_scale_of_the_weights_is_the_same_posterior(events):
 @pytest.mark.parametrize(
     ("weight", "options", "message"),
     [
-        (np.full(60, -1.0), {}, "sum of -60"),
+        (np.full(60, -1.0), {}, "sum to -60"),
         (np.where(np.arange(60) < 9, -1.0, 1.0), {"negative": "error"}, "9 below zero"),
         (None, {"power": "efective"}, "did you mean 'effective'"),
         (None, {"precision": 0.0}, "positive number"),

@@ -79,7 +79,7 @@ def test_numpy_and_the_compiled_program_agree(name, monkeypatch):
     assert z.z == pytest.approx(float(its_z.z), abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["gamma of all processes", "everything"])
+@pytest.mark.parametrize("name", ["gamma of all processes", "staterror of some samples"])
 def test_a_best_fit_that_is_known_changes_no_answer(name):
     model, data, poi = CASES[name]()
     best = fit(model, data)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from verax.errors import InputError
-from verax.given import Weights, effective_size, plain
+from verax.given import Weights, effective_size, plain, refuse
 from verax.results import Coverage, FloatArray, Interval, good
 
 
@@ -97,6 +97,8 @@ def coverage_by(
     """
     judged = _judge(intervals, truth, weight)
     of = _broadcast(group, judged.inside.shape, "groups")
+    if of.dtype.kind == "f":
+        refuse(~np.isfinite(of), of, "group {}", "coverage_by", "finite numbers, or names")
     names = [name.item() if isinstance(name, np.generic) else name for name in np.unique(of)]
     own = dict(calibration) if isinstance(calibration, Mapping) else dict.fromkeys(names, calibration)
     if missing := [name for name in names if name not in own]:

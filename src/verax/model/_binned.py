@@ -94,8 +94,8 @@ class BinnedLikelihood(AbstractLikelihood):
 
     @property
     def convex_in(self) -> tuple[str, ...]:
-        """The free normalisations: rates are linear in each."""
-        return self.names[: self.n_free]
+        """The free normalisations and the factors of cells: rates are linear in each."""
+        return self.names[: self.n_free] + self.names[self.n_free + len(self.odd) :]
 
     @property
     def n_free(self) -> int:
