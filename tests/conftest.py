@@ -23,6 +23,17 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(autouse=True, scope="session")
+def compiled_sooner():
+    """NumPy begins each minimisation, and soon leaves it to compiled programs: types are checked at each call here.
+
+    That makes an evaluation by NumPy twenty times as slow; tests/cli/test_first_answer.py runs without it.
+    """
+    from verax.infer import _evaluate  # not above: types are checked in what is imported later
+
+    _evaluate.FEW_EVALUATIONS = 50
+
+
 @pytest.fixture(autouse=True, scope="module")
 def few_memory_maps():
     """Each compiled program takes some memory maps: a worker that compiled thousands drops them between modules."""

@@ -8,7 +8,6 @@ import pytest
 
 from valley_models import Referee, random_workspace
 from verax.infer import (
-    _evaluate,
     breakdown,
     cls,
     fit,
@@ -189,9 +188,8 @@ def test_toys_meet_the_lower_valley(judged):
 @pytest.mark.parametrize(
     ("number", "shape", "fixed"), [(7034, (1, 3), {}), (147, (1, 4), {}), (5034, (2, 3), {"mu": 0.0})]
 )
-def test_a_fit_finds_its_way_along_the_ends_of_rates(number, shape, fixed, monkeypatch):
+def test_a_fit_finds_its_way_along_the_ends_of_rates(number, shape, fixed):
     """Best fits that press rates of empty bins against zero: none of many starts of the referee is lower."""
-    monkeypatch.setattr(_evaluate, "FEW_EVALUATIONS", 100)  # 25,000 in all, by NumPy slow where types are checked
     spec = random_workspace(np.random.default_rng([20, number]), *shape)
     model, data, _ = from_pyhf(spec)
     referee = Referee(spec, seed=number)
