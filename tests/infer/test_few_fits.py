@@ -102,3 +102,20 @@ def test_a_best_fit_of_another_model_is_refused():
     for question in (interval, significance, breakdown):
         with pytest.raises(InputError, match=r"a fit of 1 data sets with .* parameters"):
             question(model, data, poi, best=best)
+
+
+def test_a_best_fit_of_other_data_or_with_others_fixed_is_refused():
+    model, data, poi = simulation()
+    other = type(data)(data.counts + 20.0, data.auxiliary)
+    name = next(n for n in model.names if n != poi)
+    best = fit(model, data)
+    wrong = {
+        "other data": (fit(model, other), None),
+        "other parameters fixed": (best, {name: best.params[name] + 1.0}),
+        "other parameters fixed ": (fit(model, data, fixed={name: best.params[name] + 0.5}), None),
+        "without covariance": (fit(model, data, covariance=False), None),
+    }
+    for got, (known, fixed) in wrong.items():
+        for question in (interval, significance, breakdown):
+            with pytest.raises(InputError, match=got.strip()):
+                question(model, data, poi, best=known, fixed=fixed)

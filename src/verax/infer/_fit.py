@@ -10,7 +10,7 @@ from verax.parameters import check_values
 from verax.results import Status, good
 
 from ._batch import Minima, better, keep_lowest, replace, take
-from ._evaluate import Limits, Values, bounds
+from ._evaluate import Limits, Objective, Values, bounds
 from ._linear_algebra import blas_threads
 from ._newton import BATCHED_FROM, minimise
 from ._range import bent, dips, expected_objective, others_moved
@@ -86,18 +86,31 @@ def one_or_many(data: Data, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     return arrays if data.is_batch else tuple(np.asarray(x[0]) for x in arrays)
 
 
-def known_minima(best: Fit, model: AbstractLikelihood, batch: DataSets, where: str) -> Minima:
+def known_minima(best: Fit, model: AbstractLikelihood, batch: DataSets, limits: Limits, where: str) -> Minima:
     """A fit that was made before, as minima: a copy, with a leading axis of data sets.
 
     Raises
     ------
-    InputError : where it has other parameters, or another number of data sets
+    InputError : where it has other parameters, other data, others fixed, or no covariance
     """
     if best.names != model.names or np.size(best.nll) != len(batch):
         got = f"a fit of {np.size(best.nll)} data sets with {len(best.names)} parameters"
         expected = f"one of these {len(batch)} with the model's {len(model.names)}"
         raise InputError(f"{where}, best", got, expected, "give what fit(model, data) returns")
     theta, covariance = np.array(np.atleast_2d(best.value)), np.array(best.covariance)
+    free = np.tile(limits[0] < limits[1], (len(theta), 1))
+    variance = np.diagonal(covariance.reshape(*theta.shape, -1), axis1=1, axis2=2)
+    held = (variance == 0) & (theta != limits[0]) & (theta != limits[1])
+    if not np.isclose(theta, limits[0])[~free].all() or held[free].any():
+        raise InputError(
+            f"{where}, best", "a fit with other parameters fixed", "one with the same", "give it fixed= too"
+        )
+    objective, found = Objective(model, batch, free, limits), good(np.atleast_1d(best.status))
+    if np.isnan(covariance.reshape(len(theta), -1)).all(1)[found].any():
+        raise InputError(f"{where}, best", "a fit without covariance", "one with it", "leave out covariance=False")
+    here, then = objective.evaluate_many(theta)[0][found], np.atleast_1d(best.nll)[found]
+    if not np.allclose(here, then, rtol=1e-9, atol=1e-6):
+        raise InputError(f"{where}, best", "a fit of other data", "one of these", "give what fit(model, data) returns")
     nll, status, edm, steps = (np.array(np.atleast_1d(x)) for x in (best.nll, best.status, best.edm, best.steps))
     unknown, none = np.full_like(theta, np.nan), np.zeros_like(theta)
     covariance = covariance.reshape(*theta.shape, theta.shape[1])

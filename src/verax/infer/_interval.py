@@ -59,7 +59,7 @@ def interval(
     movable(model.parameters, [poi], "interval", fixed)
     check_level(level, "interval")
     batch, index, limits = as_batch(model, data), model.names.index(poi), bounds(model, fixed)
-    known = None if best is None else known_minima(best, model, batch, "interval")
+    known = None if best is None else known_minima(best, model, batch, limits, "interval")
     parts = []
     for first in range(0, len(batch), CHUNK):
         rows = slice(first, first + CHUNK)

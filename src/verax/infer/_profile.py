@@ -153,7 +153,7 @@ def best_fits(
     batch, limits = as_batch(model, data), bounds(model, fixed)
     if single and data.is_batch:
         raise InputError(where, "a batch of data sets", "one data set", "choose one of them")
-    minima = best_fit(model, batch, limits) if best is None else known_minima(best, model, batch, where)
+    minima = best_fit(model, batch, limits) if best is None else known_minima(best, model, batch, limits, where)
     return Fits(model, batch, limits, model.names.index(poi), minima)
 
 
