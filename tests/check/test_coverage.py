@@ -150,6 +150,8 @@ def test_coverage_by_group_class_and_size() -> None:
     assert {k: c.fraction for k, c in coverage_by(sets.size, sets, label).items()} == {1: 1.0, 2: 0.5, 3: 1.0}
     with pytest.raises(InputError, match="no calibration of group 'c'"):
         coverage_by(label, sets, label, calibration={"a": 10, "b": 20})
+    with pytest.raises(InputError, match="groups of several types"):
+        coverage_by(np.array(["a", None, "b", "a"], object), sets, label)
     with pytest.raises(InputError, match="groups of shape"):
         coverage_by(label[:3], sets, label)
 

@@ -99,7 +99,10 @@ def coverage_by(
     of = _broadcast(group, judged.inside.shape, "groups")
     if of.dtype.kind == "f":
         refuse(~np.isfinite(of), of, "group {}", "coverage_by", "finite numbers, or names")
-    names = [name.item() if isinstance(name, np.generic) else name for name in np.unique(of)]
+    try:
+        names = [name.item() if isinstance(name, np.generic) else name for name in np.unique(of)]
+    except TypeError as problem:
+        raise InputError("coverage_by", "groups of several types", "all names, or all numbers") from problem
     own = dict(calibration) if isinstance(calibration, Mapping) else dict.fromkeys(names, calibration)
     if missing := [name for name in names if name not in own]:
         raise InputError("coverage_by", f"no calibration of group {missing[0]!r}", "one for each group")
