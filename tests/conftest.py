@@ -27,11 +27,12 @@ def shared() -> Path:
 def compiled_sooner():
     """NumPy begins each minimisation, and soon leaves it to compiled programs: types are checked at each call here.
 
-    That makes an evaluation by NumPy twenty times as slow; tests/cli/test_first_answer.py runs without it.
+    That makes an evaluation by NumPy twenty times as slow. Gives the number that holds in a process of its own.
     """
     from verax.infer import _evaluate  # not above: types are checked in what is imported later
 
-    _evaluate.FEW_EVALUATIONS = 50
+    installed, _evaluate.FEW_EVALUATIONS = _evaluate.FEW_EVALUATIONS, 50
+    return installed
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -19,15 +19,23 @@ from toy_analysis import write_analysis
 from verax import pipeline
 from verax.analysis import load
 from verax.errors import InputError
-from verax.infer import fit
+from verax.infer import _evaluate, fit
 from verax.pipeline._infer import statistical
 from verax.results import good
 from verax.workspace import from_pyhf
 from workspaces import MU, sample, workspace
 
 
+@pytest.fixture(scope="module", autouse=True)
+def as_installed(compiled_sooner):
+    """Fits as in a process of its own: the bits of both are compared."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_evaluate, "FEW_EVALUATIONS", compiled_sooner)
+        yield
+
+
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
+def done(tmp_path_factory, as_installed):
     """One run: its folder, the analysis and the measurement."""
     folder = tmp_path_factory.mktemp("toy")
     path = write_analysis(folder)
