@@ -97,16 +97,16 @@ def newton_step(active: ActiveFits, at: Point, free: np.ndarray, lower: np.ndarr
     # The first M of the three above that is positive definite; p = −``step``.
     stretch = 1 + damping[:, None, None]
     matrix, changed = best.hessian * stretch, np.zeros(len(damping), bool)
-    extra = damping[:, None, None] * np.eye(at.theta.shape[1])
     step, downhill = solve_definite(matrix, best.gradient)
     for repair in (
-        lambda row: best.hessian[row] - best.rate_curvature[row] + extra[row],
-        lambda row: rectified(best.hessian[row]) + extra[row],
+        lambda row: best.hessian[row] - best.rate_curvature[row],
+        lambda row: rectified(best.hessian[row]),
     ):
         uphill = np.flatnonzero(~downhill)
         if not uphill.size:
             break
-        matrix[uphill], changed[uphill] = repair(uphill), True
+        extra = damping[uphill, None, None] * np.eye(at.theta.shape[1])
+        matrix[uphill], changed[uphill] = repair(uphill) + extra, True
         step[uphill], downhill[uphill] = solve_definite(matrix[uphill], best.gradient[uphill])
     if not downhill.all():
         step[~downhill] = solve(matrix[~downhill], best.gradient[~downhill])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verax.arrays import Array, Float, namespace
+from verax.arrays import Array, Float, add_at, namespace, plus_diagonal
 
 from ._binwise import cell_curvature, cell_factor, cell_slopes
 from ._data import Data
@@ -84,18 +84,18 @@ def exact_derivatives(model: "BinnedLikelihood", theta: Float[Array, " parameter
     # Σ ℓ′ ∂∂T = Σ w [∂shape ∂Fᵀ + ∂F ∂shapeᵀ + shape ∂∂F + F ∂∂shape], with
     #   ∂_i ∂_j F = Π f ∂_i ∂_j Π φ,  ∂_i ∂_k F = ∂_i F f_k′/f_k,  ∂_k ∂_l F = F (f_k′/f_k) (f_l′/f_l) for k ≠ l,
     #   and on the diagonal k = l: ∂_k ∂_k F = F f_k″/f_k and ∂_k ∂_k shape = g″ A_k.
-    # (products of matrices [parameter, process × channel])
-    rows1, log_rows = factor1.reshape(len(factor1), -1), log1.reshape(-1, norm.size)
-    free_free = xp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
-    free_alpha = (rows1[:n_free] * shape_sum.ravel()) @ log_rows.T
-    alpha_alpha = (log_rows * (shape_sum * factor).ravel()) @ log_rows.T
+    # so that with L = f′/f and M = Σ_m w ∂shape it is Y + Yᵀ, but for the block i j and the diagonal:
+    #   Y_ik = Σ_pc ∂_i F (M + L Σ w shape)_k,   Y_kl = Σ_pc F (M + ½ L Σ w shape)_k L_l   (matrices [parameter, p × c]).
+    none = xp.zeros((n_free, norm.size), norm.dtype)
+    logs, moved = (xp.concatenate([none, x.reshape(-1, norm.size)]) for x in (log1, shape1_sum))
+    by_log = logs * shape_sum.ravel()
+    by_alpha = ((moved + 0.5 * by_log) * factor.ravel())[n_free:]
+    half = xp.concatenate([factor1[:n_free].reshape(n_free, -1) @ (moved + by_log).T, by_alpha @ logs.T])
     diagonal = g2 * xp.einsum("kpc,pc->k", even_sum, factor)
     diagonal += xp.einsum("pc,kpc->k", shape_sum * factor, f2 / f - log1**2)
-    left = xp.concatenate([free_free, free_alpha.T])
-    second = xp.concatenate([left, xp.concatenate([free_alpha, alpha_alpha + xp.diag(diagonal)])], 1)
-    mixed = shape1_sum.reshape(-1, norm.size) @ rows1.T
-    mixed = xp.concatenate([xp.zeros((n_free, len(rows1)), mixed.dtype), mixed])
-    second = second + mixed + mixed.T
+    free_free = xp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
+    second = plus_diagonal(half + half.T, xp.concatenate([xp.zeros(n_free, diagonal.dtype), diagonal]))
+    second = add_at(second, (slice(n_free), slice(n_free)), free_free)
 
     # Cell parameters: ∂T/∂κ, and ℓ′ ∂∂T with the others and among themselves.
     if model.n_cells:

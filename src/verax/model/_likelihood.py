@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from verax.arrays import Array, Bool, Float, Int, PRNGKeyArray, Scalar, Tree, is_jax, is_traced, jitted, namespace
+from verax.arrays import (
+    Array,
+    Bool,
+    Float,
+    Int,
+    PRNGKeyArray,
+    Scalar,
+    Tree,
+    is_jax,
+    is_traced,
+    jitted,
+    namespace,
+    plus_diagonal,
+)
 from verax.errors import InputError
 from verax.parameters import Parameter, Params, Poisson, check_values
 
@@ -375,7 +388,7 @@ class AbstractLikelihood(Tree, abc.ABC):
         value, slope, curvature = self.constraints(theta, data)
         xp = namespace(theta, at.gradient)
         nll, scale = xp.asarray(at.nll + value.sum()), xp.maximum(at.scale + curvature, 1e-12)
-        gradient, hessian = at.gradient + slope, at.hessian + xp.diag(curvature)
+        gradient, hessian = at.gradient + slope, plus_diagonal(at.hessian.copy(), curvature)
         return Derivatives(nll, gradient, hessian, at.rate_curvature, scale, at.even_slope, at.end)
 
     @float64_on_host
