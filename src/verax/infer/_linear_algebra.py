@@ -4,23 +4,27 @@
 """
 
 import functools
+import sys
 from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-FEW = 32
-"""Matrices up to which NumPy decomposes them: it raises for all where one is not definite, but is imported already."""
+FEW, SMALL = 32, 400
+"""Matrices, and parameters of each, up to which NumPy decomposes them: it is slower, but SciPy has to be imported."""
 
 
 @functools.cache
-def _blas() -> ThreadpoolController:
+def _blas(with_scipy: bool) -> ThreadpoolController:
     return ThreadpoolController()
 
 
 def blas_threads(limit: int) -> Any:
-    """A context in which BLAS uses ``limit`` threads: in small matrices its threads wait for each other on busy cores."""
-    return _blas().limit(limits=limit, user_api="blas")
+    """A context in which BLAS uses ``limit`` threads: in small matrices its threads wait for each other on busy cores.
+
+    SciPy has a BLAS of its own, which is limited where it is imported already.
+    """
+    return _blas("scipy.linalg" in sys.modules).limit(limits=limit, user_api="blas")
 
 
 def solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
@@ -35,29 +39,35 @@ def solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
 def solve_definite(matrix: np.ndarray, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Solutions of matrix · x = vector in every fit, and which matrices are positive definite; only theirs are right."""
     solution, found = np.zeros_like(vector), np.zeros(len(vector), bool)
-    if len(matrix) <= FEW:
+    if _by_numpy(matrix):
         found = definite(matrix)
         solution[found] = solve(matrix[found], vector[found])
         return solution, found
     from scipy.linalg.lapack import dposv
 
-    for i, (a, b) in enumerate(zip(matrix, vector, strict=True)):
-        _, solution[i], info = dposv(a.T, b)  # the transpose of a symmetric matrix: no copy to LAPACK's order
-        found[i] = info == 0
+    with blas_threads(1):
+        for i, (a, b) in enumerate(zip(matrix, vector, strict=True)):
+            _, solution[i], info = dposv(a.T, b)  # the transpose of a symmetric matrix: no copy to LAPACK's order
+            found[i] = info == 0
     return solution, found
 
 
 def definite(matrix: np.ndarray) -> np.ndarray:
     """Which of the symmetric matrices [fit, p, p] are positive definite: Cholesky's pivots are all above zero."""
-    if len(matrix) > FEW:
+    if not _by_numpy(matrix):
         from scipy.linalg.lapack import dpotrf
 
-        return np.array([dpotrf(a.T)[1] == 0 for a in matrix], bool)
+        with blas_threads(1):
+            return np.array([dpotrf(a.T)[1] == 0 for a in matrix], bool)
     try:
         np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
         return np.array([len(matrix) > 1 and definite(a[None])[0] for a in matrix], bool)
     return np.ones(len(matrix), bool)
+
+
+def _by_numpy(matrix: np.ndarray) -> bool:
+    return len(matrix) <= FEW and matrix.shape[-1] <= SMALL
 
 
 def rectified(matrix: np.ndarray, least: float = 0.05) -> np.ndarray:
