@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from verax.arrays import jitted, namespace
+from verax.arrays import jitted, namespace, plus_diagonal
 from verax.model import AbstractLikelihood, Data, DataSets
 
 WORKING_SET = 250_000
@@ -60,15 +60,15 @@ def bounds(model: AbstractLikelihood, fixed: Values = None) -> Limits:
 def batch_sizes(work: int) -> tuple[int, ...]:
     """Fits per evaluation, for the work that one of them is; a batch is padded to the next of these sizes.
 
-    There are three, so that few shapes are ever compiled; the largest keeps a batch within the processor's cache. Where one
+    There are two, so that few shapes are ever compiled; the largest keeps a batch within the processor's cache. Where one
     fit does not fit into it there are more, since padding costs more than compiling.
 
     >>> batch_sizes(10 * 15), batch_sizes(33 * 100), batch_sizes(103 * 1000), batch_sizes(3 * 10**6)
-    ((1, 16, 256), (1, 16, 64), (1, 16), (1, 2, 4, 8))
+    ((16, 256), (16, 64), (1, 16), (1, 2, 4, 8))
     """
     if work > WORKING_SET:
         return (1, *[b for b in (2, 4, 8, 16) if b * work <= LARGEST_BATCH])
-    return (1, 16, *[b for b in (256, 64) if b * work <= WORKING_SET][:1])
+    return next(((16, b) for b in (256, 64) if b * work <= WORKING_SET), (1, 16))
 
 
 class Objective(NamedTuple):
@@ -85,8 +85,9 @@ class Objective(NamedTuple):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Fits per evaluation, see :func:`batch_sizes`."""
-        return batch_sizes(self.model.work(self.data.batch))
+        """Fits per evaluation, see :func:`batch_sizes`; one where NumPy's matrices of one fill the processor's cache."""
+        large = len(self.model.parameters) ** 2 > WORKING_SET
+        return (1,) if large and few(self.model, self.data) else batch_sizes(self.model.work(self.data.batch))
 
     def evaluate(self, theta: np.ndarray, sizes: tuple[int, ...], done: int = 0) -> Point:
         """−log L and its derivatives at a point of each fit; where they are compiled, padded to one of the ``sizes``.
@@ -143,6 +144,6 @@ def _evaluate_one(model: AbstractLikelihood, data: Data, theta: Any, free: Any, 
     held = ((theta <= lower) & (at.gradient > 0)) | ((theta >= upper) & (at.gradient < 0))
     unit = xp.where(free & ~held, 1 / xp.sqrt(at.scale), 0.0)
     outer = unit[:, None] * unit
-    rest = xp.diag(xp.where(unit == 0, 1.0, 0.0))
-    hessian, rate_curvature = outer * at.hessian + rest, outer * at.rate_curvature
+    hessian = plus_diagonal(outer * at.hessian, xp.where(unit == 0, 1.0, 0.0))
+    rate_curvature = outer * at.rate_curvature
     return Point(theta, at.nll, at.gradient, unit * at.gradient, hessian, rate_curvature, unit, at.even_slope, at.end)
