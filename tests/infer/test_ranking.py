@@ -1,3 +1,5 @@
+import importlib
+
 import numpy as np
 import pytest
 
@@ -49,3 +51,18 @@ def test_bad_requests(case):
         ranking(model, data, "muu")
     with pytest.raises(InputError, match="one data set"):
         ranking(model, Data(data.counts[None], data.auxiliary[None]), "mu")
+
+
+def test_many_refits_at_once_are_the_same(case, monkeypatch):
+    """By batched L-BFGS, in which each fit has another parameter fixed, as large models are ranked."""
+    model, data, ranked, best = case
+    newton, evaluate = (importlib.import_module(f"verax.infer.{name}") for name in ("_newton", "_evaluate"))
+    monkeypatch.setattr(evaluate, "FEW_FITS", 0)
+    monkeypatch.setattr(newton, "BATCHED_FROM", 8)
+    batched, used = newton._quasi_newton, []
+    monkeypatch.setattr(newton, "_quasi_newton", lambda *a: used.append(found := batched(*a)) or found)
+    at_once = ranking(model, data, "mu", best=best)
+    assert used
+    assert all(found.converged.all() for found in used)
+    for name in ("up", "down", "prefit_up", "prefit_down"):
+        np.testing.assert_allclose(getattr(at_once, name), getattr(ranked, name), atol=3e-4 * best.error[0])

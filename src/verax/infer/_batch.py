@@ -32,7 +32,8 @@ def better(one: Minima, other: Minima) -> Minima:
     """Per fit the lower minimum of two attempts; a converged one is preferred to one that failed."""
     failed, other_failed = one.status > Status.AT_BOUND, other.status > Status.AT_BOUND
     take = np.where(failed == other_failed, other.nll < one.nll - 1e-6, failed)
-    return Minima(*(where_fit(take, getattr(other, k), getattr(one, k)) for k in Minima.__dataclass_fields__))
+    both = ((getattr(other, k), getattr(one, k)) for k in Minima.__dataclass_fields__)
+    return Minima(*(b if _left_out(b) else where_fit(take, a, b) for a, b in both))
 
 
 def twice_excess(nll: np.ndarray, best: np.ndarray | float) -> np.ndarray:
@@ -43,7 +44,18 @@ def twice_excess(nll: np.ndarray, best: np.ndarray | float) -> np.ndarray:
 
 def take(minima: Minima, index: np.ndarray | slice) -> Minima:
     """The minima of some of the fits."""
-    return Minima(*(getattr(minima, k)[index] for k in Minima.__dataclass_fields__))
+    return Minima(*(_rows(getattr(minima, k), index) for k in Minima.__dataclass_fields__))
+
+
+def _left_out(values: np.ndarray) -> bool:
+    """Whether these are covariances that are left out: one NaN for all, which takes no memory."""
+    return values.ndim == 3 and not any(values.strides)
+
+
+def _rows(values: np.ndarray, index: np.ndarray | slice) -> np.ndarray:
+    if not _left_out(values):
+        return np.asarray(values[index])
+    return np.broadcast_to(np.nan, (len(np.empty(len(values))[index]), *values.shape[1:]))
 
 
 def replace(minima: Minima, index: np.ndarray, by: Minima) -> None:

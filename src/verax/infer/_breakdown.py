@@ -190,7 +190,7 @@ def _known(fits: Fits, which: np.ndarray | None = None) -> Fits:
     params = dict(zip(fits.model.names, theta[0], strict=True))
     known, data = fits.model.freeze_profiled(params, fits.batch.one(), which)
     same = DataSets.of(data)
-    best = minimise(known, same, theta, np.ones(theta.shape, bool), limits=limits)
+    best = minimise(known, same, theta, np.ones(theta.shape, bool), limits=limits, valleys=False)
     return Fits(known, same, limits, fits.index, best)
 
 

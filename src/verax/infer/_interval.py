@@ -124,7 +124,7 @@ def _search(
         sigma = np.where(sigma > 0, sigma, 0.1 * np.maximum(1.0, abs(hat)))
     inside, outside = hat.copy(), np.full(hat.shape, np.nan)  # the bracket of the end; NaN: not yet known
     mu = hat + side * np.minimum(goal * sigma, abs(bound - hat))
-    start = conditional_start(best, index, mu)
+    start = conditional_start(best, np.arange(len(mu)), index, mu)
     start = np.where(free, start, best.theta)
     start[:, index] = mu
     moving = free.copy()

@@ -53,6 +53,7 @@ def minimise(
     covariance: bool = True,
     limits: Limits | None = None,
     batched: bool | None = None,
+    valleys: bool = True,
 ) -> Minima:
     """Minimise −log L in every fit over its free parameters, within the bounds; the others stay where they start.
 
@@ -69,6 +70,7 @@ def minimise(
     limits : other bounds than the parameters' own, lower and upper [parameter]
     batched : start with batched L-BFGS, which has to be compiled; by default where there are at least ``BATCHED_FROM`` fits,
         and not of a few data sets only
+    valleys : look for lower minima in other valleys; else the fit stays in that where it starts
     """
     limits = bounds(model) if limits is None else limits
     start = np.where(free, np.clip(start, *limits), start)
@@ -78,7 +80,7 @@ def minimise(
     objective = Objective(model, data, free, limits)
     found = _nearest_minima(objective, start, covariance, batched)
     parts, todo = model.even_parts(), np.arange(len(start))
-    for _ in range(VALLEY_ROUNDS):
+    for _ in range(VALLEY_ROUNDS if valleys else 0):
         saddle = todo[(found.negative_direction[todo] != 0).any(axis=1)]
         row = np.concatenate([saddle, saddle])
         half = np.repeat([[0.5], [-0.5]], len(saddle), axis=0)
@@ -171,24 +173,25 @@ def _newton(
 
 
 def _quasi_newton(objective: Objective, start: np.ndarray) -> "BatchedMinima | None":
-    """Batched L-BFGS for fits with the same free parameters; None where the model has no batched form, or no curvature."""
+    """Batched L-BFGS; None where the model has no batched form, or no curvature in a parameter that a fit may move."""
     model, data, free, limits = objective
-    if not free[0].any() or (free != free[0]).any() or (batched := model.batched()) is None:
+    moves = free.any(0)  # in any fit; each may have others fixed
+    if not moves.any() or (batched := model.batched()) is None:
         return None
     centre = np.array([[p.init for p in model.parameters]])
-    centre = np.where(free[0], np.clip(centre, *limits), start[:1])
+    centre = np.where(moves, np.clip(centre, *limits), start[:1])
     expected = DataSets.of(model.asimov(dict(zip(model.names, centre[0], strict=True))))
-    at = Objective(model, expected, free[:1], limits).evaluate(centre, objective.sizes)
+    at = Objective(model, expected, moves[None], limits).evaluate(centre, objective.sizes)
     # Parameters that are pressed against a bound here may be free in a fit, so there must be none.
     if (
         not np.isfinite(at.hessian).all()
-        or ((at.unit[0] > 0) != free[0]).any()
+        or ((at.unit[0] > 0) != moves).any()
         or not definite(at.hessian - LEAST_CURVATURE * np.eye(start.shape[1])).all()
     ):
         return None
     from ._quasi_newton import batched_lbfgs
 
-    return batched_lbfgs(batched, data, start, free[0], limits, 0.3 * EDM_TOLERANCE)  # its matrices are less exact
+    return batched_lbfgs(batched, data, start, free, limits, 0.3 * EDM_TOLERANCE)  # its matrices are less exact
 
 
 def _nearly_flat(active: ActiveFits) -> np.ndarray:

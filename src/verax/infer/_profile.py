@@ -116,7 +116,7 @@ class Fits:
         One that fails is started again from the global observables.
         """
         model, batch, limits = self.model, self.batch[toy], self.limits
-        start = conditional_start(take(self.best, toy), self.index, values)
+        start = conditional_start(self.best, toy, self.index, values)
         free = np.ones(start.shape, bool)
         free[:, self.index] = False
         there = minimise(model, batch, start, free, covariance=False, limits=limits)
@@ -157,12 +157,14 @@ def best_fits(
     return Fits(model, batch, limits, model.names.index(poi), minima)
 
 
-def conditional_start(best: Minima, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Conditional fits to first order, θ̂ + V_i / V_ii (value − θ̂_i), with the parameter at ``index`` at ``values`` [fit]."""
-    row = np.arange(len(values))
-    variance = best.covariance[row, index, index]
+def conditional_start(best: Minima, toy: np.ndarray, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Conditional fits to first order, θ̂ + V_i / V_ii (value − θ̂_i), of data set ``toy`` with parameter i at a value.
+
+    The best fits are of all data sets; ``toy``, ``index`` and ``values`` are [fit].
+    """
+    variance = best.covariance[toy, index, index]
     known = np.isfinite(variance) & (variance > 0)
-    slope = np.where(known[:, None], best.covariance[row, index] / np.where(known, variance, 1.0)[:, None], 0.0)
-    start = best.theta + slope * (values - best.theta[row, index])[:, None]
-    start[row, index] = values
+    slope = np.where(known[:, None], best.covariance[toy, index] / np.where(known, variance, 1.0)[:, None], 0.0)
+    start = best.theta[toy] + slope * (values - best.theta[toy, index])[:, None]
+    start[np.arange(len(values)), index] = values
     return start

@@ -249,16 +249,16 @@ def _lbfgs(terms: AbstractBatched, lower: Array, upper: Array, edm: Array, enter
 def batched_lbfgs(
     batched: Batched, data: DataSets, start: np.ndarray, moves: np.ndarray, limits: Limits, edm: float
 ) -> BatchedMinima:
-    """Minimise −log L of each data set from its ``start`` [fit, parameter], in the parameters where ``moves`` [parameter].
+    """Minimise −log L of each data set from its ``start``, in the parameters where ``moves``, both [fit, parameter].
 
     A fit whose step would cross a bound is put on it and continues in the other parameters (an active set, Nocedal and
     Wright, section 16.5); one that has converged with the gradient pointing inward is freed again.
     """
     terms, order, pack, constant = batched
-    (fits, size), sets = start.shape, data.gather()
-    entering = np.concatenate([pack(sets), start[:, order], np.broadcast_to(moves[order], start.shape)], axis=1)
+    (fits, size), sets, moves = start.shape, data.gather(), moves[:, order]
+    entering = np.concatenate([pack(sets), start[:, order], moves], axis=1)
     theta, moving = entering[:, -2 * size : -size], entering[:, -size:]
-    lower, upper = (np.where(moves, x, sign * np.inf)[order] for x, sign in zip(limits, (-1, 1), strict=True))
+    lower, upper = (x[order] for x in limits)
     found, steps = np.zeros((fits, 3 * size + 6)), np.zeros(fits, int)
     with jax.enable_x64(True):
         fixed = jax.device_put((terms, lower[:, None], upper[:, None], edm))
@@ -278,7 +278,7 @@ def batched_lbfgs(
             steps[queue] += evaluations.astype(int)
             theta[queue] = found[queue, :size]
             inward = np.where(theta[queue] == lower, -1, 1) * found[queue, size : 2 * size] > 0
-            freed = (phase == CONVERGED)[:, None] & moves[order] & (moving[queue] == 0) & inward
+            freed = (phase == CONVERGED)[:, None] & moves[queue] & (moving[queue] == 0) & inward
             moving[queue] += freed
             converged[queue] = (phase == CONVERGED) & ~freed.any(axis=1)
             stopped = (phase == STALLED) & (room < SHORTEST_STEP)
@@ -288,7 +288,7 @@ def batched_lbfgs(
             unfinished = (phase == RUNNING) | stopped | freed.any(axis=1)
             queue = queue[unfinished & (steps[queue] < MAX_EVALUATIONS)]
     back = np.argsort(order)
-    at_bound = moves[order] & (moving == 0)
+    at_bound = moves & (moving == 0)
     nll, distance = found[:, 3 * size : 3 * size + 2].T
     return BatchedMinima(
         theta[:, back],

@@ -70,7 +70,7 @@ def _measure(
 ) -> Measured:
     poi = inference.poi
     best = fit(likelihood, data)
-    found = interval(likelihood, data, poi, level=inference.level)
+    found = interval(likelihood, data, poi, level=inference.level, best=best)
     down, up = (2.4 * float(x) if np.isfinite(x) else 1.0 for x in (found.down, found.up))
     told = None if kind == "expected" else goodness_of_fit(likelihood, data)
     values = np.clip(found.value + np.linspace(-down, up, inference.scan_points), *inference.bounds)
@@ -80,10 +80,10 @@ def _measure(
         data,
         best,
         found,
-        profile(likelihood, data, poi, values),
+        profile(likelihood, data, poi, values, best=best),
         statistical(likelihood, data, best, poi, 4 * inference.scan_points),
-        tuple(breakdown(likelihood, data, poi, method=m) for m in ("shifted-observables", "freeze")),
-        ranking(likelihood, data, poi),
+        tuple(breakdown(likelihood, data, poi, method=m, best=best) for m in ("shifted-observables", "freeze")),
+        ranking(likelihood, data, poi, best=best),
         prefit_yields(likelihood),
         postfit_yields(likelihood, data, best),
         None if told is None else (float(told.statistic), told.ndf, float(told.p_value)),

@@ -7,7 +7,7 @@ import numpy as np
 
 from verax.arrays import ndtri
 from verax.errors import InputError, check_known
-from verax.infer import Ranking, breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
+from verax.infer import Fit, Ranking, breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
 from verax.model import DataSets, Gammas, fitted_gammas
 from verax.parameters import Gaussian
 from verax.report import Section, Table, number, tables, with_ends, with_error
@@ -222,7 +222,8 @@ def answer_breakdown(question: options.Breakdown, query: Query) -> Section:
 @respond.register
 def answer_ranking(_: options.Ranking, query: Query) -> Section:
     """Find pulls, and impacts from refits; those of γ from the covariance."""
-    found = _with_gammas(ranking(query.model, query.data, query.poi), query)
+    best = fit(query.model, query.data)
+    found = _with_gammas(ranking(query.model, query.data, query.poi, best=best), query, best)
     order = np.argsort(-np.fmax(abs(found.up), abs(found.down)), kind="stable")
     cells = [
         (found.names[i], *(number(float(x[i]), 4) for x in (found.pull, found.pull_error, found.up, found.down)))
@@ -235,9 +236,8 @@ def answer_ranking(_: options.Ranking, query: Query) -> Section:
     return Section("Ranking", "", figures, (shown,), {"ranking": found})
 
 
-def _with_gammas(found: Ranking, query: Query) -> Ranking:
+def _with_gammas(found: Ranking, query: Query, best: Fit) -> Ranking:
     """The ranking with the γ of single bins: moved by σ, one moves the estimate by its covariance with it over σ."""
-    best = fit(query.model, query.data)
     gammas = fitted_gammas(query.model, query.data, best)
     slope = gammas.covariance[:, best.names.index(query.poi)] / gammas.error**2
     impacts = (gammas.error, -gammas.error, gammas.prior, -gammas.prior)
