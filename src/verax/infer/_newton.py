@@ -175,7 +175,7 @@ def _newton(
 def _quasi_newton(objective: Objective, start: np.ndarray) -> "BatchedMinima | None":
     """Batched L-BFGS; None where the model has no batched form, or no curvature in a parameter that a fit may move."""
     model, data, free, limits = objective
-    moves = free.any(0)  # in any fit; each may have others fixed
+    moves = np.asarray(free.any(0))  # in any fit; each may have others fixed
     if not moves.any() or (batched := model.batched()) is None:
         return None
     centre = np.array([[p.init for p in model.parameters]])
