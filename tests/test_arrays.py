@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from verax.arrays import Array, Tree, gammaln, is_traced, log_ndtr, namespace, ndtr, ndtri, static
+from verax.arrays import Array, Tree, chdtrc, gammaln, is_traced, log_ndtr, namespace, ndtr, ndtri, static
 
 X = np.concatenate([np.linspace(-37.0, 8.0, 181), [0.0, -30.0, -29.9999, -40.0, -100.0, -1e4]])
 P = np.concatenate([np.logspace(-300, -1, 100), np.linspace(0.1, 0.9, 33), [0.5, 0.975, 1 - 1e-12, 0.0, 1.0]])
@@ -32,6 +32,13 @@ def test_functions_of_few_numbers_are_those_of_scipy(function, x):
     assert (found == expected)[~finite].all()
     found, expected, tail = (np.broadcast_to(v, finite.shape)[finite] for v in (found, expected, tail))
     assert (abs(found - expected) <= (1e-14 + tail) * abs(expected) + 2e-15 * (function is gammaln)).all()
+
+
+@pytest.mark.parametrize("ndf", [1, 2, 3, 10, 41, 300])
+def test_the_tail_of_few_chi_squares_is_that_of_scipy(ndf):
+    x = np.concatenate([[0.0, np.inf, np.nan, 1e-300, 1e-3], ndf * np.array([0.1, 0.9, 1.0, 1.5, 3.0, 20.0])])
+    np.testing.assert_allclose(chdtrc(ndf, x), scipy.special.chdtrc(ndf, x), rtol=1e-12, atol=1e-300)
+    np.testing.assert_array_equal(chdtrc(ndf, np.ones(5000)), scipy.special.chdtrc(ndf, np.ones(5000)))
 
 
 def test_a_logarithm_of_gamma_that_is_kept_is_not_written_to():

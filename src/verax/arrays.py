@@ -158,6 +158,27 @@ def ndtri(p: Any) -> np.ndarray:
     return _of_few(quantile, "ndtri", p)
 
 
+def chdtrc(ndf: int, x: Any) -> np.ndarray:
+    """P(χ² > x) of a whole number of degrees of freedom, by its finite sum (Abramowitz and Stegun (1964), 26.4.4, 26.4.5).
+
+    >>> chdtrc(2, [0.0, 5.991]).round(4).tolist()
+    [1.0, 0.05]
+    """
+
+    def tail(v: float) -> float:
+        if not v > 0 or math.isinf(v):
+            return math.nan if math.isnan(v) else float(v <= 0)
+        log, first = math.log(v / 2), 0.5 * (ndf % 2)
+        terms = (math.exp((j + first) * log - v / 2 - math.lgamma(j + first + 1)) for j in range(ndf // 2))
+        return math.fsum([math.erfc(math.sqrt(v / 2)) * (ndf % 2), *terms])
+
+    if np.size(x) * ndf > FEW:
+        import scipy.special
+
+        return np.asarray(scipy.special.chdtrc(ndf, x))
+    return _of_few(tail, "chdtrc", x)
+
+
 def gammaln(x: Array) -> Array:
     """Logarithm of Γ."""
     if not is_jax(x):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verax.arrays import Float, Int, PRNGKeyArray
+from verax.arrays import Float, Int, PRNGKeyArray, chdtrc
 from verax.errors import InputError, check_count
 from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import check_values
@@ -77,8 +77,6 @@ def goodness_of_fit(
     >>> found.ndf, round(float(found.statistic), 2), round(float(found.p_value), 2)
     (1, 0.28, 0.6)
     """
-    from scipy.special import chdtrc
-
     check_values(model.parameters, {} if fixed is None else fixed, "goodness_of_fit")
     check_count(n_toys, 0, "goodness_of_fit, n_toys")
     batch = as_batch(model, data)

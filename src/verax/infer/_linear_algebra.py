@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-FEW, SMALL = 32, 400
+FEW, SMALL = 64, 400
 """Matrices, and parameters of each, up to which NumPy decomposes them: it is slower, but SciPy has to be imported."""
 
 
