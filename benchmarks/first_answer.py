@@ -1,12 +1,13 @@
 """The first answer to a question about a workspace: whole processes with nothing compiled, beside pyhf and cabinetry.
 
 Usage: python benchmarks/first_answer.py [--times 3] [--workspaces FOLDER] [--only med,big] [--no-peers] [--patience 120]
+           [--nextstat PROGRAM]
 
-CPU seconds of each process, imports included, with an empty compilation cache; the middle one of so many times. The peers
-where they answer the same: `pyhf fit` is a fit without errors, `pyhf cls` the test of one value (a limit takes a dozen
-of these), cabinetry's functions for a fit, a scan of as many points, an upper limit, a goodness of fit and a ranking. A
-process that takes longer than the patience (wall-clock) is ended, and not tried again. NextStat is not measured: it
-is not installed.
+CPU seconds of each process, imports included, with an empty compilation cache; the middle one of so many times. Python's
+bytecode is there, as pip leaves it. The peers where they answer the same: `pyhf fit` is a fit without errors, `pyhf cls` the
+test of one value (a limit takes a dozen of these), cabinetry's functions for a fit, a scan of as many points, an upper
+limit, a goodness of fit and a ranking, and PROGRAM the same questions of NextStat. A process that takes longer than the
+patience (wall-clock) is ended, and not tried again.
 """
 
 import argparse
@@ -36,6 +37,13 @@ CABINETRY = {
     "limit": "cabinetry.fit.limit(model, data)",
     "gof": "cabinetry.fit.fit(model, data, goodness_of_fit=True)",
     "ranking": "cabinetry.fit.ranking(model, data)",
+}
+NEXTSTAT = {
+    "fit": ["fit"],
+    "scan": ["scan", "--start", "0", "--stop", "3", "--points", "41"],
+    "limit": ["upper-limit", "--expected"],
+    "gof": ["goodness-of-fit"],
+    "ranking": ["viz", "ranking"],
 }
 SCRIPT = """
 import json, sys, cabinetry
@@ -92,6 +100,7 @@ def cpu_seconds(command: list[str], times: int, patience: float) -> str:
     for _ in range(times):
         with tempfile.TemporaryDirectory() as cache:
             environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": cache, "XDG_CACHE_HOME": cache}
+            environment.pop("PYTHONDONTWRITEBYTECODE", None)
             before = os.times()
             try:
                 subprocess.run(command, env=environment, cwd=cache, capture_output=True, check=True, timeout=patience)
@@ -110,6 +119,7 @@ def main() -> None:
     parser.add_argument("--workspaces", type=Path, default=FOLDER)
     parser.add_argument("--only", default="", help="names, with commas")
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--nextstat", default="", help="its program")
     parser.add_argument("--patience", type=float, default=120.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -122,14 +132,17 @@ def main() -> None:
         print(f"| workspace | {' | '.join(QUESTIONS)} |\n| :-- |{' --: |' * len(QUESTIONS)}", flush=True)
         for name in wanted:
             say(f"{name}", [[sys.executable, "-m", "verax", q, paths[name]] for q in QUESTIONS], options)
+            plain = unpacked(paths[name], folder)
             if not options.no_peers:
-                plain = unpacked(paths[name], folder)
                 pyhf = {"fit": ["fit"], "limit": ["cls", "--test-poi", "1"]}
                 program = [str(Path(sys.executable).with_name("pyhf"))]
                 say(f"{name}, pyhf", [[*program, *pyhf[q], plain] if q in pyhf else [] for q in QUESTIONS], options)
                 call = [sys.executable, "-c"]
                 scripts = [[*call, SCRIPT + CABINETRY[q], plain] if q in CABINETRY else [] for q in QUESTIONS]
                 say(f"{name}, cabinetry", scripts, options)
+            if options.nextstat:
+                asked = [[options.nextstat, *NEXTSTAT[q], "--input", plain] if q in NEXTSTAT else [] for q in QUESTIONS]
+                say(f"{name}, NextStat", asked, options)
 
 
 def say(name: str, commands: list[list[str]], options: argparse.Namespace) -> None:
