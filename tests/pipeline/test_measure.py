@@ -16,7 +16,7 @@ import yaml
 
 from referee import compare
 from toy_analysis import write_analysis
-from verax import pipeline
+from verax import pipeline, questions
 from verax.analysis import load
 from verax.errors import InputError
 from verax.infer import _evaluate, fit
@@ -50,7 +50,15 @@ def results(folder):
 def test_every_product_is_there(done):
     folder, _, measurement = done
     names = {p.name for p in (folder / "run").iterdir()}
-    assert {"report.html", "results.json", "workspace.json", "record.json", "analysis.yaml", "figures"} <= names
+    assert {
+        "report.html",
+        "results.json",
+        "workspace.json",
+        "groups.txt",
+        "record.json",
+        "analysis.yaml",
+        "figures",
+    } <= names
     figures = {p.suffix for p in (folder / "run" / "figures").iterdir()}
     assert figures == {".pdf", ".png"}
     assert set(measurement.intervals) == {"expected", "pseudo-experiment"}
@@ -236,6 +244,14 @@ def test_a_users_own_score_stands_in_for_the_network(done, tmp_path):
     measurement = pipeline.measure(analysis, tmp_path / "run")
     assert good(measurement.intervals["expected"].status)
     assert "No network was trained" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_the_workspace_has_the_rows_of_the_analysis_beside_it(done):
+    run = done[0] / "run"
+    found = questions.answer("breakdown", str(run / "workspace.json"), groups=[f"@{run / 'groups.txt'}"])
+    rows = {row.name for row in found.content["shifted-observables"]}
+    assert {"detector", "luminosity", "theory"} <= rows
+    assert "systematic" not in rows
 
 
 def test_the_workspace_is_read_by_others_and_by_verax(done):

@@ -165,7 +165,12 @@ def test_rows_of_a_breakdown_that_a_workspace_cannot_keep(model, workspace, caps
     expected = {r.name: r.impact for r in breakdown(model, model.asimov({"mu": 1.2}), "mu", method="freeze").rows}
     assert rows.keys() == expected.keys() >= {"experiment", "leptons", "jets", "theory"}
     assert rows == pytest.approx(expected, rel=1e-3)
-    for wrong, line in (("mine", "ROW=PATTERN"), ("mine=mu", "a pattern of constrained parameters; known: theta0")):
+    wrong_ones = {
+        "mine": "ROW=PATTERN",
+        "mine=mu": "a pattern of constrained parameters; known: theta0",
+        "@none": "No such file",
+    }
+    for wrong, line in wrong_ones.items():
         with pytest.raises(InputError, match=line):
             questions.answer("breakdown", str(workspace), groups=[wrong])
 

@@ -1,6 +1,7 @@
 """The stage `report`: page, figures, results and workspace."""
 
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,17 @@ class Measurement:
 
 
 def report(run: Run, folder: Path, wording: Wording, learning: Learning | None, *results: Any) -> Measurement:
-    """Write report.html, results.json, workspace.json and figures/."""
+    """Write report.html, results.json, figures/ and workspace.json, with the rows of its parameters in groups.txt."""
     story = Story(wording, learning, *results)
     measured, sections = story.measured, list(story.sections())
     write_page(folder, "report.html", wording.title, story.lead(), sections, progress=run.progress)
     final = measured[-1] if measured[-1].kind == "observed" else measured[0]
     workspace = to_pyhf(story.likelihood, final.data, poi=wording.factors[0].name, name=wording.name)
     write_json(folder / "workspace.json", workspace)
+    rows = (
+        f"{p.group}={escape(p.name)}\n" for p in story.likelihood.parameters if p.constraint is not None and p.group
+    )
+    (folder / "groups.txt").write_text("".join(rows), encoding="utf-8")
     write_json(folder / "results.json", outcome(wording, story.table, sections))
     brief = (story.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
     return Measurement(

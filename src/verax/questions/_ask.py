@@ -1,9 +1,11 @@
 """What a question is about: a likelihood, data and a parameter, read from files."""
 
 import fnmatch
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -92,17 +94,18 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
 def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihood:
     """Put parameters in other rows of a breakdown, from "ROW=PATTERN": a workspace has no place for rows.
 
-    The last pattern that matches counts.
+    "@FILE" stands for the lines of a file, as a measurement writes them beside its workspace. The last pattern that
+    matches counts.
 
     Raises
     ------
-    InputError : for anything else, and a pattern of no constrained parameter
+    InputError : for anything else, a file that cannot be read, and a pattern of no constrained parameter
     """
     rows: dict[str, str] = {}
-    for setting in settings:
+    for setting in itertools.chain.from_iterable(map(_lines, settings)):
         row, _, pattern = setting.partition("=")
         if not (row.strip("/") and pattern):
-            raise InputError("--group", f"'{setting}'", "ROW=PATTERN")
+            raise InputError("--group", f"'{setting}'", "ROW=PATTERN, or @FILE with such lines")
         names = [p.name for p in model.parameters if p.constraint is not None]
         if not (matched := fnmatch.filter(names, pattern)):
             known = f"known: {', '.join(names[:20])}" if names else "there are none"
@@ -110,6 +113,16 @@ def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihoo
         rows |= dict.fromkeys(matched, row)
     parameters = tuple(replace(p, group=rows.get(p.name, p.group)) for p in model.parameters)
     return replace(model, parameters=parameters) if rows else model
+
+
+def _lines(setting: str) -> list[str]:
+    if not setting.startswith("@"):
+        return [setting]
+    try:
+        lines = Path(setting[1:]).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError("--group", f"'{setting}': {error}", "a file of text with lines ROW=PATTERN") from error
+    return [line for line in lines if line.strip()]
 
 
 def figure(name: str, /, *content: Any, **options: Any) -> Draw:

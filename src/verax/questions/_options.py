@@ -149,7 +149,10 @@ class Breakdown(Question):
     """Uncertainty by source, by both definitions."""
 
     groups: Sequence[str] = option(
-        (), "--group", metavar="ROW=PATTERN", help="parameters of a row, such as 'detector=je*'; 'a/b' nests"
+        (),
+        "--group",
+        metavar="ROW=PATTERN",
+        help="parameters of a row, 'detector=je*'; 'a/b' nests; @FILE has such lines",
     )
 
 
