@@ -69,7 +69,7 @@ def test_settings_change_keys():
         ("summary.range=[1, 0]", "two increasing numbers"),
         ("learn.head=classifer", r"learn\.head: got \"classifer\"; expected 'classifier' or 'noisy_logits'; with"),
         ("learn.members=3.5", r"learn\.members: got 3\.5; expected a whole number; with epistemic: bootstrap"),
-        ("check.toys=0", r"check\.toys: got 0; expected a number of at least 1$"),
+        ("check.toys=-1", r"check\.toys: got -1; expected a number of at least 0$"),
         ("seed=true", "seed: got true; expected a number$"),
         ("blind=maybe", 'blind: got "maybe"; expected true or false$'),
         ("features=[]", r"features: got \[\]; expected 1 or more of them$"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -244,6 +245,19 @@ def test_a_users_own_score_stands_in_for_the_network(done, tmp_path):
     measurement = pipeline.measure(analysis, tmp_path / "run")
     assert good(measurement.intervals["expected"].status)
     assert "No network was trained" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_without_toys_coverage_is_said_to_be_untested(done, tmp_path):
+    folder, path, measurement = done
+    shutil.copytree(folder / "run", tmp_path / "run")
+    found = pipeline.measure(load(path, ["check.toys=0"]), tmp_path / "run")
+    assert found.warnings == (*measurement.warnings, "coverage was not tested")
+    assert found.intervals == measurement.intervals
+    assert results(tmp_path / "run")["coverage"] == {}
+    assert "Coverage was not tested" in (tmp_path / "run" / "report.html").read_text()
+    fitted = pipeline.measure(load(path), tmp_path / "run", until="infer")
+    assert fitted.intervals == measurement.intervals
+    assert fitted.tables == measurement.tables
 
 
 def test_the_workspace_has_the_rows_of_the_analysis_beside_it(done):

@@ -70,7 +70,7 @@ def test_data_in_other_units_are_said_first(in_mev, capsys, tmp_path):
     assert set(found.first) <= set(found.warnings)
     assert set(found.first) <= set(results["warnings"])
     assert all(line.split(":")[0] in page for line in found.first)
-    console.show(found, tmp_path)
+    console.show(found)
     shown = capsys.readouterr().out
     assert all(line in shown for line in found.first)
 

@@ -98,7 +98,9 @@ def _work(until: str) -> Any:
         except KeyboardInterrupt:  # the command-line library would swallow it
             raise Interrupted("stopped; finished stages are kept, the same command continues") from None
         if measurement is not None:
-            console.show(measurement, folder)
+            console.show(measurement)
+        if until == "report":
+            print(f"report: {folder / 'report.html'}")
         elif not quiet:
             print(f"{until}: done, in {folder / 'stages' / until}")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import rich
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -80,15 +79,14 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
         yield ProgressBars(bars)
 
 
-def show(measurement: "Measurement", folder: Path) -> None:
-    """Show the result in short, and where the rest is."""
+def show(measurement: "Measurement") -> None:
+    """Show the result in short."""
     for table in measurement.tables:
         print_table(table, stderr=False)
     for line in measurement.first:
         Console(stderr=False).print(line, highlight=False, markup=False, soft_wrap=True)
     for line in measurement.warnings:
         Console(stderr=False).print(f"warning: {line}", highlight=False, markup=False, soft_wrap=True)
-    rich.print(f"report: {folder / 'report.html'}")
 
 
 def print_table(table: Table, *, stderr: bool = True) -> None:

@@ -37,7 +37,7 @@ def check(
     likelihood: BinnedLikelihood,
 ) -> Checked:
     """Coverage of the interval from toys, at the nominal truth and at shifted ones; reliability of the classifier."""
-    truths, found = truths_of(campaign, likelihood), {}
+    truths, found = truths_of(campaign, likelihood) if campaign.toys else {}, {}
     for i, (label, truth) in enumerate(truths.items()):
         run.progress.step("coverage", i, len(truths))
         data = sample_toys(jax.random.fold_in(campaign.key, i), likelihood, truth, campaign.toys)

@@ -20,9 +20,10 @@ from ._check import Checked, check
 from ._infer import Measured, infer
 from ._learn import Learned, learn, read_from
 from ._model import model
-from ._report import Measurement, report
+from ._report import Measurement, report, told
 from ._results_json import failures
 from ._simulate import Table, Yield, simulate
+from ._story import Story
 from ._summarise import Summarised, summarise
 
 TYPES = {
@@ -54,7 +55,7 @@ def measure(
 
     Returns
     -------
-    Measurement, or None when ``until`` is an earlier stage.
+    Measurement, without what later stages say when ``until`` is "infer"; or None when it is another stage.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def measure(
         nullcontext(folder) if folder is not None else tempfile.TemporaryDirectory(prefix="verax-") as place,
         Run(
             place,
-            until="" if until == "report" else until,
+            until="" if until in ("infer", "report") else until,
             progress=progress,
             executor=executor,
             owner=f"analysis '{analysis.name}'",
@@ -77,6 +78,10 @@ def measure(
         summarised = run("summarise", summarise, parts.histograms, parts.treatment, parts.learning, table, learned)
         likelihood = run("model", model, parts.factors, parts.simulation_statistics, summarised)
         measured = run("infer", infer, parts.inference, summarised, likelihood)
+        if until == "infer":
+            return told(
+                Story(parts.wording, parts.learning, table, learned, summarised, likelihood, measured, Checked({}))
+            )
         checked = run("check", check, parts.campaign, parts.learning, table, learned, likelihood)
         done = (table, learned, summarised, likelihood, measured, checked)
         measurement = run("report", report, parts.wording, parts.learning, *done)

@@ -30,9 +30,9 @@ class Measurement:
 def report(run: Run, folder: Path, wording: Wording, learning: Learning | None, *results: Any) -> Measurement:
     """Write report.html, results.json, figures/ and workspace.json, with the rows of its parameters in groups.txt."""
     story = Story(wording, learning, *results)
-    measured, sections = story.measured, list(story.sections())
+    sections = list(story.sections())
     write_page(folder, "report.html", wording.title, story.lead(), sections, progress=run.progress)
-    final = measured[-1] if measured[-1].kind == "observed" else measured[0]
+    final = story.final
     workspace = to_pyhf(story.likelihood, final.data, poi=wording.factors[0].name, name=wording.name)
     write_json(folder / "workspace.json", workspace)
     rows = (
@@ -40,7 +40,11 @@ def report(run: Run, folder: Path, wording: Wording, learning: Learning | None, 
     )
     (folder / "groups.txt").write_text("".join(rows), encoding="utf-8")
     write_json(folder / "results.json", outcome(wording, story.table, sections))
+    return told(story)
+
+
+def told(story: Story) -> Measurement:
+    """Say the result in short."""
+    final, intervals = story.final, {m.kind: m.interval for m in story.measured}
     brief = (story.headline(), tables.breakdown(final.breakdowns[0], title=f"Uncertainty: {TITLES[final.kind]}"))
-    return Measurement(
-        wording.name, {m.kind: m.interval for m in measured}, brief, tuple(story.warnings()), tuple(story.first())
-    )
+    return Measurement(story.wording.name, intervals, brief, tuple(story.warnings()), tuple(story.first()))

@@ -41,6 +41,8 @@ in which every count is at its expectation, as a blinded analysis would show it.
 BLIND = """This analysis is blind: its observed events were read and checked, but neither counted, histogrammed nor fitted. \
 All results are expected ones; set `blind: false` to look."""
 
+UNTESTED = "Coverage was not tested: no toys were asked for (`check: {toys: 0}`, or no truths)."
+
 DISTANT, UNLIKELY = 0.2, 1e-4
 """Distance and p-value of a feature, or p-value of a fit, from which on they stand beside the result."""
 
@@ -69,6 +71,11 @@ class Story:
     def poi(self) -> Factor:
         """The parameter of interest."""
         return self.wording.factors[0]
+
+    @property
+    def final(self) -> Measured:
+        """The result for the observed data, or for the expected ones while there are none."""
+        return self.measured[-1] if self.measured[-1].kind == "observed" else self.measured[0]
 
     @property
     def style(self) -> Style:
@@ -281,6 +288,8 @@ class Story:
     def coverage(self) -> Section:
         """Present how often the interval holds the truth."""
         found = self.checked.coverage
+        if not found:
+            return Section("Coverage", UNTESTED, content={"coverage": found})
         text = (
             "Toys fluctuate the counts and the global observables at each truth; other parameters are at nominal. "
             "Coverage and the width of the interval are judged together."
@@ -337,6 +346,8 @@ class Story:
                 if int(status) != Status.OK:
                     found.append(f"{title}: {what} ended with status {Status(int(status)).name}")
             found += [f"{title}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note]
+        if not self.checked.coverage:
+            found.append("coverage was not tested")
         for label, c in self.checked.coverage.items():
             if c.failed:
                 found.append(f"coverage at {label}: {c.failed} of {c.failed + c.n} intervals failed")
