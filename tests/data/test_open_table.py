@@ -195,6 +195,11 @@ def test_missing_files(tmp_path):
         open_table(tmp_path)
     with pytest.raises(InputError, match="an empty list"):
         open_table([])
+    with pytest.raises(InputError, match="a file on another machine"):
+        open_table("root://host//store/a.root")
+    (tmp_path / "b.root").write_text("x")
+    with pytest.raises(InputError, match="no such file; expected a file; name the tree by `tree: events`"):
+        open_table(f"{tmp_path / 'b.root'}:events")
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(InputError, match=r"the ending '\.txt'; expected one of \.csv, \.csv\.gz"):
         open_table(tmp_path / "a.txt")

@@ -221,3 +221,18 @@ def test_a_normalisation_is_a_factor_to_the_last_digit():
     model = binned_likelihood(made, free={"mu": ["signal"]})
     assert not np.any(model.odd)
     assert not np.any(model.even)
+
+
+@dataclass(frozen=True)
+class Divided:
+    """Signal weights over a number that is zero above θ = 0."""
+
+    def __call__(self, events, theta):
+        return events.reweight(np.where(np.asarray(events.process) == 0, np.divide(1.0, float(theta < 0)), 1.0))
+
+
+def test_weights_that_are_not_finite_are_said_with_the_systematic_and_the_process(events):
+    broken = Systematic(nuisance("broken", "theory"), Divided(), changes=("weight",), traceable=False)
+    line = r"systematic 'broken' at θ = \+1, process 'signal': got \d+ weights that are NaN or infinite"
+    with pytest.raises(InputError, match=line), np.errstate(divide="ignore"):
+        templates(summary, [events], (broken,), EDGES, channels=CHANNELS)

@@ -1,6 +1,7 @@
 """A table in files, read in chunks of plain arrays: the one way in for CSV, Parquet and ROOT."""
 
 import glob
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,9 +147,12 @@ def _expand(pattern: str) -> list[Path]:
             raise InputError(
                 pattern, "no file that matches", "at least one", "check the pattern and the working folder"
             )
+    elif re.match(r"[A-Za-z][\w+.-]+:/", pattern):  # one slash is left of two in a path
+        raise InputError(pattern, "a file on another machine", "one on this machine", "copy it first, as xrdcp does")
     else:
-        seen = "a folder" if Path(pattern).is_dir() else "no such file"
-        raise InputError(pattern, seen, "a file", "check the path")
+        file, _, tree = pattern.rpartition(":")
+        action = f"name the tree by `tree: {tree}`" if Path(file).is_file() else "check the path"
+        raise InputError(pattern, "a folder" if Path(pattern).is_dir() else "no such file", "a file", action)
     for path in found:
         if path.stat().st_size == 0:
             raise InputError(str(path), "an empty file", "a file with events", "was it written to the end?")

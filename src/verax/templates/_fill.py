@@ -200,6 +200,10 @@ def _fill_piece(
 
     def vary(systematic: "Systematic", theta: float) -> ExactSum:
         new_x, new_weight = moved(events, systematic, theta, rows)
+        if len(bad := np.flatnonzero(~np.isfinite(new_weight))):
+            process = events.processes[int(np.asarray(events.process)[bad[0]])]
+            where = f"systematic '{systematic.parameter.name}' at θ = {theta:+g}, process '{process}'"
+            raise InputError(where, f"{len(bad)} weights that are NaN or infinite", "finite ones", "is a divisor zero?")
         if _same(new_x, x):  # only weights changed: events stay in their bins
             return binning.sum(cell, new_weight)
         there = replace(events, x=new_x, weight=new_weight)
