@@ -33,8 +33,18 @@ def uneven_codes():
     return from_pyhf(workspace({"c": samples}), histosys=code0, normsys=code1)[0]
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("make", [realistic, factors_of_cells, uneven_codes])
+def without_normalisations():
+    return from_pyhf(workspace({"c": [sample("b", [100.0, 60.0], ("n", "normsys", {"hi": 1.1, "lo": 0.95}))]}, poi=""))[0]
+
+
+def without_systematics():
+    return from_pyhf(workspace({"c": [sample("s", [20.0, 30.0], MU), sample("b", [100.0, 60.0])]}))[0]
+
+
+THOROUGH = [pytest.param(make, marks=pytest.mark.thorough) for make in (realistic, factors_of_cells, uneven_codes)]
+
+
+@pytest.mark.parametrize("make", [without_normalisations, without_systematics, *THOROUGH])
 def test_plain_arrays_give_the_same_derivatives(make):
     model, rng = make(), np.random.default_rng(1)
     counts = rng.poisson(np.asarray(model.expected({}))).astype(float)

@@ -20,6 +20,9 @@ from ._results import Fit
 RESTART_AFTER = 25
 """Evaluations after which a fit is also started elsewhere: an ordinary one takes 4 to 15."""
 
+BATCHED_RESTART_AFTER = 60
+"""Likewise where they begin with batched L-BFGS, whose steps are shorter, and which leaves the slowest to Newton."""
+
 MAX_RESTART_PARAMETERS = 3
 """Unconstrained parameters of which other starting values are tried: the first of the model."""
 
@@ -137,7 +140,7 @@ def best_fit(
 
     first = unconstrained[:MAX_RESTART_PARAMETERS]
     weak = _weakly_constrained(model, nominal[0], first, limits)
-    difficult = _difficult(minima, bool(weak))
+    difficult = _difficult(minima, bool(weak), batched)
     restarts = _from_nominal(minima, start, nominal)
     if linearised and difficult.size:
         restarts.append((difficult, auxiliary_start[difficult]))
@@ -175,9 +178,10 @@ def _from_nominal(minima: Minima, start: np.ndarray, nominal: np.ndarray) -> lis
     return [] if np.array_equal(start[rows], nominal[rows]) else [(rows, nominal[rows])]
 
 
-def _difficult(minima: Minima, weak: bool) -> np.ndarray:
+def _difficult(minima: Minima, weak: bool, batched: bool) -> np.ndarray:
     """Reason 2: rows that failed or took long; or all, where the data constrain a parameter weakly."""
-    suspect = (minima.steps > RESTART_AFTER) | (minima.status > Status.NOT_POSITIVE_DEFINITE)
+    slow = minima.steps > (BATCHED_RESTART_AFTER if batched else RESTART_AFTER)
+    suspect = slow | (minima.status > Status.NOT_POSITIVE_DEFINITE)
     return np.flatnonzero(suspect | (weak & (minima.status != Status.NOT_POSITIVE_DEFINITE)))
 
 

@@ -142,8 +142,9 @@ def _newton(
     if near is not None:
         done = np.flatnonzero(near.converged)
         start[done] = near.theta[done]
+        found.steps[:] = near.steps
         if not covariance:
-            for name in ("theta", "slope", "even_slope", "nll", "edm", "steps"):
+            for name in ("theta", "slope", "even_slope", "nll", "edm"):
                 getattr(found, name)[done] = getattr(near, name)[done]
             found.status[done] = np.where(near.at_bound[done].any(axis=1), Status.AT_BOUND, Status.OK)
     if known is not None:
@@ -220,7 +221,8 @@ def _record(found: Minima, active: ActiveFits, free: np.ndarray, covariance: boo
         inverse[sound] = np.linalg.inv(at.hessian[sound])
         inverse *= at.unit[:, :, None] * at.unit[:, None, :]
         found.covariance[active.row] = np.where(moves[:, :, None] & moves[:, None, :], inverse, 0.0)
-    found.steps[active.row], found.at_rate_end[active.row] = active.count, at.end > 0
+    found.steps[active.row] += active.count
+    found.at_rate_end[active.row] = at.end > 0
     found.status[active.row] = np.select(
         [
             impossible,

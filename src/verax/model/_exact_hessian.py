@@ -90,7 +90,7 @@ def exact_derivatives(model: "BinnedLikelihood", theta: Float[Array, " parameter
     logs, moved = (xp.concatenate([none, x.reshape(-1, norm.size)]) for x in (log1, shape1_sum))
     by_log = logs * shape_sum.ravel()
     by_alpha = ((moved + 0.5 * by_log) * factor.ravel())[n_free:]
-    half = xp.concatenate([factor1[:n_free].reshape(n_free, -1) @ (moved + by_log).T, by_alpha @ logs.T])
+    half = xp.concatenate([factor1[:n_free].reshape(n_free, norm.size) @ (moved + by_log).T, by_alpha @ logs.T])
     diagonal = g2 * xp.einsum("kpc,pc->k", even_sum, factor)
     diagonal += xp.einsum("pc,kpc->k", shape_sum * factor, f2 / f - log1**2)
     free_free = xp.einsum("pc,pcij->ij", shape_sum * norm, phi2)
