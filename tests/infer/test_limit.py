@@ -5,11 +5,11 @@ from scipy.optimize import brentq
 from scipy.stats import norm, poisson
 
 import onoff
-from likelihoods import counting, realistic
+from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
-from verax.infer import cls, limit, sample_toys
+from verax.infer import cls, interval, limit, profile, sample_toys, significance
 from verax.infer._roots import roots
-from verax.model import Data
+from verax.model import Data, binned_likelihood
 from verax.results import Status
 
 VALUES = np.array([0.3, 1.0, 2.0, 3.5])
@@ -68,6 +68,46 @@ def test_a_limit_beyond_the_bound_is_reported():
     assert found.observed == 2.0
     assert found.expected_status[0] == Status.OK
     assert found.expected_status[-1] == Status.END_NOT_FOUND
+
+
+@pytest.mark.parametrize(("n", "m"), [(25.0, 16.0), (3.0, 16.0)])
+def test_a_search_goes_on_beyond_the_bound(n, m):
+    """The range 0 to 2 is that of a search: limits, ends and z are those without it, the estimate of 25 too."""
+    data, narrow, wide = onoff.observed(n, m), onoff.on_off((0.0, 2.0)), onoff.on_off((0.0, 30.0))
+    one, other = limit(narrow, data, "mu", beyond=True), limit(wide, data, "mu")
+    np.testing.assert_allclose([one.observed, *one.expected], [other.observed, *other.expected], rtol=1e-6)
+    assert one.status == Status.OK
+    assert not one.expected_status.any()
+    ends, others = interval(narrow, data, "mu", beyond=True), interval(wide, data, "mu")
+    assert ends.status == others.status
+    for which in ("low", "value", "high"):
+        assert float(getattr(ends, which)) == pytest.approx(float(getattr(others, which)), abs=1e-4)
+    assert float(significance(narrow, data, "mu", beyond=True).z) == pytest.approx(
+        float(significance(wide, data, "mu").z), abs=1e-6
+    )
+    curves = (profile(narrow, data, "mu", VALUES, beyond=True), profile(wide, data, "mu", VALUES))
+    np.testing.assert_allclose(curves[0].t, curves[1].t, atol=1e-6)
+
+
+def test_a_search_without_end_ends():
+    """Nothing in the data depends on μ: what is found is the end of the search, and said to be."""
+    model = binned_likelihood(
+        make_templates([[1e-9], [50.0]]),
+        free={"mu": ("signal",)},
+        bounds={"mu": (0.0, 5.0)},
+        simulation_statistics=False,
+    )
+    found = limit(model, Data(np.array([50.0]), np.zeros(0)), "mu", beyond=True)
+    assert found.status == Status.END_NOT_FOUND
+    assert found.observed == 5000.0
+
+
+def test_a_bound_at_zero_is_no_range_of_search():
+    data = onoff.observed(3.0, 16.0)
+    found = interval(onoff.on_off((0.0, 2.0)), data, "mu", beyond=True)
+    assert (float(found.low), float(found.value)) == (0.0, 0.0)
+    below = interval(onoff.on_off((-0.2, 2.0)), data, "mu", beyond=True)
+    assert float(below.value) == pytest.approx(float(onoff.estimate(3.0, 16.0)), abs=1e-5)
 
 
 def exact_by_toys(mu, n, m):

@@ -10,6 +10,7 @@ significance                        is there a signal?
 limit, cls                          how large can it be?
 goodness_of_fit                     does the model describe the data?
 breakdown, ranking                  where does the uncertainty come from?
+effective_events                    does it rest on enough events for asymptotic formulae?
 expected_error, fisher_information  which uncertainty is expected, as a function with a derivative?
 sample_toys, campaign               what if it were done again, and how often is the truth covered?
 ==================================  =====================================================================================
@@ -20,6 +21,8 @@ from ._campaign import Campaign as Campaign
 from ._campaign import Estimate as Estimate
 from ._campaign import campaign as campaign
 from ._cls import cls as cls
+from ._few_events import FEW as FEW
+from ._few_events import effective_events as effective_events
 from ._fit import fit as fit
 from ._goodness import GoodnessOfFit as GoodnessOfFit
 from ._goodness import goodness_of_fit as goodness_of_fit

@@ -127,6 +127,7 @@ def prepare(
     where: str,
     fixed: Values,
     n_toys: int,
+    beyond: bool = False,
 ) -> TestInputs:
     """Check the arguments, fit the data with and without signal, and prepare the Asimov data."""
     movable(model.parameters, [poi], where, fixed)
@@ -140,6 +141,9 @@ def prepare(
     if limits[1][index] <= 0:
         raise InputError(where, f"'{poi}' up to {limits[1][index]:g}", "a parameter that can be above zero")
     fits = Fits(model, batch, limits, index, best_fit(model, batch, limits))
+    if beyond:
+        fits = fits.searched()
+        limits = fits.limits
     background = fits.conditional(np.arange(len(batch)), np.zeros(len(batch)))
     held = np.tile(limits[0] < limits[1], (len(batch), 1))
     held[:, index] = False
