@@ -72,13 +72,14 @@ def prune(
 @app.command("mask")
 def mask(
     workspace: Workspace,
-    channel: Annotated[list[str], typer.Option("--channel", metavar="NAME", help="leave out this channel")],
+    channel: Annotated[Names, typer.Option("--channel", metavar="NAME", help="leave out this channel")] = None,
+    bins: Annotated[Names, typer.Option("--bins", metavar="CHANNEL:BIN[,BIN]", help="leave out bins, from 0")] = None,
     output: Output = None,
 ) -> None:
-    """Without some channels."""
+    """Without some channels, or some of their bins."""
     from . import _workspaces as work
 
-    work.write(work.edit.drop(work.load(workspace), channels=channel), output)
+    work.write(work.masked(work.load(workspace), channel or (), bins or ()), output)
 
 
 @app.command("rename")

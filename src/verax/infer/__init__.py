@@ -10,6 +10,7 @@ significance                        is there a signal?
 limit, cls                          how large can it be?
 goodness_of_fit                     does the model describe the data?
 breakdown, ranking                  where does the uncertainty come from?
+hessian_error                       how sharply does the likelihood fall, from a bound too?
 effective_events                    does it rest on enough events for asymptotic formulae?
 expected_error, fisher_information  which uncertainty is expected, as a function with a derivative?
 sample_toys, campaign               what if it were done again, and how often is the truth covered?
@@ -24,6 +25,7 @@ from ._cls import cls as cls
 from ._few_events import FEW as FEW
 from ._few_events import effective_events as effective_events
 from ._fit import fit as fit
+from ._fit import hessian_error as hessian_error
 from ._goodness import GoodnessOfFit as GoodnessOfFit
 from ._goodness import goodness_of_fit as goodness_of_fit
 from ._information import expected_error as expected_error

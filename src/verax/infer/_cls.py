@@ -40,6 +40,7 @@ def cls(
     key: PRNGKeyArray | None = None,
     n_toys: int = 1000,
     fixed: Values = None,
+    beyond: bool = False,
     progress: Progress | None = None,
 ) -> CLs:
     """Compute CLs of one parameter at given values, observed and expected without signal.
@@ -56,6 +57,7 @@ def cls(
     key : random key of the toys
     n_toys : toys of each hypothesis at each value
     fixed : parameters held at these values
+    beyond : whether the parameter's upper bound is a range of search, see :func:`verax.infer.limit`
     progress : called with the numbers of toys done, in total and failed
 
     Raises
@@ -69,7 +71,7 @@ def cls(
     [0.45, 0.001]
     """
     values = points_of(values, "cls", 0.0)
-    inputs = prepare(model, data, poi, method, key, "cls", fixed, n_toys)
+    inputs = prepare(model, data, poi, method, key, "cls", fixed, n_toys, beyond)
     n, points = len(inputs.data.batch), len(values)
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:

@@ -36,6 +36,7 @@ class Significance:
         its binomial error; NaN without toys
     toys, failed : toys drawn, and those left out because a fit failed
     status : worst :class:`verax.results.Status` of the two fits
+    toy_statistics : q₀ of each toy, without those that failed
     """
 
     name: str
@@ -50,6 +51,7 @@ class Significance:
     toys: int
     failed: int
     status: Int[np.ndarray, "*toy"]
+    toy_statistics: Float[np.ndarray, " good"]
 
 
 def significance(
@@ -101,14 +103,17 @@ def significance(
     sigma = standard_error(fits.best, fits.index)
     events = events_between(model, fits.batch, there.theta, fits.index, null + np.maximum(value - null, sigma))
     (p_toys, error), failed = np.full((2, 1), np.nan), 0
+    statistics = np.zeros((0, 1))
     if n_toys and key is not None:
         of_toys = functools.partial(_of_toys, poi, null, fixed, beyond)
         p_toys, error, done = tail(key, model, there.theta[0], data, n_toys, of_toys, t[:1], progress)
-        failed = done.failed
+        failed, statistics = done.failed, done.good
     status = np.maximum(fits.best.status, there.status)
     value, q0, z, p_value, events, status = one_or_many(data, value, np.maximum(t, 0.0), z, ndtr(-z), events, status)
     toys = (float(p_toys[0]), float(error[0]), n_toys, failed)
-    return Significance(poi, float(null), value, q0, z, p_value, events, *toys, status)
+    return Significance(
+        poi, float(null), value, q0, z, p_value, events, *toys, status, np.maximum(statistics[:, 0], 0.0)
+    )
 
 
 def _signed(fits: Fits, null: float) -> tuple[np.ndarray, Minima]:

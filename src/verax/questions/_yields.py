@@ -69,6 +69,7 @@ def _data_and_model(query: Query, channel: str, stage: str, found: Yields) -> Dr
         signal_scale=0.0,
         stage=stage,
         xlabel="Bin",
+        masked=query.mask.get(channel, ()),
     )
 
 

@@ -1,12 +1,13 @@
 """Import of HistFactory workspaces (CERN-OPEN-2012-016; pyhf's JSON, J. Open Source Softw. 6 (2021) 2823)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from verax.errors import check_known
 from verax.model import BinnedLikelihood, Data, code4, code4p, is_combine
 
+from ._mask import mask as masked
 from ._modifiers import Codes, Import
 from ._schema import Json, check_workspace, patched, read_json
 
@@ -33,6 +34,7 @@ def from_pyhf(
     histosys: Codes = code4p,
     convention: str = "histfactory",
     group: Mapping[str, str] | None = None,
+    mask: Mapping[str, Sequence[int]] | None = None,
 ) -> Imported:
     """Read the likelihood, data and parameter of interest of a pyhf workspace.
 
@@ -47,6 +49,7 @@ def from_pyhf(
     histosys : interpolation of templates, ``code4p``, ``code2`` or ``code0``
     convention : of profiled ``staterror``, "histfactory" or "combine" (see :func:`verax.model.binned_likelihood`)
     group : row of the uncertainty breakdown for each named parameter, in place of its kind
+    mask : bins to leave out, by channel, numbered from 0, as by :func:`verax.workspace.edit.mask`
 
     Raises
     ------
@@ -63,6 +66,8 @@ def from_pyhf(
     if patch is not None:
         spec = patched(spec, patch, name=patchname)
     check_workspace(spec)
+    if mask:
+        spec = masked(spec, mask)
     table = {m["name"]: m["config"] for m in spec["measurements"]}
     check_known([measurement] if measurement is not None else [], table, "workspace", "measurement")
     config = table[measurement] if measurement is not None else spec["measurements"][0]["config"]

@@ -14,6 +14,8 @@ from verax.choices import DECORRELATE_BY
 from verax.errors import InputError, check_known
 from verax.templates import ROUNDING, Pruned, largest_change, normalisation_part
 
+from ._mask import bins_by_channel as bins_by_channel
+from ._mask import mask as mask
 from ._schema import Json
 
 VARIATIONS = ("normsys", "histosys")
