@@ -385,7 +385,7 @@ def test_warnings_of_an_answer_are_shown(as_json, capsys):
     show_answer(Section("", content={"a": 1}, warnings=("one", "two")), as_json=as_json, plot=None)
     shown = capsys.readouterr()
     assert shown.err == "one\ntwo\n"
-    assert shown.out == ('{"a": 1}\n' if as_json else "")
+    assert shown.out == ('{"a": 1, "warnings": ["one", "two"]}\n' if as_json else "")
 
 
 class Listening(Progress):
