@@ -12,6 +12,8 @@ from verax import pipeline
 from verax.analysis import load
 from verax.cli import _terminal as console
 from verax.pipeline._agreement import compare
+from verax.pipeline._infer import Measured
+from verax.pipeline._story import _described, _few_events
 
 SUMMARY = {"kind": "column", "column": "pt", "range": [0, 300], "label": "p_T [GeV]"}
 CHANGES = {
@@ -96,6 +98,7 @@ def test_good_data_have_nothing_first(in_gev):
     assert found.first == ()
     described = results["results"]["observed"]["goodness_of_fit"]
     assert 1e-3 < described["p_value"] <= 1
+    assert 0 < described["p_error"] < 0.05
     assert described["ndf"] == len(results["results"]["observed"]["counts"]) - 1
     assert results["results"]["expected"]["goodness_of_fit"] is None
     row = next(r for r in found.tables[0].rows if r[0] == "Observed")
@@ -128,3 +131,11 @@ def test_weights_count_in_the_distance():
     _, _, distance, p = compare(["a"], (x, weight), (y, np.ones(4000)))["a"]
     assert distance < 0.03
     assert p > 1e-3
+
+
+@pytest.mark.parametrize(("error", "said"), [(0.2, True), (0.01, False)])
+def test_a_p_value_of_few_events_says_so(error, said):
+    m = object.__new__(Measured)
+    object.__setattr__(m, "goodness", (12.0, 9, 0.21, error))
+    assert ("± 0.20 for few events" in _described(m)) == said
+    assert ("wrong by 0.20" in " ".join(_few_events(m))) == said

@@ -26,6 +26,7 @@ from ._few_events import FEW as FEW
 from ._few_events import effective_events as effective_events
 from ._fit import fit as fit
 from ._fit import hessian_error as hessian_error
+from ._goodness import P_ERROR as P_ERROR
 from ._goodness import GoodnessOfFit as GoodnessOfFit
 from ._goodness import goodness_of_fit as goodness_of_fit
 from ._information import expected_error as expected_error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from verax.arrays import ndtri
-from verax.infer import GoodnessOfFit, cls, goodness_of_fit, limit, significance
+from verax.infer import P_ERROR, GoodnessOfFit, cls, goodness_of_fit, limit, significance
 from verax.report import MISSING, Section, Table, number, with_error
 from verax.results import Status
 
@@ -136,7 +136,7 @@ def answer_gof(question: options.Gof, query: Query) -> Section:
         unknown = np.asarray(np.nan)
         found = replace(found, p_value=unknown, p_error=unknown, p_toys=np.nan, p_toys_error=np.nan, channels=None)
         warnings = [f"the fit ended with status {status.name}: the data are compared with no model"]
-    elif found.ndf > 0 and found.p_error > notes.P_ERROR and not toys:
+    elif found.ndf > 0 and found.p_error > P_ERROR and not toys:
         off = f"the asymptotic p-value may be wrong by {number(float(found.p_error), 2)}"
         warnings = [f"few events are expected in the bins: {off}; {notes.BY_TOYS}"]
     rows = [

@@ -10,9 +10,6 @@ from verax.results import Interval
 
 from ._ask import Query
 
-P_ERROR = 0.05
-"""Error of an asymptotic p-value of a goodness of fit above which it is said."""
-
 
 def few_events(events: float, what: str, instead: str) -> list[str]:
     """A line where an asymptotic answer, with its fault, rests on too few events; ``instead`` names what throws toys."""
