@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, dataclass_transform
 
-from verax.choices import SHAPE_ERRORS
+from verax.choices import PREFIT_ERRORS, SHAPE_ERRORS
 from verax.errors import InputError, check_known
 
 
@@ -235,6 +235,9 @@ class Yields(Question):
 
     needs_poi = False
     prefit: bool = option(False, "--prefit", help="only before the fit")
+    prefit_error: str = option(
+        "slope", "--prefit-error", choices=PREFIT_ERRORS, help="of a parameter, at ±1 prior width"
+    )
     channels: Sequence[str] = _channels()
 
 

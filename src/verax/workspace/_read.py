@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from verax.errors import check_known
+from verax.errors import InputError, check_known
 from verax.model import BinnedLikelihood, Data, code4, code4p, is_combine
 
 from ._mask import mask as masked
@@ -15,7 +15,7 @@ from ._schema import Json, check_workspace, patched, read_json
 class Imported(NamedTuple):
     """What a workspace holds: the likelihood, the observed data, and the name of the parameter of interest.
 
-    ``poi`` is None where the measurement names none.
+    ``poi`` is None where the measurement names none, or errors of the simulation, which the likelihood profiles.
     """
 
     model: BinnedLikelihood
@@ -73,5 +73,12 @@ def from_pyhf(
     config = table[measurement] if measurement is not None else spec["measurements"][0]["config"]
     interest = poi if poi is not None else config["poi"] or None
     settings = {p["name"]: p for p in config["parameters"]}
-    fields, data = Import(spec, settings, interest, normsys, histosys, group or {}).result(is_combine(convention))
+    reader = Import(spec, settings, interest, normsys, histosys, group or {})
+    fields, data = reader.result(is_combine(convention))
+    if interest is not None and reader.is_profiled(interest):
+        if poi is not None:
+            raise InputError(
+                "parameter of interest", f"'{interest}', errors of the simulation", "a parameter of the fit"
+            )
+        interest = None
     return Imported(BinnedLikelihood(**fields), data, interest)
