@@ -8,6 +8,8 @@ import onoff
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
 from verax.infer import cls, interval, limit, profile, sample_toys, significance
+from verax.infer._cls import ToyStatistics
+from verax.infer._limit import _crossings
 from verax.infer._roots import roots
 from verax.model import Data, binned_likelihood
 from verax.results import Status
@@ -147,6 +149,29 @@ def test_expected_limits_by_toys_of_a_counting_experiment():
     for band, value, error in zip([-1, 0, 1], found.expected[1:4], found.expected_error[1:4], strict=True):
         count = poisson.ppf(norm.cdf(band), 100)
         assert exact(count - 2) - 4 * error < value < exact(count + 2) + 4 * error
+
+
+@pytest.mark.thorough
+def test_the_error_of_a_limit_by_toys_is_its_spread_over_toys():
+    """q̃ of toys as for normal estimates, without fits: 200 sets of toys, the errors of the first 5 are their spread."""
+    values, n, key, spread = np.linspace(0.2, 4.0, 15), 300, jax.random.key(3), []
+
+    def q_of(estimates):
+        return np.maximum(values[:, None] - np.maximum(estimates, 0.0), 0.0) ** 2
+
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        noise, background = rng.normal(0, 1, (2, n))
+        signal = np.diagonal([q_of(noise + v) for v in values], axis1=0, axis2=1).T
+        toys = ToyStatistics(values, q_of(np.array([0.3]))[:, 0], signal, q_of(background), np.zeros(15, int))
+        curves = [(toys.tails()[0], toys.tails()[1][2])]
+        if seed < 5:
+            curves += [(o, e[2]) for o, e in zip(*toys.bootstrap(key), strict=True)]
+        found = np.array([_crossings(values, np.stack(c), 0.05)[0] for c in curves])
+        spread.append((found[0], found[1:].std(axis=0) if seed < 5 else [np.nan] * 2))
+    limits, errors = (np.array([s[k] for s in spread]) for k in (0, 1))
+    np.testing.assert_allclose(np.nanmean(errors, axis=0), limits.std(axis=0, ddof=1), rtol=0.25)  # known to 5 and 5 %
+    assert limits[:, 1].mean() == pytest.approx(norm.isf(0.025), rel=0.02)
 
 
 @pytest.mark.thorough

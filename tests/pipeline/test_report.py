@@ -138,4 +138,4 @@ def test_a_p_value_of_few_events_says_so(error, said):
     m = object.__new__(Measured)
     object.__setattr__(m, "goodness", (12.0, 9, 0.21, error))
     assert ("± 0.20 for few events" in _described(m)) == said
-    assert ("wrong by 0.20" in " ".join(_few_events(m))) == said
+    assert ("wrong by about 0.20" in " ".join(_few_events(m))) == said

@@ -288,3 +288,31 @@ def test_words_stand_in_the_text_the_json_and_below_the_figure(capsys, tmp_path)
     assert "second" in shown.err
     assert drawn[0].get_supxlabel() == "costs \\$5 & more\nsecond"
     assert footnote(canvas(), []).get_supxlabel() == ""
+
+
+def test_parameters_that_are_not_determined_are_not_said_to_be_at_a_bound(tmp_path):
+    """Two free factors of one bin: their sum is known, neither has an error."""
+    channels = {"SR": [sample("s", [10.0], MU), sample("b", [50.0], ("k", "normfactor", None))]}
+    found = questions.answer("fit", in_file(tmp_path, workspace(channels)))
+    assert found.content["status"] == "NOT_POSITIVE_DEFINITE"
+    assert all(row[1].endswith("(no σ)") for row in found.tables[0].rows)
+    assert "not determined" in " ".join(found.warnings)
+
+
+def test_errors_of_the_simulation_as_parameter_of_interest_refuse_only_questions_about_it(tmp_path):
+    channels = {"SR": [sample("s", [10.0, 20.0], MU), sample("b", [50.0, 60.0], ("st", "staterror", [5.0, 4.0]))]}
+    path = in_file(tmp_path, workspace(channels, poi="st"))
+    assert questions.answer("fit", path).content["status"] == "OK"
+    with pytest.raises(InputError, match="name it with --poi"):
+        questions.answer("limit", path)
+    with pytest.raises(InputError, match="errors of the simulation"):
+        questions.answer("fit", path, poi="st")
+
+
+def test_pre_fit_errors_say_how_they_are_made(tmp_path):
+    channels = {"SR": [sample("s", [10.0], MU), sample("b", [100.0], ("n", "normsys", {"hi": 2.0, "lo": 0.5}))]}
+    path = in_file(tmp_path, workspace(channels))
+    for kind, error in (("slope", 69.3), ("half-difference", 75.0)):
+        found = questions.answer("yields", path, prefit=True, prefit_error=kind)
+        assert found.content["SR"]["pre-fit"]["total"][1] == pytest.approx(error, abs=0.1)
+        assert ("half the difference" in found.tables[0].note) == (kind == "half-difference")

@@ -69,7 +69,7 @@ def limit(
     values, status = _asymptotic(inputs, 1 - level)
     events = _events(inputs, values[:, 3])
     if method == "toys" and key is not None:
-        return _by_toys(key, inputs, poi, level, n_toys, values[0], events[0], progress)
+        return _by_toys(key, inputs, poi, level, n_toys, values[0], np.asarray(events[0]), progress)
     status[:, 0] = np.maximum(status[:, 0], reported_status(inputs.data))
     values, status, events = one_or_many(data, values, status, events)
     return _limit(poi, level, values, np.zeros(values.shape), status, events)

@@ -58,7 +58,7 @@ def _few_events(m: Measured) -> list[str]:
     """Say that an asymptotic p-value rests on too few events."""
     if m.goodness is None or m.goodness[1] <= 0 or not m.goodness[3] > P_ERROR:
         return []
-    off = f"the asymptotic p-value of the fit may be wrong by {m.goodness[3]:.2f}"
+    off = f"the asymptotic p-value of the fit may be wrong by about {m.goodness[3]:.2f}"
     return [f"few events are expected in the bins: {off}; verax gof workspace.json --toys N throws pseudo-experiments"]
 
 

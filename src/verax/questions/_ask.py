@@ -83,9 +83,7 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
     held = numbers(common.fixed, "--fixed")
     by_name(model.parameters, held, "--fixed")
     if needs_poi and not interest:
-        raise InputError(
-            "workspace", "no parameter of interest", "one in the measurement that the fit moves", "name it with --poi"
-        )
+        raise InputError("workspace", "no parameter of interest", "one that the fit moves", "name it with --poi")
     if needs_poi and interest in held:
         raise InputError("--fixed", f"the parameter of interest '{interest}'", "another one", "choose another --poi")
     if held:

@@ -72,7 +72,9 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
     fixed = {p.name for p in model.parameters if p.fixed}
     shown, warnings = [tables.parameters(best, pulls, title=f"Best fit: {status}", fixed=fixed)], list[str]()
     if best.status > Status.AT_BOUND:
-        warnings.append(f"the fit ended with status {status}: its values and errors describe no minimum")
+        flat = int(best.status) == Status.NOT_POSITIVE_DEFINITE
+        what = "some parameters are not determined, none has an error" if flat else "its values are no minimum"
+        warnings.append(f"the fit ended with status {status}: {what}")
     gammas = fitted_gammas(model, data, best)
     content["gammas"] = {
         n: [float(x), float(e)] for n, x, e in zip(gammas.names, gammas.value, gammas.error, strict=True)

@@ -137,7 +137,7 @@ def answer_gof(question: options.Gof, query: Query) -> Section:
         found = replace(found, p_value=unknown, p_error=unknown, p_toys=np.nan, p_toys_error=np.nan, channels=None)
         warnings = [f"the fit ended with status {status.name}: the data are compared with no model"]
     elif found.ndf > 0 and found.p_error > P_ERROR and not toys:
-        off = f"the asymptotic p-value may be wrong by {number(float(found.p_error), 2)}"
+        off = f"the asymptotic p-value may be wrong by about {number(float(found.p_error), 2)}"
         warnings = [f"few events are expected in the bins: {off}; {notes.BY_TOYS}"]
     rows = [
         ("status of the fit", status.name),
