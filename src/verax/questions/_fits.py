@@ -105,10 +105,13 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
         ]
     draw = figure("correlation", best.names, best.correlation, keep=(poi,) if poi else ())
     figures = {"correlation": ("Correlations of the fit.", draw)}
+    of_gammas, errors, chosen = _pulls_of_gammas(gammas)
+    names += [gammas.names[i] for i in chosen]
     if names:
+        both = np.concatenate([pull, of_gammas[chosen]]), np.concatenate([pull_error, errors[chosen]])
         figures["pulls"] = (
-            f"Pulls of the constrained parameters. {tables.PULL}",
-            figure("pulls", names, pull, pull_error),
+            f"Pulls of the constrained parameters and of γ. {tables.PULL}",
+            figure("pulls", names, *both),
         )
     return Section("Best fit", "", figures, shown, content, warnings)
 
@@ -137,12 +140,16 @@ def _table_of_bounds(ended: list[tuple[str, float, Interval, float]]) -> Table:
     return Table("Parameters at a bound", columns, rows, note)
 
 
+def _pulls_of_gammas(gammas: Gammas) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pulls, their errors, and which are shown: the largest where there are many."""
+    pull, ratio = (gammas.value - gammas.observed) / gammas.prior, gammas.error / gammas.prior
+    many = len(pull) > SHOWN
+    return pull, ratio, np.argsort(-abs(pull), kind="stable")[:SHOWN] if many else np.arange(len(pull))
+
+
 def _table_of_gammas(gammas: Gammas) -> Table:
     """The γ of single bins, the largest pulls first where there are many."""
-    pull, ratio = (gammas.value - gammas.observed) / gammas.prior, gammas.error / gammas.prior
-    chosen = np.arange(len(pull))
-    if len(pull) > SHOWN:
-        chosen = np.argsort(-abs(pull), kind="stable")[:SHOWN]
+    pull, ratio, chosen = _pulls_of_gammas(gammas)
     rows = [
         (
             gammas.names[i],
