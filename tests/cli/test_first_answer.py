@@ -6,7 +6,16 @@ import sys
 
 from workspaces import EXAMPLES
 
-QUESTIONS = ("fit", "interval", "scan", "breakdown", "limit", "ranking", "gof")  # the last one may need SciPy's Γ
+QUESTIONS = (
+    "fit",
+    "interval",
+    "scan",
+    "breakdown",
+    "significance",
+    "limit",
+    "ranking",
+    "gof",
+)  # the last one may need SciPy's Γ
 WAITED_FOR = ("jax", "jaxlib", "equinox", "jaxtyping", "matplotlib", "scipy.special", "scipy.stats")
 
 ASK = f"""

@@ -108,6 +108,8 @@ def test_an_interval_goes_on_beyond_the_range_of_search(tmp_path):
     assert scan.values.max() > 10.0
     with pytest.raises(InputError, match="--method profile"):
         questions.answer("interval", path, within=True, method="upper")
+    with pytest.raises(InputError, match="no --against"):
+        questions.answer("scan", path, within=True, against="k")
 
 
 def test_an_estimate_at_a_bound_has_a_one_sided_interval_and_the_hessians_error(tmp_path):

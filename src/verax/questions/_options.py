@@ -157,6 +157,11 @@ class Scan(Question):
         None, "--points", min=3, help="values of each parameter (default: 41; with --against 25)"
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.against is not None:
+            self.refuse("within", unless="no --against")
+
 
 class Breakdown(Question):
     """Uncertainty by source, by both definitions."""
