@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 from scipy.special import gammaln, xlogy
-from scipy.stats import chi2, kstest, norm
+from scipy.stats import chi2, kstest, norm, poisson
 
 from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
@@ -124,3 +124,32 @@ def test_toys_say_which_channel_does_not_fit():
     assert found.p_toys == pytest.approx(float(found.p_value), abs=4 * found.p_toys_error + 0.02)
     error = found.channels.p_toys_error
     assert (abs(found.channels.p_toys - found.channels.p_value) < 4 * error + 0.02).all()
+
+
+@pytest.mark.thorough
+def test_toys_of_few_events_are_exact_sums_and_none_fails():
+    """Rates of .5 and .8 known, 2 and 0 seen: P(D ≥ d) over all counts, of the whole and of each channel."""
+    rates, counts = np.array([0.5, 0.8]), np.array([2.0, 0.0])
+    templates = make_templates([[1.0, 1.0], rates], bins=(1, 1))
+    model = binned_likelihood(templates, free={"mu": ("signal",)}, simulation_statistics=False)
+    data = Data(counts, np.zeros(0))
+    found = goodness_of_fit(model, data, fixed={"mu": 0.0}, key=jax.random.key(9), n_toys=2000)
+    n = np.arange(30)
+    each = [(2 * (nu - n + xlogy(n, n / nu)), poisson.pmf(n, nu)) for nu in rates]
+    seen = [d[int(k)] for (d, _), k in zip(each, counts, strict=True)]
+    alone = [p[d >= x - 1e-9].sum() for (d, p), x in zip(each, seen, strict=True)]
+    whole = np.add.outer(each[0][0], each[1][0]) >= sum(seen) - 1e-9
+    exact = np.outer(each[0][1], each[1][1])[whole].sum()
+    assert found.failed == 0
+    assert found.p_toys == pytest.approx(exact, abs=4 * found.p_toys_error)
+    np.testing.assert_allclose(found.channels.statistic, seen, atol=1e-9)
+    assert (abs(found.channels.p_toys - alone) < 4 * found.channels.p_toys_error).all()
+    assert abs(float(found.p_value) - exact) > 4 * found.p_toys_error
+
+
+@pytest.mark.thorough
+def test_no_toy_of_half_an_event_a_bin_fails():
+    templates = make_templates([np.full(20, 0.3), np.full(20, 0.5)], bins=(20,))
+    model = binned_likelihood(templates, free={"mu": ("signal",)}, simulation_statistics=False)
+    data = Data(np.tile([1.0, 0.0], 10), np.zeros(0))
+    assert goodness_of_fit(model, data, key=jax.random.key(3), n_toys=1000).failed == 0

@@ -30,8 +30,8 @@ class Significance:
     q0 : t(null) where the best fit lies above it, else 0
     z : √t(null) with the sign of (best fit − null); in units of a normal distribution's σ
     p_value : 1 − Φ(z); above one half for a deficit
-    events : :func:`verax.infer.effective_events` between ``null`` and the best fit, or one σ where that lies below; with
-        fewer than 10, z is too large by 0.1 and more
+    events : :func:`verax.infer.effective_events` between ``null`` and the best fit, or one σ where that lies below; z
+        of a counting experiment is too large by up to 0.1 with 10 of them, by 0.2 with 1
     p_toys, p_toys_error : fraction of toys at the fit with ``null`` whose t, with the sign of their excess, is as large, and
         its binomial error; NaN without toys
     toys, failed : toys drawn, and those left out because a fit failed
