@@ -66,7 +66,8 @@ def test_data_in_other_units_are_said_first(in_mev, capsys, tmp_path):
     assert "Feature pt: data and simulation differ, with medians" in said
     assert "1.00 apart" in said
     assert "Feature x" not in said
-    assert "Observed: the fit ends at the bound of mu, 2." in said
+    assert "Observed: the fit ends at the bound of mu, 2. It has no σ: its errors are one-sided, 2" in said
+    assert "the Hessian's there is 0." in said
     assert "events lie in one of" in said
     assert "Observed: the model does not describe the data, p = " in said
     assert set(found.first) <= set(found.warnings)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from verax.analysis import Factor, Learning, Wording
-from verax.infer import P_ERROR
+from verax.infer import P_ERROR, hessian_error
 from verax.model import BinnedLikelihood
-from verax.report import MISSING, Section, Style, plots, tables, with_ends
+from verax.report import MISSING, Section, Style, decimals, number, plots, tables, with_ends
 from verax.results import Status
 
 from ._check import Checked
@@ -116,7 +116,7 @@ class Story:
         lines = []
         for m, title, _ in self.titled:
             lines += [
-                f"{title}: the fit ends at the bound of {f.name}, {bound:g}."
+                f"{title}: the fit ends at the bound of {f.name}, {bound:g}. {self._at_bound(m, f.name)}"
                 for f in self.wording.factors
                 for bound in f.bounds
                 if abs(m.fit.params[f.name] - bound) < 1e-6 * (f.bounds[1] - f.bounds[0])
@@ -133,6 +133,12 @@ class Story:
                     f"distributions {distance:.2f} apart (of at most 1). Are units and selections the same?"
                 )
         return lines
+
+    def _at_bound(self, m: Measured, name: str) -> str:
+        """Say what is known of an estimate that has no σ."""
+        sigma = hessian_error(self.likelihood, m.data, m.fit)[m.fit.names.index(name)]
+        shown = f"its errors are one-sided, {with_ends(m.interval)}; " if name == m.interval.name else ""
+        return f"It has no σ: {shown}the Hessian's there is {number(sigma, decimals(sigma))}."
 
     def headline(self) -> tables.Table:
         """Tabulate the interval of each data set."""
