@@ -12,6 +12,7 @@ from verax.cli._terminal import show_answer
 from verax.errors import InputError
 from verax.infer import FEW
 from verax.report import Section, canvas, footnote
+from verax.results import Status
 from verax.workspace import edit
 from workspaces import MU, sample, workspace
 
@@ -318,3 +319,12 @@ def test_pre_fit_errors_say_how_they_are_made(tmp_path):
         found = questions.answer("yields", path, prefit=True, prefit_error=kind)
         assert found.content["SR"]["pre-fit"]["total"][1] == pytest.approx(error, abs=0.1)
         assert ("half the difference" in found.tables[0].note) == (kind == "half-difference")
+
+
+def test_a_scan_without_an_end_stays_where_there_is_something_to_see(tmp_path):
+    """Nothing depends on μ: the search ends far away, the curve within the bounds."""
+    found = questions.answer("scan", in_file(tmp_path, counting(1e-9, 50.0, 50)), points=5)
+    assert int(found.content["interval"].status) == Status.END_NOT_FOUND
+    assert found.content["scan"].values.max() <= 10.0
+    limit = questions.answer("limit", in_file(tmp_path, counting(1e-9, 50.0, 50)))
+    assert dict(row[:2] for row in limit.tables[0].rows)["observed"].startswith("> ")

@@ -35,6 +35,7 @@ from ._interval import interval as interval
 from ._limit import limit as limit
 from ._neyman import Belt as Belt
 from ._neyman import neyman as neyman
+from ._profile import FURTHER as FURTHER
 from ._profile import profile as profile
 from ._ranking import ranking as ranking
 from ._results import Breakdown as Breakdown

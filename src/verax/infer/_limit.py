@@ -153,7 +153,8 @@ def _by_toys(
 ) -> Limit:
     """CLs on a grid around the asymptotic limits; the crossings are found between its points."""
     bound, alpha = inputs.data.limits[1][inputs.data.index], 1 - level
-    asymptotic = np.where(np.isfinite(asymptotic), asymptotic, bound)
+    known = np.isfinite(asymptotic) & (asymptotic < bound)
+    asymptotic = np.where(known, asymptotic, min(bound, inputs.data.model.parameters[inputs.data.index].bounds[1]))
     anchors = np.concatenate([[0.5 * asymptotic.min()], np.sort(asymptotic), [1.5 * asymptotic.max()]])
     values = np.interp(np.linspace(0, 7, POINTS), np.arange(8), anchors)
     for _ in range(4):

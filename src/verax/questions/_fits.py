@@ -8,6 +8,7 @@ import numpy as np
 from verax.arrays import ndtri
 from verax.errors import InputError, check_known
 from verax.infer import (
+    FURTHER,
     Fit,
     Ranking,
     breakdown,
@@ -219,14 +220,18 @@ def _status(found: Interval) -> str:
 
 
 def _around(query: Query, found: Interval, points: int, *, reach: float, name: str | None = None) -> np.ndarray:
-    """Spread increasing values around an interval, within the parameter's bounds."""
+    """Spread increasing values around an interval, within the parameter's bounds unless its ends lie beyond."""
     bounds = next(p.bounds for p in query.model.parameters if p.name == (name or query.poi))
-    bounds = min(bounds[0], float(found.low)), max(bounds[1], float(found.high))
+    value, low, high = float(found.value), float(found.low), float(found.high)
+    # Where a search beyond the bounds came to its own end, far away, there is nothing to see.
+    bounds = (
+        low if FURTHER * bounds[0] < low < bounds[0] else min(bounds[0], value),
+        high if bounds[1] < high < FURTHER * bounds[1] else max(bounds[1], value),
+    )
     known = [float(x) for x in (found.down, found.up) if np.isfinite(x) and x > 0]
     low, high = (
         reach * (float(x) if np.isfinite(x) and x > 0 else max(known, default=1.0)) for x in (found.down, found.up)
     )
-    value = float(found.value)
     return np.linspace(max(value - low, bounds[0]), min(value + high, bounds[1]), points)
 
 
