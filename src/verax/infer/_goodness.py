@@ -224,7 +224,7 @@ def deviance_moments(expected: Float[np.ndarray, " bin"]) -> tuple[np.ndarray, n
     """Mean and variance of D = 2 [ν − n + n ln(n/ν)] for a Poisson count n of mean ν ≤ 100; nearly 1 and 2 for large ν.
 
     >>> [x.round(3).tolist() for x in deviance_moments(np.array([0.01, 0.5, 5.0, 100.0]))]
-    [[0.092, 1.007, 1.047, 1.002], [0.585, 0.73, 2.267, 2.007]]
+    [[0.092, 1.007, 1.047, 1.002], [0.524, 0.73, 2.267, 2.007]]
     """
     nu, n = expected[..., None], np.arange(MANY + 12 * np.sqrt(MANY))
     probability = np.exp(n * np.log(nu) - nu - gammaln(n + 1))
