@@ -1,5 +1,8 @@
 """Words among which an option chooses: for the code that takes them, and for help on the command line, without JAX."""
 
+PREFIT_ERRORS = ("slope", "half-difference")
+"""Error of a yield before the fit: by its slope at the nominal value, or half its change between −1 and +1 prior width."""
+
 SHAPE_ERRORS = ("relative", "absolute")
 """What the errors ``vals`` of a ``shapesys`` in an HS3 file are: relative in ROOT's files."""
 

@@ -6,7 +6,7 @@ import sys
 
 from workspaces import EXAMPLES
 
-QUESTIONS = ("fit", "interval", "scan", "breakdown", "limit", "ranking", "gof")
+QUESTIONS = ("fit", "interval", "scan", "breakdown", "significance", "limit", "ranking", "gof")
 WAITED_FOR = ("jax", "jaxlib", "equinox", "jaxtyping", "matplotlib", "scipy")
 
 ASK = f"""

@@ -5,11 +5,13 @@ from scipy.optimize import brentq
 from scipy.stats import norm, poisson
 
 import onoff
-from likelihoods import counting, realistic
+from likelihoods import counting, make_templates, realistic
 from verax.errors import InputError
-from verax.infer import cls, limit, sample_toys
+from verax.infer import cls, interval, limit, profile, sample_toys, significance
+from verax.infer._cls import ToyStatistics
+from verax.infer._limit import _crossings
 from verax.infer._roots import roots
-from verax.model import Data
+from verax.model import Data, binned_likelihood
 from verax.results import Status
 
 VALUES = np.array([0.3, 1.0, 2.0, 3.5])
@@ -70,6 +72,46 @@ def test_a_limit_beyond_the_bound_is_reported():
     assert found.expected_status[-1] == Status.END_NOT_FOUND
 
 
+@pytest.mark.parametrize(("n", "m"), [(25.0, 16.0), (3.0, 16.0)])
+def test_a_search_goes_on_beyond_the_bound(n, m):
+    """The range 0 to 2 is that of a search: limits, ends and z are those without it, the estimate of 25 too."""
+    data, narrow, wide = onoff.observed(n, m), onoff.on_off((0.0, 2.0)), onoff.on_off((0.0, 30.0))
+    one, other = limit(narrow, data, "mu", beyond=True), limit(wide, data, "mu")
+    np.testing.assert_allclose([one.observed, *one.expected], [other.observed, *other.expected], rtol=1e-6)
+    assert one.status == Status.OK
+    assert not one.expected_status.any()
+    ends, others = interval(narrow, data, "mu", beyond=True), interval(wide, data, "mu")
+    assert ends.status == others.status
+    for which in ("low", "value", "high"):
+        assert float(getattr(ends, which)) == pytest.approx(float(getattr(others, which)), abs=1e-4)
+    assert float(significance(narrow, data, "mu", beyond=True).z) == pytest.approx(
+        float(significance(wide, data, "mu").z), abs=1e-6
+    )
+    curves = (profile(narrow, data, "mu", VALUES, beyond=True), profile(wide, data, "mu", VALUES))
+    np.testing.assert_allclose(curves[0].t, curves[1].t, atol=1e-6)
+
+
+def test_a_search_without_end_ends():
+    """Nothing in the data depends on μ: what is found is the end of the search, and said to be."""
+    model = binned_likelihood(
+        make_templates([[1e-9], [50.0]]),
+        free={"mu": ("signal",)},
+        bounds={"mu": (0.0, 5.0)},
+        simulation_statistics=False,
+    )
+    found = limit(model, Data(np.array([50.0]), np.zeros(0)), "mu", beyond=True)
+    assert found.status == Status.END_NOT_FOUND
+    assert found.observed == 5000.0
+
+
+def test_a_bound_at_zero_is_no_range_of_search():
+    data = onoff.observed(3.0, 16.0)
+    found = interval(onoff.on_off((0.0, 2.0)), data, "mu", beyond=True)
+    assert (float(found.low), float(found.value)) == (0.0, 0.0)
+    below = interval(onoff.on_off((-0.2, 2.0)), data, "mu", beyond=True)
+    assert float(below.value) == pytest.approx(float(onoff.estimate(3.0, 16.0)), abs=1e-5)
+
+
 def exact_by_toys(mu, n, m):
     """P(q ≥ q_obs) with and without signal, summed over all counts, b at its conditional fit to the data."""
     counts = onoff.all_counts()
@@ -107,6 +149,29 @@ def test_expected_limits_by_toys_of_a_counting_experiment():
     for band, value, error in zip([-1, 0, 1], found.expected[1:4], found.expected_error[1:4], strict=True):
         count = poisson.ppf(norm.cdf(band), 100)
         assert exact(count - 2) - 4 * error < value < exact(count + 2) + 4 * error
+
+
+@pytest.mark.thorough
+def test_the_error_of_a_limit_by_toys_is_its_spread_over_toys():
+    """q̃ of toys as for normal estimates, without fits: 200 sets of toys, the errors of the first 5 are their spread."""
+    values, n, key, spread = np.linspace(0.2, 4.0, 15), 300, jax.random.key(3), []
+
+    def q_of(estimates):
+        return np.maximum(values[:, None] - np.maximum(estimates, 0.0), 0.0) ** 2
+
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        noise, background = rng.normal(0, 1, (2, n))
+        signal = np.diagonal([q_of(noise + v) for v in values], axis1=0, axis2=1).T
+        toys = ToyStatistics(values, q_of(np.array([0.3]))[:, 0], signal, q_of(background), np.zeros(15, int))
+        curves = [(toys.tails()[0], toys.tails()[1][2])]
+        if seed < 5:
+            curves += [(o, e[2]) for o, e in zip(*toys.bootstrap(key), strict=True)]
+        found = np.array([_crossings(values, np.stack(c), 0.05)[0] for c in curves])
+        spread.append((found[0], found[1:].std(axis=0) if seed < 5 else [np.nan] * 2))
+    limits, errors = (np.array([s[k] for s in spread]) for k in (0, 1))
+    np.testing.assert_allclose(np.nanmean(errors, axis=0), limits.std(axis=0, ddof=1), rtol=0.25)  # known to 5 and 5 %
+    assert limits[:, 1].mean() == pytest.approx(norm.isf(0.025), rel=0.02)
 
 
 @pytest.mark.thorough

@@ -1,7 +1,7 @@
 import jax
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, poisson
 
 import onoff
 from likelihoods import counting, realistic
@@ -56,3 +56,25 @@ def test_unknown_names():
     model = counting()
     with pytest.raises(InputError, match="did you mean 'mu'"):
         significance(model, model.asimov({}), "muu")
+
+
+@pytest.mark.parametrize(("b", "n"), [(1.5, 5), (3.0, 2)])
+def test_toys_of_a_counting_experiment_are_poisson(b, n):
+    """P(N ≥ n | b), which the asymptotic p-value misses: an excess, and a deficit."""
+    model, data = counting(2.0, b), Data(np.array([float(n)]), np.ones(1))
+    found = significance(model, data, "mu", key=jax.random.key(21), n_toys=4000)
+    exact = poisson.sf(n - 1, b)
+    assert found.failed == 0
+    assert found.p_toys == pytest.approx(exact, abs=4 * found.p_toys_error)
+    assert found.p_toys_error == pytest.approx(np.sqrt(exact * (1 - exact) / 4000), rel=0.3)
+    assert abs(float(found.p_value) - exact) > 0.005
+    assert float(found.p_value) == float(significance(model, data, "mu").p_value)
+
+
+def test_toys_need_a_key_and_one_data_set():
+    model = counting()
+    data = model.asimov({})
+    with pytest.raises(InputError, match="key"):
+        significance(model, data, "mu", n_toys=10)
+    with pytest.raises(InputError, match="batch"):
+        significance(model, Data(data.counts[None], data.auxiliary[None]), "mu", key=jax.random.key(1), n_toys=10)

@@ -34,7 +34,9 @@ def uneven_codes():
 
 
 def without_normalisations():
-    return from_pyhf(workspace({"c": [sample("b", [100.0, 60.0], ("n", "normsys", {"hi": 1.1, "lo": 0.95}))]}, poi=""))[0]
+    return from_pyhf(workspace({"c": [sample("b", [100.0, 60.0], ("n", "normsys", {"hi": 1.1, "lo": 0.95}))]}, poi=""))[
+        0
+    ]
 
 
 def without_systematics():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from likelihoods import realistic
+from verax.errors import InputError
 from verax.infer import fit
 from verax.model import postfit_yields, prefit_yields
 from verax.workspace import from_pyhf
@@ -68,3 +69,23 @@ def test_profiled_errors_count_like_explicit_ones(kind):
             np.testing.assert_allclose(getattr(one, field), getattr(other, field), rtol=2e-3)
         np.testing.assert_allclose(one.process_channel_error[:, 0], one.process_error, rtol=1e-12)
         np.testing.assert_allclose(one.channel_error, [one.total_error], rtol=1e-12)
+
+
+def test_prefit_errors_by_slope_and_by_half_the_difference():
+    """A factor of 1/2 to 2 on 100 events: code 4 has nearly the slope of 2^α at 0, 69.3; half of 200 − 50 is 75."""
+    spec = workspace({"a": [sample("s", [10.0], MU), sample("b", [100.0], ("n", "normsys", {"hi": 2.0, "lo": 0.5}))]})
+    model = from_pyhf(spec).model
+    assert prefit_yields(model).channel_error == pytest.approx(100 * np.log(2), rel=1e-4)
+    assert prefit_yields(model, error="half-difference").channel_error == pytest.approx(75.0, rel=1e-12)
+    with pytest.raises(InputError, match="half-difference"):
+        prefit_yields(model, error="half-diference")
+
+
+def test_both_prefit_errors_agree_where_effects_are_linear():
+    spec = workspace(
+        {"a": [sample("b", [50.0, 60.0], ("h", "histosys", {"hi_data": [55, 57], "lo_data": [45, 63]}))]}, poi=""
+    )
+    linear = from_pyhf(spec).model
+    one, other = (prefit_yields(linear, error=e) for e in ("slope", "half-difference"))
+    np.testing.assert_allclose(one.bin_error, [5.0, 3.0], rtol=1e-12)
+    np.testing.assert_allclose(other.bin_error, [5.0, 3.0], rtol=1e-12)

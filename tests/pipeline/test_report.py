@@ -12,6 +12,8 @@ from verax import pipeline
 from verax.analysis import load
 from verax.cli import _terminal as console
 from verax.pipeline._agreement import compare
+from verax.pipeline._infer import Measured
+from verax.pipeline._story import _described, _few_events
 
 SUMMARY = {"kind": "column", "column": "pt", "range": [0, 300], "label": "p_T [GeV]"}
 CHANGES = {
@@ -64,7 +66,8 @@ def test_data_in_other_units_are_said_first(in_mev, capsys, tmp_path):
     assert "Feature pt: data and simulation differ, with medians" in said
     assert "1.00 apart" in said
     assert "Feature x" not in said
-    assert "Observed: the fit ends at the bound of mu, 2." in said
+    assert "Observed: the fit ends at the bound of mu, 2. It has no σ: its errors are one-sided, 2" in said
+    assert "the Hessian's there is 0." in said
     assert "events lie in one of" in said
     assert "Observed: the model does not describe the data, p = " in said
     assert set(found.first) <= set(found.warnings)
@@ -96,6 +99,7 @@ def test_good_data_have_nothing_first(in_gev):
     assert found.first == ()
     described = results["results"]["observed"]["goodness_of_fit"]
     assert 1e-3 < described["p_value"] <= 1
+    assert 0 < described["p_error"] < 0.05
     assert described["ndf"] == len(results["results"]["observed"]["counts"]) - 1
     assert results["results"]["expected"]["goodness_of_fit"] is None
     row = next(r for r in found.tables[0].rows if r[0] == "Observed")
@@ -128,3 +132,11 @@ def test_weights_count_in_the_distance():
     _, _, distance, p = compare(["a"], (x, weight), (y, np.ones(4000)))["a"]
     assert distance < 0.03
     assert p > 1e-3
+
+
+@pytest.mark.parametrize(("error", "said"), [(0.2, True), (0.01, False)])
+def test_a_p_value_of_few_events_says_so(error, said):
+    m = object.__new__(Measured)
+    object.__setattr__(m, "goodness", (12.0, 9, 0.21, error))
+    assert ("± 0.20 for few events" in _described(m)) == said
+    assert ("wrong by about 0.20" in " ".join(_few_events(m))) == said

@@ -390,7 +390,7 @@ def test_warnings_of_an_answer_are_shown(as_json, capsys):
     show_answer(Section("", content={"a": 1}, warnings=("one", "two")), as_json=as_json, plot=None)
     shown = capsys.readouterr()
     assert shown.err == "one\ntwo\n"
-    assert shown.out == ('{"a": 1}\n' if as_json else "")
+    assert shown.out == ('{"a": 1, "warnings": ["one", "two"]}\n' if as_json else "")
 
 
 class Listening(Progress):
@@ -757,6 +757,8 @@ def test_the_factors_of_bins_are_fitted_and_ranked(tmp_path, capsys):
     path.write_text(json.dumps(small_workspace(channels, observations={"SR": [110.0, 71.0]})))
     found, ranked = ask(capsys, "fit", path), ask(capsys, "ranking", path)["ranking"]
     assert list(found["gammas"]) == ["γ SR[0]", "γ SR[1]"]
+    axes = questions.answer("fit", str(path)).figures["pulls"][1]().axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["lumi_norm", "n", "γ SR[0]", "γ SR[1]"]
     assert ranked["names"] == ["lumi_norm", "n", "γ SR[0]", "γ SR[1]"]
     assert ranked["groups"][2:] == ["simulation statistics"] * 2
     width = (6 / 100, 5 / 60)

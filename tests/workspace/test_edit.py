@@ -214,3 +214,24 @@ OTHER_INTEREST = edit.rename(FIRST, {"channel": {"a": "c"}, "modifier": {"mu": "
 def test_what_cannot_be_done_is_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_gammas_below_the_threshold_go():
+    """Errors of 5 and 12 on 100 events each: 13 % together; 1.2 and .5 on 100 and 30 are 1 %."""
+    samples = [
+        sample("s", [100.0, 30.0], MU, ("st", "staterror", [5.0, 0.5])),
+        sample("b", [0.0, 100.0], ("st", "staterror", [12.0, 1.2])),
+    ]
+    spec = workspace({"a": samples})
+    made, went = edit.prune(spec, staterror=0.02)
+    assert [[m["data"] for m in s["modifiers"] if m["name"] == "st"] for _, s in edit.samples(made)] == [
+        [[5.0, 0.0]],
+        [[12.0, 0.0]],
+    ]
+    assert [(p.systematic, p.channel, p.effect) for p in went] == [("st", "a[1]", "staterror")]
+    assert went[0].size == pytest.approx(0.01)
+    before, after = (from_pyhf(w) for w in (spec, made))
+    assert (np.asarray(after.model.width) > 0).tolist() == [True, False]
+    np.testing.assert_allclose(after.model.width[0], before.model.width[0])
+    assert edit.prune(spec, staterror=0.005)[1] == ()
+    assert edit.prune(spec, staterror=0.2)[1][0].size == pytest.approx(0.13)

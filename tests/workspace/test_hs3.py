@@ -151,3 +151,17 @@ def test_the_command_line_reads_it_too(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["gof", str(tmp_path / "shapes.json")])
     assert "shape" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["staterror and shapesys", "shapesys"])
+def test_bins_are_masked_as_in_the_workspace(name):
+    spec = EXAMPLES[name]
+    hs3 = as_hs3(spec, relative=False)
+    options = {"shape_errors": "absolute"} if "shapesys" in name else {}
+    channel = hs3["distributions"][0]["name"]
+    one = from_hs3(hs3, mask={channel: [0]}, **options)
+    other = from_pyhf(spec, mask={channel.removeprefix("model_"): [0]})
+    assert one.data.counts.tolist() == other.data.counts.tolist()
+    assert len(one.data.counts) == sum(len(o["data"]) for o in spec["observations"]) - 1
+    value = {"mu": 1.3}
+    assert float(one.model.log_prob(value, one.data)) == pytest.approx(float(other.model.log_prob(value, other.data)))

@@ -267,6 +267,15 @@ def test_unknown_choices():
         from_pyhf(EXAMPLES["staterror"], poi="st")
 
 
+def test_errors_of_the_simulation_as_parameter_of_interest_of_the_workspace():
+    """They are profiled: there is no interval of them, and all else can be asked."""
+    spec = json.loads(json.dumps(EXAMPLES["staterror"]))
+    spec["measurements"][0]["config"]["poi"] = "st"
+    model, data, poi = from_pyhf(spec)
+    assert poi is None
+    assert fit(model, data).params == pytest.approx(fit(*from_pyhf(EXAMPLES["staterror"])[:2]).params, abs=1e-6)
+
+
 def test_no_parameter_of_interest():
     spec = workspace({"a": [sample("s", [5.0, 6.0], MU)]}, poi="")
     assert from_pyhf(spec).poi is None

@@ -44,6 +44,10 @@ def prune(
     normalisation: Annotated[
         float, typer.Option("--normalisation", help="leave out changes of yield below this fraction")
     ] = 0.0,
+    staterror: Annotated[
+        float,
+        typer.Option("--staterror", help="leave out γ of bins whose relative error is below this (RelErrorThreshold)"),
+    ] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no list of removed items")] = False,
     output: Output = None,
 ) -> None:
@@ -63,7 +67,7 @@ def prune(
         kinds=kind or (),
         measurements=measurement or (),
     )
-    made, negligible = work.edit.prune(made, shape=shape, normalisation=normalisation)
+    made, negligible = work.edit.prune(made, shape=shape, normalisation=normalisation, staterror=staterror)
     work.write(made, output)
     if not quiet:
         console.print_table(work.removed_items(before, made, negligible))
@@ -72,13 +76,14 @@ def prune(
 @app.command("mask")
 def mask(
     workspace: Workspace,
-    channel: Annotated[list[str], typer.Option("--channel", metavar="NAME", help="leave out this channel")],
+    channel: Annotated[Names, typer.Option("--channel", metavar="NAME", help="leave out this channel")] = None,
+    bins: Annotated[Names, typer.Option("--bins", metavar="CHANNEL:BIN[,BIN]", help="leave out bins, from 0")] = None,
     output: Output = None,
 ) -> None:
-    """Without some channels."""
+    """Without some channels, or some of their bins."""
     from . import _workspaces as work
 
-    work.write(work.edit.drop(work.load(workspace), channels=channel), output)
+    work.write(work.masked(work.load(workspace), channel or (), bins or ()), output)
 
 
 @app.command("rename")

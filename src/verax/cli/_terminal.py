@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from verax.errors import InputError
-from verax.report import Section, Table, drawing, number, to_rich
+from verax.report import Section, Table, drawing, footnote, number, to_rich
 from verax.run import Progress, file_names, in_words, plain
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def print_table(table: Table, *, stderr: bool = True) -> None:
 def show_answer(answer: Section, *, as_json: bool, plot: Path | None) -> None:
     """Show an answer: tables or JSON on standard output, warnings on standard error, figures in files."""
     if as_json:
-        print(json.dumps(in_words(plain(answer.content)), sort_keys=True, ensure_ascii=False))
+        content = {**answer.content, "warnings": [*answer.warnings]}
+        print(json.dumps(in_words(plain(content)), sort_keys=True, ensure_ascii=False))
     else:
         for table in answer.tables:
             print_table(table, stderr=False)
@@ -132,13 +133,13 @@ def save_figures(answer: Section, plot: Path) -> list[Path]:
 
                 with PdfPages(plot) as pages:
                     for _, draw in answer.figures.values():
-                        pages.savefig(draw())
+                        pages.savefig(footnote(draw(), answer.warnings))
                 return [plot]
             written, names = [], file_names(answer.figures)
             for label, (_, draw) in answer.figures.items():
                 several = len(answer.figures) > 1
                 written.append(plot.with_name(f"{plot.stem}_{names[label]}{plot.suffix}") if several else plot)
-                draw().savefig(written[-1])
+                footnote(draw(), answer.warnings).savefig(written[-1])
             return written
     except OSError as error:
         raise InputError("--plot", f"{error.strerror or error}", "a file that can be written") from error

@@ -45,6 +45,19 @@ def write(spec: Json, output: Path | None) -> None:
         raise InputError(f"--output {output}", error.strerror or str(error), "a file that can be written") from error
 
 
+def masked(spec: Json, channels: Sequence[str], bins: Sequence[str]) -> Json:
+    """Leave out channels, and bins that are given as "CHANNEL:BIN[,BIN]".
+
+    Raises
+    ------
+    InputError : for none, an unknown one, or nothing that is left
+    """
+    if not (channels or bins):
+        raise InputError("mask", "neither --channel nor --bins", "what to leave out")
+    made = edit.mask(spec, edit.bins_by_channel(bins, "--bins"))
+    return edit.drop(made, channels=channels) if channels else made
+
+
 def combined(paths: Sequence[str]) -> Json:
     """Combine workspaces into one.
 

@@ -10,6 +10,8 @@ significance                        is there a signal?
 limit, cls                          how large can it be?
 goodness_of_fit                     does the model describe the data?
 breakdown, ranking                  where does the uncertainty come from?
+hessian_error                       how sharply does the likelihood fall, from a bound too?
+effective_events                    does it rest on enough events for asymptotic formulae?
 expected_error, fisher_information  which uncertainty is expected, as a function with a derivative?
 sample_toys, campaign               what if it were done again, and how often is the truth covered?
 ==================================  =====================================================================================
@@ -20,7 +22,11 @@ from ._campaign import Campaign as Campaign
 from ._campaign import Estimate as Estimate
 from ._campaign import campaign as campaign
 from ._cls import cls as cls
+from ._few_events import FEW as FEW
+from ._few_events import effective_events as effective_events
 from ._fit import fit as fit
+from ._fit import hessian_error as hessian_error
+from ._goodness import P_ERROR as P_ERROR
 from ._goodness import GoodnessOfFit as GoodnessOfFit
 from ._goodness import goodness_of_fit as goodness_of_fit
 from ._information import expected_error as expected_error
@@ -29,6 +35,7 @@ from ._interval import interval as interval
 from ._limit import limit as limit
 from ._neyman import Belt as Belt
 from ._neyman import neyman as neyman
+from ._profile import FURTHER as FURTHER
 from ._profile import profile as profile
 from ._ranking import ranking as ranking
 from ._results import Breakdown as Breakdown

@@ -20,7 +20,13 @@ from ._fit import fit
 from ._interval import check_level, ends
 from ._newton import BATCHED_FROM
 from ._profile import best_fits
-from ._toys import sample_toys
+from ._toys import Progress, sample_toys
+
+BATCH = 2048
+"""Toys of a test in memory at a time."""
+
+EQUAL = 1e-6
+"""Relative difference of statistics, of absolute ones below 1, that fits do not resolve."""
 
 Statistic = Callable[[AbstractLikelihood, Data], tuple[Shaped[np.ndarray, "toy ..."], Int[np.ndarray, " toy"]]]
 """What is kept of each toy, and a status each."""
@@ -140,6 +146,36 @@ def campaign(
             parts = [_joined(parts, n)]
             progress(parts[0])
     return _joined(parts, n)
+
+
+def tail(
+    key: PRNGKeyArray,
+    model: AbstractLikelihood,
+    theta: np.ndarray,
+    data: Data,
+    n: int,
+    statistic: Statistic,
+    observed: np.ndarray,
+    progress: Progress | None,
+) -> tuple[np.ndarray, np.ndarray, Campaign]:
+    """The fraction of toys at ``theta`` with a statistic [toy, ...] as large as ``observed`` [...], its error, and the toys.
+
+    What the likelihood profiles is at its fit to ``data``. Equal up to the precision of the fits is as large.
+    """
+    params = dict(zip(model.names, theta, strict=True))
+    report = None if progress is None else lambda c: progress(c.n, n, c.failed)
+    profiled = model.profiled(params, data)
+    done = campaign(key, model, params, n, statistic, batch=BATCH, profiled=profiled, progress=report)
+    fine = done.good
+    larger = (fine >= observed - EQUAL * np.maximum(1.0, abs(observed))).sum(0)
+    none = np.full(larger.shape, np.nan)
+    return (larger / len(fine), binomial_error(larger, len(fine)), done) if len(fine) else (none, none, done)
+
+
+def binomial_error(passed: int | np.ndarray, n: int) -> Any:
+    """Standard error of passed/n, with one success and one failure added so that it is never zero."""
+    p = (passed + 1) / (n + 2)
+    return np.sqrt(p * (1 - p) / n)
 
 
 def _joined(parts: list[Campaign], total: int) -> Campaign:

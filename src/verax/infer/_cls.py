@@ -40,6 +40,7 @@ def cls(
     key: PRNGKeyArray | None = None,
     n_toys: int = 1000,
     fixed: Values = None,
+    beyond: bool = False,
     progress: Progress | None = None,
 ) -> CLs:
     """Compute CLs of one parameter at given values, observed and expected without signal.
@@ -56,6 +57,7 @@ def cls(
     key : random key of the toys
     n_toys : toys of each hypothesis at each value
     fixed : parameters held at these values
+    beyond : whether the parameter's upper bound is a range of search, see :func:`verax.infer.limit`
     progress : called with the numbers of toys done, in total and failed
 
     Raises
@@ -69,7 +71,7 @@ def cls(
     [0.45, 0.001]
     """
     values = points_of(values, "cls", 0.0)
-    inputs = prepare(model, data, poi, method, key, "cls", fixed, n_toys)
+    inputs = prepare(model, data, poi, method, key, "cls", fixed, n_toys, beyond)
     n, points = len(inputs.data.batch), len(values)
     toy, where = np.repeat(np.arange(n), points), np.tile(values, n)
     if method == "toys" and key is not None:
@@ -127,6 +129,7 @@ def prepare(
     where: str,
     fixed: Values,
     n_toys: int,
+    beyond: bool = False,
 ) -> TestInputs:
     """Check the arguments, fit the data with and without signal, and prepare the Asimov data."""
     movable(model.parameters, [poi], where, fixed)
@@ -140,6 +143,9 @@ def prepare(
     if limits[1][index] <= 0:
         raise InputError(where, f"'{poi}' up to {limits[1][index]:g}", "a parameter that can be above zero")
     fits = Fits(model, batch, limits, index, best_fit(model, batch, limits))
+    if beyond:
+        fits = fits.searched()
+        limits = fits.limits
     background = fits.conditional(np.arange(len(batch)), np.zeros(len(batch)))
     held = np.tile(limits[0] < limits[1], (len(batch), 1))
     held[:, index] = False

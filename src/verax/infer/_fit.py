@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from verax.arrays import Float
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import check_values
@@ -11,7 +12,7 @@ from verax.results import Status, good
 
 from ._batch import Minima, better, keep_lowest, replace, take
 from ._evaluate import Limits, Objective, Values, bounds
-from ._linear_algebra import blas_threads
+from ._linear_algebra import blas_threads, definite
 from ._newton import BATCHED_FROM, minimise
 from ._range import bent, dips, expected_objective, others_moved
 from ._response import response
@@ -72,6 +73,44 @@ def fit(
     minima = best_fit(model, batch, bounds(model, fixed), init=init, covariance=covariance)
     arrays = (minima.theta, minima.covariance, minima.nll, minima.status, minima.edm, minima.steps)
     return Fit(model.names, *one_or_many(data, *arrays))
+
+
+def hessian_error(
+    model: AbstractLikelihood, data: Data, best: Fit, *, fixed: Values = None
+) -> Float[np.ndarray, " parameter"]:
+    """Find σ of each parameter from the Hessian of all that are not fixed, those at a bound too, which have none in a fit.
+
+    Where the estimate is at a bound the likelihood is no parabola around it: beside an interval with one end this says how
+    sharply it falls. NaN where the Hessian is not positive definite.
+
+    Parameters
+    ----------
+    model : the likelihood
+    data : one data set
+    best : its fit
+    fixed : parameters held at these values, as in the fit
+
+    Raises
+    ------
+    InputError : values that are not finite, a batch, or data that do not fit the model
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> best = fit(model, data)
+    >>> bool(np.allclose(hessian_error(model, data, best), best.error))  # where none is at a bound
+    True
+    """
+    check_values(model.parameters, {} if fixed is None else fixed, "hessian_error")
+    if data.is_batch:
+        raise InputError("hessian_error", "a batch of data sets", "one data set", "choose one of them")
+    lower, upper = bounds(model, fixed)
+    free, none = (lower < upper)[None], np.full(lower.shape, np.inf)
+    objective = Objective(model, as_batch(model, data), free, (-none, none))
+    at = objective.evaluate(np.asarray(best.value)[None], objective.sizes)
+    hessian, unit = at.hessian[0], at.unit[0]
+    if not definite(at.hessian)[0]:
+        return np.full(lower.shape, np.nan)
+    return np.asarray(unit * np.sqrt(np.diagonal(np.linalg.inv(hessian))))
 
 
 def as_batch(model: AbstractLikelihood, data: Data) -> DataSets:

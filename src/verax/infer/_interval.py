@@ -31,6 +31,7 @@ def interval(
     level: float = 0.6827,
     fixed: Values = None,
     best: Fit | None = None,
+    beyond: bool = False,
 ) -> Interval:
     """Find both ends of the profile-likelihood interval of one parameter: where t equals the χ²₁ quantile of ``level``.
 
@@ -44,6 +45,8 @@ def interval(
     level : confidence level
     fixed : parameters held at these values
     best : what ``fit`` returned for the same data and ``fixed``, which is then not done again
+    beyond : whether bounds of the parameter, other than zero, are the range of a search, as often in a workspace, that goes
+        on beyond them up to a thousand times as far: for ends, and for the estimate where the fit ends at such a bound
 
     Raises
     ------
@@ -66,6 +69,7 @@ def interval(
         chunk = batch[rows]
         minima = best_fit(model, chunk, limits) if known is None else take(known, rows)
         fits = Fits(model, chunk, limits, index, minima)
+        fits = fits.searched() if beyond else fits
         found = ends(fits, level)  # may improve the best fit
         parts.append((fits.best.theta[:, index], *found))
     return Interval(poi, level, *one_or_many(data, *(np.concatenate(x) for x in zip(*parts, strict=True))))

@@ -9,7 +9,9 @@ from verax.results import Status
 
 from ._cls import BANDS, TestInputs, observed_cls, prepare, run_toys
 from ._evaluate import Values
+from ._few_events import events_between
 from ._fit import one_or_many
+from ._profile import standard_error
 from ._results import CLs, Limit
 from ._roots import roots
 from ._statistic import q_tilde, reported_status
@@ -32,6 +34,7 @@ def limit(
     key: PRNGKeyArray | None = None,
     n_toys: int = 1000,
     fixed: Values = None,
+    beyond: bool = False,
     progress: Progress | None = None,
 ) -> Limit:
     """Find the upper limit on one parameter, where CLs with q̃ is 1 − ``level``: observed, and expected without signal.
@@ -46,6 +49,8 @@ def limit(
     key : random key of the toys
     n_toys : toys of each hypothesis at each tested value
     fixed : parameters held at these values
+    beyond : whether the parameter's upper bound is the range of a search, as often in a workspace, that goes on beyond it
+        up to a thousand times as far
     progress : called with the numbers of toys done, in total and failed; counts again where the tested values are extended
 
     Raises
@@ -60,17 +65,31 @@ def limit(
     """
     if not 0.5 < level < 1:
         raise InputError("limit, level", f"{level:g}", "a number between 0.5 and 1")
-    inputs = prepare(model, data, poi, method, key, "limit", fixed, n_toys)
+    inputs = prepare(model, data, poi, method, key, "limit", fixed, n_toys, beyond)
     values, status = _asymptotic(inputs, 1 - level)
+    events = _events(inputs, values[:, 3])
     if method == "toys" and key is not None:
-        return _by_toys(key, inputs, poi, level, n_toys, values[0], progress)
+        return _by_toys(key, inputs, poi, level, n_toys, values[0], np.asarray(events[0]), progress)
     status[:, 0] = np.maximum(status[:, 0], reported_status(inputs.data))
-    values, status = one_or_many(data, values, status)
-    return _limit(poi, level, values, np.zeros(values.shape), status)
+    values, status, events = one_or_many(data, values, status, events)
+    return _limit(poi, level, values, np.zeros(values.shape), status, events)
+
+
+def _events(inputs: TestInputs, median: np.ndarray) -> np.ndarray:
+    """Effective events between no signal and the median limit, or one σ where there is none."""
+    data, sigma = inputs.data, standard_error(inputs.expected.best, inputs.data.index)
+    other = np.where(median > 0, median, sigma)
+    return events_between(data.model, data.batch, inputs.background.theta, data.index, other)
 
 
 def _limit(
-    name: str, level: float, values: np.ndarray, error: np.ndarray, status: np.ndarray, curve: CLs | None = None
+    name: str,
+    level: float,
+    values: np.ndarray,
+    error: np.ndarray,
+    status: np.ndarray,
+    events: np.ndarray,
+    curve: CLs | None = None,
 ) -> Limit:
     """From arrays whose last axis is: observed, then the five expected."""
     return Limit(
@@ -85,6 +104,7 @@ def _limit(
         status=np.asarray(status[..., 0]),
         level=level,
         expected_status=status[..., 1:],
+        events=np.asarray(events),
         curve=curve,
     )
 
@@ -128,11 +148,13 @@ def _by_toys(
     level: float,
     n: int,
     asymptotic: np.ndarray,
+    events: np.ndarray,
     progress: Progress | None,
 ) -> Limit:
     """CLs on a grid around the asymptotic limits; the crossings are found between its points."""
     bound, alpha = inputs.data.limits[1][inputs.data.index], 1 - level
-    asymptotic = np.where(np.isfinite(asymptotic), asymptotic, bound)
+    known = np.isfinite(asymptotic) & (asymptotic < bound)
+    asymptotic = np.where(known, asymptotic, min(bound, inputs.data.model.parameters[inputs.data.index].bounds[1]))
     anchors = np.concatenate([[0.5 * asymptotic.min()], np.sort(asymptotic), [1.5 * asymptotic.max()]])
     values = np.interp(np.linspace(0, 7, POINTS), np.arange(8), anchors)
     for _ in range(4):
@@ -148,7 +170,7 @@ def _by_toys(
         [_crossings(values, np.concatenate([o[None], e]), alpha)[0] for o, e in zip(observed, expected, strict=True)]
     )
     status[0] = max(status[0], toys.status.max())
-    return _limit(name, level, limits, again.std(axis=0), status, toys.curve(key, name))
+    return _limit(name, level, limits, again.std(axis=0), status, events, toys.curve(key, name))
 
 
 def _crossings(values: np.ndarray, tails: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:

@@ -13,8 +13,8 @@ from verax.errors import InputError, check_count
 from verax.model import AbstractLikelihood, Data
 from verax.results import Interval, Status, good
 
+from ._campaign import binomial_error
 from ._evaluate import Values
-from ._goodness import binomial_error
 from ._interval import check_level
 from ._profile import Fits, best_fits, points_of
 from ._toys import Progress, sample_toys

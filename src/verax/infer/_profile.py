@@ -1,6 +1,7 @@
 """The profile likelihood ratio t(μ) = −2 ln [L(μ, θ̂(μ)) / L(μ̂, θ̂)] (Cowan et al., arXiv:1007.1727, eq. 7–8)."""
 
 from dataclasses import dataclass
+from dataclasses import replace as replace_field
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from ._fit import as_batch, best_fit, known_minima, one_or_many
 from ._newton import minimise
 from ._results import Fit, Scan
 
+FURTHER = 1000.0
+"""A search beyond a bound ends at as many times its distance from zero: it may be without end."""
+
 
 def profile(
     model: AbstractLikelihood,
@@ -26,6 +30,7 @@ def profile(
     *,
     fixed: Values = None,
     best: Fit | None = None,
+    beyond: bool = False,
 ) -> Scan:
     """Compute the profile likelihood ratio t of one parameter at given values, all others refitted at each.
 
@@ -39,6 +44,7 @@ def profile(
     values : its values [point]
     fixed : parameters held at these values
     best : what ``fit`` returned for the same data and ``fixed``, which is then not done again
+    beyond : whether the parameter's bounds are a range of search, see :func:`verax.infer.interval`
 
     Raises
     ------
@@ -51,7 +57,7 @@ def profile(
     [2.66, 0.04]
     """
     values = points_of(values, "profile")
-    fits = best_fits(model, data, poi, "profile", fixed, best)
+    fits = best_fits(model, data, poi, "profile", fixed, best, beyond=beyond)
     toys, points = len(fits.batch), len(values)
     t, there = fits.ratio(np.repeat(np.arange(toys), points), np.tile(values, toys))
     return Scan(poi, values, *one_or_many(data, t.reshape(toys, points), there.status.reshape(toys, points)))
@@ -91,6 +97,19 @@ class Fits:
         """The fits of other data sets."""
         batch = as_batch(self.model, data)
         return Fits(self.model, batch, self.limits, self.index, best_fit(self.model, batch, self.limits))
+
+    def searched(self) -> "Fits":
+        """The same with the parameter's bounds, other than zero, taken for the range of a search that may go on.
+
+        They are moved away by :data:`FURTHER`, and best fits that end at one of them go on beyond it.
+        """
+        i, (lower, upper) = self.index, (edge.copy() for edge in self.limits)
+        ended = np.flatnonzero(np.isin(self.best.theta[:, i], [x for x in (lower[i], upper[i]) if x]))
+        lower[i], upper[i] = min(lower[i], -FURTHER * abs(lower[i])), max(upper[i], FURTHER * abs(upper[i]))
+        fits = replace_field(self, limits=(lower, upper))
+        if ended.size:
+            fits.improve(ended, self.best.theta[ended])
+        return fits
 
     def take(self, rows: np.ndarray) -> "Fits":
         """A copy of some of the fits, each as often as it is named."""
@@ -144,17 +163,25 @@ def best_fits(
     best: Fit | None = None,
     *,
     single: bool = False,
+    beyond: bool = False,
 ) -> Fits:
     """Fit the data sets, or the ``single`` one, after a check of what a question about one parameter is given.
 
-    The fits are not made again where they are known as ``best``.
+    The fits are not made again where they are known as ``best``; with ``beyond`` they are :meth:`Fits.searched`.
     """
     movable(model.parameters, [poi], where, fixed)
     batch, limits = as_batch(model, data), bounds(model, fixed)
     if single and data.is_batch:
         raise InputError(where, "a batch of data sets", "one data set", "choose one of them")
     minima = best_fit(model, batch, limits) if best is None else known_minima(best, model, batch, limits, where)
-    return Fits(model, batch, limits, model.names.index(poi), minima)
+    fits = Fits(model, batch, limits, model.names.index(poi), minima)
+    return fits.searched() if beyond else fits
+
+
+def standard_error(best: Minima, index: int) -> Float[np.ndarray, " fit"]:
+    """σ of one parameter in each fit; 1 where there is none, as at a bound."""
+    variance = best.covariance[:, index, index]
+    return np.asarray(np.sqrt(np.where(variance > 0, variance, 1.0)))
 
 
 def conditional_start(best: Minima, toy: np.ndarray, index: int | np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -157,9 +157,12 @@ class Limit(Observed):
     Parameters
     ----------
     expected_status : as ``status``; END_NOT_FOUND where the limit lies beyond the parameter's bound, which is then given
+    events : :func:`verax.infer.effective_events` between no signal and the median limit; with 10 of them asymptotic
+        limits of a counting experiment are too low by up to 8 %, with 1 by 22 %
     curve : CLs by toys at the values where they were drawn; None for the asymptotic method
     """
 
     level: float
     expected_status: Int[np.ndarray, "*bands"]
+    events: Float[np.ndarray, "*data"]
     curve: CLs | None = None

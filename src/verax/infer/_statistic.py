@@ -40,27 +40,33 @@ def reported_status(fits: Fits) -> np.ndarray:
     return np.where(alone, int(Status.OK), best.status)
 
 
-def expectation(model: AbstractLikelihood, batch: DataSets, theta: np.ndarray) -> DataSets:
-    """The Asimov data of each data set at ``theta`` [toy, parameter]; what the likelihood profiles is at its fit too."""
+def expectation(
+    model: AbstractLikelihood, batch: DataSets, theta: np.ndarray, fitted: np.ndarray | None = None
+) -> DataSets:
+    """The Asimov data of each data set at ``theta`` [toy, parameter].
+
+    What the likelihood profiles is at its fit too: with the parameters at ``fitted``, by default ``theta``.
+    """
+    fitted = theta if fitted is None else fitted
     if few(model, batch):
-        each = [_at(model, batch.one(i), values) for i, values in enumerate(theta)]
+        each = [_at(model, batch.one(i), *values) for i, values in enumerate(zip(theta, fitted, strict=True))]
         return DataSets.of(concatenate([DataSets.of(data).batch for data in each]))
     import jax
 
     n = len(theta)
     row = np.minimum(np.arange(1 << max(n - 1, 0).bit_length()), n - 1)
     with jax.enable_x64(True):
-        return DataSets.of(_expectation(model, batch[row].gather(), theta[row]))[:n]
+        return DataSets.of(_expectation(model, batch[row].gather(), theta[row], fitted[row]))[:n]
 
 
 @jitted
-def _expectation(model: AbstractLikelihood, batch: Data, theta: Array) -> Data:
-    return mapped(lambda data, values: _at(model, data, values), (batch.axes, 0))(batch, theta)
+def _expectation(model: AbstractLikelihood, batch: Data, theta: Array, fitted: Array) -> Data:
+    return mapped(lambda *each: _at(model, *each), (batch.axes, 0, 0))(batch, theta, fitted)
 
 
-def _at(model: AbstractLikelihood, data: Data, theta: Array) -> Data:
-    params = dict(zip(model.names, theta, strict=True))
-    return model.asimov(params, model.profiled(params, data))
+def _at(model: AbstractLikelihood, data: Data, theta: Array, fitted: Array) -> Data:
+    params, own = (dict(zip(model.names, values, strict=True)) for values in (theta, fitted))
+    return model.asimov(params, model.profiled(own, data))
 
 
 def polished(

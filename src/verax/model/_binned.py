@@ -35,6 +35,7 @@ from ._poisson import (
     profiled_partial_gamma,
     rate_end,
 )
+from ._regions import Regions, channels_as_regions
 
 
 class BinnedLikelihood(AbstractLikelihood):
@@ -374,6 +375,10 @@ class BinnedLikelihood(AbstractLikelihood):
 
     def saturated_observed(self, data: Data) -> Float[Array, "*toy"]:
         """−log L of the counts where every bin expects what it counts, and each γ is at its global observable."""
+        terms = self._saturated_terms(data)
+        return namespace(terms).asarray(terms.sum(-1) - self.offset)
+
+    def _saturated_terms(self, data: Data) -> Float[Array, "*toy bin"]:
         xp = namespace(data.counts, self.width)
         counts = data.counts - xlogy(data.counts, data.counts) + gammaln(data.counts + 1)
         fluctuates = self.width > 0 if self.simulation_statistics else np.zeros(self.width.shape, bool)
@@ -381,7 +386,24 @@ class BinnedLikelihood(AbstractLikelihood):
         if self.partial_gamma:
             observed = xp.where(self.tau > 0, data.auxiliary[..., self.n_constraints :], 1.0)
             gamma = xp.where(self.tau > 0, observed - xlogy(observed, observed) + gammaln(observed + 1), gamma)
-        return xp.asarray(counts.sum(-1) + gamma.sum(-1) - self.offset)
+        return xp.asarray(counts + gamma)
+
+    @float64_on_host
+    def excess(self, theta: Array, data: Data) -> tuple[Array, Array]:
+        """As the base class says; the regions are the channels."""
+        rates = self.rates(theta)
+        width_ratio = self._width_ratio(theta, rates)
+        terms = self.bin_terms(rates, data, width_ratio)[0] - self._saturated_terms(data)
+        if self.combine_convention:  # as in the density
+            xp = namespace(width_ratio)
+            terms -= xp.where(self.width > 0, xp.log(width_ratio), 0.0)
+        here = 1.0 * (self.layout.channel == np.arange(len(self.channels))[:, None])
+        return here @ terms, super().excess(theta, data)[1]
+
+    @property
+    def regions(self) -> Regions:
+        """The channels."""
+        return channels_as_regions(self)
 
     def check_truth(self, params: Params, profiled: Float[Array, " bin"] | None = None) -> None:
         """Raise InputError where a bin expects less than nothing, with its name."""

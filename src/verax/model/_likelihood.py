@@ -40,6 +40,7 @@ from ._constraint import (
     constraint_terms,
 )
 from ._data import Data, places
+from ._regions import Regions
 
 F = TypeVar("F", bound=Callable[..., Any])
 ByFit = Float[Array, "parameter fit"]
@@ -273,6 +274,20 @@ class AbstractLikelihood(Tree, abc.ABC):
         peak = constraint_peak(self.parameters, data.auxiliary[..., : self.n_constraints])
         value = self.saturated_observed(data) + peak.sum(-1)
         return namespace(value).asarray(value)
+
+    @property
+    def regions(self) -> Regions | None:
+        """Parts whose goodness of fit is judged by itself, as channels; None where there are none."""
+        return None
+
+    @float64_on_host
+    def excess(self, theta: Theta, data: Data) -> tuple[Array, Array]:
+        """−log L of one data set above the saturated model's: of the observations of each of the :attr:`regions`, what is
+        profiled there included, and of each parameter's constraint [parameter].
+        """
+        constrained = np.array([p.constraint is not None for p in self.parameters], bool)
+        peak = constraint_peak(self.parameters, data.auxiliary[: self.n_constraints])
+        return np.zeros(0), self.constraints(theta, data)[0] - np.eye(len(constrained))[:, constrained] @ peak
 
     def start(self, data: Data) -> Float[np.ndarray, "toy parameter"]:
         """Starting values of fits: constrained parameters at their global observables, others at their initial values."""

@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from verax.arrays import Float
+from verax.choices import PREFIT_ERRORS
+from verax.errors import check_known
 from verax.parameters import Gaussian, Parameter, Poisson
 
 from ._binned import BinnedLikelihood
@@ -38,12 +40,18 @@ class Yields:
     total_error: float
 
 
-def prefit_yields(model: BinnedLikelihood) -> Yields:
+def prefit_yields(model: BinnedLikelihood, *, error: str = "slope") -> Yields:
     """Compute expected events at nominal, with the errors of the priors; free parameters count as known.
 
     Parameters
     ----------
     model : the likelihood
+    error : of each parameter, "slope": its prior width times the slope there, as after the fit; or "half-difference" of the
+        yields at both prior widths (cabinetry, EPJ Web Conf. 251 (2021) 03067), which differs where their effects do
+
+    Raises
+    ------
+    InputError : for another word
 
     >>> from verax.model import example_model
     >>> model, _ = example_model()
@@ -54,9 +62,25 @@ def prefit_yields(model: BinnedLikelihood) -> Yields:
     prior = [0.0 if p.fixed else _width(p) for p in model.parameters]
     nominal = {p.name: p.init for p in model.parameters}
     rates, slopes, _, _ = _derivatives(model, nominal, model.asimov(nominal))
+    check_known([error], PREFIT_ERRORS, "prefit_yields", "error")
+    if error == "half-difference":
+        slopes = _half_differences(model, np.asarray([p.init for p in model.parameters], float), np.asarray(prior))
     tau = np.asarray(model.tau)
     spread = np.where(tau > 0, 1 / np.where(tau > 0, tau, 1.0), np.square(model.width))
     return _propagate(model, rates, slopes, np.diag(np.square(prior)), rates * np.asarray(model.gamma_mask), spread)
+
+
+def _half_differences(
+    model: BinnedLikelihood, nominal: np.ndarray, prior: np.ndarray
+) -> Float[np.ndarray, "process bin parameter"]:
+    """Change of the rates between θ = −1 and +1 prior width, over two widths; 0 without a prior."""
+    slopes = np.zeros((*model.nominal.shape, len(prior)))
+    for k in np.flatnonzero(prior):
+        step = prior[k] * (np.arange(len(prior)) == k)
+        slopes[..., k] = (np.asarray(model.rates(nominal + step)) - np.asarray(model.rates(nominal - step))) / (
+            2 * prior[k]
+        )
+    return slopes
 
 
 def _width(p: Parameter) -> float:

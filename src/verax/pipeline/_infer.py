@@ -42,8 +42,8 @@ class Measured:
     ranking: Ranking
     prefit: Yields
     postfit: Yields
-    goodness: tuple[float, int, float] | None = None
-    """Saturated goodness of fit of data that are not the expectation: statistic, degrees of freedom, p-value."""
+    goodness: tuple[float, int, float, float] | None = None
+    """Saturated goodness of fit of data that are not the expectation: statistic, degrees of freedom, p-value, its error."""
 
 
 def infer(
@@ -86,7 +86,7 @@ def _measure(
         ranking(likelihood, data, poi, best=best),
         prefit_yields(likelihood),
         postfit_yields(likelihood, data, best),
-        None if told is None else (float(told.statistic), told.ndf, float(told.p_value)),
+        None if told is None else (float(told.statistic), told.ndf, float(told.p_value), float(told.p_error)),
     )
 
 

@@ -69,7 +69,8 @@ def results_of(m: Measured) -> dict[str, Any]:
             for i, name in enumerate(m.ranking.names)
         },
         "scan": {m.scan.name: m.scan.values, "t": m.scan.t, "statistical_t": m.statistical.t},
-        "goodness_of_fit": m.goodness and dict(zip(("statistic", "ndf", "p_value"), m.goodness, strict=True)),
+        "goodness_of_fit": m.goodness
+        and dict(zip(("statistic", "ndf", "p_value", "p_error"), m.goodness, strict=True)),
         "counts": m.data.counts,
         "auxiliary": m.data.auxiliary,
     }

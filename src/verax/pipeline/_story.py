@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from verax.analysis import Factor, Learning, Wording
+from verax.infer import P_ERROR, hessian_error
 from verax.model import BinnedLikelihood
-from verax.report import MISSING, Section, Style, plots, tables, with_ends
+from verax.report import MISSING, Section, Style, decimals, number, plots, tables, with_ends
 from verax.results import Status
 
 from ._check import Checked
@@ -50,8 +51,17 @@ DISTANT, UNLIKELY = 0.2, 1e-4
 def _described(m: Measured) -> str:
     """Describe the goodness of fit in words."""
     assert m.goodness is not None
-    statistic, ndf, p = m.goodness
-    return f"p = {p:.2g} (χ² = {statistic:.1f} for {ndf})" if ndf > 0 else "no degrees of freedom"
+    statistic, ndf, p, error = m.goodness
+    few = f", ± {error:.2f} for few events" if error > P_ERROR else ""
+    return f"p = {p:.2g} (χ² = {statistic:.1f} for {ndf}{few})" if ndf > 0 else "no degrees of freedom"
+
+
+def _few_events(m: Measured) -> list[str]:
+    """Say that an asymptotic p-value rests on too few events."""
+    if m.goodness is None or m.goodness[1] <= 0 or not m.goodness[3] > P_ERROR:
+        return []
+    off = f"the asymptotic p-value of the fit may be wrong by about {m.goodness[3]:.2f}"
+    return [f"few events are expected in the bins: {off}; verax gof workspace.json --toys N throws pseudo-experiments"]
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ class Story:
         lines = []
         for m, title, _ in self.titled:
             lines += [
-                f"{title}: the fit ends at the bound of {f.name}, {bound:g}."
+                f"{title}: the fit ends at the bound of {f.name}, {bound:g}. {self._at_bound(m, f.name)}"
                 for f in self.wording.factors
                 for bound in f.bounds
                 if abs(m.fit.params[f.name] - bound) < 1e-6 * (f.bounds[1] - f.bounds[0])
@@ -130,6 +140,12 @@ class Story:
                     f"distributions {distance:.2f} apart (of at most 1). Are units and selections the same?"
                 )
         return lines
+
+    def _at_bound(self, m: Measured, name: str) -> str:
+        """Say what is known of an estimate that has no σ."""
+        sigma = hessian_error(self.likelihood, m.data, m.fit)[m.fit.names.index(name)]
+        shown = f"its errors are one-sided, {with_ends(m.interval)}; " if name == m.interval.name else ""
+        return f"It has no σ: {shown}the Hessian's there is {number(sigma, decimals(sigma))}."
 
     def headline(self) -> tables.Table:
         """Tabulate the interval of each data set."""
@@ -250,7 +266,7 @@ class Story:
 
     def nuisances(self) -> Section:
         """Present pulls, impacts and correlations."""
-        figures, shown = {}, []
+        figures, shown, fixed = {}, [], {p.name for p in self.likelihood.parameters if p.fixed}
         for m, title, style in self.titled:
             simulation = next((r.impact for r in m.breakdowns[0].rows if r.name == "simulation statistics"), None)
             draw = partial(plots.pulls_and_impacts, m.ranking, simulation_statistics=simulation, style=style)
@@ -258,7 +274,7 @@ class Story:
             draw = partial(plots.correlation, m.fit.names, m.fit.correlation, keep=(self.poi.name,), style=style)
             figures[f"correlation_{m.kind}"] = (f"{title}: correlations of the fit.", draw)
             pulls = dict(zip(m.ranking.names, zip(m.ranking.pull, m.ranking.pull_error, strict=True), strict=True))
-            shown.append(tables.parameters(m.fit, pulls, title=f"Fitted parameters: {title}"))
+            shown.append(tables.parameters(m.fit, pulls, title=f"Fitted parameters: {title}", fixed=fixed))
         return Section("Nuisance parameters", "", figures, shown)
 
     def variations(self) -> Section:
@@ -345,6 +361,7 @@ class Story:
             for what, status in {"fit": m.fit.status, "interval": m.interval.status}.items():
                 if int(status) != Status.OK:
                     found.append(f"{title}: {what} ended with status {Status(int(status)).name}")
+            found += [f"{title}: {line}" for line in _few_events(m)]
             found += [f"{title}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note]
         if not self.checked.coverage:
             found.append("coverage was not tested")

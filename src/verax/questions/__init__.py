@@ -3,7 +3,7 @@
 Nothing here imports JAX before a question is answered.
 """
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from verax.errors import InputError
@@ -32,6 +32,7 @@ def answer(verb: str, workspace: str, *, progress: "Progress | None" = None, **o
     """
     from . import _fits, _hypotheses, _toys, _yields  # noqa: F401 (each registers the questions that it answers)
     from ._ask import load_query, respond
+    from ._notes import left_out
 
     kind = QUESTIONS[verb]
     if unread := [f"'{k}'" for k in kind.without if k in options]:
@@ -39,4 +40,6 @@ def answer(verb: str, workspace: str, *, progress: "Progress | None" = None, **o
     own = {f.name: options.pop(f.name) for f in fields(kind) if f.name in options}
     question, common = kind(**own), Common(**options)
     question.check_data(common.data)
-    return respond(question, load_query(workspace, common, needs_poi=kind.needs_poi, progress=progress))
+    query = load_query(workspace, common, needs_poi=kind.needs_poi, progress=progress)
+    found = respond(question, query)
+    return replace(found, warnings=[*left_out(query.mask), *found.warnings])

@@ -2,7 +2,7 @@
 
 import fnmatch
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
 from pathlib import Path
@@ -27,11 +27,13 @@ class Query:
     Parameters
     ----------
     poi : empty where the question needs none and the workspace has none
+    mask : bins of each channel that are left out, in the numbers of the workspace
     """
 
     model: BinnedLikelihood
     data: Data
     poi: str
+    mask: Mapping[str, Sequence[int]] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
 
     def count_toys(self, done: int, total: int, failed: int) -> None:
@@ -62,22 +64,28 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
     change = read_json(common.patch) if common.patch else None
     if common.patchname and change is None:
         raise InputError("--patchname", f"'{common.patchname}'", "--patch beside it", "or leave it out")
-    content = read_json(workspace)
+    content, mask = read_json(workspace), dict[str, list[int]]()
+    if common.mask:
+        from verax.workspace import edit
+
+        mask = edit.bins_by_channel(common.mask, "--mask")
     if is_hs3(content):
         if change is not None:
             raise InputError("--patch", "an HS3 file to patch", "a pyhf workspace", "leave it out")
-        found = from_hs3(content, likelihood=common.measurement, poi=common.poi, shape_errors=common.shape_errors)
+        found = from_hs3(
+            content, likelihood=common.measurement, poi=common.poi, shape_errors=common.shape_errors, mask=mask
+        )
     else:
         if common.shape_errors is not None:
             raise InputError("--shape-errors", f"'{common.shape_errors}'", "an HS3 file", "leave it out")
         found = from_pyhf(
-            content, measurement=common.measurement, poi=common.poi, patch=change, patchname=common.patchname
+            content, measurement=common.measurement, poi=common.poi, patch=change, patchname=common.patchname, mask=mask
         )
     model, observed, interest = found.model, found.data, found.poi or ""
     held = numbers(common.fixed, "--fixed")
     by_name(model.parameters, held, "--fixed")
     if needs_poi and not interest:
-        raise InputError("workspace", "no parameter of interest", "one in the measurement", "name it with --poi")
+        raise InputError("workspace", "no parameter of interest", "one that the fit moves", "name it with --poi")
     if needs_poi and interest in held:
         raise InputError("--fixed", f"the parameter of interest '{interest}'", "another one", "choose another --poi")
     if held:
@@ -87,8 +95,8 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
     if common.data == "asimov":
         observed = model.asimov({p.name: p.init for p in model.parameters})
     elif common.data != "observed":
-        observed = Data(_counts(read_json(common.data), model, common.data), observed.auxiliary)
-    return Query(model, observed, interest, progress or Progress())
+        observed = Data(_counts(read_json(common.data), model, common.data, mask), observed.auxiliary)
+    return Query(model, observed, interest, mask, progress or Progress())
 
 
 def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihood:
@@ -155,8 +163,8 @@ def numbers(settings: Iterable[str], option: str) -> dict[str, float]:
     return found
 
 
-def _counts(given: Any, model: BinnedLikelihood, where: str) -> np.ndarray:
-    """Join counts by channel into one array."""
+def _counts(given: Any, model: BinnedLikelihood, where: str, mask: Mapping[str, Sequence[int]]) -> np.ndarray:
+    """Join counts by channel into one array, those of bins that are left out too."""
     if not isinstance(given, dict):
         raise InputError(where, f"{given!r}"[:80], "an object: a list of counts for each channel")
     check_known(given, model.channels, where, "channel")
@@ -169,7 +177,10 @@ def _counts(given: Any, model: BinnedLikelihood, where: str) -> np.ndarray:
             counts = np.asarray(given[channel], np.float64)
         except (TypeError, ValueError):
             raise InputError(f"{where}, channel '{channel}'", f"{given[channel]!r}"[:80], "numbers") from None
-        if counts.shape != (bins,):
-            raise InputError(f"{where}, channel '{channel}'", f"{counts.size} counts", f"{bins}, one for each bin")
-        parts.append(counts)
+        gone = list(mask.get(channel, ()))
+        if counts.shape != (bins + len(gone),):
+            raise InputError(
+                f"{where}, channel '{channel}'", f"{counts.size} counts", f"{bins + len(gone)}, one for each bin"
+            )
+        parts.append(np.delete(counts, gone))
     return np.concatenate(parts)

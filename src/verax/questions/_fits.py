@@ -7,13 +7,28 @@ import numpy as np
 
 from verax.arrays import ndtri
 from verax.errors import InputError, check_known
-from verax.infer import Fit, Ranking, breakdown, fit, interval, neyman, profile, ranking, scan2d, significance
+from verax.infer import (
+    FURTHER,
+    Fit,
+    Ranking,
+    breakdown,
+    effective_events,
+    fit,
+    hessian_error,
+    interval,
+    neyman,
+    profile,
+    ranking,
+    scan2d,
+    significance,
+)
 from verax.model import DataSets, Gammas, fitted_gammas
 from verax.parameters import Gaussian
-from verax.report import Section, Table, number, tables, with_ends, with_error
+from verax.report import Section, Table, decimals, number, tables, with_ends, with_error
 from verax.report.tables import fitted
 from verax.results import Interval, Status
 
+from . import _notes as notes
 from . import _options as options
 from ._ask import Query, figure, grouped, respond
 
@@ -55,7 +70,12 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
         **fitted(best),
         "pulls": pulls,
     }
-    shown = [tables.parameters(best, pulls, title=f"Best fit: {status}")]
+    fixed = {p.name for p in model.parameters if p.fixed}
+    shown, warnings = [tables.parameters(best, pulls, title=f"Best fit: {status}", fixed=fixed)], list[str]()
+    if best.status > Status.AT_BOUND:
+        flat = int(best.status) == Status.NOT_POSITIVE_DEFINITE
+        what = "some parameters are not determined, none has an error" if flat else "its values are no minimum"
+        warnings.append(f"the fit ended with status {status}: {what}")
     gammas = fitted_gammas(model, data, best)
     content["gammas"] = {
         n: [float(x), float(e)] for n, x, e in zip(gammas.names, gammas.value, gammas.error, strict=True)
@@ -63,31 +83,74 @@ def answer_fit(question: options.Fit, query: Query) -> Section:
     if gammas.names:
         shown.append(_table_of_gammas(gammas))
     if poi and not next(p for p in model.parameters if p.name == poi).fixed:
-        found = interval(model, data, poi, level=question.level, best=best)
-        tested = significance(model, data, poi, best=best)
+        beyond = not question.within
+        found = interval(model, data, poi, level=question.level, best=best, beyond=beyond)
+        tested = significance(model, data, poi, best=best, beyond=beyond)
         content |= {"interval": found, "significance": tested}
+        warnings += notes.beyond_bounds(query, question.within, notes.ends_of(found))
+        instead = "verax significance --toys N throws pseudo-experiments"
+        warnings += notes.few_events(float(tested.events), notes.SIGNIFICANCE, instead)
         rows = (
             (f"{poi}, {found.level:.2%} interval", with_ends(found)),
             ("status of the interval", _status(found)),
             ("significance against zero", f"{number(float(tested.z), 2)} σ"),
         )
         shown.append(Table("Parameter of interest", ("Quantity", "Value"), rows))
+    if ended := _at_bounds(query, best, question.level):
+        content["at_bound"] = {n: dict(zip(AT_BOUND, values, strict=True)) for n, *values in ended}
+        shown.append(_table_of_bounds(ended))
+        warnings += [
+            f"{n} is at its bound {b:g}: its errors are one-sided, {with_ends(i)} at {i.level:.2%}; σ of the Hessian "
+            f"there {number(s, decimals(s))}"
+            for n, b, i, s in ended
+        ]
     draw = figure("correlation", best.names, best.correlation, keep=(poi,) if poi else ())
     figures = {"correlation": ("Correlations of the fit.", draw)}
+    of_gammas, errors, chosen = _pulls_of_gammas(gammas)
+    names += [gammas.names[i] for i in chosen]
     if names:
+        both = np.concatenate([pull, of_gammas[chosen]]), np.concatenate([pull_error, errors[chosen]])
         figures["pulls"] = (
-            f"Pulls of the constrained parameters. {tables.PULL}",
-            figure("pulls", names, pull, pull_error),
+            f"Pulls of the constrained parameters and of γ. {tables.PULL}",
+            figure("pulls", names, *both),
         )
-    return Section("Best fit", "", figures, shown, content)
+    return Section("Best fit", "", figures, shown, content, warnings)
+
+
+AT_BOUND = ("bound", "interval", "hessian_error")
+"""What is said of an estimate at a bound, which has no σ."""
+
+
+def _at_bounds(query: Query, best: Fit, level: float) -> list[tuple[str, float, Interval, float]]:
+    """Parameters at a bound: its value, the interval within the bounds, and σ of the Hessian."""
+    parameters = query.model.parameters
+    held = [
+        i for i, (p, x) in enumerate(zip(parameters, best.value, strict=True)) if not p.fixed and float(x) in p.bounds
+    ]
+    if not held or best.status > Status.AT_BOUND:
+        return []
+    sigma, names = hessian_error(query.model, query.data, best), [parameters[i].name for i in held]
+    ends = [interval(query.model, query.data, n, level=level, best=best) for n in names]
+    return list(zip(names, best.value[held].tolist(), ends, sigma[held].tolist(), strict=True))
+
+
+def _table_of_bounds(ended: list[tuple[str, float, Interval, float]]) -> Table:
+    columns = ("Parameter", "Bound", f"{ended[0][2].level:.2%} interval within bounds", "σ of the Hessian")
+    rows = tuple((n, f"{b:g}", with_ends(i), number(s, decimals(s))) for n, b, i, s in ended)
+    note = "An estimate at a bound has no σ: its interval has one end, and the Hessian's σ is of the curvature there alone."
+    return Table("Parameters at a bound", columns, rows, note)
+
+
+def _pulls_of_gammas(gammas: Gammas) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pulls, their errors, and which are shown: the largest where there are many."""
+    pull, ratio = (gammas.value - gammas.observed) / gammas.prior, gammas.error / gammas.prior
+    many = len(pull) > SHOWN
+    return pull, ratio, np.argsort(-abs(pull), kind="stable")[:SHOWN] if many else np.arange(len(pull))
 
 
 def _table_of_gammas(gammas: Gammas) -> Table:
     """The γ of single bins, the largest pulls first where there are many."""
-    pull, ratio = (gammas.value - gammas.observed) / gammas.prior, gammas.error / gammas.prior
-    chosen = np.arange(len(pull))
-    if len(pull) > SHOWN:
-        chosen = np.argsort(-abs(pull), kind="stable")[:SHOWN]
+    pull, ratio, chosen = _pulls_of_gammas(gammas)
     rows = [
         (
             gammas.names[i],
@@ -105,13 +168,23 @@ def _table_of_gammas(gammas: Gammas) -> Table:
 def answer_interval(question: options.Interval, query: Query) -> Section:
     """Find the interval of one parameter: from the profile likelihood, or by toys after Neyman's construction."""
     model, data, poi, level, method = query.model, query.data, query.poi, question.level, question.method
-    found = interval(model, data, poi, level=level)
+    best = fit(model, data)
+    beyond = method == "profile" and not question.within
+    found = interval(model, data, poi, level=level, best=best, beyond=beyond)
+    warnings = notes.beyond_bounds(query, not beyond, notes.ends_of(found))
     if method == "profile":
-        ends = (("lower end", number(float(found.low), 4)), ("upper end", number(float(found.high), 4)))
+        lost, bounds = int(found.status) == Status.END_NOT_FOUND, notes.bounds(query)
+        low = notes.end(float(found.low), 4, beyond=lost and float(found.low) == bounds[0], upper=False)
+        high = notes.end(float(found.high), 4, beyond=lost and float(found.high) == bounds[1])
+        ends = (("lower end", low), ("upper end", high))
+        if np.isfinite([found.low, found.high]).all():
+            params = {**best.params, poi: float(found.low)}
+            events = effective_events(model, data, params, poi, float(found.high))
+            warnings += notes.few_events(events, notes.INTERVAL, "--method feldman-cousins throws pseudo-experiments")
         cells = ((f"{poi}, {level:.2%}", with_ends(found)), *ends, ("status", _status(found)))
         shown = Table("Interval from the profile likelihood", ("Quantity", "Value"), cells)
-        figures = {"scan": ("Profile likelihood ratio.", lambda: _draw_scan(query, found))}
-        return Section("Interval", "", figures, (shown,), {"method": method, "interval": found})
+        figures = {"scan": ("Profile likelihood ratio.", lambda: _draw_scan(query, found, beyond=beyond))}
+        return Section("Interval", "", figures, (shown,), {"method": method, "interval": found}, warnings)
     import jax
 
     ordering = "upper" if method == "upper" else "likelihood-ratio"
@@ -139,7 +212,7 @@ def answer_interval(question: options.Interval, query: Query) -> Section:
     shown = Table(f"Interval by toys, {method}", ("Quantity", "Value"), rows)
     figures = {"belt": ("Values that toys accept.", figure("belt", belt))}
     content = {"method": method, "interval": made, "belt": belt, "profile": found}
-    return Section("Interval", "", figures, (shown,), content)
+    return Section("Interval", "", figures, (shown,), content, warnings)
 
 
 def _status(found: Interval) -> str:
@@ -147,18 +220,24 @@ def _status(found: Interval) -> str:
 
 
 def _around(query: Query, found: Interval, points: int, *, reach: float, name: str | None = None) -> np.ndarray:
-    """Spread increasing values around an interval, within the parameter's bounds."""
+    """Spread increasing values around an interval, within the parameter's bounds unless its ends lie beyond."""
     bounds = next(p.bounds for p in query.model.parameters if p.name == (name or query.poi))
+    value, low, high = float(found.value), float(found.low), float(found.high)
+    # Where a search beyond the bounds came to its own end, far away, there is nothing to see.
+    bounds = (
+        low if FURTHER * bounds[0] < low < bounds[0] else min(bounds[0], value),
+        high if bounds[1] < high < FURTHER * bounds[1] else max(bounds[1], value),
+    )
     known = [float(x) for x in (found.down, found.up) if np.isfinite(x) and x > 0]
     low, high = (
         reach * (float(x) if np.isfinite(x) and x > 0 else max(known, default=1.0)) for x in (found.down, found.up)
     )
-    value = float(found.value)
     return np.linspace(max(value - low, bounds[0]), min(value + high, bounds[1]), points)
 
 
-def _draw_scan(query: Query, found: Interval) -> "Figure":
-    curve = profile(query.model, query.data, query.poi, _around(query, found, POINTS, reach=2.4))
+def _draw_scan(query: Query, found: Interval, *, beyond: bool) -> "Figure":
+    values = _around(query, found, POINTS, reach=2.4)
+    curve = profile(query.model, query.data, query.poi, values, beyond=beyond)
     return figure("scan", {"Total": curve}, interval=found)()
 
 
@@ -169,16 +248,18 @@ def answer_scan(question: options.Scan, query: Query) -> Section:
     if question.against is not None:
         return _scan2d(query, question.against, levels, question.points or GRID)
     best = fit(query.model, query.data)
-    found = interval(query.model, query.data, query.poi, level=levels[0], best=best)
+    beyond = not question.within
+    found = interval(query.model, query.data, query.poi, level=levels[0], best=best, beyond=beyond)
     values = _around(query, found, question.points or POINTS, reach=2.4)
-    curve = profile(query.model, query.data, query.poi, values, best=best)
+    curve = profile(query.model, query.data, query.poi, values, best=best, beyond=beyond)
+    warnings = notes.beyond_bounds(query, question.within, notes.ends_of(found))
     rows = tuple(
         (number(float(x), 4), number(float(t), 4), Status(int(s)).name)
         for x, t, s in zip(values, curve.t, curve.status, strict=True)
     )
     shown = Table(f"t({query.poi}); interval {with_ends(found)}", (query.poi, "t", "Status"), rows)
     figures = {"scan": ("Profile likelihood ratio.", figure("scan", {"Total": curve}, interval=found))}
-    return Section("Scan", "", figures, (shown,), {"interval": found, "scan": curve})
+    return Section("Scan", "", figures, (shown,), {"interval": found, "scan": curve}, warnings)
 
 
 def _scan2d(query: Query, other: str, levels: tuple[float, ...], points: int) -> Section:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, dataclass_transform
 
-from verax.choices import SHAPE_ERRORS
+from verax.choices import PREFIT_ERRORS, SHAPE_ERRORS
 from verax.errors import InputError, check_known
 
 
@@ -62,6 +62,9 @@ class Common(Options):
     data: str = option(
         "observed", "--data", metavar="observed|asimov|FILE", help="FILE: JSON, lists of counts by channel"
     )
+    mask: Sequence[str] = option(
+        (), "--mask", metavar="CHANNEL:BIN[,BIN]", help="leave out bins, numbered from 0, of the model and the data"
+    )
     fixed: Sequence[str] = option((), "--fixed", metavar="NAME=VALUE", help="hold a parameter")
     patch: str | None = option(None, "--patch", metavar="FILE", help="JSON patch, or a patch set")
     patchname: str | None = option(None, "--patchname", metavar="NAME", help="which patch of the set")
@@ -108,6 +111,11 @@ def _seed() -> Any:
     return option(0, "--seed", help="of the pseudo-experiments")
 
 
+def _within() -> Any:
+    text = "stay within the bounds of the parameter of interest, which are a range of search"
+    return option(False, "--within-bounds", help=text)
+
+
 def _channels() -> Any:
     return option((), "--channel", metavar="NAME", help="show this channel (default: all)")
 
@@ -117,12 +125,14 @@ class Fit(Question):
 
     needs_poi = False
     level: float = _level()
+    within: bool = _within()
 
 
 class Interval(Question):
     """Interval of a parameter, by its profile likelihood or by toys."""
 
     level: float = _level()
+    within: bool = _within()
     method: str = option(
         "profile", "--method", choices=("profile", "feldman-cousins", "upper"), help="profile likelihood, or by toys"
     )
@@ -133,16 +143,24 @@ class Interval(Question):
         super().__post_init__()
         if self.method == "profile":
             self.refuse("toys", "seed", unless="--method feldman-cousins or upper")
+        else:
+            self.refuse("within", unless="--method profile")
 
 
 class Scan(Question):
     """Profile likelihood ratio, of one parameter or two."""
 
     level: float | None = _level(None, more=" (default: 0.6827; of contours also 0.95)")
+    within: bool = _within()
     against: str | None = option(None, "--against", metavar="NAME", help="scan this parameter too: contours")
     points: int | None = option(
         None, "--points", min=3, help="values of each parameter (default: 41; with --against 25)"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.against is not None:
+            self.refuse("within", unless="no --against")
 
 
 class Breakdown(Question):
@@ -160,10 +178,24 @@ class Ranking(Question):
     """Pulls, and impacts from refits."""
 
 
+class Significance(Question):
+    """Significance of a signal: the discovery test; by toys of the background with --toys."""
+
+    within: bool = _within()
+    toys: int = _toys()
+    seed: int = _seed()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.toys:
+            self.refuse("seed", unless="--toys")
+
+
 class Limit(Question):
     """CLs upper limit, observed and expected; by toys with --toys."""
 
     level: float = _level(0.95, above=0.5)
+    within: bool = _within()
     toys: int = _toys()
     seed: int = _seed()
 
@@ -194,7 +226,7 @@ class Toys(Question):
 
 
 class Gof(Question):
-    """Goodness of fit: saturated model, or by toys with --toys."""
+    """Goodness of fit, of the whole and by channel: saturated model, or by toys with --toys."""
 
     needs_poi, without = False, ("poi",)
     toys: int = _toys()
@@ -211,6 +243,9 @@ class Yields(Question):
 
     needs_poi = False
     prefit: bool = option(False, "--prefit", help="only before the fit")
+    prefit_error: str = option(
+        "slope", "--prefit-error", choices=PREFIT_ERRORS, help="of a parameter, at ±1 prior width"
+    )
     channels: Sequence[str] = _channels()
 
 

@@ -12,13 +12,18 @@ from verax.templates import Layout, acts, normalisation_part
 from . import _options as options
 from ._ask import Query, figure, respond
 
+PREFIT = {
+    "slope": "Pre-fit errors: the slope of the yield at nominal times the prior width, of each parameter.",
+    "half-difference": "Pre-fit errors: half the difference of the yields at +1 and −1 prior width, of each parameter.",
+}
+
 
 @respond.register
 def answer_yields(question: options.Yields, query: Query) -> Section:
     """Find the events expected in each channel, before and after the fit, beside the observed ones."""
     model, data = query.model, query.data
     check_known(question.channels, model.channels, "--channel", "channel")
-    shown: dict[str, Yields] = {"Pre-fit": prefit_yields(model)}
+    shown: dict[str, Yields] = {"Pre-fit": prefit_yields(model, error=question.prefit_error)}
     content, warnings = dict[str, object](), list[str]()
     if not question.prefit:
         best = fit(model, data)
@@ -40,7 +45,8 @@ def answer_yields(question: options.Yields, query: Query) -> Section:
                 warnings.append(
                     f"{k}: fewer than 0 events expected in {below} of {here.sum()} bins of {name}, which is impossible"
                 )
-        made.append(tables.yields(model.processes, columns, total, data=observed, title=f"Events in {name}"))
+        title, note = f"Events in {name}", PREFIT[question.prefit_error]
+        made.append(tables.yields(model.processes, columns, total, data=observed, title=title, note=note))
         content[name] = {
             "data": observed,
             **{
@@ -69,6 +75,7 @@ def _data_and_model(query: Query, channel: str, stage: str, found: Yields) -> Dr
         signal_scale=0.0,
         stage=stage,
         xlabel="Bin",
+        masked=query.mask.get(channel, ()),
     )
 
 

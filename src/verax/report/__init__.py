@@ -6,8 +6,10 @@ name                                    question
 Section, Draw                           what is presented: text, warnings, tables and figures that are drawn when needed?
 write_page                              how do sections become a page?
 Table, to_rich, to_markdown             how is a table shown, in a terminal or a text?
-number, with_error, with_ends, MISSING  how is a number written, with its uncertainty?
-Style, canvas, heading, drawing, save   how does a figure look, and how is it kept?
+number, with_error, with_ends,          how is a number written, with its uncertainty?
+decimals, MISSING
+Style, canvas, heading, drawing, save,  how does a figure look, what stands below it, and how is it kept?
+footnote
 COLOURS, SIGNAL                         in which colours?
 ======================================  =================================================================================
 
@@ -16,6 +18,7 @@ Figures are in :mod:`verax.report.plots`, tables in :mod:`verax.report.tables`.
 
 from ._html import write_page as write_page
 from ._numbers import MISSING as MISSING
+from ._numbers import decimals as decimals
 from ._numbers import number as number
 from ._numbers import with_ends as with_ends
 from ._numbers import with_error as with_error
@@ -28,6 +31,7 @@ from ._style import SIGNAL as SIGNAL
 from ._style import Style as Style
 from ._style import canvas as canvas
 from ._style import drawing as drawing
+from ._style import footnote as footnote
 from ._style import heading as heading
 from ._style import save as save
 from .tables import Table as Table

@@ -32,6 +32,7 @@ def score_distribution(
     data_label: str = "Data",
     xlabel: str = "Network score",
     logy: bool | None = None,
+    masked: Sequence[int] = (),
     style: Style = PLAIN,
 ) -> Figure:
     """Draw stacked processes, the data, and their ratio, in one channel.
@@ -48,6 +49,7 @@ def score_distribution(
     signal_scale : of that line; unless given 1 on a logarithmic axis, else 1, 2, 5, 10, 20 … by the height of the stack;
         0 draws none
     logy : logarithmic axis; unless given, where the sum spans more than a factor 50
+    masked : bins that were left out, hatched gaps, by their numbers among all bins; edges are then these numbers
 
     Raises
     ------
@@ -60,10 +62,14 @@ def score_distribution(
     if error is None:
         error = np.sqrt(np.asarray(templates.variance, np.float64).sum(axis=0))
         error_label = "Simulation stat. uncertainty" if error_label == "Uncertainty" else error_label
-    band = np.asarray(error)[cells]
+    gaps = np.array(sorted(masked), int)
+    before = gaps - np.arange(len(gaps))
+    stack, band = np.insert(stack, before, 0.0, axis=1), np.insert(np.asarray(error)[cells], before, 0.0)
     total = stack.sum(axis=0)
-    edges = positions(templates.edges[templates.channels.index(channel)])
-    centres, halves = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+    bins = templates.edges[templates.channels.index(channel)]
+    bins = tuple(np.arange(len(total) + 1.0).tolist()) if len(gaps) else bins
+    edges, used = positions(bins), ~np.isin(np.arange(len(total)), gaps)
+    centres, halves = ((edges[1:] + edges[:-1]) / 2)[used], np.diff(edges)[used] / 2
 
     figure, main, lower = main_and_ratio(6.6, 6.2)
     names = list(templates.processes)
@@ -108,22 +114,28 @@ def score_distribution(
         handles.insert(0, main.errorbar(centres, counts, bars, label=data_label, **points))
         tops.append(high)
         with np.errstate(divide="ignore", invalid="ignore"):
-            shown = np.where(total > 0, counts / total, np.nan)
-            lower.errorbar(centres, shown, bars / np.where(total > 0, total, np.nan), halves, **points)
+            known = np.where(total > 0, total, np.nan)[used]
+            shown = counts / known
+            lower.errorbar(centres, shown, bars / known, halves, **points)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(total > 0, band / total, np.nan)
     shade(lower, edges, 1 - relative, 1 + relative)
     lower.axhline(1.0, color="black", lw=0.9, ls="--")
 
-    limits(main, np.max(tops, axis=0), np.concatenate(floors), logarithmic, rows=-(-len(handles) // 2))
+    for axes in (main, lower):
+        look: dict[str, Any] = {"fc": "none", "ec": "0.7", "hatch": "xx", "lw": 0.5, "zorder": 0, "label": "Left out"}
+        spans = [axes.axvspan(edges[b], edges[b + 1], **look) for b in gaps]
+    handles += spans[:1]
+    limits(main, np.concatenate(tops), np.concatenate(floors), logarithmic, rows=-(-len(handles) // 2))
     main.set_ylabel("Events / bin")
-    main.legend(handles=handles, ncols=2, loc="upper right", title=stage, alignment="left")
-    half = np.nanmax(relative if data is None else np.abs(shown - 1) + 0.6 * relative, initial=0.0)
+    box: dict[str, Any] = {"frameon": True, "facecolor": "white", "edgecolor": "none"} if spans else {}
+    main.legend(handles=handles, ncols=2, loc="upper right", title=stage, alignment="left", **box)
+    half = np.nanmax(relative if data is None else np.abs(shown - 1) + 0.6 * relative[used], initial=0.0)
     span = min(max(1.25 * float(half), 0.08), 0.95)
     lower.set_ylim(1 - span, 1 + span)
     upper = "Unc." if data is None else data_label if len(data_label) <= 10 else "Data"
     lower.set_ylabel(f"{upper} / pred.", loc="center")
-    label_bins(lower, templates.edges[templates.channels.index(channel)], edges, xlabel)
+    label_bins(lower, bins, edges, xlabel)
     heading(main, style, channel=style.name(channel) if len(templates.channels) > 1 else "")
     figure.align_ylabels([main, lower])
     return figure

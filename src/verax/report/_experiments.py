@@ -1,4 +1,4 @@
-"""Figures of pseudo-experiments: estimates and pulls, goodness of fit, and intervals by toys."""
+"""Figures of pseudo-experiments: estimates and pulls, goodness of fit, significance, and intervals by toys."""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from scipy.special import gammaincinv, ndtri
+from scipy.special import gammaincinv, ndtr, ndtri
 
 from verax.arrays import Float
 from verax.results import Coverage, FloatArray
@@ -128,6 +128,32 @@ def goodness(found: "verax.infer.GoodnessOfFit", *, style: Style = PLAIN) -> Fig
     axes.legend(loc="upper right")
     failed = f"{found.failed} of {found.toys} toys failed" if found.failed else ""
     heading(axes, style, channel=failed)
+    return figure
+
+
+@drawing()
+def discovery(found: "verax.infer.Significance", *, style: Style = PLAIN) -> Figure:
+    """Draw q₀ of the data beside its distributions without signal: beyond q₀ lies ½ χ²₁, and the share of toys."""
+    figure, axes = one_panel(6.6, 5.0)
+    value, toys = float(found.q0), np.sort(found.toy_statistics)
+    if not np.isfinite(value):
+        axes.text(0.5, 0.5, "No finite q₀", transform=axes.transAxes, ha="center", va="center")
+        return figure
+    top = max(1.2 * value, 4.0, float(toys[-1]) if toys.size else 0.0)
+    x = np.linspace(0.0, top, 400)
+    label = f"½ χ²: p = {float(found.p_value):.3g}, z = {number(float(found.z), 2)}"
+    axes.plot(x, ndtr(-np.sqrt(x)), color=COLOURS[0], lw=1.8, label=label, zorder=3)
+    least = 0.3 * float(ndtr(-np.sqrt(top)))
+    if toys.size:
+        label = f"{toys.size} toys: p = {with_error(found.p_toys, found.p_toys_error)}"
+        share = 1 - np.searchsorted(toys, x, side="left") / toys.size
+        axes.step(x, np.where(share > 0, share, np.nan), color="black", lw=1.4, label=label, zorder=4)
+        least = max(least, 0.3 / toys.size)
+    axes.axvline(value, color=SIGNAL, lw=1.6, ls=(0, (5, 2)), label=f"Data: {number(value, 2)}", zorder=5)
+    axes.set(xlim=(0.0, top), ylim=(least, 2.0), yscale="log")
+    axes.set(xlabel="$q_0$", ylabel=r"Probability of $q_0$ or more without signal")
+    axes.legend(loc="upper right")
+    heading(axes, style, channel=f"{found.failed} of {found.toys} toys failed" if found.failed else "")
     return figure
 
 

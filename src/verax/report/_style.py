@@ -139,6 +139,23 @@ def heading(
         )
 
 
+def footnote(figure: "Figure", lines: Sequence[str]) -> "Figure":
+    """Write lines below all axes of a figure, which make room for them; returns it.
+
+    >>> import matplotlib.figure
+    >>> footnote(matplotlib.figure.Figure(), []).get_supxlabel()
+    ''
+    """
+    import textwrap
+
+    if lines:
+        width = int(15 * figure.get_size_inches()[0])
+        text = "\n".join(textwrap.fill(line, width, subsequent_indent="   ") for line in lines)
+        shown = text.replace("$", r"\$")
+        figure.supxlabel(shown, x=0.01, ha="left", fontsize=8.5, color=SIGNAL, linespacing=1.3)
+    return figure
+
+
 def beside_line(axes: "Axes", height: float, text: str, *, away: float, **look: Any) -> None:
     """Write a text over the right end of a horizontal line, ``away`` points from the edge of the axes."""
     place, units = (1.0, height), ("axes fraction", "data")

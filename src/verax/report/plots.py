@@ -14,6 +14,7 @@ breakdown             where does the uncertainty come from?
 correlation           which parameters does the fit confuse?
 pulls                 did the data move the constrained parameters?
 goodness              does the model describe the data?
+discovery             how often would there be such an excess without signal?
 estimates             do estimates of toys scatter around the truth as their errors say?
 belt                  which values do toys accept?
 coverage              does the interval hold the truth as often as it says, and how wide is it?
@@ -29,6 +30,7 @@ from ._diagnostics import training_history as training_history
 from ._distributions import score_distribution as score_distribution
 from ._distributions import template_variation as template_variation
 from ._experiments import belt as belt
+from ._experiments import discovery as discovery
 from ._experiments import estimates as estimates
 from ._experiments import goodness as goodness
 from ._limits import limit_bands as limit_bands

@@ -4,7 +4,7 @@ Numbers are rounded to their uncertainty: two significant digits of the error, a
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -145,12 +145,14 @@ def parameters(
     *,
     title: str = "Fitted parameters",
     note: str = "",
+    fixed: Collection[str] | None = None,
 ) -> Table:
-    """Tabulate value and uncertainty of every parameter of one fit; fixed ones are marked.
+    """Tabulate value and uncertainty of every parameter of one fit; those without one are marked.
 
     Parameters
     ----------
     pulls : pull and its error of those that have one, in a column of their own; NaN for none
+    fixed : names of those that are fixed, where known: others without an error are at a bound
 
     Raises
     ------
@@ -159,8 +161,14 @@ def parameters(
     if np.ndim(result.nll) != 0:
         raise InputError("parameter table", f"a batch of shape {np.shape(result.nll)}", "one fit")
     values, errors = np.asarray(result.value), np.asarray(result.error)
+
+    def without_error(name: str, error: float) -> str:
+        if math.isnan(error):
+            return "no σ"
+        return "fixed or at a bound" if fixed is None else "fixed" if name in fixed else "at a bound"
+
     rows = [
-        (name, with_error(float(v), float(e)) if e > 0 else f"{number(float(v), 3)} (fixed or at a bound)")
+        (name, with_error(float(v), float(e)) if e > 0 else f"{number(float(v), 3)} ({without_error(name, e)})")
         for name, v, e in zip(result.names, values, errors, strict=True)
     ]
     if not pulls:

@@ -23,14 +23,14 @@ class Pruned:
     Parameters
     ----------
     systematic, process, channel : where; process and channel are empty for a whole parameter
-    effect : its shape, its normalisation, or the parameter itself because nothing of it is left
-    size : largest relative change at θ = ±1: of a bin at equal yield (shape), or of the yield (normalisation)
+    effect : its shape, its normalisation, the parameter itself because nothing of it is left, or the γ of a bin
+    size : largest relative change at θ = ±1: of a bin at equal yield (shape), or of the yield (normalisation); or γ's error
     """
 
     systematic: str
     process: str
     channel: str
-    effect: Literal["shape", "normalisation", "parameter"]
+    effect: Literal["shape", "normalisation", "parameter", "staterror"]
     size: float
 
 

@@ -13,7 +13,7 @@ does not say which: the caller must. (ROOT bounds γ at 1 + 5σ: where a file ha
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,12 @@ def is_hs3(spec: Any) -> bool:
 
 
 def from_hs3(
-    spec: Json | str | Path, *, likelihood: str | None = None, poi: str | None = None, shape_errors: str | None = None
+    spec: Json | str | Path,
+    *,
+    likelihood: str | None = None,
+    poi: str | None = None,
+    shape_errors: str | None = None,
+    mask: Mapping[str, Sequence[int]] | None = None,
 ) -> Imported:
     """Read the likelihood, data and parameter of interest of an HS3 file.
 
@@ -56,6 +61,7 @@ def from_hs3(
     likelihood : needed where there is more than one
     poi : by default the first parameter of interest of an analysis of this likelihood
     shape_errors : whether ``vals`` of ``shapesys`` are "relative" (ROOT) or "absolute"; needed where there are any
+    mask : bins to leave out, by channel, numbered from 0, as by :func:`verax.workspace.edit.mask`
 
     Raises
     ------
@@ -76,7 +82,8 @@ def from_hs3(
     (('mu',), [59.0])
     """
     content = read_json(spec) if isinstance(spec, (str, Path)) else spec
-    return from_pyhf(hs3_to_pyhf(content, likelihood=likelihood, poi=poi, shape_errors=shape_errors))
+    plain = hs3_to_pyhf(content, likelihood=likelihood, poi=poi, shape_errors=shape_errors)
+    return from_pyhf(plain, mask=mask)
 
 
 def hs3_to_pyhf(

@@ -327,13 +327,12 @@ class Import:
         ]
         return fields, Data(self.counts, np.array(auxiliary, np.float64))
 
+    def is_profiled(self, name: str) -> bool:
+        """Whether a name is that of γ which the likelihood profiles, once it is made."""
+        return any(m.name == name and m.first < 0 for m in self.modifiers)
+
     def _check_interest(self, names: list[str]) -> None:
-        if self.poi is not None:
-            profiled = {m.name for m in self.modifiers if m.first < 0}
-            if self.poi in profiled:
-                raise InputError(
-                    "parameter of interest", f"'{self.poi}', errors of the simulation", "a parameter of the fit"
-                )
+        if self.poi is not None and not self.is_profiled(self.poi):
             check_known([self.poi], names, "parameter of interest", "parameter")
         check_known(self.group, {*names, *self.kinds}, "group", "parameter")
 

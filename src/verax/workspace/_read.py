@@ -1,12 +1,13 @@
 """Import of HistFactory workspaces (CERN-OPEN-2012-016; pyhf's JSON, J. Open Source Softw. 6 (2021) 2823)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from verax.errors import check_known
+from verax.errors import InputError, check_known
 from verax.model import BinnedLikelihood, Data, code4, code4p, is_combine
 
+from ._mask import mask as masked
 from ._modifiers import Codes, Import
 from ._schema import Json, check_workspace, patched, read_json
 
@@ -14,7 +15,7 @@ from ._schema import Json, check_workspace, patched, read_json
 class Imported(NamedTuple):
     """What a workspace holds: the likelihood, the observed data, and the name of the parameter of interest.
 
-    ``poi`` is None where the measurement names none.
+    ``poi`` is None where the measurement names none, or errors of the simulation, which the likelihood profiles.
     """
 
     model: BinnedLikelihood
@@ -33,6 +34,7 @@ def from_pyhf(
     histosys: Codes = code4p,
     convention: str = "histfactory",
     group: Mapping[str, str] | None = None,
+    mask: Mapping[str, Sequence[int]] | None = None,
 ) -> Imported:
     """Read the likelihood, data and parameter of interest of a pyhf workspace.
 
@@ -47,6 +49,7 @@ def from_pyhf(
     histosys : interpolation of templates, ``code4p``, ``code2`` or ``code0``
     convention : of profiled ``staterror``, "histfactory" or "combine" (see :func:`verax.model.binned_likelihood`)
     group : row of the uncertainty breakdown for each named parameter, in place of its kind
+    mask : bins to leave out, by channel, numbered from 0, as by :func:`verax.workspace.edit.mask`
 
     Raises
     ------
@@ -63,10 +66,19 @@ def from_pyhf(
     if patch is not None:
         spec = patched(spec, patch, name=patchname)
     check_workspace(spec)
+    if mask:
+        spec = masked(spec, mask)
     table = {m["name"]: m["config"] for m in spec["measurements"]}
     check_known([measurement] if measurement is not None else [], table, "workspace", "measurement")
     config = table[measurement] if measurement is not None else spec["measurements"][0]["config"]
     interest = poi if poi is not None else config["poi"] or None
     settings = {p["name"]: p for p in config["parameters"]}
-    fields, data = Import(spec, settings, interest, normsys, histosys, group or {}).result(is_combine(convention))
+    reader = Import(spec, settings, interest, normsys, histosys, group or {})
+    fields, data = reader.result(is_combine(convention))
+    if interest is not None and reader.is_profiled(interest):
+        if poi is not None:
+            raise InputError(
+                "parameter of interest", f"'{interest}', errors of the simulation", "a parameter of the fit"
+            )
+        interest = None
     return Imported(BinnedLikelihood(**fields), data, interest)

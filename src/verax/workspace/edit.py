@@ -14,7 +14,10 @@ from verax.choices import DECORRELATE_BY
 from verax.errors import InputError, check_known
 from verax.templates import ROUNDING, Pruned, largest_change, normalisation_part
 
+from ._mask import bins_by_channel as bins_by_channel
+from ._mask import mask as mask
 from ._schema import Json
+from ._stat_threshold import drop_small_errors
 
 VARIATIONS = ("normsys", "histosys")
 KINDS = ("channel", "sample", "modifier", "measurement")
@@ -259,7 +262,9 @@ def _joined(one: Json, other: Json, nominal: Sequence[float], where: str) -> Any
     raise InputError(where, f"two of type {one['type']}", "one of them", f"their product is no {one['type']}")
 
 
-def prune(spec: Json, *, shape: float = 0.0, normalisation: float = 0.0) -> tuple[Json, tuple[Pruned, ...]]:
+def prune(
+    spec: Json, *, shape: float = 0.0, normalisation: float = 0.0, staterror: float = 0.0
+) -> tuple[Json, tuple[Pruned, ...]]:
     """Remove negligible variations; removed items are listed.
 
     Each variation of a sample has a normalisation (the ratio of yields at θ = ±1) and a shape (the rest, at the nominal
@@ -269,11 +274,14 @@ def prune(spec: Json, *, shape: float = 0.0, normalisation: float = 0.0) -> tupl
     same; thresholds of zero keep all. Many small effects may add up: compare a fit with and without before relying on
     large thresholds.
 
+    A bin in which the ``staterror`` of all samples together is relatively below its threshold loses its γ, as by ROOT's
+    ``RelErrorThreshold``.
+
     Raises
     ------
     InputError : for a negative threshold
     """
-    for what, value in (("shape", shape), ("normalisation", normalisation)):
+    for what, value in (("shape", shape), ("normalisation", normalisation), ("staterror", staterror)):
         if not value >= 0:
             raise InputError("prune", f"{what} threshold {value}", "a relative size, zero or above")
     made, found = copy.deepcopy(spec), list[Pruned]()
@@ -288,6 +296,7 @@ def prune(spec: Json, *, shape: float = 0.0, normalisation: float = 0.0) -> tupl
             elif left:
                 kept.append(left)
         sample["modifiers"] = kept
+    found += drop_small_errors(made, staterror)
     remaining = names(made, "modifier")
     for name in dict.fromkeys(p.systematic for p in found):
         if name not in remaining:
