@@ -138,10 +138,12 @@ def concrete_dropout(
     network = make(start_key, events)
     logit = jnp.full(len(thinned_layers(network)), np.log(start / (1 - start)), jnp.float32)
     objective = ConcreteLoss(loss, len(table), tau)
-    trained = train(run_key, Concrete(network, logit), objective, table, training=replace(checked_training(training), decay=0.0))
+    options = replace(checked_training(training), decay=0.0)
+    trained = train(run_key, Concrete(network, logit), objective, table, training=options)
     found: Concrete = trained.network
     rates = tuple(float(p) for p in np.asarray(jax.nn.sigmoid(found.logit)))
-    whole = math.prod((1 - p) ** layer.weight.shape[-1] for p, layer in zip(rates, thinned_layers(found.network), strict=True))
+    units = [layer.weight.shape[-1] for layer in thinned_layers(found.network)]
+    whole = math.prod((1 - p) ** k for p, k in zip(rates, units, strict=True))
     judged: dict[str, Any] = {"observations": observations(table)}
     if whole > 0.5:
         line = f"{whole:.0%} of members leave out no unit: their spread is an underestimate, and of few members"

@@ -22,7 +22,7 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.arrays import Array
 from verax.errors import InputError, check_least
 from verax.events import Events
-from verax.learn import Loss, Make, Training, inputs, member, stack, start_from, train_made
+from verax.learn import Loss, Make, Training, inputs, stack, start_from, train_made
 from verax.results import Status
 from verax.run import side_by_side
 
@@ -102,7 +102,7 @@ def hmc(
     acceptance: float = 0.8,
     steps: int | None = None,
     doublings: int = 7,
-    most: float = 5e11,
+    budget: float = 5e11,
     quantities: Quantities | None = None,
 ) -> Chains:
     """Draw networks from the posterior of their weights with several chains, in float64.
@@ -124,14 +124,14 @@ def hmc(
     acceptance : mean acceptance that the step size is adapted to; raise it where trajectories diverge
     steps : leapfrog steps of plain HMC; by default the No-U-Turn sampler chooses
     doublings : how often that sampler doubles a trajectory at most; 7 are 127 leapfrog steps
-    most : what the chains may cost, in steps of all chains × leapfrog steps × events × weights, of which a core does some
+    budget : what the chains may cost, in steps of all chains × leapfrog steps × events × weights, of which a core does some
         10⁹ in a second
     quantities : what convergence is judged by; by default the outputs at 64 rows of the events, or their loss when the
         network is no function of one row
 
     Raises
     ------
-    InputError : for bad options or weights, chains that may cost more than ``most``, or without blackjax
+    InputError : for bad options or weights, chains that may cost more than ``budget``, or without blackjax
 
     >>> from verax.events import make_events
     >>> from verax.learn import CrossEntropy
@@ -143,7 +143,12 @@ def hmc(
     >>> found.log_density.shape, found.status.name  # fewer than 100 effective draws
     ((2, 20), 'MAX_STEPS')
     """
-    counts = {"chains": chains, "warm-up": warmup, "doublings": doublings, "leapfrog steps": 1 if steps is None else steps}
+    counts = {
+        "chains": chains,
+        "warm-up": warmup,
+        "doublings": doublings,
+        "leapfrog steps": 1 if steps is None else steps,
+    }
     for name, value in counts.items():
         check_least(value, 1, name)
     check_least(draws, 4, "draws")
@@ -155,10 +160,10 @@ def hmc(
     made = [make(jax.random.fold_in(start_key, chain), events) for chain in range(chains)]
     size = weights(made[0]).vector.size
     leaps = chains * (warmup + draws) * (2**doublings - 1 if steps is None else steps)
-    if (cost := leaps * len(events) * size) > most:
+    if (cost := leaps * len(events) * size) > budget:
         seen = f"up to {leaps:.2g} leapfrog steps × {len(events)} events × {size} weights = {cost:.2g}"
-        action = "take fewer events, draws or doublings, or a smaller network; or raise most"
-        raise InputError("hmc", seen, f"at most {most:.2g}, ten minutes of a core or so", action)
+        action = "take fewer events, draws or doublings, or a smaller network; or raise budget"
+        raise InputError("hmc", seen, f"at most {budget:.2g}, ten minutes of a core or so", action)
     trained = []
     for chain, network in enumerate(made):
         train_key = jax.random.fold_in(start_key, chains + chain)
@@ -226,21 +231,23 @@ def _reference(events: Events) -> Events:
 
 def _run_all(keys: Any, starts: Any, *of_all: Any) -> Any:
     """All chains at once, or on a CPU one on each core: vectorised ones advance at the pace of the longest trajectory."""
+    program: Any = eqx.filter_jit(_run)
     if jax.default_backend() != "cpu":
-        return _run(keys, starts, *of_all)
-    each = [jax.tree.map(lambda a, i=i: a[i : i + 1] if eqx.is_array(a) else a, (keys, starts)) for i in range(len(keys))]
-    program = _run.lower(*each[0], *of_all).compile()
+        return program(keys, starts, *of_all)
+    each = [
+        jax.tree.map(lambda a, i=i: a[i : i + 1] if eqx.is_array(a) else a, (keys, starts)) for i in range(len(keys))
+    ]
+    compiled = program.lower(*each[0], *of_all).compile()
 
     def one(given: Any) -> Any:
         with jax.enable_x64(True):  # which a thread does not inherit
-            return jax.block_until_ready(program(*given, *of_all))
+            return compiled(*given, *of_all)
 
     with side_by_side() as threads:
         found = list(threads.map(one, each))
     return jax.tree.map(lambda *a: jnp.concatenate(a) if eqx.is_array(a[0]) else a[0], *found)
 
 
-@eqx.filter_jit
 def _run(
     keys: Any, starts: Any, target: _Target, measure: Any, warmup: int, draws: int, acceptance: float, options: Any
 ) -> Any:

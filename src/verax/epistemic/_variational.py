@@ -188,5 +188,6 @@ def variational(
     network = make(start_key, events)
     size = weights(network).vector.size
     elbo = NegativeElbo(loss, len(table), precision_of(precision, size).astype(np.float32), samples)
-    trained = train(run_key, mean_field(network, width), elbo, table, training=replace(checked_training(training), decay=0.0))
+    options = replace(checked_training(training), decay=0.0)
+    trained = train(run_key, mean_field(network, width), elbo, table, training=options)
     return Variational(trained.network, histories=trained.histories, observations=observations(table))

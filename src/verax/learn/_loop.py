@@ -27,7 +27,6 @@ from ._loss import Loss, is_comparable
 from ._pace import Pace, judge_stopped, tolerance_of, units_of
 from ._training import Progress, Training
 
-
 MOST_STEPS, LEAST_ROUND = 50_000, 50
 """Steps of a training without a number of epochs, and of each of its epochs, at least."""
 
@@ -200,9 +199,7 @@ def _train_group(
     held_out = np.stack([_rows(r, run.held_out, plan.held_out) for r, run in zip(shufflers, runs, strict=True)])
     paced = not plan.held_out[0] and is_comparable(loss)
     schedule = paced and options.optimizer is None
-    paces = [
-        Pace(plan.steps, plan.most, schedule, tolerance_of(run.network, run.weight, run.rows)) for run in runs
-    ]
+    paces = [Pace(plan.steps, plan.most, schedule, tolerance_of(run.network, run.weight, run.rows)) for run in runs]
     weight = np.stack([run.weight for run in runs]).astype(np.float32)
     keys = jnp.stack([run.key for run in runs])
     network = stack([run.network for run in runs])
@@ -211,8 +208,8 @@ def _train_group(
     train, validation, improved = [], [], []
     ended = [-1] * len(runs)
 
-    def units(i: int, run: Run) -> float:
-        network = jax.tree.map(lambda a: a[i] if eqx.is_array(a) else a, state.network)
+    def units(i: int) -> float:
+        network, run = jax.tree.map(lambda a: a[i] if eqx.is_array(a) else a, state.network), runs[i]
         return units_of(network, loss, table, run.weight, run.rows, run.key)
 
     for epoch in range(plan.most):
@@ -229,9 +226,8 @@ def _train_group(
         # Early stopping: the last ``patience`` epochs brought no validation loss below the best one.
         impatient = plan.held_out[0] > 0 and is_comparable(loss) and len(improved) > options.patience
         for i in np.flatnonzero([end < 0 for end in ended]):
-            if broken[i] or (impatient and not any(good[i] for good in improved[-options.patience :])):
-                ended[i] = epoch
-            elif paced and paces[i].after(float(monitored[i]), functools.partial(units, int(i), runs[i])):
+            enough = impatient and not any(good[i] for good in improved[-options.patience :])
+            if broken[i] or enough or (paced and paces[i].after(float(monitored[i]), functools.partial(units, int(i)))):
                 ended[i] = epoch
         over = min(ended) >= 0 or counter.closed.is_set()
         counter.count(float(np.mean(monitored)), plan.most - epoch if over else 1)
@@ -247,7 +243,7 @@ def _train_group(
         if paced:
             stopped = "settled" if pace.settled and schedule else "epochs"
         elif end < 0 and is_comparable(loss):
-            line = judge_stopped(held, options.patience, functools.partial(units, run, runs[run]), pace.tolerance)
+            line = judge_stopped(held, options.patience, functools.partial(units, run), pace.tolerance)
         histories.append(_history(losses, held, better, stopped, plan, line))
     return state.best, tuple(histories)
 

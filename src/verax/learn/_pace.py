@@ -1,10 +1,10 @@
 """When does a training end? At full learning rate until the loss no longer falls, then with a rate that falls to zero.
 
-That is the schedule "warm-up, stable, decay" (Hu et al., arXiv:2404.06395; Hägele et al., arXiv:2405.18392), whose stable phase
-needs no length known before. It ends when the loss of its fourth quarter is that of its third one: by the noise of both,
-or up to what is far below what events leave open. The excess of a loss in n events is measured in units of the spread
-of one event's loss, which is that of a log-likelihood: p weights that fit noise gain about p/2 such units, whatever the
-loss's own unit (Wilks, 1938). What is far below is ``SHARE`` of a unit for each weight.
+That is the schedule "warm-up, stable, decay" (Hu et al., arXiv:2404.06395; Hägele et al., arXiv:2405.18392): how long its
+stable phase lasts need not be known before. It ends when the loss of its fourth quarter is that of its third one: by the
+noise of both, or up to what is far below what events leave open. The excess of a loss in n events is measured in units of
+the spread of one event's loss, as that of a log-likelihood is about one: p weights that fit noise gain about p/2 such units,
+whatever the loss's own unit (Wilks, 1938). What is far below is ``SHARE`` of a unit for each weight.
 
 A training that runs out of steps before that has the falling rate in the second half of them, and says that its loss
 still fell. One with a validation part ends by patience (Prechelt, 1998), or says so.
@@ -34,6 +34,7 @@ LEAST_STEPS, LEAST_ROUNDS = 3000, 16
 ROWS = 512
 """Rows that the spread of one event's loss is measured on."""
 
+
 @dataclass
 class Pace:
     """The learning rate of one training without validation, round by round.
@@ -62,7 +63,7 @@ class Pace:
         if self.falls_from is None or self.ends is None:
             return np.ones(self.steps, np.float32)
         step = (len(self.losses) - self.falls_from) * self.steps + np.arange(self.steps)
-        return (1 - step / ((self.ends - self.falls_from) * self.steps)).astype(np.float32)
+        return np.maximum(1 - step / ((self.ends - self.falls_from) * self.steps), 0).astype(np.float32)
 
     def after(self, loss: float, units: Callable[[], float]) -> bool:
         """Take the loss of a round; True when it was the last."""
@@ -96,18 +97,24 @@ class Pace:
 
 
 def units_of(network: Any, loss: Loss, events: Events, weight: np.ndarray, rows: np.ndarray, key: Any) -> float:
-    """Units that one of a mean loss is worth: n Σw/Σw² over the spread of one event's loss, at most ``ROWS`` of them."""
+    """Units that one of a mean loss is worth: n Σw/Σw² over the spread of one event's loss, at most ``ROWS`` of them.
+
+    A loss that is the same for all events is taken as it is.
+    """
     w = np.asarray(weight, np.float64)[rows]
     some = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ROWS)).astype(np.int64))]
     spread = float(_spread(network, loss, events, some, key))
-    return float(len(rows) * abs(w.sum()) / np.square(w).sum() / spread) if np.isfinite(spread) and spread > 0 else np.inf
+    scale = spread if np.isfinite(spread) and spread > 0 else 1.0
+    return float(len(rows) * abs(w.sum()) / np.square(w).sum() / scale)
 
 
 @eqx.filter_jit
 def _spread(network: Any, loss: Loss, events: Events, rows: Any, key: Any) -> jax.Array:
     def one(row: Any) -> jax.Array:
         event = events.take(row[None])
-        event = Events(event.x, jnp.ones_like(event.weight), event.process, event.number, event.columns, event.processes)
+        event = Events(
+            event.x, jnp.ones_like(event.weight), event.process, event.number, event.columns, event.processes
+        )
         return loss(network, event, key)
 
     return jnp.std(jax.vmap(one)(jnp.asarray(rows)))
