@@ -61,7 +61,8 @@ class Interval:
 class Predictive:
     """Mean and the two parts of the variance of a prediction, by the law of total variance.
 
-    ``aleatoric`` = E_w[Var(y|x, w)], ``epistemic`` = Var_w(E[y|x, w]) over members w; both are variances.
+    ``aleatoric`` = E_w[Var(y|x, w)], ``epistemic`` = Var_w(E[y|x, w]) over members w; both are variances. That over M members
+    is their sum of squares divided by M: of few independent ones it is M/(M − 1) too small in the mean.
     """
 
     mean: Float[np.ndarray, "*event"]

@@ -242,7 +242,7 @@ class Hmc(_Drawn):
     epistemic: Literal["hmc"]
     width: Count = Field(16, description="units of a hidden layer")
     depth: Count = Field(1, description="hidden layers")
-    max_events: Count = Field(2_000, description="rows used for training; a longer table is thinned evenly")
+    max_events: Count = Field(1_500, description="rows used for training; a longer table is thinned evenly")
     precision: Width = Field(1.0, description="of the Gaussian prior of each weight")
     chains: Count = Field(4, description="chains, each from a start of its own")
     warmup: Count = Field(500, description="steps of a chain that adapt it, and are not kept")
@@ -250,7 +250,7 @@ class Hmc(_Drawn):
     acceptance: Share = Field(0.8, description="mean acceptance that the step size is adapted to")
     doublings: Count = Field(7, description="most doublings of a trajectory; 7 are 127 leapfrog steps")
     budget: Width = Field(
-        5e11,
+        3e11,
         description="most steps of all chains × leapfrog steps × events × weights of a fold, of which a core does some 10⁹ "
         "in a second",
     )

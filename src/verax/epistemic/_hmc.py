@@ -102,7 +102,7 @@ def hmc(
     acceptance: float = 0.8,
     steps: int | None = None,
     doublings: int = 7,
-    budget: float = 5e11,
+    budget: float = 3e11,
     quantities: Quantities | None = None,
 ) -> Chains:
     """Draw networks from the posterior of their weights with several chains, in float64.
@@ -163,7 +163,7 @@ def hmc(
     if (cost := leaps * len(events) * size) > budget:
         seen = f"up to {leaps:.2g} leapfrog steps × {len(events)} events × {size} weights = {cost:.2g}"
         action = "take fewer events, draws or doublings, or a smaller network; or raise budget"
-        raise InputError("hmc", seen, f"at most {budget:.2g}, ten minutes of a core or so", action)
+        raise InputError("hmc", seen, f"at most {budget:.2g}, five minutes of a core or so", action)
     trained = []
     for chain, network in enumerate(made):
         train_key = jax.random.fold_in(start_key, chains + chain)
