@@ -61,8 +61,8 @@ class Interval:
 class Predictive:
     """Mean and the two parts of the variance of a prediction, by the law of total variance.
 
-    ``aleatoric`` = E_w[Var(y|x, w)], ``epistemic`` = Var_w(E[y|x, w]) over members w; both are variances. That over M members
-    is their sum of squares divided by M: of few independent ones it is M/(M − 1) too small in the mean.
+    ``aleatoric`` = E_w[Var(y|x, w)], ``epistemic`` = Var_w(E[y|x, w]) over members w; both are variances. Over M
+    members the latter is a sum of squares divided by M: in the mean (M − 1)/M of the truth where members are independent.
     """
 
     mean: Float[np.ndarray, "*event"]
