@@ -61,7 +61,8 @@ class Interval:
 class Predictive:
     """Mean and the two parts of the variance of a prediction, by the law of total variance.
 
-    ``aleatoric`` = E_w[Var(y|x, w)], ``epistemic`` = Var_w(E[y|x, w]) over members w; both are variances.
+    ``aleatoric`` = E_w[Var(y|x, w)], ``epistemic`` = Var_w(E[y|x, w]) over members w; both are variances. Over M
+    members the latter is a sum of squares divided by M: in the mean (M − 1)/M of the truth where members are independent.
     """
 
     mean: Float[np.ndarray, "*event"]

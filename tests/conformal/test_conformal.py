@@ -48,6 +48,14 @@ def test_ranks_are_exact_for_every_size_and_level():
             assert values == [k if k <= n else math.inf] * 2
 
 
+def test_levels_that_were_computed_are_the_numbers_that_they_mean():
+    for n in (9, 99, 999):
+        for level, meant in zip(np.arange(0.1, 1, 0.1), range(1, 10), strict=True):
+            assert rank(n, float(level)) == rank(n, Fraction(meant, 10))  # 0.7000000000000001 is no more than 0.7
+        assert rank(n - 1, 2 / 3) == rank(n - 1, Fraction(2, 3)) == 2 * n // 3
+    assert rank(10**6, 0.682689492137) == math.ceil((10**6 + 1) * Fraction("0.682689492137"))
+
+
 def test_a_float_rank_would_be_wrong():
     assert math.ceil((99 + 1) * 0.55) != rank(99, 0.55) == 55 == rank(99, Fraction(11, 20))
 

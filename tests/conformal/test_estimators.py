@@ -7,6 +7,8 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -132,8 +134,11 @@ def test_sample_weight_reaches_the_model():
     a = SplitConformalRegressor(DecisionTreeRegressor(max_depth=2)).fit(x, y, sample_weight=count)
     b = SplitConformalRegressor(DecisionTreeRegressor(max_depth=2)).fit(np.repeat(x, count, 0), np.repeat(y, count))
     np.testing.assert_allclose(a.predict(x), b.predict(x))
-    with pytest.raises(InputError, match="weights for KNeighborsRegressor"):
-        SplitConformalRegressor(KNeighborsRegressor()).fit(x, y, sample_weight=count)
+    scaled = SplitConformalRegressor(make_pipeline(StandardScaler(), DecisionTreeRegressor(max_depth=2)))
+    np.testing.assert_allclose(scaled.fit(x, y, sample_weight=count).predict(x), b.predict(x))
+    for model in (KNeighborsRegressor(), make_pipeline(StandardScaler(), KNeighborsRegressor())):
+        with pytest.raises(InputError, match="weights for KNeighborsRegressor"):
+            SplitConformalRegressor(model).fit(x, y, sample_weight=count)
 
 
 def test_parameters_can_be_searched():

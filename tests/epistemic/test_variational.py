@@ -9,10 +9,10 @@ from linear import GRID, NOISE, PHI, TAU, Known, Line, exact, moments, regressio
 
 from verax.epistemic import MeanField, NegativeElbo, hmc, temper, variational
 from verax.errors import InputError
-from verax.learn import Training, predict, start_from
+from verax.learn import predict, start_from
+from verax.results import Status
 
-TRAINING = Training(epochs=1500, batch=64, learning_rate=0.02)
-OPTIONS = {"precision": TAU, "samples": 4, "training": TRAINING}
+OPTIONS = {"precision": TAU, "samples": 8}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,8 @@ def test_finds_the_mean_and_the_known_variances_of_mean_field(events, found):
     assert (np.diag(np.linalg.inv(precision)) > 2 * sigma**2)[1:].all()
     assert (np.abs(np.asarray(found.posterior.vector()) - mean) < 0.3 * sigma).all()
     assert found.observations == 60
+    assert found.status == Status.OK
+    assert found.histories[0].stopped == "settled"
 
 
 def test_members_have_the_variances_of_the_posterior(events, found):

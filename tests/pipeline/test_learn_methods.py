@@ -100,7 +100,7 @@ def test_each_method_gives_a_measurement(measured, method):
     predicted = score(networks, events)
     assert (predicted.epistemic > 0).mean() > 0.5  # members differ; dropout may leave out units that are zero
     assert np.ptp(predicted.mean) > 0.001
-    assert len(found["posteriors"]) == (0 if method in ("ensemble", "bootstrap") else 2)
+    assert len(found["posteriors"]) == 2
 
 
 @pytest.mark.thorough

@@ -27,6 +27,7 @@ def test_the_record_says_what_made_the_run(tmp_path: Path) -> None:
     assert made["timings"] == {"learn": 12.346}
     assert made["failed"] == {"toys": 3}
     assert made["notes"] == ["blind"]
+    assert made["platform"]["processor"]
     write_json(tmp_path / "record.json", made)
     assert json.loads((tmp_path / "record.json").read_text()) == made
 

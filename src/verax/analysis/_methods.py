@@ -107,7 +107,7 @@ class Learn(Strict):
 class _Trained(Learn):
     """Trained in epochs."""
 
-    epochs: Count = Field(60, description="most epochs")
+    epochs: Count | None = Field(60, description="most epochs (null: as many as it takes)")
     batch: Count = Field(512, description="rows per step")
     learning_rate: Width = Field(2e-3, description="of AdamW")
 
@@ -213,7 +213,7 @@ class Variational(_Drawn, _Trained):
     """Independent Gaussians over the weights of a network."""
 
     epistemic: Literal["variational"]
-    epochs: Count = Field(100, description="epochs")
+    epochs: Count | None = Field(None, description="most epochs (default: as many as it takes)")
     learning_rate: Width = Field(1e-2, description="of Adam, at first; it falls to zero")
     precision: Width = Field(1.0, description="of the Gaussian prior of each weight")
 
@@ -242,12 +242,18 @@ class Hmc(_Drawn):
     epistemic: Literal["hmc"]
     width: Count = Field(16, description="units of a hidden layer")
     depth: Count = Field(1, description="hidden layers")
-    max_events: Count = Field(10_000, description="rows used for training; a longer table is thinned evenly")
+    max_events: Count = Field(1_500, description="rows used for training; a longer table is thinned evenly")
     precision: Width = Field(1.0, description="of the Gaussian prior of each weight")
     chains: Count = Field(4, description="chains, each from a start of its own")
     warmup: Count = Field(500, description="steps of a chain that adapt it, and are not kept")
     draws: Annotated[int, Field(ge=4), IsNumber] = Field(500, description="steps of a chain that are kept")
     acceptance: Share = Field(0.8, description="mean acceptance that the step size is adapted to")
+    doublings: Count = Field(7, description="most doublings of a trajectory; 7 are 127 leapfrog steps")
+    budget: Width = Field(
+        3e11,
+        description="most steps of all chains × leapfrog steps × events × weights of a fold, of which a core does some 10⁹ "
+        "in a second",
+    )
 
     package: ClassVar = "blackjax"
     function: ClassVar = hmc

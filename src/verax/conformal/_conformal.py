@@ -29,7 +29,9 @@ Level: TypeAlias = float | Fraction
 
 
 def exact_level(level: Level, where: str = "conformal") -> Fraction:
-    """The level as the decimal number that was written: 0.9 is 9/10, not its nearest binary fraction.
+    """The level as the number that was written: 0.9 is 9/10, not its nearest binary fraction.
+
+    Sums and quotients of such numbers have rounding of their own: 0.1 + 0.6 and 7 · 0.1 are 7/10 as well.
 
     Raises
     ------
@@ -40,7 +42,10 @@ def exact_level(level: Level, where: str = "conformal") -> Fraction:
     """
     if not isinstance(level, Real) or not 0 < level < 1:
         raise InputError(where, f"level {level}", "a number between 0 and 1")
-    return level if isinstance(level, Fraction) else Fraction(repr(float(level)))
+    if isinstance(level, Fraction):
+        return level
+    simple = Fraction(float(level)).limit_denominator(MAX_DENOMINATOR)
+    return simple if abs(simple - Fraction(float(level))) < 4e-16 else Fraction(repr(float(level)))
 
 
 def rank(n: int, level: Level) -> int:

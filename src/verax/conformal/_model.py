@@ -40,11 +40,14 @@ def fitted(model: Any, x: Any, y: Any, weight: Any = None) -> Any:
     fresh = untrained(model)
     if weight is None:
         return fresh.fit(checked_features(x), y)
-    parameters = inspect.signature(fresh.fit).parameters
+    step, taker = (
+        fresh.steps[-1] if hasattr(fresh, "steps") else ("", fresh)
+    )  # a Pipeline's weights are for its last step
+    parameters = inspect.signature(taker.fit).parameters
     if "sample_weight" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        name = type(model).__name__
+        name = type(taker).__name__
         raise InputError("model", f"weights for {name}", "a model whose fit takes sample_weight", "fit it without")
-    return fresh.fit(checked_features(x), y, sample_weight=weight)
+    return fresh.fit(checked_features(x), y, **{f"{step}__sample_weight" if step else "sample_weight": weight})
 
 
 def checked_features(x: Any) -> Any:

@@ -12,6 +12,10 @@ nothing, and their spread is an underestimate. Masks are drawn from the concrete
 the rate has a gradient (equation 5).
 """
 
+import math
+from dataclasses import replace
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -22,6 +26,7 @@ from verax.arrays import Array
 from verax.errors import InputError
 from verax.events import Events
 from verax.learn import Around, Loss, Make, Training, train, trainable
+from verax.results import Status
 
 from ._dropout import Dropout, Masked, replace_layers, thinned_layers
 from ._posterior import checked_training
@@ -87,7 +92,7 @@ def concrete_dropout(
     loss: Loss,
     events: Events,
     *,
-    training: Training | None = Training(epochs=100, learning_rate=1e-2),
+    training: Training | None = Training(learning_rate=1e-2),
     precision: float | Array = 1.0,
     power: str = "effective",
     negative: str = "signed",
@@ -95,7 +100,8 @@ def concrete_dropout(
 ) -> Dropout:
     """Train a network under dropout with a rate for each layer that is learnt too: its spread falls with more events.
 
-    Without a validation part: the prior is what holds the weights, and the last epoch is kept.
+    Without a validation part: the prior is what holds the weights, and the last epoch is kept. The status is AT_BOUND where
+    more than half of the members leave out no unit.
 
     Parameters
     ----------
@@ -103,8 +109,8 @@ def concrete_dropout(
     make : ``(key, training events) → network`` with hidden layers: where it starts
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood, of which constants do not matter
     events : training part; their weights count as ``power`` says
-    training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
-        zero (:func:`verax.learn.cosine`), any with weight decay being a second prior
+    training : epochs, batches and the like; its optimizer, where given, is best one without weight decay, which would be a
+        second prior
     precision : τ of the prior N(0, 1/τ) of each weight
     power : what the weights' sum counts as, see :func:`verax.epistemic.temper`
     negative : how negative weights count, see :func:`verax.epistemic.temper`
@@ -132,7 +138,14 @@ def concrete_dropout(
     network = make(start_key, events)
     logit = jnp.full(len(thinned_layers(network)), np.log(start / (1 - start)), jnp.float32)
     objective = ConcreteLoss(loss, len(table), tau)
-    trained = train(run_key, Concrete(network, logit), objective, table, training=checked_training(training).annealed())
+    options = replace(checked_training(training), decay=0.0)
+    trained = train(run_key, Concrete(network, logit), objective, table, training=options)
     found: Concrete = trained.network
     rates = tuple(float(p) for p in np.asarray(jax.nn.sigmoid(found.logit)))
-    return Dropout(found.network, rates, histories=trained.histories, observations=observations(table))
+    units = [layer.weight.shape[-1] for layer in thinned_layers(found.network)]
+    whole = math.prod((1 - p) ** k for p, k in zip(rates, units, strict=True))
+    judged: dict[str, Any] = {"observations": observations(table)}
+    if whole > 0.5:
+        line = f"{whole:.0%} of members leave out no unit: their spread is an underestimate, and of few members"
+        judged |= {"status": Status.AT_BOUND, "problem": f"{line}; take more units, or another method"}
+    return Dropout(found.network, rates, histories=trained.histories, **judged)

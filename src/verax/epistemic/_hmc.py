@@ -22,8 +22,9 @@ from jaxtyping import Float, PRNGKeyArray
 from verax.arrays import Array
 from verax.errors import InputError, check_least
 from verax.events import Events
-from verax.learn import Loss, Make, Training, inputs, member, stack, start_from, train_made
+from verax.learn import Loss, Make, Training, inputs, stack, start_from, train_made
 from verax.results import Status
+from verax.run import side_by_side
 
 from ._diagnostics import effective_size, r_hat, tail_size
 from ._posterior import Ensemble
@@ -79,6 +80,10 @@ class Chains(Ensemble):
     step: PerChain
     divergent: PerChain
 
+    @property
+    def _as_trained(self) -> bool:
+        return False
+
 
 def hmc(
     key: PRNGKeyArray,
@@ -96,6 +101,8 @@ def hmc(
     draws: int = 500,
     acceptance: float = 0.8,
     steps: int | None = None,
+    doublings: int = 7,
+    budget: float = 3e11,
     quantities: Quantities | None = None,
 ) -> Chains:
     """Draw networks from the posterior of their weights with several chains, in float64.
@@ -116,12 +123,15 @@ def hmc(
     draws : steps of each chain that are kept, at least 4
     acceptance : mean acceptance that the step size is adapted to; raise it where trajectories diverge
     steps : leapfrog steps of plain HMC; by default the No-U-Turn sampler chooses
+    doublings : how often that sampler doubles a trajectory at most; 7 are 127 leapfrog steps
+    budget : what the chains may cost, in steps of all chains × leapfrog steps × events × weights, of which a core does some
+        10⁹ in a second
     quantities : what convergence is judged by; by default the outputs at 64 rows of the events, or their loss when the
         network is no function of one row
 
     Raises
     ------
-    InputError : for bad options or weights, or without blackjax
+    InputError : for bad options or weights, chains that may cost more than ``budget``, or without blackjax
 
     >>> from verax.events import make_events
     >>> from verax.learn import CrossEntropy
@@ -133,7 +143,13 @@ def hmc(
     >>> found.log_density.shape, found.status.name  # fewer than 100 effective draws
     ((2, 20), 'MAX_STEPS')
     """
-    for name, value in {"chains": chains, "warm-up": warmup, "leapfrog steps": 1 if steps is None else steps}.items():
+    counts = {
+        "chains": chains,
+        "warm-up": warmup,
+        "doublings": doublings,
+        "leapfrog steps": 1 if steps is None else steps,
+    }
+    for name, value in counts.items():
         check_least(value, 1, name)
     check_least(draws, 4, "draws")
     if not 0 < acceptance < 1:
@@ -141,18 +157,25 @@ def hmc(
     _sampler()
     start_key, run_key = jax.random.split(key)
     table = temper(events, power=power, negative=negative)
+    made = [make(jax.random.fold_in(start_key, chain), events) for chain in range(chains)]
+    size = weights(made[0]).vector.size
+    leaps = chains * (warmup + draws) * (2**doublings - 1 if steps is None else steps)
+    if (cost := leaps * len(events) * size) > budget:
+        seen = f"up to {leaps:.2g} leapfrog steps × {len(events)} events × {size} weights = {cost:.2g}"
+        action = "take fewer events, draws or doublings, or a smaller network; or raise budget"
+        raise InputError("hmc", seen, f"at most {budget:.2g}, five minutes of a core or so", action)
     trained = []
-    for chain in range(chains):
-        first = start_from(make(jax.random.fold_in(start_key, chain), events))
+    for chain, network in enumerate(made):
         train_key = jax.random.fold_in(start_key, chains + chain)
-        trained.append(train_made(train_key, first, loss, events, training, validation))
+        trained.append(train_made(train_key, start_from(network), loss, events, training, validation))
     starts = stack([each.network for each in trained])
-    tau = precision_of(precision, weights(member(starts, 0)).vector.size)
+    tau = precision_of(precision, size)
     with jax.enable_x64(True):
         target = _Target(loss, double(table), jnp.asarray(tau), jax.random.fold_in(run_key, chains))
         measure = quantities or _Outputs(loss, _reference(target.events))
         keys = jax.vmap(lambda chain: jax.random.fold_in(run_key, chain))(jnp.arange(chains))
-        found = _run(keys, double(starts), target, measure, warmup, draws, acceptance, steps)
+        options = {"steps": steps, "doublings": doublings}
+        found = _run_all(keys, double(starts), target, measure, warmup, draws, acceptance, options)
         networks, measured, vectors, density, accepted, step, divergent = found
         networks = jax.tree.map(lambda a: a.reshape(chains * draws, *a.shape[2:]) if eqx.is_array(a) else a, networks)
         measured, vectors, density = (np.asarray(a, np.float64) for a in (measured, vectors, density))
@@ -206,9 +229,27 @@ def _reference(events: Events) -> Events:
     return Events(rows.x, jnp.ones_like(rows.weight), rows.process, rows.number, rows.columns, rows.processes)
 
 
-@eqx.filter_jit
+def _run_all(keys: Any, starts: Any, *of_all: Any) -> Any:
+    """All chains at once, or on a CPU one on each core: vectorised ones advance at the pace of the longest trajectory."""
+    program: Any = eqx.filter_jit(_run)
+    if jax.default_backend() != "cpu":
+        return program(keys, starts, *of_all)
+    each = [
+        jax.tree.map(lambda a, i=i: a[i : i + 1] if eqx.is_array(a) else a, (keys, starts)) for i in range(len(keys))
+    ]
+    compiled = program.lower(*each[0], *of_all).compile()
+
+    def one(given: Any) -> Any:
+        with jax.enable_x64(True):  # which a thread does not inherit
+            return compiled(*given, *of_all)
+
+    with side_by_side() as threads:
+        found = list(threads.map(one, each))
+    return jax.tree.map(lambda *a: jnp.concatenate(a) if eqx.is_array(a[0]) else a[0], *found)
+
+
 def _run(
-    keys: Any, starts: Any, target: _Target, measure: Any, warmup: int, draws: int, acceptance: float, steps: int | None
+    keys: Any, starts: Any, target: _Target, measure: Any, warmup: int, draws: int, acceptance: float, options: Any
 ) -> Any:
     """All chains: networks, their quantities, vectors, log-densities [chain, draw, …]; then acceptance, step, divergent."""
     blackjax = _sampler()
@@ -221,16 +262,17 @@ def _run(
         def density(vector: jax.Array) -> jax.Array:
             return target(held.network(vector), vector)
 
-        kind = blackjax.nuts if steps is None else blackjax.hmc
-        options = {} if steps is None else {"num_integration_steps": steps}
+        nuts = options["steps"] is None
+        kind = blackjax.nuts if nuts else blackjax.hmc
+        length = {"max_num_doublings": options["doublings"]} if nuts else {"num_integration_steps": options["steps"]}
         quiet = blackjax.adaptation.base.get_filter_adapt_info_fn()
         adapt = blackjax.window_adaptation(
-            kind, density, target_acceptance_rate=acceptance, adaptation_info_fn=quiet, **options
+            kind, density, target_acceptance_rate=acceptance, adaptation_info_fn=quiet, **length
         )
         # Stan's windows: dual averaging of the step size ε (arXiv:1111.4246, section 3.2), and a diagonal metric.
         adapt_key, draw_key = jax.random.split(key)
         (state, found), _ = adapt.run(adapt_key, held.vector, warmup)
-        kernel = kind(density, **found)
+        kernel = kind(density, **{**found, **length})
 
         def one(state: Any, key: PRNGKeyArray) -> Any:
             state, info = kernel.step(key, state)
@@ -242,9 +284,7 @@ def _run(
         *kept, accepted, divergent = out
         return (*kept, jnp.mean(accepted), found["step_size"], jnp.mean(divergent.astype(accepted.dtype)))
 
-    # Vectorised chains advance at the pace of the longest trajectory: on a CPU that only costs.
-    serial = jax.default_backend() == "cpu"
-    networks, *rest = jax.lax.map(chain, (keys, arrays)) if serial else jax.vmap(chain)((keys, arrays))
+    networks, *rest = jax.vmap(chain)((keys, arrays))
     return eqx.combine(networks, static), *rest
 
 

@@ -87,6 +87,10 @@ class Laplace(Posterior):
     offset: float
     steps: int
 
+    @property
+    def _as_trained(self) -> bool:
+        return self.which == "last"
+
     def members(self, key: PRNGKeyArray, n: int | None = None, *, linearised: bool | None = None) -> Any:
         """Draw ``n`` networks from the Gaussian, stacked along a leading axis ``member``.
 

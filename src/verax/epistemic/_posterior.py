@@ -31,7 +31,8 @@ class Posterior(ABC):
     Parameters
     ----------
     histories : of each training; empty where nothing was trained
-    status : OK, or how the method failed; NOT_FINITE where a training did not stay finite
+    status : OK, or how the method failed; NOT_FINITE where a training did not stay finite, MAX_STEPS where one that members
+        depend on may not have converged
     problem : one line about it, empty when there is none
     observations : what the events count as in a likelihood, n_eff or Σw; NaN in a method without one
 
@@ -48,9 +49,19 @@ class Posterior(ABC):
 
     def __post_init__(self) -> None:
         problem = next((h.problem for h in self.histories if h.problem), "")
+        lines = [h.unfinished for h in self.histories if h.unfinished] if self._as_trained else []
         if problem:
             object.__setattr__(self, "status", Status.NOT_FINITE)
             object.__setattr__(self, "problem", problem)
+        elif lines and self.status <= Status.AT_BOUND:
+            which = f"{len(lines)} of {len(self.histories)} trainings: " if len(self.histories) > 1 else ""
+            object.__setattr__(self, "status", Status.MAX_STEPS)
+            object.__setattr__(self, "problem", f"{which}{lines[0]}; allow more epochs")
+
+    @property
+    def _as_trained(self) -> bool:
+        """Whether members are what the training made, so that they are no better than it is."""
+        return True
 
     @abstractmethod
     def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:

@@ -5,7 +5,7 @@ Gaussians have a known bias: of a Gaussian posterior with precision matrix Λ th
 below the marginal variances (Λ⁻¹)_jj wherever weights are correlated.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -141,7 +141,7 @@ def variational(
     loss: Loss,
     events: Events,
     *,
-    training: Training | None = Training(epochs=100, learning_rate=1e-2),
+    training: Training | None = Training(learning_rate=1e-2),
     precision: float | Array = 1.0,
     power: str = "effective",
     negative: str = "signed",
@@ -158,8 +158,8 @@ def variational(
     make : ``(key, training events) → network``: where the means start; constants (``Frozen``) stay as they are
     loss : mean over rows of w·ℓ, with ℓ a negative log-likelihood (constants in ℓ do not matter)
     events : training part; their weights count as ``power`` says
-    training : epochs, batches and the like; without an optimizer of its own it is Adam with a learning rate that falls to
-        zero (:func:`verax.learn.cosine`), any with weight decay being a second prior
+    training : epochs, batches and the like; its optimizer, where given, is best one without weight decay, which would be a
+        second prior
     precision : τ of the prior N(0, 1/τ): one number, or one for each weight
     power : what the weights' sum counts as, see :func:`verax.epistemic.temper`
     negative : how negative weights count, see :func:`verax.epistemic.temper`
@@ -188,5 +188,6 @@ def variational(
     network = make(start_key, events)
     size = weights(network).vector.size
     elbo = NegativeElbo(loss, len(table), precision_of(precision, size).astype(np.float32), samples)
-    trained = train(run_key, mean_field(network, width), elbo, table, training=checked_training(training).annealed())
+    options = replace(checked_training(training), decay=0.0)
+    trained = train(run_key, mean_field(network, width), elbo, table, training=options)
     return Variational(trained.network, histories=trained.histories, observations=observations(table))

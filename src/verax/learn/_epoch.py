@@ -40,6 +40,7 @@ def _epoch(
     key: PRNGKeyArray,
     epoch: Int[jax.Array, ""],
     active: Bool[jax.Array, ""],
+    rate: Float[jax.Array, " step"],
     events: Events,
     loss: Loss,
     optimizer: optax.GradientTransformation,
@@ -51,20 +52,22 @@ def _epoch(
     train_key, held_key = jax.random.split(key)
     epoch_key = jax.random.fold_in(train_key, epoch)
 
-    def step(carry: tuple[Any, Any], batch: tuple[jax.Array, jax.Array]) -> tuple[tuple[Any, Any], jax.Array]:
+    def step(carry: tuple[Any, Any], batch: tuple[jax.Array, ...]) -> tuple[tuple[Any, Any], jax.Array]:
         params, opt_state = carry
-        index, number = batch
+        index, number, share = batch
 
-        # L_B(w) over batch B, and w ← w + u(∇L_B): u is the optimizer's update, the descent's sign included.
+        # L_B(w) over batch B, and w ← w + s·u(∇L_B): u is the optimizer's update, the descent's sign included, and s
+        # the share of its learning rate.
         def objective(params: Any) -> jax.Array:
             return loss(eqx.combine(params, fixed), table.take(index), jax.random.fold_in(epoch_key, number))
 
         value, gradient = jax.value_and_grad(objective)(params)
         updates, opt_state = optimizer.update(gradient, opt_state, params)
+        updates = jax.tree.map(lambda update: share * update, updates)
         return (optax.apply_updates(params, updates), opt_state), value
 
     numbers = jnp.arange(rows.shape[0])  # of the steps; each has its own key
-    (params, opt_state), losses = jax.lax.scan(step, (params, state.optimizer), (rows, numbers))
+    (params, opt_state), losses = jax.lax.scan(step, (params, state.optimizer), (rows, numbers, rate))
     network = eqx.combine(params, fixed)
     # An epoch counts if all its losses and the weights it ends with are finite.
     finite = jnp.all(jnp.isfinite(losses))
@@ -91,8 +94,8 @@ def _epoch(
 def epoch_of_one(state: State, per_run: tuple[Any, ...], epoch: jax.Array, shared: tuple[Any, ...]) -> Any:
     """The epoch of a single run whose arrays have a leading axis of length 1, as :func:`epoch_of_all` takes them."""
     first = jax.tree.map(lambda a: a[0] if eqx.is_array(a) else a, (state, per_run))
-    weight, rows, held_out, key, active = first[1]
-    result = _epoch(first[0], weight, rows, held_out, key, epoch, active, *shared)
+    weight, rows, held_out, key, active, rate = first[1]
+    result = _epoch(first[0], weight, rows, held_out, key, epoch, active, rate, *shared)
     return jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, result)
 
 
@@ -101,8 +104,8 @@ def epoch_of_all(state: State, per_run: tuple[Any, ...], epoch: jax.Array, share
     """The epochs of several runs at once: every array of ``state`` and ``per_run`` has a leading axis ``run``."""
 
     def one(state: State, per_run: tuple[Any, ...]) -> tuple[State, Outcome]:
-        weight, rows, held_out, key, active = per_run
-        return _epoch(state, weight, rows, held_out, key, epoch, active, *shared)
+        weight, rows, held_out, key, active, rate = per_run
+        return _epoch(state, weight, rows, held_out, key, epoch, active, rate, *shared)
 
     return eqx.filter_vmap(one)(state, per_run)
 

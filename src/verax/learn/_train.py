@@ -47,6 +47,8 @@ def train(
 ) -> Trained:
     """Train ``network`` to make ``loss`` small on ``events``; the same key gives the same bits.
 
+    That holds on one type of processor: on another one rounding differs, and training amplifies it.
+
     Weights are used as they are: pass ``events`` with training weights (see :func:`verax.learn.balance`).
 
     Parameters

@@ -22,14 +22,16 @@ class Training:
 
     Parameters
     ----------
-    epochs : most passes over the training part
+    epochs : most passes over the training part. None for as many as it takes: at most 50, or 50,000 steps where those are
+        more (50 with an optimizer of its own), and short passes are taken together to epochs of at least 50 steps
     batch : most rows of a batch
     patience : epochs without improvement of the validation loss after which a training stops
-    learning_rate : of AdamW
+    learning_rate : of AdamW; without a validation part it falls to zero, once the loss no longer does
     optimizer : any optax optimizer instead of AdamW, or a function that makes one for a number of steps; the learning
         rate is then its own
     vmapped : train all networks of one call at once; by default only where there is an accelerator
     progress : called as ``progress(epoch, epochs, loss)`` after each epoch
+    decay : weight decay of AdamW
 
     Raises
     ------
@@ -39,18 +41,19 @@ class Training:
     512
     """
 
-    epochs: int = 50
+    epochs: int | None = None
     batch: int = 512
     patience: int = 8
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     optimizer: Optimizer | None = None
     vmapped: bool | None = None
     progress: Progress | None = None
+    decay: float = 1e-4
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "patience", "learning_rate"):
             value = getattr(self, name)
-            if not value > 0:
+            if value is not None and not value > 0:
                 raise InputError(name.replace("_", " "), str(value), "a value above zero")
 
     def make_optimizer(self, steps: int) -> optax.GradientTransformation:
@@ -60,7 +63,7 @@ class Training:
         ----------
         steps : number of steps of the whole training
         """
-        chosen = adamw(self.learning_rate) if self.optimizer is None else self.optimizer
+        chosen = adamw(self.learning_rate, self.decay) if self.optimizer is None else self.optimizer
         return chosen if isinstance(chosen, optax.GradientTransformation) else chosen(steps)
 
     def annealed(self) -> "Training":

@@ -11,6 +11,7 @@ import numpy as np
 from verax.analysis import HEADS, Learning, VariedFiles
 from verax.approaches import approach
 from verax.data import read_events
+from verax.epistemic import Ensemble
 from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.learn import CrossTrained, History, blank, classifier, load, save
@@ -23,7 +24,7 @@ class Learned:
     """How the networks were trained; the networks themselves are in the stage's folder. Empty for a given summary.
 
     ``interpolated`` are systematics that are no function that JAX can trace: event by event between θ = ±1 in training.
-    ``ended`` are status and problem of the posterior of each fold; empty for ensembles.
+    ``ended`` are status and problem of the posterior, or of the ensemble, of each fold.
     """
 
     histories: tuple[tuple[History, ...], ...] = ()
@@ -68,7 +69,8 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
         _stop(problem, run.folder / "last_good_networks.eqx", finished, all(h.best >= 0 for h in histories))
     save(folder / "networks.eqx", finished)
     between = tuple(s.name for s in systematics if isinstance(s.effect, Interpolated))
-    ended = tuple((posterior.status.name, posterior.problem) for posterior in found)
+    judged = found or tuple(Ensemble(None, histories=fold) for fold in trained.histories)
+    ended = tuple((posterior.status.name, posterior.problem) for posterior in judged)
     return Learned(trained.histories, len(events), between, ended)
 
 

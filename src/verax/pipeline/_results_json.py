@@ -22,7 +22,7 @@ SCHEMA = 1
 
 
 def outcome(wording: Wording, table: Table, sections: Sequence[Section]) -> dict[str, Any]:
-    """Join the contents of the report's sections; equal inputs and seeds give equal bytes."""
+    """Join the contents of the report's sections; equal inputs and seeds give equal bytes on one type of processor."""
     content = {k: v for section in sections for k, v in section.content.items()}
     return {
         "schema": SCHEMA,

@@ -345,7 +345,8 @@ class Story:
             f"{between}These networks make a summary of events (an optimality question): how well they are trained affects "
             "the size of the uncertainty, not its correctness, "
             "because the same fixed function is applied to every template and to the data. No nuisance parameter enters on "
-            "their account. No network makes the statistical model (a correctness question) in this analysis; one that did "
+            "their account. Another seed, or another type of processor, trains other networks, and the result moves with "
+            "them. No network makes the statistical model (a correctness question) in this analysis; one that did "
             "would bring its members' spread into the fit."
         )
         return Section("Networks", text, figures, content=content)

@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -45,13 +46,28 @@ def record(
         "version": VERSION,
         "packages": packages(),
         "python": platform.python_version(),
-        "platform": {"system": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()},
+        "platform": {
+            "system": platform.platform(),
+            "machine": platform.machine(),
+            "cpus": os.cpu_count(),
+            **processor(),
+        },
         "seeds": dict(seeds),
         "inputs": dict(inputs),
         "timings": {stage: round(float(seconds), 3) for stage, seconds in timings.items()},
         "failed": dict(failed),
         "notes": list(notes),
     }
+
+
+def processor() -> dict[str, str]:
+    """Name the processor, and the accelerator where one is in use: what networks are trained on changes them."""
+    found = platform.processor()
+    if (described := Path("/proc/cpuinfo")).exists():  # Linux does not say it otherwise
+        lines = (line.partition(":") for line in described.read_text(errors="replace").splitlines())
+        found = next((value.strip() for key, _, value in lines if key.strip() == "model name"), found)
+    jax = sys.modules.get("jax")  # where it was never imported nothing was trained
+    return {"processor": found, "device": jax.devices()[0].device_kind if jax else ""}
 
 
 def packages(root: str = "verax") -> dict[str, str]:
