@@ -1,5 +1,8 @@
 """Words among which an option chooses: for the code that takes them, and for help on the command line, without JAX."""
 
+LARGEST_SEED = 2**32 - 1
+"""JAX keeps the last 32 bits of a seed: larger ones would be the smaller ones again."""
+
 SHAPE_ERRORS = ("relative", "absolute")
 """What the errors ``vals`` of a ``shapesys`` in an HS3 file are: relative in ROOT's files."""
 

@@ -8,6 +8,7 @@ write_page                              how do sections become a page?
 Table, to_rich, to_markdown             how is a table shown, in a terminal or a text?
 number, with_error, with_ends, MISSING  how is a number written, with its uncertainty?
 Style, canvas, heading, drawing, save   how does a figure look, and how is it kept?
+check_formula                           can a label be drawn?
 COLOURS, SIGNAL                         in which colours?
 ======================================  =================================================================================
 
@@ -27,6 +28,7 @@ from ._style import COLOURS as COLOURS
 from ._style import SIGNAL as SIGNAL
 from ._style import Style as Style
 from ._style import canvas as canvas
+from ._style import check_formula as check_formula
 from ._style import drawing as drawing
 from ._style import heading as heading
 from ._style import save as save
