@@ -3,6 +3,9 @@
 PREFIT_ERRORS = ("slope", "half-difference")
 """Error of a yield before the fit: by its slope at the nominal value, or half its change between −1 and +1 prior width."""
 
+LARGEST_SEED = 2**32 - 1
+"""JAX keeps the last 32 bits of a seed: larger ones would be the smaller ones again."""
+
 SHAPE_ERRORS = ("relative", "absolute")
 """What the errors ``vals`` of a ``shapesys`` in an HS3 file are: relative in ROOT's files."""
 

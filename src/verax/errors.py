@@ -2,7 +2,9 @@
 
 import difflib
 import operator
+import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 SHORT_LIST = 40
 """Choices that an error names in full, beside the nearest one."""
@@ -21,8 +23,34 @@ class InputError(ValueError):
 
     def __init__(self, where: str, got: str, expected: str, action: str = "") -> None:
         self.where, self.got, self.expected, self.action = where, got, expected, action
-        line = f"{where}: got {got}; expected {expected}"
-        super().__init__(f"{line}; {action}" if action else line)
+        line = f"{shown(where, 240)}: got {shown(got, 240)}; expected {shown(expected)}"
+        super().__init__(f"{line}; {shown(action)}" if action else line)
+
+
+def shown(text: str, most: int = 600) -> str:
+    r"""Text as a part of a line that leaves a terminal as it is: control characters as escapes, the ends of what is long.
+
+    >>> shown("a\n\x1b[31mb")
+    'a\\n\\x1b[31mb'
+    """
+    kept = text if len(text) <= most else f"{text[: most * 3 // 4]} … {text[-most // 4 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in kept)
+
+
+def has_controls(text: str) -> bool:
+    """Whether text holds what a terminal acts on, or half a character, and so is no name."""
+    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+
+
+def check_ends(path: Path, where: str) -> None:
+    """Raise for a device, which may have no end.
+
+    Raises
+    ------
+    InputError : with ``where`` it was to be read
+    """
+    if path.is_char_device():
+        raise InputError(where, "a device", "a file")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -52,15 +80,15 @@ def check_known(names: Iterable[str], known: Iterable[str], where: str, what: st
             raise InputError(where, f"{what} '{name}'", f"a known {what}", nearest(name, known))
 
 
-def check_count(n: object, least: int, where: str) -> None:
-    """Raise for what is no whole number, or one below ``least``.
+def check_count(n: object, least: int, where: str, most: int | None = None) -> None:
+    """Raise for what is no whole number, or one below ``least`` or above ``most``.
 
     Raises
     ------
     InputError : with ``where`` it was given
     """
-    if not hasattr(n, "__index__") or operator.index(n) < least:
-        raise InputError(where, repr(n), f"a whole number, at least {least}")
+    if not hasattr(n, "__index__") or operator.index(n) < least or (most is not None and operator.index(n) > most):
+        raise InputError(where, repr(n), f"a whole number, at least {least}{f' and at most {most}' if most else ''}")
 
 
 def check_least(value: float, least: float, where: str) -> None:

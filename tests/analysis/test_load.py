@@ -1,6 +1,7 @@
 import pytest
 import yaml
 
+from mutations import limited, one_line
 from toy_analysis import write_analysis
 from verax.analysis import embedded, load, parse, plan, schema, written
 from verax.analysis._recomputed import check_recomputed
@@ -92,6 +93,22 @@ def test_settings_change_keys():
         ("systematics=[{name: s, effect: normalisation, width: true}]", "width: got true"),
         ("seed=true", "seed: got true"),
         ("seed=18446744073709551616", "seed: got 18446744073709551616"),
+        (
+            "seed=4294967296",
+            "seed: got 4294967296; expected a number of at most 4294967295$",
+        ),  # JAX would take it for 0
+        ("seed=-1", "seed: got -1; expected a number of at least 0$"),
+        ("binning.fine_bins=1000000000", "fine_bins: got 1000000000; expected a number of at most 100000$"),
+        ("binning.max_bins=1000000000", "max_bins: got 1000000000; expected a number of at most 10000$"),
+        ("infer.scan_points=1000000000", "scan_points: got 1000000000; expected a number of at most 10000$"),
+        ("learn.width=1000000000", "width: got 1000000000; expected a number of at most 10000; with"),
+        ("learn.members=1000000000", "members: got 1000000000; expected a number of at most 10000; with"),
+        ("learn.depth=101", "depth: got 101; expected a number of at most 100; with"),
+        ("check.toys=10000000000", r"check\.toys: got 10000000000; expected a number of at most 1000000000$"),
+        ("title=!!int x", "--set: got 'x'; expected a value of YAML's type int; text stands in quotes"),
+        ("title=2026-13-45", "--set: got '2026-13-45'; expected a value of YAML's type timestamp"),
+        ("seed=" + "1" * 5000, "--set: got '1111.* … 1.*; expected a value of YAML's type int"),
+        ('title="\\x1b[31m"', r"--set: got '.x1b\[31m'; expected text without control characters"),
         ("check.toys=true", "toys: got true"),
         ("learn.folds=true", "folds: got true"),
         ("infer.level=true", "level: got true"),
@@ -110,6 +127,9 @@ def test_settings_change_keys():
         ("check", "KEY=VALUE"),
         ("channels=[{name: ''}]", "channels.0.name: .*at least 1 character"),
         ("poi={name: '', processes: [htautau]}", "poi.name: .*at least 1 character"),
+        ("report.luminosity='$\\bad{$'", r"report\.luminosity: got .*bad.*a formula of mathtext"),
+        ("report.process_labels={ttbar: '$t^$'}", r"report\.process_labels\.ttbar: got .*a formula of mathtext"),
+        ("summary.label='$x_$'", r"summary\.label: got .*a formula of mathtext"),
     ],
 )
 def test_a_wrong_key_or_value_is_one_line(setting, message):
@@ -144,6 +164,33 @@ def test_keys_once(tmp_path):
         load(path)
     path.write_text(text + "\nlearn: &a {folds: 3, members: 2}\ninfer: {}\n")
     assert load(path).learn.folds == 3
+
+
+BOMB = ", ".join(
+    ["&a0 [x, x, x, x, x, x, x, x, x]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10))]
+)
+BOUNDS = {
+    "aliases of aliases": (
+        f"seed: [{BOMB}]",
+        "line 1: got 597871 values, aliases written out",
+    ),
+    "where it is text": (f"notes: [{BOMB}]", "aliases written out"),
+    "itself": ("seed: &s [*s]", "line 1: got an alias of what it is a part of"),
+    "itself below a key": ("derived: &d\n  me: {you: *d}", "line 2: got an alias of what it is a part of"),
+    "deep lists": ("seed: " + "[" * 20_000 + "]" * 20_000, "line 1: got more than 50 levels"),
+    "deep keys": ("seed: " + "{a: " * 200 + "1" + "}" * 200, "line 1: got more than 50 levels"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BOUNDS.values(), ids=BOUNDS)
+def test_what_a_file_holds_has_bounds(text, message, tmp_path):
+    path = tmp_path / "analysis.yaml"
+    path.write_text(text)
+    with limited(30.0), pytest.raises(InputError, match=message) as caught:
+        load(path)
+    one_line(caught.value)
+    with pytest.raises(InputError, match="a device; expected a file"):
+        load("/dev/zero")
 
 
 def test_a_merged_key_may_be_given_again(tmp_path):

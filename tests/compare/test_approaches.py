@@ -286,3 +286,10 @@ def test_unknown_names(tmp_path):
         ApproachComparison([]).run(tmp_path, ("infero",))
     with pytest.raises(InputError, match="seeds"):
         ApproachComparison([]).run(tmp_path, APPROACHES, seeds=0)
+
+
+@pytest.mark.parametrize(("seed", "seeds"), [(2**32, 1), (2**32 - 1, 2), (-1, 1), (1, 10**9)])
+def test_seeds_that_would_be_others_are_refused(seed, seeds, tmp_path):
+    with pytest.raises(InputError, match=r"seeds?: got"):
+        compare_approaches("mixture", tmp_path / "run", seed=seed, seeds=seeds)
+    assert not (tmp_path / "run").exists()

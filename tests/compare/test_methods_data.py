@@ -126,3 +126,46 @@ def test_the_published_figures_are_those_of_the_papers(shared):
                 assert PUBLISHED[names[line["dataset"]], row, metric].value == float(line[key])
                 checked += 1
     assert checked == 10 + 50
+
+
+def replaced(name, content):
+    def change(folder):
+        np.savetxt(folder / name, content)
+
+    return change
+
+
+def linked(folder):
+    (folder / "data.txt").unlink()
+    (folder / "data.txt").symlink_to("/dev/zero")
+
+
+BROKEN = {
+    "one part is the other": (
+        lambda f: (f / "index_test_0.txt").write_bytes((f / "index_train_0.txt").read_bytes()),
+        "rows",
+    ),
+    "a row in both": (replaced("index_test_0.txt", [0, 1]), "rows in both parts|rows; expected splits"),
+    "a row twice": (replaced("index_train_0.txt", [1, 1, 2]), "index_train_0.txt: got .*each once"),
+    "a row that is not there": (replaced("index_train_0.txt", [1, 10**6]), "whole numbers from 0 to"),
+    "a negative row": (replaced("index_train_0.txt", [-1, 2]), "whole numbers from 0"),
+    "half a row": (replaced("index_train_0.txt", [0.5, 2]), "whole numbers from 0"),
+    "no rows": (replaced("index_train_0.txt", []), "no numbers"),
+    "the target among the features": (replaced("index_features.txt", [0, 3]), "features beside it"),
+    "two targets": (replaced("index_target.txt", [2, 3]), "one target"),
+    "NaN": (replaced("data.txt", [[1.0, np.nan, 2.0, 3.0]]), "not finite"),
+    "a column": (replaced("data.txt", [1.0, 2.0]), "got"),
+    "no split": (replaced("n_splits.txt", [0]), "n_splits.txt: got"),
+    "splits without end": (replaced("n_splits.txt", [1e9]), "n_splits.txt: got"),
+    "a link to a device": (linked, "a device; expected a file"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:loadtxt")
+@pytest.mark.parametrize(("change", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_set_that_would_mislead_is_refused(data, change, message, tmp_path):
+    write_set(tmp_path / "set", data)
+    assert data.x.shape[1] == 3
+    change(tmp_path / "set")
+    with pytest.raises(InputError, match=message):
+        read_set(tmp_path / "set", "table")

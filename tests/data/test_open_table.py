@@ -186,6 +186,17 @@ def test_files_without_rows(tmp_path):
             list(open_table(tmp_path / name).chunks(["x"], 10))
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_two_columns_of_one_name_are_refused_where_it_is_read(name, tmp_path):
+    """Which of them would count is nobody's to guess."""
+    table = pa.Table.from_arrays([pa.array([1.0]), pa.array([2.0]), pa.array([3.0])], names=["x", "y", "x"])
+    (pyarrow.csv.write_csv if name == "a.csv" else pq.write_table)(table, tmp_path / name)
+    with pytest.raises(InputError, match="column 'x' twice; expected one of a name"):
+        open_table(tmp_path / name).chunks(["y", "x"], 10)
+    if name == "a.csv":
+        assert [c["y"].tolist() for c in open_table(tmp_path / name).chunks(["y"], 10)] == [[2.0]]
+
+
 def test_missing_files(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.csv: got no such file"):
         open_table(tmp_path / "nothing.csv")

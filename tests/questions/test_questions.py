@@ -687,11 +687,19 @@ def test_help_and_error_name_the_same_choices(option, workspace, capsys):
         ({"shape_errors": "absolut"}, "did you mean 'absolute'"),
         ({"level": 0.0}, "--level: got 0; expected a number between 0 and 1"),
         ({"level": 1.0}, "--level: got 1; expected"),
+        ({"method": "upper", "seed": 2**32}, "--seed: got 4294967296; expected a whole number, .* at most 4294967295"),
+        ({"method": "upper", "seed": -1}, "--seed: got -1"),
+        ({"method": "upper", "toys": 10**12}, "--toys: got 1000000000000; .* at most 1000000000"),
+        ({"method": "upper", "toys": 0}, "--toys: got 0; expected a whole number, at least 1"),
     ],
 )
 def test_a_bad_option_is_refused_before_anything_is_read(options, message):
     with pytest.raises(InputError, match=r"--level: got 0\.5; expected a number between 0\.5 and 1"):
         questions.answer("limit", "no.json", level=0.5)
+    with pytest.raises(InputError, match=r"--points: got 1000000000; .* at most 10000"):
+        questions.answer("scan", "no.json", points=10**9)
+    with pytest.raises(InputError, match=r"--points, with --against: got 501; .* at most 500"):
+        questions.answer("scan", "no.json", points=501, against="norm")
     with pytest.raises(InputError, match=message):
         questions.answer("interval", "no.json", **options)
 
@@ -705,6 +713,17 @@ def test_a_bad_option_is_refused_before_anything_is_read(options, message):
         (("fit", "WORKSPACE", "--fixed", "nrm=1"), "did you mean 'norm'"),
         (("toys", "WORKSPACE", "--truth", "nrm=1"), "did you mean 'norm'"),
         (("fit", "WORKSPACE", "--fixed", "norm"), "NAME=NUMBER"),
+        (
+            ("fit", "WORKSPACE", "--fixed", "norm=1e9"),
+            "--fixed, parameter 'norm': got 1e+09; expected a finite value",
+        ),
+        (("fit", "WORKSPACE", "--patch", ""), "file ''"),
+        (("fit", "WORKSPACE", "--patchname", ""), "expected --patch beside it"),
+        (("toys", "WORKSPACE", "-o", "a\x1b[31m"), r"--output: got 'a\x1b[31m'; expected the name of a folder"),
+        (
+            ("workspace", "mask", "WORKSPACE", "--channel", "channel1", "-o", "LINK"),
+            "LINK', a link; expected",
+        ),
         (("ranking", "WORKSPACE", "--fixed", "mu=1"), "the parameter of interest 'mu'"),
         (("interval", "WORKSPACE", "--method", "feldman"), "did you mean 'feldman-cousins'"),
         (("yields", "WORKSPACE", "--channel", "chanel1"), "did you mean 'channel1'"),
@@ -738,6 +757,8 @@ def test_bad_input_is_one_line(arguments, message, workspace, capsys, tmp_path):
     for name, content in given.items():
         (tmp_path / name).write_text(json.dumps(content))
         places[name] = str(tmp_path / name)
+    places["LINK"] = str(tmp_path / "LINK")
+    (tmp_path / "LINK").symlink_to(workspace)
     places["TWICE"] = str(tmp_path / "TWICE")
     (tmp_path / "TWICE").write_text('{"channel0": [1.0], "channel1": [1.0], "channel0": [2.0]}')
     with pytest.raises(SystemExit) as stopped:

@@ -25,7 +25,7 @@ from verax.check import reliability
 from verax.errors import InputError
 from verax.infer import Breakdown, Ranking, Row, Scan
 from verax.learn import History
-from verax.report import Style, drawing, plots
+from verax.report import Style, check_formula, drawing, plots, save
 from verax.report._histograms import poisson_interval, positions, round_scale
 from verax.results import Coverage, Interval
 
@@ -308,6 +308,26 @@ def test_coverage_without_any_good_interval_says_so() -> None:
     said = [t.get_text() for t in figure.findobj(Text)]
     assert "no interval" in said
     assert "50 failed" in said
+
+
+HOSTILE = (r'# % \ ` { } "', "a$b$c", "$", "^~&<>'|", "[/red]", r"\frac", "tt\u0304", "mu", "norm_b 1", "", "x" * 300)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_any_name_of_a_parameter_can_be_drawn(name: str, tmp_path: Path) -> None:
+    """As the parameter of interest, and as one that is ranked, with a label of its own or none."""
+    for style in (Style(), Style(names={name: "norm $t$"})):
+        found = dataclasses.replace(fakes.ranking(), name=name)
+        save(plots.pulls_and_impacts(found, style=style), tmp_path, "ranking")
+        save(plots.pulls([name], np.zeros(1), np.ones(1), style=style), tmp_path, "pulls")
+
+
+def test_a_formula_that_cannot_be_drawn_is_refused() -> None:
+    for text in ("", "$x$", "a $ b", r"\$5 and \$6", "tt\u0304", r"$p_\mathrm{T}$ [GeV]"):
+        check_formula(text, "report.luminosity")
+    for text in (r"$\bad{$", "$x^$", "$ $ {$}$", "a $b{$"):
+        with pytest.raises(InputError, match=r"report\.luminosity: got .*a formula of mathtext"):
+            check_formula(text, "report.luminosity")
 
 
 def test_a_dollar_in_a_name_is_no_formula() -> None:

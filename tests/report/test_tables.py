@@ -164,3 +164,11 @@ def test_the_terminal_shows_every_cell() -> None:
     assert "0.103" in said
     Console(file=out, width=120).print(to_rich(Table("[red]", ("[bold]",), (("[x]",),))))  # no markup
     assert "[x]" in out.getvalue()
+
+
+def test_words_of_the_user_are_no_markup() -> None:
+    table = Table("A [red]title[/red] and [/b]", ("[bold]What",), (("[/i]" + "-" * 60,),), "a note [/x]")
+    console = Console(width=100, file=io.StringIO())
+    console.print(to_rich(table))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(text in shown for text in (table.title, *table.columns, "[/i]", table.note))

@@ -85,6 +85,16 @@ def test_a_link_is_replaced_and_what_it_leads_to_unharmed(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"mine", "link"}
 
 
+def test_a_pipe_or_a_device_is_no_place_for_a_file(tmp_path):
+    """Whoever may do all would put a file in the place of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="pipe: got a device, a pipe or a folder"):
+        write(pipe, b"new")
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
 def test_new_files_have_the_rights_that_the_user_gives(tmp_path):
     before = os.umask(0o027)
     try:

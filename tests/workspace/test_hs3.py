@@ -11,7 +11,7 @@ from verax.cli import main
 from verax.errors import InputError
 from verax.workspace import from_hs3, from_pyhf
 from verax.workspace._hs3 import is_hs3
-from workspaces import EXAMPLES
+from workspaces import EXAMPLES, as_hs3
 
 READ = [
     "normfactor in one channel",
@@ -21,53 +21,6 @@ READ = [
     "staterror of some samples",
     "staterror and shapesys",
 ]
-
-
-def as_hs3(spec, *, relative):
-    """HS3 of a workspace without parameter settings, as ROOT writes it."""
-    distributions, data = [], []
-    for channel, observed in zip(spec["channels"], spec["observations"], strict=True):
-        samples = []
-        for sample in channel["samples"]:
-            content = {"contents": sample["data"]}
-            modifiers = [written(m, sample, content, relative) for m in sample["modifiers"]]
-            samples.append({"name": sample["name"], "data": content, "modifiers": modifiers})
-        axes = [{"name": f"obs_{channel['name']}", "min": 0.0, "max": 1.0, "nbins": len(observed["data"])}]
-        distributions.append(
-            {"name": f"model_{channel['name']}", "type": "histfactory_dist", "axes": axes, "samples": samples}
-        )
-        data.append(
-            {"name": f"obsData_{channel['name']}", "type": "binned", "axes": axes, "contents": observed["data"]}
-        )
-    names = [d["name"] for d in distributions], [d["name"] for d in data]
-    return {
-        "metadata": {"hs3_version": "0.2"},
-        "distributions": distributions,
-        "data": data,
-        "likelihoods": [{"name": "simPdf_obsData", "distributions": names[0], "data": names[1]}],
-        "analyses": [{"name": "simPdf_obsData", "likelihood": "simPdf_obsData", "parameters_of_interest": ["mu"]}],
-        "domains": [
-            {"name": "default_domain", "type": "product_domain", "axes": [{"name": "mu", "min": 0.0, "max": 10.0}]}
-        ],
-        "parameter_points": [{"name": "default_values", "parameters": [{"name": "mu", "value": 1.0}]}],
-    }
-
-
-def written(modifier, sample, content, relative):
-    name, kind, data = modifier["name"], modifier["type"], modifier["data"]
-    entry = {"name": name, "type": kind, "parameter": name}
-    if kind == "normsys":
-        return entry | {"constraint": "Gauss", "data": data}
-    if kind == "histosys":
-        sides = {key: {"contents": data[f"{key}_data"]} for key in ("hi", "lo")}
-        return entry | {"constraint": "Gauss", "data": sides}
-    if kind == "staterror":
-        content["errors"] = data
-        return entry | {"constraint": "Gauss"}
-    if kind == "shapesys":
-        vals = [e / x if x else 0.0 for e, x in zip(data, sample["data"], strict=True)] if relative else data
-        return entry | {"constraint": "Poisson", "data": {"vals": vals}}
-    return entry
 
 
 @pytest.mark.thorough

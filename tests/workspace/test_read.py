@@ -314,15 +314,26 @@ def test_files(tmp_path):
     (tmp_path / "cut.json").write_text(text[: len(text) // 2])
     (tmp_path / "cut.json.gz").write_bytes(gzip.compress(text.encode())[:-20])
     (tmp_path / "empty.json").write_text("")
+    packed = bytearray((tmp_path / "packed.json.gz").read_bytes())
+    packed[40] ^= 0xFF
+    (tmp_path / "flipped.json.gz").write_bytes(packed)
     assert from_pyhf(tmp_path / "whole.json").poi == from_pyhf(str(tmp_path / "packed.json.gz")).poi == "mu"
     for name, message in (
         ("cut.json", "cut short"),
         ("cut.json.gz", "readable"),
+        ("flipped.json.gz", "readable"),
         ("empty.json", "an empty file"),
+        ("/dev/zero", "a device; expected a file"),
         ("no", "No such"),
     ):
         with pytest.raises(InputError, match=message):
             read_json(tmp_path / name)
+
+
+def test_standard_input_that_was_closed_is_said(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="standard input: got none"):
+        read_json("-")
 
 
 @pytest.mark.parametrize(
@@ -337,6 +348,8 @@ def test_files(tmp_path):
         ("5.0", "1e308", r"sample 's', data, entry 0: .* 1e\+308; expected a finite number, up to 1e\+100"),
         ('"s"', '""', "channel 'a', sample, name: .*''; expected a name"),
         ('"k"', '" "', "modifier, name: .*' '; expected a name"),
+        ('"k"', '"k\\u001b[31m"', r"modifier, name: .*x1b\[31m'; expected a name"),
+        ('"s"', '"s\\ud800"', r"sample, name: .*ud800'; expected a name"),
     ],
 )
 def test_what_json_takes_in_silence_is_refused(old, new, message, tmp_path):

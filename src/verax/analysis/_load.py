@@ -10,7 +10,7 @@ import pydantic
 import yaml
 from pydantic import BaseModel
 
-from verax.errors import InputError, nearest
+from verax.errors import InputError, check_ends, has_controls, nearest
 
 from ._methods import KEYS_OF
 from ._schema import Analysis
@@ -26,6 +26,7 @@ def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analys
     if path is None:
         return parse(_change(_read(embedded("higgsml.yaml")), settings), "embedded analysis", Path())
     path = Path(path)
+    check_ends(path, str(path))
     try:
         content = _read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -40,8 +41,48 @@ def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Analys
     return parse(_change(content, settings), str(path), path.parent)
 
 
+DEEPEST, MOST = 50, 100_000
+"""Levels of lists and mappings in an analysis file, and values in it, those that an alias repeats among them."""
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML's safe types, where each key of a mapping stands once."""
+    """YAML's safe types, where each key of a mapping stands once; nesting, aliases and numbers have bounds."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.levels, self.sizes = 0, dict[int, int]()
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """A value, with how many it holds; an alias holds those of what it repeats."""
+        begins: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        where, is_alias = f"line {begins.start_mark.line + 1}", isinstance(begins, yaml.AliasEvent)
+        self.levels += 1
+        if self.levels > DEEPEST:
+            raise InputError(where, f"more than {DEEPEST} levels of lists and keys", "some levels")
+        node: Any = super().compose_node(parent, index)
+        self.levels -= 1
+        if not is_alias:
+            items = [] if isinstance(node, yaml.ScalarNode) else node.value
+            parts = [part for item in items for part in (item if isinstance(item, tuple) else (item,))]
+            self.sizes[id(node)] = 1 + sum(self.sizes[id(part)] for part in parts)
+        if (size := self.sizes.get(id(node))) is None:
+            raise InputError(where, "an alias of what it is a part of", "values that end")
+        if size > MOST:
+            raise InputError(where, f"{size} values, aliases written out", f"no more than {MOST}")
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value of a node, with one kind of error for what is none of its tag: `!!int x`, 2026-13-40, 10,000 digits."""
+        where, seen = f"line {node.start_mark.line + 1}", f"'{node.value}'"
+        if isinstance(node, yaml.ScalarNode) and has_controls(node.value.replace("\n", "").replace("\t", "")):
+            raise InputError(where, seen, "text without control characters")
+        try:
+            return super().construct_object(node, deep)
+        except (InputError, yaml.YAMLError):
+            raise
+        except Exception as error:
+            expected = f"a value of YAML's type {node.tag.rpartition(':')[2]}"
+            raise InputError(where, seen, expected, "text stands in quotes") from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """The mapping; keys that ``<<`` merges in may be given again."""
@@ -98,6 +139,8 @@ WORDS = {
     "greater_than": "a number greater than {gt:g}",
     "greater_than_equal": "a number of at least {ge:g}",
     "less_than": "a number less than {lt:g}",
+    "less_than_equal": "a number of at most {le:.10g}",
+    "invalid_key": "keys that are text",
     "finite_number": "a finite number",
     "string_type": "text",
     "string_too_short": "text of at least {min_length} character",
@@ -127,7 +170,7 @@ def _first(error: pydantic.ValidationError, where: str, content: dict[str, Any])
     of_method = len(loc) > 2 and loc[0] == "learn"  # the method chooses the section, and is no key
     method = [f"with epistemic: {loc[1]}"] if of_method else []
     action = "; ".join([*method, *([f"and {len(others)} more in this file"] if others else [])])
-    place = f"{where}: {key}"
+    place = f"{where}: {key}" if key else where
     if first["type"] == "extra_forbidden":
         name, known = str(loc[-1]), [k for model in _models_at(loc[:-1]) for k in model.model_fields]
         if of_method:

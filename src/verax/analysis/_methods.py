@@ -20,7 +20,7 @@ from verax.errors import InputError
 from verax.events import Events
 from verax.learn import CrossTrained, Training, cross_train
 
-from ._sections import Count, Finite, IsNumber, Strict, Width
+from ._sections import Count, Finite, IsNumber, Size, Strict, Width
 
 Step: TypeAlias = Callable[[str, int, int], None]
 """Called as ``step(what, done, total)``."""
@@ -60,14 +60,14 @@ class Learn(Strict):
     per: Literal["event", "batch"] = Field("event", description="augment: one θ for each event, or for each batch")
     strength: Annotated[float, Field(ge=0), IsNumber] = Field(1.0, description="adversarial: of the adversary")
     at: dict[str, Finite] = Field({}, description="parameterised: θ at which the summary is made (default: 0)")
-    bins: Annotated[int, Field(ge=2), IsNumber] = Field(10, description="inferno: bins of the summary")
+    bins: Annotated[int, Field(ge=2, le=1000), IsNumber] = Field(10, description="inferno: bins of the summary")
     temperature: Width = Field(0.1, description="inferno: of the softmax over bins")
-    folds: Annotated[int, Field(ge=2), IsNumber] = Field(
+    folds: Annotated[int, Field(ge=2, le=1000), IsNumber] = Field(
         3, description="an event of fold i is scored by networks trained on the others"
     )
-    members: Count
-    width: Count = Field(64, description="units of a hidden layer")
-    depth: Count = Field(2, description="hidden layers")
+    members: Size
+    width: Size = Field(64, description="units of a hidden layer")
+    depth: Annotated[int, Field(ge=1, le=100), IsNumber] = Field(2, description="hidden layers")
     max_events: Count = Field(2_000_000, description="rows used for training; a longer table is thinned evenly")
 
     @pydantic.model_validator(mode="after")
@@ -131,7 +131,7 @@ class Ensemble(_Stopped):
         description="each network on its own Poisson replica of the events, or all on the same; they differ by start and "
         "order too",
     )
-    members: Count = Field(5, description="networks per fold")
+    members: Size = Field(5, description="networks per fold")
 
     def cross_train(self, key: PRNGKeyArray, chosen: Approach, events: Events, step: Step) -> Found:
         """Train the networks of all folds side by side."""
@@ -166,7 +166,7 @@ class _Drawn(Learn):
     """Members drawn from a posterior; its loss is a likelihood of the events as they are."""
 
     approach: Literal["propagate"] = Field("propagate", description="networks know nothing of systematics")
-    members: Count = Field(50, description="networks drawn per fold")
+    members: Size = Field(50, description="networks drawn per fold")
 
     function: ClassVar[Callable[..., Posterior]]
     words: ClassVar[str]
@@ -240,13 +240,13 @@ class Hmc(_Drawn):
     """Draws from the posterior of all weights, by chains that use all events in each step: for small networks."""
 
     epistemic: Literal["hmc"]
-    width: Count = Field(16, description="units of a hidden layer")
-    depth: Count = Field(1, description="hidden layers")
+    width: Size = Field(16, description="units of a hidden layer")
+    depth: Annotated[int, Field(ge=1, le=100), IsNumber] = Field(1, description="hidden layers")
     max_events: Count = Field(1_500, description="rows used for training; a longer table is thinned evenly")
     precision: Width = Field(1.0, description="of the Gaussian prior of each weight")
-    chains: Count = Field(4, description="chains, each from a start of its own")
+    chains: Size = Field(4, description="chains, each from a start of its own")
     warmup: Count = Field(500, description="steps of a chain that adapt it, and are not kept")
-    draws: Annotated[int, Field(ge=4), IsNumber] = Field(500, description="steps of a chain that are kept")
+    draws: Annotated[int, Field(ge=4, le=10**6), IsNumber] = Field(500, description="steps of a chain that are kept")
     acceptance: Share = Field(0.8, description="mean acceptance that the step size is adapted to")
     doublings: Count = Field(7, description="most doublings of a trajectory; 7 are 127 leapfrog steps")
     budget: Width = Field(

@@ -8,8 +8,10 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
+from verax.choices import LARGEST_SEED
 from verax.errors import InputError, check_known
 from verax.parameters import Parameter, check_value, nuisance
+from verax.report import check_formula
 
 from ._effects import EffectBase, Systematics, VariedSamples
 from ._methods import Ensemble, LearnSection
@@ -40,7 +42,7 @@ class Analysis(Strict):
         description="names the run folder, runs/NAME"
     )
     title: str = Field(description="heading of the report")
-    seed: Annotated[int, Field(ge=-(2**63), lt=2**63), IsNumber] = Field(0, description="of all random numbers")
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED), IsNumber] = Field(0, description="of all random numbers")
     dataset: Dataset | None = Field(None, description="a data set that verax knows, instead of samples")
     samples: list[Sample] = Field([], description="simulated events, in any number of files and processes")
     observed: Source | Literal["asimov"] = Field("asimov", description="files of observed events, or asimov")
@@ -133,6 +135,7 @@ class Analysis(Strict):
         if self.summary.range[0] >= self.summary.range[1]:
             raise InputError("summary.range", str(list(self.summary.range)), "two increasing numbers")
         self._check_range()
+        self._check_labels()
         for s in self.systematics:
             if isinstance(s, EffectBase) and s.needs_layout and self.layout is None and self.dataset is None:
                 raise InputError(
@@ -154,6 +157,15 @@ class Analysis(Strict):
         labelled = [*named, *(c.name for c in self.channels), *(f.name for f in factors)]
         labelled += [w for s in self.systematics for w in (s.name, s.group)]
         check_known(self.report.process_labels, labelled, "report.process_labels", "process")
+
+    def _check_labels(self) -> None:
+        """Formulas of figures can be drawn."""
+        report = self.report
+        labels = {"report.experiment": report.experiment, "report.luminosity": report.luminosity}
+        labels |= {f"report.process_labels.{name}": text for name, text in report.process_labels.items()}
+        labels |= {f"channels.{c.name}.label": c.label or "" for c in self.channels}
+        for where, text in (labels | {"summary.label": self.summary.label}).items():
+            check_formula(text, where)
 
     def _processes(self) -> list[str]:
         """Names of the simulated processes."""

@@ -17,7 +17,9 @@ def _number(value: Any) -> Any:
 IsNumber = pydantic.BeforeValidator(_number)
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False), IsNumber]
 Width: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), IsNumber]
-Count: TypeAlias = Annotated[int, Field(ge=1), IsNumber]
+Count: TypeAlias = Annotated[int, Field(ge=1, le=10**9), IsNumber]
+Size: TypeAlias = Annotated[int, Field(ge=1, le=10_000), IsNumber]
+"""Of units, networks or bins, which products of them are made in memory for: larger ones fill any."""
 Name: TypeAlias = Annotated[str, Field(min_length=1)]
 Function: TypeAlias = str | Callable[..., Any]
 """``module:name`` or ``path.py:name`` (relative to the analysis file); in Python, the callable itself."""
@@ -87,8 +89,10 @@ class Summary(Strict):
 class Binning(Strict):
     """How bin edges are chosen where a channel gives none."""
 
-    max_bins: Count = Field(10, description="most bins of a channel")
-    fine_bins: Count = Field(400, description="equal bins of the summary's range whose edges may be chosen")
+    max_bins: Size = Field(10, description="most bins of a channel")
+    fine_bins: Annotated[int, Field(ge=1, le=100_000), IsNumber] = Field(
+        400, description="equal bins of the summary's range whose edges may be chosen"
+    )
     min_effective: Width = Field(10.0, description="least effective number of simulated background events in a bin")
     max_relative_error: Width = Field(0.3, description="largest relative simulation error of the background in a bin")
 
@@ -118,7 +122,7 @@ class Infer(Strict):
     """What is asked of the likelihood."""
 
     level: Annotated[float, Field(gt=0, lt=1), IsNumber] = Field(0.6827, description="confidence level of intervals")
-    scan_points: Annotated[int, Field(ge=5), IsNumber] = Field(41, description="points of the scan of t")
+    scan_points: Annotated[int, Field(ge=5, le=10_000), IsNumber] = Field(41, description="points of the scan of t")
     simulation_statistics: bool = Field(True, description="one γ per bin for the statistics of the simulation")
 
 

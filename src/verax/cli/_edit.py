@@ -14,7 +14,7 @@ app = typer.Typer(
 )
 
 Workspace = Annotated[str, typer.Argument(metavar="WORKSPACE.json", help="pyhf workspace; - reads standard input")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="default: standard output")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="default, and -: standard output")]
 Names = list[str] | None
 
 

@@ -2,6 +2,7 @@
 
 import enum
 import inspect
+import io
 import signal
 import sys
 import threading
@@ -13,17 +14,24 @@ import typer
 
 from verax import __version__
 from verax.choices import APPROACHES, CLASSIFIERS, METHODS, PROBLEMS, SHIFTS, UCI_SETS
-from verax.errors import InputError
+from verax.errors import InputError, shown
 from verax.questions import QUESTIONS
 
 from . import _edit as tools
-from ._questions import Interrupted, enable_compilation_cache, folder_named, question
+from ._questions import Interrupted, enable_compilation_cache, folder_named, keeping, question
 
 CHAIN, ASKED = "The chain, from an analysis file", "Questions about a workspace"
 
 
 class Families(typer.core.TyperGroup):
     """Help that lists commands by what they are about."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; the library would answer a stop, or the second of two, by another word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("stopped") from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write a section for each family, in the order of the commands."""
@@ -55,7 +63,7 @@ Output = Annotated[str | None, typer.Option("--output", "-o", help="run folder (
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the analysis, check.toys=500")
 ]
-Workers = Annotated[int, typer.Option("--workers", "-j", min=1, help="processes that fill templates")]
+Workers = Annotated[int, typer.Option("--workers", "-j", min=1, max=1024, help="processes that fill templates")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
 Names = list[str] | None
 
@@ -83,7 +91,7 @@ def _work(until: str) -> Any:
         workers: Workers = 1,
         quiet: Quiet = False,
     ) -> None:
-        try:
+        with keeping("finished stages are kept, the same command continues"):
             enable_compilation_cache()
             from verax import pipeline
             from verax.analysis import load
@@ -95,8 +103,6 @@ def _work(until: str) -> Any:
             folder = Path("runs") / chosen.name if output is None else folder_named(output)
             with console.progress(quiet=quiet) as told, processes(workers) as executor:
                 measurement = pipeline.measure(chosen, folder, until=until, progress=told, executor=executor)
-        except KeyboardInterrupt:  # the command-line library would swallow it
-            raise Interrupted("stopped; finished stages are kept, the same command continues") from None
         if measurement is not None:
             console.show(measurement)
         if until == "report":
@@ -203,11 +209,8 @@ def _compare(what: str, subject: str, output: str, quiet: bool, **options: Any) 
     from . import _terminal as console
 
     run, folder = getattr(compare, f"compare_{what}"), folder_named(output)
-    try:
-        with console.progress(quiet=quiet) as told:
-            tables = run(subject, folder, progress=told, **options)
-    except KeyboardInterrupt:
-        raise Interrupted("stopped; finished trials are kept, the same command continues") from None
+    with keeping("finished trials are kept, the same command continues"), console.progress(quiet=quiet) as told:
+        tables = run(subject, folder, progress=told, **options)
     for table in tables:
         console.print_table(table)
     print(f"page: {folder / 'comparison.html'}")
@@ -233,6 +236,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [a for a in given if a != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows ASCII alone is no reason to lose an answer
     try:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _interrupt)
@@ -252,16 +258,23 @@ def _interrupt(*_: object) -> NoReturn:
 
 def _explain(error: BaseException) -> tuple[int, str]:
     """Exit code and one line for an error."""
+    kept = getattr(error, "__notes__", [])
     match error:
         case InputError():
-            return 2, " ".join(str(error).split())
+            return 2, str(error)
         case Interrupted():
             return 130, str(error)
+        case FileNotFoundError():
+            return 3, f"{shown(str(error.filename))}: gone while the work went on; begin again"
         case OSError():
-            where = f"{error.filename}: " if error.filename else ""
-            return 3, f"{where}{error.strerror or error}; finished stages are kept, the same command continues"
+            where = f"{shown(str(error.filename))}: " if error.filename else ""
+            return 3, "; ".join([f"{where}{error.strerror or error}", *kept])
         case MemoryError():
-            return 3, "out of memory; lower `chunk` or `learn.max_events`, the same command continues"
+            return 3, "; ".join(
+                ["out of memory", "ask for less at a time (`chunk`, `learn.max_events`, --batch)", *kept]
+            )
+        case _ if "RESOURCE_EXHAUSTED" in str(error):  # JAX's own
+            return _explain(MemoryError())
         case _:
-            told = " ".join(str(error).split())[:200]
+            told = shown(str(error), 200)
             return 70, f"internal error: {type(error).__name__}: {told}; --debug shows the traceback"

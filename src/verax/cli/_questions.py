@@ -2,14 +2,15 @@
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from verax.errors import InputError
+from verax.errors import InputError, has_controls
 from verax.questions import QUESTIONS, Common, Options, answer, option
 
 Workspace = Annotated[
@@ -44,6 +45,18 @@ class Interrupted(Exception):
     """The user stopped the work; the text states what is kept."""
 
 
+@contextmanager
+def keeping(kept: str) -> Iterator[None]:
+    """Say what is ``kept`` of the work inside when it is stopped, or ends for want of disk or memory."""
+    try:
+        yield
+    except KeyboardInterrupt:  # the command-line library would swallow it
+        raise Interrupted(f"stopped; {kept}") from None
+    except (OSError, MemoryError) as error:
+        error.add_note(kept)
+        raise
+
+
 def question(verb: str) -> Callable[..., None]:
     """Make the command that answers one question about a workspace."""
 
@@ -55,14 +68,11 @@ def question(verb: str) -> Callable[..., None]:
         options = {k: v for k, v in given.items() if v is not None}
         if "output" in options:
             options["output"] = folder_named(options["output"])
-        try:
+        kept = options.get("output")
+        with keeping(f"finished toys are kept in {kept}, the same command continues" if kept else "nothing is kept"):
             with console.progress(quiet=shown.quiet or shown.as_json) as progress:
                 found = answer(verb, workspace, progress=progress, **options)
             console.show_answer(found, as_json=shown.as_json, plot=shown.plot)
-        except KeyboardInterrupt:  # the command-line library would swallow it
-            kept = options.get("output")
-            outcome = f"finished toys are kept in {kept}, the same command continues" if kept else "nothing is kept"
-            raise Interrupted(f"stopped; {outcome}") from None
 
     kind, keyword = inspect.Parameter, inspect.Parameter.KEYWORD_ONLY
     parameters = [kind("workspace", kind.POSITIONAL_OR_KEYWORD, annotation=Workspace)]
@@ -91,9 +101,9 @@ def folder_named(given: str) -> Path:
 
     Raises
     ------
-    InputError : for no name, which a shell's empty variable leaves
+    InputError : for no name, which a shell's empty variable leaves, and one that a terminal would act on
     """
-    if not given.strip():
+    if not given.strip() or has_controls(given):
         raise InputError("--output", f"'{given}'", "the name of a folder", "'.' is the current one")
     return Path(given)
 

@@ -48,7 +48,7 @@ class ProgressBars(Progress):
             for task in self.tasks.values():
                 self.bars.remove_task(task)
             self.tasks.clear()
-        self.bars.console.print(f"{name}: {'unchanged, kept' if reused else 'working'}", highlight=False)
+        self.bars.console.print(f"{name}: {'unchanged, kept' if reused else 'working'}", highlight=False, markup=False)
 
     def step(self, task: str, done: int, total: int | None, failed: int = 0) -> None:
         """Move the bar of a task, with the fraction that failed."""
@@ -74,7 +74,7 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
     if quiet:
         yield Notes()
         return
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("  {task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         yield ProgressBars(bars)
 
@@ -106,7 +106,8 @@ def show_answer(answer: Section, *, as_json: bool, plot: Path | None) -> None:
     """Show an answer: tables or JSON on standard output, warnings on standard error, figures in files."""
     if as_json:
         content = {**answer.content, "warnings": [*answer.warnings]}
-        print(json.dumps(in_words(plain(content)), sort_keys=True, ensure_ascii=False))
+        is_unicode = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
+        print(json.dumps(in_words(plain(content)), sort_keys=True, ensure_ascii=not is_unicode))
     else:
         for table in answer.tables:
             print_table(table, stderr=False)

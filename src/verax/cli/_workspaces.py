@@ -34,11 +34,12 @@ def write(spec: Json, output: Path | None) -> None:
     """
     from_pyhf(spec)
     text = json.dumps(spec, indent=2) + "\n"
-    if output is None:
+    if output is None or str(output) == "-":
         sys.stdout.write(text)
         return
-    if not output.name:
-        raise InputError("--output", f"'{output}'", "the name of a file")
+    if not output.name or output.is_symlink():
+        seen = f"'{output}'{', a link' if output.name else ''}"
+        raise InputError("--output", seen, "the name of a file", "or leave it out: standard output")
     try:
         write_bytes(output, text.encode())
     except OSError as error:

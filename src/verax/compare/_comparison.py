@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from verax.errors import check_known, check_least
+from verax.choices import LARGEST_SEED
+from verax.errors import check_count, check_known
 from verax.report import Section, Table, write_page
 from verax.run import Progress, Run, Types, claim, named, publishing, side_by_side, write_json
 
@@ -156,7 +157,8 @@ class Comparison(ABC, Generic[S]):
         InputError : for an unknown name (nearest one given), or no seed
         """
         check_known(names or (), self.names, f"compare {_plural(self.kind)}", self.kind)
-        check_least(seeds, 1, "seeds")
+        check_count(seeds, 1, "seeds", most=10_000)
+        check_count(seed, 0, "seed", most=LARGEST_SEED + 1 - seeds)
         progress, done = progress or Progress(), list[Trial[S]]()
         with (
             nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="verax-") as place,

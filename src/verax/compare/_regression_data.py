@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from verax.choices import SHIFTS
-from verax.errors import InputError, check_known
+from verax.errors import InputError, check_count, check_ends, check_known
 from verax.events import Events, make_events
 from verax.results import FloatArray
 
@@ -147,20 +147,45 @@ def read_set(folder: Path, name: str) -> Data:
     """Read one set, from data.txt and index_….txt, in the folder itself or in its part data/."""
     place = folder / "data" if (folder / "data").is_dir() else folder
     table = _numbers(place / "data.txt")
-    features, target = (_numbers(place / f"index_{kind}.txt").astype(int) for kind in ("features", "target"))
-    count = int(_numbers(place / "n_splits.txt"))
+    rows, columns = table.shape if table.ndim == 2 else (0, 0)
+    features, target = (_index(place / f"index_{kind}.txt", columns) for kind in ("features", "target"))
+    if len(target) != 1 or target[0] in features or not len(features):
+        seen = f"target {target.tolist()} and features {features.tolist()}"
+        raise InputError(str(place), seen, "one target, and features beside it")
+    [count] = _index(place / "n_splits.txt", 1000)
+    check_count(count, 1, str(place / "n_splits.txt"))
     parts = []
     for kind in ("train", "test"):
-        rows = [_numbers(place / f"index_{kind}_{i}.txt").astype(int) for i in range(count)]
-        if len({len(r) for r in rows}) != 1:
-            raise InputError(str(place), f"{kind} parts of {sorted({len(r) for r in rows})} rows", "splits of one size")
-        parts.append(np.stack(rows))
-    return Data(name, table[:, features], table[:, int(target)], *parts)
+        splits = [_index(place / f"index_{kind}_{i}.txt", rows) for i in range(count)]
+        if len({len(s) for s in splits}) != 1 or not len(splits[0]):
+            raise InputError(
+                str(place), f"{kind} parts of {sorted({len(s) for s in splits})} rows", "splits of one size"
+            )
+        parts.append(np.stack(splits))
+    for i, (train, test) in enumerate(zip(*parts, strict=True)):
+        if shared := len(np.intersect1d(train, test)):
+            raise InputError(f"{place}, split {i}", f"{shared} rows in both parts", "rows that were not learnt from")
+    return Data(name, table[:, features], table[:, target[0]], *parts)
+
+
+def _index(path: Path, size: int) -> np.ndarray:
+    """Whole numbers below ``size``, each once: places of rows or columns."""
+    given = np.atleast_1d(_numbers(path))
+    whole = given.astype(int)
+    fits = given.ndim == 1 and np.array_equal(whole, given) and np.all((whole >= 0) & (whole < size))
+    if not fits or len(np.unique(whole)) < len(whole):
+        seen = f"{given.ravel()[:5].tolist()}"
+        raise InputError(str(path), seen, f"whole numbers from 0 to {size - 1}, each once")
+    return whole
 
 
 def _numbers(path: Path) -> FloatArray:
+    check_ends(path, str(path))
     try:
-        return np.loadtxt(path)
+        found = np.loadtxt(path)
+        if not found.size or not np.all(abs(found) < 1e15):
+            raise ValueError("no numbers, or some that are not finite")
+        return found
     except (OSError, ValueError) as error:
         raise InputError(
             str(path), str(error).splitlines()[0], "a table of numbers", f"get it from {SOURCE}"

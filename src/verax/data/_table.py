@@ -73,6 +73,8 @@ class Table:
         check_least(rows, 1, "rows in a chunk")
         columns, text, integer = tuple(dict.fromkeys(columns)), frozenset(text), frozenset(integer)
         check_known([root.element(name)[0] for name in columns], self.columns, str(self.files[0]), "column")
+        if twice := [name for name in columns if self.columns.count(name) > 1]:
+            raise InputError(str(self.files[0]), f"column '{twice[0]}' twice", "one of a name", "rename one of them")
         return rechunk(self._batches(columns, rows, text, integer), rows)
 
     def _batches(

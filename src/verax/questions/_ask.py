@@ -12,7 +12,7 @@ import numpy as np
 
 from verax.errors import InputError, check_known
 from verax.model import BinnedLikelihood, Data, hold
-from verax.parameters import by_name
+from verax.parameters import by_name, check_value
 from verax.report import Draw, Section
 from verax.run import Progress
 from verax.workspace import from_hs3, from_pyhf, is_hs3, read_json
@@ -61,8 +61,8 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
     ------
     InputError : for an unknown parameter or channel (nearest name given), or no parameter of interest
     """
-    change = read_json(common.patch) if common.patch else None
-    if common.patchname and change is None:
+    change = read_json(common.patch) if common.patch is not None else None
+    if common.patchname is not None and change is None:
         raise InputError("--patchname", f"'{common.patchname}'", "--patch beside it", "or leave it out")
     content, mask = read_json(workspace), dict[str, list[int]]()
     if common.mask:
@@ -83,7 +83,9 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
         )
     model, observed, interest = found.model, found.data, found.poi or ""
     held = numbers(common.fixed, "--fixed")
-    by_name(model.parameters, held, "--fixed")
+    for name, parameter in by_name(model.parameters, held, "--fixed").items():
+        if name in held:
+            check_value(parameter, held[name], "--fixed")
     if needs_poi and not interest:
         raise InputError("workspace", "no parameter of interest", "one that the fit moves", "name it with --poi")
     if needs_poi and interest in held:

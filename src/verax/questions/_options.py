@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, dataclass_transform
 
-from verax.choices import PREFIT_ERRORS, SHAPE_ERRORS
-from verax.errors import InputError, check_known
+from verax.choices import LARGEST_SEED, PREFIT_ERRORS, SHAPE_ERRORS
+from verax.errors import InputError, check_count, check_known
 
 
 def option(
@@ -19,7 +19,8 @@ def option(
     help: str,
     metavar: str | None = None,
     choices: Sequence[str] = (),
-    min: float | None = None,
+    min: int | None = None,
+    max: int | None = None,
     between: tuple[float, float] | None = None,
 ) -> Any:
     """Declare an option as a field of a dataclass.
@@ -29,10 +30,10 @@ def option(
     names : on the command line
     metavar : of its value in the help
     choices : all values that are possible
-    min : of a number
+    min, max : of a whole number
     between : the ends of the values of a number, which themselves are refused
     """
-    shown = {"help": help, "metavar": "|".join(choices) or metavar, "min": min}
+    shown = {"help": help, "metavar": "|".join(choices) or metavar, "min": min, "max": max}
     return field(default=default, metadata={"names": names, "choices": choices, "between": between, "shown": shown})
 
 
@@ -42,7 +43,7 @@ class Options:
 
     Raises
     ------
-    InputError : for a value that is none of an option's choices, with the nearest one, or an end of an open range
+    InputError : for a value that is none of an option's choices, with the nearest one, or outside its range
     """
 
     def __post_init__(self) -> None:
@@ -50,6 +51,8 @@ class Options:
             value, name, choices = getattr(self, f.name), f.metadata["names"][0], f.metadata["choices"]
             if choices and value is not None:
                 check_known([value], choices, name, "value")
+            if (least := f.metadata["shown"]["min"]) is not None and value is not None:
+                check_count(value, least, name, most=f.metadata["shown"]["max"])
             if (ends := f.metadata["between"]) and value is not None and not ends[0] < value < ends[1]:
                 raise InputError(name, f"{value:g}", f"a number between {ends[0]:g} and {ends[1]:g}")
 
@@ -104,11 +107,11 @@ def _level(default: float | None = 0.6827, *, above: float = 0.0, more: str = ""
 
 
 def _toys(default: int | None = 0, help: str = "number of pseudo-experiments") -> Any:
-    return option(default, "--toys", "-n", min=0 if default == 0 else 1, help=help)
+    return option(default, "--toys", "-n", min=0 if default == 0 else 1, max=10**9, help=help)
 
 
 def _seed() -> Any:
-    return option(0, "--seed", help="of the pseudo-experiments")
+    return option(0, "--seed", min=0, max=LARGEST_SEED, help="of the pseudo-experiments")
 
 
 def _within() -> Any:
@@ -154,13 +157,19 @@ class Scan(Question):
     within: bool = _within()
     against: str | None = option(None, "--against", metavar="NAME", help="scan this parameter too: contours")
     points: int | None = option(
-        None, "--points", min=3, help="values of each parameter (default: 41; with --against 25)"
+        None,
+        "--points",
+        min=3,
+        max=10_000,
+        help="values of each parameter (default: 41; with --against 25, at most 500)",
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.against is not None:
             self.refuse("within", unless="no --against")
+        if self.against is not None and self.points is not None:
+            check_count(self.points, 3, "--points, with --against", most=500)
 
 
 class Breakdown(Question):

@@ -10,6 +10,7 @@ number, with_error, with_ends,          how is a number written, with its uncert
 decimals, MISSING
 Style, canvas, heading, drawing, save,  how does a figure look, what stands below it, and how is it kept?
 footnote
+check_formula                           can a label be drawn?
 COLOURS, SIGNAL                         in which colours?
 ======================================  =================================================================================
 
@@ -30,6 +31,7 @@ from ._style import COLOURS as COLOURS
 from ._style import SIGNAL as SIGNAL
 from ._style import Style as Style
 from ._style import canvas as canvas
+from ._style import check_formula as check_formula
 from ._style import drawing as drawing
 from ._style import footnote as footnote
 from ._style import heading as heading

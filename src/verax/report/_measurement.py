@@ -3,6 +3,7 @@
 Pulls alone say how far the data move the constrained parameters, and how much they constrain them.
 """
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -148,7 +149,7 @@ def pulls_and_impacts(
     pulls.tick_params(axis="x", which="both", top=False)
     impacts.tick_params(axis="x", which="both", bottom=False)
     pulls.set_xlabel(r"Pull $(\hat{\theta} - a)\,/\,\Delta\theta$")
-    impacts.set_xlabel(rf"Impact $\Delta\hat{{{_symbol(ranking.name, style)}}}$", loc="right", labelpad=7)
+    impacts.set_xlabel(_impact(ranking.name, style), loc="right", labelpad=7)
     handles = [
         Patch(fc=UP, alpha=0.75, label=r"$\hat{\theta} + \Delta\hat{\theta}$"),
         Patch(fc="none", ec=UP, label=r"$\hat{\theta} + \Delta\theta$"),
@@ -163,12 +164,18 @@ def pulls_and_impacts(
     return figure
 
 
-def _symbol(name: str, style: Style) -> str:
-    """Write a parameter inside a formula: μ for mu, upright text otherwise."""
+def _impact(name: str, style: Style) -> str:
+    """Label the impact on a parameter, by a formula where its name can stand in one: μ for mu, upright text otherwise."""
     written = style.name(name)
     if written.startswith("$") and written.endswith("$"):
-        return written[1:-1]
-    return r"\mu" if name == "mu" else rf"\mathrm{{{written}}}".replace("_", r"\_").replace(" ", r"\ ")
+        symbol = written[1:-1]
+    elif name == "mu":
+        symbol = r"\mu"
+    elif re.fullmatch(r"[\w .,+-]+", written):
+        symbol = rf"\mathrm{{{written}}}".replace("_", r"\_").replace(" ", r"\ ")
+    else:
+        return f"Impact on {written}"
+    return rf"Impact $\Delta\hat{{{symbol}}}$"
 
 
 Parameters = Float[np.ndarray, " parameter"]

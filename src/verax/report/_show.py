@@ -11,7 +11,9 @@ from .tables import Table
 
 def to_rich(table: Table) -> rich.table.Table:
     """Render a table for the terminal."""
-    shown = rich.table.Table(title=table.title or None, caption=table.note or None, caption_justify="left")
+    title = rich.text.Text(table.title, "table.title") if table.title else None
+    note = rich.text.Text(table.note, "table.caption") if table.note else None
+    shown = rich.table.Table(title=title, caption=note, caption_justify="left")
     for i, column in enumerate(table.columns):
         shown.add_column(
             rich.text.Text(column),

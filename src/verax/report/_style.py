@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from verax.errors import InputError
+
 if TYPE_CHECKING:  # half a second, for those who draw
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -41,8 +43,11 @@ class Style:
     names: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, name: str) -> str:
-        """Write a name as it is shown; a dollar sign of its own does not start a formula."""
-        return maths(self.names[name]) if name in self.names else GREEK.get(name, name.replace("$", r"\$"))
+        """Write a name as it is shown, the ends of a long one; a dollar sign of its own does not start a formula."""
+        if name in self.names:
+            return maths(self.names[name])
+        ends = name if len(name) <= LONGEST else f"{name[: LONGEST - 20]} … {name[-15:]}"
+        return GREEK.get(name, ends.replace("$", r"\$"))
 
     def names_of(self, names: Sequence[str]) -> list[str]:
         """Write each of ``names``."""
@@ -50,6 +55,8 @@ class Style:
 
 
 GREEK = {"mu": "μ"}
+LONGEST = 60
+"""Characters of a name in a figure, which has to hold more."""
 PLAIN = Style()
 """No experiment but verax, and names as they are."""
 
@@ -165,6 +172,29 @@ def beside_line(axes: "Axes", height: float, text: str, *, away: float, **look: 
 def maths(text: str) -> str:
     """Write a raised "⁻¹" as a formula, because the fonts of HEP style have no raised minus."""
     return text.replace("⁻¹", "$^{-1}$")
+
+
+def check_formula(text: str, where: str) -> None:
+    """Refuse a label whose formula ($…$) cannot be drawn, before any work is done for the figure.
+
+    Parameters
+    ----------
+    text : the label
+    where : it stands, for the message
+
+    Raises
+    ------
+    InputError : with what is not understood
+    """
+    if text.replace(r"\$", "").count("$") < 2:
+        return
+    from matplotlib.mathtext import MathTextParser
+
+    try:
+        MathTextParser("path").parse(text)
+    except ValueError as error:
+        seen = f"'{text}' ({str(error).strip().splitlines()[-1]})"
+        raise InputError(where, seen, "a formula of mathtext between dollar signs", r"\$ is a dollar sign") from error
 
 
 def save(figure: "Figure", folder: Path, name: str) -> tuple[Path, Path]:

@@ -203,7 +203,14 @@ def is_inside(name: str) -> bool:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new temporary file that takes the place of ``path`` when all went well; of a link there, not of what it leads to."""
+    """A new temporary file that takes the place of ``path`` when all went well; of a link there, not of what it leads to.
+
+    Raises
+    ------
+    InputError : for a device, a pipe or a folder in that place
+    """
+    if os.path.lexists(path) and not (path.is_symlink() or path.is_file()):
+        raise InputError(str(path), "a device, a pipe or a folder", "a file, or nothing")
     part = path.with_name(f"{PART}{secrets.token_hex(8)}{path.suffix}")
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:

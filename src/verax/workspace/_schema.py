@@ -5,13 +5,14 @@ import gzip
 import hashlib
 import json
 import sys
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from verax.errors import InputError, check_known, nearest
+from verax.errors import InputError, check_ends, check_known, has_controls, nearest
 
 Json = dict[str, Any]
 
@@ -30,10 +31,13 @@ def read_json(source: str | Path) -> Any:
         twice, or numbers and nesting beyond all use
     """
     where = "standard input" if str(source) == "-" else f"file '{source}'"
+    if str(source) == "-" and sys.stdin is None:
+        raise InputError(where, "none", "JSON there, or the name of a file")
+    check_ends(Path(source), where)
     try:
         raw = sys.stdin.buffer.read() if str(source) == "-" else Path(source).read_bytes()
         text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         got = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(where, got, "a readable file with JSON") from None
     try:
@@ -231,8 +235,8 @@ def text(value: Any, where: str) -> str:
 
 
 def named(value: Any, where: str) -> str:
-    """Check that it is text with something to read in it; return it."""
-    if not text(value, where).strip():
+    """Check that it is text with something to read in it, and nothing that terminals act on; return it."""
+    if not text(value, where).strip() or has_controls(value):
         raise InputError(where, f"{value!r}", "a name")
     return str(value)
 
