@@ -105,3 +105,11 @@ def test_numbers_that_float32_does_not_hold_are_refused(columns, weight, line):
     assert (
         np.isnan(np.asarray(make_events({"x": np.array([np.nan, 1.0])}).x)).sum() == 1
     )  # said where values are checked
+
+
+def test_values_that_float32_does_not_tell_apart_are_refused():
+    x = 1e8 + np.random.default_rng(1).normal(size=1000)
+    with pytest.raises(InputError, match=r"column 'x': got 1000 distinct values of which float32 keeps \d;"):
+        make_events({"x": x})
+    assert len(make_events({"x": x}, exact=False)) == 1000
+    assert len(np.unique(make_events({"x": x - 1e8}).x)) > 900

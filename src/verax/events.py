@@ -10,6 +10,9 @@ from verax.errors import InputError, check_known
 
 ARRAYS = ("x", "weight", "process", "number")
 
+RESOLVED = 100
+"""Steps of float32 that a column's values must at least spread over, to be more than a few values in it."""
+
 
 class Events(Tree):
     """Events as one pytree; every array has the leading axis ``event``.
@@ -82,8 +85,11 @@ def make_events(
     process: np.ndarray | None = None,
     number: np.ndarray | None = None,
     processes: Sequence[str] = ("data",),
+    exact: bool = True,
 ) -> Events:
     """Events from plain arrays: float32 columns, unit weights and running numbers unless given.
+
+    ``exact=False`` takes columns whose values float32 does not tell apart, see :func:`check_exact`.
 
     Raises
     ------
@@ -103,12 +109,56 @@ def make_events(
         if columns
         else np.zeros((0, 0), "f4")
     )
+    if exact:
+        check_exact({name: np.asarray(values) for name, values in columns.items()})
     weight = np.ones(n, np.float32) if weight is None else _short(weight, "weights", 1.8e19)
     number = fold_number(np.arange(n) if number is None else number)
     for name, values in {"weight": weight, "process": process, "number": number}.items():
         if len(values) != n:
             raise InputError(name, f"{len(values)} rows", f"{n} rows, as in the columns")
     return Events(x, weight, process, number, tuple(columns), tuple(processes))
+
+
+def check_exact(columns: Mapping[str, np.ndarray], missing: float | None = None, *, where: str = "events") -> None:
+    """Refuse a column whose values float32, in which events are kept, does not tell apart.
+
+    Whole numbers must all be exact there, as those below 2²⁴ are. Others must spread (5 to 95 %) over many times the
+    distance of neighbouring float32 numbers: eps × centre.
+
+    Parameters
+    ----------
+    columns : values by name, as read or computed
+    missing : value that stands for "not there", left out of the spread
+    where : what is being checked, for the message
+
+    Raises
+    ------
+    InputError : with the column and how many distinct values are left of how many
+
+    >>> check_exact({"pt": np.array([20.5, 31.0])})
+    """
+    for name, values in columns.items():
+        if values.dtype == np.float32 or values.dtype.kind not in "iuf" or values.dtype.itemsize < 4 or not values.size:
+            continue
+        with np.errstate(over="ignore"):
+            short = values.astype(np.float32)
+        whole = values.dtype.kind in "iu" or bool((values == np.floor(values)).all())
+        if whole:
+            lost = abs(values).max() > 2**24 and not np.array_equal(short.astype(np.float64), values.astype(np.float64))
+            lost = lost or (values.dtype.kind in "iu" and abs(values.astype(np.float64)).max() > 2**53)
+        else:
+            there = values[np.isfinite(values) & (values != missing)]
+            low, centre, high = np.percentile(there, (5, 50, 95)) if there.size else (0.0, 0.0, 0.0)
+            step = abs(centre) * float(np.finfo(np.float32).eps)
+            lost = 1e-6 * step < high - low < RESOLVED * step
+        if lost:
+            before, after = len(np.unique(values)), len(np.unique(short))
+            raise InputError(
+                f"{where}, column '{name}'",
+                f"{before} distinct values of which float32 keeps {after}",
+                "values that float32 tells apart" if after < before else "whole numbers that float32 holds",
+                "make what you need of it under `derived`: a remainder (number % 2), a difference (time - 1.6e9), a scale",
+            )
 
 
 def _short(values: np.ndarray, name: str, largest: float) -> np.ndarray:

@@ -215,7 +215,7 @@ def test_a_time_stamp_is_refused_and_its_difference_is_not(tmp_path):
 
 def test_ordinary_numbers_pass():
     rng = np.random.default_rng(1)
-    from verax.data import check_exact
+    from verax.events import check_exact
 
     check_exact(
         {

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from verax.arrays import Array
-from verax.data import check_exact, check_values, expression, fair_universe, higgsml
+from verax.data import check_values, expression, fair_universe, higgsml
 from verax.errors import InputError, check_known
-from verax.events import Events, make_events
+from verax.events import Events, check_exact, make_events
 from verax.systematics import derive
 
 from ._expressions import names, with_derived
@@ -148,4 +148,5 @@ def _table(
         process=np.asarray(process),
         number=np.asarray(number),
         processes=processes,
+        exact=False,  # what is learnt from or cut on was looked at before
     )

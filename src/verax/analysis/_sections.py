@@ -129,7 +129,9 @@ class Infer(Strict):
 class Check(Strict):
     """The coverage campaign."""
 
-    toys: Annotated[int, Field(ge=0, le=10**9), IsNumber] = Field(4000, description="toys per truth; 0: coverage is not tested")
+    toys: Annotated[int, Field(ge=0, le=10**9), IsNumber] = Field(
+        4000, description="toys per truth; 0: coverage is not tested"
+    )
     truths: list[Finite] = Field([0.0, 1.0, 2.0], description="true values of the parameter of interest")
     shifts: bool = Field(True, description="also every systematic at θ = ±1")
 

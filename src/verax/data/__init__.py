@@ -7,7 +7,6 @@ open_table, Table           which columns are in these files, and how are they r
 expression, Expression      what is computed from columns, or selected by them?
 write_events, read_events   how are events kept without loss?
 check_values                are all numbers finite, and how many are not?
-check_exact                 does float32 tell a column's values apart?
 ==========================  ==========================================================================
 """
 
@@ -17,5 +16,4 @@ from ._parquet import read_events as read_events
 from ._parquet import write_events as write_events
 from ._table import Table as Table
 from ._table import open_table as open_table
-from ._values import check_exact as check_exact
 from ._values import check_values as check_values
