@@ -34,7 +34,13 @@ LATEST = 2.0
 def start(command: list[str], place: Path) -> subprocess.Popen[bytes]:
     """Begin a command whose answer and lines go to files."""
     with (place / "out").open("wb") as out, (place / "err").open("wb") as err:
-        return subprocess.Popen([sys.executable, "-m", "verax", *command, "--quiet"], stdout=out, stderr=err)
+        command = [sys.executable, "-m", "verax", *command, "--quiet"]
+        return subprocess.Popen(command, stdout=out, stderr=err, preexec_fn=interruptible)
+
+
+def interruptible() -> None:
+    """What a shell puts in the background ignores SIGINT, and so does all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def below(pid: int) -> set[int]:

@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _stop_again(unraisable: Any) -> None:
     """Python drops an interrupt that arrives in a callback, such as JAX has when garbage is collected: send it again."""
     if unraisable.exc_type is KeyboardInterrupt:
-        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+        # A process in the background ignores SIGINT; SIGTERM ends verax likewise.
+        how = signal.SIGTERM if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else signal.SIGINT
+        threading.Timer(0.01, os.kill, (os.getpid(), how)).start()
     else:
         sys.__unraisablehook__(unraisable)
