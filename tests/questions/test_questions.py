@@ -573,7 +573,9 @@ def test_every_question_has_a_function_that_answers_it(workspace):
 def test_impossible_expectations_are_said(tmp_path, capsys):
     """μ held at −5 expects −17 events, where 7 were seen."""
     path = tmp_path / "one.json"
-    path.write_text(json.dumps(one_bin(signal=4.0, background=3.0)))
+    spec = one_bin(signal=4.0, background=3.0)
+    spec["measurements"][0]["config"]["parameters"] = [{"name": "mu", "bounds": [[-10.0, 10.0]]}]
+    path.write_text(json.dumps(spec))
     yields = questions.answer("yields", str(path), fixed=["mu=-5"])
     assert yields.content["a"]["post-fit"]["total"][0] == -17
     below = "fewer than 0 events expected in 1 of 1 bins of a, which is impossible"
