@@ -126,17 +126,21 @@ def test_no_memory_is_said_in_words(error, small, capsys, monkeypatch):
     assert "verax: out of memory; ask for less at a time" in capsys.readouterr().err
 
 
-def interruptible():
-    """What a shell puts in the background ignores SIGINT, and so does all that it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from verax.cli import main
+main(sys.argv[1:])
+"""
+"""What a shell puts in the background ignores SIGINT, and so does all that it starts."""
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_two_signals_are_one_stop(how, small, tmp_path):
     """As `timeout` sends them, to the process and to its group."""
-    command = [sys.executable, "-m", "verax", "toys", str(small), "-n", "100000000", "-o", str(tmp_path / "toys"), "-q"]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=interruptible)
+    command = [sys.executable, "-c", INTERRUPTIBLE]
+    command += ["toys", str(small), "-n", "100000000", "-o", str(tmp_path / "toys"), "-q"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list((tmp_path / "toys").glob("toys-*.npz")):
         time.sleep(0.02)
     process.send_signal(how)
