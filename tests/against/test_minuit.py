@@ -139,10 +139,16 @@ def check(function, model, data, poi):
         assert found.down == pytest.approx(-ends.lower, rel=0.01)
     else:  # an end beyond the bound of a parameter: both say so
         assert found.status != Status.OK or not (ends.upper_valid and ends.lower_valid)
-    fitter.limits = [(None, None)] * len(fitter.values)
-    fitter.migrad(iterate=1)
-    fitter.hesse()
-    assert best.error[i] == pytest.approx(fitter.errors[function.index], rel=0.02)
+    # Without limits, and from steps of a tenth of σ: after migrad Minuit's own are 6 % off in one of these examples.
+    again = iminuit.Minuit(function, np.array(fitter.values))
+    again.errordef, again.strategy, again.fixed, again.errors = (
+        0.5,
+        2,
+        function.fixed,
+        0.1 * np.array(fitter.errors) + 1e-6,
+    )
+    again.hesse()
+    assert best.error[i] == pytest.approx(again.errors[function.index], rel=0.02)
     return best.status
 
 
