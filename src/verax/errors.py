@@ -38,8 +38,9 @@ def shown(text: str, most: int = 600) -> str:
 
 
 def has_controls(text: str) -> bool:
-    """Whether text holds what a terminal acts on, or half a character, and so is no name."""
-    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+    """Whether text holds what a terminal acts on (turning the direction of writing, too), or half a character: no name."""
+    turning = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    return any(unicodedata.category(c) in ("Cc", "Cs") or unicodedata.bidirectional(c) in turning for c in text)
 
 
 def check_ends(path: Path, where: str) -> None:

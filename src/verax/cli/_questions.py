@@ -46,14 +46,18 @@ class Interrupted(Exception):
 
 
 @contextmanager
-def keeping(kept: str) -> Iterator[None]:
-    """Say what is ``kept`` of the work inside when it is stopped, or ends for want of disk or memory."""
+def keeping(kept: str, folder: Path | None) -> Iterator[None]:
+    """Say what is ``kept`` in a folder, if it is there, when work is stopped, or ends for want of disk or memory."""
+
+    def said() -> str:
+        return kept if folder is not None and folder.is_dir() else "nothing is kept"
+
     try:
         yield
     except KeyboardInterrupt:  # the command-line library would swallow it
-        raise Interrupted(f"stopped; {kept}") from None
+        raise Interrupted(f"stopped; {said()}") from None
     except (OSError, MemoryError) as error:
-        error.add_note(kept)
+        error.add_note(said())
         raise
 
 
@@ -69,7 +73,7 @@ def question(verb: str) -> Callable[..., None]:
         if "output" in options:
             options["output"] = folder_named(options["output"])
         kept = options.get("output")
-        with keeping(f"finished toys are kept in {kept}, the same command continues" if kept else "nothing is kept"):
+        with keeping(f"finished toys are kept in {kept}, the same command continues", kept):
             with console.progress(quiet=shown.quiet or shown.as_json) as progress:
                 found = answer(verb, workspace, progress=progress, **options)
             console.show_answer(found, as_json=shown.as_json, plot=shown.plot)

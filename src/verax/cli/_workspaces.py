@@ -84,9 +84,9 @@ def renaming(settings: dict[str, Sequence[str]]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for kind, given in settings.items():
         for setting in given:
-            old, equals, new = setting.partition("=")
-            if not (old and equals and new):
-                raise InputError(f"--{kind}", f"'{setting}'", "OLD=NEW")
+            old, _, new = setting.partition("=")
+            if not (old and new) or "=" in new:
+                raise InputError(f"--{kind}", f"'{setting}'", "OLD=NEW, with one equals sign")
             found.setdefault(kind, {})[old] = new
     return found
 
