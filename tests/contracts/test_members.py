@@ -49,8 +49,8 @@ def test_a_density_without_a_call_has_members_too():
         precision=1e-3,
     )
     np.testing.assert_allclose(np.diag(found.covariance), expected, rtol=0.02)
-    training = Training(epochs=800, batch=200, learning_rate=0.02)
-    inferred = variational(KEY, start_from(start), DensityOfX(), events, training=training, precision=1e-3, samples=4)
+    training = Training(epochs=1600, batch=200, learning_rate=0.02)
+    inferred = variational(KEY, start_from(start), DensityOfX(), events, training=training, precision=1e-3, samples=16)
     np.testing.assert_allclose(np.asarray(inferred.posterior.sigma) ** 2, expected, rtol=0.05)
     for members in (found.members(KEY, 4000), inferred.members(KEY, 4000)):
         drawn = np.column_stack([members.location, members.scale])
