@@ -100,7 +100,14 @@ def places(content: Any, path: tuple[str, ...]) -> list[Any]:
     return [p for item in content if not effect or item["effect"] == effect for p in places(item, rest)]
 
 
+APPROACHES = ("augment", "adversarial", "inferno")
+"""Whose own options no other approach takes."""
+
+WITH: dict[str, dict[str, Any]] = {"summary.kind": {"column": "x", "range": [-5.0, 5.0]}}
+"""Keys that must change together with another."""
+
 OTHER: dict[str, Any] = {
+    "summary.kind": "column",
     "observed.files": ["top.parquet"],
     "samples.*.files": ["top.parquet"],
     "systematics.* samples.up.*.files": ["other.csv"],
@@ -255,7 +262,7 @@ def varied(folder) -> dict[str, dict[str, Any]]:
         "templates": {"symmetrise": {"shape": "average"}, "smooth": ["model"], "prune": {"shape": 1e-4}},
         "check": {"toys": 5, "truths": [1.0, 1.5]},
     }
-    aware = {"approach": "parameterised", "systematics": ["scale", "shape"], "at": {"scale": 0.5}}
+    aware = {**rich["learn"], "systematics": ["scale", "shape"]}
     network = {"folds": 2, "members": 2, "width": 4, "depth": 1}
     methods: dict[str, dict[str, Any]] = {
         "dropout": {"epochs": 1},
@@ -281,7 +288,8 @@ def varied(folder) -> dict[str, dict[str, Any]]:
     }
     return {
         "networks": rich,
-        "aware": {**rich, "learn": {**rich["learn"], **aware}},
+        "aware": {**rich, "learn": {**aware, "approach": "parameterised", "at": {"scale": 0.5}}},
+        **{name: {**rich, "learn": {**aware, "approach": name}} for name in APPROACHES},
         "column": {
             **rich,
             "summary": {"kind": "column", "column": "x", "range": [-5.0, 5.0]},
@@ -298,7 +306,7 @@ def varied(folder) -> dict[str, dict[str, Any]]:
 
 LAST = {
     "networks": "summarise",
-    "aware": "learn",
+    **dict.fromkeys(("aware", *APPROACHES), "learn"),
     "column": "summarise",
     "function": "summarise",
     "data set": "simulate",
@@ -399,7 +407,7 @@ def changed(key: str, case: str, cases: Any, dry: Any) -> tuple[set[str], dict[s
     for i, place in enumerate(places(analyses[case], KEYS[key])):
         for value in others(key, place[KEYS[key][-1]]):
             given = deepcopy(analyses[case])
-            places(given, KEYS[key])[i][KEYS[key][-1]] = value
+            places(given, KEYS[key])[i].update({KEYS[key][-1]: value, **WITH.get(key, {})})
             try:
                 return dry(case, given)
             except InputError:
