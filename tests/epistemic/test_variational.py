@@ -12,7 +12,7 @@ from verax.errors import InputError
 from verax.learn import predict, start_from
 from verax.results import Status
 
-OPTIONS = {"precision": TAU, "samples": 8}
+OPTIONS = {"precision": TAU, "samples": 32}
 
 
 @pytest.fixture(scope="module")

@@ -170,7 +170,7 @@ def test_fits_leave_a_bound_again_where_the_minimum_lies_inside():
     start = np.tile([p.init for p in model.parameters], (200, 1))
     free = [i for i, p in enumerate(model.parameters) if p.constraint is None]
     start[:, free] = rng.uniform(-20, 20, (200, len(free)))
-    found = batched_lbfgs(model.batched(), DataSets.of(data), start, np.ones(len(lower), bool), (lower, upper), 1e-9)
+    found = batched_lbfgs(model.batched(), DataSets.of(data), start, np.ones(start.shape, bool), (lower, upper), 1e-9)
     assert found.converged.sum() > 60
     inward = np.where(found.theta == lower, -1, 1) * found.slope > 0
     assert not (found.at_bound & inward)[found.converged].any()

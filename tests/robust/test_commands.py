@@ -41,6 +41,7 @@ ENDLESS = ("/dev/zero", "/dev/null", "/proc/self/mem")
 PLAUSIBLE = (
     "0",
     "-0.0",
+    "1e-320",
     "0.5",
     "3",
     "1_0",
@@ -131,12 +132,15 @@ def odd_line(rng, words):
     """A command line with one or two options or arguments that it was not made for; which name an output; the others."""
     command, name = COMMANDS[words], " ".join(words)
     line = list(GIVEN.get(name, ["analysis.yaml"] if words[0] in CHAIN else ["w.json"]))
-    outputs, odd = [], []
+    outputs, odd, used = [], [], []
     for _ in range(int(rng.integers(1, 3))):
         parameter = command.params[rng.integers(len(command.params))]
         is_output = parameter.name in ("output", "plot", "to")
         places = PLACES if is_output else (*PLACES, *ENDLESS)
         value = places[rng.integers(len(places))] if rng.random() < 0.4 else ODD[rng.integers(len(ODD))]
+        if parameter in used:  # the last of two counts, and the first is not looked at
+            continue
+        used.append(parameter)
         if parameter.param_type_name == "argument" and line:
             line[0] = value
             odd.append(value)
