@@ -228,6 +228,7 @@ def above_the_lowest(model, drawn, found):
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(1500)  # nine fits of 70 toys, each of which is searched along its parameters
 def test_a_weak_signal_ends_in_the_lowest_of_its_minima():
     """One start of six toys missed the lowest by up to 0.6."""
     model = weak_signal()

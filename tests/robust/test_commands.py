@@ -179,7 +179,7 @@ def faults(line, outputs, odd, top, capfd):
         if not any(p == path or p in path.parents or path in p.parents or path.name.startswith(p.stem) for p in named):
             yield f"touched: {path}"
     _restore(after, before)
-    if code == 0 and (taken := [value for value in odd if value not in PLAUSIBLE]):
+    if code == 0 and (taken := [value for value in odd if value not in PLAUSIBLE and value in line]):
         yield f"taken: {taken}"
 
 
