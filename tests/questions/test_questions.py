@@ -169,6 +169,7 @@ def test_rows_of_a_breakdown_that_a_workspace_cannot_keep(model, workspace, caps
         "mine": "ROW=PATTERN",
         "mine=mu": "a pattern of constrained parameters; known: theta0",
         "@none": "No such file",
+        "@/dev/zero": "a device; expected a file",
     }
     for wrong, line in wrong_ones.items():
         with pytest.raises(InputError, match=line):

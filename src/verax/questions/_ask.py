@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from verax.errors import InputError, check_known
+from verax.errors import InputError, check_ends, check_known
 from verax.model import BinnedLikelihood, Data, hold
 from verax.parameters import by_name, check_value
 from verax.report import Draw, Section
@@ -128,8 +128,9 @@ def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihoo
 def _lines(setting: str) -> list[str]:
     if not setting.startswith("@"):
         return [setting]
+    check_ends(path := Path(setting[1:]), f"--group, '{path}'")
     try:
-        lines = Path(setting[1:]).read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise InputError("--group", f"'{setting}': {error}", "a file of text with lines ROW=PATTERN") from error
     return [line for line in lines if line.strip()]

@@ -89,6 +89,11 @@ class Question(Options):
     without: ClassVar[tuple[str, ...]] = ()
     """Fields of :class:`Common` that no answer depends on; they are not offered."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if getattr(self, "toys", None) == 0:
+            self.refuse("seed", unless="--toys")
+
     def check_data(self, data: str) -> None:
         """Raise InputError for data, other than the observed, that no answer to this question depends on."""
 
@@ -194,11 +199,6 @@ class Significance(Question):
     toys: int = _toys()
     seed: int = _seed()
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.toys:
-            self.refuse("seed", unless="--toys")
-
 
 class Limit(Question):
     """CLs upper limit, observed and expected; by toys with --toys."""
@@ -207,11 +207,6 @@ class Limit(Question):
     within: bool = _within()
     toys: int = _toys()
     seed: int = _seed()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.toys:
-            self.refuse("seed", unless="--toys")
 
 
 class Toys(Question):
@@ -240,11 +235,6 @@ class Gof(Question):
     needs_poi, without = False, ("poi",)
     toys: int = _toys()
     seed: int = _seed()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.toys:
-            self.refuse("seed", unless="--toys")
 
 
 class Yields(Question):
