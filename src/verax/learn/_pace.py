@@ -86,7 +86,7 @@ class Pace:
     def _judge(self, losses: np.ndarray, units: Callable[[], float]) -> None:
         """Compare the last quarter of these losses with the quarter before, each in four blocks."""
         if len(losses) < LEAST_ROUNDS:
-            self.line = f"{len(losses)} epochs are too few to tell whether the loss still falls"
+            self.line = f"{self.most} epochs are too few to tell whether the loss still falls"
             return
         size = len(losses) // 8 // 2
         blocks = losses[-8 * size :].reshape(2, 4, size).mean(axis=2) * units()
