@@ -135,3 +135,21 @@ def test_values_that_are_not_finite_are_refused_or_dropped_and_counted(tmp_path)
         read(path)
     events, count = read(path, "nonfinite=drop")
     assert (count.rows, count.dropped, len(events)) == (1500, 2, 1498)
+    assert count.notes("simulated") == []
+
+
+@pytest.mark.parametrize(("select", "notes"), [("x > -100", 1), ("isnan(x) == 0", 0), ("y > -100", 0)])
+def test_a_selection_that_compares_nan_says_how_often(tmp_path, select, notes):
+    path = write_analysis(tmp_path, 500)
+    table = pq.read_table(tmp_path / "top.parquet").to_pydict()
+    table["x"][3] = table["x"][9] = float("nan")
+    pq.write_table(pa.table(table), tmp_path / "top.parquet")
+    content = yaml.safe_load(path.read_text()) | {"nonfinite": "drop", "chunk": 7}
+    [top] = [s for s in content["samples"] if "top.parquet" in s["files"]]
+    top["select"] = select
+    path.write_text(yaml.safe_dump(content))
+    events, count = read(path)
+    assert len(events) == 1498
+    said = count.notes("simulated")
+    assert len(said) == notes
+    assert all("NaN in 2 rows of 'x'" in line for line in said)

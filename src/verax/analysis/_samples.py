@@ -1,8 +1,9 @@
 """Events from files, chunk by chunk: read, checked, weighted, with derived columns."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,18 @@ DATASETS: dict[str, Any] = {"higgsml": higgsml, "fair_universe": fair_universe}
 
 @dataclass
 class Read:
-    """What reading counts: rows seen and rows dropped for values that are not finite."""
+    """What reading counts: rows seen, rows dropped for values that are not finite, and NaN where a selection reads it."""
 
     rows: int = 0
     dropped: int = 0
+    undecided: Counter[str] = field(default_factory=Counter)
+
+    def notes(self, events: str) -> list[str]:
+        """Lines on columns of selections that have NaN, which passes no comparison but that for being unequal."""
+        return [
+            f"{events}: NaN in {rows} rows of '{column}', which a selection compares; say isnan({column}) where it is meant"
+            for column, rows in self.undecided.items()
+        ]
 
 
 def simulated(reading: Reading, samples: Sequence[Sample], count: Read, *, varied: bool = False) -> Iterator[Events]:
@@ -75,9 +84,9 @@ def _sum(process: str, chunks: Iterator[Events]) -> float:
 
 
 def _raw(
-    reading: Reading, source: Source, columns: Sequence[str], texts: Sequence[str] = ()
+    reading: Reading, source: Source, columns: Sequence[str], texts: Sequence[str], count: Read
 ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
-    """Columns, event numbers and weights of the selected rows; ``texts`` are what is made of the columns."""
+    """Columns, event numbers and weights of the selected rows, counted; ``texts`` are what is made of the columns."""
     table = reading.open(source)
     number: tuple[str, ...] = (reading.number,) if reading.number else ()
     if source is reading.observed and not set(number) <= set(table.columns):
@@ -85,6 +94,8 @@ def _raw(
     formulas = [expression(text) for text in (source.select, source.weight) if text]
     needed = tuple(dict.fromkeys([*columns, *(n for f in formulas for n in f.names), *number]))
     text = [n for f in formulas for n in f.text]
+    select = source.select or ""
+    compared = expression(select).names if select and "isnan" not in select and "isfinite" not in select else ()
     seen = 0
     for chunk in table.chunks(needed, reading.chunk, text=text, integer=number):
         rows = len(next(iter(chunk.values())))
@@ -96,6 +107,10 @@ def _raw(
                 raise InputError(where, what, "integers", "store it as integers, or name it under `number` (CSV)")
         weight = np.asarray(expression(source.weight)(chunk) if source.weight else np.ones(rows), np.float64)
         keep = expression(source.select).passed(chunk) if source.select else np.ones(rows, bool)
+        count.rows += int(keep.sum())
+        for c in compared:
+            if chunk[c].dtype.kind == "f" and (unknown := int(np.isnan(chunk[c]).sum())):
+                count.undecided[c] += unknown
         yield {c: chunk[c][keep] for c in columns}, numbers[keep], weight[keep]
 
 
@@ -116,8 +131,9 @@ def _rows(
     made = {*spec.derived, *(layout.recomputed if layout else ())}
     stored = [c for c in columns if c not in made and c in needed]
     inputs = [c for c in names(*early.values()) if c not in spec.derived]
-    for values, number, weight in _raw(reading, source, [*stored, *inputs] or table.columns[:1], [*early.values()]):
-        count.rows += len(weight)
+    for values, number, weight in _raw(
+        reading, source, [*stored, *inputs] or table.columns[:1], [*early.values()], count
+    ):
         whole = values | {}
         for column, text in early.items():
             whole[column] = expression(text)({c: whole[c] for c in names(text)} or whole)

@@ -94,7 +94,8 @@ def simulate(run: Run, folder: Path, reading: Reading) -> Table:
     ]
     if placed(reading.base.resolve(), files(reading)) != reading.files:
         raise InputError("samples", "files that changed while they were read", "the same throughout", "start again")
-    notes = [*numbers.notes(reading.number), *undeclared(reading, run.folder)]
+    notes = [*numbers.notes(reading.number), *count.notes("simulated events"), *seen.notes("observed events")]
+    notes += undeclared(reading, run.folder)
     if seen.dropped:  # without how many there are, which a blind analysis keeps to itself
         notes.append(f"{seen.dropped} observed rows dropped for values that are not finite")
     learnt_from = digest([processes, *(h.hexdigest() for h in material)])
