@@ -117,3 +117,21 @@ def test_a_score_that_depends_on_other_events_is_refused(tmp_path, events, body,
     given = load(write_analysis(tmp_path, 20, systematics=[], unaffected=[], summary=summary))
     with pytest.raises(InputError, match=message):
         try_functions(plan(given).reading, events)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("own.py:one", r"mine.*a function of \(events\).*expected a function \(Events, θ\) → Events"),
+        ("own.py:leave", "SystemExit: 3"),
+        ("os:system", r"a function of \(command\)"),
+        ("shutil:rmtree", "systematic 'mine'"),
+    ],
+)
+def test_a_function_of_other_arguments_is_refused_before_it_is_called(tmp_path, events, function, message):
+    path = analysis(tmp_path, "return events", function=function)
+    (tmp_path / "own.py").write_text(
+        "import sys\n\n\ndef one(events):\n    raise AssertionError\n\n\ndef leave(events, theta):\n    sys.exit(3)\n"
+    )
+    with pytest.raises(InputError, match=message):
+        try_functions(plan(path).reading, events)

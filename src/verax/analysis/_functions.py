@@ -27,8 +27,12 @@ class Named:
     reads: Reads = ()
 
     def __call__(self, *arguments: Any) -> Any:
+        return self.found()(*arguments)
+
+    def found(self) -> Callable[..., Any]:
+        """The function itself."""
         attribute = self.name.rpartition(":")[2]
-        return own_code.find(f"{self.place}:{attribute}", self.base, self.version)(*arguments)
+        return own_code.find(f"{self.place}:{attribute}", self.base, self.version)
 
     @property
     def place(self) -> str:
@@ -46,6 +50,10 @@ class Given:
 
     def __call__(self, *arguments: Any) -> Any:
         return self.function(*arguments)
+
+    def found(self) -> Callable[..., Any]:
+        """The function itself."""
+        return self.function
 
     @property
     def name(self) -> str:

@@ -1,5 +1,6 @@
 """The user's own functions, held to what the analysis says of them, and the files that they read."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +80,30 @@ def _same(varied: Any, nominal: Any, *, exact: bool) -> bool:
 def _called(own: Own, where: str, function: Any, *arguments: Any) -> Any:
     with own_code.watched(own.place):
         try:
+            _check_arguments(own, where, len(arguments))
             return function(*arguments)
         except InputError as error:
             if "function" in error.where:
                 raise
             raise InputError(f"{where}: {error.where}", error.got, error.expected, error.action) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             seen = " ".join(f"{type(error).__name__}: {error}".split())
             raise InputError(
                 where, seen, "a function that can be called on events", "see the key's description"
             ) from error
+
+
+def _check_arguments(own: Own, where: str, number: int) -> None:
+    """Refuse a function of other arguments before it is called, where it says which it has."""
+    try:
+        signature = inspect.signature(own.found())
+    except ValueError:  # written in C
+        return
+    try:
+        signature.bind(*range(number))
+    except TypeError as error:
+        expected = "(Events, θ) → Events" if number == 2 else "(x) → score"
+        raise InputError(where, f"a function of {signature} ({error})", f"a function {expected}") from error
 
 
 def undeclared(reading: Reading, folder: Path) -> list[str]:
