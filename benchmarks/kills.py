@@ -83,14 +83,14 @@ def killed(command: list[str], place: Path, how: signal.Signals, after: float) -
     return code, gone - sent, time.monotonic() - gone
 
 
-def is_well(how: signal.Signals, code: int, said: str, is_whole: bool) -> bool:
-    """Whether a killed command ended as it has to."""
+def is_well(how: signal.Signals, code: int, said: str, is_whole: bool, is_new: bool) -> bool:
+    """Whether a killed command ended as it has to; ``is_new``, when it has not even made its folder."""
     if how is signal.SIGKILL:
         return code in (-how, 0)  # Python's own keeper of semaphores may speak
     if code == 130:
         return len(said.splitlines()) == 1
     if code in (-how, 0) and not said:
-        return is_whole
+        return is_whole or is_new
     return "KeyboardInterrupt" in said and "verax" not in said  # Python had not come to it
 
 
@@ -146,7 +146,7 @@ def main() -> None:
                         break
                     what, said = f"{verb}, {how.name} after {after:.2f} s", (root / "err").read_text()
                     is_whole = code != 130 and content(folder, answer(verb, root)) == expected
-                    if not is_well(how, code, said, is_whole):
+                    if not is_well(how, code, said, is_whole, not folder.exists()):
                         wrong.append(f"{what}: code {code}, whole: {is_whole}, {said[-300:]!r}")
                     if others > LATEST:
                         wrong.append(f"{what}: a worker went on for {others:.1f} s")

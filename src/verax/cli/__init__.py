@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     finally:
         sys.unraisablehook = before
+        if arguments is None:  # all is said; while Python itself ends, an interrupt would only change the exit code
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _stop_again(unraisable: Any) -> None:
