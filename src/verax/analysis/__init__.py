@@ -8,6 +8,7 @@ schema                           what may it say?
 written                          what file would say the same?
 plan, Plan                       what is each stage given?
 Reading, Learning, Histograms    the parts: what is read, learnt and histogrammed,
+Arranged                         which parameters of the fit come of a systematic,
 Inference, Campaign, Wording     what is asked of the likelihood, of pseudo-experiments, and what the report says
 simulated, observed, Read        which events are read, and how many are dropped?
 files, placed, check_duplicates  which files are read, and is a row read twice?
@@ -18,6 +19,7 @@ Words that choose functions: ``HEADS``, ``Ensemble``, ``FunctionEffect``, ``Func
 ``Channels``, ``VariedFiles``, ``UserEffect``; ``Named`` and ``Own`` are functions of the user's.
 """
 
+from ._arrangement import Arranged as Arranged
 from ._effects import FunctionEffect as FunctionEffect
 from ._expressions import passed as passed
 from ._files import check_duplicates as check_duplicates

@@ -10,6 +10,7 @@ from jaxtyping import PRNGKeyArray
 from verax.data import Table, open_table
 from verax.run import HOW
 
+from ._arrangement import Arranged
 from ._columns import Columns
 from ._functions import Own
 from ._methods import Learn
@@ -93,6 +94,7 @@ class Learning:
     missing : the value that stands for "not there" in these
     free : normalisation factors and the processes that they multiply, the parameter of interest first
     systematics : those that the approach acts on
+    parameters : those of the systematics that have not their own name's; the same ones move together
     chunk : rows read at once
     """
 
@@ -102,6 +104,7 @@ class Learning:
     missing: float | None
     free: Mapping[str, tuple[str, ...]]
     systematics: tuple[SystematicSource, ...]
+    parameters: Mapping[str, str]
     chunk: int = field(metadata=HOW)
 
     @property
@@ -200,6 +203,7 @@ class Plan:
     learning: Learning | None
     histograms: Histograms
     treatment: Treatment
+    arrangement: tuple[Arranged, ...]
     factors: tuple[Factor, ...]
     simulation_statistics: bool
     inference: Inference

@@ -9,6 +9,7 @@ from verax.run import checksums, stage_key
 from verax.templates import fine_edges
 
 from . import _effects, _files
+from ._arrangement import Arranged, arranged
 from ._columns import Columns, columns_of
 from ._functions import Own, own
 from ._parts import Campaign, Histograms, Inference, Learning, Plan, Reading, UserEffect, VariedSide, Wording
@@ -47,6 +48,7 @@ def plan(analysis: Analysis) -> Plan:
         learning,
         _histograms(a, reading, sources, learning is not None and learning.sorts),
         a.templates,
+        tuple(s for s in arranged(a.systematics, a.tags) if s != Arranged(s.name, s.name, None)),
         factors,
         a.infer.simulation_statistics,
         Inference(keys["infer"], poi, a.poi.bounds, level, a.infer.scan_points, truth),
@@ -100,14 +102,16 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
     if (package := options.package) and importlib.util.find_spec(package) is None:
         seen = f"{options.epistemic} without the package '{package}'"
         raise InputError("learn.epistemic", seen, "it installed", f"pip install {package}")
-    free, chosen = {"signal": tuple(a.poi.processes)}, list[Source]()
+    free, chosen, shared = {"signal": tuple(a.poi.processes)}, list[Source](), dict[str, str]()
     if options.approach != "propagate":
         free = {f.name: tuple(f.processes) for f in (a.poi, *a.normalisations)}
         wanted = a.learn.systematics
         kept = [s for s in sources.systematics if wanted is None or s.name in wanted]
         chosen = [replace(s, parameter=nuisance(s.name, "")) for s in kept]  # no network knows of rows of a breakdown
+        names = {s.name for s in kept}
+        shared = {s.name: s.parameter for s in a.systematics if s.name in names and s.parameter not in (None, s.name)}
     key = stage_key(a.seed, "learn")
-    return Learning(key, options, tuple(a.features), columns.missing, free, tuple(chosen), a.chunk)
+    return Learning(key, options, tuple(a.features), columns.missing, free, tuple(chosen), shared, a.chunk)
 
 
 def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) -> Histograms:

@@ -75,7 +75,16 @@ def measure(
         parts = plan(analysis)
         table = run("simulate", simulate, parts.reading)
         learned = run("learn", learn, parts.learning, table, of=read_from(parts.learning, table))
-        summarised = run("summarise", summarise, parts.histograms, parts.treatment, parts.learning, table, learned)
+        summarised = run(
+            "summarise",
+            summarise,
+            parts.histograms,
+            parts.treatment,
+            parts.arrangement,
+            parts.learning,
+            table,
+            learned,
+        )
         likelihood = run("model", model, parts.factors, parts.simulation_statistics, summarised)
         measured = run("infer", infer, parts.inference, summarised, likelihood)
         if until == "infer":

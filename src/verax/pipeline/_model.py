@@ -16,6 +16,7 @@ def model(
     return binned_likelihood(
         summarised.templates,
         free={f.name: tuple(f.processes) for f in factors},
+        where={f.name: tuple(f.channels) for f in factors if f.channels},
         bounds={f.name: f.bounds for f in factors},
         simulation_statistics=simulation_statistics,
     )
