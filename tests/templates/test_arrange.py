@@ -46,6 +46,16 @@ def test_mask_leaves_the_others(templates):
     same(mask(templates, []), templates)
 
 
+def test_mask_of_bins_leaves_the_others(templates):
+    made = mask(templates, {"channel0": [1]})
+    np.testing.assert_array_equal(made.nominal, NOMINAL[:, [0, 2, 3, 4]])
+    np.testing.assert_array_equal(made.down[0], (2 * NOMINAL - JES)[:, [0, 2, 3, 4]])
+    assert made.edges == ((0.0, 1.0, 2.0), templates.edges[1])
+    same(mask(templates, {"channel0": [0, 1, 2]}), select(templates, ["channel1"]))
+    with pytest.raises(InputError, match="bin 3; expected bins from 0 to 2"):
+        mask(templates, {"channel0": [3]})
+
+
 def test_rename_applies_to_all_that_bear_the_name(templates):
     made = rename(templates, {"signal": "higgs", "jes": "jet_scale", "channel1": "boosted"})
     assert made.processes == ("higgs", "background", "other")

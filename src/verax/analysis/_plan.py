@@ -12,7 +12,7 @@ from . import _effects, _files
 from ._arrangement import Arranged, arranged
 from ._columns import Columns, columns_of
 from ._functions import Own, own
-from ._parts import Campaign, Histograms, Inference, Learning, Plan, Reading, UserEffect, VariedSide, Wording
+from ._parts import Campaign, Histograms, Inference, Learning, Modelling, Plan, Reading, UserEffect, VariedSide, Wording
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
 from ._schema import Analysis
@@ -40,6 +40,10 @@ def plan(analysis: Analysis) -> Plan:
     poi, signal, level, asked = a.poi.name, tuple(a.poi.processes), a.infer.level, a.check
     channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
     labels = {**a.report.process_labels, **channels}
+    roles = {c.name: c.role for c in a.channels}
+    fitted = [c for c in a.channels if c.role != "validation"]
+    blind = any(a.hides(c) is not False for c in fitted)
+    modelling = Modelling(factors, a.infer.simulation_statistics, tuple(c.name for c in fitted))
     keys = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}
     return Plan(
         files,
@@ -49,11 +53,10 @@ def plan(analysis: Analysis) -> Plan:
         _histograms(a, reading, sources, learning is not None and learning.sorts),
         a.templates,
         tuple(s for s in arranged(a.systematics, a.tags) if s != Arranged(s.name, s.name, None)),
-        factors,
-        a.infer.simulation_statistics,
-        Inference(keys["infer"], poi, a.poi.bounds, level, a.infer.scan_points, truth),
+        modelling,
+        Inference(keys["infer"], modelling, poi, a.poi.bounds, level, a.infer.scan_points, truth),
         Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts),
-        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, a.blind),
+        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, blind, roles),
     )
 
 
@@ -132,7 +135,7 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
         processes=reading.processes,
         signal=tuple(a.poi.processes),
         systematics=sources.systematics,
-        blind=a.blind,
+        hidden=tuple(a.hides(c) for c in a.channels),
         chunk=a.chunk,
     )
 

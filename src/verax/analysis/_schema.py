@@ -135,8 +135,18 @@ class Analysis(Strict):
                 check_value(parameters[name], value, where)
         for value in self.check.truths:
             check_value(parameters[self.poi.name], value, "check.truths")
+        if all(c.role == "validation" for c in self.channels):
+            raise InputError(
+                "channels", "validation only", "a channel that is fitted", "give one the role signal or control"
+            )
         for channel in self.channels:
             edges = channel.edges
+            if isinstance(channel.blind, list):
+                bins = len(edges) - 1 if edges else 0
+                if not edges or not channel.blind or max(channel.blind) >= bins:
+                    seen = f"bins {channel.blind}" + ("" if edges else " of edges that are yet to be chosen")
+                    expected = f"bins from 0 to {bins - 1}" if edges else "edges, too"
+                    raise InputError(f"channels.{channel.name}.blind", seen, expected)
             if edges is not None and (len(edges) < 2 or any(a >= b for a, b in itertools.pairwise(edges))):
                 raise InputError(f"channels.{channel.name}.edges", str(edges), "two or more increasing numbers")
         kind = self.summary.kind
@@ -224,6 +234,14 @@ class Analysis(Strict):
             if c.edges and (c.edges[0] < low or c.edges[-1] > high):
                 seen = f"{c.edges[0]:g} … {c.edges[-1]:g}"
                 raise InputError(f"channels.{c.name}.edges", seen, f"edges in the summary's range, {low:g} … {high:g}")
+
+    def hides(self, channel: Channel) -> bool | tuple[int, ...]:
+        """Whether data of a channel stay unseen, or which of its bins; its own word counts before the analysis'."""
+        if isinstance(channel.blind, list):
+            return tuple(sorted(set(channel.blind)))
+        if channel.blind is not None:
+            return channel.blind
+        return self.blind and channel.role != "control"
 
     @property
     def sorts(self) -> bool:

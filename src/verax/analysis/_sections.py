@@ -85,6 +85,14 @@ class Channel(Strict):
         None, description="expression of columns, applied again after each variation (default: all events)"
     )
     label: str | None = Field(None, description="name on figures")
+    role: Literal["signal", "control", "validation"] = Field(
+        "signal",
+        description="fitted, its data blind while the analysis is; fitted, with data that may be looked at; or not fitted, "
+        "only compared with what the fit says",
+    )
+    blind: bool | list[Annotated[int, Field(ge=0), IsNumber]] | None = Field(
+        None, description="whether its data, or some of its bins (by number from 0), stay unseen (default: by its role)"
+    )
     edges: list[Finite] | None = Field(None, description="bin edges of the summary; chosen by verax unless given")
 
 

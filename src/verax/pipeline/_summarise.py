@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from verax.analysis import Arranged, Histograms, Learning, Treatment, VariedFiles
+from verax.analysis import Arranged, Channels, Histograms, Learning, Treatment, VariedFiles
 from verax.data import read_events
 from verax.events import Events
 from verax.run import Run
@@ -33,7 +33,7 @@ from ._summary import summary_of
 
 @dataclass(frozen=True)
 class Summarised:
-    """Templates in the final bins, observed counts (when not blind), and what a careful analyst would want to know."""
+    """Templates in the final bins, observed counts (NaN in blind bins), and what a careful analyst would want to know."""
 
     templates: Templates
     observed: np.ndarray | None
@@ -102,20 +102,32 @@ def summarise(
     final = tuple(given or new for given, new in zip(histograms.edges, chosen, strict=True))
     merged = filled.rebin(final)
     observed, compared = None, dict[str, tuple[float, float, float, float]]()
-    if not histograms.blind and table.observed is not None:
+    looked_at = Channels(histograms.selections.selections, tuple(h is False for h in histograms.hidden))
+    if table.observed is not None and any(h is not True for h in histograms.hidden):
         seen = templates(
             summary, read("observed.parquet"), (), final, channels=merged.channels, processes=("observed",)
         )
-        observed = np.asarray(seen.nominal)[0]
+        observed = np.where(_unseen(histograms.hidden, final), np.nan, np.asarray(seen.nominal)[0])
+    if table.observed is not None and any(looked_at.kept):
         data = Outside(final, "observed events", observed=True)
         for events in read("observed.parquet"):
-            data.add(events, *summary(events))
+            data.add(events, summary(events)[0], looked_at(events))
         problems += data.problems()
         numbers = {"nominal.parquet": total, "observed.parquet": table.observed}
-        simulated, real = (sampled(histograms.features, histograms.selections, read(f), n) for f, n in numbers.items())
+        simulated, real = (sampled(histograms.features, looked_at, read(f), n) for f, n in numbers.items())
         compared = compare(histograms.features, simulated, real)
     final_templates, changes = treat(treatment, merged, arrangement)
     return Summarised(final_templates, observed, (*problems, *final_templates.problems()), changes, compared)
+
+
+def _unseen(hidden: tuple[bool | tuple[int, ...], ...], edges: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    """Which bins of the channels, one after another, stay blind."""
+    parts = [np.arange(len(e) - 1) for e in edges]
+    masks = [
+        np.isin(bins, h) if isinstance(h, tuple) else np.full(len(bins), h)
+        for h, bins in zip(hidden, parts, strict=True)
+    ]
+    return np.concatenate(masks)
 
 
 def treat(

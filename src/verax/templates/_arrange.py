@@ -42,29 +42,44 @@ def select(templates: Templates, channels: Sequence[str]) -> Templates:
     return Templates(nominal, variance, up, down, tuple(channels), edges, templates.processes, templates.systematics)
 
 
-def mask(templates: Templates, channels: Sequence[str]) -> Templates:
-    """Leave out channels.
+def mask(templates: Templates, channels: Sequence[str] | Mapping[str, Sequence[int]]) -> Templates:
+    """Leave out channels, or bins of them.
 
     Parameters
     ----------
     templates : with these channels and others
-    channels : their names
+    channels : their names; or bins by channel, numbered from 0: a channel that loses some has numbers for edges, one that
+        loses all is left out
 
     Raises
     ------
-    InputError : for an unknown channel, or if none is left
+    InputError : for an unknown channel or bin, or if none is left
 
     >>> from verax.model import example_templates
     >>> from verax.templates import combine
     >>> both = combine(example_templates(), rename(example_templates(), {"SR": "CR"}))
     >>> mask(both, ["CR"]).channels
     ('SR',)
+    >>> mask(both, {"CR": [0]}).nominal.tolist()
+    [[5.0, 15.0, 15.0], [50.0, 40.0, 40.0]]
     """
     check_known(channels, templates.channels, "mask", "channel")
-    left = [c for c in templates.channels if c not in channels]
+    size = {c: len(e) - 1 for c, e in zip(templates.channels, templates.edges, strict=True)}
+    gone = {c: set(channels[c] if isinstance(channels, Mapping) else range(size[c])) for c in channels}
+    for channel, bins in gone.items():
+        if wrong := bins - set(range(size[channel])):
+            raise InputError(f"mask, channel '{channel}'", f"bin {min(wrong)}", f"bins from 0 to {size[channel] - 1}")
+    left = [c for c in templates.channels if len(gone.get(c, ())) < size[c]]
     if not left:
         raise InputError("mask", f"all channels {list(channels)}", "a channel that is left")
-    return select(templates, left)
+    made = select(templates, left)
+    keep = np.concatenate([[b not in gone.get(c, ()) for b in range(size[c])] for c in left])
+    nominal, variance, up, down = (x[..., keep] for x in cells(made))
+    edges = tuple(
+        tuple(float(i) for i in range(size[c] - len(gone[c]) + 1)) if gone.get(c) else e
+        for c, e in zip(left, made.edges, strict=True)
+    )
+    return replace(made, nominal=nominal, variance=variance, up=up, down=down, edges=edges)
 
 
 def rename(templates: Templates, names: Mapping[str, str]) -> Templates:
