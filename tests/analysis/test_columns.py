@@ -123,7 +123,7 @@ def test_an_analysis_with_weights_can_be_unblinded(weighted, tmp_path):
     p = plan(load(weighted))
     with Run(tmp_path / "run", types=TYPES) as run:
         made = run("simulate", simulate, p.reading)
-        found = run("summarise", summarise, p.histograms, p.treatment, p.learning, made, Learned())
+        found = run("summarise", summarise, p.histograms, p.treatment, p.arrangement, p.learning, made, Learned())
     assert found.observed.sum() == 120
     assert set(found.compared) == {"x", "y", "log_pt"}
 

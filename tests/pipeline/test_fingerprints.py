@@ -121,6 +121,8 @@ OTHER: dict[str, Any] = {
     "inputs": ["more.txt"],
     "summary.column": "y",
     "report.process_labels": {"mu": "μ"},
+    "tags": {"year": {"2018": ["low"], "2017": ["high"]}},
+    **{key: ["process"] for key in KEYS if key.endswith("correlate.by")},
 }
 PROCESSES = ("signal", "top", "other", "htautau", "ttbar", "ztautau")
 
@@ -146,7 +148,7 @@ def others(key: str, value: Any) -> list[Any]:
         case dict():
             found += [{k: v * 0.9 if isinstance(v, float) else f"({v}) * 1" for k, v in value.items()}, {}]
         case None:
-            found += ["x", 0.5, ["top"], [0.0, 0.5, 1.0]]
+            found += ["x", 0.5, ["top"], ["low"], ["all"], [0.0, 0.5, 1.0]]
     return [v for v in found if v != value]
 
 
@@ -254,7 +256,11 @@ def varied(folder) -> dict[str, dict[str, Any]]:
     rich["samples"][2]["select"] = "x > -9"
     rich["systematics"][3] |= {"up": side, "down": deepcopy(side)}
     rich["systematics"].append({"name": "spare", "effect": "normalisation", "width": 0.1})
+    for systematic in rich["systematics"]:
+        systematic["correlate"] = {"by": ["channel"], "coefficient": 0.5}
+    rich["systematics"][1]["correlate"] = {"by": ["year"]}
     rich |= {
+        "tags": {"year": {"2016": ["low"], "2017": ["high"]}},
         "observed": {**twice, "files": ["data.parquet", "data.parquet"], "select": "x > -9"},
         "blind": False,
         "inputs": [],
@@ -279,6 +285,8 @@ def varied(folder) -> dict[str, dict[str, Any]]:
         with gzip.open(folder / name, "wt") as file:
             file.write(head)
     known = parse(yaml.safe_load(face.embedded("higgsml.yaml")), "", folder).model_dump(mode="json")
+    for systematic in known["systematics"]:
+        systematic["correlate"] = {"by": ["channel"], "coefficient": 0.5}
     known |= {
         "dataset": {"name": "higgsml", "file": "some.csv.gz"},
         "summary": {"kind": "column", "column": "DER_mass_vis", "range": [0.0, 300.0]},
@@ -314,7 +322,7 @@ LAST = {
 }
 """The last stage in which what an analysis reads is recorded; those after it are recorded with the smallest one."""
 
-SMALLEST = {"observed": "asimov", "pseudo_experiment": None, "templates": {}}
+SMALLEST = {"observed": "asimov", "pseudo_experiment": None, "templates": {}, "tags": {}}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from likelihoods import make_templates
 from verax.errors import InputError
 from verax.model import binned_likelihood
 from verax.parameters import Gaussian, Parameter
-from verax.templates import Templates, combine, correlate, decorrelate, mask, merge, rename, select
+from verax.templates import Templates, combine, correlate, decorrelate, mask, merge, rename, restrict, select
 
 NOMINAL = np.array([[4.0, 3.0, 2.0, 5.0, 6.0], [10.0, 20.0, 30.0, 40.0, 50.0], [1.0, 1.0, 1.0, 0.0, 0.0]])
 JES = NOMINAL * np.array([1.1, 1.2, 1.3, 1.0, 0.9])
@@ -44,6 +44,16 @@ def test_select_takes_channels_in_the_order_asked(templates):
 def test_mask_leaves_the_others(templates):
     same(mask(templates, ["channel0"]), select(templates, ["channel1"]))
     same(mask(templates, []), templates)
+
+
+def test_mask_of_bins_leaves_the_others(templates):
+    made = mask(templates, {"channel0": [1]})
+    np.testing.assert_array_equal(made.nominal, NOMINAL[:, [0, 2, 3, 4]])
+    np.testing.assert_array_equal(made.down[0], (2 * NOMINAL - JES)[:, [0, 2, 3, 4]])
+    assert made.edges == ((0.0, 1.0, 2.0), templates.edges[1])
+    same(mask(templates, {"channel0": [0, 1, 2]}), select(templates, ["channel1"]))
+    with pytest.raises(InputError, match="bin 3; expected bins from 0 to 2"):
+        mask(templates, {"channel0": [3]})
 
 
 def test_rename_applies_to_all_that_bear_the_name(templates):
@@ -185,3 +195,67 @@ def shifted() -> Templates:
 def test_what_cannot_be_done_is_refused(templates, call: Callable[[Templates], Templates], message: str):
     with pytest.raises(InputError, match=message):
         call(templates)
+
+
+def test_restricted_to_a_channel_it_acts_nowhere_else(templates):
+    made = restrict(templates, "jes", channels=["channel1"])
+    np.testing.assert_array_equal(made.up[0], np.concatenate([NOMINAL[:, :3], JES[:, 3:]], axis=1))
+    np.testing.assert_array_equal(made.up[1], NORM)
+    with pytest.raises(InputError, match="channel1"):
+        restrict(templates, "jes", channels=["chanel1"])
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.3, 0.9])
+def test_parts_have_the_correlation_and_the_width_asked_for(rho):
+    """Effects of two parts have the correlation ρ; shares of a factor are powers, so effects of 1e-3 agree to 1e-3."""
+    up, down = NOMINAL + 1e-3 * (JES - NOMINAL), NOMINAL - 1e-3 * (JES - NOMINAL)
+    small = make_templates(NOMINAL, variance=NOMINAL / 8, systematics=[("jes", up, down)], bins=(3, 2))
+
+    def slopes(templates):
+        model, step = binned_likelihood(templates, free={"mu": ("signal",)}), 1e-3
+        sides = [[model.expected({n: side}) for side in (step, -step)] for n in model.names if n != "mu"]
+        return np.array([(high - low) / (2 * step) for high, low in sides])
+
+    one, several = slopes(small), slopes(decorrelate(small, "jes", rho=rho))
+    channel = np.array([0, 0, 0, 1, 1])
+    wanted = one.T @ one * np.where(channel[:, None] == channel, 1.0, rho)
+    np.testing.assert_allclose(several.T @ several, wanted, rtol=1e-3, atol=1e-12)
+
+
+def test_a_share_of_a_yield_is_exact(templates):
+    """exp(√ρ a θ) · exp(√(1 − ρ) a θ_i): factors of log-normal yields are powers."""
+    factor = np.where(np.arange(3) == 1, 1.25, 1.0)[:, None]
+    pure = make_templates(
+        NOMINAL, variance=NOMINAL / 8, systematics=[("norm", NOMINAL * factor, NOMINAL / factor)], bins=(3, 2)
+    )
+    made = decorrelate(pure, "norm", ["channel"], rho=0.64)
+    assert [p.name for p in made.systematics] == ["norm", "norm_channel0", "norm_channel1"]
+    np.testing.assert_allclose(made.up[0], NOMINAL * factor**0.8, rtol=1e-14)
+    np.testing.assert_allclose(made.down[1, :, :3], (NOMINAL / factor**0.6)[:, :3], rtol=1e-14)
+    np.testing.assert_array_equal(made.down[1, :, 3:], NOMINAL[:, 3:])
+
+
+def test_parts_of_years_and_processes_are_their_products(templates):
+    years = {"2016": ["channel0"], "2017": ["channel1"]}
+    made = decorrelate(templates, "jes", [years, {"b": ["background"], "rest": ["signal", "other"]}])
+    names = ["jes_2016_b", "jes_2016_rest", "jes_2017_b", "jes_2017_rest", "norm"]
+    assert [p.name for p in made.systematics] == names
+    np.testing.assert_array_equal(made.up[1][:, 3:], NOMINAL[:, 3:])
+    np.testing.assert_array_equal(made.up[1][[0, 2], :3], JES[[0, 2], :3])
+    same(correlate(made, names[:-1], "jes"), templates)
+
+
+@pytest.mark.parametrize(
+    ("by", "rho", "message"),
+    [
+        ([{"2016": ["channel0"]}], 0.0, "process 'signal' in channel 'channel1': got 0 of the parts"),
+        ([{"a": ["channel0"], "b": ["background", "channel1"]}], 0.0, "channel 'channel0': got 2 of the parts"),
+        ([{"a": ["chanel0"]}], 0.0, "channel0"),
+        ("channel", 1.0, "below 1"),
+        ("channel", -0.1, "below 1"),
+        ("year", 0.0, "kind"),
+    ],
+)
+def test_parts_that_are_none_are_one_line(templates, by, rho, message):
+    with pytest.raises(InputError, match=message):
+        decorrelate(templates, "jes", by, rho=rho)

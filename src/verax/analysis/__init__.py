@@ -8,7 +8,9 @@ schema                           what may it say?
 written                          what file would say the same?
 plan, Plan                       what is each stage given?
 Reading, Learning, Histograms    the parts: what is read, learnt and histogrammed,
-Inference, Campaign, Wording     what is asked of the likelihood, of pseudo-experiments, and what the report says
+Arranged                         which parameters of the fit come of a systematic,
+Modelling, Inference, Campaign   what is the likelihood, and what is asked of it and of pseudo-experiments?
+Wording                          what does the report say that is in no result?
 simulated, observed, Read        which events are read, and how many are dropped?
 files, placed, check_duplicates  which files are read, and is a row read twice?
 passed                           which events does a selection keep?
@@ -18,6 +20,7 @@ Words that choose functions: ``HEADS``, ``Ensemble``, ``FunctionEffect``, ``Func
 ``Channels``, ``VariedFiles``, ``UserEffect``; ``Named`` and ``Own`` are functions of the user's.
 """
 
+from ._arrangement import Arranged as Arranged
 from ._effects import FunctionEffect as FunctionEffect
 from ._expressions import passed as passed
 from ._files import check_duplicates as check_duplicates
@@ -35,6 +38,7 @@ from ._parts import Campaign as Campaign
 from ._parts import Histograms as Histograms
 from ._parts import Inference as Inference
 from ._parts import Learning as Learning
+from ._parts import Modelling as Modelling
 from ._parts import Plan as Plan
 from ._parts import Reading as Reading
 from ._parts import UserEffect as UserEffect

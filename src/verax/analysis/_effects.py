@@ -33,7 +33,7 @@ from verax.systematics import (
 
 from ._expressions import evaluate, names, with_derived
 from ._functions import Own
-from ._sections import Function, Name, Sample, Strict, Width
+from ._sections import Correlate, Function, Name, Sample, Strict, Width
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,13 @@ class Completed:
 class SystematicBase(Strict):
     """What all systematics share."""
 
-    name: Name = Field(description="the nuisance parameter's name, unique")
+    name: Name = Field(description="unique")
     group: str = Field("experimental", description="row of the uncertainty breakdown")
+    parameter: Name | None = Field(
+        None, description="the nuisance parameter, which systematics of the same one share (default: the name)"
+    )
+    channels: list[str] | None = Field(None, min_length=1, description="channels it acts in (default: all)")
+    correlate: Correlate | None = Field(None, description="a parameter for each part, correlated in part or not at all")
 
 
 class EffectBase(SystematicBase):

@@ -10,6 +10,7 @@ from jaxtyping import PRNGKeyArray
 from verax.data import Table, open_table
 from verax.run import HOW
 
+from ._arrangement import Arranged
 from ._columns import Columns
 from ._functions import Own
 from ._methods import Learn
@@ -93,6 +94,7 @@ class Learning:
     missing : the value that stands for "not there" in these
     free : normalisation factors and the processes that they multiply, the parameter of interest first
     systematics : those that the approach acts on
+    parameters : those of the systematics that have not their own name's; the same ones move together
     chunk : rows read at once
     """
 
@@ -102,6 +104,7 @@ class Learning:
     missing: float | None
     free: Mapping[str, tuple[str, ...]]
     systematics: tuple[SystematicSource, ...]
+    parameters: Mapping[str, str]
     chunk: int = field(metadata=HOW)
 
     @property
@@ -125,6 +128,7 @@ class Histograms:
     channels, selections : names of the categories, and who belongs to each
     edges : of each channel, or None where they are chosen among the ``fine`` ones
     most : take as many bins as there are
+    hidden : whether observed events of each channel stay unseen, or in which of its bins
     """
 
     score: ColumnScore | FunctionScore | None
@@ -140,15 +144,25 @@ class Histograms:
     processes: tuple[str, ...]
     signal: tuple[str, ...]
     systematics: tuple[SystematicSource, ...]
-    blind: bool
+    hidden: tuple[bool | tuple[int, ...], ...]
     chunk: int = field(metadata=HOW)
 
 
 @dataclass(frozen=True)
+class Modelling:
+    """How a likelihood is made of templates: free ``factors``, γ or not, and the channels that are ``fitted``."""
+
+    factors: tuple[Factor, ...]
+    simulation_statistics: bool
+    fitted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Inference:
-    """What is asked of the likelihood; ``truth`` is that of a pseudo-experiment."""
+    """What is asked of the likelihood; ``truth`` is that of a pseudo-experiment, ``modelling`` makes likelihoods of bins."""
 
     key: PRNGKeyArray
+    modelling: Modelling
     poi: str
     bounds: tuple[float, float]
     level: float
@@ -178,6 +192,8 @@ class Wording:
     kind, axis : of the summary, and its name on figures
     labels : how names are written
     factors : normalisation factors, the parameter of interest first
+    blind : whether no data of the fit's are looked at, or not all; then the parameter of interest is not measured
+    roles : of the channels
     """
 
     name: str
@@ -188,6 +204,7 @@ class Wording:
     report: Report
     factors: tuple[Factor, ...]
     blind: bool
+    roles: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -200,8 +217,8 @@ class Plan:
     learning: Learning | None
     histograms: Histograms
     treatment: Treatment
-    factors: tuple[Factor, ...]
-    simulation_statistics: bool
+    arrangement: tuple[Arranged, ...]
+    modelling: Modelling
     inference: Inference
     campaign: Campaign
     wording: Wording

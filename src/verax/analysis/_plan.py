@@ -9,9 +9,10 @@ from verax.run import checksums, stage_key
 from verax.templates import fine_edges
 
 from . import _effects, _files
+from ._arrangement import Arranged, arranged
 from ._columns import Columns, columns_of
 from ._functions import Own, own
-from ._parts import Campaign, Histograms, Inference, Learning, Plan, Reading, UserEffect, VariedSide, Wording
+from ._parts import Campaign, Histograms, Inference, Learning, Modelling, Plan, Reading, UserEffect, VariedSide, Wording
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
 from ._schema import Analysis
@@ -39,6 +40,10 @@ def plan(analysis: Analysis) -> Plan:
     poi, signal, level, asked = a.poi.name, tuple(a.poi.processes), a.infer.level, a.check
     channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
     labels = {**a.report.process_labels, **channels}
+    roles = {c.name: c.role for c in a.channels}
+    fitted = [c for c in a.channels if c.role != "validation"]
+    blind = any(a.hides(c) is not False for c in fitted)
+    modelling = Modelling(factors, a.infer.simulation_statistics, tuple(c.name for c in fitted))
     keys = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}
     return Plan(
         files,
@@ -47,11 +52,11 @@ def plan(analysis: Analysis) -> Plan:
         learning,
         _histograms(a, reading, sources, learning is not None and learning.sorts),
         a.templates,
-        factors,
-        a.infer.simulation_statistics,
-        Inference(keys["infer"], poi, a.poi.bounds, level, a.infer.scan_points, truth),
+        tuple(s for s in arranged(a.systematics, a.tags) if s != Arranged(s.name, s.name, None)),
+        modelling,
+        Inference(keys["infer"], modelling, poi, a.poi.bounds, level, a.infer.scan_points, truth),
         Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts),
-        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, a.blind),
+        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, blind, roles),
     )
 
 
@@ -100,14 +105,16 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
     if (package := options.package) and importlib.util.find_spec(package) is None:
         seen = f"{options.epistemic} without the package '{package}'"
         raise InputError("learn.epistemic", seen, "it installed", f"pip install {package}")
-    free, chosen = {"signal": tuple(a.poi.processes)}, list[Source]()
+    free, chosen, shared = {"signal": tuple(a.poi.processes)}, list[Source](), dict[str, str]()
     if options.approach != "propagate":
         free = {f.name: tuple(f.processes) for f in (a.poi, *a.normalisations)}
         wanted = a.learn.systematics
         kept = [s for s in sources.systematics if wanted is None or s.name in wanted]
         chosen = [replace(s, parameter=nuisance(s.name, "")) for s in kept]  # no network knows of rows of a breakdown
+        names = {s.name for s in kept}
+        shared = {s.name: s.parameter for s in a.systematics if s.name in names and s.parameter not in (None, s.name)}
     key = stage_key(a.seed, "learn")
-    return Learning(key, options, tuple(a.features), columns.missing, free, tuple(chosen), a.chunk)
+    return Learning(key, options, tuple(a.features), columns.missing, free, tuple(chosen), shared, a.chunk)
 
 
 def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) -> Histograms:
@@ -128,7 +135,7 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
         processes=reading.processes,
         signal=tuple(a.poi.processes),
         systematics=sources.systematics,
-        blind=a.blind,
+        hidden=tuple(a.hides(c) for c in a.channels),
         chunk=a.chunk,
     )
 

@@ -13,6 +13,7 @@ from verax.errors import InputError, check_known
 from verax.parameters import Parameter, check_value, nuisance
 from verax.report import check_formula
 
+from ._arrangement import check_arranged
 from ._effects import EffectBase, Systematics, VariedSamples
 from ._methods import Ensemble, LearnSection
 from ._sections import (
@@ -25,6 +26,7 @@ from ._sections import (
     Finite,
     Infer,
     IsNumber,
+    Label,
     PseudoExperiment,
     Report,
     Sample,
@@ -72,6 +74,10 @@ class Analysis(Strict):
         min_length=1,
         description="categories; an event belongs to the first whose selection it passes",
     )
+    tags: dict[str, dict[Annotated[str, Label], list[str]]] = Field(
+        {},
+        description="partitions of channels or processes by name, for `correlate`; e.g. year: {2016: [SR_16, CR_16]}",
+    )
     systematics: list[Systematics] = Field([], description="sources of systematic uncertainty")
     summary: Summary = Summary()
     learn: LearnSection = Ensemble()
@@ -87,12 +93,20 @@ class Analysis(Strict):
         """Names used across sections exist, and each choice has what it needs."""
         if (self.dataset is None) == (not self.samples):
             raise InputError("samples", "neither or both of dataset and samples", "one of them", "remove one")
-        names = [s.name for s in self.systematics] + [f.name for f in (self.poi, *self.normalisations)]
+        given = [s.name for s in self.systematics] + [f.name for f in (self.poi, *self.normalisations)]
+        for name in given:
+            if given.count(name) > 1:
+                raise InputError("parameters", f"'{name}' twice", "a name of its own for each parameter")
+        channels = [c.name for c in self.channels]
+        if len(set(channels)) < len(channels):
+            raise InputError("channels", "a name twice", "a name of its own for each channel")
+        for f in (self.poi, *self.normalisations):
+            check_known(f.channels or (), channels, f"normalisation '{f.name}'", "channel")
+        nuisances = check_arranged(self.systematics, self.tags, channels, self._processes())
+        names = [*nuisances, *(f.name for f in (self.poi, *self.normalisations))]
         for name in names:
             if names.count(name) > 1:
                 raise InputError("parameters", f"'{name}' twice", "a name of its own for each parameter")
-        if len({c.name for c in self.channels}) < len(self.channels):
-            raise InputError("channels", "a name twice", "a name of its own for each channel")
         if self.samples:
             known = list(dict.fromkeys(s.process for s in self.samples))
             for where, processes in (
@@ -106,13 +120,14 @@ class Analysis(Strict):
             ):
                 check_known(processes, known, where, "process")
         moved = [s.name for s in self.systematics]
-        self._check_factors()
+        self._check_factors(nuisances)
         self._check_derived()
         check_known([*self.templates.symmetrise, *self.templates.smooth], moved, "templates", "systematic")
-        check_known([*(self.learn.systematics or ()), *self.learn.at], moved, "learn", "systematic")
+        check_known(self.learn.systematics or (), moved, "learn", "systematic")
+        check_known(self.learn.at, [s.parameter or s.name for s in self.systematics], "learn.at", "parameter")
         if self.pseudo_experiment:
             check_known(self.pseudo_experiment.truth, names, "pseudo_experiment.truth", "parameter")
-        parameters = {name: nuisance(name, "") for name in moved}
+        parameters = {name: nuisance(name, "") for name in (*nuisances, *self.learn.at)}
         parameters |= {f.name: Parameter(f.name, "", f.bounds[0], f.bounds) for f in (self.poi, *self.normalisations)}
         truth = self.pseudo_experiment.truth if self.pseudo_experiment else {}
         for where, values in (("pseudo_experiment.truth", truth), ("learn.at", self.learn.at)):
@@ -120,8 +135,18 @@ class Analysis(Strict):
                 check_value(parameters[name], value, where)
         for value in self.check.truths:
             check_value(parameters[self.poi.name], value, "check.truths")
+        if all(c.role == "validation" for c in self.channels):
+            raise InputError(
+                "channels", "validation only", "a channel that is fitted", "give one the role signal or control"
+            )
         for channel in self.channels:
             edges = channel.edges
+            if isinstance(channel.blind, list):
+                bins = len(edges) - 1 if edges else 0
+                if not edges or not channel.blind or max(channel.blind) >= bins:
+                    seen = f"bins {channel.blind}" + ("" if edges else " of edges that are yet to be chosen")
+                    expected = f"bins from 0 to {bins - 1}" if edges else "edges, too"
+                    raise InputError(f"channels.{channel.name}.blind", seen, expected)
             if edges is not None and (len(edges) < 2 or any(a >= b for a, b in itertools.pairwise(edges))):
                 raise InputError(f"channels.{channel.name}.edges", str(edges), "two or more increasing numbers")
         kind = self.summary.kind
@@ -143,19 +168,23 @@ class Analysis(Strict):
                 )
         return self
 
-    def _check_factors(self) -> None:
+    def _check_factors(self, nuisances: list[str]) -> None:
         """Free factors can be told apart, and labels belong to something."""
         factors = (self.poi, *self.normalisations)
         known = self._processes()
         named = known or list(dict.fromkeys(p for f in factors for p in f.processes))
-        acts = np.array([[p in f.processes for p in named] for f in factors], float)
+        channels = [c.name for c in self.channels]
+        acts = np.array(
+            [[p in f.processes and c in (f.channels or channels) for p in named for c in channels] for f in factors],
+            float,
+        )
         for i in range(1, len(factors)):
             if np.linalg.matrix_rank(acts[: i + 1]) <= i:
                 seen = f"processes {', '.join(factors[i].processes)}, whose yields the other factors move alike"
                 action = "drop it, or constrain one by a systematic of effect normalisation"
                 raise InputError(f"normalisation '{factors[i].name}'", seen, "factors that can be told apart", action)
         labelled = [*named, *(c.name for c in self.channels), *(f.name for f in factors)]
-        labelled += [w for s in self.systematics for w in (s.name, s.group)]
+        labelled += [*nuisances, *(w for s in self.systematics for w in (s.name, s.group))]
         check_known(self.report.process_labels, labelled, "report.process_labels", "process")
 
     def _check_labels(self) -> None:
@@ -205,6 +234,14 @@ class Analysis(Strict):
             if c.edges and (c.edges[0] < low or c.edges[-1] > high):
                 seen = f"{c.edges[0]:g} … {c.edges[-1]:g}"
                 raise InputError(f"channels.{c.name}.edges", seen, f"edges in the summary's range, {low:g} … {high:g}")
+
+    def hides(self, channel: Channel) -> bool | tuple[int, ...]:
+        """Whether data of a channel stay unseen, or which of its bins; its own word counts before the analysis'."""
+        if isinstance(channel.blind, list):
+            return tuple(sorted(set(channel.blind)))
+        if channel.blind is not None:
+            return channel.blind
+        return self.blind and channel.role != "control"
 
     @property
     def sorts(self) -> bool:

@@ -16,6 +16,8 @@ def _number(value: Any) -> Any:
 
 IsNumber = pydantic.BeforeValidator(_number)
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False), IsNumber]
+Label = pydantic.BeforeValidator(lambda key: str(key) if type(key) is int else key)
+"""A key that YAML reads as a number, such as a year."""
 Width: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), IsNumber]
 Count: TypeAlias = Annotated[int, Field(ge=1, le=10**9), IsNumber]
 Size: TypeAlias = Annotated[int, Field(ge=1, le=10_000), IsNumber]
@@ -55,11 +57,23 @@ class Dataset(Strict):
     file: str | None = Field(None, description="a local copy; higgsml: the shipped sample unless given")
 
 
+class Correlate(Strict):
+    """How far parts of one systematic move together: each part has a parameter of its own, NAME_PART."""
+
+    by: list[Name] = Field(
+        min_length=1, description="process, channel, or a name under `tags`; several give each combination"
+    )
+    coefficient: Annotated[float, Field(ge=0, lt=1), IsNumber] = Field(
+        0.0, description="correlation of the parts' effects: √ρ of each moves with one common parameter, NAME"
+    )
+
+
 class Factor(Strict):
     """A normalisation that floats freely in the fit."""
 
     name: Name = Field(description="the parameter's name; 1 is nominal")
-    processes: list[str] = Field(min_length=1, description="processes that it multiplies, in every channel")
+    processes: list[str] = Field(min_length=1, description="processes that it multiplies")
+    channels: list[str] | None = Field(None, min_length=1, description="channels in which it does (default: all)")
     bounds: tuple[Finite, Finite] = Field((-20.0, 20.0), description="allowed values in the fit")
 
 
@@ -71,6 +85,14 @@ class Channel(Strict):
         None, description="expression of columns, applied again after each variation (default: all events)"
     )
     label: str | None = Field(None, description="name on figures")
+    role: Literal["signal", "control", "validation"] = Field(
+        "signal",
+        description="fitted, its data blind while the analysis is; fitted, with data that may be looked at; or not fitted, "
+        "only compared with what the fit says",
+    )
+    blind: bool | list[Annotated[int, Field(ge=0), IsNumber]] | None = Field(
+        None, description="whether its data, or some of its bins (by number from 0), stay unseen (default: by its role)"
+    )
     edges: list[Finite] | None = Field(None, description="bin edges of the summary; chosen by verax unless given")
 
 

@@ -14,14 +14,16 @@ from ._functions import Own
 
 @dataclass(frozen=True)
 class Channels:
-    """The channel of each event: the first whose selection it passes, −1 for none."""
+    """The channel of each event: the first whose selection it passes, −1 for none, or one that is not ``kept``."""
 
     selections: tuple[str | None, ...]
+    kept: tuple[bool, ...] = ()
 
     def __call__(self, events: Events) -> Int[np.ndarray, " event"]:
         channel = np.full(len(events), -1, np.int64)
         for i, text in reversed(list(enumerate(self.selections))):
-            channel[slice(None) if text is None else passed(text, events)] = i
+            here = i if all(self.kept[i : i + 1]) else -1
+            channel[slice(None) if text is None else passed(text, events)] = here
         return channel
 
 

@@ -21,6 +21,7 @@ def binned_likelihood(
     templates: Templates,
     *,
     free: Members,
+    where: Members | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     simulation_statistics: bool = True,
     convention: str = "histfactory",
@@ -30,8 +31,9 @@ def binned_likelihood(
     Parameters
     ----------
     templates : expected events and their variations; traced leaves are passed through unchecked
-    free : normalisation factor (initial value 1) -> processes that it multiplies in all channels; the first one is
-        taken for the parameter of interest, the others form the group "floating normalisations"
+    free : normalisation factor (initial value 1) -> processes that it multiplies; the first one is taken for the parameter
+        of interest, the others form the group "floating normalisations"
+    where : normalisation factor -> channels in which it does; by default all
     bounds : of any parameter, by name; by default ±50 for normalisation factors (a signal strength may be negative)
         and ±5 prior widths for nuisance parameters
     simulation_statistics : one γ per bin, shared by the processes, of width √ΣΣw² / Σnominal
@@ -48,13 +50,13 @@ def binned_likelihood(
     >>> model.expected({"mu": 2.0}).tolist()
     [60.0, 70.0]
     """
-    bounds = bounds or {}
+    bounds, where = bounds or {}, where or {}
     factors = tuple(
         Parameter(name, FLOATING if i else "", 1.0, bounds.get(name, (-50.0, 50.0))) for i, name in enumerate(free)
     )
     systematics = tuple(replace(p, bounds=bounds.get(p.name, p.bounds)) for p in templates.systematics)
     parameters = factors + systematics
-    _check(templates, free, bounds, parameters)
+    _check(templates, free, where, bounds, parameters)
 
     given = (templates.nominal, templates.variance, templates.up, templates.down)
     xp = namespace(*given)
@@ -63,8 +65,10 @@ def binned_likelihood(
     log_up, log_down = normalisation_part(nominal, up, down, channel)
     odd, even = shape_part(nominal, up / xp.exp(log_up)[..., channel], down / xp.exp(log_down)[..., channel])
     total = nominal.sum(0)
-    acts = np.array([[float(p in processes) for p in templates.processes] for processes in free.values()])
-    acts = acts.reshape(len(factors), len(templates.processes), 1)
+    acts = np.zeros((len(factors), len(templates.processes), len(templates.channels)))
+    for i, (name, processes) in enumerate(free.items()):
+        here = np.isin(templates.channels, where.get(name, templates.channels))
+        acts[i] = np.isin(templates.processes, processes)[:, None] & here
     return BinnedLikelihood(
         parameters=parameters,
         channels=templates.channels,
@@ -78,7 +82,7 @@ def binned_likelihood(
         log_up=log_up,
         log_down=log_down,
         coefficients=code4_coefficients(log_up, log_down),
-        normfactor_mask=np.repeat(acts, len(templates.channels), axis=2),
+        normfactor_mask=acts,
         cell_parameter_index=np.zeros((0, *nominal.shape), int),
         gamma_mask=np.ones(nominal.shape),
         width=xp.sqrt(xp.maximum(variance.sum(0), 0.0)) / total if simulation_statistics else xp.zeros_like(total),
@@ -90,12 +94,19 @@ def binned_likelihood(
 
 
 def _check(
-    templates: Templates, free: Members, bounds: Mapping[str, tuple[float, float]], parameters: tuple[Parameter, ...]
+    templates: Templates,
+    free: Members,
+    where: Members,
+    bounds: Mapping[str, tuple[float, float]],
+    parameters: tuple[Parameter, ...],
 ) -> None:
     names = [p.name for p in parameters]
     check_known(bounds, names, "bounds", "parameter")
     for name, processes in free.items():
         check_known(processes, templates.processes, f"normalisation factor '{name}'", "process")
+    check_known(where, free, "where", "normalisation factor")
+    for name, channels in where.items():
+        check_known(channels, templates.channels, f"normalisation factor '{name}'", "channel")
     for name in names:
         if names.count(name) > 1:
             raise InputError(
@@ -109,7 +120,7 @@ def _check(
         raise InputError("templates, variance", f"{templates.variance.min()}", "Σw², which is not negative")
     if isinstance(templates.nominal, np.ndarray):
         total = templates.nominal.sum(0)
-        for channel, where in templates.slices().items():
-            for i in np.flatnonzero(~(total[where] > 0)):
-                seen = f"{total[where][i]:g} expected events"
+        for channel, bins in templates.slices().items():
+            for i in np.flatnonzero(~(total[bins] > 0)):
+                seen = f"{total[bins][i]:g} expected events"
                 raise InputError(f"channel '{channel}', bin {i}", seen, "more than 0", "merge it with its neighbour")

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from verax.arrays import Float
+from verax.arrays import Bool, Float
 from verax.choices import PREFIT_ERRORS
 from verax.errors import check_known
 from verax.parameters import Gaussian, Parameter, Poisson
@@ -65,9 +65,14 @@ def prefit_yields(model: BinnedLikelihood, *, error: str = "slope") -> Yields:
     check_known([error], PREFIT_ERRORS, "prefit_yields", "error")
     if error == "half-difference":
         slopes = _half_differences(model, np.asarray([p.init for p in model.parameters], float), np.asarray(prior))
+    gamma_events = rates * np.asarray(model.gamma_mask)
+    return _propagate(model, rates, slopes, np.diag(np.square(prior)), gamma_events, _prior_variance(model))
+
+
+def _prior_variance(model: BinnedLikelihood) -> Float[np.ndarray, " bin"]:
+    """Variance of each γ before a fit."""
     tau = np.asarray(model.tau)
-    spread = np.where(tau > 0, 1 / np.where(tau > 0, tau, 1.0), np.square(model.width))
-    return _propagate(model, rates, slopes, np.diag(np.square(prior)), rates * np.asarray(model.gamma_mask), spread)
+    return np.where(tau > 0, 1 / np.where(tau > 0, tau, 1.0), np.square(model.width))
 
 
 def _half_differences(
@@ -105,14 +110,17 @@ class Fitted(Protocol):
     def covariance(self) -> np.ndarray: ...
 
 
-def postfit_yields(model: BinnedLikelihood, data: Data, best: Fitted) -> Yields:
+def postfit_yields(
+    model: BinnedLikelihood, data: Data, best: Fitted, *, seen: Bool[np.ndarray, " bin"] | None = None
+) -> Yields:
     """Compute expected events at the best fit of one data set, with the errors of its covariance.
 
     Parameters
     ----------
-    model : the likelihood
+    model : the likelihood, whose parameters are those of the fit
     data : one data set
     best : its fit
+    seen : bins whose counts were fitted, by default all; in others γ is as before the fit, whatever their counts
 
     >>> from types import SimpleNamespace
     >>> from verax.model import example_model
@@ -122,6 +130,9 @@ def postfit_yields(model: BinnedLikelihood, data: Data, best: Fitted) -> Yields:
     [20.0, 90.1]
     """
     at = fitted_rates(model, data, best)
+    if seen is not None:
+        gamma, prior = np.where(seen, at.gamma, 1.0), np.where(seen, at.conditional, _prior_variance(model))
+        at = at._replace(gamma=gamma, gamma_slopes=at.gamma_slopes * seen[:, None], conditional=prior)
     gamma_events = at.rates * np.asarray(model.gamma_mask)
     events = at.rates + gamma_events * (at.gamma - 1)
     through = 1 + np.asarray(model.gamma_mask) * (at.gamma - 1)

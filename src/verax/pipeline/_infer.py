@@ -1,6 +1,6 @@
 """The stage `infer`: all answers for each data set that may be looked at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,40 @@ from verax.infer import (
 from verax.model import BinnedLikelihood, Data, Yields, postfit_yields, prefit_yields
 from verax.results import Interval, Status
 from verax.run import Run
+from verax.templates import mask
 
+from ._model import likelihood_of
 from ._summarise import Summarised
+
+
+@dataclass(frozen=True)
+class Everywhere:
+    """What a fit of some bins says of all bins: of channels for validation, and of bins that stay blind.
+
+    Parameters
+    ----------
+    fitted : bins whose counts were fitted
+    observed : counts; NaN where blind
+    prefit, postfit : expected events; a γ that no count was fitted for is as before the fit
+    """
+
+    fitted: np.ndarray
+    observed: np.ndarray
+    prefit: Yields
+    postfit: Yields
+
+
+@dataclass(frozen=True)
+class Control:
+    """The fit of all bins that may be looked at while others are blind.
+
+    ``held`` are the parameter of interest and free factors that act in none of these bins; ``goodness`` as in ``Measured``.
+    """
+
+    held: dict[str, float]
+    fit: Fit
+    goodness: tuple[float, int, float, float]
+    everywhere: Everywhere
 
 
 @dataclass(frozen=True)
@@ -44,25 +76,72 @@ class Measured:
     postfit: Yields
     goodness: tuple[float, int, float, float] | None = None
     """Saturated goodness of fit of data that are not the expectation: statistic, degrees of freedom, p-value, its error."""
+    everywhere: Everywhere | None = None
+    """Where observed data are fitted and there are channels for validation."""
+    control: Control | None = None
+    """Where expected data are those at the values of a fit of some bins."""
 
 
 def infer(
     run: Run, folder: Path, inference: Inference, summarised: Summarised, likelihood: BinnedLikelihood
 ) -> tuple[Measured, ...]:
-    """Fit, interval, scans, breakdown by both definitions and ranking, for each data set that may be looked at."""
+    """Fit, interval, scans, breakdown by both definitions and ranking, for each data set that may be looked at.
+
+    Expected data are those at nominal values; where some bins may be looked at and others not, at the values fitted there.
+    """
     nominal = {p.name: p.init for p in likelihood.parameters}
-    data = {"expected": (nominal, likelihood.asimov(nominal))}
+    observed, fitted = summarised.observed, _fitted(inference, summarised)
+    control = (
+        _control(inference, summarised, fitted) if observed is not None and np.isnan(observed[fitted]).any() else None
+    )
+    expected = nominal | (control.fit.params | {inference.poi: nominal[inference.poi]} if control else {})
+    data = {"expected": (expected, likelihood.asimov(expected))}
     if inference.truth is not None:
         truth = {**nominal, **inference.truth}
         data["pseudo-experiment"] = (truth, sample_toys(inference.key, likelihood, truth, 1)[0])
-    if summarised.observed is not None:
-        data["observed"] = ({}, Data(summarised.observed, likelihood.asimov(nominal).auxiliary))
+    if observed is not None and control is None:
+        data["observed"] = ({}, Data(observed[fitted], likelihood.asimov(nominal).auxiliary))
     found = []
     for i, (kind, (truth, one)) in enumerate(data.items()):
         run.progress.step(kind, i, len(data))
         found.append(_measure(inference, likelihood, kind, truth, one))
         run.progress.step(kind, i + 1, len(data))
+    found[0] = replace(found[0], control=control)
+    if observed is not None and control is None and not fitted.all():
+        found[-1] = replace(found[-1], everywhere=_everywhere(inference, summarised, fitted, found[-1].fit))
     return tuple(found)
+
+
+def _fitted(inference: Inference, summarised: Summarised) -> np.ndarray:
+    """Which bins belong to channels that are fitted."""
+    templates = summarised.templates
+    size = [len(e) - 1 for e in templates.edges]
+    return np.repeat(np.isin(templates.channels, inference.modelling.fitted), size)
+
+
+def _control(inference: Inference, summarised: Summarised, fitted: np.ndarray) -> Control | None:
+    """Fit the bins that may be looked at; None where there are none."""
+    templates, observed = summarised.templates, summarised.observed
+    assert observed is not None
+    chosen = fitted & ~np.isnan(observed)
+    if not chosen.any():
+        return None
+    left_out = {c: np.flatnonzero(~chosen[where]).tolist() for c, where in templates.slices().items()}
+    model = likelihood_of(inference.modelling, mask(templates, left_out))
+    data = Data(observed[chosen], model.asimov({}).auxiliary)
+    idle = {model.names[i] for i, acts in enumerate(np.asarray(model.normfactor_mask)) if not acts.any()}
+    held = {p.name: p.init for p in model.parameters if p.name == inference.poi or p.name in idle}
+    best, told = fit(model, data, fixed=held), goodness_of_fit(model, data, fixed=held)
+    goodness = float(told.statistic), told.ndf, float(told.p_value), float(told.p_error)
+    return Control(held, best, goodness, _everywhere(inference, summarised, chosen, best))
+
+
+def _everywhere(inference: Inference, summarised: Summarised, fitted: np.ndarray, best: Fit) -> Everywhere:
+    """What a fit of some bins says of all."""
+    assert summarised.observed is not None
+    model = likelihood_of(inference.modelling, summarised.templates)
+    data = Data(np.where(fitted, summarised.observed, 0.0), model.asimov({}).auxiliary)
+    return Everywhere(fitted, summarised.observed, prefit_yields(model), postfit_yields(model, data, best, seen=fitted))
 
 
 def _measure(

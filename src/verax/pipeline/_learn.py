@@ -16,7 +16,7 @@ from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.learn import CrossTrained, History, blank, classifier, load, save
 from verax.run import Run, replacing
-from verax.systematics import Interpolated, Systematic, interpolable, interpolate
+from verax.systematics import Interpolated, Systematic, interpolable, interpolate, together
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
     if learning is None:
         return Learned()
     options = learning.options
-    events, systematics = _material(learning, run, -(-sum(y.rows for y in table.yields) // options.max_events))
+    events, found = _material(learning, run, -(-sum(y.rows for y in table.yields) // options.max_events))
+    systematics = together(found, learning.parameters)
     head = HEADS[options.head]
     make = partial(classifier, width=options.width, depth=options.depth, missing=learning.missing, outputs=head.outputs)
     chosen = approach(
@@ -62,14 +63,14 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
     if options.head != "classifier":
         background = tuple(p for p in events.processes if p not in learning.signal)
         chosen = replace(chosen, loss=head.loss(background, learning.signal), moments=head.moments)
-    trained, found = options.cross_train(learning.key, chosen, events, run.progress.step)
+    trained, posteriors = options.cross_train(learning.key, chosen, events, run.progress.step)
     histories = [h for fold in trained.histories for h in fold]
     finished = chosen.finish(trained.network, events)
     if problem := next((h.problem for h in histories if h.problem), ""):
         _stop(problem, run.folder / "last_good_networks.eqx", finished, all(h.best >= 0 for h in histories))
     save(folder / "networks.eqx", finished)
-    between = tuple(s.name for s in systematics if isinstance(s.effect, Interpolated))
-    judged = found or tuple(Ensemble(None, histories=fold) for fold in trained.histories)
+    between = tuple(s.name for s in found if isinstance(s.effect, Interpolated))
+    judged = posteriors or tuple(Ensemble(None, histories=fold) for fold in trained.histories)
     ended = tuple((posterior.status.name, posterior.problem) for posterior in judged)
     return Learned(trained.histories, len(events), between, ended)
 

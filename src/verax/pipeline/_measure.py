@@ -17,7 +17,7 @@ from verax.run import Progress, Run, named, record, to_json
 from verax.templates import Templates
 
 from ._check import Checked, check
-from ._infer import Measured, infer
+from ._infer import Control, Everywhere, Measured, infer
 from ._learn import Learned, learn, read_from
 from ._model import model
 from ._report import Measurement, report, told
@@ -29,7 +29,21 @@ from ._summarise import Summarised, summarise
 TYPES = {
     **named(Yield, Table, Learned, History, Summarised, Templates, Parameter, Gaussian, Poisson),
     **named(BinnedLikelihood, Data, CellModifier, code0, code1, code2, code4, code4p),
-    **named(Measured, Fit, Interval, Scan, Breakdown, Row, Ranking, Yields, Checked, Coverage, Reliability),
+    **named(
+        Measured,
+        Control,
+        Everywhere,
+        Fit,
+        Interval,
+        Scan,
+        Breakdown,
+        Row,
+        Ranking,
+        Yields,
+        Checked,
+        Coverage,
+        Reliability,
+    ),
     "Measurement": Measurement,
     "ReportTable": ReportTable,
 }
@@ -75,8 +89,17 @@ def measure(
         parts = plan(analysis)
         table = run("simulate", simulate, parts.reading)
         learned = run("learn", learn, parts.learning, table, of=read_from(parts.learning, table))
-        summarised = run("summarise", summarise, parts.histograms, parts.treatment, parts.learning, table, learned)
-        likelihood = run("model", model, parts.factors, parts.simulation_statistics, summarised)
+        summarised = run(
+            "summarise",
+            summarise,
+            parts.histograms,
+            parts.treatment,
+            parts.arrangement,
+            parts.learning,
+            table,
+            learned,
+        )
+        likelihood = run("model", model, parts.modelling, summarised)
         measured = run("infer", infer, parts.inference, summarised, likelihood)
         if until == "infer":
             return told(

@@ -12,7 +12,9 @@ from verax.infer import P_ERROR, hessian_error
 from verax.model import BinnedLikelihood
 from verax.report import MISSING, Section, Style, decimals, number, plots, tables, with_ends
 from verax.results import Status
+from verax.templates import select
 
+from ._channels import channels
 from ._check import Checked
 from ._infer import Measured
 from ._learn import Learned
@@ -41,6 +43,9 @@ in which every count is at its expectation, as a blinded analysis would show it.
 
 BLIND = """This analysis is blind: its observed events were read and checked, but neither counted, histogrammed nor fitted. \
 All results are expected ones; set `blind: false` to look."""
+
+PARTLY = """This analysis is blind: of the observed events, only those of bins that may be looked at were fitted (section \
+Channels). All results are those expected at the values fitted there; set `blind: false` to look at the rest."""
 
 UNTESTED = "Coverage was not tested: no toys were asked for (`check: {toys: 0}`, or no truths)."
 
@@ -112,7 +117,8 @@ class Story:
             if m.kind == "pseudo-experiment":
                 lines[-1] += f" The truth is {m.truth[self.poi.name]:g}: the data are simulated, to show the method."
         if self.table.observed is None or self.wording.blind:
-            lines.insert(1, UNOBSERVED if self.table.observed is None else BLIND)
+            hidden = PARTLY if self.measured[0].control else BLIND
+            lines.insert(1, UNOBSERVED if self.table.observed is None else hidden)
         lines += self.first()
         if number := len(self.warnings()):
             lines.append(f"Warnings, listed at the end: {number}. Read them before using a number.")
@@ -165,6 +171,8 @@ class Story:
         yield self.breakdown()
         yield self.events()
         yield self.distributions()
+        if beside := channels(self.wording, self.summarised.templates, self.measured, self.styled(TITLES["observed"])):
+            yield beside
         yield self.nuisances()
         yield self.variations()
         yield self.coverage()
@@ -241,7 +249,7 @@ class Story:
 
     def distributions(self) -> Section:
         """Present the summary in each channel, before and after each fit."""
-        figures, templates = {}, self.summarised.templates
+        figures, templates = {}, select(self.summarised.templates, self.likelihood.channels)
         for channel in templates.channels:
             for m, title, style in self.titled:
                 fitted = m.kind != "expected"
@@ -262,7 +270,7 @@ class Story:
                 caption = f"{style.name(channel)}, {stage.lower()}, with its total uncertainty."
                 figures["score", channel, m.kind] = (caption, draw)
         text = "Bins maximise the expected information on the signal, simulation statistics included."
-        return Section("Distributions", text, figures, content={"templates": templates_of(templates)})
+        return Section("Distributions", text, figures, content={"templates": templates_of(self.summarised.templates)})
 
     def nuisances(self) -> Section:
         """Present pulls, impacts and correlations."""

@@ -6,11 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
-from verax.analysis import Histograms, Learning, Treatment, VariedFiles
+from verax.analysis import Arranged, Channels, Histograms, Learning, Treatment, VariedFiles
 from verax.data import read_events
 from verax.events import Events
 from verax.run import Run
-from verax.templates import Pruned, Templates, Varied, choose_edges, prune, smooth, symmetrise, templates
+from verax.templates import (
+    Pruned,
+    Templates,
+    Varied,
+    choose_edges,
+    correlate,
+    decorrelate,
+    prune,
+    restrict,
+    smooth,
+    symmetrise,
+    templates,
+)
 
 from ._agreement import Overlap, compare, sampled
 from ._learn import Learned
@@ -21,7 +33,7 @@ from ._summary import summary_of
 
 @dataclass(frozen=True)
 class Summarised:
-    """Templates in the final bins, observed counts (when not blind), and what a careful analyst would want to know."""
+    """Templates in the final bins, observed counts (NaN in blind bins), and what a careful analyst would want to know."""
 
     templates: Templates
     observed: np.ndarray | None
@@ -36,6 +48,7 @@ def summarise(
     folder: Path,
     histograms: Histograms,
     treatment: Treatment,
+    arrangement: tuple[Arranged, ...],
     learning: Learning | None,
     table: Table,
     learned: Learned,
@@ -89,25 +102,43 @@ def summarise(
     final = tuple(given or new for given, new in zip(histograms.edges, chosen, strict=True))
     merged = filled.rebin(final)
     observed, compared = None, dict[str, tuple[float, float, float, float]]()
-    if not histograms.blind and table.observed is not None:
+    looked_at = Channels(histograms.selections.selections, tuple(h is False for h in histograms.hidden))
+    if table.observed is not None and any(h is not True for h in histograms.hidden):
         seen = templates(
             summary, read("observed.parquet"), (), final, channels=merged.channels, processes=("observed",)
         )
-        observed = np.asarray(seen.nominal)[0]
+        observed = np.where(_unseen(histograms.hidden, final), np.nan, np.asarray(seen.nominal)[0])
+    if table.observed is not None and any(looked_at.kept):
         data = Outside(final, "observed events", observed=True)
         for events in read("observed.parquet"):
-            data.add(events, *summary(events))
+            data.add(events, summary(events)[0], looked_at(events))
         problems += data.problems()
         numbers = {"nominal.parquet": total, "observed.parquet": table.observed}
-        simulated, real = (sampled(histograms.features, histograms.selections, read(f), n) for f, n in numbers.items())
+        simulated, real = (sampled(histograms.features, looked_at, read(f), n) for f, n in numbers.items())
         compared = compare(histograms.features, simulated, real)
-    final_templates, changes = treat(treatment, merged)
+    final_templates, changes = treat(treatment, merged, arrangement)
     return Summarised(final_templates, observed, (*problems, *final_templates.problems()), changes, compared)
 
 
-def treat(options: Treatment, given: Templates) -> tuple[Templates, tuple[str, ...]]:
-    """Variations symmetrised, smoothed and pruned as the analysis says, in this order, and a line on each change."""
+def _unseen(hidden: tuple[bool | tuple[int, ...], ...], edges: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    """Which bins of the channels, one after another, stay blind."""
+    parts = [np.arange(len(e) - 1) for e in edges]
+    masks = [
+        np.isin(bins, h) if isinstance(h, tuple) else np.full(len(bins), h)
+        for h, bins in zip(hidden, parts, strict=True)
+    ]
+    return np.concatenate(masks)
+
+
+def treat(
+    options: Treatment, given: Templates, arrangement: tuple[Arranged, ...] = ()
+) -> tuple[Templates, tuple[str, ...]]:
+    """Variations symmetrised, smoothed, given to parameters and pruned, in this order, and a line on each change."""
     said = []
+    for one in arrangement:
+        if one.channels is not None:
+            given = restrict(given, one.name, channels=one.channels)
+            said.append(f"{one.name}: acts in {', '.join(one.channels)} only")
     for name, method in options.symmetrise.items():
         given, halves = symmetrise(given, name, method)
         largest = max((h.size for h in halves), default=0.0)
@@ -118,6 +149,8 @@ def treat(options: Treatment, given: Templates) -> tuple[Templates, tuple[str, .
             moved = [s for s in sides if s.systematic == name]
             most = max((s.size for s in moved), default=0.0)
             said.append(f"{name}: {len(moved)} variations smoothed; bins move by up to {most:.2%}")
+    given, lines = arrange(given, arrangement)
+    said += lines
     gone: tuple[Pruned, ...] = ()
     if options.prune.shape or options.prune.normalisation:
         given, gone = prune(given, shape=options.prune.shape, normalisation=options.prune.normalisation)
@@ -125,3 +158,23 @@ def treat(options: Treatment, given: Templates) -> tuple[Templates, tuple[str, .
         where = f", {p.process} in {p.channel}" if p.process else ""
         said.append(f"{p.systematic}{where}: {p.effect} pruned ({p.size:.2%})")
     return given, tuple(said)
+
+
+def arrange(given: Templates, arrangement: tuple[Arranged, ...]) -> tuple[Templates, list[str]]:
+    """Give the variations to the parameters of the fit, and say which moves what."""
+    said, moves = [], dict[str, list[str]]()
+    for one in arrangement:
+        before = {p.name for p in given.systematics} - {one.name}
+        if one.by:
+            by = [each if isinstance(each, str) else dict(each) for each in one.by]
+            given = decorrelate(given, one.name, by, rho=one.rho)
+        made = [p.name for p in given.systematics if p.name not in before]
+        if one.by:
+            said.append(f"{one.name}: {len(made)} parameters, {', '.join(made)}; correlation of the parts {one.rho:g}")
+        for name in made:
+            moves.setdefault(one.parameter + name.removeprefix(one.name), []).append(name)
+    for parameter, names in moves.items():
+        if names != [parameter]:
+            given = correlate(given, names, parameter)
+            said.append(f"{parameter}: moves {', '.join(names)}")
+    return given, said

@@ -44,7 +44,8 @@ def score_distribution(
     templates : edges, channels and processes; arrays over bins hold all channels one after another, as it does
     expected : events to stack, per process; the nominal templates unless given (post-fit: ``expected_by_process``)
     error : total uncertainty of the sum per bin; the simulation's statistical one unless given
-    data : observed counts (or Asimov), with central 68.3 % Poisson intervals; without data the ratio shows the band
+    data : observed counts (or Asimov), with central 68.3 % Poisson intervals; NaN is a blind bin, and without data the ratio
+        shows the band
     signal : processes on top of the stack, in red, repeated as a scaled line
     signal_scale : of that line; unless given 1 on a logarithmic axis, else 1, 2, 5, 10, 20 … by the height of the stack;
         0 draws none
@@ -106,13 +107,16 @@ def score_distribution(
         tops.append(wanted * scale)
         floors.append((wanted * scale)[wanted > 0])
 
+    blinded = gaps[:0]
     if data is not None:
         counts = np.asarray(data, np.float64)[cells]
-        low, high = poisson_interval(counts)
+        unseen = np.isnan(counts)
+        blinded = np.flatnonzero(used)[unseen]
+        low, high = (np.where(unseen, np.nan, end) for end in poisson_interval(np.where(unseen, 0.0, counts)))
         bars = np.stack([counts - low, high - counts])
         points: dict[str, Any] = {"fmt": "o", "color": "black", "ms": 4.5, "lw": 1.2, "capsize": 0}
         handles.insert(0, main.errorbar(centres, counts, bars, label=data_label, **points))
-        tops.append(high)
+        tops.append(high[~unseen])
         with np.errstate(divide="ignore", invalid="ignore"):
             known = np.where(total > 0, total, np.nan)[used]
             shown = counts / known
@@ -122,10 +126,20 @@ def score_distribution(
     shade(lower, edges, 1 - relative, 1 + relative)
     lower.axhline(1.0, color="black", lw=0.9, ls="--")
 
+    spans = {}
     for axes in (main, lower):
-        look: dict[str, Any] = {"fc": "none", "ec": "0.7", "hatch": "xx", "lw": 0.5, "zorder": 0, "label": "Left out"}
-        spans = [axes.axvspan(edges[b], edges[b + 1], **look) for b in gaps]
-    handles += spans[:1]
+        for label, hatch, some in (("Left out", "xx", gaps), ("Blinded", "...", blinded)):
+            for b in some:
+                look: dict[str, Any] = {
+                    "fc": "none",
+                    "ec": "0.7",
+                    "hatch": hatch,
+                    "lw": 0.5,
+                    "zorder": 0,
+                    "label": label,
+                }
+                spans[label] = axes.axvspan(edges[b], edges[b + 1], **look)
+    handles += spans.values()
     limits(main, np.concatenate(tops), np.concatenate(floors), logarithmic, rows=-(-len(handles) // 2))
     main.set_ylabel("Events / bin")
     box: dict[str, Any] = {"frameon": True, "facecolor": "white", "edgecolor": "none"} if spans else {}

@@ -11,6 +11,7 @@ jet_energy_scale, soft_met
 systematics                                     which ones has the FAIR Universe challenge, with their priors?
 derive, derive_compiled, not_recomputed         what is recomputed from momenta, and what cannot be?
 interpolable, interpolate, pair                 how is one used that JAX cannot trace, or only samples show?
+together                                        how do several share a parameter?
 post_selection, rounded, fill_missing           what comes after a shift, before events are used?
 ==============================================  ===========================================================
 
@@ -52,6 +53,7 @@ from ._paired import interpolate as interpolate
 from ._paired import pair as pair
 from ._post_selection import post_selection as post_selection
 from ._post_selection import rounded as rounded
+from ._together import together as together
 from ._trigonometry import arctan2 as arctan2
 from ._trigonometry import cos as cos
 from ._trigonometry import sin as sin

@@ -7,7 +7,8 @@ templates, Templates, Varied           which histograms have events, and their v
 fine_edges, choose_edges, information  which bins measure best?
 smooth, symmetrise, prune              how are variations smoothed and symmetrised, and negligible ones left out?
 select, mask, merge, rename            how are channels, processes and systematics chosen, added up and named?
-correlate, decorrelate, combine        which systematics move together, and how do two analyses become one?
+correlate, decorrelate, restrict       which systematics move together, and where does one act?
+combine                                how do two analyses become one?
 normalisation_part, shape_part         how does a variation split into its factor and its shape?
 acts, largest_change                   what does a variation change at all, and by how much?
 histogram, exact_sum, find_bins        how are weights summed to the same bits in any order?
@@ -16,8 +17,6 @@ histogram, exact_sum, find_bins        how are weights summed to the same bits i
 A :data:`Summary` is a function of events; a :class:`Layout` says how the bins of several channels lie side by side.
 """
 
-from ._arrange import correlate as correlate
-from ._arrange import decorrelate as decorrelate
 from ._arrange import mask as mask
 from ._arrange import merge as merge
 from ._arrange import rename as rename
@@ -25,6 +24,9 @@ from ._arrange import select as select
 from ._binning import choose_edges as choose_edges
 from ._binning import information as information
 from ._combine import combine as combine
+from ._correlate import correlate as correlate
+from ._correlate import decorrelate as decorrelate
+from ._correlate import restrict as restrict
 from ._fill import Summary as Summary
 from ._fill import Varied as Varied
 from ._fill import fine_edges as fine_edges

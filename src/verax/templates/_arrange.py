@@ -1,4 +1,4 @@
-"""Templates rearranged: channels selected, things renamed, processes merged, parameters correlated or not.
+"""Templates rearranged: channels selected, things renamed, processes merged.
 
 The terms are those of HistFactory (CERN-OPEN-2012-016).
 """
@@ -11,7 +11,7 @@ import numpy as np
 from verax.errors import InputError, check_known
 
 from ._templates import Templates
-from ._treatment import acts, cells, systematic
+from ._treatment import cells, check_distinct
 
 
 def select(templates: Templates, channels: Sequence[str]) -> Templates:
@@ -42,29 +42,44 @@ def select(templates: Templates, channels: Sequence[str]) -> Templates:
     return Templates(nominal, variance, up, down, tuple(channels), edges, templates.processes, templates.systematics)
 
 
-def mask(templates: Templates, channels: Sequence[str]) -> Templates:
-    """Leave out channels.
+def mask(templates: Templates, channels: Sequence[str] | Mapping[str, Sequence[int]]) -> Templates:
+    """Leave out channels, or bins of them.
 
     Parameters
     ----------
     templates : with these channels and others
-    channels : their names
+    channels : their names; or bins by channel, numbered from 0: a channel that loses some has numbers for edges, one that
+        loses all is left out
 
     Raises
     ------
-    InputError : for an unknown channel, or if none is left
+    InputError : for an unknown channel or bin, or if none is left
 
     >>> from verax.model import example_templates
     >>> from verax.templates import combine
     >>> both = combine(example_templates(), rename(example_templates(), {"SR": "CR"}))
     >>> mask(both, ["CR"]).channels
     ('SR',)
+    >>> mask(both, {"CR": [0]}).nominal.tolist()
+    [[5.0, 15.0, 15.0], [50.0, 40.0, 40.0]]
     """
     check_known(channels, templates.channels, "mask", "channel")
-    left = [c for c in templates.channels if c not in channels]
+    size = {c: len(e) - 1 for c, e in zip(templates.channels, templates.edges, strict=True)}
+    gone = {c: set(channels[c] if isinstance(channels, Mapping) else range(size[c])) for c in channels}
+    for channel, bins in gone.items():
+        if wrong := bins - set(range(size[channel])):
+            raise InputError(f"mask, channel '{channel}'", f"bin {min(wrong)}", f"bins from 0 to {size[channel] - 1}")
+    left = [c for c in templates.channels if len(gone.get(c, ())) < size[c]]
     if not left:
         raise InputError("mask", f"all channels {list(channels)}", "a channel that is left")
-    return select(templates, left)
+    made = select(templates, left)
+    keep = np.concatenate([[b not in gone.get(c, ()) for b in range(size[c])] for c in left])
+    nominal, variance, up, down = (x[..., keep] for x in cells(made))
+    edges = tuple(
+        tuple(float(i) for i in range(size[c] - len(gone[c]) + 1)) if gone.get(c) else e
+        for c, e in zip(left, made.edges, strict=True)
+    )
+    return replace(made, nominal=nominal, variance=variance, up=up, down=down, edges=edges)
 
 
 def rename(templates: Templates, names: Mapping[str, str]) -> Templates:
@@ -88,9 +103,9 @@ def rename(templates: Templates, names: Mapping[str, str]) -> Templates:
     channels = tuple(names.get(c, c) for c in templates.channels)
     processes = tuple(names.get(p, p) for p in templates.processes)
     systematics = tuple(replace(p, name=names.get(p.name, p.name)) for p in templates.systematics)
-    _distinct(channels, "rename", "channels")
-    _distinct(processes, "rename", "processes")
-    _distinct([p.name for p in systematics], "rename", "systematics")
+    check_distinct(channels, "rename", "channels")
+    check_distinct(processes, "rename", "processes")
+    check_distinct([p.name for p in systematics], "rename", "systematics")
     return replace(templates, channels=channels, processes=processes, systematics=systematics)
 
 
@@ -112,103 +127,14 @@ def merge(templates: Templates, processes: Mapping[str, Sequence[str]]) -> Templ
     """
     parts = [p for members in processes.values() for p in members]
     check_known(parts, templates.processes, "merge", "process")
-    _distinct(parts, "merge", "processes to add")
+    check_distinct(parts, "merge", "processes to add")
     for name, members in processes.items():
         if not members:
             raise InputError("merge", f"nothing to add up for '{name}'", "one process or more")
     sum_of = {p: name for name, members in processes.items() for p in members}
     new = tuple(dict.fromkeys(sum_of.get(p, p) for p in templates.processes))
     taken = [n for n in processes if n in templates.processes and n not in parts]
-    _distinct([*taken, *new], "merge", "processes")
+    check_distinct([*taken, *new], "merge", "processes")
     adds = np.array([[sum_of.get(p, p) == n for p in templates.processes] for n in new], np.float64)
     nominal, variance, up, down = (adds @ x for x in cells(templates))
     return replace(templates, nominal=nominal, variance=variance, up=up, down=down, processes=new)
-
-
-def decorrelate(templates: Templates, name: str, by: str = "channel") -> Templates:
-    """Decorrelate a systematic: one for each channel where it acts, "name_channel", each with its own θ; or each process.
-
-    Parameters
-    ----------
-    templates : any
-    name : the systematic
-    by : "channel" or "process"
-
-    Raises
-    ------
-    InputError : for an unknown systematic, with its nearest; or if a new name is taken
-
-    >>> from verax.model import example_templates
-    >>> [p.name for p in decorrelate(example_templates(), "jes").systematics]
-    ['background_norm', 'jes_SR']
-    """
-    check_known([by], ("channel", "process"), "decorrelate", "kind")
-    k = systematic(templates, name, "decorrelate")
-    active = acts(templates)[k].any(axis=0 if by == "channel" else 1)
-    nominal, _, up, down = cells(templates)
-    spread = []
-    for j, part in enumerate(templates.channels if by == "channel" else templates.processes):
-        if active[j]:
-            here = np.zeros(nominal.shape, bool)
-            here[(slice(None), templates.slices()[part]) if by == "channel" else j] = True
-            parameter = replace(templates.systematics[k], name=f"{name}_{part}")
-            spread.append((parameter, np.where(here, up[k], nominal), np.where(here, down[k], nominal)))
-    if not spread:
-        return templates
-    systematics = (*templates.systematics[:k], *(p for p, _, _ in spread), *templates.systematics[k + 1 :])
-    _distinct([p.name for p in systematics], "decorrelate", "systematics")
-    up = np.concatenate([up[:k], np.stack([u for _, u, _ in spread]), up[k + 1 :]])
-    down = np.concatenate([down[:k], np.stack([d for _, _, d in spread]), down[k + 1 :]])
-    return replace(templates, up=up, down=down, systematics=systematics)
-
-
-def correlate(templates: Templates, names: Sequence[str], new: str) -> Templates:
-    """Correlate several systematics: a single θ of name ``new`` moves them all, in the same direction.
-
-    Where several act on the same bin of a process, their changes add up linearly. The parameter stands where the first
-    stood, with its group.
-
-    Parameters
-    ----------
-    templates : any
-    names : the systematics
-    new : name of the common parameter
-
-    Raises
-    ------
-    InputError : for an unknown systematic, with its nearest; none; different constraints; or if the name is taken
-
-    >>> from verax.model import example_templates
-    >>> [p.name for p in correlate(example_templates(), ["background_norm", "jes"], "both").systematics]
-    ['both']
-    """
-    if not names:
-        raise InputError("correlate", "no systematic", "one or more")
-    _distinct(names, "correlate", "systematics")
-    places = [systematic(templates, n, "correlate") for n in names]
-    first = templates.systematics[places[0]]
-    for k in places[1:]:
-        other = templates.systematics[k]
-        if other.constraint != first.constraint:
-            raise InputError("correlate", f"'{first.name}' and '{other.name}'", "systematics with the same constraint")
-    nominal, _, up, down = cells(templates)
-    up[places[0]], down[places[0]] = (_added(nominal, side[places]) for side in (up, down))
-    kept = [k for k in range(len(templates.systematics)) if k not in places[1:]]
-    moved = {first.name: replace(first, name=new)}
-    systematics = tuple(moved.get(p.name, p) for p in (templates.systematics[k] for k in kept))
-    _distinct([p.name for p in systematics], "correlate", "systematics")
-    return replace(templates, up=up[kept], down=down[kept], systematics=systematics)
-
-
-def _added(nominal: np.ndarray, varied: np.ndarray) -> np.ndarray:
-    """Nominal + Σ changes; bit by bit the variation itself where only one acts."""
-    change = varied - nominal
-    alone = (change != 0).sum(axis=0) == 1
-    one = np.take_along_axis(varied, abs(change).argmax(axis=0)[None], axis=0)[0]
-    return np.where(alone, one, nominal + change.sum(axis=0))
-
-
-def _distinct(names: Sequence[str], where: str, kind: str) -> None:
-    for name in names:
-        if list(names).count(name) > 1:
-            raise InputError(where, f"'{name}' more than once among the {kind}", "each name once")

@@ -1,10 +1,11 @@
 """What the treatments of templates share: their arrays on the host, and where a systematic acts."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from verax.errors import check_known
+from verax.errors import InputError, check_known
 
 from ._templates import Templates
 
@@ -42,3 +43,10 @@ def acts(templates: Templates) -> np.ndarray:
     moved = (up != nominal) | (down != nominal)
     found = [moved[:, :, where].any(axis=2) for where in templates.slices().values()]
     return np.stack(found, axis=2) if found else np.zeros((*moved.shape[:2], 0), bool)
+
+
+def check_distinct(names: Sequence[str], where: str, kind: str) -> None:
+    """Raise InputError for a name that is there more than once."""
+    for name in names:
+        if list(names).count(name) > 1:
+            raise InputError(where, f"'{name}' more than once among the {kind}", "each name once")

@@ -1,0 +1,146 @@
+"""Roles of channels: control regions of a blind analysis, blind bins, and channels for validation, by closed forms."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from scipy.optimize import brentq
+
+from verax.analysis import load
+from verax.errors import InputError
+from verax.pipeline import measure
+
+YIELDS = {"signal": {"SR": 20.0, "CR": 0.0, "VR": 2.0}, "background": {"SR": 100.0, "CR": 400.0, "VR": 50.0}}
+OBSERVED = {"SR": 130, "CR": 480, "VR": 75}
+PLACE = {"SR": 0.5, "CR": 1.5, "VR": 2.5}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Simulation and data of counting experiments in one bin each."""
+    folder = tmp_path_factory.mktemp("regions")
+    for process, yields in YIELDS.items():
+        x = np.repeat([PLACE[c] for c in yields], 1000)
+        w = np.repeat([n / 1000 for n in yields.values()], 1000)
+        pq.write_table(pa.table({"x": x, "w": w}), folder / f"{process}.parquet")
+    x = np.repeat([PLACE[c] for c in OBSERVED], list(OBSERVED.values()))
+    pq.write_table(pa.table({"x": x}), folder / "data.parquet")
+    return folder
+
+
+def analysis(folder, **changes):
+    """The two processes with a free background, in signal, control and validation regions of one bin."""
+    roles = {"SR": "signal", "CR": "control", "VR": "validation"}
+    content = {
+        "name": "regions",
+        "title": "Regions",
+        "samples": [{"process": p, "files": [f"{p}.parquet"], "weight": "w"} for p in YIELDS],
+        "observed": {"files": ["data.parquet"]},
+        "poi": {"name": "mu", "processes": ["signal"]},
+        "normalisations": [{"name": "norm", "processes": ["background"]}],
+        "features": ["x"],
+        "unaffected": [],
+        "summary": {"kind": "column", "column": "x", "range": [0, 3]},
+        "channels": [
+            {"name": c, "select": f"abs(x - {PLACE[c]}) < 0.4", "edges": [0, 3], "role": role}
+            for c, role in roles.items()
+        ],
+        "infer": {"simulation_statistics": False},
+        "check": {"toys": 0},
+        **changes,
+    }
+    path = folder / f"{len(list(folder.glob('*.yaml')))}.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return load(path)
+
+
+def run(files, folder, **changes):
+    measure(analysis(files, **changes), folder)
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_a_blind_analysis_expects_what_its_control_region_says(files, tmp_path):
+    """norm = 480/400; then Asimov data of the signal region are 20 + 120, and σ(mu)² = (140 + (120/√480)²)/20²."""
+    found = run(files, tmp_path / "run")
+    assert set(found["results"]) == {"expected"}
+    assert found["blind"] is True
+    control = found["control"]
+    assert control["held"] == {"mu": 1.0}
+    assert control["fit"]["parameters"]["norm"] == pytest.approx(1.2, abs=1e-4 * np.sqrt(480) / 400)
+    assert control["fit"]["errors"]["norm"] == pytest.approx(np.sqrt(480) / 400, rel=1e-3)
+    interval = found["results"]["expected"]["interval"]
+    sigma = np.sqrt(140 + 120**2 / 480) / 20
+    assert interval["value"] == pytest.approx(1.0, abs=1e-4 * sigma)
+    assert (interval["high"] - interval["low"]) / 2 == pytest.approx(sigma, rel=0.01)
+    channels = found["channels"]
+    assert channels["SR"]["observed"] == channels["VR"]["observed"] == [None]
+    assert channels["SR"]["postfit"] == pytest.approx([140.0], rel=1e-5)
+    assert channels["SR"]["postfit_error"] == pytest.approx([120 / np.sqrt(480)], rel=1e-3)
+    assert found["events"]["observed"] is None
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "only those of bins that may be looked at were fitted" in page
+
+
+def test_validation_is_compared_and_not_fitted(files, tmp_path):
+    """Two bins, two parameters: norm = 1.2, mu = (130 − 120)/20; then 2 mu + 50 norm are expected."""
+    found = run(files, tmp_path / "run", blind=False)
+    assert found["results"]["observed"]["interval"]["value"] == pytest.approx(0.5, abs=1e-5)
+    validation = found["channels"]["VR"]
+    assert validation["postfit"] == pytest.approx([61.0], rel=1e-5)
+    norm, mu = np.sqrt(480) / 400, np.array([np.sqrt(130) / 20, -100 * np.sqrt(480) / 400 / 20])  # by the two counts
+    error = np.hypot(2 * mu[0], 2 * mu[1] + 50 * norm)
+    assert validation["postfit_error"] == pytest.approx([error], rel=1e-3)
+    assert (validation["observed"], validation["fitted"]) == ([75.0], [False])
+    fitted = json.loads((tmp_path / "run" / "workspace.json").read_text())["channels"]
+    assert [c["name"] for c in fitted] == ["SR", "CR"]
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f"{(75 - 61) / np.sqrt(61 + error**2):+.1f}" in page
+
+
+def test_single_bins_may_be_blind(files, tmp_path):
+    """Bins 1 and 2 are fitted with mu held at 1: 480/norm-derivative of 400 norm and 2 + 50 norm."""
+    channel = {"name": "all", "edges": [0, 1, 2, 3], "blind": [0]}
+    found = run(files, tmp_path / "run", channels=[channel])
+    norm = brentq(lambda n: 480 / n + 75 * 50 / (2 + 50 * n) - 450, 0.5, 2)
+    assert found["control"]["fit"]["parameters"]["norm"] == pytest.approx(norm, abs=1e-4 * 0.05)
+    assert found["channels"]["all"]["observed"] == [None, 480.0, 75.0]
+    assert found["channels"]["all"]["fitted"] == [False, True, True]
+    assert found["channels"]["all"]["postfit"] == pytest.approx([20 + 100 * norm, 400 * norm, 2 + 50 * norm], rel=1e-5)
+
+
+def test_nothing_of_a_blind_channel_is_kept(files, tmp_path):
+    """What may be looked at is the same whatever the blind data are."""
+    kept = []
+    for i, n in enumerate((130, 260)):
+        data = {**OBSERVED, "SR": n}
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        x = np.repeat([PLACE[c] for c in data], list(data.values()))
+        pq.write_table(pa.table({"x": x}), folder / "data.parquet")
+        for process in YIELDS:
+            (folder / f"{process}.parquet").symlink_to(files / f"{process}.parquet")
+        measure(analysis(folder), folder / "run")
+        stages = ("summarise", "infer", "check")
+        kept.append([(folder / "run" / "stages" / s / "arrays.npz").read_bytes() for s in stages])
+        kept[-1].append((folder / "run" / "results.json").read_bytes())
+    assert kept[0] == kept[1]
+
+
+BAD = {
+    "only validation": (["validation"] * 3, {}, "channels: got validation only"),
+    "an unknown role": (["signal", "contrl", "signal"], {}, "role.*'control'"),
+    "bins without edges": (["signal"] * 3, {"blind": [0], "edges": None}, "edges that are yet to be chosen"),
+    "a bin that is not there": (["signal"] * 3, {"blind": [1]}, "bins from 0 to 0"),
+    "no bin": (["signal"] * 3, {"blind": []}, "blind"),
+}
+
+
+@pytest.mark.parametrize(("roles", "change", "message"), BAD.values(), ids=BAD)
+def test_roles_that_make_no_sense_are_one_line(tmp_path, roles, change, message):
+    channels = [{"name": c, "edges": [0, 3], "role": r, **change} for c, r in zip(PLACE, roles, strict=True)]
+    with pytest.raises(InputError, match=message) as caught:
+        analysis(tmp_path, channels=channels)
+    assert "\n" not in str(caught.value)
