@@ -84,7 +84,7 @@ def killed(command: list[str], place: Path, how: signal.Signals, after: float) -
 
 
 def is_well(how: signal.Signals, code: int, said: str, is_whole: bool, is_new: bool) -> bool:
-    """Whether a killed command ended as it has to; ``is_new``, when it has not even made its folder."""
+    """Whether a killed command ended as it has to; ``is_new``, when its folder is as before."""
     if how is signal.SIGKILL:
         return code in (-how, 0)  # Python's own keeper of semaphores may speak
     if code == 130:
@@ -106,6 +106,11 @@ def content(folder: Path, answer: bytes) -> dict[str, object]:
         elif path.name != "report.html":  # says how long each stage took
             found[str(path)] = path.read_bytes()
     return {name.removeprefix(str(folder)): value for name, value in found.items()}
+
+
+def times(folder: Path) -> dict[Path, int]:
+    """When each file of a folder was last written."""
+    return {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
 
 
 def answer(verb: str, place: Path) -> bytes:
@@ -140,13 +145,14 @@ def main() -> None:
                 for _ in range(min(TIMES, given.kills // 2 - done)):
                     how, after = rng.choice(SIGNALS), rng.uniform(0, seconds)
                     spread = ["-j", rng.choice("12")] if verb == "run" else []
+                    before = times(folder)
                     code, own, others = killed([*command, *spread, "-o", str(folder)], root, how, after)
                     if code is None:
                         seconds = min(seconds, own)  # the machine is less busy now
                         break
                     what, said = f"{verb}, {how.name} after {after:.2f} s", (root / "err").read_text()
                     is_whole = code != 130 and content(folder, answer(verb, root)) == expected
-                    if not is_well(how, code, said, is_whole, not folder.exists()):
+                    if not is_well(how, code, said, is_whole, times(folder) == before):
                         wrong.append(f"{what}: code {code}, whole: {is_whole}, {said[-300:]!r}")
                     if others > LATEST:
                         wrong.append(f"{what}: a worker went on for {others:.1f} s")
