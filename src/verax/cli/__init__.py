@@ -20,8 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     finally:
         sys.unraisablehook = before
-        if arguments is None:  # all is said; while Python itself ends, an interrupt would only change the exit code
+        if arguments is None:  # all is said: while Python itself ends, no interrupt changes that, and SIGTERM is quiet
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _stop_again(unraisable: Any) -> None:
