@@ -11,7 +11,9 @@ from scipy.optimize import brentq
 
 from verax.analysis import load
 from verax.errors import InputError
+from verax.infer import limit
 from verax.pipeline import measure
+from verax.workspace import from_pyhf
 
 YIELDS = {"signal": {"SR": 20.0, "CR": 0.0, "VR": 2.0}, "background": {"SR": 100.0, "CR": 400.0, "VR": 50.0}}
 OBSERVED = {"SR": 130, "CR": 480, "VR": 75}
@@ -109,6 +111,23 @@ def test_single_bins_may_be_blind(files, tmp_path):
     assert found["channels"]["all"]["observed"] == [None, 480.0, 75.0]
     assert found["channels"]["all"]["fitted"] == [False, True, True]
     assert found["channels"]["all"]["postfit"] == pytest.approx([20 + 100 * norm, 400 * norm, 2 + 50 * norm], rel=1e-5)
+
+
+def test_a_limit_and_a_significance_are_given_where_asked_for(files, tmp_path):
+    """A count of 130 on a known background of 100: Z = √(2(n ln(n/b) − (n − b))), and the limit of the workspace itself."""
+    asked = {"infer": {"simulation_statistics": False, "limit": 0.9, "significance": True}, "normalisations": []}
+    region = {"name": "SR", "select": "x < 1", "edges": [0, 1]}
+    found = run(files, tmp_path / "run", channels=[region], blind=False, **asked)
+    z = {n: np.sqrt(2 * (n * np.log(n / 100) - (n - 100))) for n in (120, 130)}
+    assert found["tests"]["observed"]["significance"]["z"] == pytest.approx(z[130], rel=1e-5)
+    assert found["tests"]["expected"]["significance"]["z"] == pytest.approx(z[120], rel=1e-5)
+    model, data, poi = from_pyhf(tmp_path / "run" / "workspace.json")
+    same = limit(model, data, poi, level=0.9)
+    assert found["tests"]["observed"]["limit"]["observed"] == pytest.approx(float(same.observed), rel=1e-6)
+    assert found["tests"]["expected"]["limit"]["expected"] == pytest.approx(same.expected.tolist(), rel=1e-6)
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Observed: CLs upper limits at 90%" in page
+    assert page.count(">observed<") == 1  # Asimov data have none
 
 
 def test_nothing_of_a_blind_channel_is_kept(files, tmp_path):

@@ -121,6 +121,7 @@ OTHER: dict[str, Any] = {
     "inputs": ["more.txt"],
     "summary.column": "y",
     "report.process_labels": {"mu": "μ"},
+    "channels.*.blind": True,
     "tags": {"year": {"2018": ["low"], "2017": ["high"]}},
     **{key: ["process"] for key in KEYS if key.endswith("correlate.by")},
 }
@@ -322,7 +323,7 @@ LAST = {
 }
 """The last stage in which what an analysis reads is recorded; those after it are recorded with the smallest one."""
 
-SMALLEST = {"observed": "asimov", "pseudo_experiment": None, "templates": {}, "tags": {}}
+SMALLEST = {"pseudo_experiment": None, "templates": {}, "tags": {}}
 
 
 @pytest.fixture(scope="module")
@@ -375,6 +376,7 @@ def read(cases, tmp_path_factory):
         patch.setattr("verax.report._html.save", lambda *_: (folder / "more.txt", folder / "more.txt"))
         rich = analyses["networks"]
         small = {**rich, **SMALLEST, "systematics": rich["systematics"][:1], "channels": rich["channels"][:1]}
+        small["channels"] += [{"name": "beside", "select": "pt > 60", "role": "validation"}]
         for name, given in [*analyses.items(), ("report", small)]:
             measure(parse(given, name, folder), tmp_path_factory.mktemp("run"), until=LAST.get(name, name))
     return found

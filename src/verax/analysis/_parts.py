@@ -167,6 +167,8 @@ class Inference:
     bounds: tuple[float, float]
     level: float
     scan_points: int
+    limit: float | None
+    significance: bool
     truth: Mapping[str, float] | None
 
 

@@ -146,6 +146,10 @@ class Infer(Strict):
     level: Annotated[float, Field(gt=0, lt=1), IsNumber] = Field(0.6827, description="confidence level of intervals")
     scan_points: Annotated[int, Field(ge=5, le=10_000), IsNumber] = Field(41, description="points of the scan of t")
     simulation_statistics: bool = Field(True, description="one γ per bin for the statistics of the simulation")
+    limit: Annotated[float, Field(gt=0, lt=1), IsNumber] | None = Field(
+        None, description="confidence level of a CLs upper limit, e.g. 0.95 (default: none)"
+    )
+    significance: bool = Field(False, description="also the significance of the signal against the background alone")
 
 
 class Check(Strict):

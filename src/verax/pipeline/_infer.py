@@ -10,15 +10,19 @@ from verax.analysis import Inference
 from verax.infer import (
     Breakdown,
     Fit,
+    Limit,
     Ranking,
     Scan,
+    Significance,
     breakdown,
     fit,
     goodness_of_fit,
     interval,
+    limit,
     profile,
     ranking,
     sample_toys,
+    significance,
 )
 from verax.model import BinnedLikelihood, Data, Yields, postfit_yields, prefit_yields
 from verax.results import Interval, Status
@@ -76,6 +80,8 @@ class Measured:
     postfit: Yields
     goodness: tuple[float, int, float, float] | None = None
     """Saturated goodness of fit of data that are not the expectation: statistic, degrees of freedom, p-value, its error."""
+    limit: Limit | None = None
+    significance: Significance | None = None
     everywhere: Everywhere | None = None
     """Where observed data are fitted and there are channels for validation."""
     control: Control | None = None
@@ -166,6 +172,8 @@ def _measure(
         prefit_yields(likelihood),
         postfit_yields(likelihood, data, best),
         None if told is None else (float(told.statistic), told.ndf, float(told.p_value), float(told.p_error)),
+        None if inference.limit is None else limit(likelihood, data, poi, level=inference.limit),
+        significance(likelihood, data, poi, best=best) if inference.significance else None,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from verax.analysis import Analysis, plan, written
 from verax.check import Reliability
-from verax.infer import Breakdown, Fit, Ranking, Row, Scan
+from verax.infer import Breakdown, CLs, Fit, Limit, Ranking, Row, Scan, Significance
 from verax.learn import History
 from verax.model import BinnedLikelihood, CellModifier, Data, Yields, code0, code1, code2, code4, code4p
 from verax.parameters import Gaussian, Parameter, Poisson
@@ -29,6 +29,7 @@ from ._summarise import Summarised, summarise
 TYPES = {
     **named(Yield, Table, Learned, History, Summarised, Templates, Parameter, Gaussian, Poisson),
     **named(BinnedLikelihood, Data, CellModifier, code0, code1, code2, code4, code4p),
+    **named(Limit, CLs, Significance),
     **named(
         Measured,
         Control,

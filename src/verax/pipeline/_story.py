@@ -21,6 +21,7 @@ from ._learn import Learned
 from ._results_json import results_of, templates_of
 from ._simulate import Table
 from ._summarise import Summarised
+from ._tests import doubts, tests
 
 TITLES = {
     "expected": "Expected (Asimov)",
@@ -168,6 +169,8 @@ class Story:
     def sections(self) -> Iterator[Section]:
         """Present all results; together, the contents are those of ``results.json``."""
         yield self.result()
+        if tested := tests({title: m for m, title, _ in self.titled}, self.style.name(self.poi.name)):
+            yield tested
         yield self.breakdown()
         yield self.events()
         yield self.distributions()
@@ -370,7 +373,7 @@ class Story:
             for what, status in {"fit": m.fit.status, "interval": m.interval.status}.items():
                 if int(status) != Status.OK:
                     found.append(f"{title}: {what} ended with status {Status(int(status)).name}")
-            found += [f"{title}: {line}" for line in _few_events(m)]
+            found += [f"{title}: {line}" for line in (*_few_events(m), *doubts(m))]
             found += [f"{title}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note]
         if not self.checked.coverage:
             found.append("coverage was not tested")

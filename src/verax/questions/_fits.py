@@ -24,7 +24,7 @@ from verax.infer import (
 )
 from verax.model import DataSets, Gammas, fitted_gammas
 from verax.parameters import Gaussian
-from verax.report import Section, Table, decimals, number, tables, with_ends, with_error
+from verax.report import Section, Table, decimals, end, number, tables, with_ends, with_error
 from verax.report.tables import fitted
 from verax.results import Interval, Status
 
@@ -174,8 +174,8 @@ def answer_interval(question: options.Interval, query: Query) -> Section:
     warnings = notes.beyond_bounds(query, not beyond, notes.ends_of(found))
     if method == "profile":
         lost, bounds = int(found.status) == Status.END_NOT_FOUND, notes.bounds(query)
-        low = notes.end(float(found.low), 4, beyond=lost and float(found.low) == bounds[0], upper=False)
-        high = notes.end(float(found.high), 4, beyond=lost and float(found.high) == bounds[1])
+        low = end(float(found.low), 4, beyond=lost and float(found.low) == bounds[0], upper=False)
+        high = end(float(found.high), 4, beyond=lost and float(found.high) == bounds[1])
         ends = (("lower end", low), ("upper end", high))
         if np.isfinite([found.low, found.high]).all():
             params = {**best.params, poi: float(found.low)}

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from verax.arrays import ndtri
 from verax.infer import P_ERROR, GoodnessOfFit, cls, goodness_of_fit, limit, significance
-from verax.report import MISSING, Section, Table, number, with_error
+from verax.report import MISSING, Section, Table, limit_table, number, significance_table, with_error
 from verax.results import Status
 
 from . import _notes as notes
@@ -17,8 +16,6 @@ from ._fits import POINTS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-BANDS = ("−2σ", "−1σ", "median", "+1σ", "+2σ")
 
 
 @respond.register
@@ -30,40 +27,12 @@ def answer_significance(question: options.Significance, query: Query) -> Section
     status, warnings = Status(int(found.status)), list[str]()
     if status > Status.AT_BOUND:
         warnings.append(f"a fit ended with status {status.name}: the p-value means nothing")
-    rows = [
-        ("status of the fits", status.name),
-        (f"best fit of {poi}", number(float(found.value), 4)),
-        ("q₀", number(float(found.q0), 3)),
-        ("significance, asymptotic", f"{number(float(found.z), 2)} σ"),
-        ("p-value, asymptotic", f"{float(found.p_value):.3g}"),
-        ("effective events", number(float(found.events), 1)),
-    ]
-    if toys:
-        rows += _by_toys(found.p_toys, found.p_toys_error, found.toys, found.failed)
-    else:
+    if not toys:
         warnings += notes.few_events(float(found.events), notes.SIGNIFICANCE, notes.BY_TOYS)
     warnings += notes.beyond_bounds(query, question.within, {"the estimate": float(found.value)})
-    shown = Table("Significance against the background alone", ("Quantity", "Value"), tuple(rows))
-    draw = figure("discovery", found)
+    shown, draw = significance_table(found, poi), figure("discovery", found)
     figures = {"significance": ("The distribution of the test statistic without signal.", draw)}
     return Section("Significance", "", figures, (shown,), {"significance": found}, warnings)
-
-
-def _by_toys(p: float, error: float, toys: int, failed: int) -> list[tuple[str, str]]:
-    """Rows of a p-value by toys; where none is as extreme, its limit at 95 % (Poisson, 3 / n)."""
-    named = f"{toys} toys ({failed} failed)"
-    if p == 0:
-        most = 3 / max(toys - failed, 1)
-        return [(f"p-value, {named}", f"< {most:.2g} at 95 %"), ("significance, toys", f"> {number(-_z(most), 2)} σ")]
-    low, high = (_z(min(max(x, 1e-12), 1.0)) for x in (p + error, max(p - error, 0.1 * p)))
-    return [
-        (f"p-value, {named}", with_error(p, error)),
-        ("significance, toys", f"{with_error(-_z(p), (low - high) / 2)} σ"),
-    ]
-
-
-def _z(p: float) -> float:
-    return float(ndtri(p))
 
 
 def _key(question: options.Significance | options.Limit | options.Gof) -> Any:
@@ -83,28 +52,14 @@ def answer_limit(question: options.Limit, query: Query) -> Section:
     if toys:
         given |= {"method": "toys", "key": _key(question), "n_toys": toys, "progress": query.count_toys}
     found = limit(model, data, poi, **given)
-    columns = ("Limit", poi, "Status")
-    values = [("observed", found.observed, found.observed_error, found.status)]
-    values += [
-        (f"expected, {band}", found.expected[i], found.expected_error[i], found.expected_status[i])
-        for i, band in enumerate(BANDS)
-    ]
-    rows = tuple(
-        (
-            name,
-            with_error(float(v), float(e)) if e > 0 else notes.end(float(v), 4, beyond=bool(s == Status.END_NOT_FOUND)),
-            Status(int(s)).name,
-        )
-        for name, v, e, s in values
-    )
     warnings = [] if toys else notes.few_events(float(found.events), notes.LIMITS, notes.BY_TOYS)
     limits = {"the observed limit": float(found.observed), "expected limits": float(np.nanmax(found.expected))}
     warnings += notes.beyond_bounds(query, question.within, limits)
-    if lost := sum(s == Status.END_NOT_FOUND for _, _, _, s in values):
-        highest = max(float(v) for _, v, _, s in values if s == Status.END_NOT_FOUND)
+    ends, statuses = np.append(found.expected, found.observed), np.append(found.expected_status, found.status)
+    if lost := int((statuses == Status.END_NOT_FOUND).sum()):
+        highest = ends[statuses == Status.END_NOT_FOUND].max()
         warnings.append(f"{lost} of 6 limits lie above {highest:g}, where the search ended")
-    note = f"{found.toys} toys of each hypothesis at each value, at most {found.failed} failed." if toys else ""
-    shown = Table(f"CLs upper limits at {level:.0%}, {found.method}", columns, rows, note)
+    shown = limit_table(found, poi)
 
     def draw() -> "Figure":
         curve = found.curve

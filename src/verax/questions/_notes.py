@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from verax.infer import FEW
 from verax.report import number
 from verax.results import Interval
@@ -53,10 +51,3 @@ def left_out(mask: Mapping[str, Sequence[int]]) -> list[str]:
         f"{channel}: bin{'s' * (len(bins) > 1)} {', '.join(map(str, sorted(bins)))} left out; the others are numbered anew"
         for channel, bins in mask.items()
     ]
-
-
-def end(value: float, places: int, *, beyond: bool, upper: bool = True) -> str:
-    """Write an end, or that it lies ``beyond``."""
-    return (
-        number(value, places) if not beyond or np.isnan(value) else f"{'>' if upper else '<'} {number(value, places)}"
-    )

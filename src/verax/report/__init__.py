@@ -7,7 +7,8 @@ Section, Draw                           what is presented: text, warnings, table
 write_page                              how do sections become a page?
 Table, to_rich, to_markdown             how is a table shown, in a terminal or a text?
 number, with_error, with_ends,          how is a number written, with its uncertainty?
-decimals, MISSING
+decimals, end, MISSING
+limit_table, significance_table         how are upper limits and a significance shown?
 Style, canvas, heading, drawing, save,  how does a figure look, what stands below it, and how is it kept?
 footnote
 check_formula                           can a label be drawn?
@@ -18,6 +19,9 @@ Figures are in :mod:`verax.report.plots`, tables in :mod:`verax.report.tables`.
 """
 
 from ._html import write_page as write_page
+from ._hypotheses import end as end
+from ._hypotheses import limit_table as limit_table
+from ._hypotheses import significance_table as significance_table
 from ._numbers import MISSING as MISSING
 from ._numbers import decimals as decimals
 from ._numbers import number as number
