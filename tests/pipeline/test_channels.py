@@ -130,6 +130,37 @@ def test_a_limit_and_a_significance_are_given_where_asked_for(files, tmp_path):
     assert page.count(">observed<") == 1  # Asimov data have none
 
 
+def test_further_parameters_are_answered_beside_the_first(files, tmp_path):
+    """norm = 480/400 ± √480/400 by the control region alone; with mu, whose σ holds 100 σ(norm)/20, an ellipse."""
+    asked = {"simulation_statistics": False, "further": ["norm"]}
+    toys = {"toys": 200, "truths": [1.0], "shifts": False}
+    found = run(files, tmp_path / "run", blind=False, infer=asked, check=toys)
+    norm = found["further"]["observed"]["norm"]
+    sigma = np.sqrt(480) / 400
+    assert norm["interval"]["value"] == pytest.approx(1.2, abs=1e-4 * sigma)
+    assert (norm["interval"]["high"] - norm["interval"]["low"]) / 2 == pytest.approx(sigma, rel=1e-3)
+    total, *_ = norm["breakdown"]["shifted-observables"]
+    assert (total["name"], total["impact"]) == ("total", pytest.approx(sigma, rel=1e-3))
+    assert set(found["coverage"]) == {"mu = 1", "norm = 1, mu = 1"}
+    covered = found["coverage"]["norm = 1, mu = 1"]
+    assert abs(covered["fraction"] - 0.6827) < 4 * np.sqrt(0.6827 * 0.3173 / 200)
+    assert (tmp_path / "run" / "figures" / "contour_observed_norm.png").is_file()
+    assert "Further parameters of interest" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["nrom"], "infer.further: got parameter 'nrom'.*'norm'"),
+        (["mu"], "without mu"),
+        (["norm", "norm"], "each once"),
+    ],
+)
+def test_further_parameters_that_are_none_are_one_line(tmp_path, names, message):
+    with pytest.raises(InputError, match=message):
+        analysis(tmp_path, infer={"further": names})
+
+
 def test_nothing_of_a_blind_channel_is_kept(files, tmp_path):
     """What may be looked at is the same whatever the blind data are."""
     kept = []

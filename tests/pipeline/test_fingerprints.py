@@ -122,6 +122,7 @@ OTHER: dict[str, Any] = {
     "summary.column": "y",
     "report.process_labels": {"mu": "μ"},
     "channels.*.blind": True,
+    "infer.further": ["norm_top"],
     "tags": {"year": {"2018": ["low"], "2017": ["high"]}},
     **{key: ["process"] for key in KEYS if key.endswith("correlate.by")},
 }

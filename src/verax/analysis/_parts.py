@@ -167,6 +167,7 @@ class Inference:
     bounds: tuple[float, float]
     level: float
     scan_points: int
+    further: tuple[str, ...]
     limit: float | None
     significance: bool
     truth: Mapping[str, float] | None
@@ -174,7 +175,7 @@ class Inference:
 
 @dataclass(frozen=True)
 class Campaign:
-    """The coverage campaign: ``toys`` at each of the ``truths``, and at ``shifts`` of the systematics."""
+    """The coverage campaign: ``toys`` at each of the ``truths``, of ``further`` parameters too, and at ``shifts``."""
 
     key: PRNGKeyArray
     poi: str
@@ -183,6 +184,7 @@ class Campaign:
     toys: int
     truths: tuple[float, ...]
     shifts: bool
+    further: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,11 @@ def plan(analysis: Analysis) -> Plan:
     fitted = [c for c in a.channels if c.role != "validation"]
     blind = any(a.hides(c) is not False for c in fitted)
     modelling = Modelling(factors, a.infer.simulation_statistics, tuple(c.name for c in fitted))
-    keys, tested = (
-        {stage: stage_key(a.seed, stage) for stage in ("infer", "check")},
-        (a.infer.limit, a.infer.significance),
+    keys, further = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}, tuple(a.infer.further)
+    tests = (a.infer.limit, a.infer.significance)
+    inference = Inference(
+        keys["infer"], modelling, poi, a.poi.bounds, level, a.infer.scan_points, further, *tests, truth
     )
-    inference = Inference(keys["infer"], modelling, poi, a.poi.bounds, level, a.infer.scan_points, *tested, truth)
     return Plan(
         files,
         replace(reading, files=_files.placed(base, files)),
@@ -59,7 +59,7 @@ def plan(analysis: Analysis) -> Plan:
         tuple(s for s in arranged(a.systematics, a.tags) if s != Arranged(s.name, s.name, None)),
         modelling,
         inference,
-        Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts),
+        Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts, further),
         Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, blind, roles),
     )
 

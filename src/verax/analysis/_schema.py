@@ -119,6 +119,9 @@ class Analysis(Strict):
                 ),
             ):
                 check_known(processes, known, where, "process")
+        check_known(self.infer.further, names, "infer.further", "parameter")
+        if self.poi.name in self.infer.further or len(set(self.infer.further)) < len(self.infer.further):
+            raise InputError("infer.further", f"{self.infer.further}", f"each once, without {self.poi.name}, the first")
         moved = [s.name for s in self.systematics]
         self._check_factors(nuisances)
         self._check_derived()

@@ -146,6 +146,11 @@ class Infer(Strict):
     level: Annotated[float, Field(gt=0, lt=1), IsNumber] = Field(0.6827, description="confidence level of intervals")
     scan_points: Annotated[int, Field(ge=5, le=10_000), IsNumber] = Field(41, description="points of the scan of t")
     simulation_statistics: bool = Field(True, description="one γ per bin for the statistics of the simulation")
+    further: list[Name] = Field(
+        [],
+        description="further parameters of interest, of any that are fitted: intervals, breakdowns, rankings, contours with "
+        "the first, and coverage at the truths",
+    )
     limit: Annotated[float, Field(gt=0, lt=1), IsNumber] | None = Field(
         None, description="confidence level of a CLs upper limit, e.g. 0.95 (default: none)"
     )

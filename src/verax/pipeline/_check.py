@@ -36,13 +36,18 @@ def check(
     learned: Learned,
     likelihood: BinnedLikelihood,
 ) -> Checked:
-    """Coverage of the interval from toys, at the nominal truth and at shifted ones; reliability of the classifier."""
+    """Coverage of the interval from toys, at the truths and at shifted ones; reliability of the classifier."""
     truths, found = truths_of(campaign, likelihood) if campaign.toys else {}, {}
     for i, (label, truth) in enumerate(truths.items()):
         run.progress.step("coverage", i, len(truths))
         data = sample_toys(jax.random.fold_in(campaign.key, i), likelihood, truth, campaign.toys)
         intervals = interval(likelihood, data, campaign.poi, level=campaign.level)
         found[label] = coverage(intervals, truth[campaign.poi])
+        if i < len(campaign.truths):
+            for name in campaign.further:
+                found[f"{name} = {truth[name]:g}, {label}"] = coverage(
+                    interval(likelihood, data, name, level=campaign.level), truth[name]
+                )
         run.progress.step("coverage", i + 1, len(truths))
     if learning is None or learning.sorts:
         return Checked(found)

@@ -29,6 +29,7 @@ from verax.results import Interval, Status
 from verax.run import Run
 from verax.templates import mask
 
+from ._further import Further, further
 from ._model import likelihood_of
 from ._summarise import Summarised
 
@@ -82,6 +83,7 @@ class Measured:
     """Saturated goodness of fit of data that are not the expectation: statistic, degrees of freedom, p-value, its error."""
     limit: Limit | None = None
     significance: Significance | None = None
+    further: tuple[Further, ...] = ()
     everywhere: Everywhere | None = None
     """Where observed data are fitted and there are channels for validation."""
     control: Control | None = None
@@ -174,6 +176,7 @@ def _measure(
         None if told is None else (float(told.statistic), told.ndf, float(told.p_value), float(told.p_error)),
         None if inference.limit is None else limit(likelihood, data, poi, level=inference.limit),
         significance(likelihood, data, poi, best=best) if inference.significance else None,
+        further(inference, likelihood, data, best, found),
     )
 
 

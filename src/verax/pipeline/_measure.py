@@ -7,7 +7,7 @@ from pathlib import Path
 
 from verax.analysis import Analysis, plan, written
 from verax.check import Reliability
-from verax.infer import Breakdown, CLs, Fit, Limit, Ranking, Row, Scan, Significance
+from verax.infer import Breakdown, CLs, Fit, Limit, Ranking, Row, Scan, Scan2D, Significance
 from verax.learn import History
 from verax.model import BinnedLikelihood, CellModifier, Data, Yields, code0, code1, code2, code4, code4p
 from verax.parameters import Gaussian, Parameter, Poisson
@@ -17,6 +17,7 @@ from verax.run import Progress, Run, named, record, to_json
 from verax.templates import Templates
 
 from ._check import Checked, check
+from ._further import Further
 from ._infer import Control, Everywhere, Measured, infer
 from ._learn import Learned, learn, read_from
 from ._model import model
@@ -29,7 +30,7 @@ from ._summarise import Summarised, summarise
 TYPES = {
     **named(Yield, Table, Learned, History, Summarised, Templates, Parameter, Gaussian, Poisson),
     **named(BinnedLikelihood, Data, CellModifier, code0, code1, code2, code4, code4p),
-    **named(Limit, CLs, Significance),
+    **named(Limit, CLs, Significance, Scan2D, Further),
     **named(
         Measured,
         Control,

@@ -81,5 +81,6 @@ def failures(measured: tuple[Measured, ...], checked: Checked, learned: Learned)
     found = {"posteriors": sum(not good(np.asarray(Status[status])) for status, _ in learned.ended)}
     found |= {f"{m.kind}: fit": int(not good(m.fit.status)) for m in measured}
     found |= {f"{m.kind}: interval": int(not good(m.interval.status)) for m in measured}
+    found |= {f"{m.kind}: {f.interval.name}": int(not good(f.interval.status)) for m in measured for f in m.further}
     found |= {f"{m.kind}: scan": int((~good(m.scan.status)).sum()) for m in measured}
     return found | {f"coverage at {label}": c.failed for label, c in checked.coverage.items()}

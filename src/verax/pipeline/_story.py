@@ -14,6 +14,7 @@ from verax.report import MISSING, Section, Style, decimals, number, plots, table
 from verax.results import Status
 from verax.templates import select
 
+from . import _further as further
 from ._channels import channels
 from ._check import Checked
 from ._infer import Measured
@@ -172,6 +173,8 @@ class Story:
         if tested := tests({title: m for m, title, _ in self.titled}, self.style.name(self.poi.name)):
             yield tested
         yield self.breakdown()
+        if asked := further.present({t: (m.kind, m.further) for m, t, _ in self.titled}, self.style):
+            yield asked
         yield self.events()
         yield self.distributions()
         if beside := channels(self.wording, self.summarised.templates, self.measured, self.styled(TITLES["observed"])):
@@ -373,7 +376,7 @@ class Story:
             for what, status in {"fit": m.fit.status, "interval": m.interval.status}.items():
                 if int(status) != Status.OK:
                     found.append(f"{title}: {what} ended with status {Status(int(status)).name}")
-            found += [f"{title}: {line}" for line in (*_few_events(m), *doubts(m))]
+            found += [f"{title}: {line}" for line in (*_few_events(m), *doubts(m), *further.doubts(m.further))]
             found += [f"{title}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note]
         if not self.checked.coverage:
             found.append("coverage was not tested")
