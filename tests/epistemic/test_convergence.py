@@ -115,7 +115,8 @@ def test_only_what_depends_on_a_training_is_as_good_as_it():
 def test_chains_that_would_take_hours_are_refused():
     make = partial(classifier, features=("x",), width=64, depth=2)
     with pytest.raises(
-        InputError, match=r"5\.1e\+05 leapfrog steps × 2000 events × 4353 weights = 4\.4e\+12; expected .* at most 135 events"
+        InputError,
+        match=r"5\.1e\+05 leapfrog steps × 2000 events × 4353 weights = 4\.4e\+12; expected .* at most 135 events",
     ):
         hmc(jax.random.key(SEED), make, Known(), sine(2000, SEED))
 
