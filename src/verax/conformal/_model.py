@@ -1,13 +1,14 @@
 """The interface to a user's model: a callable on arrays, or an object with ``fit`` and ``predict``."""
 
 import inspect
+import sys
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError
-from verax.given import refuse, unmasked, untrained
+from verax.given import floats, refuse, unmasked, untrained
 from verax.results import FloatArray
 
 
@@ -40,9 +41,9 @@ def fitted(model: Any, x: Any, y: Any, weight: Any = None) -> Any:
     fresh = untrained(model)
     if weight is None:
         return fresh.fit(checked_features(x), y)
-    step, taker = (
-        fresh.steps[-1] if hasattr(fresh, "steps") else ("", fresh)
-    )  # a Pipeline's weights are for its last step
+    # A Pipeline's weights are for its last step, unless scikit-learn is told to ask each step.
+    asked = "sklearn" in sys.modules and sys.modules["sklearn"].get_config().get("enable_metadata_routing", False)
+    step, taker = fresh.steps[-1] if hasattr(fresh, "steps") and not asked else ("", fresh)
     parameters = inspect.signature(taker.fit).parameters
     if "sample_weight" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         name = type(taker).__name__
@@ -70,7 +71,7 @@ def predicted(model: Any, x: Any, *, columns: int | None = None, what: str = "mo
     InputError : for another shape (both are named), or values that are not finite
     """
     function = model.predict if hasattr(model, "predict") else model
-    values = np.asarray(unmasked(function(checked_features(x)), "the prediction", what), np.float64)
+    values = floats(function(checked_features(x)), "the prediction", what)
     n = rows(x)
     expected = (n,) if columns is None else (n, columns)
     if columns is None and values.shape == (n, 1):
@@ -94,7 +95,7 @@ def check_probability(values: Any, n: int, classes: int | None, where: str) -> F
     ------
     InputError : for another shape, a value outside [0, 1], or rows that do not add up to 1 within 1e-3
     """
-    p = np.asarray(unmasked(values, "the probabilities", where), np.float64)
+    p = floats(values, "the probabilities", where)
     if p.ndim != 2 or p.shape[0] != n or (classes is not None and p.shape[1] != classes):
         wanted = "classes" if classes is None else str(classes)
         raise InputError(where, f"output of shape {p.shape}", f"shape ({n}, {wanted}): a probability for each class")
