@@ -18,7 +18,10 @@ from verax.errors import InputError
 from verax.learn import History, Training
 from verax.results import Status
 
-EARLY = "held-out events chose the networks (early stopping): their chance moves all members alike, and is not in the spread"
+EARLY = (
+    "held-out events chose the networks (early stopping): how these fluctuate moves all members alike, and is not in the "
+    "spread"
+)
 SAME_EVENTS = "all members learn from the same events: how these fluctuate is not in the spread"
 
 DRAWS = 50
