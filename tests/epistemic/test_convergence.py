@@ -29,6 +29,7 @@ SIZES = [
 SEED = 8
 
 LIMITS = {
+    "ensemble": "members on the same events leave out how these fluctuate",
     "dropout": "at a fixed rate it fits what the rate lets it fit, however many events there are",
     "concrete dropout": "learnt rates leave out less than one unit",
     "laplace": "the last layer leaves out what hidden units do not know",
