@@ -87,6 +87,8 @@ def test_columns_of_tables_are_taken_and_what_is_missing_there_is_nan():
     np.testing.assert_array_equal(found.x, [[1, 1], [np.nan, 2], [3, 3]])
     np.testing.assert_array_equal(found.weight, [1, 2, 3])
     assert found.number.tolist() == [5, 6, 7]
+    large = [2**60 + 1, 2**60 + 2]
+    assert np.array_equal(fold_number(Column(np.array(large, object))), fold_number(np.array(large)))
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,8 @@ def _numbers(values: Any, name: str) -> np.ndarray:
     try:
         given = np.asarray(values)
         if given.dtype.kind == "O" and not any(isinstance(value, (str, bytes)) for value in given.flat):
-            given = given.astype(np.float64)
+            whole = np.array(given.tolist())  # numbers of their own type, large event numbers to the last digit
+            given = given.astype(np.float64) if whole.dtype.kind == "O" else whole
     except (TypeError, ValueError) as error:
         raise InputError(name, f"a {type(values).__name__} ({error})", "one number a row") from error
     if given.ndim != 1 or given.dtype.kind not in "biuf":
