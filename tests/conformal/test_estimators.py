@@ -294,6 +294,10 @@ Y = X[:, 0]
         (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, Y[:3]), r"weights of shape \(3,\)"),
         (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, group=Y[:3]), r"groups of shape \(3,\)"),
         (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y[:3]), r"y of shape \(3,\)"),
+        (
+            lambda: SplitConformalRegressor(np.ravel).conformalize(object(), Y),
+            "X of type object; expected an array, or",
+        ),
         (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y.astype(str)), "y of type <U32; expected numbers"),
         (
             lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, ["a"] * 20),

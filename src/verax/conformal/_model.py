@@ -13,9 +13,16 @@ from verax.results import FloatArray
 
 
 def rows(x: Any) -> int:
-    """Number of points in X: an array, a data frame, a sparse matrix or a list."""
+    """Number of points in X: an array, a data frame, a sparse matrix or a list.
+
+    Raises
+    ------
+    InputError : for what has no rows, such as a table that is still to be read
+    """
     shape = x.shape if hasattr(x, "shape") else np.asarray(x).shape
-    return int(shape[0]) if len(shape) else 0
+    if not len(shape):
+        raise InputError("model", f"X of type {type(x).__name__}", "an array, or a table with rows")
+    return int(shape[0])
 
 
 def take(x: Any, index: Any) -> Any:
