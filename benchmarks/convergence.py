@@ -3,8 +3,9 @@
 Usage: python benchmarks/convergence.py [--problem line sine] [--method NAME ...] [--events 200 2000 20000] [--seeds 1 2 3]
 
 The problems and what is measured are those of tests/epistemic/known_answers.py: "off" is the distance to the known answer in
-its standard deviations, "sd" the spread divided by the exact one (line) or by the error (sine). Medians over seeds, with the
-lowest and the highest; every method with its defaults. Lines of those that are not OK stand below the table.
+its standard deviations, "sd" the spread divided by the exact one (line) or by the error (sine). On the line they are of the
+method's own optimum, where that is known, and then of the posterior. Medians over seeds, with the lowest and the highest;
+every method with its defaults. Notes of the posteriors, by letter, and lines of those that are not OK stand below the table.
 """
 
 import argparse
@@ -25,9 +26,11 @@ def measure(problem, name, n, seed):
     try:
         events, found = find(problem, name, n, seed)
     except InputError as error:
-        return np.nan, np.nan, "refused", str(error), time.process_time() - begun
+        return np.nan, np.nan, np.nan, np.nan, "refused", str(error), (), time.process_time() - begun
     seconds = time.process_time() - begun
-    return *judge(problem, name, events, found, seed), found.status.name, found.problem, seconds
+    of_posterior = judge(problem, name, events, found, seed, own=False) if problem == "line" else (np.nan, np.nan)
+    own = judge(problem, name, events, found, seed)
+    return *own, *of_posterior, found.status.name, found.problem, found.notes, seconds
 
 
 def cell(values):
@@ -42,17 +45,22 @@ def main():
     parser.add_argument("--events", nargs="*", type=int, default=[200, 2000, 20000])
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
     a = parser.parse_args()
-    print("| problem | method | events | off | sd | status | CPU s |\n| :-- | :-- | --: | --: | --: | :-- | --: |")
-    lines = []
+    heads = ("problem", "method", "events", "off", "sd", "posterior: off", "sd", "status", "notes", "CPU s")
+    print(f"| {' | '.join(heads)} |\n| :-- | :-- | --: | --: | --: | --: | --: | :-- | :-- | --: |")
+    lines, letters = [], {}
     for problem in a.problem:
         for name in (name for name in a.method if name in ON[problem]):
             for n in a.events:
-                off, sd, status, problems, seconds = zip(*(measure(problem, name, n, s) for s in a.seeds), strict=True)
+                found = zip(*(measure(problem, name, n, s) for s in a.seeds), strict=True)
+                *numbers, status, problems, notes, seconds = found
                 ends = ", ".join(f"{status.count(s)} {s}" for s in dict.fromkeys(status))
-                row = [problem, name, str(n), cell(off), cell(sd), ends, f"{np.median(seconds):.1f}"]
+                for note in sum(notes, ()):
+                    letters.setdefault(note, chr(ord("a") + len(letters)))
+                noted = ", ".join(dict.fromkeys(letters[note] for note in sum(notes, ())))
+                row = [problem, name, str(n), *map(cell, numbers), ends, noted, f"{np.median(seconds):.1f}"]
                 print(f"| {' | '.join(row)} |", flush=True)
                 lines += [f"- {problem}, {name}, {n}: {line}" for line in dict.fromkeys(problems) if line]
-    print("\n" + "\n".join(lines))
+    print("\n" + "\n".join([*(f"{letter}. {note}" for note, letter in letters.items()), *lines]))
 
 
 if __name__ == "__main__":

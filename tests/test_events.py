@@ -70,6 +70,63 @@ def test_wrong_lengths_and_processes_are_refused(wrong):
         make_events({"a": np.zeros(3)}, processes=("s", "b"), **wrong)
 
 
+class Column:
+    """A column of a table of any kind: all that it offers is an array."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
+def test_columns_of_tables_are_taken_and_what_is_missing_there_is_nan():
+    found = make_events(
+        {"a": Column([1.0, None, 3.0]), "b": [1, 2, 3]}, weight=Column([1, 2, 3]), number=Column([5, 6, 7])
+    )
+    np.testing.assert_array_equal(found.x, [[1, 1], [np.nan, 2], [3, 3]])
+    np.testing.assert_array_equal(found.weight, [1, 2, 3])
+    assert found.number.tolist() == [5, 6, 7]
+    large = [2**60 + 1, 2**60 + 2]
+    assert np.array_equal(fold_number(Column(np.array(large, object))), fold_number(np.array(large)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "seen"),
+    [
+        (np.array(["a", "b"]), r"text of shape \(2,\)"),
+        (["1.5", "2"], r"text of shape \(2,\)"),
+        (Column(np.array(["1", 2.0], object)), r"text of shape \(2,\)"),
+        (np.array(["2026-01-01", "2026-01-02"], "datetime64[D]"), r"times of shape \(2,\)"),
+        (np.array([1j, 2]), r"complex numbers of shape \(2,\)"),
+        (np.ma.masked_array([1.0, 2.0], [False, True]), "masked values"),
+        ([[1.0], [1.0, 2.0]], r"a list \(.*inhomogeneous"),
+        (Column(np.array([object(), 1.0], object)), r"a Column \("),
+        (np.ones((2, 2)), r"float64 of shape \(2, 2\)"),
+        (3.0, r"float64 of shape \(\)"),
+    ],
+)
+def test_what_are_no_numbers_is_refused_in_one_line(wrong, seen):
+    """A NumPy error, a lost mask, or days since 1970 before."""
+    for name, call in {
+        "column 'a'": lambda: make_events({"a": wrong}),
+        "weights": lambda: make_events({"a": np.ones(2)}, weight=wrong),
+        "process index": lambda: make_events({"a": np.ones(2)}, process=wrong),
+        "event number": lambda: make_events({"a": np.ones(2)}, number=wrong),
+    }.items():
+        with pytest.raises(InputError, match=f"{name}: got {seen}") as error:
+            call()
+        assert "\n" not in str(error.value)
+
+
+def test_half_a_process_is_refused():
+    """It was the process below, and one of 2³² the first."""
+    with pytest.raises(InputError, match="process index: got 1 of 2 that are not whole"):
+        make_events({"a": np.ones(2)}, process=np.array([0.0, 0.7]))
+    with pytest.raises(InputError, match="process index: got 0 … 4294967296"):
+        make_events({"a": np.ones(2)}, process=np.array([0, 2**32]))
+
+
 def test_fold_number_is_the_identity_below_32_bits_and_spreads_above():
     small = np.array([0, 1, 2**32 - 1], np.uint64)
     assert np.array_equal(fold_number(small), small)

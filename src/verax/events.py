@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from verax.arrays import Array, Bool, Float, Int, Scalar, Tree, UInt32, static
 from verax.errors import InputError, check_known
 
 ARRAYS = ("x", "weight", "process", "number")
+
+KINDS = {**dict.fromkeys("USO", "text"), **dict.fromkeys("Mm", "times"), "c": "complex numbers"}
+"""What values are that are no numbers, by NumPy's letter."""
 
 RESOLVED = 100
 """Steps of float32 that a column's values must at least spread over, to be more than a few values in it."""
@@ -79,44 +83,47 @@ class Events(Tree):
 
 
 def make_events(
-    columns: Mapping[str, np.ndarray],
+    columns: Mapping[str, Any],
     *,
-    weight: np.ndarray | None = None,
-    process: np.ndarray | None = None,
-    number: np.ndarray | None = None,
+    weight: Any = None,
+    process: Any = None,
+    number: Any = None,
     processes: Sequence[str] = ("data",),
     exact: bool = True,
 ) -> Events:
-    """Events from plain arrays: float32 columns, unit weights and running numbers unless given.
+    """Events from arrays, lists or columns of tables: float32 columns, unit weights and running numbers unless given.
 
     ``exact=False`` takes columns whose values float32 does not tell apart, see :func:`check_exact`.
 
     Raises
     ------
-    InputError : when the lengths differ, a process index names no process, or float32 cannot hold a number (of weights,
-        its square)
+    InputError : for what are no numbers (text, dates, masked values), when the lengths differ, a process index names no
+        process, or float32 cannot hold a number (of weights, its square)
     """
-    lengths = {name: len(values) for name, values in columns.items()}
-    n = next(iter(lengths.values()), 0)
-    for name, length in lengths.items():
-        if length != n:
-            raise InputError(f"column '{name}'", f"{length} rows", f"{n} rows, as in '{next(iter(lengths))}'")
-    process = np.zeros(n, np.int32) if process is None else np.asarray(process, np.int32)
-    if n and not (process.min() >= 0 and process.max() < len(processes)):
+    given = {name: _numbers(values, f"column '{name}'") for name, values in columns.items()}
+    n = next((len(values) for values in given.values()), 0)
+    for name, values in given.items():
+        if len(values) != n:
+            raise InputError(f"column '{name}'", f"{len(values)} rows", f"{n} rows, as in '{next(iter(given))}'")
+    process = np.zeros(n, np.int32) if process is None else _whole(process, "process index")
+    if len(process) and not (process.min() >= 0 and process.max() < len(processes)):
         raise InputError("process index", f"{process.min()} … {process.max()}", f"0 … {len(processes) - 1}")
-    x = (
-        np.stack([_short(v, f"column '{k}'", 3.4e38) for k, v in columns.items()], 1)
-        if columns
-        else np.zeros((0, 0), "f4")
-    )
+    x = [_short(values, f"column '{name}'", 3.4e38) for name, values in given.items()]
     if exact:
-        check_exact({name: np.asarray(values) for name, values in columns.items()})
-    weight = np.ones(n, np.float32) if weight is None else _short(weight, "weights", 1.8e19)
+        check_exact(given)
+    weight = np.ones(n, np.float32) if weight is None else _short(_numbers(weight, "weights"), "weights", 1.8e19)
     number = fold_number(np.arange(n) if number is None else number)
     for name, values in {"weight": weight, "process": process, "number": number}.items():
         if len(values) != n:
             raise InputError(name, f"{len(values)} rows", f"{n} rows, as in the columns")
-    return Events(x, weight, process, number, tuple(columns), tuple(processes))
+    return Events(
+        np.stack(x, 1) if x else np.zeros((0, 0), "f4"),
+        weight,
+        process.astype(np.int32),
+        number,
+        tuple(columns),
+        tuple(processes),
+    )
 
 
 def check_exact(columns: Mapping[str, np.ndarray], missing: float | None = None, *, where: str = "events") -> None:
@@ -161,17 +168,43 @@ def check_exact(columns: Mapping[str, np.ndarray], missing: float | None = None,
             )
 
 
-def _short(values: np.ndarray, name: str, largest: float) -> np.ndarray:
+def _numbers(values: Any, name: str) -> np.ndarray:
+    """One number a row, of any container; what is missing there is NaN."""
+    if np.ma.is_masked(values):
+        raise InputError(
+            name, "masked values", "values that are there", "fill them in, with NaN where nothing is known"
+        )
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind == "O" and not any(isinstance(value, (str, bytes)) for value in given.flat):
+            whole = np.array(given.tolist())  # numbers of their own type, large event numbers to the last digit
+            given = given.astype(np.float64) if whole.dtype.kind == "O" else whole
+    except (TypeError, ValueError) as error:
+        raise InputError(name, f"a {type(values).__name__} ({error})", "one number a row") from error
+    if given.ndim != 1 or given.dtype.kind not in "biuf":
+        kind = KINDS.get(given.dtype.kind, f"{given.dtype}")
+        raise InputError(name, f"{kind} of shape {given.shape}", "one number a row")
+    return given
+
+
+def _whole(values: Any, name: str) -> np.ndarray:
+    """One whole number a row."""
+    given = _numbers(values, name)
+    if given.dtype.kind == "f" and (bad := ~(np.isfinite(given) & (given == np.floor(given)))).any():
+        seen = f"{int(bad.sum())} of {given.size} that are not whole (NaN, infinite or fractions)"
+        raise InputError(name, seen, "whole numbers", "leave out the rows without one")
+    return given
+
+
+def _short(given: np.ndarray, name: str, largest: float) -> np.ndarray:
     """Numbers as float32; NaN and infinities are others' to judge."""
-    given = np.asarray(values)
-    given = given if given.dtype.kind in "biuf" else given.astype(np.float64)
     if (beyond := (abs(given) > largest) & np.isfinite(given)).any():
         seen = f"{given[beyond][0]:g} in {int(beyond.sum())} of {given.size} rows"
         raise InputError(name, seen, f"numbers up to {largest:g}, which float32 holds", "use another unit")
     return given.astype(np.float32, copy=False)
 
 
-def fold_number(number: np.ndarray) -> np.ndarray:
+def fold_number(number: Any) -> np.ndarray:
     """Event numbers as 32 bits: the number itself below 2³², else its two halves mixed.
 
     Two events then share bootstrap factors with probability 2⁻³²: harmless for an ensemble, and kept in one place.
@@ -183,11 +216,7 @@ def fold_number(number: np.ndarray) -> np.ndarray:
     >>> fold_number(np.array([7, 2**32 - 1]))
     array([         7, 4294967295], dtype=uint32)
     """
-    number = np.asarray(number)
-    if number.dtype.kind == "f" and (bad := ~(np.isfinite(number) & (number == np.floor(number)))).any():
-        seen = f"{int(bad.sum())} of {number.size} that are not whole (NaN, infinite or fractions)"
-        raise InputError("event number", seen, "whole numbers", "leave out the rows without one")
-    wide = number.astype(np.uint64)
+    wide = _whole(number, "event number").astype(np.uint64)
     high = (wide >> np.uint64(32)) * np.uint64(0x9E3779B97F4A7C15)
     return (wide ^ (high >> np.uint64(32))).astype(np.uint32)
 

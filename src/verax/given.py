@@ -104,13 +104,8 @@ def taken(value: Any, kind: str, name: str, where: str) -> Any:
     array = unmasked(value, name, where)
     if kind == "other":
         return value if array.ndim == 0 else array
-    if array.dtype.kind in "USMmc":
-        raise InputError(where, f"{name} of type {array.dtype}", "numbers")
-    if kind != "whole" or array.dtype.kind not in "iu":
-        try:
-            array = array if array.dtype.kind == "f" else np.asarray(array, np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(where, f"{name} of type {array.dtype}", "numbers") from error
+    if array.dtype.kind != "f" and (kind != "whole" or array.dtype.kind not in "iu"):
+        array = floats(array, name, where)
     if kind == "whole" and array.dtype.kind == "f":
         wrong = array != np.floor(np.where(np.isfinite(array), array, 0.5))
         refuse(wrong, array, name + " {:g}", where, "whole numbers")
@@ -134,6 +129,22 @@ def unmasked(value: Any, name: str, where: str) -> np.ndarray:
         got = f"{int(mask.sum())} masked values of {name}"
         raise InputError(where, got, "values that are there", "leave them out or fill in")
     return np.asarray(value)
+
+
+def floats(value: Any, name: str, where: str) -> np.ndarray:
+    """Numbers of any container as float64.
+
+    Raises
+    ------
+    InputError : for masked values, or what are no numbers
+    """
+    array = unmasked(value, name, where)
+    try:
+        if array.dtype.kind not in "USMmc":
+            return np.asarray(array, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(where, f"{name} of type {array.dtype}", "numbers") from error
+    raise InputError(where, f"{name} of type {array.dtype}", "numbers")
 
 
 def refuse(wrong: Any, values: Any, got: str, where: str, expected: str, action: str = "") -> None:

@@ -128,6 +128,14 @@ def test_published_splits_give_the_published_least_squares(shared, tmp_path):
     assert max(abs(float(row[5].replace("−", "-"))) for row in table.rows) < 3
 
 
+def test_trainings_that_ran_out_of_epochs_say_so(line):
+    """Only those of single posteriors did: a loss that still fell was said of no network that a split shares."""
+    short = RegressionEffort(width=8, epochs=2, batch=50, members=2)
+    few = Data("line", line.x[:120], line.y[:120], np.arange(100)[None], np.arange(100, 120)[None])
+    (trial,) = RegressionComparison([few], effort=short).run(None, ["mean-variance"])
+    assert trial.problem == "1 of 1 trainings: the validation loss still fell when 2 epochs were over"
+
+
 @pytest.mark.thorough
 def test_every_method_gives_the_rows_that_it_names(line):
     """On few points, with short trainings: each kind can be judged, and only what has no density has no likelihood."""

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsRegressor
@@ -141,6 +142,82 @@ def test_sample_weight_reaches_the_model():
             SplitConformalRegressor(model).fit(x, y, sample_weight=count)
 
 
+def test_weights_are_routed_where_scikit_learn_is_told_to_ask():
+    """Weights move the mean from −0.1 to 0.6 or so; what was not asked for is scikit-learn's own error."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(200, 1))
+    y = x[:, 0] + rng.normal(size=200)
+    w = np.where(y > 0, 5.0, 0.1)
+    line = LinearRegression().fit(x, y, w)
+    with config_context(enable_metadata_routing=True):
+        asking = SplitConformalRegressor(LinearRegression()).set_fit_request(sample_weight=True)
+        grid = GridSearchCV(asking.set_score_request(sample_weight=True), {"confidence_level": [0.8]})
+        steps = [step.set_fit_request(sample_weight=True) for step in (StandardScaler(), LinearRegression())]
+        inside = SplitConformalRegressor(make_pipeline(*steps)).fit(x, y, w)
+        around = make_pipeline(StandardScaler().set_fit_request(sample_weight=True), asking).fit(x, y, sample_weight=w)
+        for model in (grid.fit(x, y, sample_weight=w), inside, around):
+            np.testing.assert_allclose(model.predict(x), line.predict(x), rtol=1e-6)
+        with pytest.raises(ValueError, match="not explicitly set as requested"):
+            GridSearchCV(SplitConformalRegressor(LinearRegression()), {}).fit(x, y, sample_weight=w)
+        with pytest.raises(InputError, match=r"argument of fit 'sample_weights'.*did you mean 'sample_weight'"):
+            asking.set_fit_request(sample_weights=True)
+
+
+class Frame:
+    """A table of which rows are taken by position, as polars': no index, no ``iloc``."""
+
+    def __init__(self, values):
+        self.values, self.shape = values, values.shape
+
+    def __getitem__(self, rows):
+        return Frame(self.values[rows])
+
+    def __len__(self):
+        return len(self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        lambda x, y, w: (
+            SplitConformalRegressor(LinearRegression()).fit(x, y, w).conformalize(x, y, w).predict_interval(x)
+        ),
+        lambda x, y, w: CrossConformalRegressor(LinearRegression()).fit(x, y, w).predict_interval(x),
+        lambda x, y, w: (
+            ConformalizedQuantileRegressor([LinearRegression()] * 2)
+            .fit(x, y, w)
+            .conformalize(x, y, w)
+            .predict_interval(x)
+        ),
+    ],
+    ids=["split", "cross", "cqr"],
+)
+def test_tables_of_any_kind_say_what_arrays_say(maker):
+    rng = np.random.default_rng(4)
+    x, y, w = rng.normal(size=(50, 2)), rng.normal(size=50), rng.uniform(0.5, 1.5, 50)
+    found, known = maker(Frame(x), Frame(y), Frame(w)), maker(x, y, w)
+    np.testing.assert_array_equal([found.low, found.high], [known.low, known.high])
+
+
+def test_a_spread_that_is_not_positive_is_refused_and_a_floor_needs_no_new_fit():
+    """A straight line through |y − μ(x)| falls below zero; intervals cover with any floor below it."""
+    rng = np.random.default_rng(6)
+    x = rng.uniform(0, 2, (1500, 1))
+    y = 0.5 * np.maximum(x[:, 0] - 0.8, 0.02) * rng.normal(size=1500)
+    fit, calibrate, test = np.split(np.arange(1500), 3)
+    model = SplitConformalRegressor(LinearRegression(), spread=LinearRegression()).fit(x[fit], y[fit])
+    wrong = int((model.spread_.predict(x[calibrate]) <= 0).sum())
+    assert wrong > 20
+    with pytest.raises(InputError, match=rf"spread -0.*, one of {wrong} in 500 that are not positive; .*np.maximum"):
+        model.conformalize(x[calibrate], y[calibrate])
+    line = model.spread_
+    model.set_params(spread=lambda x: np.maximum(line.predict(x), 0.01)).conformalize(x[calibrate], y[calibrate])
+    assert coverage(model.predict_interval(x[test]), y[test]).fraction == pytest.approx(0.9, abs=4 * 0.019)
+
+
 def test_parameters_can_be_searched():
     x = np.random.default_rng(5).random((60, 1))
     model = SplitConformalRegressor(DecisionTreeRegressor())
@@ -217,6 +294,20 @@ Y = X[:, 0]
         (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, Y[:3]), r"weights of shape \(3,\)"),
         (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, group=Y[:3]), r"groups of shape \(3,\)"),
         (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y[:3]), r"y of shape \(3,\)"),
+        (
+            lambda: SplitConformalRegressor(np.ravel).conformalize(object(), Y),
+            "X of type object; expected an array, or",
+        ),
+        (lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y.astype(str)), "y of type <U32; expected numbers"),
+        (
+            lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, ["a"] * 20),
+            "the weights of type <U1; expected n",
+        ),
+        (lambda: SplitConformalRegressor(lambda x: ["a"] * 20).predict(X), "the prediction of type <U1; expected n"),
+        (
+            lambda: CrossConformalRegressor(LinearRegression()).fit(X, Y, ["a"] * 20),
+            "the weights of type <U1; expected n",
+        ),
         (
             lambda: SplitConformalRegressor(np.ravel).conformalize(X, Y, group=Y > 2).predict_interval(X, group=Y > -1),
             "group True, unseen in calibration",

@@ -10,6 +10,8 @@ from likelihoods import counting, make_templates
 from verax.errors import InputError
 from verax.infer import FEW, effective_events, goodness_of_fit, limit, sample_toys, significance
 from verax.model import Data, binned_likelihood
+from verax.workspace import from_pyhf
+from workspaces import sample, workspace
 
 
 def known(signal, background):
@@ -59,6 +61,17 @@ def test_a_bin_without_background_counts_its_signal_and_one_that_tells_nothing_d
     assert effective_events(model, data, {"mu": 0.0}, "mu", 1.0) == pytest.approx(3.0, rel=0.1)
     model = known([1e-3, 30.0], [1e-9, 1000.0])
     assert effective_events(model, model.asimov({"mu": 0.0}), {"mu": 0.0}, "mu", 1.0) > 800
+
+
+def test_what_no_event_tells_apart_rests_on_none():
+    """One value, and both sides of an even effect; a hair beside them there are the events of the bin again."""
+    model, data = known([5.0], [3.0]), Data(np.array([3.0]), np.zeros(0))
+    assert effective_events(model, data, {"mu": 1.0}, "mu", 1.0) == 0.0
+    assert effective_events(model, data, {"mu": 1.0}, "mu", 1.001) == pytest.approx(8.0, rel=1e-3)
+    channels = {"c": [sample("b", [100.0], ("a", "normsys", {"hi": 1.2, "lo": 1.2}))]}
+    even, asimov, *_ = from_pyhf(workspace(channels, poi="a", observations={"c": [100.0]}))
+    assert effective_events(even, asimov, {"a": -1.0}, "a", 1.0) == 0.0
+    assert effective_events(even, asimov, {"a": 0.0}, "a", 1.0) == pytest.approx(100.0, rel=1e-6)
 
 
 def test_events_are_those_of_the_fit_and_the_same_in_a_batch():

@@ -52,10 +52,13 @@ WORDS = {
 
 class Worked(Progress):
     def __init__(self):
-        self.stages = []
+        self.stages, self.noted = [], []
 
     def stage(self, name, *, reused):
         self.stages += [] if reused else [name]
+
+    def note(self, text):
+        self.noted.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +104,10 @@ def test_each_method_gives_a_measurement(measured, method):
     assert (predicted.epistemic > 0).mean() > 0.5  # members differ; dropout may leave out units that are zero
     assert np.ptp(predicted.mean) > 0.001
     assert len(found["posteriors"]) == 2
+    notes, page = found["epistemic_notes"], (folder / "report.html").read_text()
+    assert any("held-out events" in note for note in notes) == (method not in ("variational", "hmc"))
+    assert len([note for note in notes if "held-out events" not in note]) == (method not in ("bootstrap", "hmc"))
+    assert all(note in page for note in notes)
 
 
 @pytest.mark.thorough
@@ -147,6 +154,23 @@ def test_chains_that_disagree_are_told_in_results_record_and_report(measured):
     ]
     assert "networks of fold 2 ended with status MAX_STEPS: chains disagree" in (folder / "report.html").read_text()
     assert json.loads((folder / "record.json").read_text())["failed"]["posteriors"] == 2
+
+
+def test_only_chains_have_something_to_announce(tmp_path):
+    """The budget counts 10⁹ in a second of a core: 3e11 are five minutes."""
+    path = write_analysis(tmp_path, n=20)
+    said = {name: load(path, [f"learn={{epistemic: {name}}}"]).learn.announced for name in METHODS}
+    assert {name for name, line in said.items() if line} == {"hmc"}
+    assert said["hmc"] == "chains of 3 folds may take 5 minutes of a core each (learn.budget)"
+
+
+@pytest.mark.thorough
+def test_chains_say_before_they_begin_how_long_they_may_take(measured):
+    analysis, folder, _ = measured("hmc")
+    worked = Worked()
+    shutil.rmtree(folder / "stages" / "learn")
+    pipeline.measure(analysis, folder, until="learn", progress=worked)
+    assert worked.noted[0] == "learn: chains of 2 folds may take 5 minutes of a core each (learn.budget)"
 
 
 def test_a_posterior_that_is_well_but_has_a_problem_is_told_too():

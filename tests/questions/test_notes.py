@@ -59,6 +59,17 @@ def test_the_number_of_events_decides(tmp_path):
         assert ("effective events" in found) == said
 
 
+def test_an_interval_whose_ends_are_alike_rests_on_the_events_between(tmp_path):
+    """Both sides of an even effect: no event tells −1 from 1, and 100 of them tell each from the best fit, 0."""
+    for count, said in [(100.0, False), (4.0, True)]:
+        channels = {"c": [sample("b", [count], ("a", "normsys", {"hi": 1.5, "lo": 1.5}))]}
+        path = in_file(tmp_path, workspace(channels, poi="a", observations={"c": [count]}))
+        found = questions.answer("interval", path)
+        ends = found.content["interval"]
+        assert ends.low == pytest.approx(-ends.high, rel=1e-3)
+        assert ("effective events" in " ".join(found.warnings)) == said
+
+
 def test_no_word_where_toys_were_thrown(tmp_path):
     path = in_file(tmp_path, counting(4.0, 1.0, 3))
     found = questions.answer("significance", path, toys=500, seed=4)

@@ -15,6 +15,7 @@ from jaxtyping import PRNGKeyArray
 from pydantic import Field
 
 from verax.approaches import Approach
+from verax.epistemic import Ensemble as Trained
 from verax.epistemic import Posterior, bootstrap_factors, cross_fit, dropout, hmc, laplace, variational
 from verax.errors import InputError
 from verax.events import Events
@@ -26,7 +27,7 @@ Step: TypeAlias = Callable[[str, int, int], None]
 """Called as ``step(what, done, total)``."""
 
 Found: TypeAlias = tuple[CrossTrained, tuple[Posterior, ...]]
-"""Networks with axes fold and member, and the posterior of each fold; none of ensembles."""
+"""Networks with axes fold and member, and the posterior of each fold; of ensembles only how it was found."""
 
 Share: TypeAlias = Annotated[float, Field(gt=0, lt=1), IsNumber]
 
@@ -94,6 +95,11 @@ class Learn(Strict):
     package: ClassVar[str] = ""
     """What must be installed beside verax."""
 
+    @property
+    def announced(self) -> str:
+        """How long it may take, where a person should know before."""
+        return ""
+
     @abstractmethod
     def cross_train(self, key: PRNGKeyArray, chosen: Approach, events: Events, step: Step) -> Found:
         """Train the networks of all folds."""
@@ -153,7 +159,8 @@ class Ensemble(_Stopped):
             factors=factors,
             weigh=chosen.weigh,
         )
-        return trained, ()
+        same = self.epistemic == "ensemble"
+        return trained, tuple(Trained(None, histories=fold, same_events=same) for fold in trained.histories)
 
     @property
     def described(self) -> str:
@@ -258,6 +265,11 @@ class Hmc(_Drawn):
     package: ClassVar = "blackjax"
     function: ClassVar = hmc
     words: ClassVar = "drawn from the posterior of their weights by {chains} chains (Hamiltonian Monte Carlo)"
+
+    @property
+    def announced(self) -> str:
+        """How long it may take."""
+        return f"chains of {self.folds} folds may take {self.budget / 6e10:.2g} minutes of a core each (learn.budget)"
 
     @pydantic.model_validator(mode="after")
     def _enough(self) -> "Hmc":

@@ -42,7 +42,8 @@ QUICK_NOTE = "A quick look: few events, short trainings. Not to judge by."
 
 TEXT = (
     "Signal against background, by networks of the analysis' own settings; a fifth of the events is judged on, a fifth "
-    "calibrates. A guarantee is for events distributed as those that calibrate; under a systematic no row has one."
+    "calibrates. A guarantee is for events distributed as those that calibrate; under a systematic no row has one. "
+    "Held-out events stop trainings: how these fluctuate moves all members alike, and is not in the spread."
 )
 CAPTION = "Filled: nominal; open: each systematic of the analysis at ±1. Dashed: what the sets say."
 SHIFTED = "systematics at ±1"

@@ -127,20 +127,21 @@ def epistemic(
     *,
     method: Callable[..., Posterior],
     stops: bool = True,
-    accepted: Sequence[Status] = (Status.OK,),
+    accepted: Sequence[Status] = (),
 ) -> Fitted:
     """The members of an epistemic method, trained with the options of the analysis.
 
     Parameters
     ----------
     stops : whether events of their own decide when its training stops
-    accepted : statuses whose problem is none here
+    accepted : statuses whose problem is none here; that of a training is
     """
     options: dict[str, Any] = {"validation": sample.stop} if stops else {}
     loss = CrossEntropy(sample.signal)
     found = method(key, sample.make, loss, sample.learn, training=sample.training, **options)
     members = found.members(jax.random.split(key, 3)[2])
-    return [Row(partial(predict, members), plain_sets)], "" if found.status in accepted else found.problem
+    lines = [h.problem or h.unfinished for h in found.histories] if found.status in accepted else [found.problem]
+    return [Row(partial(predict, members), plain_sets)], next(filter(None, lines), "")
 
 
 def network_ensemble(key: PRNGKeyArray, sample: Sample, *, bootstrap: bool) -> Fitted:
@@ -156,7 +157,7 @@ def augmented(key: PRNGKeyArray, sample: Sample) -> Fitted:
     return epistemic(key, sample, method=partial(tta, resolution=widths))
 
 
-YES, NO = ("none", "yes"), ("none", "no")
+YES, SAME = ("none", "yes"), ("none: same events", "yes")
 CLASSIFIERS: dict[str, Method] = {
     "single": Method(
         single,
@@ -168,16 +169,16 @@ CLASSIFIERS: dict[str, Method] = {
             **dict.fromkeys(CONFORMAL, ("sets: marginal, finite n", "yes")),
         },
     ),
-    "deep ensemble": Method(partial(network_ensemble, bootstrap=False), {"deep ensemble": YES}),
+    "deep ensemble": Method(partial(network_ensemble, bootstrap=False), {"deep ensemble": SAME}),
     "bootstrap": Method(partial(network_ensemble, bootstrap=True), {"bootstrap ensemble": YES}),
-    "dropout": Method(partial(epistemic, method=dropout), {"MC dropout": NO}),
-    "test-time augmentation": Method(augmented, {"test-time augmentation": YES}),
+    "dropout": Method(partial(epistemic, method=dropout), {"MC dropout": ("none: spread of a rate", "no")}),
+    "test-time augmentation": Method(augmented, {"test-time augmentation": ("none: spread of inputs", "yes")}),
     "variational": Method(
         partial(epistemic, method=variational, stops=False), {"variational": ("none: a bound", "no")}
     ),
     "laplace": Method(
         partial(epistemic, method=partial(laplace, steps=0), accepted=STOPPED),
-        {"Laplace, last layer": ("posterior, asymptotic", "no")},
+        {"Laplace, last layer": ("posterior of one layer", "no")},
     ),
 }
 """Every method by the name that chooses it."""

@@ -106,6 +106,6 @@ def chains(key: PRNGKeyArray, task: Task) -> Fitted:
     options: dict[str, Any] = {"chains": effort.chains, "warmup": effort.chain, "draws": effort.chain, "steps": 30}
     for s, rows in enumerate(task.points.train):
         found = hmc(jax.random.fold_in(key, s), make, GaussianNLL(TARGET), task.table.take(rows), **options)
-        problems.append("" if found.status == Status.OK else found.problem)
+        problems.append(found.problem)
         drawn.append(found.members(key, min(effort.draws, effort.chains * effort.chain)))
     return [total_variance(stack(drawn), task.points.x)], first_problem(problems, "splits")

@@ -133,7 +133,7 @@ class Task:
         stacked, histories = train_runs(runs, loss, table, replace(training or self.effort.training, vmapped=True))
         shape = (len(rows), members)
         networks = jax.tree.map(lambda a: a.reshape(*shape, *a.shape[1:]) if eqx.is_array(a) else a, stacked)
-        return networks, first_problem([h.problem for h in histories], "trainings")
+        return networks, first_problem([h.problem or h.unfinished for h in histories], "trainings")
 
 
 def first_problem(problems: Sequence[str], noun: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from verax.errors import InputError
-from verax.given import unmasked
+from verax.given import floats, unmasked
 from verax.results import FloatArray
 
 from ._conformal import Level, Quantile, conformalize
@@ -101,7 +101,7 @@ class SplitConformal(Estimator):
             raise InputError(where, "groups and a ratio", "one of them", BOTH)
         options: dict[str, Any] = {"level": level, "weight": self.weight_, "negative": self.negative}
         if ratio is not None:
-            old, new = (np.asarray(unmasked(r, "the ratio", where), np.float64) for r in ratio)
+            old, new = (floats(r, "the ratio", where) for r in ratio)
             moved = shifted(scores, ratio=old, test_ratio=new, **options)
             return moved, moved.value
         if group is not None and self.group_ is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from verax.errors import InputError
-from verax.given import unmasked
+from verax.given import floats, unmasked
 from verax.results import FloatArray, Interval
 
 from ._estimator import Estimator, checked_target
@@ -70,11 +70,11 @@ class CrossConformalRegressor(Estimator):
         ------
         InputError : for folds, groups, targets or weights of no use
         """
-        w = None if sample_weight is None else np.array(unmasked(sample_weight, "the weights", WHERE), np.float64)
+        w = None if sample_weight is None else np.array(floats(sample_weight, "the weights", WHERE))
         of_fit = w if isinstance(fit_weight, str) and fit_weight == "same" else fit_weight
         if isinstance(of_fit, str):
             raise InputError(WHERE, f"fit_weight '{of_fit}'", "'same', None, or one weight a point")
-        of_fit = None if of_fit is None else np.asarray(unmasked(of_fit, "fit_weight", WHERE), np.float64)
+        of_fit = None if of_fit is None else floats(of_fit, "fit_weight", WHERE)
         if of_fit is not None and of_fit.shape != (rows(X),):
             raise InputError(WHERE, f"weights of shape {of_fit.shape}", f"one weight for each of {rows(X)} points")
         target = checked_target(y, X, WHERE)

@@ -1,14 +1,15 @@
 """What the estimators share: parameters as scikit-learn reads them, without importing it."""
 
 import abc
+import copy
 import inspect
 import warnings
 from typing import Any, ClassVar
 
 import numpy as np
 
-from verax.errors import InputError
-from verax.given import refuse, unmasked
+from verax.errors import InputError, check_known
+from verax.given import floats, refuse, unmasked
 from verax.results import FloatArray
 
 from ._conformal import exact_level
@@ -92,6 +93,37 @@ class Estimator(abc.ABC):
             input_tags=InputTags(sparse=sparse),
         )
 
+    def get_metadata_routing(self) -> Any:
+        """Return what scikit-learn may pass on to ``fit`` and ``score`` where its metadata routing is enabled."""
+        from sklearn.utils.metadata_routing import MetadataRequest
+
+        if kept := self.__dict__.get("_metadata_request"):
+            return copy.deepcopy(kept)
+        request = MetadataRequest(owner=self)
+        for verb in ("fit", "score"):
+            for name in self._metadata(verb):
+                getattr(request, verb).add_request(param=name, alias=None)
+        return request
+
+    def set_fit_request(self, **names: bool | str | None) -> "Estimator":
+        """Request that ``fit`` is passed what has these names, by True or another name; as scikit-learn's estimators."""
+        return self._set_request("fit", names)
+
+    def set_score_request(self, **names: bool | str | None) -> "Estimator":
+        """Request the same for ``score``."""
+        return self._set_request("score", names)
+
+    def _metadata(self, verb: str) -> list[str]:
+        return [name for name in inspect.signature(getattr(self, verb)).parameters if name not in ("X", "y")]
+
+    def _set_request(self, verb: str, names: dict[str, bool | str | None]) -> "Estimator":
+        check_known(names, self._metadata(verb), type(self).__name__, f"argument of {verb}")
+        request = self.get_metadata_routing()
+        for name, alias in names.items():
+            getattr(request, verb).add_request(param=name, alias=alias)
+        self._metadata_request = request
+        return self
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
 
@@ -160,7 +192,7 @@ def checked_target(y: Any, x: Any, where: str) -> FloatArray:
     values = unmasked(y, "y", where)
     if np.iscomplexobj(values):
         raise InputError(where, "complex targets", "real numbers", "Complex data not supported")
-    values = np.asarray(values, np.float64)
+    values = floats(values, "y", where)
     if values.ndim == 2 and values.shape[1] == 1:
         warn_of_column()
         values = values[:, 0]

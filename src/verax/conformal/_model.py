@@ -1,20 +1,28 @@
 """The interface to a user's model: a callable on arrays, or an object with ``fit`` and ``predict``."""
 
 import inspect
+import sys
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from verax.errors import InputError
-from verax.given import refuse, unmasked, untrained
+from verax.given import floats, refuse, unmasked, untrained
 from verax.results import FloatArray
 
 
 def rows(x: Any) -> int:
-    """Number of points in X: an array, a data frame, a sparse matrix or a list."""
+    """Number of points in X: an array, a data frame, a sparse matrix or a list.
+
+    Raises
+    ------
+    InputError : for what has no rows, such as a table that is still to be read
+    """
     shape = x.shape if hasattr(x, "shape") else np.asarray(x).shape
-    return int(shape[0]) if len(shape) else 0
+    if not len(shape):
+        raise InputError("model", f"X of type {type(x).__name__}", "an array, or a table with rows")
+    return int(shape[0])
 
 
 def take(x: Any, index: Any) -> Any:
@@ -40,9 +48,9 @@ def fitted(model: Any, x: Any, y: Any, weight: Any = None) -> Any:
     fresh = untrained(model)
     if weight is None:
         return fresh.fit(checked_features(x), y)
-    step, taker = (
-        fresh.steps[-1] if hasattr(fresh, "steps") else ("", fresh)
-    )  # a Pipeline's weights are for its last step
+    # A Pipeline's weights are for its last step, unless scikit-learn is told to ask each step.
+    asked = "sklearn" in sys.modules and sys.modules["sklearn"].get_config().get("enable_metadata_routing", False)
+    step, taker = fresh.steps[-1] if hasattr(fresh, "steps") and not asked else ("", fresh)
     parameters = inspect.signature(taker.fit).parameters
     if "sample_weight" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         name = type(taker).__name__
@@ -70,7 +78,7 @@ def predicted(model: Any, x: Any, *, columns: int | None = None, what: str = "mo
     InputError : for another shape (both are named), or values that are not finite
     """
     function = model.predict if hasattr(model, "predict") else model
-    values = np.asarray(unmasked(function(checked_features(x)), "the prediction", what), np.float64)
+    values = floats(function(checked_features(x)), "the prediction", what)
     n = rows(x)
     expected = (n,) if columns is None else (n, columns)
     if columns is None and values.shape == (n, 1):
@@ -94,7 +102,7 @@ def check_probability(values: Any, n: int, classes: int | None, where: str) -> F
     ------
     InputError : for another shape, a value outside [0, 1], or rows that do not add up to 1 within 1e-3
     """
-    p = np.asarray(unmasked(values, "the probabilities", where), np.float64)
+    p = floats(values, "the probabilities", where)
     if p.ndim != 2 or p.shape[0] != n or (classes is not None and p.shape[1] != classes):
         wanted = "classes" if classes is None else str(classes)
         raise InputError(where, f"output of shape {p.shape}", f"shape ({n}, {wanted}): a probability for each class")

@@ -28,7 +28,9 @@ class SplitConformalRegressor(SplitConformal):
     ----------
     estimator : model of the mean
     confidence_level : requested coverage
-    spread : model of the spread σ(x) > 0: trained on |y − μ(x)| of the training points, or a callable; None for one width
+    spread : model of the spread σ(x) > 0: trained on |y − μ(x)| of the training points, or a callable; None for one width.
+        A prediction that is not positive is refused; a callable given in its place afterwards, such as one with a floor
+        under ``spread_.predict``, needs no new ``fit``
     prefit : the models are trained already, ``fit`` does nothing
     negative : what negative weights mean in ``conformalize``: "error", "signed" or "abs"
 

@@ -83,5 +83,7 @@ def make_interval(level: float, value: PerTest, low: PerTest, high: PerTest) -> 
 def positive(spread: PerPoint) -> PerPoint:
     """The spread, checked."""
     wrong = ~((spread > 0) & np.isfinite(spread))
-    refuse(wrong, spread, "spread {:g}", "normalised", "positive finite spreads", "add a floor to it")
+    seen = f"spread {{:g}}, one of {wrong.sum()} in {wrong.size} that are not positive"
+    action = "give one with a floor: lambda x: np.maximum(model.predict(x), least)"
+    refuse(wrong, spread, seen, "normalised", "positive finite spreads", action)
     return spread

@@ -1,15 +1,17 @@
 """Event weights of calibration points: what is done with negative ones is chosen by name."""
 
+from typing import Any
+
 import numpy as np
 
 from verax.errors import InputError, check_known
-from verax.given import Weights, refuse, unmasked
+from verax.given import floats, refuse
 from verax.results import FloatArray
 
 NEGATIVE = ("error", "signed", "abs")
 
 
-def checked_weight(weight: Weights, n: int, *, negative: str, where: str) -> FloatArray:
+def checked_weight(weight: Any, n: int, *, negative: str, where: str) -> FloatArray:
     """Check weights of n points, and give them as float64, all 1 when none are given.
 
     Parameters
@@ -32,7 +34,7 @@ def checked_weight(weight: Weights, n: int, *, negative: str, where: str) -> Flo
     check_known([negative], NEGATIVE, where, "treatment of negative weights")
     if weight is None:
         return np.ones(n)
-    w = np.asarray(unmasked(weight, "the weights", where), np.float64)
+    w = floats(weight, "the weights", where)
     if w.shape != (n,):
         raise InputError(where, f"weights of shape {w.shape}", f"one weight for each of {n} points")
     refuse(~np.isfinite(w), w, "weight {}", where, "finite weights")

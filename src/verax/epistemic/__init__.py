@@ -1,6 +1,7 @@
 """Epistemic uncertainty: every method is ``method(key, make, loss, events, *, training, …) → Posterior``.
 
-``Posterior.members(key, n)`` are networks with a leading axis ``member``, for :func:`verax.learn.predict`.
+``Posterior.members(key, n)`` are networks with a leading axis ``member``, for :func:`verax.learn.predict`; ``status`` says
+whether the method converged, ``notes`` what the spread over members leaves out all the same.
 
 ===================  ==============================================  =====================================================
 verb                 members                                         known limit

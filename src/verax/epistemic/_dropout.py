@@ -97,6 +97,12 @@ class Dropout(Posterior):
     network: Any
     rate: Rate
 
+    @property
+    def _left_out(self) -> str:
+        if isinstance(self.rate, tuple):
+            return "the spread is that of whole units left out: it is no finer than one of them"
+        return "a fixed rate sets the spread and limits the fit, however many events there are"
+
     def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
         """Draw ``n`` networks, each with one mask folded into its weights, stacked along a leading axis ``member``.
 

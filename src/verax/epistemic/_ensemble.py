@@ -66,4 +66,4 @@ def ensemble(
     parts = rows[: len(events)], rows[len(events) :]
     runs = make_runs(run_key, make, table, *parts, members=members, factors=factors, weigh=weigh)
     stacked, histories = train_runs(runs, loss, table, training)
-    return Ensemble(stacked, histories=histories)
+    return Ensemble(stacked, histories=histories, same_events=not bootstrap)

@@ -162,7 +162,8 @@ def hmc(
     leaps = chains * (warmup + draws) * (2**doublings - 1 if steps is None else steps)
     if (cost := leaps * len(events) * size) > budget:
         seen = f"up to {leaps:.2g} leapfrog steps × {len(events)} events × {size} weights = {cost:.2g}"
-        action = "take fewer events, draws or doublings, or a smaller network; or raise budget"
+        most = max(int(budget / (leaps * size)), 1)
+        action = f"take at most {most} events, fewer draws or doublings, or a smaller network; or raise budget"
         raise InputError("hmc", seen, f"at most {budget:.2g}, five minutes of a core or so", action)
     trained = []
     for chain, network in enumerate(made):

@@ -91,6 +91,12 @@ class Laplace(Posterior):
     def _as_trained(self) -> bool:
         return self.which == "last"
 
+    @property
+    def _left_out(self) -> str:
+        if self.which == "all":
+            return "a Gaussian at one mode: other modes, and what is not linear in the weights, are not in the spread"
+        return "the spread is that of the last layer: what hidden units do not know is not in it"
+
     def members(self, key: PRNGKeyArray, n: int | None = None, *, linearised: bool | None = None) -> Any:
         """Draw ``n`` networks from the Gaussian, stacked along a leading axis ``member``.
 

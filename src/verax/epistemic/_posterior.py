@@ -6,7 +6,7 @@ A method is ``method(key, make, loss, events, *, training, …) → Posterior``.
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import equinox as eqx
@@ -17,6 +17,12 @@ from jaxtyping import PRNGKeyArray
 from verax.errors import InputError
 from verax.learn import History, Training
 from verax.results import Status
+
+EARLY = (
+    "held-out events chose the networks (early stopping): how these fluctuate moves all members alike, and is not in the "
+    "spread"
+)
+SAME_EVENTS = "all members learn from the same events: how these fluctuate is not in the spread"
 
 DRAWS = 50
 """Members of a posterior that can be drawn from without end, where no number is asked for."""
@@ -63,6 +69,17 @@ class Posterior(ABC):
         """Whether members are what the training made, so that they are no better than it is."""
         return True
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not in the spread over members, however well the method converged; none of draws from a posterior."""
+        chosen = self._as_trained and any(np.isfinite(h.validation).any() for h in self.histories)
+        return tuple(line for line in (self._left_out, EARLY if chosen else "") if line)
+
+    @property
+    def _left_out(self) -> str:
+        """What the method itself leaves out of the spread."""
+        return ""
+
     @abstractmethod
     def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
         """Give ``n`` networks, stacked along a leading axis ``member``; the same for the same key.
@@ -85,9 +102,15 @@ class Ensemble(Posterior):
     Parameters
     ----------
     networks : all of them, stacked along a leading axis ``member``
+    same_events : they were trained on the same events, not on replicas
     """
 
     networks: Any
+    same_events: bool = field(default=False, kw_only=True)
+
+    @property
+    def _left_out(self) -> str:
+        return SAME_EVENTS if self.same_events else ""
 
     def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
         arrays = eqx.filter(self.networks, eqx.is_array)

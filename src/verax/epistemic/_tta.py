@@ -70,6 +70,10 @@ class InputResolution(Posterior):
     network: Any
     sigma: Float[np.ndarray, " feature"]
 
+    @property
+    def _left_out(self) -> str:
+        return "the spread is that of the inputs' resolution: the network's own error is not in it"
+
     def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
         """Give ``n`` networks, each with its own draws of the noise, stacked along a leading axis ``member``.
 

@@ -118,6 +118,10 @@ class Variational(Posterior):
 
     posterior: MeanField
 
+    @property
+    def _left_out(self) -> str:
+        return "independent Gaussians: the spread is too small where the posterior correlates weights"
+
     def members(self, key: PRNGKeyArray, n: int | None = None) -> Any:
         """Draw ``n`` networks from the Gaussians, stacked along a leading axis ``member``.
 

@@ -23,7 +23,8 @@ def effective_events(model: AbstractLikelihood, data: Data, params: Params, poi:
 
     The likelihood ratio of two hypotheses weights an event by w = ln(ν₁/ν₀), with ν the expected events where it lies. So
     weighted, events fluctuate as (Σ w ν)² / Σ w² ν equal ones do (Bohm and Zech, NIM A 748 (2014) 1); the smaller number of
-    both hypotheses is given. Asymptotic answers need 10 or more.
+    both hypotheses is given: 0 where no event tells them apart (one value, or both sides of an even effect), NaN of a
+    likelihood whose expectations lie elsewhere for each value. Asymptotic answers need 10 or more.
 
     Parameters
     ----------
@@ -61,5 +62,5 @@ def events_between(
         return np.full(len(theta), np.nan)
     nu = np.maximum(np.stack([null.counts, signal.counts]), 1e-9)  # hypothesis, toy, observation
     weight = abs(np.log(nu[1] / nu[0]))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(((weight * nu).sum(-1) ** 2 / (weight**2 * nu).sum(-1)).min(0))
+    squares = (weight**2 * nu).sum(-1)
+    return np.asarray(((weight * nu).sum(-1) ** 2 / np.where(squares == 0, 1.0, squares)).min(0))

@@ -11,7 +11,6 @@ import numpy as np
 from verax.analysis import HEADS, Learning, VariedFiles
 from verax.approaches import approach
 from verax.data import read_events
-from verax.epistemic import Ensemble
 from verax.errors import InputError
 from verax.events import Events, concatenate
 from verax.learn import CrossTrained, History, blank, classifier, load, save
@@ -24,13 +23,14 @@ class Learned:
     """How the networks were trained; the networks themselves are in the stage's folder. Empty for a given summary.
 
     ``interpolated`` are systematics that are no function that JAX can trace: event by event between θ = ±1 in training.
-    ``ended`` are status and problem of the posterior, or of the ensemble, of each fold.
+    ``ended`` are status and problem of the posterior, or of the ensemble, of each fold, ``notes`` of all of them.
     """
 
     histories: tuple[tuple[History, ...], ...] = ()
     rows: int = 0
     interpolated: tuple[str, ...] = ()
     ended: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def warnings(self) -> list[str]:
         """Posteriors that did not converge, or have another problem."""
@@ -63,6 +63,8 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
     if options.head != "classifier":
         background = tuple(p for p in events.processes if p not in learning.signal)
         chosen = replace(chosen, loss=head.loss(background, learning.signal), moments=head.moments)
+    if options.announced:
+        run.progress.note(f"learn: {options.announced}")
     trained, posteriors = options.cross_train(learning.key, chosen, events, run.progress.step)
     histories = [h for fold in trained.histories for h in fold]
     finished = chosen.finish(trained.network, events)
@@ -70,9 +72,9 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
         _stop(problem, run.folder / "last_good_networks.eqx", finished, all(h.best >= 0 for h in histories))
     save(folder / "networks.eqx", finished)
     between = tuple(s.name for s in found if isinstance(s.effect, Interpolated))
-    judged = posteriors or tuple(Ensemble(None, histories=fold) for fold in trained.histories)
-    ended = tuple((posterior.status.name, posterior.problem) for posterior in judged)
-    return Learned(trained.histories, len(events), between, ended)
+    ended = tuple((posterior.status.name, posterior.problem) for posterior in posteriors)
+    notes = tuple(dict.fromkeys(note for posterior in posteriors for note in posterior.notes))
+    return Learned(trained.histories, len(events), between, ended, notes)
 
 
 def _stop(problem: str, path: Path, networks: Any, good: bool) -> NoReturn:

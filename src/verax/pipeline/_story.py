@@ -333,6 +333,7 @@ class Story:
         content: dict[str, Any] = {
             "reliability": self.checked.reliability,
             "posteriors": [{"status": status, "problem": problem} for status, problem in self.learned.ended],
+            "epistemic_notes": self.learned.notes,
         }
         if self.learning is None:
             text = (
@@ -352,6 +353,7 @@ class Story:
             figures["reliability"] = ("Reliability of the score with both classes at equal weight.", draw)
         between = ", ".join(self.learned.interpolated)
         between = f"In training {between} acted on each event by interpolation between θ = ±1. " if between else ""
+        notes = f" Of the spread over members: {'; '.join(self.learned.notes)}." if self.learned.notes else ""
         text = (
             f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
             f"{options.described} (epistemic: {options.epistemic}; head: {options.head}), on {self.learned.rows} events; "
@@ -361,7 +363,7 @@ class Story:
             "because the same fixed function is applied to every template and to the data. No nuisance parameter enters on "
             "their account. Another seed, or another type of processor, trains other networks, and the result moves with "
             "them. No network makes the statistical model (a correctness question) in this analysis; one that did "
-            "would bring its members' spread into the fit."
+            f"would bring its members' spread into the fit.{notes}"
         )
         return Section("Networks", text, figures, content=content)
 

@@ -177,10 +177,9 @@ def answer_interval(question: options.Interval, query: Query) -> Section:
         low = end(float(found.low), 4, beyond=lost and float(found.low) == bounds[0], upper=False)
         high = end(float(found.high), 4, beyond=lost and float(found.high) == bounds[1])
         ends = (("lower end", low), ("upper end", high))
-        if np.isfinite([found.low, found.high]).all():
-            params = {**best.params, poi: float(found.low)}
-            events = effective_events(model, data, params, poi, float(found.high))
-            warnings += notes.few_events(events, notes.INTERVAL, "--method feldman-cousins throws pseudo-experiments")
+        sides = [float(end) for end in (found.low, found.high) if np.isfinite(end) and end != best.params[poi]]
+        events = min((effective_events(model, data, best.params, poi, end) for end in sides), default=np.nan)
+        warnings += notes.few_events(events, notes.INTERVAL, "--method feldman-cousins throws pseudo-experiments")
         cells = ((f"{poi}, {level:.2%}", with_ends(found)), *ends, ("status", _status(found)))
         shown = Table("Interval from the profile likelihood", ("Quantity", "Value"), cells)
         figures = {"scan": ("Profile likelihood ratio.", lambda: _draw_scan(query, found, beyond=beyond))}

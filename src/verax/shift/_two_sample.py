@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from verax.errors import InputError
-from verax.given import PerEvent, Weights, refuse, unmasked
+from verax.given import PerEvent, Weights, floats, refuse
 from verax.results import FloatArray
 
 BLOCK = 2**22  # numbers held at once by one block of a kernel or of permutations
@@ -59,7 +59,7 @@ def numbers_of(values: Any, n: int, where: str, what: str) -> FloatArray:
     ------
     InputError : for another number of them, one that is masked, or one that is not finite
     """
-    out = np.asarray(unmasked(values, what, where), np.float64)
+    out = floats(values, what, where)
     if out.shape != (n,) or not np.isfinite(out).all():
         got = f"{what} of shape {out.shape}" if out.shape != (n,) else f"{what} that are not finite"
         raise InputError(where, got, f"one finite number for each of {n} events")
