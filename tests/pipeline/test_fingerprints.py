@@ -15,7 +15,9 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import jax
+import numpy as np
 import pytest
+import uproot
 import yaml
 from pydantic import BaseModel
 
@@ -120,6 +122,11 @@ OTHER: dict[str, Any] = {
     "templates.symmetrise": {"shape": "average"},
     "inputs": ["more.txt"],
     "summary.column": "y",
+    **{
+        f"{samples}.sum_of_weights.{key}": other
+        for samples in ("samples.*", "systematics.* samples.up.*", "systematics.* samples.down.*")
+        for key, other in {"files": ["other_up.csv"], "histogram": "h", "bin": 2, "metadata": "other"}.items()
+    },
     "report.process_labels": {"mu": "μ"},
 }
 PROCESSES = ("signal", "top", "other", "htautau", "ttbar", "ztautau")
@@ -245,6 +252,29 @@ def stand_in(name: str) -> Any:
 # --------------------------------------------------------------------------------------------------------- analyses
 
 
+def scaled(folder, rich) -> dict[str, Any]:
+    """An analysis whose samples have cross-sections, and sums of weights in every place that may say them."""
+    with uproot.recreate(folder / "sums.root") as file:
+        file["flow"] = np.array([50.0, 40.0]), np.array([0.0, 1.0, 2.0])
+        file["sumw"] = "50.0"
+        file["other"] = "60.0"
+    sums = [200.0, {"column": "w"}, {"histogram": "flow", "bin": 1}, {"metadata": "sumw"}]
+    scale = {"cross_section": 0.1, "k_factor": 1.1, "filter_efficiency": 0.5, "lumi": 20.0}
+
+    def parts(**sample: Any) -> list[dict[str, Any]]:
+        some = [
+            s if isinstance(s, float) else {"files": ["other.csv" if "column" in s else "sums.root"], **s} for s in sums
+        ]
+        return [{**sample, **scale, "allow_duplicates": True, "sum_of_weights": s} for s in some]
+
+    side = parts(process="other", files=["other_up.csv"])
+    top = parts(process="top", files=["top.parquet"])
+    first = {"process": "signal", "files": ["signal.root"], **scale, "lumi": None, "sum_of_weights": 100.0}
+    systematics = [*rich["systematics"][:3], {**rich["systematics"][3], "up": side, "down": deepcopy(side)}]
+    samples = [first, *top, rich["samples"][2]]
+    return {"lumi": 10.0, "samples": samples, "systematics": systematics, "unaffected": {"scale": ["x", "y"]}}
+
+
 def varied(folder) -> dict[str, dict[str, Any]]:
     """Small analyses in which, together, every key says something."""
     twice = {"files": ["other_up.csv", "other_up.csv"], "tree": None, "weight": "w", "allow_duplicates": True}
@@ -300,6 +330,7 @@ def varied(folder) -> dict[str, dict[str, Any]]:
         },
         "function": {**rich, "summary": {"kind": "function", "function": "score.py:score", "range": [-5.0, 5.0]}},
         "data set": known,
+        "scaled": {**rich, **scaled(folder, rich)},
         **{name: {**rich, "learn": {**network, **more, "epistemic": name}} for name, more in methods.items()},
     }
 
@@ -310,6 +341,7 @@ LAST = {
     "column": "summarise",
     "function": "summarise",
     "data set": "simulate",
+    "scaled": "simulate",
     **dict.fromkeys(("dropout", "variational", "laplace", "hmc"), "learn"),
 }
 """The last stage in which what an analysis reads is recorded; those after it are recorded with the smallest one."""

@@ -10,6 +10,7 @@ plan, Plan                       what is each stage given?
 Reading, Learning, Histograms    the parts: what is read, learnt and histogrammed,
 Inference, Campaign, Wording     what is asked of the likelihood, of pseudo-experiments, and what the report says
 simulated, observed, Read        which events are read, and how many are dropped?
+Scale                            what multiplies the weights of a sample, and why?
 files, placed, check_duplicates  which files are read, and is a row read twice?
 passed                           which events does a selection keep?
 ===============================  ============================================================================================
@@ -43,6 +44,7 @@ from ._plan import plan as plan
 from ._samples import Read as Read
 from ._samples import observed as observed
 from ._samples import simulated as simulated
+from ._scale import Scale as Scale
 from ._schema import Analysis as Analysis
 from ._sections import Factor as Factor
 from ._sections import Treatment as Treatment

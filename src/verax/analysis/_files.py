@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from verax.data import expression, higgsml, open_table
+from verax.data import expression, higgsml, open_table, paths
 from verax.errors import InputError
 from verax.run import checksums, own_code
 
 from ._functions import Named
 from ._parts import Reading
-from ._sections import Source
+from ._sections import Sample, Source, WeightSum
 
 
 def placed(base: Path, checksums: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -29,6 +29,9 @@ def files(reading: Reading) -> dict[str, str]:
     for _, group in _groups(reading):
         for source in group:
             found += reading.open(source).files
+            sums = source.sum_of_weights if isinstance(source, Sample) else None
+            if isinstance(sums, WeightSum) and sums.files:
+                found += paths([reading.path(f) for f in sums.files])
     if reading.dataset:
         found.append(reading.path(reading.dataset.file) if reading.dataset.file else higgsml.path())
     for function in (*(e.function for e in reading.effects), reading.score):

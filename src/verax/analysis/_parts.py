@@ -47,6 +47,7 @@ class Reading:
     chunk : rows read at once
     files : places and checksums of all files that the analysis reads, the user's code included
     processes : names of the simulated processes, in order
+    lumi : fb⁻¹, for samples with a cross-section
     samples, dataset : simulated events, from files or from a data set that verax knows
     varied : samples of systematics
     observed : observed events, or None
@@ -61,6 +62,7 @@ class Reading:
     chunk: int = field(metadata=HOW)
     files: tuple[tuple[str, str], ...]
     processes: tuple[str, ...]
+    lumi: float | None
     samples: tuple[Sample, ...]
     dataset: Dataset | None
     varied: tuple[VariedSide, ...]

@@ -76,6 +76,7 @@ def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
         chunk=a.chunk,
         files=(),
         processes=processes,
+        lumi=a.lumi,
         samples=tuple(a.samples),
         dataset=a.dataset,
         varied=tuple(sides),

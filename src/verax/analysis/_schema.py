@@ -33,6 +33,7 @@ from ._sections import (
     Summary,
     Treatment,
 )
+from ._units import Luminosity
 
 
 class Analysis(Strict):
@@ -44,6 +45,9 @@ class Analysis(Strict):
     title: str = Field(description="heading of the report")
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED), IsNumber] = Field(0, description="of all random numbers")
     dataset: Dataset | None = Field(None, description="a data set that verax knows, instead of samples")
+    lumi: Luminosity | None = Field(
+        None, description="integrated luminosity in fb⁻¹, or text such as '36.1 fb^-1': of samples with a cross_section"
+    )
     samples: list[Sample] = Field([], description="simulated events, in any number of files and processes")
     observed: Source | Literal["asimov"] = Field("asimov", description="files of observed events, or asimov")
     blind: bool = Field(True, description="with observed files: show expected results only until this is false")
@@ -107,6 +111,7 @@ class Analysis(Strict):
                 check_known(processes, known, where, "process")
         moved = [s.name for s in self.systematics]
         self._check_factors()
+        self._check_luminosity()
         self._check_derived()
         check_known([*self.templates.symmetrise, *self.templates.smooth], moved, "templates", "systematic")
         check_known([*(self.learn.systematics or ()), *self.learn.at], moved, "learn", "systematic")
@@ -157,6 +162,17 @@ class Analysis(Strict):
         labelled = [*named, *(c.name for c in self.channels), *(f.name for f in factors)]
         labelled += [w for s in self.systematics for w in (s.name, s.group)]
         check_known(self.report.process_labels, labelled, "report.process_labels", "process")
+
+    def _check_luminosity(self) -> None:
+        """Each cross-section has a luminosity, and the other way round."""
+        varied = [x for s in self.systematics if isinstance(s, VariedSamples) for x in (*s.up, *(s.down or []))]
+        given = [s for s in (*self.samples, *varied) if s.cross_section is not None]
+        if self.lumi is not None and all(s.lumi is not None for s in given):
+            raise InputError("lumi", f"{self.lumi:g} fb⁻¹", "a sample with a cross_section that it scales")
+        for s in given:
+            if s.lumi is None and self.lumi is None:
+                where = f"sample of process '{s.process}'"
+                raise InputError(where, "cross_section without lumi", "the luminosity", "lumi: 139  # fb⁻¹")
 
     def _check_labels(self) -> None:
         """Formulas of figures can be drawn."""

@@ -21,6 +21,8 @@ def written(analysis: Analysis) -> str:
     for source in [*content["samples"], content["observed"], *_varied(content)]:
         if isinstance(source, dict):
             source["files"] = [_placed(f, base) for f in source["files"]]
+            if isinstance(sums := source.get("sum_of_weights"), dict) and sums["files"]:
+                sums["files"] = [_placed(f, base) for f in sums["files"]]
     content["inputs"] = [_placed(f, base) for f in content["inputs"]]
     if content["dataset"] and content["dataset"]["file"]:
         content["dataset"]["file"] = _placed(content["dataset"]["file"], base)

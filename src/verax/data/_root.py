@@ -29,7 +29,7 @@ def element(name: str) -> tuple[str, int | None]:
 
 def find_tree(path: Path, tree: str | None) -> str:
     """The given tree after checking that it exists, or the only one of the file."""
-    with _readable(path), uproot.open(path) as file:
+    with readable(path), uproot.open(path) as file:
         kinds = file.classnames(cycle=False)
     trees = [name for name, kind in kinds.items() if kind in TABLES]
     if tree is not None:
@@ -89,12 +89,12 @@ def _plain(values: Any, index: int | None, path: Path, branch: str) -> np.ndarra
 @contextmanager
 def _tree(path: Path, tree: str | None) -> Iterator[Any]:
     name = find_tree(path, tree)
-    with _readable(path), uproot.open(path) as file:
+    with readable(path), uproot.open(path) as file:
         yield file[name]
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
     """Whatever uproot raises on damaged bytes (it has no common class) as one line that says what to do."""
     try:
         yield

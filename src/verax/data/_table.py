@@ -105,14 +105,28 @@ def open_table(path: str | Path | Sequence[str | Path], *, tree: str | None = No
     InputError : for a missing, empty or damaged file, an unknown format, or a tree that does not exist (the others are
         listed)
     """
-    given = [path] if isinstance(path, str | Path) else list(path)
-    files = tuple(found for one in given for found in _expand(str(one)))
-    if not files:
-        raise InputError("files", "an empty list", "at least one file")
+    files = tuple(paths([path] if isinstance(path, str | Path) else path))
     reader = _reader(files[0])
     if reader is root:
         tree = root.find_tree(files[0], tree)
     return Table(files, tree, reader.columns(files[0], tree))
+
+
+def paths(files: Sequence[str | Path]) -> list[Path]:
+    """Find the files of some paths and patterns, those of a pattern in alphabetical order.
+
+    Parameters
+    ----------
+    files : paths or patterns such as ``run*.root``
+
+    Raises
+    ------
+    InputError : for a missing or empty file, a pattern that matches none, and an empty list
+    """
+    found = [path for one in files for path in _expand(str(one))]
+    if not found:
+        raise InputError("files", "an empty list", "at least one file")
+    return found
 
 
 def rechunk(batches: Iterable[Chunk], rows: int) -> Iterator[Chunk]:
