@@ -122,6 +122,7 @@ OTHER: dict[str, Any] = {
     "templates.symmetrise": {"shape": "average"},
     "inputs": ["more.txt"],
     "summary.column": "y",
+    **{f"systematics.* {effect}.weights": ["w", "w * 2", "w + 1"] for effect in ("envelope", "hessian", "replicas")},
     **{
         f"{samples}.sum_of_weights.{key}": other
         for samples in ("samples.*", "systematics.* samples.up.*", "systematics.* samples.down.*")
@@ -270,9 +271,14 @@ def scaled(folder, rich) -> dict[str, Any]:
     side = parts(process="other", files=["other_up.csv"])
     top = parts(process="top", files=["top.parquet"])
     first = {"process": "signal", "files": ["signal.root"], **scale, "lumi": None, "sum_of_weights": 100.0}
-    systematics = [*rich["systematics"][:3], {**rich["systematics"][3], "up": side, "down": deepcopy(side)}]
+    weights = {"weights": ["1 + 0.1 * w", "1 - 0.1 * w", "1 + 0.2 * w"], "nominal": "w", "processes": ["other"]}
+    sets = {"envelope": {}, "hessian": {"formula": "single"}, "replicas": {}}
+    systematics = [{"name": k, "effect": k, **weights, **more} for k, more in sets.items()]
+    systematics += [*rich["systematics"][:3], {**rich["systematics"][3], "up": side, "down": deepcopy(side)}]
     samples = [first, *top, rich["samples"][2]]
-    return {"lumi": 10.0, "samples": samples, "systematics": systematics, "unaffected": {"scale": ["x", "y"]}}
+    summary = {"kind": "column", "column": "x", "range": [-5.0, 5.0]}
+    kept = {"templates": {}, "unaffected": {"scale": ["x", "y"]}, "summary": summary}
+    return {"lumi": 10.0, "samples": samples, "systematics": systematics, **kept}
 
 
 def varied(folder) -> dict[str, dict[str, Any]]:
@@ -341,7 +347,7 @@ LAST = {
     "column": "summarise",
     "function": "summarise",
     "data set": "simulate",
-    "scaled": "simulate",
+    "scaled": "summarise",
     **dict.fromkeys(("dropout", "variational", "laplace", "hmc"), "learn"),
 }
 """The last stage in which what an analysis reads is recorded; those after it are recorded with the smallest one."""

@@ -9,6 +9,7 @@ from jaxtyping import PRNGKeyArray
 
 from verax.data import Table, open_table
 from verax.run import HOW
+from verax.systematics import Systematic
 
 from ._columns import Columns
 from ._functions import Own
@@ -16,6 +17,7 @@ from ._methods import Learn
 from ._sections import Dataset, Factor, Report, Sample, Source, Treatment
 from ._summary import Channels, ColumnScore, FunctionScore
 from ._systematics import Source as SystematicSource
+from ._systematics import VariedFiles
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Learning:
     features: tuple[str, ...]
     missing: float | None
     free: Mapping[str, tuple[str, ...]]
-    systematics: tuple[SystematicSource, ...]
+    systematics: tuple[Systematic | VariedFiles, ...]
     chunk: int = field(metadata=HOW)
 
     @property

@@ -6,7 +6,8 @@ from dataclasses import replace
 from verax.errors import InputError
 from verax.parameters import nuisance
 from verax.run import checksums, stage_key
-from verax.templates import fine_edges
+from verax.systematics import Systematic
+from verax.templates import WeightSet, fine_edges
 
 from . import _effects, _files
 from ._columns import Columns, columns_of
@@ -16,7 +17,7 @@ from ._recomputed import check_recomputed
 from ._samples import DATASETS
 from ._schema import Analysis
 from ._summary import Channels, ColumnScore, FunctionScore
-from ._systematics import Source, Sources, VariedFiles, sources_of
+from ._systematics import Sources, VariedFiles, sources_of
 
 
 def plan(analysis: Analysis) -> Plan:
@@ -101,11 +102,12 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
     if (package := options.package) and importlib.util.find_spec(package) is None:
         seen = f"{options.epistemic} without the package '{package}'"
         raise InputError("learn.epistemic", seen, "it installed", f"pip install {package}")
-    free, chosen = {"signal": tuple(a.poi.processes)}, list[Source]()
+    free, chosen = {"signal": tuple(a.poi.processes)}, list[Systematic | VariedFiles]()
     if options.approach != "propagate":
         free = {f.name: tuple(f.processes) for f in (a.poi, *a.normalisations)}
         wanted = a.learn.systematics
-        kept = [s for s in sources.systematics if wanted is None or s.name in wanted]
+        known = [s for s in sources.systematics if not isinstance(s, WeightSet)]
+        kept = [s for s in known if wanted is None or s.name in wanted]
         chosen = [replace(s, parameter=nuisance(s.name, "")) for s in kept]  # no network knows of rows of a breakdown
     key = stage_key(a.seed, "learn")
     return Learning(key, options, tuple(a.features), columns.missing, free, tuple(chosen), a.chunk)

@@ -13,7 +13,7 @@ from verax.errors import InputError, check_known
 from verax.parameters import Parameter, check_value, nuisance
 from verax.report import check_formula
 
-from ._effects import EffectBase, Systematics, VariedSamples
+from ._effects import EffectBase, Systematics, VariedSamples, WeightsBase
 from ._methods import Ensemble, LearnSection
 from ._sections import (
     Binning,
@@ -91,7 +91,8 @@ class Analysis(Strict):
         """Names used across sections exist, and each choice has what it needs."""
         if (self.dataset is None) == (not self.samples):
             raise InputError("samples", "neither or both of dataset and samples", "one of them", "remove one")
-        names = [s.name for s in self.systematics] + [f.name for f in (self.poi, *self.normalisations)]
+        moved = [name for s in self.systematics for name in s.parameter_names]
+        names = moved + [f.name for f in (self.poi, *self.normalisations)]
         for name in names:
             if names.count(name) > 1:
                 raise InputError("parameters", f"'{name}' twice", "a name of its own for each parameter")
@@ -109,12 +110,16 @@ class Analysis(Strict):
                 ),
             ):
                 check_known(processes, known, where, "process")
-        moved = [s.name for s in self.systematics]
         self._check_factors()
         self._check_luminosity()
         self._check_derived()
         check_known([*self.templates.symmetrise, *self.templates.smooth], moved, "templates", "systematic")
-        check_known([*(self.learn.systematics or ()), *self.learn.at], moved, "learn", "systematic")
+        learnt = [*(self.learn.systematics or ()), *self.learn.at]
+        check_known(learnt, [s.name for s in self.systematics], "learn", "systematic")
+        for s in self.systematics:
+            if isinstance(s, WeightsBase) and s.name in learnt:
+                seen, action = f"systematic '{s.name}' of effect {s.effect}", "its templates are filled all the same"
+                raise InputError("learn", seen, "systematics that move single events", f"leave it out: {action}")
         if self.pseudo_experiment:
             check_known(self.pseudo_experiment.truth, names, "pseudo_experiment.truth", "parameter")
         parameters = {name: nuisance(name, "") for name in moved}

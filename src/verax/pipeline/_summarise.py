@@ -10,7 +10,18 @@ from verax.analysis import Histograms, Learning, Treatment, VariedFiles
 from verax.data import read_events
 from verax.events import Events
 from verax.run import Run
-from verax.templates import Pruned, Templates, Varied, choose_edges, prune, smooth, symmetrise, templates
+from verax.templates import (
+    Pruned,
+    Templates,
+    Varied,
+    choose_edges,
+    combined,
+    members,
+    prune,
+    smooth,
+    symmetrise,
+    templates,
+)
 
 from ._agreement import Overlap, compare, sampled
 from ._learn import Learned
@@ -70,7 +81,7 @@ def summarise(
             Varied(s.parameter, s.processes, read(s.up), read(s.down) if s.down else None)
             if isinstance(s, VariedFiles)
             else s
-            for s in histograms.systematics
+            for s in members(histograms.systematics)
         ],
         tuple(edges),
         channels=histograms.channels,
@@ -87,7 +98,7 @@ def summarise(
         most=histograms.most,
     )
     final = tuple(given or new for given, new in zip(histograms.edges, chosen, strict=True))
-    merged = filled.rebin(final)
+    merged = combined(filled.rebin(final), histograms.systematics)
     observed, compared = None, dict[str, tuple[float, float, float, float]]()
     if not histograms.blind and table.observed is not None:
         seen = templates(
