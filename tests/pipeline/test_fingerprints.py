@@ -122,7 +122,10 @@ OTHER: dict[str, Any] = {
     "templates.symmetrise": {"shape": "average"},
     "inputs": ["more.txt"],
     "summary.column": "y",
-    **{f"systematics.* {effect}.weights": ["w", "w * 2", "w + 1"] for effect in ("envelope", "hessian", "replicas")},
+    **{
+        f"systematics.* {effect}.weights": ["w", "w * 2", "w + 1", "w + 2"]
+        for effect in ("envelope", "hessian", "replicas")
+    },
     **{
         f"{samples}.sum_of_weights.{key}": other
         for samples in ("samples.*", "systematics.* samples.up.*", "systematics.* samples.down.*")
@@ -271,8 +274,12 @@ def scaled(folder, rich) -> dict[str, Any]:
     side = parts(process="other", files=["other_up.csv"])
     top = parts(process="top", files=["top.parquet"])
     first = {"process": "signal", "files": ["signal.root"], **scale, "lumi": None, "sum_of_weights": 100.0}
-    weights = {"weights": ["1 + 0.1 * w", "1 - 0.1 * w", "1 + 0.2 * w"], "nominal": "w", "processes": ["other"]}
-    sets = {"envelope": {}, "hessian": {"formula": "single"}, "replicas": {}}
+    weights = {
+        "weights": ["1 + 0.1 * w", "1 - 0.1 * w", "1 + 0.2 * w", "1 - 0.2 * w"],
+        "nominal": "w",
+        "processes": ["other"],
+    }
+    sets = {"envelope": {}, "hessian": {}, "replicas": {}}
     systematics = [{"name": k, "effect": k, **weights, **more} for k, more in sets.items()]
     systematics += [*rich["systematics"][:3], {**rich["systematics"][3], "up": side, "down": deepcopy(side)}]
     samples = [first, *top, rich["samples"][2]]

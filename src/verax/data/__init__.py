@@ -7,6 +7,7 @@ open_table, Table           which columns are in these files, and how are they r
 expression, Expression      what is computed from columns, or selected by them?
 sum_of_weights              how many events were simulated, by what the files say beside them?
 paths                       which files do these patterns match?
+made_of                     which columns of files is a column made of?
 write_events, read_events   how are events kept without loss?
 check_values                are all numbers finite, and how many are not?
 ==========================  ==========================================================================
@@ -14,6 +15,7 @@ check_values                are all numbers finite, and how many are not?
 
 from ._expression import Expression as Expression
 from ._expression import expression as expression
+from ._lists import made_of as made_of
 from ._parquet import read_events as read_events
 from ._parquet import write_events as write_events
 from ._sums import sum_of_weights as sum_of_weights

@@ -2,7 +2,7 @@
 
 import glob
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +15,7 @@ from verax.errors import InputError, check_known, check_least
 from . import _csv as csv
 from . import _parquet as parquet
 from . import _root as root
+from ._lists import Element, Lists, Over, quantity
 
 Column: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Chunk: TypeAlias = dict[str, Column]
@@ -60,7 +61,8 @@ class Table:
 
         Parameters
         ----------
-        columns : a ROOT column may name one element of a list, ``jet_pt[0]``: NaN where the list is shorter
+        columns : of ROOT and Parquet files also an element of a list, ``jet_pt[0]`` (NaN where it is shorter; a number
+            instead with ``jet_pt[0, -999]``), or a number over its elements, such as ``len(jet_pt)``, ``sum(jet_pt > 30)``
         rows : of each chunk but the last
         text : columns that may hold strings; they come as arrays of Python strings
         integer : columns of a CSV file to read as int64 (event numbers beyond 2⁵³)
@@ -72,17 +74,25 @@ class Table:
         """
         check_least(rows, 1, "rows in a chunk")
         columns, text, integer = tuple(dict.fromkeys(columns)), frozenset(text), frozenset(integer)
-        check_known([root.element(name)[0] for name in columns], self.columns, str(self.files[0]), "column")
-        if twice := [name for name in columns if self.columns.count(name) > 1]:
+        made = {name: None if name in self.columns else quantity(name) for name in columns}
+        stored = tuple(dict.fromkeys(b for name, q in made.items() for b in (q.branches if q else (name,))))
+        check_known(stored, self.columns, str(self.files[0]), "column")
+        if twice := [name for name in stored if self.columns.count(name) > 1]:
             raise InputError(str(self.files[0]), f"column '{twice[0]}' twice", "one of a name", "rename one of them")
-        return rechunk(self._batches(columns, rows, text, integer), rows)
+        return rechunk(self._batches(made, stored, rows, text, integer), rows)
 
     def _batches(
-        self, columns: tuple[str, ...], rows: int, text: frozenset[str], integer: frozenset[str]
+        self,
+        made: Mapping[str, Element | Over | None],
+        stored: tuple[str, ...],
+        rows: int,
+        text: frozenset[str],
+        integer: frozenset[str],
     ) -> Iterator[Chunk]:
         empty = True
         for path in self.files:
-            for batch in _reader(path).batches(path, self.tree, columns, rows, text, integer):
+            for read in _reader(path).batches(path, self.tree, stored, rows, text, integer):
+                batch = {name: q(read, str(path)) if q else read[name] for name, q in made.items()}
                 for name, values in batch.items():
                     _check_type(values, path, name, name in text)
                 if any(len(values) for values in batch.values()):
@@ -183,7 +193,13 @@ def _reader(path: Path) -> ModuleType:
     raise InputError(str(path), f"the ending '{path.suffix}'", f"one of {known}", "convert or rename the file")
 
 
-def _check_type(values: Column, path: Path, name: str, text: bool) -> None:
+def _check_type(values: Column | Lists, path: Path, name: str, text: bool) -> None:
+    if isinstance(values, Lists):
+        where, action = (
+            f"{path}, column '{name}'",
+            f"choose an element, such as '{name}[0]', or len, sum, max, min of all",
+        )
+        raise InputError(where, "a list per event", "one number per event", action)
     if values.dtype.kind in "biuf" or (text and values.dtype.kind in "OUT"):
         return
     example = repr(values[0]) if len(values) else "no rows"
