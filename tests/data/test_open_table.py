@@ -219,15 +219,17 @@ def test_missing_files(tmp_path):
     with pytest.raises(InputError, match="a file on another machine"):
         open_table("root://host//store/a.root")
     (tmp_path / "b.root").write_text("x")
-    with pytest.raises(InputError, match="no such file; expected a file; name the tree by `tree: events`"):
+    with pytest.raises(InputError, match=r"b\.root: got .*; expected a complete ROOT file"):
         open_table(f"{tmp_path / 'b.root'}:events")
+    with pytest.raises(InputError, match=r"c\.root: got no such file"):
+        open_table(f"{tmp_path / 'c.root'}:events")
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(InputError, match=r"the ending '\.txt'; expected one of \.csv, \.csv\.gz"):
         open_table(tmp_path / "a.txt")
 
 
 def test_trees(files):
-    assert open_table(files / "t.root").tree == "events"
+    assert open_table(files / "t.root").parts == ((files / "t.root", "events"),)
     with pytest.raises(InputError, match="got trees one, other; expected one tree; name it with 'tree'"):
         open_table(files / "t2.root")
     (chunk,) = open_table(files / "t2.root", tree="other").chunks(["x"], N)

@@ -110,10 +110,14 @@ WITH: dict[str, dict[str, Any]] = {"summary.kind": {"column": "x", "range": [-5.
 
 OTHER: dict[str, Any] = {
     "summary.kind": "column",
-    "observed.files": ["top.parquet"],
+    "observed.files": ["top.parquet"] * 2,
+    "observed.friends.*.files": ["top.parquet"] * 2,
+    "samples.*.friends.*.files": ["other_up.csv"],
     "samples.*.files": ["top.parquet"],
-    "systematics.* samples.up.*.files": ["other.csv"],
-    "systematics.* samples.down.*.files": ["other.csv"],
+    "systematics.* samples.up.*.files": ["other.csv"] * 2,
+    "systematics.* samples.down.*.files": ["other.csv"] * 2,
+    "systematics.* samples.up.*.friends.*.files": ["other.csv"] * 2,
+    "systematics.* samples.down.*.friends.*.files": ["other.csv"] * 2,
     "dataset.name": "fair_universe",
     "dataset.file": "other.csv.gz",
     "summary.function": "other.py:score",
@@ -290,15 +294,21 @@ def scaled(folder, rich) -> dict[str, Any]:
 
 def varied(folder) -> dict[str, dict[str, Any]]:
     """Small analyses in which, together, every key says something."""
-    twice = {"files": ["other_up.csv", "other_up.csv"], "tree": None, "weight": "w", "allow_duplicates": True}
+    twice: dict[str, Any] = {"files": ["other_up.csv"] * 2, "tree": None, "weight": "w", "allow_duplicates": True}
+    twice["friends"] = [{"files": ["other_up.csv"] * 2}]
     side = [{**twice, "process": "other", "select": "x > -9", "total": 100.0}]
     rich = yaml.safe_load(write_analysis(folder, 400).read_text())
     rich["samples"].append({"process": "top", "files": ["top.parquet"], "allow_duplicates": True, "weight": "w"})
-    rich["samples"][2]["select"] = "x > -9"
+    rich["samples"][2] |= {"select": "x > -9", "friends": [{"files": ["other.csv"]}]}
     rich["systematics"][3] |= {"up": side, "down": deepcopy(side)}
     rich["systematics"].append({"name": "spare", "effect": "normalisation", "width": 0.1})
     rich |= {
-        "observed": {**twice, "files": ["data.parquet", "data.parquet"], "select": "x > -9"},
+        "observed": {
+            **twice,
+            "files": ["data.parquet"] * 2,
+            "select": "x > -9",
+            "friends": [{"files": ["data.parquet"] * 2}],
+        },
         "blind": False,
         "inputs": [],
         "learn": {"folds": 2, "members": 1, "width": 4, "depth": 1, "epochs": 1},

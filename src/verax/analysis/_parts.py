@@ -7,7 +7,7 @@ from typing import Literal
 
 from jaxtyping import PRNGKeyArray
 
-from verax.data import Table, open_table
+from verax.data import Joined, Table, open_table
 from verax.run import HOW
 from verax.systematics import Systematic
 
@@ -80,9 +80,10 @@ class Reading:
         """A path of the analysis file, relative to it."""
         return self.base / Path(name).expanduser()
 
-    def open(self, source: Source) -> Table:
-        """The files of a source, patterns expanded in alphabetical order."""
-        return open_table([str(self.path(name)) for name in source.files], tree=source.tree)
+    def open(self, source: Source) -> Table | Joined:
+        """The files of a source, patterns expanded in alphabetical order, with its friends beside them."""
+        friends = [open_table([self.path(name) for name in f.files], tree=f.tree) for f in source.friends]
+        return open_table([self.path(name) for name in source.files], tree=source.tree, friends=friends)
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,26 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+class Friend(Strict):
+    """Files whose rows stand beside those of others: as many files, with as many rows in each."""
+
+    files: list[str] = Field(min_length=1, description="ROOT, Parquet or CSV files; glob patterns are expanded")
+    tree: str | list[str] | None = Field(None, description="name of the TTree or RNTuple in ROOT files, or of several")
+
+
 class Source(Strict):
     """Rows from files. Several files, or glob patterns, are read one after another."""
 
-    files: list[str] = Field(min_length=1, description="ROOT, Parquet or CSV files; glob patterns are expanded")
-    tree: str | None = Field(None, description="name of the TTree or RNTuple in ROOT files")
+    files: list[str] = Field(
+        min_length=1,
+        description="ROOT, Parquet or CSV files; glob patterns are expanded; file.root:tree names the tree",
+    )
+    tree: str | list[str] | None = Field(
+        None, description="name of the TTree or RNTuple in ROOT files; of several, each is read from each file"
+    )
+    friends: list[Friend] = Field(
+        [], description="files with further columns, row by row; what both have must be equal in each row"
+    )
     select: str | None = Field(None, description="keep the rows where this expression of columns is true")
     weight: str | None = Field(None, description="expression of columns: expected events per row (default: 1)")
     allow_duplicates: bool = Field(False, description="rows may be read twice, here or by another sample")

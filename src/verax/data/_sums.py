@@ -13,7 +13,7 @@ from verax.run import checksums
 
 from ._expression import expression
 from ._root import readable
-from ._table import open_table, paths
+from ._table import open_files, paths
 from ._values import check_values
 
 
@@ -70,7 +70,7 @@ def sum_of_weights(
 def _column(found: Sequence[Path], column: str, rows: int) -> Iterator[float]:
     """Every value of a column, or of an expression."""
     tree, _, text = column.rpartition(":")
-    formula, table = expression(text), open_table(found, tree=tree or None)
+    formula, table = expression(text), open_files(found, tree or None)
     for chunk in table.chunks(formula.names or table.columns[:1], rows):
         values = np.asarray(formula(chunk), np.float64)
         check_values({text: values}, "error", where=str(found[0]))
