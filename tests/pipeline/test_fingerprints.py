@@ -15,7 +15,9 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import jax
+import numpy as np
 import pytest
+import uproot
 import yaml
 from pydantic import BaseModel
 
@@ -108,10 +110,14 @@ WITH: dict[str, dict[str, Any]] = {"summary.kind": {"column": "x", "range": [-5.
 
 OTHER: dict[str, Any] = {
     "summary.kind": "column",
-    "observed.files": ["top.parquet"],
+    "observed.files": ["top.parquet"] * 2,
+    "observed.friends.*.files": ["top.parquet"] * 2,
+    "samples.*.friends.*.files": ["other_up.csv"],
     "samples.*.files": ["top.parquet"],
-    "systematics.* samples.up.*.files": ["other.csv"],
-    "systematics.* samples.down.*.files": ["other.csv"],
+    "systematics.* samples.up.*.files": ["other.csv"] * 2,
+    "systematics.* samples.down.*.files": ["other.csv"] * 2,
+    "systematics.* samples.up.*.friends.*.files": ["other.csv"] * 2,
+    "systematics.* samples.down.*.friends.*.files": ["other.csv"] * 2,
     "dataset.name": "fair_universe",
     "dataset.file": "other.csv.gz",
     "summary.function": "other.py:score",
@@ -120,6 +126,15 @@ OTHER: dict[str, Any] = {
     "templates.symmetrise": {"shape": "average"},
     "inputs": ["more.txt"],
     "summary.column": "y",
+    **{
+        f"systematics.* {effect}.weights": ["w", "w * 2", "w + 1", "w + 2"]
+        for effect in ("envelope", "hessian", "replicas")
+    },
+    **{
+        f"{samples}.sum_of_weights.{key}": other
+        for samples in ("samples.*", "systematics.* samples.up.*", "systematics.* samples.down.*")
+        for key, other in {"files": ["other_up.csv"], "histogram": "h", "bin": 2, "metadata": "other"}.items()
+    },
     "report.process_labels": {"mu": "μ"},
     "channels.*.blind": True,
     "infer.further": ["norm_top"],
@@ -249,13 +264,46 @@ def stand_in(name: str) -> Any:
 # --------------------------------------------------------------------------------------------------------- analyses
 
 
+def scaled(folder, rich) -> dict[str, Any]:
+    """An analysis whose samples have cross-sections, and sums of weights in every place that may say them."""
+    with uproot.recreate(folder / "sums.root") as file:
+        file["flow"] = np.array([50.0, 40.0]), np.array([0.0, 1.0, 2.0])
+        file["sumw"] = "50.0"
+        file["other"] = "60.0"
+    sums = [200.0, {"column": "w"}, {"histogram": "flow", "bin": 1}, {"metadata": "sumw"}]
+    scale = {"cross_section": 0.1, "k_factor": 1.1, "filter_efficiency": 0.5, "lumi": 20.0}
+
+    def parts(**sample: Any) -> list[dict[str, Any]]:
+        some = [
+            s if isinstance(s, float) else {"files": ["other.csv" if "column" in s else "sums.root"], **s} for s in sums
+        ]
+        return [{**sample, **scale, "allow_duplicates": True, "sum_of_weights": s} for s in some]
+
+    side = parts(process="other", files=["other_up.csv"])
+    top = parts(process="top", files=["top.parquet"])
+    first = {"process": "signal", "files": ["signal.root"], **scale, "lumi": None, "sum_of_weights": 100.0}
+    weights = {
+        "weights": ["1 + 0.1 * w", "1 - 0.1 * w", "1 + 0.2 * w", "1 - 0.2 * w"],
+        "nominal": "w",
+        "processes": ["other"],
+    }
+    sets = {"envelope": {}, "hessian": {}, "replicas": {}}
+    systematics = [{"name": k, "effect": k, **weights, **more} for k, more in sets.items()]
+    systematics += [*rich["systematics"][:3], {**rich["systematics"][3], "up": side, "down": deepcopy(side)}]
+    samples = [first, *top, rich["samples"][2]]
+    summary = {"kind": "column", "column": "x", "range": [-5.0, 5.0]}
+    kept = {"templates": {}, "unaffected": {"scale": ["x", "y"]}, "summary": summary}
+    return {"lumi": 10.0, "samples": samples, "systematics": systematics, **kept}
+
+
 def varied(folder) -> dict[str, dict[str, Any]]:
     """Small analyses in which, together, every key says something."""
-    twice = {"files": ["other_up.csv", "other_up.csv"], "tree": None, "weight": "w", "allow_duplicates": True}
+    twice: dict[str, Any] = {"files": ["other_up.csv"] * 2, "tree": None, "weight": "w", "allow_duplicates": True}
+    twice["friends"] = [{"files": ["other_up.csv"] * 2}]
     side = [{**twice, "process": "other", "select": "x > -9", "total": 100.0}]
     rich = yaml.safe_load(write_analysis(folder, 400).read_text())
     rich["samples"].append({"process": "top", "files": ["top.parquet"], "allow_duplicates": True, "weight": "w"})
-    rich["samples"][2]["select"] = "x > -9"
+    rich["samples"][2] |= {"select": "x > -9", "friends": [{"files": ["other.csv"]}]}
     rich["systematics"][3] |= {"up": side, "down": deepcopy(side)}
     rich["systematics"].append({"name": "spare", "effect": "normalisation", "width": 0.1})
     for systematic in rich["systematics"]:
@@ -263,7 +311,12 @@ def varied(folder) -> dict[str, dict[str, Any]]:
     rich["systematics"][1]["correlate"] = {"by": ["year"]}
     rich |= {
         "tags": {"year": {"2016": ["low"], "2017": ["high"]}},
-        "observed": {**twice, "files": ["data.parquet", "data.parquet"], "select": "x > -9"},
+        "observed": {
+            **twice,
+            "files": ["data.parquet"] * 2,
+            "select": "x > -9",
+            "friends": [{"files": ["data.parquet"] * 2}],
+        },
         "blind": False,
         "inputs": [],
         "learn": {"folds": 2, "members": 1, "width": 4, "depth": 1, "epochs": 1},
@@ -310,6 +363,7 @@ def varied(folder) -> dict[str, dict[str, Any]]:
         },
         "function": {**rich, "summary": {"kind": "function", "function": "score.py:score", "range": [-5.0, 5.0]}},
         "data set": known,
+        "scaled": {**rich, **scaled(folder, rich)},
         **{name: {**rich, "learn": {**network, **more, "epistemic": name}} for name, more in methods.items()},
     }
 
@@ -320,6 +374,7 @@ LAST = {
     "column": "summarise",
     "function": "summarise",
     "data set": "simulate",
+    "scaled": "summarise",
     **dict.fromkeys(("dropout", "variational", "laplace", "hmc"), "learn"),
 }
 """The last stage in which what an analysis reads is recorded; those after it are recorded with the smallest one."""

@@ -12,6 +12,7 @@ Arranged                         which parameters of the fit come of a systemati
 Modelling, Inference, Campaign   what is the likelihood, and what is asked of it and of pseudo-experiments?
 Wording                          what does the report say that is in no result?
 simulated, observed, Read        which events are read, and how many are dropped?
+Scale                            what multiplies the weights of a sample, and why?
 files, placed, check_duplicates  which files are read, and is a row read twice?
 passed                           which events does a selection keep?
 ===============================  ============================================================================================
@@ -47,6 +48,7 @@ from ._plan import plan as plan
 from ._samples import Read as Read
 from ._samples import observed as observed
 from ._samples import simulated as simulated
+from ._scale import Scale as Scale
 from ._schema import Analysis as Analysis
 from ._sections import Factor as Factor
 from ._sections import Treatment as Treatment

@@ -17,7 +17,7 @@ class Arranged:
 
     Parameters
     ----------
-    name : of the systematic
+    name : of the systematic, or of one of several variations that it has
     parameter : shared with all systematics that name it
     channels : where it acts; None for all
     by, rho : the partitions whose parts have parameters of their own, and the correlation of their effects
@@ -41,12 +41,13 @@ class Arranged:
 
 def arranged(systematics: Sequence[Any], tags: Mapping[str, Mapping[str, Sequence[str]]]) -> tuple[Arranged, ...]:
     """What the systematics of an analysis say of their parameters, in their order."""
-    found = []
+    found = list[Arranged]()
     for s in systematics:
         asked = s.correlate
         by = tuple(_partition(name, tags) for name in (asked.by if asked else ()))
         rho = asked.coefficient if asked else 0.0
-        found.append(Arranged(s.name, s.parameter or s.name, tuple(s.channels) if s.channels else None, by, rho))
+        channels = tuple(s.channels) if s.channels else None
+        found += [Arranged(name, s.parameter or name, channels, by, rho) for name in s.parameter_names]
     return tuple(found)
 
 
@@ -76,7 +77,7 @@ def check_arranged(
             if members.count(name) > 1:
                 raise InputError(where, f"'{name}' twice", "each channel or process in one part", "remove one of them")
     owner: dict[str, Any] = {}
-    meant: dict[str, str] = {s.name: s.parameter or s.name for s in systematics}
+    meant: dict[str, str] = {name: s.parameter or name for s in systematics for name in s.parameter_names}
     for s in systematics:
         where = f"systematic '{s.name}'"
         check_known(s.channels or (), channels, where, "channel")
@@ -85,20 +86,32 @@ def check_arranged(
             check_known(by, ("process", "channel", *tags), f"{where}, correlate.by", "partition")
             if len(set(by)) < len(by):
                 raise InputError(f"{where}, correlate.by", f"{by}", "each once", "remove one of them")
-        [found] = arranged([s], tags)
-        if meant.get(found.parameter, found.parameter) != found.parameter:
-            seen = (
-                f"parameter '{found.parameter}', the name of a systematic whose parameter is '{meant[found.parameter]}'"
-            )
-            raise InputError(where, seen, "one meaning for each name", "rename one of them")
-        for name in found.names(channels, processes):
-            first, base = owner.setdefault(name, (s, found.parameter))
-            if base != found.parameter:
-                seen = f"a parameter '{name}', which systematic '{first.name}' makes of '{base}'"
-                raise InputError(where, seen, "one meaning for each name", "rename one of them")
-            if first.group != s.group:
-                seen = (
-                    f"group '{s.group}' for parameter '{name}', of group '{first.group}' in systematic '{first.name}'"
-                )
-                raise InputError(where, seen, "one group for each parameter", "give both the same")
+        if s.parameter and len(s.parameter_names) > 1:
+            seen = f"parameter '{s.parameter}' for {len(s.parameter_names)} variations, each of which has its own"
+            raise InputError(where, seen, "no parameter", "remove it, or combine the variations to one")
+        for found in arranged([s], tags):
+            _check_names(s, found, meant, owner, channels, processes)
     return list(owner)
+
+
+def _check_names(
+    s: Any,
+    found: Arranged,
+    meant: Mapping[str, str],
+    owner: dict[str, Any],
+    channels: Sequence[str],
+    processes: Sequence[str],
+) -> None:
+    """Raise InputError for a name that would mean two things; ``owner`` collects what each means."""
+    where = f"systematic '{s.name}'"
+    if meant.get(found.parameter, found.parameter) != found.parameter:
+        seen = f"parameter '{found.parameter}', the name of a systematic whose parameter is '{meant[found.parameter]}'"
+        raise InputError(where, seen, "one meaning for each name", "rename one of them")
+    for name in found.names(channels, processes):
+        first, base = owner.setdefault(name, (s, found.parameter))
+        if base != found.parameter:
+            seen = f"a parameter '{name}', which systematic '{first.name}' makes of '{base}'"
+            raise InputError(where, seen, "one meaning for each name", "rename one of them")
+        if first.group != s.group:
+            seen = f"group '{s.group}' for parameter '{name}', of group '{first.group}' in systematic '{first.name}'"
+            raise InputError(where, seen, "one group for each parameter", "give both the same")

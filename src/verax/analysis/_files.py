@@ -1,19 +1,19 @@
 """The files that an analysis reads: all of them with their checksums, and rows that are read twice."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from glob import glob
 from pathlib import Path
 
 import numpy as np
 
-from verax.data import expression, higgsml, open_table
+from verax.data import Joined, Table, expression, higgsml, paths
 from verax.errors import InputError
 from verax.run import checksums, own_code
 
 from ._functions import Named
 from ._parts import Reading
-from ._sections import Source
+from ._sections import Sample, Source, WeightSum
 
 
 def placed(base: Path, checksums: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -29,6 +29,9 @@ def files(reading: Reading) -> dict[str, str]:
     for _, group in _groups(reading):
         for source in group:
             found += reading.open(source).files
+            sums = source.sum_of_weights if isinstance(source, Sample) else None
+            if isinstance(sums, WeightSum) and sums.files:
+                found += paths([reading.path(f) for f in sums.files])
     if reading.dataset:
         found.append(reading.path(reading.dataset.file) if reading.dataset.file else higgsml.path())
     for function in (*(e.function for e in reading.effects), reading.score):
@@ -79,31 +82,39 @@ def check_duplicates(reading: Reading) -> None:
     InputError : with both files and the number of rows
     """
     for where, group in _groups(reading):
-        read: dict[tuple[str, str | None], list[tuple[Source, Path]]] = {}
+        read: dict[tuple[str, str | None], list[tuple[Source, Path, Table | Joined]]] = {}
         for source in group:
             table = reading.open(source)
-            for file, checksum in ((f, checksums([f])[str(f)]) for f in table.files):
-                for other, twin in read.get((checksum, table.tree), ()):
+            for i, (file, tree) in enumerate(table.parts):
+                key, part = (checksums([file])[str(file)], tree), table.part(i)
+                for other, twin, beside in read.get(key, ()):
                     if source.allow_duplicates or other.allow_duplicates:
                         continue
-                    if rows := _shared(reading, file, table.tree, (source, other)):
+                    if rows := _shared(reading, (source, part), (other, beside)):
                         both = f"'{twin}' and '{file}'" if twin != file else f"'{file}'"
                         seen = f"{rows} rows that are read twice, from {both}"
                         action = "correct files or selections, or set allow_duplicates: true"
                         raise InputError(where, seen, "each row once", action)
-                read.setdefault((checksum, table.tree), []).append((source, file))
+                read.setdefault(key, []).append((source, file, part))
 
 
-def _shared(reading: Reading, file: Path, tree: str | None, sources: tuple[Source, Source]) -> int:
-    """Number of rows of a file that both select."""
-    table, formulas = open_table(file, tree=tree), [expression(s.select) for s in sources if s.select]
-    needed = tuple(dict.fromkeys(n for f in formulas for n in f.names)) or table.columns[:1]
-    text, number, shared = [n for f in formulas for n in f.text], (reading.number,) if reading.number else (), 0
-    if not formulas and (length := table.length()) is not None:
-        return length
-    for chunk in table.chunks(needed, reading.chunk, text=text, integer=number):
-        both = np.ones(len(chunk[needed[0]]), bool)
-        for formula in formulas:
-            both &= formula.passed(chunk)
-        shared += int(both.sum())
-    return shared
+def _shared(reading: Reading, *both: tuple[Source, Table | Joined]) -> int:
+    """Number of rows of a file that both sources select."""
+    masks = [mask for source, part in both if (mask := _passed(reading, source, part)) is not None]
+    if masks:
+        return sum(int(np.logical_and.reduce(some).sum()) for some in zip(*masks, strict=True))
+    part = both[0][1]
+    length = part.length()
+    return (
+        sum(len(c[part.columns[0]]) for c in part.chunks(part.columns[:1], reading.chunk)) if length is None else length
+    )
+
+
+def _passed(reading: Reading, source: Source, part: Table | Joined) -> Iterator[np.ndarray] | None:
+    """Which rows of a file a source selects, chunk by chunk; None for all."""
+    if not source.select:
+        return None
+    formula = expression(source.select)
+    number = (reading.number,) if reading.number else ()
+    needed = formula.names or part.columns[:1]
+    return (formula.passed(chunk) for chunk in part.chunks(needed, reading.chunk, text=formula.text, integer=number))

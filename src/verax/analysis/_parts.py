@@ -7,8 +7,9 @@ from typing import Literal
 
 from jaxtyping import PRNGKeyArray
 
-from verax.data import Table, open_table
+from verax.data import Joined, Table, open_table
 from verax.run import HOW
+from verax.systematics import Systematic
 
 from ._arrangement import Arranged
 from ._columns import Columns
@@ -17,6 +18,7 @@ from ._methods import Learn
 from ._sections import Dataset, Factor, Report, Sample, Source, Treatment
 from ._summary import Channels, ColumnScore, FunctionScore
 from ._systematics import Source as SystematicSource
+from ._systematics import VariedFiles
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Reading:
     chunk : rows read at once
     files : places and checksums of all files that the analysis reads, the user's code included
     processes : names of the simulated processes, in order
+    lumi : fb⁻¹, for samples with a cross-section
     samples, dataset : simulated events, from files or from a data set that verax knows
     varied : samples of systematics
     observed : observed events, or None
@@ -62,6 +65,7 @@ class Reading:
     chunk: int = field(metadata=HOW)
     files: tuple[tuple[str, str], ...]
     processes: tuple[str, ...]
+    lumi: float | None
     samples: tuple[Sample, ...]
     dataset: Dataset | None
     varied: tuple[VariedSide, ...]
@@ -77,9 +81,10 @@ class Reading:
         """A path of the analysis file, relative to it."""
         return self.base / Path(name).expanduser()
 
-    def open(self, source: Source) -> Table:
-        """The files of a source, patterns expanded in alphabetical order."""
-        return open_table([str(self.path(name)) for name in source.files], tree=source.tree)
+    def open(self, source: Source) -> Table | Joined:
+        """The files of a source, patterns expanded in alphabetical order, with its friends beside them."""
+        friends = [open_table([self.path(name) for name in f.files], tree=f.tree) for f in source.friends]
+        return open_table([self.path(name) for name in source.files], tree=source.tree, friends=friends)
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class Learning:
     features: tuple[str, ...]
     missing: float | None
     free: Mapping[str, tuple[str, ...]]
-    systematics: tuple[SystematicSource, ...]
+    systematics: tuple[Systematic | VariedFiles, ...]
     parameters: Mapping[str, str]
     chunk: int = field(metadata=HOW)
 

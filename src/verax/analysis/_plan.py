@@ -6,7 +6,8 @@ from dataclasses import replace
 from verax.errors import InputError
 from verax.parameters import nuisance
 from verax.run import checksums, stage_key
-from verax.templates import fine_edges
+from verax.systematics import Systematic
+from verax.templates import WeightSet, fine_edges
 
 from . import _effects, _files
 from ._arrangement import Arranged, arranged
@@ -17,7 +18,7 @@ from ._recomputed import check_recomputed
 from ._samples import DATASETS
 from ._schema import Analysis
 from ._summary import Channels, ColumnScore, FunctionScore
-from ._systematics import Source, Sources, VariedFiles, sources_of
+from ._systematics import Sources, VariedFiles, sources_of
 
 
 def plan(analysis: Analysis) -> Plan:
@@ -85,6 +86,7 @@ def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
         chunk=a.chunk,
         files=(),
         processes=processes,
+        lumi=a.lumi,
         samples=tuple(a.samples),
         dataset=a.dataset,
         varied=tuple(sides),
@@ -109,11 +111,13 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
     if (package := options.package) and importlib.util.find_spec(package) is None:
         seen = f"{options.epistemic} without the package '{package}'"
         raise InputError("learn.epistemic", seen, "it installed", f"pip install {package}")
-    free, chosen, shared = {"signal": tuple(a.poi.processes)}, list[Source](), dict[str, str]()
+    free, shared = {"signal": tuple(a.poi.processes)}, dict[str, str]()
+    chosen = list[Systematic | VariedFiles]()
     if options.approach != "propagate":
         free = {f.name: tuple(f.processes) for f in (a.poi, *a.normalisations)}
         wanted = a.learn.systematics
-        kept = [s for s in sources.systematics if wanted is None or s.name in wanted]
+        known = [s for s in sources.systematics if not isinstance(s, WeightSet)]
+        kept = [s for s in known if wanted is None or s.name in wanted]
         chosen = [replace(s, parameter=nuisance(s.name, "")) for s in kept]  # no network knows of rows of a breakdown
         names = {s.name for s in kept}
         shared = {s.name: s.parameter for s in a.systematics if s.name in names and s.parameter not in (None, s.name)}

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from verax.data import made_of
 from verax.errors import InputError
 from verax.systematics import Systematic, not_recomputed
 
+from ._expressions import names
 from ._schema import Analysis
 from ._systematics import Sources
 
@@ -42,7 +44,23 @@ def check_recomputed(analysis: Analysis, sources: Sources) -> None:
                     "a formula under `derived`, or your word that it does not change under `unaffected`",
                     f"unaffected: {{{s.name}: [{feature}]}} gives it; drop the feature otherwise",
                 )
+        _check_lists(analysis, s)
     check_word(analysis, systematics)
+
+
+def _check_lists(analysis: Analysis, systematic: Systematic) -> None:
+    """Refuse a sum or the like over a list of which a systematic moves one element, though the whole is read as it is."""
+    word, moved = analysis.unaffected, {part for c in systematic.changes for part in made_of(c)}
+    kept = word.get(systematic.name, ()) if isinstance(word, dict) else word
+    for column in names(*analysis.derived.values(), *(c.select for c in analysis.channels)):
+        stale = moved & set(made_of(column)) if column.endswith(")") and not column.startswith("len(") else set()
+        if stale and column not in (*systematic.changes, *kept):
+            raise InputError(
+                f"systematic '{systematic.name}'",
+                f"a change of {', '.join(c for c in systematic.changes if stale & set(made_of(c)))} beside '{column}'",
+                "all that changes: this number is made when files are read, and does not follow",
+                f"add up elements under `derived`, or say unaffected: {{{systematic.name}: ['{column}']}}",
+            )
 
 
 def check_word(analysis: Analysis, systematics: Sequence[Systematic]) -> None:

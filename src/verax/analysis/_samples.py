@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from verax.systematics import derive
 
 from ._expressions import names, with_derived
 from ._parts import Reading
+from ._scale import Scale, before_selection, same_cross_sections, to_total
 from ._sections import Dataset, Sample, Source
 
 DATASETS: dict[str, Any] = {"higgsml": higgsml, "fair_universe": fair_universe}
@@ -23,15 +24,22 @@ DATASETS: dict[str, Any] = {"higgsml": higgsml, "fair_universe": fair_universe}
 
 @dataclass
 class Read:
-    """What reading counts: rows seen, rows dropped for values that are not finite, and NaN where a selection reads it."""
+    """What reading counts: rows seen, rows dropped for values that are not finite, and NaN where a selection reads it.
+
+    ``scales`` are the factors on the weights of samples that are scaled to a yield.
+    """
 
     rows: int = 0
     dropped: int = 0
     undecided: Counter[str] = field(default_factory=Counter)
+    scales: list[Scale] = field(default_factory=list)
 
     def notes(self, events: str) -> list[str]:
-        """Lines on columns of selections that have NaN, which passes no comparison but that for being unequal."""
-        return [
+        """Lines on samples of the same cross-section, and on columns of selections that have NaN.
+
+        NaN passes no comparison but that for being unequal.
+        """
+        return same_cross_sections(self.scales) + [
             f"{events}: NaN in {rows} rows of '{column}', which a selection compares; say isnan({column}) where it is meant"
             for column, rows in self.undecided.items()
         ]
@@ -46,10 +54,15 @@ def simulated(reading: Reading, samples: Sequence[Sample], count: Read, *, varie
         yield from _dataset(reading, reading.dataset, count)
         return
     for sample in samples:
-        factor = 1.0
+        scale = None
         if sample.total is not None:
             unscaled = _rows(reading, sample, sample.process, 1.0, Read(), varied=varied)
-            factor = sample.total / _sum(sample.process, unscaled)
+            scale = to_total(sample, _sum(sample.process, unscaled))
+        elif sample.cross_section is not None:
+            scale = before_selection(reading, sample)
+        if scale:
+            count.scales.append(replace(scale, varied=varied))
+        factor = scale.factor if scale else 1.0
         yield from _rows(reading, sample, sample.process, factor, count, varied=varied)
 
 

@@ -14,7 +14,7 @@ from verax.parameters import Parameter, check_value, nuisance
 from verax.report import check_formula
 
 from ._arrangement import check_arranged
-from ._effects import EffectBase, Systematics, VariedSamples
+from ._effects import EffectBase, Systematics, VariedSamples, WeightsBase
 from ._methods import Ensemble, LearnSection
 from ._sections import (
     Binning,
@@ -35,6 +35,7 @@ from ._sections import (
     Summary,
     Treatment,
 )
+from ._units import Luminosity
 
 
 class Analysis(Strict):
@@ -46,6 +47,9 @@ class Analysis(Strict):
     title: str = Field(description="heading of the report")
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED), IsNumber] = Field(0, description="of all random numbers")
     dataset: Dataset | None = Field(None, description="a data set that verax knows, instead of samples")
+    lumi: Luminosity | None = Field(
+        None, description="integrated luminosity in fb⁻¹, or text such as '36.1 fb^-1': of samples with a cross_section"
+    )
     samples: list[Sample] = Field([], description="simulated events, in any number of files and processes")
     observed: Source | Literal["asimov"] = Field("asimov", description="files of observed events, or asimov")
     blind: bool = Field(True, description="with observed files: show expected results only until this is false")
@@ -93,7 +97,9 @@ class Analysis(Strict):
         """Names used across sections exist, and each choice has what it needs."""
         if (self.dataset is None) == (not self.samples):
             raise InputError("samples", "neither or both of dataset and samples", "one of them", "remove one")
-        given = [s.name for s in self.systematics] + [f.name for f in (self.poi, *self.normalisations)]
+        given = [n for s in self.systematics for n in s.parameter_names] + [
+            f.name for f in (self.poi, *self.normalisations)
+        ]
         for name in given:
             if given.count(name) > 1:
                 raise InputError("parameters", f"'{name}' twice", "a name of its own for each parameter")
@@ -122,12 +128,18 @@ class Analysis(Strict):
         check_known(self.infer.further, names, "infer.further", "parameter")
         if self.poi.name in self.infer.further or len(set(self.infer.further)) < len(self.infer.further):
             raise InputError("infer.further", f"{self.infer.further}", f"each once, without {self.poi.name}, the first")
-        moved = [s.name for s in self.systematics]
+        moved = [n for s in self.systematics for n in s.parameter_names]
         self._check_factors(nuisances)
+        self._check_luminosity()
         self._check_derived()
         check_known([*self.templates.symmetrise, *self.templates.smooth], moved, "templates", "systematic")
-        check_known(self.learn.systematics or (), moved, "learn", "systematic")
+        check_known(self.learn.systematics or (), [s.name for s in self.systematics], "learn", "systematic")
         check_known(self.learn.at, [s.parameter or s.name for s in self.systematics], "learn.at", "parameter")
+        learnt = [*(self.learn.systematics or ()), *self.learn.at]
+        for s in self.systematics:
+            if isinstance(s, WeightsBase) and s.name in learnt:
+                seen, action = f"systematic '{s.name}' of effect {s.effect}", "its templates are filled all the same"
+                raise InputError("learn", seen, "systematics that move single events", f"leave it out: {action}")
         if self.pseudo_experiment:
             check_known(self.pseudo_experiment.truth, names, "pseudo_experiment.truth", "parameter")
         parameters = {name: nuisance(name, "") for name in (*nuisances, *self.learn.at)}
@@ -189,6 +201,17 @@ class Analysis(Strict):
         labelled = [*named, *(c.name for c in self.channels), *(f.name for f in factors)]
         labelled += [*nuisances, *(w for s in self.systematics for w in (s.name, s.group))]
         check_known(self.report.process_labels, labelled, "report.process_labels", "process")
+
+    def _check_luminosity(self) -> None:
+        """Each cross-section has a luminosity, and the other way round."""
+        varied = [x for s in self.systematics if isinstance(s, VariedSamples) for x in (*s.up, *(s.down or []))]
+        given = [s for s in (*self.samples, *varied) if s.cross_section is not None]
+        if self.lumi is not None and all(s.lumi is not None for s in given):
+            raise InputError("lumi", f"{self.lumi:g} fb⁻¹", "a sample with a cross_section that it scales")
+        for s in given:
+            if s.lumi is None and self.lumi is None:
+                where = f"sample of process '{s.process}'"
+                raise InputError(where, "cross_section without lumi", "the luminosity", "lumi: 139  # fb⁻¹")
 
     def _check_labels(self) -> None:
         """Formulas of figures can be drawn."""

@@ -6,6 +6,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
+from verax.errors import InputError
+
+from ._units import CrossSection, Luminosity
+
 
 def _number(value: Any) -> Any:
     """Python takes true for 1; an analysis does not."""
@@ -33,14 +37,56 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+class Friend(Strict):
+    """Files whose rows stand beside those of others: as many files, with as many rows in each."""
+
+    files: list[str] = Field(min_length=1, description="ROOT, Parquet or CSV files; glob patterns are expanded")
+    tree: str | list[str] | None = Field(None, description="name of the TTree or RNTuple in ROOT files, or of several")
+
+
 class Source(Strict):
     """Rows from files. Several files, or glob patterns, are read one after another."""
 
-    files: list[str] = Field(min_length=1, description="ROOT, Parquet or CSV files; glob patterns are expanded")
-    tree: str | None = Field(None, description="name of the TTree or RNTuple in ROOT files")
+    files: list[str] = Field(
+        min_length=1,
+        description="ROOT, Parquet or CSV files; glob patterns are expanded; file.root:tree names the tree",
+    )
+    tree: str | list[str] | None = Field(
+        None, description="name of the TTree or RNTuple in ROOT files; of several, each is read from each file"
+    )
+    friends: list[Friend] = Field(
+        [], description="files with further columns, row by row; what both have must be equal in each row"
+    )
     select: str | None = Field(None, description="keep the rows where this expression of columns is true")
     weight: str | None = Field(None, description="expression of columns: expected events per row (default: 1)")
     allow_duplicates: bool = Field(False, description="rows may be read twice, here or by another sample")
+
+
+class WeightSum(Strict):
+    """Where files say how many events were simulated, as Σw; what several files say is added."""
+
+    files: list[str] | None = Field(None, min_length=1, description="files that say it (default: those of the sample)")
+    column: str | None = Field(
+        None, description="summed over all rows, such as 'Runs:genEventSumw' (tree:column) or an expression of columns"
+    )
+    histogram: str | None = Field(None, description="a ROOT TH1, without under- and overflow")
+    bin: Annotated[int, Field(ge=1), IsNumber] | str | None = Field(
+        None, description="only this bin of the histogram: its number from 1 on, or its label"
+    )
+    metadata: str | None = Field(
+        None, description="a number by its name in Parquet metadata, or a TParameter or TObjString in a ROOT file"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def one_place(self) -> "WeightSum":
+        """One place says it."""
+        given = [key for key in ("column", "histogram", "metadata") if getattr(self, key) is not None]
+        if len(given) != 1:
+            seen = " and ".join(given) or "neither column, histogram nor metadata"
+            raise InputError("sum_of_weights", seen, "one of column, histogram and metadata")
+        if self.bin is not None and self.histogram is None:
+            raise InputError("sum_of_weights", f"bin {self.bin} of no histogram", "histogram beside it")
+        return self
 
 
 class Sample(Source):
@@ -48,6 +94,32 @@ class Sample(Source):
 
     process: Name = Field(description="name; samples of one name are added")
     total: Width | None = Field(None, description="rescale the weights of this sample to this expected yield")
+    cross_section: CrossSection | None = Field(
+        None, description="pb, or text such as '52 fb': weights × lumi × cross_section × … / sum_of_weights"
+    )
+    k_factor: Width = Field(1.0, description="factor on the cross-section for higher orders")
+    filter_efficiency: Annotated[float, Field(gt=0, le=1), IsNumber] = Field(
+        1.0, description="share of the cross-section that the generator's filter lets pass"
+    )
+    sum_of_weights: Width | WeightSum | None = Field(
+        None, description="Σw of all events that were simulated, before any selection: a number, or where files say it"
+    )
+    lumi: Luminosity | None = Field(None, description="fb⁻¹ that this sample stands for, instead of the analysis's")
+
+    @pydantic.model_validator(mode="after")
+    def scaled_once(self) -> "Sample":
+        """A yield is given in one way, and whole."""
+        where = f"sample of process '{self.process}'"
+        said = {"k_factor": 1.0, "filter_efficiency": 1.0, "sum_of_weights": None, "lumi": None}
+        given = [key for key, default in said.items() if getattr(self, key) != default]
+        if self.cross_section is None and given:
+            raise InputError(where, f"{given[0]} without cross_section", "cross_section beside it, in pb")
+        if self.cross_section is not None and self.total is not None:
+            raise InputError(where, "both total and cross_section", "one of them", "remove one")
+        if self.cross_section is not None and self.sum_of_weights is None:
+            example = "sum_of_weights: {column: 'Runs:genEventSumw'}"
+            raise InputError(where, "cross_section without sum_of_weights", "Σw of all simulated events", example)
+        return self
 
 
 class Dataset(Strict):

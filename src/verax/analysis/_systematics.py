@@ -7,6 +7,7 @@ from typing import TypeAlias
 from verax.parameters import Parameter, nuisance
 from verax.run import file_names
 from verax.systematics import FAIR_UNIVERSE, HIGGSML, Layout, Systematic
+from verax.templates import WeightSet
 
 from . import _effects
 from ._expressions import names
@@ -38,8 +39,8 @@ class VariedFiles:
         return self.parameter.name
 
 
-Source: TypeAlias = Systematic | VariedFiles
-"""A source of systematic uncertainty: a function of events, or samples of its own."""
+Source: TypeAlias = Systematic | VariedFiles | WeightSet
+"""A source of systematic uncertainty: a function of events, samples of its own, or a set of weights."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Sources:
 
     layout: Layout | None
     functions: Mapping[str, Own]
-    acting: Mapping[str, tuple[tuple[str, ...], Systematic]]
+    acting: Mapping[str, tuple[tuple[str, ...], Systematic | WeightSet]]
     moving: tuple[tuple[str, str], ...]
     systematics: tuple[Source, ...]
 
@@ -76,14 +77,14 @@ def sources_of(analysis: Analysis, reads: Reads = ()) -> Sources:
     again = moving(analysis.derived, layout, [made for _, made in acting.values()])
     found: dict[str, Source] = {**_varied(analysis)}
     for name, (processes, made) in acting.items():
-        if again and made.changes != ("weight",):
+        if again and isinstance(made, Systematic) and made.changes != ("weight",):
             made = replace(made, effect=_effects.Completed(made.effect, again, processes))
         found[name] = made
     return Sources(layout, functions, acting, again, tuple(found[s.name] for s in given))
 
 
 def moving(
-    derived: Mapping[str, str], layout: Layout | None, systematics: Sequence[Systematic]
+    derived: Mapping[str, str], layout: Layout | None, systematics: Sequence[Systematic | WeightSet]
 ) -> tuple[tuple[str, str], ...]:
     """The derived columns that change with a systematic, or are made of columns that do."""
     moved = {c for s in systematics for c in s.changes} | set(layout.recomputed if layout else ())

@@ -20,7 +20,10 @@ def written(analysis: Analysis) -> str:
     content = analysis.model_dump(exclude={"summary": {"range"}} if unset else None)
     for source in [*content["samples"], content["observed"], *_varied(content)]:
         if isinstance(source, dict):
-            source["files"] = [_placed(f, base) for f in source["files"]]
+            for part in (source, *source["friends"]):
+                part["files"] = [_placed(f, base) for f in part["files"]]
+            if isinstance(sums := source.get("sum_of_weights"), dict) and sums["files"]:
+                sums["files"] = [_placed(f, base) for f in sums["files"]]
     content["inputs"] = [_placed(f, base) for f in content["inputs"]]
     if content["dataset"] and content["dataset"]["file"]:
         content["dataset"]["file"] = _placed(content["dataset"]["file"], base)

@@ -20,6 +20,7 @@ from verax.learn import balance, fold_of, is_held_out
 from verax.report import COLOURS, Section, Style
 from verax.run import Progress
 from verax.systematics import shift
+from verax.templates import WeightSet
 
 from ._cell import Cell
 from ._classification_tables import (
@@ -184,6 +185,8 @@ def _moved(parts: Plan, stage: Path, judged: Events, kept: Callable[[Events], Ev
     """The judged events at ±1 of each systematic; a varied sample stands for the events of its processes."""
     found = {}
     for given in parts.systematics:
+        if isinstance(given, WeightSet):  # whose up and down are those of bins, not of events
+            continue
         if not isinstance(given, VariedFiles):
             for sign, theta in (("+1", 1.0), ("−1", -1.0)):
                 found[f"{given.name} {sign}"] = jax.tree.map(np.asarray, shift(judged, [given], {given.name: theta}))

@@ -3,8 +3,11 @@
 ==========================  ==========================================================================
 name                        question
 ==========================  ==========================================================================
-open_table, Table           which columns are in these files, and how are they read chunk by chunk?
+open_table, Table, Joined   which columns are in these files, and how are they read chunk by chunk?
 expression, Expression      what is computed from columns, or selected by them?
+sum_of_weights              how many events were simulated, by what the files say beside them?
+paths                       which files do these patterns match?
+made_of                     which columns of files is a column made of?
 write_events, read_events   how are events kept without loss?
 check_values                are all numbers finite, and how many are not?
 ==========================  ==========================================================================
@@ -12,8 +15,12 @@ check_values                are all numbers finite, and how many are not?
 
 from ._expression import Expression as Expression
 from ._expression import expression as expression
+from ._joined import Joined as Joined
+from ._joined import open_table as open_table
+from ._lists import made_of as made_of
 from ._parquet import read_events as read_events
 from ._parquet import write_events as write_events
+from ._sums import sum_of_weights as sum_of_weights
 from ._table import Table as Table
-from ._table import open_table as open_table
+from ._table import paths as paths
 from ._values import check_values as check_values

@@ -2,7 +2,9 @@
 
 Python's syntax for arithmetic, comparisons (chained, ``in`` a list), ``& | ~`` or ``and or not`` between conditions,
 the functions of :data:`FUNCTIONS`, ``pi``, and text in ``==``, ``!=`` and ``in``. Names are columns; ``jet_pt[0]`` and
-``jet.pt`` are names, too.
+``jet.pt`` are names, too, and so is a number over the elements of a list, ``sum(jet_pt > 30)`` (``_lists.py``).
+Of objects there are ``deltaphi(phi1, phi2)``, ``deltaR(eta1, phi1, eta2, phi2)`` and the invariant ``mass(pt1, eta1, phi1,
+m1, pt2, eta2, phi2, m2)``.
 
 Whole numbers stay whole and exact: sums, differences, products and remainders of integer columns (of any width, signed
 or not) are those of arithmetic, and an error where 64 bits do not hold them. Conditions count as 0 and 1.
@@ -23,6 +25,7 @@ import numpy as np
 
 from verax.errors import InputError, check_known, nearest
 
+from ._kinematics import KINEMATICS
 from ._whole import Value, alike, call, compute, fitting, floating
 
 Columns: TypeAlias = Mapping[str, Any]
@@ -34,12 +37,19 @@ FUNCTIONS: dict[str, tuple[str, int]] = {
     **{name: (name, 1) for name in ("isnan", "isfinite")},
     **{name: (name, 2) for name in ("arctan2", "hypot", "minimum", "maximum")},
     "where": ("where", 3),
+    **{name: (name, arity) for name, (_, arity) in KINEMATICS.items()},
 }
-"""Functions by name: NumPy's (and JAX's) name, and the number of arguments."""
+"""Functions by name: NumPy's (and JAX's) name, or that in ``KINEMATICS``, and the number of arguments."""
 
 CONSTANTS = {"pi": float(np.pi)}
 
-_NAME = re.compile(r"[^\W\d]\w*(\.\w+)*(\[\d+\])?")
+FUNCTIONS_OF_LISTS = ("len", "sum", "max", "min")
+"""Of an expression of lists; ``max`` and ``min`` may have a second argument, for empty lists."""
+
+ELEMENT = r"\[(?P<index>\d+)(,\s*(?P<default>-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?))?\]"
+"""The element of a list, and a number where there is none."""
+
+_NAME = re.compile(rf"[^\W\d]\w*(\.\w+)*({ELEMENT})?")
 
 _ARITHMETIC = {
     ast.Add: "add",
@@ -206,7 +216,7 @@ class _Parser:
         raise self.refuse(node, "arithmetic, comparisons, and/or/not and the known functions")
 
     def name(self, node: ast.AST) -> Node:
-        name = ast.unparse(node)
+        name = ast.unparse(node).replace("[(", "[").replace(")]", "]")
         if name in CONSTANTS:
             return _constant(CONSTANTS[name])
         if not _NAME.fullmatch(name):
@@ -216,8 +226,11 @@ class _Parser:
 
     def call(self, node: ast.Call) -> Node:
         name = ast.unparse(node.func)
+        if name in FUNCTIONS_OF_LISTS:
+            return self.over_lists(node, name)
         if name not in FUNCTIONS:
-            raise self.refuse(node, "a known function", nearest(name, FUNCTIONS), f"function '{name}'")
+            known = (*FUNCTIONS, *FUNCTIONS_OF_LISTS)
+            raise self.refuse(node, "a known function", nearest(name, known), f"function '{name}'")
         actual, arity = FUNCTIONS[name]
         if len(node.args) != arity or node.keywords:
             raise self.refuse(node, f"{arity} argument{'s' if arity > 1 else ''} of {name}")
@@ -227,6 +240,22 @@ class _Parser:
         else:
             arguments = [self.build(argument) for argument in node.args]
         return lambda columns, xp: call(actual, [argument(columns, xp) for argument in arguments], xp)
+
+    def over_lists(self, node: ast.Call, name: str) -> Node:
+        """A number over the elements of lists is a column of this name, made when the file is read."""
+        most = 2 if name in ("max", "min") else 1
+        if node.keywords or not 1 <= len(node.args) <= most:
+            raise self.refuse(node, f"one argument of {name}" + (", and a number for empty lists" if most > 1 else ""))
+        inside = expression(ast.unparse(node.args[0]))
+        if not inside.names or (name == "len" and inside.names != (inside.source,)):
+            expected, action = ("a list", "sum(jets_pt > 30) counts elements") if name == "len" else ("lists", "")
+            raise self.refuse(node, f"{name} of {expected}", action)
+        if node.args[1:] and not re.fullmatch(ELEMENT, f"[0, {ast.unparse(node.args[1])}]"):
+            action = f"{name}imum(a, b) takes two columns"
+            raise self.refuse(node, f"a number for empty lists as second argument of {name}", action)
+        column = ast.unparse(node)
+        self.names.setdefault(column)
+        return lambda columns, xp: columns[column]
 
     def logic(self, node: ast.AST, kind: type[ast.AST], operands: list[ast.expr]) -> Node:
         return _joined(_LOGIC[kind], [self.condition(operand, node) for operand in operands])

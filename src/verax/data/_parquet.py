@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from verax.errors import InputError
 from verax.events import Events
+
+from ._lists import Lists
 
 WEIGHT, PROCESS, NUMBER = "event_weight", "event_process", "event_number"
 FORMAT = b"verax.events"
@@ -32,7 +35,7 @@ def length(path: Path, tree: str | None = None) -> int | None:
 
 def batches(
     path: Path, tree: str | None, names: tuple[str, ...], rows: int, text: frozenset[str], integer: frozenset[str]
-) -> Iterator[dict[str, np.ndarray[Any, np.dtype[Any]]]]:
+) -> Iterator[dict[str, np.ndarray[Any, np.dtype[Any]] | Lists]]:
     """The named columns in batches of at most ``rows`` rows."""
     with _file(path) as file:
         for batch in file.iter_batches(batch_size=rows, columns=list(names)):
@@ -124,8 +127,13 @@ def _arrow(events: Events, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays([pa.array(values) for values in arrays], schema=schema)
 
 
-def _plain(values: Any) -> np.ndarray[Any, np.dtype[Any]]:
-    """An Arrow array as numbers, or as Python strings; lists stay objects, which the table refuses."""
+def _plain(values: Any) -> np.ndarray[Any, np.dtype[Any]] | Lists:
+    """An Arrow array as numbers, as Python strings, or as lists of numbers; all else as objects, which the table refuses."""
+    kind = values.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        flat = _plain(values.flatten())
+        if isinstance(flat, np.ndarray) and flat.dtype.kind in "biuf":
+            return Lists(flat, np.asarray(pc.list_value_length(values).fill_null(0), np.int64))
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_decimal(values.type):

@@ -1,6 +1,5 @@
 """ROOT files (TTree and RNTuple), read in chunks by uproot."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,24 +11,14 @@ import uproot
 
 from verax.errors import InputError, check_known
 
+from ._lists import Lists
+
 TABLES = ("TTree", "ROOT::RNTuple", "ROOT::Experimental::RNTuple", "TNtuple", "TNtupleD")
-
-_ELEMENT = re.compile(r"(?P<branch>.+)\[(?P<index>\d+)\]")
-
-
-def element(name: str) -> tuple[str, int | None]:
-    """The branch that a column names, and which element of its lists.
-
-    >>> element("jet_pt[0]"), element("met")
-    (('jet_pt', 0), ('met', None))
-    """
-    match = _ELEMENT.fullmatch(name)
-    return (match["branch"], int(match["index"])) if match else (name, None)
 
 
 def find_tree(path: Path, tree: str | None) -> str:
     """The given tree after checking that it exists, or the only one of the file."""
-    with _readable(path), uproot.open(path) as file:
+    with readable(path), uproot.open(path) as file:
         kinds = file.classnames(cycle=False)
     trees = [name for name, kind in kinds.items() if kind in TABLES]
     if tree is not None:
@@ -55,46 +44,35 @@ def length(path: Path, tree: str | None) -> int | None:
 
 def batches(
     path: Path, tree: str | None, names: tuple[str, ...], rows: int, text: frozenset[str], integer: frozenset[str]
-) -> Iterator[dict[str, np.ndarray[Any, np.dtype[Any]]]]:
-    """The named branches, or elements of their lists, in batches of at most ``rows`` entries."""
-    wanted = [element(name) for name in names]
-    branches = list(dict.fromkeys(branch for branch, _ in wanted))
+) -> Iterator[dict[str, np.ndarray[Any, np.dtype[Any]] | Lists]]:
+    """The named branches in batches of at most ``rows`` entries."""
     with _tree(path, tree) as table:
-        check_known(branches, table.keys(), f"{path}, tree '{tree}'", "branch")
-        for part in table.iterate(branches, step_size=rows, library="ak"):
-            yield {
-                name: _plain(part[branch], index, path, branch)
-                for name, (branch, index) in zip(names, wanted, strict=True)
-            }
+        check_known(names, table.keys(), f"{path}, tree '{tree}'", "branch")
+        for part in table.iterate(list(names), step_size=rows, library="ak"):
+            yield {name: _plain(part[name], path, name) for name in names}
 
 
-def _plain(values: Any, index: int | None, path: Path, branch: str) -> np.ndarray[Any, np.dtype[Any]]:
-    """One number (or string) per event, from what uproot gave."""
+def _plain(values: Any, path: Path, branch: str) -> np.ndarray[Any, np.dtype[Any]] | Lists:
+    """One number (or string) per event, or a list of them, from what uproot gave."""
     if ak.parameters(values).get("__array__") == "string":
         return np.array(ak.to_list(values), dtype=object)
-    if index is None and values.ndim == 1 and not ak.fields(values):
-        return np.asarray(ak.to_numpy(values))
-    if index is not None and values.ndim == 2:
-        return np.asarray(ak.to_numpy(ak.fill_none(ak.pad_none(values, index + 1)[:, index], np.nan)))
-    if index is not None:
-        raise InputError(f"{path}, branch '{branch}'", "one number per event", "a list", f"write '{branch}'")
-    raise InputError(
-        f"{path}, branch '{branch}'",
-        f"a list or object per event ({ak.type(values).content})",
-        "one number per event",
-        f"choose an element, such as '{branch}[0]'",
-    )
+    if values.ndim <= 2 and not ak.fields(values):
+        if values.ndim == 1:
+            return np.asarray(ak.to_numpy(values))
+        return Lists(np.asarray(ak.to_numpy(ak.flatten(values))), np.asarray(ak.to_numpy(ak.num(values))))
+    where, seen = f"{path}, branch '{branch}'", f"lists of lists, or objects ({ak.type(values).content})"
+    raise InputError(where, seen, "a number or a list of numbers per event", "store its parts as branches of their own")
 
 
 @contextmanager
 def _tree(path: Path, tree: str | None) -> Iterator[Any]:
     name = find_tree(path, tree)
-    with _readable(path), uproot.open(path) as file:
+    with readable(path), uproot.open(path) as file:
         yield file[name]
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
     """Whatever uproot raises on damaged bytes (it has no common class) as one line that says what to do."""
     try:
         yield

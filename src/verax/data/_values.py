@@ -40,7 +40,13 @@ def check_values(
         good &= finite
         counts[name] = int(np.count_nonzero(~finite))
         kinds = "NaN" if np.isnan(values).sum() == counts[name] else "NaN or infinity"
-        told.append(f"{kinds} in {counts[name]} of {rows} rows of column '{name}'")
+        if name.endswith("]") and kinds == "NaN" and counts[name] == rows:
+            told.append(f"no entry '{name}' in any of {rows} rows")
+        else:
+            told.append(f"{kinds} in {counts[name]} of {rows} rows of column '{name}'")
     if counts and policy == "error":
-        raise InputError(where, "; ".join(told), "finite numbers", "repair the input, or set nonfinite: drop")
+        short = [name for name in counts if name.endswith("]")]
+        other = f"give a value for shorter lists, {short[0][:-1]}, -999]" if short else "repair the input"
+        other = "check the index" if any(text.startswith("no entry") for text in told) else other
+        raise InputError(where, "; ".join(told), "finite numbers", f"{other}, or set nonfinite: drop")
     return good, counts

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ._kinematics import KINEMATICS
+
 Value: TypeAlias = Any
 
 _EXACT: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int, int], int]]] = {
@@ -92,6 +94,8 @@ def call(name: str, arguments: list[Value], xp: ModuleType) -> Value:
         if any(isinstance(v, int) and abs(v) >= 2**63 for v in last):
             last = [np.asarray(v, object) for v in last]
         return getattr(xp, name)(*first, *last)
+    if name in KINEMATICS:
+        return KINEMATICS[name][0](xp, *(floating(v, xp) * 1.0 for v in arguments))
     return getattr(xp, name)(*(floating(v, xp) for v in arguments))
 
 

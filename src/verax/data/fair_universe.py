@@ -14,7 +14,7 @@ from verax.systematics import FAIR_UNIVERSE, derive_compiled
 from verax.systematics import PROCESSES as PROCESSES
 from verax.systematics import systematics as systematics
 
-from ._table import open_table
+from ._joined import open_table
 
 LAYOUT = FAIR_UNIVERSE
 

@@ -22,7 +22,7 @@ from verax.systematics import (
     tau_energy_scale,
 )
 
-from ._table import open_table
+from ._joined import open_table
 
 LAYOUT = HIGGSML
 DOI = "10.7483/OPENDATA.ATLAS.ZBP2.M5T8"

@@ -224,7 +224,7 @@ class Story:
             f"{self.table.rows} simulated rows read, {self.table.dropped} dropped for values that are not finite. "
             "Effective rows: (Σw)²/Σw²; negative: share of Σ|w|."
         )
-        shown = [tables.Table("Simulated events", columns, rows, note)]
+        shown = [tables.Table("Simulated events", columns, rows, note), *self.scales()]
         if compared := self.summarised.compared:  # once the data may be looked at
             rows = tuple(
                 (name, f"{simulated:.4g}", f"{observed:.4g}", f"{distance:.3f}", f"{p:.2g}")
@@ -240,6 +240,24 @@ class Story:
         if self.wording.blind:
             content["observed"] = None
         return Section("Events", tables=(*shown, self.yields()), content={"events": content})
+
+    def scales(self) -> list[tables.Table]:
+        """Tabulate what multiplies the weights of samples that are scaled to a yield."""
+        if not (scales := self.table.scales):
+            return []
+        rows = []
+        for s in scales:
+            made = (s.lumi, s.cross_section, s.k_factor, s.filter_efficiency)
+            parts = [MISSING] * 4 if s.cross_section is None else [f"{value:.6g}" for value in made]
+            name = self.style.name(s.process) + (" (varied)" if s.varied else "")
+            last = (f"{s.events:.6g}", f"{s.sum_of_weights:.6g}", f"{s.factor:.6g}")
+            rows.append((name, ", ".join(s.files), *parts, *last))
+        columns = ("Process", "Files", "L (fb⁻¹)", "σ (pb)", "k", "Filter", "Events", "Σw", "Factor")
+        note = (
+            "Weights are multiplied by the factor, events / Σw: with a cross-section, L·σ·k·filter over Σw of all "
+            "simulated events; else the total that is given over Σw of the selected ones."
+        )
+        return [tables.Table("Scale of the samples", columns, tuple(rows), note)]
 
     def yields(self) -> tables.Table:
         """Tabulate the expected events before and after the fits."""

@@ -15,8 +15,10 @@ from verax.templates import (
     Templates,
     Varied,
     choose_edges,
+    combined,
     correlate,
     decorrelate,
+    members,
     prune,
     restrict,
     smooth,
@@ -83,7 +85,7 @@ def summarise(
             Varied(s.parameter, s.processes, read(s.up), read(s.down) if s.down else None)
             if isinstance(s, VariedFiles)
             else s
-            for s in histograms.systematics
+            for s in members(histograms.systematics)
         ],
         tuple(edges),
         channels=histograms.channels,
@@ -100,7 +102,7 @@ def summarise(
         most=histograms.most,
     )
     final = tuple(given or new for given, new in zip(histograms.edges, chosen, strict=True))
-    merged = filled.rebin(final)
+    merged = combined(filled.rebin(final), histograms.systematics)
     observed, compared = None, dict[str, tuple[float, float, float, float]]()
     looked_at = Channels(histograms.selections.selections, tuple(h is False for h in histograms.hidden))
     if table.observed is not None and any(h is not True for h in histograms.hidden):

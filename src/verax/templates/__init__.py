@@ -5,6 +5,8 @@ name                                   question
 =====================================  ==========================================================================
 templates, Templates, Varied           which histograms have events, and their variations?
 fine_edges, choose_edges, information  which bins measure best?
+WeightSet, members, combined           how are sets of weights (scales, PDFs) filled, and combined in bins?
+Envelope, Hessian, Replicas            which combinations are there?
 smooth, symmetrise, prune              how are variations smoothed and symmetrised, and negligible ones left out?
 select, mask, merge, rename            how are channels, processes and systematics chosen, added up and named?
 correlate, decorrelate, restrict       which systematics move together, and where does one act?
@@ -49,3 +51,11 @@ from ._symmetrise import Symmetrised as Symmetrised
 from ._symmetrise import symmetrise as symmetrise
 from ._templates import Templates as Templates
 from ._treatment import acts as acts
+from ._weight_set import Combination as Combination
+from ._weight_set import Envelope as Envelope
+from ._weight_set import Hessian as Hessian
+from ._weight_set import Replicas as Replicas
+from ._weight_set import Reweighted as Reweighted
+from ._weight_set import WeightSet as WeightSet
+from ._weight_set import combined as combined
+from ._weight_set import members as members

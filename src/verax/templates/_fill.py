@@ -22,6 +22,7 @@ from verax.run import map_chunks
 
 from ._histogram import ExactSum, exact_sum, find_bins, squares
 from ._templates import Templates
+from ._weight_set import Reweighted
 
 if TYPE_CHECKING:
     from verax.systematics import Systematic
@@ -131,7 +132,7 @@ class Binning:
 def templates(
     summary: Summary,
     source: Iterable[Events],
-    systematics: "Sequence[Systematic | Varied]",
+    systematics: "Sequence[Systematic | Varied | Reweighted]",
     edges: Sequence[Sequence[float]],
     *,
     channels: Sequence[str] = ("all",),
@@ -147,8 +148,8 @@ def templates(
     ----------
     summary : ``events → (score, channel)``; must pickle if ``executor`` uses processes
     source : chunks of nominal events
-    systematics : effects on the nominal events, or samples of their own; a one-sided effect, or a sample without
-        ``down``, is mirrored: down = 2 nominal − up
+    systematics : effects on the nominal events, samples of their own, or members of a set of weights; a one-sided
+        effect, or a sample without ``down``, is mirrored: down = 2 nominal − up
     edges : of each channel; scores outside go to the first or the last bin
     channels : names of the channels that the summary numbers
     processes : those of the templates, by default those of the first chunk
@@ -157,8 +158,6 @@ def templates(
     ------
     InputError : for an empty source, edges that do not increase, unknown processes, NaN scores, infinite weights
     """
-    from verax.systematics import Systematic
-
     chunks = iter(source)
     first = next(chunks, None)
     if first is None:
@@ -168,7 +167,7 @@ def templates(
         tuple(channels),
         tuple(first.processes if processes is None else processes),
     )
-    effects = tuple(s for s in systematics if isinstance(s, Systematic))
+    effects = tuple(s for s in systematics if not isinstance(s, Varied))
     rows = min(-(-max(len(first), 1) // 1024) * 1024, 65536)
     function = partial(fill, summary=summary, systematics=effects, binning=binning, rows=rows)
     sums = reduce(add, map_chunks(function, itertools.chain([first], chunks), executor=executor))
@@ -178,7 +177,12 @@ def templates(
 
 
 def fill(
-    events: Events, *, summary: Summary, systematics: "Sequence[Systematic]", binning: Binning, rows: int = 65536
+    events: Events,
+    *,
+    summary: Summary,
+    systematics: "Sequence[Systematic | Reweighted]",
+    binning: Binning,
+    rows: int = 65536,
 ) -> TemplateSums:
     """The sums of one chunk: pure, so that chunks can go anywhere in any order.
 
@@ -189,7 +193,7 @@ def fill(
 
 
 def _fill_piece(
-    events: Events, summary: Summary, systematics: "Sequence[Systematic]", binning: Binning, rows: int
+    events: Events, summary: Summary, systematics: "Sequence[Systematic | Reweighted]", binning: Binning, rows: int
 ) -> TemplateSums:
     from ._moved import moved
 
@@ -198,13 +202,16 @@ def _fill_piece(
     square = binning.sum(cell, squares(np.asarray(events.weight)))
     x = np.asarray(events.x)
 
-    def vary(systematic: "Systematic", theta: float) -> ExactSum:
-        new_x, new_weight = moved(events, systematic, theta, rows)
+    def vary(systematic: "Systematic | Reweighted", theta: float) -> ExactSum:
+        if isinstance(systematic, Reweighted):
+            new_x, new_weight = x, systematic.weight(events)
+        else:
+            new_x, new_weight = moved(events, systematic, theta, rows)
         if len(bad := np.flatnonzero(~np.isfinite(new_weight))):
             process = events.processes[int(np.asarray(events.process)[bad[0]])]
             where = f"systematic '{systematic.parameter.name}' at θ = {theta:+g}, process '{process}'"
             raise InputError(where, f"{len(bad)} weights that are NaN or infinite", "finite ones", "is a divisor zero?")
-        if _same(new_x, x):  # only weights changed: events stay in their bins
+        if new_x is x or _same(new_x, x):  # only weights changed: events stay in their bins
             return binning.sum(cell, new_weight)
         there = replace(events, x=new_x, weight=new_weight)
         return binning.sum(binning.cell(there, *summary(there)), new_weight)
@@ -236,7 +243,7 @@ def _own_samples(
 
 def _assemble(
     sums: TemplateSums,
-    systematics: "Sequence[Systematic | Varied]",
+    systematics: "Sequence[Systematic | Varied | Reweighted]",
     own: Sequence[tuple[ExactSum, ExactSum | None]],
     binning: Binning,
 ) -> Templates:
