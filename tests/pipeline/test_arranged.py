@@ -154,4 +154,4 @@ def test_one_process_may_have_a_normalisation_in_each_channel(tmp_path):
     found = plan(
         load(write_analysis(tmp_path, 20, **WITHOUT_TRAINING | {"normalisations": factors}, systematics=FIRST))
     )
-    assert [f.channels for f in found.factors] == [None, ["low"], ["high"]]
+    assert [f.channels for f in found.modelling.factors] == [None, ["low"], ["high"]]
