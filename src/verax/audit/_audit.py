@@ -71,7 +71,8 @@ def audit(
     poi : name of the parameter of interest; without one, what is about it is not checked
     key : random key of the toys
     n_toys : toys at the best fit, whose intervals' coverage is tested; 0 leaves it out, and says so
-    results, record : content of ``results.json`` and ``record.json`` of the run that made the likelihood
+    results : content of ``results.json`` of the run that made the likelihood, whose own checks are then made as well
+    record : content of its ``record.json``
     progress : called with the numbers of toys done, in total and failed
 
     Raises
@@ -80,10 +81,8 @@ def audit(
         data that do not fit the model
 
     >>> from verax.model import example_model
-    >>> for verdict in audit(*example_model(), "mu"):
-    ...     if verdict.severity >= Severity.NOTE:
-    ...         print(verdict.name, verdict.severity.word)
-    large variations note
+    >>> {v.name: v.found for v in audit(*example_model(), "mu") if v.severity.word == "note"}
+    {}
     """
     check_count(n_toys, 0, "audit, n_toys")
     movable(model.parameters, [poi] if poi else [], "audit")

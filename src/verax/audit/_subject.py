@@ -1,4 +1,7 @@
-"""What is audited: a likelihood, its data and their fit, and what several checks need to know of them."""
+"""What is audited: a likelihood, its data and their fit, and what several checks need to know of them.
+
+Expected data are Asimov's of EPJC 71 (2011) 1554.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,6 +126,11 @@ def is_expected(model: BinnedLikelihood, data: Data) -> bool:
     ----------
     model : the likelihood
     data : one data set
+
+    >>> from verax.model import example_model
+    >>> model, data = example_model()
+    >>> is_expected(model, data), is_expected(model, model.asimov({}))
+    (False, True)
     """
     asimov = model.asimov({p.name: p.init for p in model.parameters})
     pairs = ((data.counts, asimov.counts), (data.auxiliary, asimov.auxiliary))
