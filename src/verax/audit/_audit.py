@@ -81,8 +81,8 @@ def audit(
         data that do not fit the model
 
     >>> from verax.model import example_model
-    >>> {v.name: v.found for v in audit(*example_model(), "mu") if v.severity.word == "note"}
-    {}
+    >>> {v.name: v.severity.word for v in audit(*example_model(), "mu") if v.severity.word != "ok"}
+    {'coverage at the fit': 'not made'}
     """
     check_count(n_toys, 0, "audit, n_toys")
     movable(model.parameters, [poi] if poi else [], "audit")

@@ -44,7 +44,7 @@ def convergence(subject: Subject) -> Verdict:
             found.append(Finding(Place(p.name), text, Severity.NOTE if expected else Severity.WARNING))
     if status == Status.AT_BOUND and not found:
         found.append(Finding(Place(), "the expected events of a bin are pressed against zero", Severity.WARNING))
-    at = f"{subject.poi} = {with_error(*_estimate(subject))}, " if subject.poi else ""
+    at = f"{subject.poi} = {_estimate(subject)}, " if subject.poi else ""
     return judged(
         "convergence",
         f"{at}status {status.name} after {int(best.steps)} evaluations, estimated distance {float(best.edm):.0e}",
@@ -54,9 +54,10 @@ def convergence(subject: Subject) -> Verdict:
     )
 
 
-def _estimate(subject: Subject) -> tuple[float, float]:
+def _estimate(subject: Subject) -> str:
     i = subject.best.names.index(subject.poi)
-    return float(subject.best.value[i]), float(subject.best.error[i])
+    value, error = float(subject.best.value[i]), float(subject.best.error[i])
+    return with_error(value, error) if error > 0 else f"{number(value, 4)} without σ"
 
 
 def _undetermined(subject: Subject) -> list[tuple[str, float]]:
@@ -105,7 +106,7 @@ def second_minima(subject: Subject) -> Verdict:
 
 def goodness_of_fit(subject: Subject) -> Verdict:
     """The saturated model, and how far its p-value can be trusted."""
-    tested, found = saturated(subject.model, subject.data), list[Finding]()
+    tested, found = saturated(subject.model, subject.data, best=subject.best), list[Finding]()
     p, off = float(tested.p_value), float(tested.p_error)
     text = f"p = {number(p, 4)} (χ² = {number(float(tested.statistic), 1)} for {tested.ndf})"
     numbers = {"p_value": p, "p_error": off, "statistic": float(tested.statistic), "ndf": float(tested.ndf)}

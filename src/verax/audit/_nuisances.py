@@ -1,8 +1,9 @@
 """What the data did to the nuisance parameters: pulls, constraints, and parameters that do nothing.
 
-A pull is (θ̂ − a)/Δθ. Its significance, (θ̂ − a)/√(Δθ² − σ̂²), is a unit normal where model and prior are right (Demortier and
-Lyons, CDF/ANAL/PUBLIC/5776 (2002)). At the minimum the constraint pulls back as strongly as the channels pull together, so
-that a pull is the sum of −Δθ ∂(−ln L)/∂θ of all channels: that is its cause.
+A pull is (θ̂ − a)/Δθ. Its tension, (θ̂ − a)/√(Δθ² − σ²), is a unit normal where model and prior are right (Demortier and
+Lyons, CDF/ANAL/PUBLIC/5776 (2002)); σ is that of expected data, since the curvature of other data is no information. At the
+minimum the constraint pulls back as strongly as the channels pull together: a pull is the sum of −Δθ ∂(−ln L)/∂θ of all
+channels, and that is its cause.
 """
 
 import math
@@ -36,16 +37,16 @@ EXPLAINED = 12
 
 def pulls(subject: Subject) -> Verdict:
     """Pulls of constrained parameters and of γ, with the channels that cause them."""
-    best, found, rows = subject.best, list[Finding](), list[tuple[str, float, float, float]]()
+    best, found, rows = subject.best, list[Finding](), list[tuple[str, float, float, float, float]]()
     for i, observed, width in subject.constrained:
         pull, ratio = (float(best.value[i]) - observed) / width, float(best.error[i]) / width
-        rows.append((best.names[i], pull, ratio, width))
+        rows.append((best.names[i], pull, ratio, float(subject.expected_error[i]) / width, width))
     gammas = subject.gammas
     for name, x, e, a, w in zip(gammas.names, gammas.value, gammas.error, gammas.observed, gammas.prior, strict=True):
-        rows.append((name, float((x - a) / w), float(e / w), 0.0))
+        rows.append((name, float((x - a) / w), float(e / w), float(e / w), 0.0))
     explained = sorted(range(len(rows)), key=lambda k: -abs(rows[k][1]))[:EXPLAINED]
-    z = [abs(pull) / math.sqrt(1 - ratio**2) if 0 < ratio < 1 - 1e-6 else 0.0 for _, pull, ratio, _ in rows]
-    for k, ((name, pull, ratio, width), tension) in enumerate(zip(rows, z, strict=True)):
+    z = [abs(pull) / math.sqrt(1 - r**2) if 0 < r < 1 - 1e-9 else 0.0 for _, pull, _, r, _ in rows]
+    for k, ((name, pull, ratio, _, width), tension) in enumerate(zip(rows, z, strict=True)):
         p = -math.expm1(len(rows) * math.log1p(-min(2 * float(ndtr(-tension)), 1 - 1e-16)))
         if abs(pull) <= PULLED and p >= TENSION:
             continue
@@ -57,7 +58,7 @@ def pulls(subject: Subject) -> Verdict:
             numbers |= {f"from {c}": float(f) for c, f in zip(subject.model.channels, force, strict=True)}
             text += f"; from {_named(subject, force, 2, sign=True)}"
         found.append(Finding(Place(name), text, severity, numbers))
-    largest = max(rows, key=lambda r: abs(r[1]), default=("none", 0.0, 0.0, 0.0))
+    largest = max(rows, key=lambda r: abs(r[1]), default=("none", 0.0, 0.0, 0.0, 0.0))
     return judged(
         "pulls",
         f"{len(found)} of {len(rows)} beyond ±{PULLED:g} or in tension; the largest {number(largest[1], 2, sign=True)}, "

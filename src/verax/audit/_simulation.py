@@ -53,7 +53,7 @@ def _few(place: Place, subject: Subject, events: np.ndarray, severity: Severity)
     here = subject.bins(place)
     least = float(events[here].min())
     return Finding(
-        place, f"{number(least, 1)} effective events at least", severity, {"events": least, "lost": FEW - least}
+        place, f"as few as {number(least, 1)} effective events", severity, {"events": least, "lost": FEW - least}
     )
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from verax.arrays import Float
-from verax.infer import Fit
+from verax.infer import Fit, fisher_information
 from verax.model import BinnedLikelihood, Data, DataSets, Gammas, fitted_gammas, templates
 from verax.parameters import Gaussian, Parameter, Poisson
 from verax.results import good
@@ -75,6 +75,20 @@ class Subject:
         start = self.model.start(DataSets.of(self.data).batch)[0]
         found = ((i, float(start[i]), prior_width(p)) for i, p in enumerate(self.model.parameters) if not p.fixed)
         return [(i, a, width) for i, a, width in found if width > 0]
+
+    @cached_property
+    def expected_error(self) -> Float[np.ndarray, " parameter"]:
+        """σ of each parameter where the data are those expected at the fit; 0 of what is fixed, NaN where there is none."""
+        free = [i for i, p in enumerate(self.model.parameters) if not p.fixed]
+        information = np.asarray(fisher_information(self.model, self.best.params), np.float64)[np.ix_(free, free)]
+        unit, error = 1 / np.sqrt(np.maximum(np.diagonal(information), 1e-300)), np.zeros(len(self.model.parameters))
+        try:
+            inverse = np.linalg.inv(information * unit * unit[:, None])
+        except np.linalg.LinAlgError:
+            inverse = np.full(information.shape, np.nan)
+        with np.errstate(invalid="ignore"):
+            error[free] = unit * np.sqrt(np.diagonal(inverse))
+        return error
 
     @cached_property
     def simulated(self) -> Float[np.ndarray, "process bin"]:

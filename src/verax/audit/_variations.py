@@ -115,7 +115,7 @@ def large_variations(subject: Subject) -> Verdict:
             bins = tuple(int(b) for b in np.flatnonzero(gone))
             place = Place(v.place.parameter, v.place.process, v.place.channel, bins)
             found.append(Finding(place, "a bin changes by 100 % or more", Severity.WARNING, {"size": size}))
-        elif size > LARGE:
+        elif size > LARGE * (1 + 1e-9):
             found.append(Finding(v.place, v.sizes, Severity.NOTE, {"size": size}))
     for k, p in enumerate(subject.templates.systematics):
         totals = np.minimum(*(np.asarray(side)[k].sum(0) for side in (subject.templates.up, subject.templates.down)))
