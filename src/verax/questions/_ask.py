@@ -2,6 +2,7 @@
 
 import fnmatch
 import itertools
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
@@ -66,7 +67,7 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
     change = read_json(common.patch) if common.patch is not None else None
     if common.patchname is not None and change is None:
         raise InputError("--patchname", f"'{common.patchname}'", "--patch beside it", "or leave it out")
-    folder = Path(workspace) if workspace != "-" and Path(workspace).is_dir() else None
+    folder = Path(workspace) if os.path.isdir(workspace) else None
     content, mask = read_json(folder / "workspace.json" if folder else workspace), dict[str, list[int]]()
     if common.mask:
         from verax.workspace import edit

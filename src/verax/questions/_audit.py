@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from verax.audit import Severity, Verdict, audit, is_expected
@@ -55,7 +56,7 @@ def answer_audit(question: options.Audit, query: Query) -> Section:
     lines = {s: sum(v.severity == s for v in verdicts) for s in reversed(Severity)}
     summary = ", ".join(f"{count} {s.word}" for s, count in lines.items() if count)
     parts = (
-        _table(decide, f"Needs a decision: {about}"),
+        _table(decide, "Needs a decision"),
         _table([v for v in verdicts if v.severity == Severity.NOTE], "To know"),
         _table([v for v in verdicts if v.severity == Severity.NOT_MADE], "Not checked"),
         _table([v for v in verdicts if v.severity == Severity.OK], "Checked, and in order"),
@@ -68,8 +69,11 @@ def answer_audit(question: options.Audit, query: Query) -> Section:
     }
     drawn = [(v.severity.word, v.name, [v.found, *_worst(v)]) for v in ordered]
     figures = {"verdicts": (f"Verdicts: {summary}.", figure("verdicts", drawn, title=about))}
+    shown = [p for p in parts if p.rows]
+    shown[0] = replace(shown[0], title=f"{shown[0].title}: {about}")
+    shown[-1] = replace(shown[-1], note=f"{len(verdicts)} checks: {summary}.")
     unmet = f"{len(decide)} verdicts need a decision: {', '.join(v.name for v in decide)}" if decide else ""
-    return Section("Audit", summary, figures, [p for p in parts if p.rows], content, warnings, unmet * question.strict)
+    return Section("Audit", summary, figures, shown, content, warnings, unmet * question.strict)
 
 
 def _key(seed: int) -> Any:
