@@ -49,7 +49,9 @@ def test_a_small_pull_of_a_parameter_that_the_data_hardly_know_is_a_tension():
     theta, _ = closed_form(1.0, 175)
     assert abs(theta) < 1
     assert found.severity == Severity.WARNING
-    assert found.findings[0].numbers["tension"] == pytest.approx(tension(theta, 1.0), rel=1e-3)  # a fit ends 10⁻⁴ σ aside
+    assert found.findings[0].numbers["tension"] == pytest.approx(
+        tension(theta, 1.0), rel=1e-3
+    )  # a fit ends 10⁻⁴ σ aside
 
 
 def test_gammas_are_pulled_too():

@@ -1,9 +1,10 @@
 """What only a run knows, from the content of its files."""
 
+import numpy as np
 import pytest
 
-from audited import control, subject
-from verax.audit import Severity
+from audited import control, norm, subject
+from verax.audit import Severity, audit
 from verax.audit import _run as checks
 
 
@@ -27,6 +28,20 @@ def test_trainings_that_did_not_end_are_named_by_fold():
     lines = {"posteriors": [bad], "warnings": ["networks of fold 1: the loss still fell", "1 of 3 rows dropped"]}
     assert [f.found for f in checks.warnings_of_run(lines).findings] == ["1 of 3 rows dropped"]
     assert checks.warnings_of_run({"warnings": []}).severity == Severity.OK
+
+
+def test_a_run_knows_how_many_events_stand_behind_its_templates():
+    """Also where its likelihood has no errors of the simulation; by the names of processes, and the same templates only."""
+    given = subject(control(norm("lumi", 0.02)), {"SR": [70], "CR": [108]})
+    variance, order = np.array([[4.0, 0.0], [25.0, 2500.0]]), [1, 0]
+    nominal = np.asarray(given.model.nominal)
+    filled = {"processes": ["bkg", "sig"], "nominal": nominal[order].tolist(), "variance": variance[order].tolist()}
+    found = {v.name: v for v in audit(given.model, given.data, "mu", results={"templates": filled})}
+    assert found["few simulated events"].severity == Severity.WARNING
+    assert found["few simulated events"].findings[0].numbers["events"] == pytest.approx(100**2 / 2500)
+    other = {**filled, "nominal": (2 * nominal[order]).tolist()}
+    for results in ({"templates": other}, {"templates": {**filled, "processes": ["bkg"]}}, {}):
+        assert checks.variance_of_run(results, given.model) is None
 
 
 def test_failed_fits_are_counted():

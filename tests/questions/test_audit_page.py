@@ -44,7 +44,7 @@ def run(*arguments):
 def test_the_page_begins_with_what_needs_a_decision(pulled):
     page = questions.answer("audit", pulled[1], toys=0)
     assert [t.title for t in page.tables] == TITLES
-    assert page.text == "2 warning, 1 note, 2 not made, 12 ok"
+    assert page.text == "2 warnings, 1 note, 2 not made, 12 ok"
     first = [" ".join(row).strip() for row in page.tables[0].rows]
     assert first[0].startswith("warning: ")
     assert any(line.startswith("do ") for line in first)
@@ -65,7 +65,7 @@ def test_json_has_all_that_was_found(pulled, capsys):
     assert worst["place"]["parameter"] == "jes"
     assert worst["numbers"]["pull"] == pytest.approx(2.247, abs=1e-3)  # see tests/audit
     assert by["coverage at the fit"]["severity"] == "NOT_MADE"
-    assert found["count"]["not made"] == 2  # no toys, and no errors of the simulation
+    assert found["count"]["NOT_MADE"] == 2  # no toys, and no errors of the simulation
 
 
 def test_a_warning_ends_with_1_where_it_is_asked_to(pulled, tmp_path, capsys):
@@ -114,6 +114,9 @@ def test_a_run_folder_is_audited_with_what_it_knows(tmp_path):
     (tmp_path / "counts.json").write_text(json.dumps({"SR": [70], "CR": [108]}))
     with pytest.raises(InputError, match="those alone while it is blind"):
         questions.answer("audit", str(tmp_path), toys=0, data=str(tmp_path / "counts.json"))
+    (tmp_path / "results.json").write_text(json.dumps({**results, "posteriors": [1]}))
+    with pytest.raises(InputError, match=r"results\.json, record\.json: got content that no run writes"):
+        questions.answer("audit", str(tmp_path), toys=0)
     (tmp_path / "record.json").unlink()
     with pytest.raises(InputError, match=r"record\.json"):
         questions.answer("audit", str(tmp_path), toys=0)

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from verax.arrays import PRNGKeyArray
 from verax.errors import InputError, check_count
 from verax.infer import fit
@@ -15,7 +13,7 @@ from ._asymptotic import coverage_at_the_fit, few_events
 from ._fit import convergence, goodness_of_fit, second_minima
 from ._nuisances import over_constraints, parameters_without_effect, pulls
 from ._pruning import pruning
-from ._run import verdicts_of_run
+from ._run import variance_of_run, verdicts_of_run
 from ._simulation import empty_bins, few_simulated_events
 from ._subject import Subject
 from ._twice import gamma_twice, simulation_rows_twice, systematic_twice
@@ -90,9 +88,7 @@ def audit(
         raise InputError("audit", "a batch of data sets", "one data set", "choose one of them")
     if n_toys and key is None:
         raise InputError("audit", "toys without a key", "key=jax.random.key(seed)")
-    variance = None
-    if results is not None and "templates" in results and not model.simulation_statistics:
-        variance = np.asarray(results["templates"]["variance"], np.float64)
+    variance = None if results is None else variance_of_run(results, model)
     subject = Subject(model, data, poi, fit(model, data), variance)
     verdicts = [
         check.made(subject) if not (why := _missing(check, subject)) else not_made(check.name, why) for check in CHECKS

@@ -3,6 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
+from verax.arrays import Float
+from verax.errors import InputError
+from verax.model import BinnedLikelihood
 from verax.report import number, with_error
 
 from ._subject import Subject
@@ -17,13 +22,29 @@ ERRORS = 3.0
 
 def verdicts_of_run(results: Mapping[str, Any], record: Mapping[str, Any], subject: Subject) -> Iterator[Verdict]:
     """All that the files of a run, ``results.json`` and ``record.json``, tell beside its workspace."""
-    yield same_result(results, subject)
-    yield trainings(results)
-    yield training_seeds(results)
-    yield failed_fits(record)
-    yield coverage_of_run(results)
-    yield treated_templates(results)
-    yield warnings_of_run(results)
+    try:
+        yield same_result(results, subject)
+        yield trainings(results)
+        yield training_seeds(results)
+        yield failed_fits(record)
+        yield coverage_of_run(results)
+        yield treated_templates(results)
+        yield warnings_of_run(results)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        seen = f"content that no run writes ({type(error).__name__}: {error})"
+        raise InputError("results.json, record.json", seen, "the files of a run", "run the analysis again") from error
+
+
+def variance_of_run(results: Mapping[str, Any], model: BinnedLikelihood) -> Float[np.ndarray, "process bin"] | None:
+    """Σw² behind each template, as the run filled it; None where its templates are not those of the likelihood."""
+    try:
+        filled = results["templates"]
+        order = [filled["processes"].index(p) for p in model.processes]
+        nominal, variance = (np.asarray(filled[k], np.float64)[order] for k in ("nominal", "variance"))
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
+    same = nominal.shape == variance.shape == model.nominal.shape
+    return variance if same and np.allclose(nominal, model.nominal, rtol=1e-6) else None
 
 
 def same_result(results: Mapping[str, Any], subject: Subject) -> Verdict:

@@ -39,9 +39,11 @@ def few_simulated_events(subject: Subject) -> Verdict:
     least = int(np.argmin(whole))
     missing = [p for p, k, n in zip(subject.model.processes, known, nominal, strict=True) if n.any() and not k.any()]
     more = f"; no errors of {', '.join(missing[:4])}{' …' * (len(missing) > 4)}" if missing else ""
+    fewer = int((whole < np.maximum(subject.rates.sum(0), 0.0)).sum())
     return judged(
         name,
-        f"the least {number(float(whole[least]), 1)} effective events, {subject.place(np.array([least]))[0]}{more}",
+        f"the least {number(float(whole[least]), 1)} effective events, {subject.place(np.array([least]))[0]}; fewer than "
+        f"are expected in data in {fewer} of {len(whole)} bins{more}",
         found,
         f"{FEW:g} effective events (Combine's autoMCStats, arXiv:2404.06614); of one process where its error counts",
         "merge bins, or simulate more; γ of so few events are no Gaussians (see toys)",

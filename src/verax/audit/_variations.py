@@ -1,6 +1,7 @@
 """The two sides of each systematic, as Combine's ValidateDatacards.py asks (arXiv:2404.06614), and how large they are."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,10 +38,10 @@ class _Variation:
         self.shared = np.sqrt(np.square((self.rise + self.fall) / 2) @ subject.weight[here])
         self.numbers = {"up": self.up, "down": self.down, "shared": float(self.shared)}
 
-    def finding(self, text: str) -> Finding:
+    def finding(self, text: str, bins: tuple[int, ...] = ()) -> Finding:
         severity = Severity.WARNING if self.shared >= MATTERS else Severity.NOTE
         size = f"shared part {number(float(self.shared), 2)} σ of the data"
-        return Finding(self.place, f"{text}; {size}", severity, self.numbers)
+        return Finding(replace(self.place, bins=bins), f"{text}; {size}", severity, self.numbers)
 
     @property
     def sizes(self) -> str:
@@ -81,8 +82,7 @@ def same_side(subject: Subject) -> Verdict:
             alike = (v.rise * v.fall > 0) & (np.minimum(abs(v.rise), abs(v.fall)) > v.error)
             alike &= abs(v.rise + v.fall) > abs(v.rise - v.fall) / 2
             if alike.any():
-                bins = ", ".join(str(b) for b in np.flatnonzero(alike)[:6])
-                found.append(v.finding(f"both sides move bins {bins} alike"))
+                found.append(v.finding("both sides move these bins alike", tuple(np.flatnonzero(alike).tolist())))
     return _of_sides(
         "same-side systematics",
         found,
@@ -112,8 +112,7 @@ def large_variations(subject: Subject) -> Verdict:
             & (extreme**2 > 0.01 / subject.weight[v.bins])
         )
         if gone.any():
-            bins = tuple(int(b) for b in np.flatnonzero(gone))
-            place = Place(v.place.parameter, v.place.process, v.place.channel, bins)
+            place = replace(v.place, bins=tuple(np.flatnonzero(gone).tolist()))
             found.append(Finding(place, "a bin changes by 100 % or more", Severity.WARNING, {"size": size}))
         elif size > LARGE * (1 + 1e-9):
             found.append(Finding(v.place, v.sizes, Severity.NOTE, {"size": size}))

@@ -16,7 +16,7 @@ from ._ask import Query, figure, respond
 TOYS = 500
 """Toys unless a number is given: the binomial error of coverage is 2 %."""
 
-LARGE = 30_000
+LARGE = 15_000
 """Work of one evaluation of the likelihood from which on toys take minutes: none are made unless a number is given."""
 
 SHOWN = 5
@@ -54,7 +54,7 @@ def answer_audit(question: options.Audit, query: Query) -> Section:
     if toys == 0 and question.toys is None and poi:
         warnings.append(f"no toys by default of a model of this size ({len(model.parameters)} parameters): --toys N")
     lines = {s: sum(v.severity == s for v in verdicts) for s in reversed(Severity)}
-    summary = ", ".join(f"{count} {s.word}" for s, count in lines.items() if count)
+    summary = ", ".join(f"{n} {s.word}{'s' * (n > 1 and s >= Severity.NOTE)}" for s, n in lines.items() if n)
     parts = (
         _table(decide, "Needs a decision"),
         _table([v for v in verdicts if v.severity == Severity.NOTE], "To know"),
@@ -64,7 +64,7 @@ def answer_audit(question: options.Audit, query: Query) -> Section:
     content = {
         "about": about,
         "worst": max(v.severity for v in verdicts),
-        "count": {s.word: n for s, n in lines.items()},
+        "count": {s.name: n for s, n in lines.items()},
         "verdicts": verdicts,
     }
     drawn = [(v.severity.word, v.name, [v.found, *_worst(v)]) for v in ordered]
