@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 from audited import control, shape, subject, valley
+from valley_models import BOUNDS, Referee, random_workspace
 from verax.errors import InputError
 from verax.infer import local_minima
+from verax.workspace import from_pyhf
 
 
 def two_sided(up, down, observed):
@@ -49,3 +52,25 @@ def test_what_is_no_question_is_refused():
     with pytest.raises(InputError, match="draws"):
         local_minima(given.model, given.data, draws=-1)
     assert len(local_minima(given.model, given.data, fixed={"s": 0.0}).nll) == 1
+
+
+GRID = np.linspace(-4.95, 4.95, 199)
+FEW, MANY = range(4), range(4, 30)
+
+
+@pytest.mark.parametrize("case", [*FEW, *(pytest.param(k, marks=pytest.mark.thorough) for k in MANY)])
+def test_all_minima_of_a_random_model_are_found_and_no_others(case):
+    """A referee in NumPy profiles μ, in which −log L is convex, along the only systematic; half have several minima."""
+    spec = random_workspace(np.random.default_rng([78, case]), 1 + case % 2, 1)
+    model, data, _ = from_pyhf(spec)
+    found, referee = local_minima(model, data, draws=4), Referee(spec)
+
+    def least(alpha):
+        at = lambda mu: min(float(referee.nll(np.array([mu]), np.array([[alpha]]))[0]), 1e6)  # noqa: E731
+        return minimize_scalar(at, bounds=BOUNDS, method="bounded", options={"xatol": 1e-7}).fun
+
+    p = np.array([least(alpha) for alpha in GRID])
+    there = GRID[1:-1][(p[1:-1] < p[:-2]) & (p[1:-1] <= p[2:])]
+    mine = np.sort(found.value[:, found.names.index("a0")])
+    assert len(mine) == len(there)
+    np.testing.assert_allclose(mine, there, atol=0.06)  # a step of the grid
