@@ -53,6 +53,7 @@ def pulls(subject: Subject) -> Verdict:
         severity = Severity.WARNING if abs(pull) > SEVERELY_PULLED or p < TENSION else Severity.NOTE
         numbers = {"pull": pull, "error": ratio, "tension": tension, "p_of_all": p}
         text = f"{number(pull, 2, sign=True)} ± {number(ratio, 2)}; tension {number(tension, 1)} σ"
+        text += f" (p = {p:.2g} among {len(rows)})"
         if width and k in explained:
             force = -width * subject.by_channel(name, STEP * width)[0]
             numbers |= {f"from {c}": float(f) for c, f in zip(subject.model.channels, force, strict=True)}

@@ -98,7 +98,7 @@ def systematic_twice(subject: Subject) -> Verdict:
     found = [*_within_one(subject), *_pairs(subject)]
     return judged(
         "systematic twice",
-        f"{len(found)} effects are there twice, among {len(subject.templates.systematics)} systematics",
+        f"{len(found)} pairs of the same effect, among {len(subject.templates.systematics)} systematics",
         found,
         f"sizes to {percent(SAME_SIZE)}, cosine above {SAME_SHAPE:g}; flat ones to {percent(SAME_NUMBER)} (verax's own)",
         "leave out one, or take the yield out of the histosys; if they are different effects, say so in the note",

@@ -68,7 +68,7 @@ def answer_audit(question: options.Audit, query: Query) -> Section:
         "verdicts": verdicts,
     }
     drawn = [(v.severity.word, v.name, [v.found, *_worst(v)]) for v in ordered]
-    figures = {"verdicts": (f"Verdicts: {summary}.", figure("verdicts", drawn, title=about))}
+    figures = {"verdicts": (f"Verdicts: {summary}.", figure("verdicts", drawn, title=f"Audit: {about}"))}
     shown = [p for p in parts if p.rows]
     shown[0] = replace(shown[0], title=f"{shown[0].title}: {about}")
     shown[-1] = replace(shown[-1], note=f"{len(verdicts)} checks: {summary}.")
