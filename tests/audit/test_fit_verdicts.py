@@ -9,6 +9,7 @@ from scipy.stats import chi2
 from audited import control, norm, pulled, shape, subject, valley
 from verax.audit import Severity
 from verax.audit._fit import convergence, goodness_of_fit, second_minima
+from verax.infer import local_minima
 from workspaces import MU, sample
 
 
@@ -74,6 +75,17 @@ def test_one_minimum_is_in_order_and_the_starts_are_counted():
     found = second_minima(pulled(10.0, 150))
     assert (found.severity, found.findings) == (Severity.OK, ())
     assert "no other minima from 22 starts" in found.found
+
+
+def test_starts_that_failed_are_counted_and_many_are_a_note(monkeypatch):
+    def failing(model, data, **options):
+        return replace(local_minima(model, data, **options), starts=22, failed=lost)
+
+    monkeypatch.setattr("verax.audit._fit.local_minima", failing)
+    for lost, severity in ((2, Severity.OK), (12, Severity.NOTE)):
+        found = second_minima(pulled(10.0, 150))
+        assert found.severity == severity
+        assert found.found == f"no other minima from 22 starts, {lost} of them failed"
 
 
 @pytest.mark.parametrize(

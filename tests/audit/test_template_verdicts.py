@@ -47,6 +47,12 @@ def test_sides_that_move_alike_are_named_with_what_they_share(up, down, severity
     assert one_sided(given).severity == Severity.OK
 
 
+@pytest.mark.parametrize("kind", ["staterror", "shapesys"])
+def test_what_sides_share_is_measured_in_the_errors_of_data_and_simulation(kind):
+    given = subject(control(shape("model", [104.0], [102.0]), ("own", kind, [10.0])))
+    assert same_side(given).findings[0].numbers["shared"] == pytest.approx(3 / (100 + 10**2) ** 0.5)
+
+
 @pytest.mark.parametrize(("error", "severity"), [(0.5, Severity.WARNING), (20.0, Severity.OK)])
 def test_bins_that_move_alike_count_beyond_the_error_of_the_simulation(error, severity):
     """The yields move apart; both sides raise bin 0 by 5 events, and lower no other alike."""

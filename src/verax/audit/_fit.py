@@ -95,10 +95,14 @@ def second_minima(subject: Subject) -> Verdict:
         severity = Severity.FAILURE if t < -LOWER else Severity.WARNING if t < FAR else Severity.NOTE
         found.append(Finding(Place(best.names[k]), text, severity, numbers))
     failed = f", {minima.failed} of them failed" if minima.failed else ""
+    count = len(found)
+    found.sort(key=lambda f: f.numbers["t"])
+    if 2 * minima.failed > minima.starts:
+        found.append(Finding(Place(), "most starts failed: there may be others"))
     return judged(
         "second minima",
-        f"{len(found) or 'no'} other minim{'um' if len(found) == 1 else 'a'} from {minima.starts} starts{failed}",
-        sorted(found, key=lambda f: f.numbers["t"]),
+        f"{count or 'no'} other minim{'um' if count == 1 else 'a'} from {minima.starts} starts{failed}",
+        found,
         f"2ΔlnL < {FAR:g} (3 σ of one parameter); lower than the fit is a failure",
         "quote the union of both intervals, from a scan; symmetrise the systematic if its two sides are the same by chance",
     )

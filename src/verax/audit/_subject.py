@@ -66,8 +66,9 @@ class Subject:
     @cached_property
     def weight(self) -> Float[np.ndarray, " bin"]:
         """1/variance of what each bin counts: of the data and, through γ, of the simulation."""
-        total = np.maximum(self.rates.sum(0), np.asarray(self.model.floor))
-        return np.asarray(1 / (total * (1 + total * np.asarray(self.model.width) ** 2)))
+        total, tau = np.maximum(self.rates.sum(0), np.asarray(self.model.floor)), np.asarray(self.model.tau)
+        spread = np.where(tau > 0, 1 / np.where(tau > 0, tau, 1.0), np.square(self.model.width))
+        return np.asarray(1 / (total * (1 + total * spread)))
 
     @cached_property
     def constrained(self) -> list[tuple[int, float, float]]:
