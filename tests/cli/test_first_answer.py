@@ -6,7 +6,7 @@ import sys
 
 from workspaces import EXAMPLES
 
-QUESTIONS = ("fit", "interval", "scan", "breakdown", "significance", "limit", "ranking", "gof")
+QUESTIONS = ("fit", "interval", "scan", "breakdown", "significance", "limit", "ranking", "gof", "audit --toys 0")
 WAITED_FOR = ("jax", "jaxlib", "equinox", "jaxtyping", "matplotlib", "scipy")
 
 ASK = f"""
@@ -14,7 +14,7 @@ import json, sys
 from verax.cli import main
 for name in {QUESTIONS}:
     try:
-        main([name, sys.argv[1]])
+        main([*name.split(), sys.argv[1]])
     except SystemExit as stopped:
         assert not stopped.code, name
     loaded = [m for m in {WAITED_FOR} if m in sys.modules]

@@ -24,7 +24,7 @@ def public(face: str, kind=inspect.isfunction) -> dict:
     return {n: f for n, f in found.items() if kind(f) and not n.startswith("_")}
 
 
-STATISTICS = ("infer", "model")
+STATISTICS = ("audit", "infer", "model")
 OTHERS = ("analysis", "report", "run", "templates", "workspace")
 FUNCTIONS = [(face, name) for face in (*GUARANTEES, *LEARNING, *STATISTICS) for name in public(face)]
 CLASSES = [(face, name) for face in LEARNING for name in public(face, inspect.isclass)]

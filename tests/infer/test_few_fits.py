@@ -7,7 +7,7 @@ import pytest
 
 from likelihoods import realistic
 from verax.errors import InputError
-from verax.infer import breakdown, fit, interval, limit, profile, ranking, significance
+from verax.infer import breakdown, fit, goodness_of_fit, interval, limit, profile, ranking, significance
 from verax.infer._evaluate import few
 from verax.model import DataSets, code0, code1, code2
 from verax.workspace import from_pyhf
@@ -90,6 +90,8 @@ def test_a_best_fit_that_is_known_changes_no_answer(name):
     values = np.array([0.5, 1.5])
     assert profile(model, data, poi, values, best=best).t.tolist() == profile(model, data, poi, values).t.tolist()
     assert breakdown(model, data, poi, best=best).rows == breakdown(model, data, poi).rows
+    known, found = goodness_of_fit(model, data, best=best), goodness_of_fit(model, data)
+    assert (known.statistic, known.p_error, known.status) == (found.statistic, found.p_error, found.status)
     assert (best.value == before).all()
 
 

@@ -182,6 +182,21 @@ def test_a_killed_run_continues_to_the_same_bits(done, tmp_path):
 
 
 @pytest.mark.thorough
+def audited(folder):
+    """What an audit says of a run: which data it is about, and each severity."""
+    page = questions.answer("audit", str(folder), toys=0)
+    return page.content["about"], {v.name: v.severity.word for v in page.content["verdicts"]}
+
+
+def test_a_run_is_audited_with_what_it_knows(done):
+    about, found = audited(done[0] / "run")
+    assert about == "run 'toy', expected (Asimov) data"
+    assert found["result of the run"] == found["failed fits"] == found["treated templates"] == "ok"
+    assert found["trainings"] == "warning"  # few epochs
+    assert found["pulls"] == found["training seeds"] == found["coverage at the fit"] == "not made"
+    assert found["few simulated events"] == found["second minima"] == "ok"
+
+
 def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
     path = done[1]
     observed = "observed={files: [data.parquet]}"
@@ -194,12 +209,17 @@ def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
     assert blind["events"]["rows"] == sum(y["rows"] for y in blind["events"]["yields"]) + 2000  # of the varied sample
     assert " 600 " not in page  # observed events, also not by way of the rows that were read
     assert " 8600 " not in page
+    assert audited(tmp_path / "run")[0] == "run 'toy', blind, expected (Asimov) data"
     pipeline.measure(load(path, [observed, "blind=false"]), tmp_path / "run")
     found = results(tmp_path / "run")
     assert not found["blind"]
     assert found["events"]["observed"] == 600
     assert sum(found["results"]["observed"]["counts"]) == 600
     assert found["results"]["expected"] == blind["results"]["expected"]
+    about, verdicts = audited(tmp_path / "run")
+    assert about == "run 'toy', the data given"
+    assert verdicts["result of the run"] == "ok"
+    assert verdicts["pulls"] != "not made"
     figures = tmp_path / "run" / "figures"
     assert list(figures.glob("*_observed.*"))
     (figures / "mine_observed.png").write_text("mine")

@@ -431,3 +431,22 @@ def test_a_negative_process_is_no_part_of_the_stack(logy):
             drawn, _, base = block.get_data()
             assert (drawn >= base).all()
             assert block.get_label() != STYLE.name(signal)
+
+
+def test_a_page_of_verdicts_holds_its_lines() -> None:
+    """Whatever is found: long sentences are folded, dollar signs are no formulae, and columns do not meet."""
+    words = ("failure", "warning", "note", "not made", "ok")
+    names = ("parameters without effect", "simulation rows twice", "same-side systematics", "pulls", "few events")
+    found = [[f"{'jes $pt$ in SR, ' * n}and no more"] * (n % 3 + 1) for n in (40, 0, 9, 1, 3)]
+    made = plots.verdicts(list(zip(words, names, found, strict=True)), title="Audit: the data given")
+    with drawing():
+        FigureCanvasAgg(made).draw()
+    written = [t for t in made.axes[0].texts if not isinstance(t, Annotation)]
+    boxes = [t.get_window_extent() for t in written]
+    assert len(boxes) == 3 * len(words)
+    assert all(b.x1 <= made.bbox.x1 and b.y0 >= made.bbox.y0 for b in boxes)
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    with pytest.raises(InputError, match="did you mean 'note'"):
+        plots.verdicts([("notes", "pulls", ["none"])])
+    with pytest.raises(InputError, match="no verdict"):
+        plots.verdicts([])

@@ -91,7 +91,14 @@ def test_the_likelihood_loses_what_was_pruned_and_nothing_else():
     assert 0 < change.max() < 0.0202
 
 
-@pytest.mark.parametrize("thresholds", [{"shape": -0.1, "normalisation": 0.0}, {"shape": 0.1, "normalisation": np.nan}])
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        {"shape": -0.1, "normalisation": 0.0},
+        {"shape": 0.1, "normalisation": np.nan},
+        {"shape": np.inf, "normalisation": 0.0},
+    ],
+)
 def test_thresholds_are_relative_sizes(thresholds):
     with pytest.raises(InputError, match="a relative size"):
         prune(templates(NOMINAL, NOMINAL), **thresholds)

@@ -209,6 +209,7 @@ OTHER_INTEREST = edit.rename(FIRST, {"channel": {"a": "c"}, "modifier": {"mu": "
         (lambda: edit.correlate(BOTH, ["n", "e"], "x"), "modifiers of one kind"),
         (lambda: edit.correlate(BOTH, ["n"], "e"), "'e', which is there already"),
         (lambda: edit.prune(BOTH, shape=-1.0), "zero or above"),
+        (lambda: edit.prune(BOTH, staterror=float("inf")), "zero or above"),
     ],
 )
 def test_what_cannot_be_done_is_refused(call, message):

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, dataclass, fields
@@ -14,7 +15,7 @@ from verax.errors import InputError, has_controls
 from verax.questions import QUESTIONS, Common, Options, answer, option
 
 Workspace = Annotated[
-    str, typer.Argument(metavar="WORKSPACE.json", help="pyhf workspace, or HS3; - reads standard input")
+    str, typer.Argument(metavar="WORKSPACE.json", help="pyhf workspace, HS3, or a run folder; - reads standard input")
 ]
 
 
@@ -77,6 +78,9 @@ def question(verb: str) -> Callable[..., None]:
             with console.progress(quiet=shown.quiet or shown.as_json) as progress:
                 found = answer(verb, workspace, progress=progress, **options)
             console.show_answer(found, as_json=shown.as_json, plot=shown.plot)
+        if found.unmet:
+            print(f"verax: {found.unmet}", file=sys.stderr)
+            raise typer.Exit(1)
 
     kind, keyword = inspect.Parameter, inspect.Parameter.KEYWORD_ONLY
     parameters = [kind("workspace", kind.POSITIONAL_OR_KEYWORD, annotation=Workspace)]

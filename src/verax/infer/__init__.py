@@ -4,6 +4,7 @@
 name                                question
 ==================================  =====================================================================================
 fit                                 what are the best values, and their covariance?
+local_minima                        which other minima has −log L?
 interval, neyman                    which interval has one parameter? (profile likelihood; toys: near bounds, few events)
 profile, scan2d                     which shape has the likelihood in one parameter, in two?
 significance                        is there a signal?
@@ -33,6 +34,8 @@ from ._information import expected_error as expected_error
 from ._information import fisher_information as fisher_information
 from ._interval import interval as interval
 from ._limit import limit as limit
+from ._minima import LocalMinima as LocalMinima
+from ._minima import local_minima as local_minima
 from ._neyman import Belt as Belt
 from ._neyman import neyman as neyman
 from ._profile import FURTHER as FURTHER

@@ -13,7 +13,8 @@ from verax.parameters import check_values
 
 from ._campaign import tail
 from ._evaluate import Values, bounds
-from ._fit import as_batch, best_fit, one_or_many
+from ._fit import as_batch, best_fit, known_minima, one_or_many
+from ._results import Fit
 from ._statistic import expectation
 from ._toys import Progress
 
@@ -84,6 +85,7 @@ def goodness_of_fit(
     key: PRNGKeyArray | None = None,
     n_toys: int = 0,
     fixed: Values = None,
+    best: Fit | None = None,
     progress: Progress | None = None,
 ) -> GoodnessOfFit:
     """Compare the fit with the saturated model, batched over data sets; with toys for one data set.
@@ -97,6 +99,7 @@ def goodness_of_fit(
     key : random key of the toys
     n_toys : toys at the best fit; 0 for the asymptotic p-value only
     fixed : parameters held at these values
+    best : what ``fit`` returned for the same data and ``fixed``, which is then not done again
     progress : called with the numbers of toys done, in total and failed
 
     Raises
@@ -115,25 +118,27 @@ def goodness_of_fit(
     if n_toys and (key is None or data.is_batch):
         raise InputError("goodness_of_fit", "toys without a key, or for a batch", "key=..., and one data set")
     limits = bounds(model, fixed)
-    best = best_fit(model, batch, limits)
-    statistic = _statistic(model, batch, best.nll)
+    found = (
+        best_fit(model, batch, limits) if best is None else known_minima(best, model, batch, limits, "goodness_of_fit")
+    )
+    statistic = _statistic(model, batch, found.nll)
     moves = limits[0] < limits[1]
     free = sum(p.constraint is None and m for p, m in zip(model.parameters, moves, strict=True))
     ndf = data.counts.shape[-1] - int(free)
     p_value = np.asarray(chdtrc(ndf, statistic)) if ndf > 0 else np.full(statistic.shape, np.nan)
-    p_error = _error(np.asarray(expectation(model, batch, best.theta).gather().counts))
+    p_error = _error(np.asarray(expectation(model, batch, found.theta).gather().counts))
     here = (
-        statistic[0] if data.is_batch else np.append(statistic[0], _by_part(model, _acts(model), best.theta[0], data))
+        statistic[0] if data.is_batch else np.append(statistic[0], _by_part(model, _acts(model), found.theta[0], data))
     )
     fraction, error = np.full((2, *np.shape(here)), np.nan)
     failed, toy_statistics = 0, np.zeros((0, 1))
     if n_toys and key is not None:
         of_toys = functools.partial(_of_toys, fixed)
-        fraction, error, done = tail(key, model, best.theta[0], data, n_toys, of_toys, here, progress)
+        fraction, error, done = tail(key, model, found.theta[0], data, n_toys, of_toys, here, progress)
         failed, toy_statistics = done.failed, done.good
     channels = None if data.is_batch or model.regions is None else _channels(model, moves, here[1:], fraction, error)
     p_toys, p_toys_error = (float(np.ravel(x)[0]) for x in (fraction, error))
-    statistic, p_value, p_error, status = one_or_many(data, statistic, p_value, p_error, best.status)
+    statistic, p_value, p_error, status = one_or_many(data, statistic, p_value, p_error, found.status)
     return GoodnessOfFit(
         statistic=statistic,
         ndf=ndf,

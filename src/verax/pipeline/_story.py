@@ -331,7 +331,8 @@ class Story:
                 figures["variation", parameter.name, channel] = (caption, draw)
         rows = tuple((line,) for line in self.summarised.treated)
         shown = (tables.Table("Treated before the fit", ("Change",), rows),) if rows else ()
-        return Section("Template variations", "Up and down are one prior width.", figures, shown)
+        text, content = "Up and down are one prior width.", {"treated": self.summarised.treated}
+        return Section("Template variations", text, figures, shown, content)
 
     def coverage(self) -> Section:
         """Present how often the interval holds the truth."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def answer(verb: str, workspace: str, *, progress: "Progress | None" = None, **options: Any) -> "Section":
-    """Answer the question of one verb about the workspace in a file ("-": standard input).
+    """Answer the question of one verb about the workspace in a file ("-": standard input), or in the folder of a run.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def answer(verb: str, workspace: str, *, progress: "Progress | None" = None, **o
     ------
     InputError : for whatever cannot be read, is unknown, or does not fit together
     """
-    from . import _fits, _hypotheses, _toys, _yields  # noqa: F401 (each registers the questions that it answers)
+    from . import _audit, _fits, _hypotheses, _toys, _yields  # noqa: F401 (each registers the questions that it answers)
     from ._ask import load_query, respond
     from ._notes import left_out
 

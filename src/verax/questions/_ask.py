@@ -2,6 +2,7 @@
 
 import fnmatch
 import itertools
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
@@ -28,6 +29,7 @@ class Query:
     ----------
     poi : empty where the question needs none and the workspace has none
     mask : bins of each channel that are left out, in the numbers of the workspace
+    folder : of the run that made the workspace, where that was given
     """
 
     model: BinnedLikelihood
@@ -35,6 +37,7 @@ class Query:
     poi: str
     mask: Mapping[str, Sequence[int]] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
+    folder: Path | None = None
 
     def count_toys(self, done: int, total: int, failed: int) -> None:
         """Report the progress of toys."""
@@ -48,7 +51,7 @@ def respond(question: Question, query: Query) -> Section:
 
 
 def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progress: Progress | None = None) -> Query:
-    """Read what to ask about from a file ("-": standard input): pyhf's JSON, or HS3.
+    """Read what to ask about from a file ("-": standard input), pyhf's JSON or HS3, or from the folder of a run.
 
     Parameters
     ----------
@@ -64,7 +67,8 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
     change = read_json(common.patch) if common.patch is not None else None
     if common.patchname is not None and change is None:
         raise InputError("--patchname", f"'{common.patchname}'", "--patch beside it", "or leave it out")
-    content, mask = read_json(workspace), dict[str, list[int]]()
+    folder = Path(workspace) if os.path.isdir(workspace) else None
+    content, mask = read_json(folder / "workspace.json" if folder else workspace), dict[str, list[int]]()
     if common.mask:
         from verax.workspace import edit
 
@@ -98,7 +102,7 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
         observed = model.asimov({p.name: p.init for p in model.parameters})
     elif common.data != "observed":
         observed = Data(_counts(read_json(common.data), model, common.data, mask), observed.auxiliary)
-    return Query(model, observed, interest, mask, progress or Progress())
+    return Query(model, observed, interest, mask, progress or Progress(), folder)
 
 
 def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihood:

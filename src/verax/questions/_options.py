@@ -255,3 +255,14 @@ class Templates(Question):
     channels: Sequence[str] = _channels()
     processes: Sequence[str] = option((), "--process", "--sample", metavar="NAME", help="show this process")
     systematics: Sequence[str] = option((), "--systematic", metavar="NAME", help="show this systematic")
+
+
+class Audit(Question):
+    """One page of verdicts for those who approve; also of a run folder. What needs a decision comes first."""
+
+    needs_poi = False
+    toys: int | None = option(
+        None, "--toys", "-n", min=0, max=10**9, help="of the coverage at the fit (default: 500, of large models 0)"
+    )
+    seed: int = _seed()
+    strict: bool = option(False, "--strict", help="exit with 1 where there is a warning or a failure")

@@ -25,6 +25,7 @@ class Section:
     tables : as built by :mod:`verax.report.tables`
     content : the same as plain values and results, for JSON
     warnings : one line each, set off from the text
+    unmet : what was asked to hold and does not, in a line; the command line then ends with 1
     """
 
     title: str
@@ -33,3 +34,4 @@ class Section:
     tables: Sequence[Table] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    unmet: str = ""

@@ -16,6 +16,7 @@ pulls                 did the data move the constrained parameters?
 goodness              does the model describe the data?
 discovery             how often would there be such an excess without signal?
 estimates             do estimates of toys scatter around the truth as their errors say?
+verdicts              what needs a decision before the measurement is approved?
 belt                  which values do toys accept?
 coverage              does the interval hold the truth as often as it says, and how wide is it?
 reliability           is a predicted probability a frequency?
@@ -44,3 +45,4 @@ from ._style import save as save
 from ._transforms import pit as pit
 from ._uncertainty import breakdown as breakdown
 from ._uncertainty import correlation as correlation
+from ._verdicts import verdicts as verdicts

@@ -60,7 +60,7 @@ def prune(templates: Templates, *, shape: float, normalisation: float) -> tuple[
     [('jes', 'signal', 'shape', 0.16)]
     """
     for what, value in (("shape", shape), ("normalisation", normalisation)):
-        if not value >= 0:
+        if not 0 <= value < np.inf:
             raise InputError("prune", f"{what} threshold {value}", "a relative size, zero or above")
     nominal, _, up, down = cells(templates)
     channel = Layout(tuple(len(e) - 1 for e in templates.edges)).channel

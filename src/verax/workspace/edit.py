@@ -282,7 +282,7 @@ def prune(
     InputError : for a negative threshold
     """
     for what, value in (("shape", shape), ("normalisation", normalisation), ("staterror", staterror)):
-        if not value >= 0:
+        if not 0 <= value < np.inf:
             raise InputError("prune", f"{what} threshold {value}", "a relative size, zero or above")
     made, found = copy.deepcopy(spec), list[Pruned]()
     for channel, sample in samples(made):
