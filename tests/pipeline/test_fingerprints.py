@@ -272,7 +272,7 @@ def varied(folder) -> dict[str, dict[str, Any]]:
     }
     for name in ("more.txt", "other.py"):
         (folder / name).write_text("SCALE = 1\n")
-    (folder / "score.py").write_text("def score(x):\n    return x[:, 0]\n")
+    (folder / "score.py").write_text("def score(x, fold):\n    return x[:, 0]\n")
     with gzip.open(higgsml.path(), "rt") as shipped:
         head = "".join(itertools.islice(shipped, 1500))
     for name in ("some.csv.gz", "other.csv.gz"):
@@ -298,7 +298,10 @@ def varied(folder) -> dict[str, dict[str, Any]]:
             "unaffected": ["x"],
             "templates": {},
         },
-        "function": {**rich, "summary": {"kind": "function", "function": "score.py:score", "range": [-5.0, 5.0]}},
+        "function": {
+            **rich,
+            "summary": {"kind": "function", "function": "score.py:score", "folds": 2, "range": [-5.0, 5.0]},
+        },
         "data set": known,
         **{name: {**rich, "learn": {**network, **more, "epistemic": name}} for name, more in methods.items()},
     }

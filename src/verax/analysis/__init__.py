@@ -11,6 +11,7 @@ Reading, Learning, Histograms    the parts: what is read, learnt and histogramme
 Inference, Campaign, Wording     what is asked of the likelihood, of pseudo-experiments, and what the report says
 simulated, observed, Read        which events are read, and how many are dropped?
 files, placed, check_duplicates  which files are read, and is a row read twice?
+own_functions                    which functions of the user's are called?
 passed                           which events does a selection keep?
 ===============================  ============================================================================================
 
@@ -22,6 +23,7 @@ from ._effects import FunctionEffect as FunctionEffect
 from ._expressions import passed as passed
 from ._files import check_duplicates as check_duplicates
 from ._files import files as files
+from ._files import own_functions as own_functions
 from ._files import placed as placed
 from ._functions import Named as Named
 from ._functions import Own as Own

@@ -11,7 +11,7 @@ from verax.data import expression, higgsml, open_table
 from verax.errors import InputError
 from verax.run import checksums, own_code
 
-from ._functions import Named
+from ._functions import Named, Own
 from ._parts import Reading
 from ._sections import Source
 
@@ -31,11 +31,16 @@ def files(reading: Reading) -> dict[str, str]:
             found += reading.open(source).files
     if reading.dataset:
         found.append(reading.path(reading.dataset.file) if reading.dataset.file else higgsml.path())
-    for function in (*(e.function for e in reading.effects), reading.score):
+    for function in own_functions(reading):
         if isinstance(function, Named):
             found += own_code.sources_of(function.place, reading.base)
     found += declared(reading.inputs, reading.base)
     return checksums(list(dict.fromkeys(found)))
+
+
+def own_functions(reading: Reading) -> list[Own]:
+    """Functions of the user's."""
+    return [*(e.function for e in reading.effects), *([reading.score.function] if reading.score else [])]
 
 
 def declared(inputs: Sequence[str], base: Path) -> list[Path]:

@@ -69,7 +69,7 @@ class Reading:
     nonfinite: Literal["error", "drop"]
     columns: Columns
     effects: tuple[UserEffect, ...]
-    score: Own | None
+    score: FunctionScore | None
     inputs: tuple[str, ...]
 
     def path(self, name: str) -> Path:

@@ -10,7 +10,7 @@ from verax.templates import fine_edges
 
 from . import _effects, _files
 from ._columns import Columns, columns_of
-from ._functions import Own, own
+from ._functions import own
 from ._parts import Campaign, Histograms, Inference, Learning, Plan, Reading, UserEffect, VariedSide, Wording
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
@@ -31,7 +31,8 @@ def plan(analysis: Analysis) -> Plan:
     reads = _files.placed(base, checksums(_files.declared(a.inputs, a.base)))
     sources = sources_of(a, reads)
     check_recomputed(a, sources)
-    score = own(a.summary.function, base, reads) if a.summary.kind == "function" and a.summary.function else None
+    given = a.summary.function
+    score = FunctionScore(own(given, base, reads), tuple(a.features), a.summary.folds) if given else None
     reading = _reading(a, sources, score)
     files = _files.files(reading)
     learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
@@ -55,7 +56,7 @@ def plan(analysis: Analysis) -> Plan:
     )
 
 
-def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
+def _reading(a: Analysis, sources: Sources, score: FunctionScore | None) -> Reading:
     """What is read, before the files are found."""
     made = {s.name: s for s in sources.systematics if isinstance(s, VariedFiles)}
     sides = [
@@ -115,7 +116,7 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
     count, ends = (a.learn.bins, (0.0, float(a.learn.bins))) if sorts else (a.binning.fine_bins, a.summary.range)
     fine = fine_edges(count, *ends)
     return Histograms(
-        score=_score(a, reading.score),
+        score=reading.score or (ColumnScore(str(a.summary.column)) if a.summary.kind == "column" else None),
         features=tuple(a.features),
         channels=tuple(c.name for c in a.channels),
         selections=Channels(tuple(c.select for c in a.channels)),
@@ -131,10 +132,3 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
         blind=a.blind,
         chunk=a.chunk,
     )
-
-
-def _score(a: Analysis, function: Own | None) -> ColumnScore | FunctionScore | None:
-    """The number per event, where it is not the networks' own."""
-    if function is not None:
-        return FunctionScore(function, tuple(a.features))
-    return ColumnScore(str(a.summary.column)) if a.summary.kind == "column" else None

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
+from verax.errors import InputError
+
 
 def _number(value: Any) -> Any:
     """Python takes true for 1; an analysis does not."""
@@ -20,6 +22,7 @@ Width: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), IsNumber]
 Count: TypeAlias = Annotated[int, Field(ge=1, le=10**9), IsNumber]
 Size: TypeAlias = Annotated[int, Field(ge=1, le=10_000), IsNumber]
 """Of units, networks or bins, which products of them are made in memory for: larger ones fill any."""
+Folds: TypeAlias = Annotated[int, Field(ge=2, le=1000), IsNumber]
 Name: TypeAlias = Annotated[str, Field(min_length=1)]
 Function: TypeAlias = str | Callable[..., Any]
 """``module:name`` or ``path.py:name`` (relative to the analysis file); in Python, the callable itself."""
@@ -74,6 +77,10 @@ class Channel(Strict):
     edges: list[Finite] | None = Field(None, description="bin edges of the summary; chosen by verax unless given")
 
 
+KEYS_OF_KIND = {"column": ("column",), "function": ("function", "folds")}
+"""The keys of ``summary`` that only one kind reads; the first is what the kind needs."""
+
+
 class Summary(Strict):
     """The number per event that is histogrammed."""
 
@@ -81,9 +88,30 @@ class Summary(Strict):
         "classifier", description="a network trained here, a column, or a callable of yours"
     )
     column: str | None = Field(None, description="kind: column — a feature or a derived column")
-    function: Function | None = Field(None, description="kind: function — callable: x[event, feature] → score[event]")
+    function: Function | None = Field(
+        None,
+        description="kind: function — callable: (x[event, feature]) → score[event]; (x, fold) with `folds`, called with the "
+        "events of one fold at a time; or (events), the Events with the features and their numbers",
+    )
+    folds: Folds | None = Field(
+        None, description="kind: function of (x, fold) — how many; the fold of an event is its number modulo them"
+    )
     label: str = Field("Network score", description="name on figures, with its unit")
     range: tuple[Finite, Finite] = Field((0.0, 1.0), description="range of the summary; the rest joins the end bins")
+
+    @pydantic.model_validator(mode="after")
+    def _keys_of_kind(self) -> "Summary":
+        """A kind has its key, and no key is given that only another kind reads."""
+        if self.kind in KEYS_OF_KIND and getattr(self, self.kind) is None:
+            raise InputError("summary", f"kind: {self.kind} alone", f"also '{self.kind}:'", f"give summary.{self.kind}")
+        for kind, keys in KEYS_OF_KIND.items():
+            for key in keys if kind != self.kind else ():
+                if (given := getattr(self, key)) is not None:
+                    seen = f"'{given}' with kind: {self.kind}"
+                    raise InputError(f"summary.{key}", seen, f"kind: {kind}", "or leave it out")
+        if self.range[0] >= self.range[1]:
+            raise InputError("summary.range", str(list(self.range)), "two increasing numbers")
+        return self
 
 
 class Binning(Strict):

@@ -134,6 +134,18 @@ for verb, kind in QUESTIONS.items():
     app.command(verb, help=kind.__doc__, rich_help_panel=ASKED)(question(verb))
 
 
+@app.command("folds", rich_help_panel=CHAIN)
+def folds(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="run folder; `verax simulate` is enough")],
+    number: Annotated[int, typer.Option("-k", "--folds", help="how many, as summary.folds in the analysis")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.parquet")],
+) -> None:
+    """Write the events with their folds, to train models elsewhere."""
+    from verax.pipeline import write_folds
+
+    print(f"{write_folds(run, number, output)} events of {number} folds: {output}")
+
+
 @config_app.command("schema")
 def config_schema() -> None:
     """Print the JSON schema of the analysis file."""

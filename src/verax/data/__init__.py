@@ -6,10 +6,12 @@ name                        question
 open_table, Table           which columns are in these files, and how are they read chunk by chunk?
 expression, Expression      what is computed from columns, or selected by them?
 write_events, read_events   how are events kept without loss?
+write_columns               how are plain columns written for others to read?
 check_values                are all numbers finite, and how many are not?
 ==========================  ==========================================================================
 """
 
+from ._columns import write_columns as write_columns
 from ._expression import Expression as Expression
 from ._expression import expression as expression
 from ._parquet import read_events as read_events

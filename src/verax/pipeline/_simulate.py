@@ -35,7 +35,8 @@ class Table:
     """What is in the table of events that the stage wrote; simulated ``rows`` were read, and ``dropped`` of them left out.
 
     ``material`` is a checksum of what networks learn from: features, weights, processes and numbers; ``contents`` are
-    those of all columns of each file of simulated events. ``notes`` are what a careful analyst would want to know.
+    those of all columns of each file of simulated events, ``features`` what networks may read. ``notes`` are what a
+    careful analyst would want to know.
     """
 
     yields: tuple[Yield, ...]
@@ -45,6 +46,7 @@ class Table:
     material: str = ""
     notes: tuple[str, ...] = ()
     contents: dict[str, str] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
 
 
 def simulate(run: Run, folder: Path, reading: Reading) -> Table:
@@ -100,7 +102,9 @@ def simulate(run: Run, folder: Path, reading: Reading) -> Table:
         notes.append(f"{seen.dropped} observed rows dropped for values that are not finite")
     learnt_from = digest([processes, *(h.hexdigest() for h in material)])
     found = seen.rows - seen.dropped if reading.observed else None
-    return Table(tuple(yields), found, count.rows, count.dropped, learnt_from, tuple(notes), contents)
+    return Table(
+        tuple(yields), found, count.rows, count.dropped, learnt_from, tuple(notes), contents, reading.columns.features
+    )
 
 
 def _hash(sums: Iterable[Any], *arrays: Any) -> None:

@@ -1,5 +1,6 @@
 """A run's folder: each stage written whole or not at all, and redone only when its inputs changed."""
 
+import inspect
 import os
 import shutil
 import threading
@@ -10,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ._fingerprint import code_version, describe, digest
+from ._fingerprint import code_version, describe, digest, parts
 from ._folder import PART, STAGES, checksum_of, is_inside, opened, publish, remove, seal, unseal
 from ._pack import Types, load, save
 from ._progress import Progress
@@ -104,10 +105,8 @@ class Run:
         ``of`` is what it depends on in the place of earlier stages. What a result has as ``notes`` is told, made now or
         not. What ``function`` itself holds does not count.
         """
-        given = {stage: a for a in arguments for stage, result in list(self.results.items()) if result is a}
-        plain = [describe(a) for a in arguments if not any(a is result for result in given.values())]
-        earlier = [self.fingerprints[stage] for stage in given] if of is None else of
-        fingerprint = digest([name, self.inputs and self.inputs(name), plain, earlier, code_version()])
+        record: dict[str, Any]
+        given, fingerprint, made_of = self._made_of(name, function, arguments, of)
         done = self._read(name, fingerprint)
         self.progress.stage(name, reused=done is not None)
         if done is None:
@@ -122,22 +121,44 @@ class Run:
                 seconds = time.perf_counter() - start
                 paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
                 files = {p.relative_to(folder).as_posix(): checksum_of(p) for p in paths}
-                record: dict[str, Any] = {"stage": name, "fingerprint": fingerprint, "seconds": seconds, "files": files}
+                record = {
+                    "stage": name,
+                    "fingerprint": fingerprint,
+                    "seconds": seconds,
+                    "files": files,
+                    "made_of": made_of,
+                }
                 (folder / "stage.json").write_bytes(seal(record))
             done = record, load(self._place(name), self.types)
         found, self.results[name] = done
         self.seconds[name], self._files[name] = found["seconds"], found["files"]
         # Done again to other bits (on another machine), a stage is another one for those after it.
-        self.fingerprints[name] = digest([fingerprint, found["files"]])
+        self.fingerprints[name] = seen_as(found)
         for line in getattr(self.results[name], "notes", ()):
             self.note(line)
         if name == self.until:
             raise Reached
         return self.results[name]
 
+    def _made_of(
+        self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], of: Any
+    ) -> tuple[dict[str, Any], str, dict[str, Any]]:
+        """The results of earlier stages among the arguments, the fingerprint, and checksums by name of what is in it."""
+        given = {stage: a for a in arguments for stage, result in list(self.results.items()) if result is a}
+        more = [*inspect.signature(function).parameters][2:] + [f"argument {i}" for i in range(len(arguments))]
+        plain = {
+            n: describe(a) for n, a in zip(more, arguments, strict=False) if all(a is not r for r in given.values())
+        }
+        earlier = {stage: self.fingerprints[stage] for stage in given} if of is None else {}
+        inputs, code = self.inputs and self.inputs(name), code_version()
+        fingerprint = digest([name, inputs, [*plain.values()], [*earlier.values()] if of is None else of, code])
+        values = {k: v for n, value in plain.items() for k, v in parts(value, n).items()}
+        values |= {"inputs": digest(inputs), "events": digest(of)}
+        return given, fingerprint, {"values": values, "stages": earlier, "code": code}
+
     def read_file(self, name: str, file: str) -> bytes | None:
         """A file that a stage wrote when it was last made; None where it is not there, or not as it was written."""
-        record, path = _record(self._place(name)), self._place(name) / file
+        record, path = record_of(self._place(name)), self._place(name) / file
         return path.read_bytes() if record and record["files"].get(file, "") == checksum_of(path) else None
 
     def publish(self, name: str, more: Mapping[str, bytes] | None = None) -> None:
@@ -150,7 +171,7 @@ class Run:
         place = self._place(name)
         if not os.path.lexists(place):
             return None
-        record = _record(place)
+        record = record_of(place)
         if record is None:
             self.note(f"{STAGES}/{name}: without a whole record; done again")
             return None
@@ -186,7 +207,7 @@ class Run:
 
 def _keep_others(old: Path, new: Path) -> None:
     """Move what verax did not write from a stage's folder to the one that takes its place, where the name is free."""
-    record = _record(old)
+    record = record_of(old)
     own = {"stage.json", *(record["files"] if record else ())}
     for path in [] if old.is_symlink() else sorted(old.rglob("*")):
         name = path.relative_to(old)
@@ -196,10 +217,16 @@ def _keep_others(old: Path, new: Path) -> None:
             os.replace(path, new / name)
 
 
-def _record(place: Path) -> dict[str, Any] | None:
+def record_of(place: Path) -> dict[str, Any] | None:
     """The record of a stage; None where it is damaged, lost or of an earlier version."""
     record = unseal(place / "stage.json")
     if record is None or not isinstance(record.get("seconds"), float) or not isinstance(record.get("files"), dict):
         return None
     whole = record.get("stage") == place.name and {"result.json", "arrays.npz"} <= set(record["files"])
+    whole = whole and isinstance(record.get("made_of"), dict) and {"values", "stages", "code"} <= set(record["made_of"])
     return record if whole and all(map(is_inside, record["files"])) else None
+
+
+def seen_as(record: Mapping[str, Any]) -> str:
+    """What stands for a stage among those that later ones are made of."""
+    return digest([record["fingerprint"], record["files"]])

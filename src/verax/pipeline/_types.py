@@ -1,0 +1,27 @@
+"""What results of stages are made of."""
+
+from verax.check import Reliability
+from verax.infer import Breakdown, Fit, Ranking, Row, Scan
+from verax.learn import History
+from verax.model import BinnedLikelihood, CellModifier, Data, Yields, code0, code1, code2, code4, code4p
+from verax.parameters import Gaussian, Parameter, Poisson
+from verax.report import Table as ReportTable
+from verax.results import Coverage, Interval
+from verax.run import named
+from verax.templates import Templates
+
+from ._check import Checked
+from ._infer import Measured
+from ._learn import Learned
+from ._report import Measurement
+from ._simulate import Table, Yield
+from ._summarise import Summarised
+
+TYPES = {
+    **named(Yield, Table, Learned, History, Summarised, Templates, Parameter, Gaussian, Poisson),
+    **named(BinnedLikelihood, Data, CellModifier, code0, code1, code2, code4, code4p),
+    **named(Measured, Fit, Interval, Scan, Breakdown, Row, Ranking, Yields, Checked, Coverage, Reliability),
+    "Measurement": Measurement,
+    "ReportTable": ReportTable,
+}
+"""All that a stage's result may be made of, by the name in its file."""
