@@ -19,6 +19,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from onnx_files import plain, use_stand_in
 from toy_analysis import write_analysis
 from verax import analysis as face
 from verax.analysis import Analysis, parse, plan
@@ -116,6 +117,8 @@ OTHER: dict[str, Any] = {
     "dataset.file": "other.csv.gz",
     "summary.function": "other.py:score",
     "systematics.* function.function": "other.py:smear",
+    "summary.model": "b.onnx",
+    "summary.output": "probabilities[0]",
     "summary.range": [0.1, 0.9],
     "templates.symmetrise": {"shape": "average"},
     "inputs": ["more.txt"],
@@ -273,6 +276,8 @@ def varied(folder) -> dict[str, dict[str, Any]]:
     for name in ("more.txt", "other.py"):
         (folder / name).write_text("SCALE = 1\n")
     (folder / "score.py").write_text("def score(x, fold):\n    return x[:, 0]\n")
+    for name, weights in {"a.onnx": [1.0, 0.5, 0.1], "b.onnx": [1.0, 0.6, 0.1]}.items():
+        (folder / name).write_bytes(plain(weights, classes=2))
     with gzip.open(higgsml.path(), "rt") as shipped:
         head = "".join(itertools.islice(shipped, 1500))
     for name in ("some.csv.gz", "other.csv.gz"):
@@ -302,6 +307,8 @@ def varied(folder) -> dict[str, dict[str, Any]]:
             **rich,
             "summary": {"kind": "function", "function": "score.py:score", "folds": 2, "range": [-5.0, 5.0]},
         },
+        "model": {**rich, "summary": {"kind": "onnx", "model": "a.onnx", "output": "probabilities[1]"}},
+        "models": {**rich, "summary": {"kind": "onnx", "models": ["a.onnx", "b.onnx"], "output": "probabilities[1]"}},
         "data set": known,
         **{name: {**rich, "learn": {**network, **more, "epistemic": name}} for name, more in methods.items()},
     }
@@ -311,7 +318,7 @@ LAST = {
     "networks": "summarise",
     **dict.fromkeys(("aware", *APPROACHES), "learn"),
     "column": "summarise",
-    "function": "summarise",
+    **dict.fromkeys(("function", "model", "models"), "summarise"),
     "data set": "simulate",
     **dict.fromkeys(("dropout", "variational", "laplace", "hmc"), "learn"),
 }
@@ -323,9 +330,11 @@ SMALLEST = {"observed": "asimov", "pseudo_experiment": None, "templates": {}}
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory):
     """Each analysis as plain values."""
-    folder = tmp_path_factory.mktemp("analyses")
+    folder, patch = tmp_path_factory.mktemp("analyses"), pytest.MonkeyPatch()
+    use_stand_in(patch)
     found = {n: parse(a, n, folder).model_dump(mode="json") for n, a in varied(folder).items()}
-    return folder, found
+    yield folder, found
+    patch.undo()
 
 
 @pytest.fixture(scope="module")

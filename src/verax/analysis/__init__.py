@@ -15,8 +15,8 @@ own_functions                    which functions of the user's are called?
 passed                           which events does a selection keep?
 ===============================  ============================================================================================
 
-Words that choose functions: ``HEADS``, ``Ensemble``, ``FunctionEffect``, ``FunctionScore``, ``Factor``, ``Treatment``,
-``Channels``, ``VariedFiles``, ``UserEffect``; ``Named`` and ``Own`` are functions of the user's.
+Words that choose functions: ``HEADS``, ``Ensemble``, ``FunctionEffect``, ``FunctionScore``, ``OnnxScore``, ``Factor``,
+``Treatment``, ``Channels``, ``VariedFiles``, ``UserEffect``; ``Named`` and ``Own`` are functions of the user's.
 """
 
 from ._effects import FunctionEffect as FunctionEffect
@@ -33,6 +33,7 @@ from ._load import load as load
 from ._load import parse as parse
 from ._load import schema as schema
 from ._methods import Ensemble as Ensemble
+from ._onnx import OnnxScore as OnnxScore
 from ._parts import Campaign as Campaign
 from ._parts import Histograms as Histograms
 from ._parts import Inference as Inference

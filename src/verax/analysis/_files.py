@@ -12,8 +12,10 @@ from verax.errors import InputError
 from verax.run import checksums, own_code
 
 from ._functions import Named, Own
+from ._onnx import OnnxScore
 from ._parts import Reading
 from ._sections import Source
+from ._summary import FunctionScore
 
 
 def placed(base: Path, checksums: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -34,13 +36,17 @@ def files(reading: Reading) -> dict[str, str]:
     for function in own_functions(reading):
         if isinstance(function, Named):
             found += own_code.sources_of(function.place, reading.base)
+    found += map(Path, reading.score.files) if isinstance(reading.score, OnnxScore) else ()
     found += declared(reading.inputs, reading.base)
     return checksums(list(dict.fromkeys(found)))
 
 
 def own_functions(reading: Reading) -> list[Own]:
     """Functions of the user's."""
-    return [*(e.function for e in reading.effects), *([reading.score.function] if reading.score else [])]
+    return [
+        *(e.function for e in reading.effects),
+        *([reading.score.function] if isinstance(reading.score, FunctionScore) else []),
+    ]
 
 
 def declared(inputs: Sequence[str], base: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from verax.run import HOW
 from ._columns import Columns
 from ._functions import Own
 from ._methods import Learn
+from ._onnx import OnnxScore
 from ._sections import Dataset, Factor, Report, Sample, Source, Treatment
 from ._summary import Channels, ColumnScore, FunctionScore
 from ._systematics import Source as SystematicSource
@@ -69,7 +70,7 @@ class Reading:
     nonfinite: Literal["error", "drop"]
     columns: Columns
     effects: tuple[UserEffect, ...]
-    score: FunctionScore | None
+    score: FunctionScore | OnnxScore | None
     inputs: tuple[str, ...]
 
     def path(self, name: str) -> Path:
@@ -127,7 +128,7 @@ class Histograms:
     most : take as many bins as there are
     """
 
-    score: ColumnScore | FunctionScore | None
+    score: ColumnScore | FunctionScore | OnnxScore | None
     features: tuple[str, ...]
     channels: tuple[str, ...]
     selections: Channels

@@ -10,7 +10,8 @@ from verax.templates import fine_edges
 
 from . import _effects, _files
 from ._columns import Columns, columns_of
-from ._functions import own
+from ._functions import Reads, own
+from ._onnx import OnnxScore, onnx_score
 from ._parts import Campaign, Histograms, Inference, Learning, Plan, Reading, UserEffect, VariedSide, Wording
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
@@ -31,9 +32,7 @@ def plan(analysis: Analysis) -> Plan:
     reads = _files.placed(base, checksums(_files.declared(a.inputs, a.base)))
     sources = sources_of(a, reads)
     check_recomputed(a, sources)
-    given = a.summary.function
-    score = FunctionScore(own(given, base, reads), tuple(a.features), a.summary.folds) if given else None
-    reading = _reading(a, sources, score)
+    reading = _reading(a, sources, _own_score(a, reads))
     files = _files.files(reading)
     learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
@@ -56,7 +55,7 @@ def plan(analysis: Analysis) -> Plan:
     )
 
 
-def _reading(a: Analysis, sources: Sources, score: FunctionScore | None) -> Reading:
+def _reading(a: Analysis, sources: Sources, score: FunctionScore | OnnxScore | None) -> Reading:
     """What is read, before the files are found."""
     made = {s.name: s for s in sources.systematics if isinstance(s, VariedFiles)}
     sides = [
@@ -88,6 +87,14 @@ def _reading(a: Analysis, sources: Sources, score: FunctionScore | None) -> Read
         score=score,
         inputs=tuple(a.inputs),
     )
+
+
+def _own_score(a: Analysis, reads: Reads) -> FunctionScore | OnnxScore | None:
+    """The score of a function, or of models, of the user's."""
+    base, features, given = a.base.resolve(), tuple(a.features), a.summary.function
+    if a.summary.kind == "onnx":
+        return onnx_score(a.summary, base, features)
+    return FunctionScore(own(given, base, reads), features, a.summary.folds) if given else None
 
 
 def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:

@@ -77,15 +77,15 @@ class Channel(Strict):
     edges: list[Finite] | None = Field(None, description="bin edges of the summary; chosen by verax unless given")
 
 
-KEYS_OF_KIND = {"column": ("column",), "function": ("function", "folds")}
-"""The keys of ``summary`` that only one kind reads; the first is what the kind needs."""
+KEYS_OF_KIND = {"column": ("column",), "function": ("function", "folds"), "onnx": ("model", "models", "output")}
+"""The keys of ``summary`` that only one kind reads."""
 
 
 class Summary(Strict):
     """The number per event that is histogrammed."""
 
-    kind: Literal["classifier", "column", "function"] = Field(
-        "classifier", description="a network trained here, a column, or a callable of yours"
+    kind: Literal["classifier", "column", "function", "onnx"] = Field(
+        "classifier", description="a network trained here, a column, a callable of yours, or your models in ONNX files"
     )
     column: str | None = Field(None, description="kind: column — a feature or a derived column")
     function: Function | None = Field(
@@ -96,14 +96,26 @@ class Summary(Strict):
     folds: Folds | None = Field(
         None, description="kind: function of (x, fold) — how many; the fold of an event is its number modulo them"
     )
+    model: Name | None = Field(
+        None, description="kind: onnx — a file that onnxruntime runs: x[event, feature] → one number an event"
+    )
+    models: Annotated[list[Name], Field(min_length=2)] | None = Field(
+        None, description="kind: onnx — a file for each fold; the fold of an event is its number modulo their number"
+    )
+    output: Name | None = Field(
+        None, description="kind: onnx — of several outputs, the name; NAME[1] is the second column of one"
+    )
     label: str = Field("Network score", description="name on figures, with its unit")
     range: tuple[Finite, Finite] = Field((0.0, 1.0), description="range of the summary; the rest joins the end bins")
 
     @pydantic.model_validator(mode="after")
     def _keys_of_kind(self) -> "Summary":
         """A kind has its key, and no key is given that only another kind reads."""
-        if self.kind in KEYS_OF_KIND and getattr(self, self.kind) is None:
-            raise InputError("summary", f"kind: {self.kind} alone", f"also '{self.kind}:'", f"give summary.{self.kind}")
+        needed = ("model", "models") if self.kind == "onnx" else (self.kind,)
+        if self.kind in KEYS_OF_KIND and sum(getattr(self, key) is not None for key in needed) != 1:
+            seen = f"kind: {self.kind} {'with both' if all(getattr(self, key) for key in needed) else 'alone'}"
+            either = " or ".join(needed)
+            raise InputError("summary", seen, f"also '{either}:'", f"give summary.{either}")
         for kind, keys in KEYS_OF_KIND.items():
             for key in keys if kind != self.kind else ():
                 if (given := getattr(self, key)) is not None:

@@ -27,10 +27,11 @@ def try_functions(reading: Reading, events: Events) -> None:
     for effect in reading.effects:
         _try_effect(effect, events, again)
     if reading.score is not None:
-        own, where = reading.score.function, f"summary.function '{reading.score.function.name}'"
+        own = reading.score.function if isinstance(reading.score, FunctionScore) else None
+        where = f"summary.function '{own.name}'" if own else "summary.model"
         events = jax.tree.map(_read_only, events)
         half = events.take(np.arange(-(-len(events) // 2)))
-        whole, part = (_called(own, where, reading.score, e) for e in (events, half))
+        whole, part = (_called(own, where, reading.score, e) if own else reading.score(e) for e in (events, half))
         spread = float(np.ptp(whole[np.isfinite(whole)])) if np.isfinite(whole).any() else 0.0
         if not np.allclose(whole[: len(half)], part, rtol=1e-3, atol=1e-3 * spread, equal_nan=True):
             seen = "scores that are others when fewer events are given"
