@@ -1,6 +1,11 @@
-"""From events to a measurement, stage by stage; :func:`measure` is the whole job in one screen, to be read first."""
+"""From events to a measurement, stage by stage; :func:`measure` is the whole job in one screen, to be read first.
+
+:func:`load` reads back what a run left.
+"""
 
 from ._folds import write_folds as write_folds
+from ._load import RunResults as RunResults
+from ._load import load as load
 from ._measure import measure as measure
 from ._report import Measurement as Measurement
 from ._types import TYPES as TYPES

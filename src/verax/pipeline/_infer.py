@@ -21,14 +21,14 @@ from verax.infer import (
     sample_toys,
 )
 from verax.model import BinnedLikelihood, Data, Yields, postfit_yields, prefit_yields
-from verax.results import Interval, Status
+from verax.results import Brief, Interval, Shown, Status
 from verax.run import Run
 
 from ._summarise import Summarised
 
 
-@dataclass(frozen=True)
-class Measured:
+@dataclass(frozen=True, repr=False)
+class Measured(Brief):
     """All answers for one data set: ``kind`` is expected, pseudo-experiment or observed."""
 
     kind: str
@@ -44,6 +44,10 @@ class Measured:
     postfit: Yields
     goodness: tuple[float, int, float, float] | None = None
     """Saturated goodness of fit of data that are not the expectation: statistic, degrees of freedom, p-value, its error."""
+
+    def _shown(self) -> Shown:
+        fits = "" if self.goodness is None else f"; goodness of fit p = {self.goodness[2]:.3g}"
+        return f"{self.kind}: {self.interval!r}{fits}", (), ()
 
 
 def infer(

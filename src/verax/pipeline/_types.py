@@ -12,13 +12,13 @@ from verax.templates import Templates
 
 from ._check import Checked
 from ._infer import Measured
-from ._learn import Learned
+from ._learn import Kept, Learned
 from ._report import Measurement
 from ._simulate import Table, Yield
 from ._summarise import Summarised
 
 TYPES = {
-    **named(Yield, Table, Learned, History, Summarised, Templates, Parameter, Gaussian, Poisson),
+    **named(Yield, Table, Learned, Kept, History, Summarised, Templates, Parameter, Gaussian, Poisson),
     **named(BinnedLikelihood, Data, CellModifier, code0, code1, code2, code4, code4p),
     **named(Measured, Fit, Interval, Scan, Breakdown, Row, Ranking, Yields, Checked, Coverage, Reliability),
     "Measurement": Measurement,
