@@ -10,6 +10,7 @@ plan, Plan                       what is each stage given?
 Reading, Learning, Histograms    the parts: what is read, learnt and histogrammed,
 Inference, Campaign, Wording     what is asked of the likelihood, of pseudo-experiments, and what the report says
 simulated, observed, Read        which events are read, and how many are dropped?
+reading_files, events_of         what of new files would be read for the features?
 files, placed, check_duplicates  which files are read, and is a row read twice?
 own_functions                    which functions of the user's are called?
 passed                           which events does a selection keep?
@@ -47,6 +48,8 @@ from ._samples import Read as Read
 from ._samples import observed as observed
 from ._samples import simulated as simulated
 from ._schema import Analysis as Analysis
+from ._scoring import events_of as events_of
+from ._scoring import reading_files as reading_files
 from ._sections import Factor as Factor
 from ._sections import Treatment as Treatment
 from ._summary import Channels as Channels

@@ -32,7 +32,7 @@ def plan(analysis: Analysis) -> Plan:
     reads = _files.placed(base, checksums(_files.declared(a.inputs, a.base)))
     sources = sources_of(a, reads)
     check_recomputed(a, sources)
-    reading = _reading(a, sources, _own_score(a, reads))
+    reading = reading_of(a, sources, _own_score(a, reads))
     files = _files.files(reading)
     learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
@@ -55,7 +55,7 @@ def plan(analysis: Analysis) -> Plan:
     )
 
 
-def _reading(a: Analysis, sources: Sources, score: FunctionScore | OnnxScore | None) -> Reading:
+def reading_of(a: Analysis, sources: Sources, score: FunctionScore | OnnxScore | None) -> Reading:
     """What is read, before the files are found."""
     made = {s.name: s for s in sources.systematics if isinstance(s, VariedFiles)}
     sides = [

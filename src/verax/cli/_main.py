@@ -146,6 +146,28 @@ def folds(
     print(f"{write_folds(run, number, output)} events of {number} folds: {output}")
 
 
+@app.command("score", rich_help_panel=CHAIN)
+def score(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="run folder, made by `verax run`")],
+    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="ROOT, Parquet or CSV, patterns too")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.parquet")],
+    keep: Annotated[str, typer.Option("--keep", metavar="A,B", help="columns to keep beside the scores")] = "",
+    tree: Annotated[str | None, typer.Option("--tree", metavar="NAME", help="in ROOT files")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Score new files by the networks of a run: events it knows by the fold that never saw them, others by all."""
+    enable_compilation_cache()
+    from verax.pipeline import score_files
+
+    from . import _terminal as console
+
+    with console.progress(quiet=quiet) as told:
+        kept = [name.strip() for name in keep.split(",") if name.strip()]
+        found = score_files(run, files, output, keep=kept, tree=tree, progress=told)
+    others = found.events - found.by_fold
+    print(f"{found.by_fold} events by the fold that never saw them, {others} by the mean of all folds: {output}")
+
+
 @config_app.command("schema")
 def config_schema() -> None:
     """Print the JSON schema of the analysis file."""

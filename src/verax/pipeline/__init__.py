@@ -8,4 +8,6 @@ from ._load import RunResults as RunResults
 from ._load import load as load
 from ._measure import measure as measure
 from ._report import Measurement as Measurement
+from ._score_files import Scored as Scored
+from ._score_files import score_files as score_files
 from ._types import TYPES as TYPES

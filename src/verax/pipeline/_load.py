@@ -18,7 +18,7 @@ from verax.templates import Templates
 
 from ._infer import Measured
 from ._learn import Kept, networks_in
-from ._summary import score_by
+from ._summary import BinScore, NetworkScore, score_by
 from ._types import TYPES
 
 STAGES = ("simulate", "learn", "summarise", "model", "infer", "check", "report")
@@ -94,7 +94,12 @@ class RunResults(Brief):
         ------
         InputError : where the stage `learn` is not done or damaged, or the run has no networks
         """
-        return score_by(*self._kept)(events)
+        return self.scorer(events)
+
+    @cached_property
+    def scorer(self) -> NetworkScore | BinScore:
+        """The function of events that the networks are."""
+        return score_by(*self._kept)
 
     @cached_property
     def templates(self) -> Templates:

@@ -34,7 +34,15 @@ class NetworkScore:
     moments: Moments
 
     def __call__(self, events: Events) -> np.ndarray:
+        return self.values(events)
+
+    def values(self, events: Events) -> np.ndarray:
+        """What the networks of an event's fold give."""
         return score(self.networks, events, moments=self.moments).mean
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The score that such values, or means of them, make."""
+        return values
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,15 @@ class BinScore:
     temperature: float
 
     def __call__(self, events: Events) -> np.ndarray:
-        shares = score(self.networks, events, moments=softmax(self.temperature)).mean
-        return np.asarray(shares.argmax(axis=1) + 0.5)
+        return self.of(self.values(events))
+
+    def values(self, events: Events) -> np.ndarray:
+        """What the networks of an event's fold give: its shares in the bins."""
+        return score(self.networks, events, moments=softmax(self.temperature)).mean
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The score that such values, or means of them, make."""
+        return np.asarray(values.argmax(axis=1) + 0.5)
 
 
 def summary_of(histograms: Histograms, learning: Learning | None, run: Run) -> Summary:

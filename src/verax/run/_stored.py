@@ -6,7 +6,7 @@ from typing import Any
 
 from verax.errors import InputError
 
-from ._folder import STAGES, checksum_of
+from ._folder import MARK, STAGES, checksum_of, unseal
 from ._pack import Types, load
 from ._store import record_of, seen_as
 
@@ -62,6 +62,19 @@ class Stored:
                     where, f"a result made of another '{earlier}' than is there now", "stages of one run", again
                 )
         return place
+
+    def published(self, name: str) -> bytes:
+        """A file at the top of the folder.
+
+        Raises
+        ------
+        InputError : for a file that is not there, or not as it was written
+        """
+        mark, path = unseal(self.folder / MARK), self.folder / name
+        if (found := checksum_of(path)) is None or mark is None or found not in mark["published"].get(name, ()):
+            seen = "a file that was changed since it was written" if found else "no such file"
+            raise InputError(str(path), seen, "it as the run wrote it", "`verax run` makes it again")
+        return path.read_bytes()
 
     def result(self, stage: str) -> Any:
         """Result of a stage.
