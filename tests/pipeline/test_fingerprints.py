@@ -2,7 +2,8 @@
 
 Keys and other values for them are made from the schema. What a stage reads is recorded while it works on small analyses:
 every field of its arguments that it looks at. What a key changes is seen by comparing the arguments before and after.
-Stages that read what changed, and those that are given their results, must be the ones that a run redoes.
+Stages that read what changed, and those that are given their results, must be the ones that a run redoes, and that it is
+foreseen to redo.
 """
 
 import gzip
@@ -26,7 +27,7 @@ from verax.analysis import Analysis, parse, plan
 from verax.data import higgsml
 from verax.errors import InputError
 from verax.pipeline import _measure as _measure
-from verax.pipeline import measure
+from verax.pipeline import foresee, measure
 from verax.pipeline._check import Checked
 from verax.pipeline._learn import Learned
 from verax.pipeline._simulate import Table
@@ -406,7 +407,10 @@ def dry(cases, tmp_path_factory):
         if analysis.name != analyses[case]["name"]:  # another analysis has a folder of its own
             patch.setattr("verax.run._folder.inspect", lambda *_: None)
             patch.setattr("verax.run._folder.claim", lambda *_: type("Mark", (), {"whole": True}))
+            patch.setattr("verax.pipeline._foresee.inspect", lambda *_: None)
+        said = foresee(analysis, place)
         measure(analysis, place, progress=heard)
+        assert set(said.redone) - set(said.open) <= heard.stages <= set(said.redone)
         return heard.stages, Seen.last.given
 
     yield one

@@ -11,6 +11,7 @@ from verax.templates import fine_edges
 from . import _effects, _files
 from ._columns import Columns, columns_of
 from ._functions import Reads, own
+from ._headers import check_headers
 from ._onnx import OnnxScore, onnx_score
 from ._parts import Campaign, Histograms, Inference, Learning, Plan, Reading, UserEffect, VariedSide, Wording
 from ._recomputed import check_recomputed
@@ -25,14 +26,15 @@ def plan(analysis: Analysis) -> Plan:
 
     Raises
     ------
-    InputError : for files that are not there or cannot be read, and a feature that a systematic would change though
-        nothing recomputes it
+    InputError : for files that are not there, cannot be read or lack a column, and a feature that a systematic would
+        change though nothing recomputes it
     """
     a, base = analysis, analysis.base.resolve()
     reads = _files.placed(base, checksums(_files.declared(a.inputs, a.base)))
     sources = sources_of(a, reads)
     check_recomputed(a, sources)
     reading = reading_of(a, sources, _own_score(a, reads))
+    check_headers(reading)
     files = _files.files(reading)
     learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None

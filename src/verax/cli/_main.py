@@ -65,6 +65,7 @@ Settings = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--workers", "-j", min=1, max=1024, help="processes that fill templates")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
+Plan = Annotated[bool, typer.Option("--plan", help="say what would be done, why, and how long it may take; do nothing")]
 Names = list[str] | None
 
 
@@ -90,6 +91,7 @@ def _work(until: str) -> Any:
         settings: Settings = None,
         workers: Workers = 1,
         quiet: Quiet = False,
+        plan: Plan = False,
     ) -> None:
         enable_compilation_cache()
         from verax import pipeline
@@ -100,6 +102,10 @@ def _work(until: str) -> Any:
 
         chosen = load(analysis, settings or [])
         folder = Path("runs") / chosen.name if output is None else folder_named(output)
+        if plan:
+            for table in pipeline.foresee(chosen, folder).tables():
+                console.print_table(table, stderr=False)
+            return
         with (
             keeping("finished stages are kept, the same command continues", folder),
             console.progress(quiet=quiet) as told,
@@ -113,10 +119,11 @@ def _work(until: str) -> Any:
         elif not quiet:
             print(f"{until}: done, in {folder / 'stages' / until}")
 
-    if until in ("simulate", "learn"):
-        shown = inspect.signature(command)
-        kept = [p for name, p in shown.parameters.items() if name != "workers"]
-        command.__signature__ = shown.replace(parameters=kept)  # type: ignore[attr-defined]
+    shown = inspect.signature(command)
+    without = {"workers"} if until in ("simulate", "learn") else set()
+    without |= {"plan"} if until != "report" else set()
+    kept = [p for name, p in shown.parameters.items() if name not in without]
+    command.__signature__ = shown.replace(parameters=kept)  # type: ignore[attr-defined]
     return command
 
 

@@ -1,9 +1,11 @@
 """From events to a measurement, stage by stage; :func:`measure` is the whole job in one screen, to be read first.
 
-:func:`load` reads back what a run left.
+:func:`foresee` says what a run would do, :func:`load` reads back what it left.
 """
 
 from ._folds import write_folds as write_folds
+from ._foresee import Outlook as Outlook
+from ._foresee import foresee as foresee
 from ._load import RunResults as RunResults
 from ._load import load as load
 from ._measure import measure as measure

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,16 @@ from ._progress import Progress
 T = TypeVar("T")
 OWN = ("stage.json", "result.json", "arrays.npz")
 """What every stage has: its record, and its result."""
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a run would do with a stage: again for the reasons ``why``, or, without any, nothing."""
+
+    stage: str
+    why: tuple[str, ...]
+    seconds: float | None
+    """That it took when it was last done."""
 
 
 class Reached(Exception):
@@ -130,15 +141,42 @@ class Run:
                 }
                 (folder / "stage.json").write_bytes(seal(record))
             done = record, load(self._place(name), self.types)
-        found, self.results[name] = done
-        self.seconds[name], self._files[name] = found["seconds"], found["files"]
-        # Done again to other bits (on another machine), a stage is another one for those after it.
-        self.fingerprints[name] = seen_as(found)
+        self._take(name, *done)
         for line in getattr(self.results[name], "notes", ()):
             self.note(line)
         if name == self.until:
             raise Reached
         return self.results[name]
+
+    def _take(self, name: str, found: dict[str, Any], result: Any) -> None:
+        self.results[name], self.seconds[name], self._files[name] = result, found["seconds"], found["files"]
+        # Done again to other bits (on another machine), a stage is another one for those after it.
+        self.fingerprints[name] = seen_as(found)
+
+    def foresee(self, name: str, function: Callable[..., Any], *arguments: Any, of: Any = None) -> Foreseen:
+        """What a call would do with a stage, after those before it; nothing is done, and the folder need not be open.
+
+        In the place of the result of a stage that would be done stands a :class:`Foreseen`.
+        """
+        noted = len(self.notes)
+        _, fingerprint, made_of = self._made_of(name, function, arguments, of)
+        done, record = self._read(name, fingerprint), record_of(self._place(name))
+        if done is not None:
+            self._take(name, *done)
+            return Foreseen(name, (), done[0]["seconds"])
+        why = [note.partition(": ")[2].partition(";")[0] for note in self.notes[noted:]]
+        if record is None:
+            why = why or ["never done"]
+        else:
+            before = record["made_of"]
+            keys = dict.fromkeys([*before["values"], *made_of["values"]])
+            why += [k for k in keys if before["values"].get(k) != made_of["values"].get(k)]
+            others = {**before["stages"], **made_of["stages"]}
+            why += [k for k in others if before["stages"].get(k) != made_of["stages"].get(k)]
+            why += ["the version of verax"] if before["code"] != made_of["code"] else []
+        found = Foreseen(name, tuple(why), record["seconds"] if record else None)
+        self.results[name], self.fingerprints[name] = found, ""
+        return found
 
     def _made_of(
         self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], of: Any
