@@ -39,7 +39,7 @@ def test_an_unchanged_run_is_kept_as_it_is(small):
     [
         ("learn.epochs=3", "learn", ("learning.options.epochs",)),
         ("binning.max_bins=3", "summarise", ("histograms.max_bins",)),
-        ("poi.bounds=[-5, 5]", "model", ("factors",)),
+        ("poi.bounds=[-5.0, 5.0]", "model", ("factors",)),
         ("infer.level=0.9", "infer", ("inference.level",)),
         ("check.toys=10", "check", ("campaign.toys",)),
         ("title=Another", "report", ("wording.title",)),
@@ -49,6 +49,11 @@ def test_an_unchanged_run_is_kept_as_it_is(small):
 def test_a_change_is_named_and_what_depends_on_it_is_done_again(small, setting, first, why):
     found = outlook(small, setting)
     assert reasons(found)[first] == why
+    key, _, value = setting.partition("=")
+    assert len(found.keys) == 1
+    assert found.keys[0].startswith(f"{key}: ")
+    assert found.keys[0].endswith(f" → {value}")
+    assert repr(found).startswith(f"{len(found.redone)} of 7 stages to be done\n")
     after = set(STAGES[STAGES.index(first) :])
     assert set(found.redone) <= after
     assert "report" in found.redone

@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from verax.analysis import Analysis, Learning, Plan, VariedFiles, plan
+import yaml
+
+from verax.analysis import Analysis, Learning, Plan, VariedFiles, plan, written
 from verax.data import Table as Files
 from verax.data import higgsml, open_table
+from verax.errors import InputError
 from verax.report import Table as ReportTable
-from verax.run import Foreseen, Run, inspect
+from verax.results import Brief, Shown
+from verax.run import Foreseen, Run, Stored, inspect
 
 from ._check import check
 from ._infer import infer
@@ -27,8 +31,8 @@ READ, FILLED, TRAINED, TOYS = 1e5, 1e5, 3e10, 400.0
 """Rates of two cores: rows read, rows histogrammed (those of each variation too), operations of training, toys; a second."""
 
 
-@dataclass(frozen=True)
-class Outlook:
+@dataclass(frozen=True, repr=False)
+class Outlook(Brief):
     """What a run would do.
 
     Parameters
@@ -37,12 +41,18 @@ class Outlook:
     open : stages that are kept after all if the events that they learn from stay the same
     seconds : by stage that is done again, about how long it takes, and from what that is known
     work : numbers of what is to be done, by name
+    keys : of the analysis, with values that are others than in the last finished run, before and now
     """
 
     stages: tuple[Foreseen, ...]
     open: tuple[str, ...]
     seconds: Mapping[str, tuple[float, str]]
     work: Mapping[str, str]
+    keys: tuple[str, ...] = ()
+
+    def _shown(self) -> Shown:
+        stages = self.tables()[0]
+        return f"{len(self.redone)} of {len(self.stages)} stages to be done", stages.columns, stages.rows
 
     @property
     def redone(self) -> tuple[str, ...]:
@@ -61,7 +71,8 @@ class Outlook:
         total = sum(took for took, _ in self.seconds.values())
         last = ("all", "", "", f"{total / 60:.1f}", "")
         stages = ReportTable("Stages", ("Stage", "Verdict", "What changed", "Minutes, about", "By"), (*rows, last))
-        return stages, ReportTable("Work", ("What", "How much"), tuple(self.work.items()))
+        changed = (("keys changed", "; ".join(self.keys)),) if self.keys else ()
+        return stages, ReportTable("Work", ("What", "How much"), (*self.work.items(), *changed))
 
 
 def foresee(analysis: Analysis, folder: str | Path) -> Outlook:
@@ -105,7 +116,7 @@ def foresee(analysis: Analysis, folder: str | Path) -> Outlook:
     work, rates = _work(parts, None if isinstance(table, Foreseen) else sum(y.rows for y in table.yields))
     again = [s for s in found if s.why]
     seconds = {s.stage: (s.seconds, "the last time") if s.seconds else (rates[s.stage], "rates") for s in again}
-    return Outlook(tuple(found), ("learn",) if open_ else (), seconds, work)
+    return Outlook(tuple(found), ("learn",) if open_ else (), seconds, work, _changed(analysis, folder))
 
 
 def _named(run: Run, parts: Plan, why: str) -> str:
@@ -115,6 +126,27 @@ def _named(run: Run, parts: Plan, why: str) -> str:
     now = dict(parts.reading.files)
     names = [path for path in {**before, **now} if before.get(path) != now.get(path)]
     return f"files ({_some(names)})" if content and names else why
+
+
+def _changed(analysis: Analysis, folder: Path) -> tuple[str, ...]:
+    """The keys of the analysis that the last finished run had other values of."""
+    try:
+        before = _flat(yaml.safe_load(Stored(folder, TYPES).published("analysis.yaml")))
+    except InputError:  # none is finished
+        return ()
+    now = _flat(yaml.safe_load(written(analysis)))
+    keys = [k for k in {**before, **now} if before.get(k) != now.get(k)]
+    return tuple(f"{k}: {before.get(k, 'none')} → {now.get(k, 'none')}" for k in keys)
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Values by dotted keys; elements of lists of sections by their names or places."""
+    inner = value if isinstance(value, dict) else {}
+    if isinstance(value, list) and all(isinstance(part, dict) for part in value):
+        inner = {part.get("name", i): part for i, part in enumerate(value)}
+    if not inner:
+        return {name: value}
+    return {k: v for key, part in inner.items() for k, v in _flat(part, f"{name}.{key}".lstrip(".")).items()}
 
 
 def _some(names: tuple[str, ...] | list[str]) -> str:
