@@ -18,4 +18,4 @@ def test_parts_are_there_after_one_import_and_cost_nothing_until_used():
 def test_an_unknown_part_is_an_attribute_error_and_the_parts_are_listed():
     with pytest.raises(AttributeError, match="no attribute 'inferr'"):
         verax.inferr  # noqa: B018
-    assert {"infer", "model", "workspace", "__version__"} <= set(dir(verax))
+    assert {"infer", "model", "workspace", "load", "__version__"} <= set(dir(verax))

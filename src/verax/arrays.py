@@ -247,7 +247,8 @@ class Tree:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        dataclasses.dataclass(frozen=True, eq=False, init="__init__" not in vars(cls))(cls)
+        brief = hasattr(cls, "_repr_html_")  # it shows itself in its own way
+        dataclasses.dataclass(frozen=True, eq=False, init="__init__" not in vars(cls), repr=not brief)(cls)
         if (jax := sys.modules.get("jax")) is not None and hasattr(jax, "tree_util"):
             _register(cls, jax)
         else:

@@ -2,7 +2,8 @@
 
 Keys and other values for them are made from the schema. What a stage reads is recorded while it works on small analyses:
 every field of its arguments that it looks at. What a key changes is seen by comparing the arguments before and after.
-Stages that read what changed, and those that are given their results, must be the ones that a run redoes.
+Stages that read what changed, and those that are given their results, must be the ones that a run redoes, and that it is
+foreseen to redo.
 """
 
 import gzip
@@ -21,13 +22,14 @@ import uproot
 import yaml
 from pydantic import BaseModel
 
+from onnx_files import plain, use_stand_in
 from toy_analysis import write_analysis
 from verax import analysis as face
 from verax.analysis import Analysis, parse, plan
 from verax.data import higgsml
 from verax.errors import InputError
 from verax.pipeline import _measure as _measure
-from verax.pipeline import measure
+from verax.pipeline import foresee, measure
 from verax.pipeline._check import Checked
 from verax.pipeline._learn import Learned
 from verax.pipeline._simulate import Table
@@ -122,6 +124,8 @@ OTHER: dict[str, Any] = {
     "dataset.file": "other.csv.gz",
     "summary.function": "other.py:score",
     "systematics.* function.function": "other.py:smear",
+    "summary.model": "b.onnx",
+    "summary.output": "probabilities[0]",
     "summary.range": [0.1, 0.9],
     "templates.symmetrise": {"shape": "average"},
     "inputs": ["more.txt"],
@@ -333,7 +337,9 @@ def varied(folder) -> dict[str, dict[str, Any]]:
     }
     for name in ("more.txt", "other.py"):
         (folder / name).write_text("SCALE = 1\n")
-    (folder / "score.py").write_text("def score(x):\n    return x[:, 0]\n")
+    (folder / "score.py").write_text("def score(x, fold):\n    return x[:, 0]\n")
+    for name, weights in {"a.onnx": [1.0, 0.5, 0.1], "b.onnx": [1.0, 0.6, 0.1]}.items():
+        (folder / name).write_bytes(plain(weights, classes=2))
     with gzip.open(higgsml.path(), "rt") as shipped:
         head = "".join(itertools.islice(shipped, 1500))
     for name in ("some.csv.gz", "other.csv.gz"):
@@ -361,7 +367,12 @@ def varied(folder) -> dict[str, dict[str, Any]]:
             "unaffected": ["x"],
             "templates": {},
         },
-        "function": {**rich, "summary": {"kind": "function", "function": "score.py:score", "range": [-5.0, 5.0]}},
+        "function": {
+            **rich,
+            "summary": {"kind": "function", "function": "score.py:score", "folds": 2, "range": [-5.0, 5.0]},
+        },
+        "model": {**rich, "summary": {"kind": "onnx", "model": "a.onnx", "output": "probabilities[1]"}},
+        "models": {**rich, "summary": {"kind": "onnx", "models": ["a.onnx", "b.onnx"], "output": "probabilities[1]"}},
         "data set": known,
         "scaled": {**rich, **scaled(folder, rich)},
         **{name: {**rich, "learn": {**network, **more, "epistemic": name}} for name, more in methods.items()},
@@ -372,7 +383,7 @@ LAST = {
     "networks": "summarise",
     **dict.fromkeys(("aware", *APPROACHES), "learn"),
     "column": "summarise",
-    "function": "summarise",
+    **dict.fromkeys(("function", "model", "models"), "summarise"),
     "data set": "simulate",
     "scaled": "summarise",
     **dict.fromkeys(("dropout", "variational", "laplace", "hmc"), "learn"),
@@ -385,9 +396,11 @@ SMALLEST = {"pseudo_experiment": None, "templates": {}, "tags": {}}
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory):
     """Each analysis as plain values."""
-    folder = tmp_path_factory.mktemp("analyses")
+    folder, patch = tmp_path_factory.mktemp("analyses"), pytest.MonkeyPatch()
+    use_stand_in(patch)
     found = {n: parse(a, n, folder).model_dump(mode="json") for n, a in varied(folder).items()}
-    return folder, found
+    yield folder, found
+    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -460,7 +473,10 @@ def dry(cases, tmp_path_factory):
         if analysis.name != analyses[case]["name"]:  # another analysis has a folder of its own
             patch.setattr("verax.run._folder.inspect", lambda *_: None)
             patch.setattr("verax.run._folder.claim", lambda *_: type("Mark", (), {"whole": True}))
+            patch.setattr("verax.pipeline._foresee.inspect", lambda *_: None)
+        said = foresee(analysis, place)
         measure(analysis, place, progress=heard)
+        assert set(said.redone) - set(said.open) <= heard.stages <= set(said.redone)
         return heard.stages, Seen.last.given
 
     yield one

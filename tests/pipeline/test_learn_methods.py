@@ -16,7 +16,7 @@ from verax.data import read_events
 from verax.events import concatenate
 from verax.learn import score
 from verax.pipeline import _measure as _measure
-from verax.pipeline._learn import Learned, networks_of
+from verax.pipeline._learn import Learned, kept, networks_in
 from verax.pipeline._summary import score_of
 from verax.run import Progress, Run
 
@@ -97,7 +97,7 @@ def test_each_method_gives_a_measurement(measured, method):
     assert found["results"]["expected"]["interval"]["value"] == pytest.approx(1.0, abs=1e-3)
     assert WORDS[method] in (folder / "report.html").read_text()
     with Run(folder, types=_measure.TYPES, owner="analysis 'toy'") as run:
-        networks = networks_of(plan(analysis).learning, run)
+        networks = networks_in(run.path("learn"), kept(plan(analysis).learning))
         (events, *_) = read_events(run.path("simulate") / "nominal.parquet", 200)
     assert {a.shape[:2] for a in jax.tree.leaves(networks.network) if isinstance(a, jax.Array)} == {(2, 3)}
     predicted = score(networks, events)

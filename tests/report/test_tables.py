@@ -11,9 +11,8 @@ import fakes
 from verax.errors import InputError
 from verax.infer import Breakdown, Row
 from verax.report import Table, number, tables, to_rich, with_ends, with_error
-from verax.report._numbers import decimals
 from verax.report._show import to_html, to_latex, to_markdown
-from verax.results import Coverage, Interval
+from verax.results import Coverage, Interval, decimals
 
 NASTY = Table("A <b>", ("Name", "x & y"), (("a_1 | <script>", "1.0 ± 0.2"), ("b", "−5 %")), "100 % <i>", (0, 1))
 

@@ -13,12 +13,14 @@ Modelling, Inference, Campaign   what is the likelihood, and what is asked of it
 Wording                          what does the report say that is in no result?
 simulated, observed, Read        which events are read, and how many are dropped?
 Scale                            what multiplies the weights of a sample, and why?
+reading_files, events_of         what of new files would be read for the features?
 files, placed, check_duplicates  which files are read, and is a row read twice?
+own_functions                    which functions of the user's are called?
 passed                           which events does a selection keep?
 ===============================  ============================================================================================
 
-Words that choose functions: ``HEADS``, ``Ensemble``, ``FunctionEffect``, ``FunctionScore``, ``Factor``, ``Treatment``,
-``Channels``, ``VariedFiles``, ``UserEffect``; ``Named`` and ``Own`` are functions of the user's.
+Words that choose functions: ``HEADS``, ``Ensemble``, ``FunctionEffect``, ``FunctionScore``, ``OnnxScore``, ``Factor``,
+``Treatment``, ``Channels``, ``VariedFiles``, ``UserEffect``; ``Named`` and ``Own`` are functions of the user's.
 """
 
 from ._arrangement import Arranged as Arranged
@@ -26,6 +28,7 @@ from ._effects import FunctionEffect as FunctionEffect
 from ._expressions import passed as passed
 from ._files import check_duplicates as check_duplicates
 from ._files import files as files
+from ._files import own_functions as own_functions
 from ._files import placed as placed
 from ._functions import Named as Named
 from ._functions import Own as Own
@@ -35,6 +38,7 @@ from ._load import load as load
 from ._load import parse as parse
 from ._load import schema as schema
 from ._methods import Ensemble as Ensemble
+from ._onnx import OnnxScore as OnnxScore
 from ._parts import Campaign as Campaign
 from ._parts import Histograms as Histograms
 from ._parts import Inference as Inference
@@ -50,6 +54,8 @@ from ._samples import observed as observed
 from ._samples import simulated as simulated
 from ._scale import Scale as Scale
 from ._schema import Analysis as Analysis
+from ._scoring import events_of as events_of
+from ._scoring import reading_files as reading_files
 from ._sections import Factor as Factor
 from ._sections import Treatment as Treatment
 from ._summary import Channels as Channels

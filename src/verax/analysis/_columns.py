@@ -43,6 +43,14 @@ class Columns:
         order = [*self.order, *(c for c in measured if c in stored), *self.derived]
         return tuple(c for c in dict.fromkeys(order) if c in needed or c in measured)
 
+    def read(self, reader: str, there: Sequence[str]) -> list[str]:
+        """What is read of files with the columns ``there``, for events of a process, or those that are not varied ("")."""
+        layout, needed = self.layout, set(self.needed[reader])
+        needed |= set(layout.measured) if layout else set()
+        made = {*self.derived, *(layout.recomputed if layout else ())}
+        stored = [c for c in self.present(there) if c in needed and c not in made]
+        return [*stored, *(c for c in names(*self.early(needed).values()) if c not in self.derived)]
+
     def early(self, needed: set[str]) -> dict[str, str]:
         """Formulas that no systematic moves, which are ``needed`` or others of them are made of; in their order."""
         again, wanted = {c for c, _ in self.moving}, set(needed)

@@ -11,9 +11,11 @@ from verax.data import Joined, Table, expression, higgsml, paths
 from verax.errors import InputError
 from verax.run import checksums, own_code
 
-from ._functions import Named
+from ._functions import Named, Own
+from ._onnx import OnnxScore
 from ._parts import Reading
 from ._sections import Sample, Source, WeightSum
+from ._summary import FunctionScore
 
 
 def placed(base: Path, checksums: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -34,11 +36,20 @@ def files(reading: Reading) -> dict[str, str]:
                 found += paths([reading.path(f) for f in sums.files])
     if reading.dataset:
         found.append(reading.path(reading.dataset.file) if reading.dataset.file else higgsml.path())
-    for function in (*(e.function for e in reading.effects), reading.score):
+    for function in own_functions(reading):
         if isinstance(function, Named):
             found += own_code.sources_of(function.place, reading.base)
+    found += map(Path, reading.score.files) if isinstance(reading.score, OnnxScore) else ()
     found += declared(reading.inputs, reading.base)
     return checksums(list(dict.fromkeys(found)))
+
+
+def own_functions(reading: Reading) -> list[Own]:
+    """Functions of the user's."""
+    return [
+        *(e.function for e in reading.effects),
+        *([reading.score.function] if isinstance(reading.score, FunctionScore) else []),
+    ]
 
 
 def declared(inputs: Sequence[str], base: Path) -> list[Path]:

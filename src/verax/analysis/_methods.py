@@ -21,7 +21,7 @@ from verax.errors import InputError
 from verax.events import Events
 from verax.learn import CrossTrained, Training, cross_train
 
-from ._sections import Count, Finite, IsNumber, Size, Strict, Width
+from ._sections import Count, Finite, Folds, IsNumber, Size, Strict, Width
 
 Step: TypeAlias = Callable[[str, int, int], None]
 """Called as ``step(what, done, total)``."""
@@ -63,9 +63,7 @@ class Learn(Strict):
     at: dict[str, Finite] = Field({}, description="parameterised: θ at which the summary is made (default: 0)")
     bins: Annotated[int, Field(ge=2, le=1000), IsNumber] = Field(10, description="inferno: bins of the summary")
     temperature: Width = Field(0.1, description="inferno: of the softmax over bins")
-    folds: Annotated[int, Field(ge=2, le=1000), IsNumber] = Field(
-        3, description="an event of fold i is scored by networks trained on the others"
-    )
+    folds: Folds = Field(3, description="an event of fold i is scored by networks trained on the others")
     members: Size
     width: Size = Field(64, description="units of a hidden layer")
     depth: Annotated[int, Field(ge=1, le=100), IsNumber] = Field(2, description="hidden layers")

@@ -15,6 +15,7 @@ from ._arrangement import Arranged
 from ._columns import Columns
 from ._functions import Own
 from ._methods import Learn
+from ._onnx import OnnxScore
 from ._sections import Dataset, Factor, Report, Sample, Source, Treatment
 from ._summary import Channels, ColumnScore, FunctionScore
 from ._systematics import Source as SystematicSource
@@ -74,7 +75,7 @@ class Reading:
     nonfinite: Literal["error", "drop"]
     columns: Columns
     effects: tuple[UserEffect, ...]
-    score: Own | None
+    score: FunctionScore | OnnxScore | None
     inputs: tuple[str, ...]
 
     def path(self, name: str) -> Path:
@@ -136,7 +137,7 @@ class Histograms:
     hidden : whether observed events of each channel stay unseen, or in which of its bins
     """
 
-    score: ColumnScore | FunctionScore | None
+    score: ColumnScore | FunctionScore | OnnxScore | None
     features: tuple[str, ...]
     channels: tuple[str, ...]
     selections: Channels

@@ -12,7 +12,9 @@ from verax.templates import WeightSet, fine_edges
 from . import _effects, _files
 from ._arrangement import Arranged, arranged
 from ._columns import Columns, columns_of
-from ._functions import Own, own
+from ._functions import Reads, own
+from ._headers import check_headers
+from ._onnx import OnnxScore, onnx_score
 from ._parts import Campaign, Histograms, Inference, Learning, Modelling, Plan, Reading, UserEffect, VariedSide, Wording
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
@@ -26,15 +28,15 @@ def plan(analysis: Analysis) -> Plan:
 
     Raises
     ------
-    InputError : for files that are not there or cannot be read, and a feature that a systematic would change though
-        nothing recomputes it
+    InputError : for files that are not there, cannot be read or lack a column, and a feature that a systematic would
+        change though nothing recomputes it
     """
     a, base = analysis, analysis.base.resolve()
     reads = _files.placed(base, checksums(_files.declared(a.inputs, a.base)))
     sources = sources_of(a, reads)
     check_recomputed(a, sources)
-    score = own(a.summary.function, base, reads) if a.summary.kind == "function" and a.summary.function else None
-    reading = _reading(a, sources, score)
+    reading = reading_of(a, sources, _own_score(a, reads))
+    check_headers(reading)
     files = _files.files(reading)
     learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
@@ -65,7 +67,7 @@ def plan(analysis: Analysis) -> Plan:
     )
 
 
-def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
+def reading_of(a: Analysis, sources: Sources, score: FunctionScore | OnnxScore | None) -> Reading:
     """What is read, before the files are found."""
     made = {s.name: s for s in sources.systematics if isinstance(s, VariedFiles)}
     sides = [
@@ -100,6 +102,14 @@ def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
     )
 
 
+def _own_score(a: Analysis, reads: Reads) -> FunctionScore | OnnxScore | None:
+    """The score of a function, or of models, of the user's."""
+    base, features, given = a.base.resolve(), tuple(a.features), a.summary.function
+    if a.summary.kind == "onnx":
+        return onnx_score(a.summary, base, features)
+    return FunctionScore(own(given, base, reads), features, a.summary.folds) if given else None
+
+
 def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
     """What networks learn; those that know nothing of systematics are given none, and no names of factors.
 
@@ -130,7 +140,7 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
     count, ends = (a.learn.bins, (0.0, float(a.learn.bins))) if sorts else (a.binning.fine_bins, a.summary.range)
     fine = fine_edges(count, *ends)
     return Histograms(
-        score=_score(a, reading.score),
+        score=reading.score or (ColumnScore(str(a.summary.column)) if a.summary.kind == "column" else None),
         features=tuple(a.features),
         channels=tuple(c.name for c in a.channels),
         selections=Channels(tuple(c.select for c in a.channels)),
@@ -146,10 +156,3 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
         hidden=tuple(a.hides(c) for c in a.channels),
         chunk=a.chunk,
     )
-
-
-def _score(a: Analysis, function: Own | None) -> ColumnScore | FunctionScore | None:
-    """The number per event, where it is not the networks' own."""
-    if function is not None:
-        return FunctionScore(function, tuple(a.features))
-    return ColumnScore(str(a.summary.column)) if a.summary.kind == "column" else None

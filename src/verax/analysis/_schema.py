@@ -164,16 +164,6 @@ class Analysis(Strict):
                     raise InputError(f"channels.{channel.name}.blind", seen, expected)
             if edges is not None and (len(edges) < 2 or any(a >= b for a, b in itertools.pairwise(edges))):
                 raise InputError(f"channels.{channel.name}.edges", str(edges), "two or more increasing numbers")
-        kind = self.summary.kind
-        if kind != "classifier" and getattr(self.summary, kind) is None:
-            raise InputError("summary", f"kind: {kind} alone", f"also '{kind}:'", f"give summary.{kind}")
-        for other in {"column", "function"} - {kind}:
-            if (given := getattr(self.summary, other)) is not None:
-                raise InputError(
-                    f"summary.{other}", f"'{given}' with kind: {kind}", f"kind: {other}", "or leave it out"
-                )
-        if self.summary.range[0] >= self.summary.range[1]:
-            raise InputError("summary.range", str(list(self.summary.range)), "two increasing numbers")
         self._check_range()
         self._check_labels()
         for s in self.systematics:

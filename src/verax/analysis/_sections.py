@@ -26,6 +26,7 @@ Width: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), IsNumber]
 Count: TypeAlias = Annotated[int, Field(ge=1, le=10**9), IsNumber]
 Size: TypeAlias = Annotated[int, Field(ge=1, le=10_000), IsNumber]
 """Of units, networks or bins, which products of them are made in memory for: larger ones fill any."""
+Folds: TypeAlias = Annotated[int, Field(ge=2, le=1000), IsNumber]
 Name: TypeAlias = Annotated[str, Field(min_length=1)]
 Function: TypeAlias = str | Callable[..., Any]
 """``module:name`` or ``path.py:name`` (relative to the analysis file); in Python, the callable itself."""
@@ -168,16 +169,53 @@ class Channel(Strict):
     edges: list[Finite] | None = Field(None, description="bin edges of the summary; chosen by verax unless given")
 
 
+KEYS_OF_KIND = {"column": ("column",), "function": ("function", "folds"), "onnx": ("model", "models", "output")}
+"""The keys of ``summary`` that only one kind reads."""
+
+
 class Summary(Strict):
     """The number per event that is histogrammed."""
 
-    kind: Literal["classifier", "column", "function"] = Field(
-        "classifier", description="a network trained here, a column, or a callable of yours"
+    kind: Literal["classifier", "column", "function", "onnx"] = Field(
+        "classifier", description="a network trained here, a column, a callable of yours, or your models in ONNX files"
     )
     column: str | None = Field(None, description="kind: column — a feature or a derived column")
-    function: Function | None = Field(None, description="kind: function — callable: x[event, feature] → score[event]")
+    function: Function | None = Field(
+        None,
+        description="kind: function — callable: (x[event, feature]) → score[event]; (x, fold) with `folds`, called with the "
+        "events of one fold at a time; or (events), the Events with the features and their numbers",
+    )
+    folds: Folds | None = Field(
+        None, description="kind: function of (x, fold) — how many; the fold of an event is its number modulo them"
+    )
+    model: Name | None = Field(
+        None, description="kind: onnx — a file that onnxruntime runs: x[event, feature] → one number an event"
+    )
+    models: Annotated[list[Name], Field(min_length=2)] | None = Field(
+        None, description="kind: onnx — a file for each fold; the fold of an event is its number modulo their number"
+    )
+    output: Name | None = Field(
+        None, description="kind: onnx — of several outputs, the name; NAME[1] is the second column of one"
+    )
     label: str = Field("Network score", description="name on figures, with its unit")
     range: tuple[Finite, Finite] = Field((0.0, 1.0), description="range of the summary; the rest joins the end bins")
+
+    @pydantic.model_validator(mode="after")
+    def _keys_of_kind(self) -> "Summary":
+        """A kind has its key, and no key is given that only another kind reads."""
+        needed = ("model", "models") if self.kind == "onnx" else (self.kind,)
+        if self.kind in KEYS_OF_KIND and sum(getattr(self, key) is not None for key in needed) != 1:
+            seen = f"kind: {self.kind} {'with both' if all(getattr(self, key) for key in needed) else 'alone'}"
+            either = " or ".join(needed)
+            raise InputError("summary", seen, f"also '{either}:'", f"give summary.{either}")
+        for kind, keys in KEYS_OF_KIND.items():
+            for key in keys if kind != self.kind else ():
+                if (given := getattr(self, key)) is not None:
+                    seen = f"'{given}' with kind: {self.kind}"
+                    raise InputError(f"summary.{key}", seen, f"kind: {kind}", "or leave it out")
+        if self.range[0] >= self.range[1]:
+            raise InputError("summary.range", str(list(self.range)), "two increasing numbers")
+        return self
 
 
 class Binning(Strict):

@@ -27,6 +27,10 @@ def written(analysis: Analysis) -> str:
     content["inputs"] = [_placed(f, base) for f in content["inputs"]]
     if content["dataset"] and content["dataset"]["file"]:
         content["dataset"]["file"] = _placed(content["dataset"]["file"], base)
+    for key in ("model", "models"):
+        if given := content["summary"][key]:
+            placed = [_placed(f, base) for f in ([given] if key == "model" else given)]
+            content["summary"][key] = placed[0] if key == "model" else placed
     for section in [content["summary"], *content["systematics"]]:
         if section.get("function") is not None:
             section["function"] = _named(section["function"], base)

@@ -65,6 +65,7 @@ Settings = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--workers", "-j", min=1, max=1024, help="processes that fill templates")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
+Plan = Annotated[bool, typer.Option("--plan", help="say what would be done, why, and how long it may take; do nothing")]
 Names = list[str] | None
 
 
@@ -90,6 +91,7 @@ def _work(until: str) -> Any:
         settings: Settings = None,
         workers: Workers = 1,
         quiet: Quiet = False,
+        plan: Plan = False,
     ) -> None:
         enable_compilation_cache()
         from verax import pipeline
@@ -100,6 +102,10 @@ def _work(until: str) -> Any:
 
         chosen = load(analysis, settings or [])
         folder = Path("runs") / chosen.name if output is None else folder_named(output)
+        if plan:
+            for table in pipeline.foresee(chosen, folder).tables():
+                console.print_table(table, stderr=False)
+            return
         with (
             keeping("finished stages are kept, the same command continues", folder),
             console.progress(quiet=quiet) as told,
@@ -113,10 +119,11 @@ def _work(until: str) -> Any:
         elif not quiet:
             print(f"{until}: done, in {folder / 'stages' / until}")
 
-    if until in ("simulate", "learn"):
-        shown = inspect.signature(command)
-        kept = [p for name, p in shown.parameters.items() if name != "workers"]
-        command.__signature__ = shown.replace(parameters=kept)  # type: ignore[attr-defined]
+    shown = inspect.signature(command)
+    without = {"workers"} if until in ("simulate", "learn") else set()
+    without |= {"plan"} if until != "report" else set()
+    kept = [p for name, p in shown.parameters.items() if name not in without]
+    command.__signature__ = shown.replace(parameters=kept)  # type: ignore[attr-defined]
     return command
 
 
@@ -132,6 +139,40 @@ for verb, stage, text in (
     app.command(verb, help=text, rich_help_panel=CHAIN)(_work(stage))
 for verb, kind in QUESTIONS.items():
     app.command(verb, help=kind.__doc__, rich_help_panel=ASKED)(question(verb))
+
+
+@app.command("folds", rich_help_panel=CHAIN)
+def folds(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="run folder; `verax simulate` is enough")],
+    number: Annotated[int, typer.Option("-k", "--folds", help="how many, as summary.folds in the analysis")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.parquet")],
+) -> None:
+    """Write the events with their folds, to train models elsewhere."""
+    from verax.pipeline import write_folds
+
+    print(f"{write_folds(run, number, output)} events of {number} folds: {output}")
+
+
+@app.command("score", rich_help_panel=CHAIN)
+def score(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="run folder, made by `verax run`")],
+    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="ROOT, Parquet or CSV, patterns too")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.parquet")],
+    keep: Annotated[str, typer.Option("--keep", metavar="A,B", help="columns to keep beside the scores")] = "",
+    tree: Annotated[str | None, typer.Option("--tree", metavar="NAME", help="in ROOT files")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Score new files by the networks of a run: events it knows by the fold that never saw them, others by all."""
+    enable_compilation_cache()
+    from verax.pipeline import score_files
+
+    from . import _terminal as console
+
+    with console.progress(quiet=quiet) as told:
+        kept = [name.strip() for name in keep.split(",") if name.strip()]
+        found = score_files(run, files, output, keep=kept, tree=tree, progress=told)
+    others = found.events - found.by_fold
+    print(f"{found.by_fold} events by the fold that never saw them, {others} by the mean of all folds: {output}")
 
 
 @config_app.command("schema")

@@ -9,10 +9,12 @@ sum_of_weights              how many events were simulated, by what the files sa
 paths                       which files do these patterns match?
 made_of                     which columns of files is a column made of?
 write_events, read_events   how are events kept without loss?
+write_columns               how are plain columns written for others to read?
 check_values                are all numbers finite, and how many are not?
 ==========================  ==========================================================================
 """
 
+from ._columns import write_columns as write_columns
 from ._expression import Expression as Expression
 from ._expression import expression as expression
 from ._joined import Joined as Joined

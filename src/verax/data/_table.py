@@ -50,13 +50,14 @@ class Table:
         return tuple(path for path, _ in self.parts)
 
     def part(self, i: int) -> "Table":
-        """One of the files alone.
+        """One of the files alone, with the columns that its own header has.
 
         Parameters
         ----------
         i : its place
         """
-        return Table(self.parts[i : i + 1], self.columns)
+        path, tree = self.parts[i]
+        return Table(self.parts[i : i + 1], _reader(path).columns(path, tree) if i else self.columns)
 
     def lengths(self) -> list[int | None]:
         """Find the number of rows of each file, None where the format does not tell it."""

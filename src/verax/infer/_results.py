@@ -6,10 +6,11 @@ import numpy as np
 
 from verax.arrays import Float, Int
 from verax.errors import InputError
+from verax.results import Brief, Shown, ended, with_error
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, repr=False)
+class Fit(Brief):
     """Maximum-likelihood fit of one data set, or a batch of them.
 
     Parameters
@@ -32,6 +33,14 @@ class Fit:
     edm: Float[np.ndarray, "*toy"]
     steps: Int[np.ndarray, "*toy"]
 
+    def _shown(self) -> Shown:
+        of = f"{len(self.names)} parameters"
+        if self.value.ndim != 1:
+            return f"Fits of {len(self.value)} data sets, {of}: {ended(self.status)}", (), ()
+        line = f"Fit of {of}: {ended(self.status)}, −log L = {float(self.nll):.6g}"
+        pairs = zip(self.names, self.value.tolist(), self.error.tolist(), strict=True)
+        return line, ("parameter", "value"), [(name, with_error(v, e)) for name, v, e in pairs]
+
     @property
     def error(self) -> Float[np.ndarray, "*toy parameter"]:
         """σ of each parameter: square root of the covariance's diagonal."""
@@ -52,14 +61,18 @@ class Fit:
         return {name: float(v) for name, v in zip(self.names, self.value, strict=True)}
 
 
-@dataclass(frozen=True)
-class Scan:
+@dataclass(frozen=True, repr=False)
+class Scan(Brief):
     """The profile likelihood ratio t of one parameter at given values; ``t`` = 2 [nll(value) − nll(best)]."""
 
     name: str
     values: Float[np.ndarray, " point"]
     t: Float[np.ndarray, "*toy point"]
     status: Int[np.ndarray, "*toy point"]
+
+    def _shown(self) -> Shown:
+        ends = f"{self.values.min():.4g} … {self.values.max():.4g}" if len(self.values) else "none"
+        return f"Scan of {self.name} at {len(self.values)} values, {ends}: {ended(self.status)}", (), ()
 
 
 @dataclass(frozen=True)
@@ -74,17 +87,22 @@ class Row:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Breakdown:
+@dataclass(frozen=True, repr=False)
+class Breakdown(Brief):
     """Uncertainty of one parameter by source; ``rows[0]`` is the total, the others follow nested by depth."""
 
     name: str
     method: str
     rows: tuple[Row, ...]
 
+    def _shown(self) -> Shown:
+        ends = ("impact", "up", "down")
+        rows = [("  " * r.depth + r.name, *(f"{getattr(r, end):.3g}" for end in ends)) for r in self.rows]
+        return f"Uncertainty of {self.name} by source ({self.method})", ("source", *ends), rows
 
-@dataclass(frozen=True)
-class Ranking:
+
+@dataclass(frozen=True, repr=False)
+class Ranking(Brief):
     """Pulls of the other parameters, and their impacts on one parameter, from refits.
 
     Parameters
@@ -109,9 +127,19 @@ class Ranking:
     prefit_down: Float[np.ndarray, " other"]
     status: Int[np.ndarray, " other"]
 
+    def _shown(self) -> Shown:
+        size = np.fmax(abs(self.up), abs(self.down))
+        rows = [
+            (self.names[i], with_error(float(self.pull[i]), float(self.pull_error[i])))
+            + tuple(f"{float(side[i]):+.3g}" for side in (self.up, self.down))
+            for i in np.argsort(-np.nan_to_num(size), kind="stable")
+        ]
+        line = f"Impacts on {self.name} by size: {ended(self.status)}"
+        return line, ("parameter", "pull", "up", "down"), rows
 
-@dataclass(frozen=True, kw_only=True)
-class Observed:
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Observed(Brief):
     """Observed and expected values, shared by :class:`CLs` and :class:`Limit`.
 
     Parameters
@@ -137,7 +165,7 @@ class Observed:
     status: Int[np.ndarray, "*data"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CLs(Observed):
     """CLs of one parameter at given values: observed [*toy point], expected [*toy 5 point].
 
@@ -149,8 +177,15 @@ class CLs(Observed):
     values: Float[np.ndarray, " point"]
     q: Float[np.ndarray, "*data"]
 
+    def _shown(self) -> Shown:
+        line = f"CLs of {self.name} at {len(self.values)} values ({self.method}): {ended(self.status)}"
+        if self.observed.ndim != 1:
+            return line, (), ()
+        rows = zip(self.values.tolist(), self.observed.tolist(), self.expected[2].tolist(), strict=True)
+        return line, (self.name, "observed", "expected"), [tuple(f"{x:.4g}" for x in row) for row in rows]
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Limit(Observed):
     """Upper limit on one parameter, where CLs is 1 − level: observed [*toy], expected [*toy 5].
 
@@ -166,3 +201,11 @@ class Limit(Observed):
     expected_status: Int[np.ndarray, "*bands"]
     events: Float[np.ndarray, "*data"]
     curve: CLs | None = None
+
+    def _shown(self) -> Shown:
+        line = f"Upper limit on {self.name} at {self.level:.4g} ({self.method}): {ended(self.status)}"
+        if self.observed.ndim:
+            return f"{line}, of {len(self.observed)} data sets", (), ()
+        names = ("observed", "−2σ", "−1σ", "median", "+1σ", "+2σ")
+        values = zip(names, [float(self.observed), *self.expected.tolist()], strict=True)
+        return line, ("", self.name), [(name, f"{value:.4g}") for name, value in values]

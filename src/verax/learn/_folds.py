@@ -16,7 +16,7 @@ from jaxtyping import Bool, Int, PRNGKeyArray, Real
 
 from verax.arrays import Array
 from verax.errors import InputError
-from verax.events import Events
+from verax.events import Events, fold_number
 
 from ._loop import History, Run, train_runs
 from ._loss import Loss, Weigh
@@ -45,17 +45,24 @@ class CrossTrained:
 
 
 def fold_of(number: Array, folds: int) -> Int[np.ndarray, " event"]:
-    """Find the fold that holds each event: ``number % folds``.
+    """Find the fold that holds each event: ``number % folds``, of the 32 bits of :func:`verax.events.fold_number`.
+
+    It is the fold of ``(x, fold) → score`` in an analysis too, so that models trained elsewhere leave out what they score.
 
     Parameters
     ----------
-    number : event numbers ``[event]``, 32 bits
+    number : event numbers ``[event]``, as in the files (of any width) or as ``Events.number``
     folds : number of folds
 
-    >>> fold_of(np.array([7, 8, 9]), 3)
-    array([1, 2, 0])
+    Raises
+    ------
+    InputError : for numbers that are not whole
+
+    >>> fold_of(np.array([7, 8, 9, 2**40 + 1]), 3)
+    array([1, 2, 0, 1])
     """
-    return (np.asarray(number, np.uint32) % np.uint32(folds)).astype(np.int64)
+    wide = np.asarray(number)
+    return ((wide if wide.dtype == np.uint32 else fold_number(wide)) % np.uint32(folds)).astype(np.int64)
 
 
 def is_held_out(number: Array, fraction: float) -> Bool[np.ndarray, " event"]:

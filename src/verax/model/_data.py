@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from verax.arrays import Array, Float, Int, Tree, namespace, static
+from verax.results import Brief, Shown
 
 
-class Data(Tree):
+class Data(Brief, Tree):
     """Observations and global observables; a leading ``toy`` axis makes a batch.
 
     An observation has a multiplicity and a place. A bin counts events and needs no place; an event has a place and counts
@@ -37,6 +38,15 @@ class Data(Tree):
         for name in ("counts", "auxiliary"):
             if isinstance(given := getattr(self, name), list | tuple):
                 object.__setattr__(self, name, namespace(*given).asarray(given, float))
+
+    def _shown(self) -> Shown:
+        sets = f"{len(self)} data sets" if self.is_batch else "Expected data" if self.expected else "Data"
+        total = "" if self.is_batch or not isinstance(self.counts, np.ndarray) else f", {self.counts.sum():.6g} events"
+        return (
+            f"{sets}: {self.counts.shape[-1]} observations{total}, {self.auxiliary.shape[-1]} global observables",
+            (),
+            (),
+        )
 
     @property
     def is_batch(self) -> bool:

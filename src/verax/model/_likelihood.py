@@ -28,6 +28,7 @@ from verax.arrays import (
 )
 from verax.errors import InputError
 from verax.parameters import Parameter, Params, Poisson, check_values
+from verax.results import Brief, Shown
 
 from ._constraint import (
     Constraints,
@@ -164,7 +165,7 @@ class Batched(NamedTuple):
     constant: Callable[[Data], Float[np.ndarray, " set"]]
 
 
-class AbstractLikelihood(Tree, abc.ABC):
+class AbstractLikelihood(Brief, Tree, abc.ABC):
     """P(data | parameters). A subclass gives the density of the observations; the constraints are added here.
 
     Least of all it needs ``parameters``, :meth:`log_observed`, :meth:`sample_observed` and :meth:`asimov_observed`. It is a
@@ -175,6 +176,18 @@ class AbstractLikelihood(Tree, abc.ABC):
 
         @property
         def parameters(self) -> tuple[Parameter, ...]: ...
+
+    def _shown(self) -> Shown:
+        rows = [
+            (
+                p.name,
+                f"{p.init:g}",
+                "fixed" if p.fixed else type(p.constraint).__name__ if p.constraint else "free",
+                p.group,
+            )
+            for p in self.parameters
+        ]
+        return f"{type(self).__name__} of {len(rows)} parameters", ("parameter", "initial", "prior", "group"), rows
 
     @property
     def in_closed_form(self) -> bool:

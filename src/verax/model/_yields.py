@@ -12,14 +12,15 @@ from verax.arrays import Bool, Float
 from verax.choices import PREFIT_ERRORS
 from verax.errors import check_known
 from verax.parameters import Gaussian, Parameter, Poisson
+from verax.results import Brief, Shown, with_error
 
 from ._binned import BinnedLikelihood
 from ._data import Data
 from ._exact_hessian import rate_slopes
 
 
-@dataclass(frozen=True)
-class Yields:
+@dataclass(frozen=True, repr=False)
+class Yields(Brief):
     """Expected events (γ included) and their standard errors, all correlations taken along.
 
     Parameters
@@ -38,6 +39,11 @@ class Yields:
     process_channel_error: Float[np.ndarray, "process channel"]
     channel_error: Float[np.ndarray, " channel"]
     total_error: float
+
+    def _shown(self) -> Shown:
+        total = with_error(float(self.by_process.sum()), self.total_error)
+        processes, bins = self.by_process.shape
+        return f"Yields of {processes} processes in {bins} bins: {total} events", (), ()
 
 
 def prefit_yields(model: BinnedLikelihood, *, error: str = "slope") -> Yields:

@@ -25,7 +25,7 @@ from verax.infer import (
     significance,
 )
 from verax.model import BinnedLikelihood, Data, Yields, postfit_yields, prefit_yields
-from verax.results import Interval, Status
+from verax.results import Brief, Interval, Shown, Status
 from verax.run import Run
 from verax.templates import mask
 
@@ -64,8 +64,8 @@ class Control:
     everywhere: Everywhere
 
 
-@dataclass(frozen=True)
-class Measured:
+@dataclass(frozen=True, repr=False)
+class Measured(Brief):
     """All answers for one data set: ``kind`` is expected, pseudo-experiment or observed."""
 
     kind: str
@@ -88,6 +88,10 @@ class Measured:
     """Where observed data are fitted and there are channels for validation."""
     control: Control | None = None
     """Where expected data are those at the values of a fit of some bins."""
+
+    def _shown(self) -> Shown:
+        fits = "" if self.goodness is None else f"; goodness of fit p = {self.goodness[2]:.3g}"
+        return f"{self.kind}: {self.interval!r}{fits}", (), ()
 
 
 def infer(

@@ -19,6 +19,22 @@ from verax.systematics import Interpolated, Systematic, interpolable, interpolat
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What the file of a stage's networks must be read with: their shape, and what their outputs are."""
+
+    features: tuple[str, ...]
+    missing: float | None
+    width: int
+    depth: int
+    folds: int
+    members: int
+    head: str
+    bins: int | None
+    """That the networks sort events into; None where they give a probability."""
+    temperature: float
+
+
+@dataclass(frozen=True)
 class Learned:
     """How the networks were trained; the networks themselves are in the stage's folder. Empty for a given summary.
 
@@ -31,6 +47,7 @@ class Learned:
     interpolated: tuple[str, ...] = ()
     ended: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    kept: Kept | None = None
 
     def warnings(self) -> list[str]:
         """Posteriors that did not converge, or have another problem."""
@@ -74,7 +91,7 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
     between = tuple(s.name for s in found if isinstance(s.effect, Interpolated))
     ended = tuple((posterior.status.name, posterior.problem) for posterior in posteriors)
     notes = tuple(dict.fromkeys(note for posterior in posteriors for note in posterior.notes))
-    return Learned(trained.histories, len(events), between, ended, notes)
+    return Learned(trained.histories, len(events), between, ended, notes, kept(learning))
 
 
 def _stop(problem: str, path: Path, networks: Any, good: bool) -> NoReturn:
@@ -102,18 +119,24 @@ def read_from(learning: Learning | None, table: Any) -> list[str]:
     return [table.contents[file] for file in files] if aware else [table.material]
 
 
-def networks_of(learning: Learning, run: Run) -> CrossTrained:
-    """The networks that the stage kept."""
-    options = learning.options
+def kept(learning: Learning) -> Kept:
+    """What the networks of this learning are read with."""
+    o, bins = learning.options, learning.options.bins if learning.sorts else None
+    shape = (o.width, o.depth, o.folds, o.members)
+    return Kept(learning.features, learning.missing, *shape, o.head, bins, o.temperature)
+
+
+def networks_in(folder: Path, kept: Kept) -> CrossTrained:
+    """The networks that the stage kept in its folder."""
     like = blank(
-        learning.features,
-        width=options.width,
-        depth=options.depth,
-        missing=learning.missing,
-        axes=(options.folds, options.members),
-        outputs=options.bins if learning.sorts else HEADS[options.head].outputs,
+        kept.features,
+        width=kept.width,
+        depth=kept.depth,
+        missing=kept.missing,
+        axes=(kept.folds, kept.members),
+        outputs=HEADS[kept.head].outputs if kept.bins is None else kept.bins,
     )
-    return CrossTrained(load(run.path("learn") / "networks.eqx", like), options.folds, ())
+    return CrossTrained(load(folder / "networks.eqx", like), kept.folds, ())
 
 
 def _material(learning: Learning, run: Run, stride: int) -> tuple[Events, tuple[Systematic, ...]]:

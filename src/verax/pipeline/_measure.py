@@ -5,51 +5,19 @@ from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
 
-from verax.analysis import Analysis, Scale, plan, written
-from verax.check import Reliability
-from verax.infer import Breakdown, CLs, Fit, Limit, Ranking, Row, Scan, Scan2D, Significance
-from verax.learn import History
-from verax.model import BinnedLikelihood, CellModifier, Data, Yields, code0, code1, code2, code4, code4p
-from verax.parameters import Gaussian, Parameter, Poisson
-from verax.report import Table as ReportTable
-from verax.results import Coverage, Interval
-from verax.run import Progress, Run, named, record, to_json
-from verax.templates import Templates
+from verax.analysis import Analysis, plan, written
+from verax.run import Progress, Run, record, to_json
 
 from ._check import Checked, check
-from ._further import Further
-from ._infer import Control, Everywhere, Measured, infer
-from ._learn import Learned, learn, read_from
+from ._infer import infer
+from ._learn import learn, read_from
 from ._model import model
 from ._report import Measurement, report, told
 from ._results_json import failures
-from ._simulate import Table, Yield, simulate
+from ._simulate import simulate
 from ._story import Story
-from ._summarise import Summarised, summarise
-
-TYPES = {
-    **named(Yield, Scale, Table, Learned, History, Summarised, Templates, Parameter, Gaussian, Poisson),
-    **named(BinnedLikelihood, Data, CellModifier, code0, code1, code2, code4, code4p),
-    **named(Limit, CLs, Significance, Scan2D, Further),
-    **named(
-        Measured,
-        Control,
-        Everywhere,
-        Fit,
-        Interval,
-        Scan,
-        Breakdown,
-        Row,
-        Ranking,
-        Yields,
-        Checked,
-        Coverage,
-        Reliability,
-    ),
-    "Measurement": Measurement,
-    "ReportTable": ReportTable,
-}
-"""All that a stage's result may be made of, by the name in its file."""
+from ._summarise import summarise
+from ._types import TYPES
 
 
 def measure(

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from verax.analysis import FunctionScore, Named, Own, Reading, UserEffect, files
+from verax.analysis import FunctionScore, Named, Own, Reading, UserEffect, files, own_functions
 from verax.errors import InputError
 from verax.events import Events
 from verax.run import own_code
@@ -27,11 +27,11 @@ def try_functions(reading: Reading, events: Events) -> None:
     for effect in reading.effects:
         _try_effect(effect, events, again)
     if reading.score is not None:
-        where = f"summary.function '{reading.score.name}'"
-        score = FunctionScore(reading.score, columns.features)
+        own = reading.score.function if isinstance(reading.score, FunctionScore) else None
+        where = f"summary.function '{own.name}'" if own else "summary.model"
         events = jax.tree.map(_read_only, events)
         half = events.take(np.arange(-(-len(events) // 2)))
-        whole, part = (_called(reading.score, where, score, e) for e in (events, half))
+        whole, part = (_called(own, where, reading.score, e) if own else reading.score(e) for e in (events, half))
         spread = float(np.ptp(whole[np.isfinite(whole)])) if np.isfinite(whole).any() else 0.0
         if not np.allclose(whole[: len(half)], part, rtol=1e-3, atol=1e-3 * spread, equal_nan=True):
             seen = "scores that are others when fewer events are given"
@@ -80,7 +80,8 @@ def _same(varied: Any, nominal: Any, *, exact: bool) -> bool:
 def _called(own: Own, where: str, function: Any, *arguments: Any) -> Any:
     with own_code.watched(own.place):
         try:
-            _check_arguments(own, where, len(arguments))
+            fold = {"fold": 0} if isinstance(function, FunctionScore) and function.asked() == "fold" else {}
+            _check_arguments(own, where, len(arguments), **fold)
             return function(*arguments)
         except InputError as error:
             if "function" in error.where:
@@ -93,24 +94,23 @@ def _called(own: Own, where: str, function: Any, *arguments: Any) -> Any:
             ) from error
 
 
-def _check_arguments(own: Own, where: str, number: int) -> None:
+def _check_arguments(own: Own, where: str, number: int, **named: int) -> None:
     """Refuse a function of other arguments before it is called, where it says which it has."""
     try:
         signature = inspect.signature(own.found())
     except ValueError:  # written in C
         return
     try:
-        signature.bind(*range(number))
+        signature.bind(*range(number), **named)
     except TypeError as error:
-        expected = "(Events, θ) → Events" if number == 2 else "(x) → score"
+        expected = "(Events, θ) → Events" if number == 2 else "(x), (x, fold) or (events) → score"
         raise InputError(where, f"a function of {signature} ({error})", f"a function {expected}") from error
 
 
 def undeclared(reading: Reading, folder: Path) -> list[str]:
     """A line on the files that a function of the user's opens, or names, though `inputs` does not."""
     known, base, lines = [Path(p) for p in files(reading)], reading.base.resolve(), []
-    functions = [*(e.function for e in reading.effects), *([reading.score] if reading.score else [])]
-    for function in functions:
+    for function in own_functions(reading):
         found = own_code.undeclared(function.place, base, known, folder, texts=isinstance(function, Named))
         if found:
             told = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")

@@ -35,8 +35,8 @@ class Table:
     """What is in the table of events that the stage wrote; simulated ``rows`` were read, and ``dropped`` of them left out.
 
     ``material`` is a checksum of what networks learn from: features, weights, processes and numbers; ``contents`` are
-    those of all columns of each file of simulated events. ``scales`` are the factors on the weights of samples, and
-    ``notes`` what a careful analyst would want to know.
+    those of all columns of each file of simulated events, ``features`` what networks may read. ``scales`` are the factors
+    on the weights of samples, and ``notes`` what a careful analyst would want to know.
     """
 
     yields: tuple[Yield, ...]
@@ -47,6 +47,7 @@ class Table:
     notes: tuple[str, ...] = ()
     contents: dict[str, str] = field(default_factory=dict)
     scales: tuple[Scale, ...] = ()
+    features: tuple[str, ...] = ()
 
 
 def simulate(run: Run, folder: Path, reading: Reading) -> Table:
@@ -103,7 +104,15 @@ def simulate(run: Run, folder: Path, reading: Reading) -> Table:
     learnt_from = digest([processes, *(h.hexdigest() for h in material)])
     found = seen.rows - seen.dropped if reading.observed else None
     return Table(
-        tuple(yields), found, count.rows, count.dropped, learnt_from, tuple(notes), contents, tuple(count.scales)
+        tuple(yields),
+        found,
+        count.rows,
+        count.dropped,
+        learnt_from,
+        tuple(notes),
+        contents,
+        tuple(count.scales),
+        reading.columns.features,
     )
 
 

@@ -1,6 +1,7 @@
 """The number per event that is histogrammed: a network's score, or what the analysis gives."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from verax.events import Events
 from verax.learn import CrossTrained, Moments, score
 from verax.run import Run
 
-from ._learn import networks_of
+from ._learn import Kept, kept, networks_in
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,15 @@ class NetworkScore:
     moments: Moments
 
     def __call__(self, events: Events) -> np.ndarray:
+        return self.values(events)
+
+    def values(self, events: Events) -> np.ndarray:
+        """What the networks of an event's fold give."""
         return score(self.networks, events, moments=self.moments).mean
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The score that such values, or means of them, make."""
+        return values
 
 
 @dataclass(frozen=True)
@@ -44,8 +53,15 @@ class BinScore:
     temperature: float
 
     def __call__(self, events: Events) -> np.ndarray:
-        shares = score(self.networks, events, moments=softmax(self.temperature)).mean
-        return np.asarray(shares.argmax(axis=1) + 0.5)
+        return self.of(self.values(events))
+
+    def values(self, events: Events) -> np.ndarray:
+        """What the networks of an event's fold give: its shares in the bins."""
+        return score(self.networks, events, moments=softmax(self.temperature)).mean
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The score that such values, or means of them, make."""
+        return np.asarray(values.argmax(axis=1) + 0.5)
 
 
 def summary_of(histograms: Histograms, learning: Learning | None, run: Run) -> Summary:
@@ -58,7 +74,12 @@ def summary_of(histograms: Histograms, learning: Learning | None, run: Run) -> S
 
 def score_of(learning: Learning, run: Run) -> NetworkScore | BinScore:
     """The score of the networks that the stage kept."""
-    networks, options = networks_of(learning, run), learning.options
-    if learning.sorts:
-        return BinScore(networks, options.temperature)
-    return NetworkScore(networks, HEADS[options.head].moments)
+    return score_by(run.path("learn"), kept(learning))
+
+
+def score_by(folder: Path, kept: Kept) -> NetworkScore | BinScore:
+    """The score of the networks in a stage's folder."""
+    networks = networks_in(folder, kept)
+    if kept.bins is not None:
+        return BinScore(networks, kept.temperature)
+    return NetworkScore(networks, HEADS[kept.head].moments)

@@ -18,15 +18,16 @@ COLOURS, SIGNAL                         in which colours?
 Figures are in :mod:`verax.report.plots`, tables in :mod:`verax.report.tables`.
 """
 
+from verax.results import MISSING as MISSING
+from verax.results import decimals as decimals
+from verax.results import number as number
+from verax.results import with_ends as with_ends
+from verax.results import with_error as with_error
+
 from ._html import write_page as write_page
 from ._hypotheses import end as end
 from ._hypotheses import limit_table as limit_table
 from ._hypotheses import significance_table as significance_table
-from ._numbers import MISSING as MISSING
-from ._numbers import decimals as decimals
-from ._numbers import number as number
-from ._numbers import with_ends as with_ends
-from ._numbers import with_error as with_error
 from ._section import Draw as Draw
 from ._section import Section as Section
 from ._show import to_markdown as to_markdown

@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from verax.errors import InputError
-from verax.results import Coverage
+from verax.results import Coverage, decimals, number
 
-from ._numbers import decimals, number
 from ._style import COLOURS, ONE_SIGMA, PLAIN, TWO_SIGMA, Style, canvas, drawing, heading, main_and_ratio, one_panel
 
 if TYPE_CHECKING:

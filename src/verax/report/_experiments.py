@@ -9,9 +9,8 @@ from matplotlib.patches import Rectangle
 from scipy.special import gammaincinv, ndtr, ndtri
 
 from verax.arrays import Float
-from verax.results import Coverage, FloatArray
+from verax.results import Coverage, FloatArray, decimals, number, with_ends, with_error
 
-from ._numbers import decimals, number, with_ends, with_error
 from ._style import COLOURS, PLAIN, SIGNAL, Style, canvas, drawing, heading, one_panel
 
 if TYPE_CHECKING:

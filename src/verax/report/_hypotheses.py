@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from verax.arrays import ndtri
-from verax.results import Status
+from verax.results import Status, number, with_error
 
-from ._numbers import number, with_error
 from .tables import Table
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from verax.arrays import Float
 from verax.errors import InputError
-from verax.results import FloatArray
+from verax.results import FloatArray, decimals, number
 
-from ._numbers import decimals, number
 from ._style import ONE_SIGMA, PLAIN, SIGNAL, TWO_SIGMA, Style, beside_line, drawing, heading, one_panel
 
 DASH = (0, (5, 2))

@@ -14,9 +14,8 @@ from scipy.special import ndtri
 
 from verax.arrays import Float
 from verax.errors import InputError
-from verax.results import Interval, good
+from verax.results import Interval, good, with_ends
 
-from ._numbers import with_ends
 from ._style import COLOURS, DOWN, PLAIN, UP, Style, beside_line, canvas, drawing, heading, one_panel
 
 if TYPE_CHECKING:

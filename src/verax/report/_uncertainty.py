@@ -14,8 +14,8 @@ from matplotlib.textpath import TextPath
 
 from verax.arrays import Float
 from verax.errors import InputError, check_known
+from verax.results import decimals, number
 
-from ._numbers import decimals, number
 from ._style import COLOURS, PLAIN, Style, drawing, heading, one_panel
 from .tables import METHODS
 

@@ -12,9 +12,7 @@ import numpy as np
 
 from verax.arrays import Float
 from verax.errors import InputError
-from verax.results import Coverage
-
-from ._numbers import MISSING, decimals, number, with_error
+from verax.results import MISSING, Coverage, decimals, number, with_error
 
 if TYPE_CHECKING:
     import verax.infer

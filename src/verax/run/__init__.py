@@ -4,6 +4,8 @@
 name                                  question
 ====================================  ================================================================
 Run, stage_key                        how are stages done once, and resumed? with which random key?
+Foreseen                              what would a run do, and why?
+Stored                                what did a run leave in its folder?
 Progress                              what does long work tell while it runs?
 describe, digest, HOW                 when are two arguments equal, and what do results not depend on?
 checksums, checksum_of, code_version  have files or code changed?
@@ -45,6 +47,8 @@ from ._record import plain as plain
 from ._record import record as record
 from ._record import to_json as to_json
 from ._record import write_json as write_json
+from ._store import Foreseen as Foreseen
 from ._store import Run as Run
+from ._stored import Stored as Stored
 from ._threads import side_by_side as side_by_side
 from ._workers import workers as workers

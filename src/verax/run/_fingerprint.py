@@ -75,6 +75,21 @@ def describe(value: Any) -> Any:
     raise TypeError(f"no stage can be given {value!r}: it cannot be told from another")
 
 
+def parts(described: Any, name: str, depth: int = 2) -> dict[str, str]:
+    """Checksums of the parts of what :func:`describe` gives, by dotted names: those that changed can be named.
+
+    >>> list(parts(describe({"a": 1, "b": {"c": 2}}), "options"))
+    ['options.a', 'options.b.c']
+    """
+    kind, *items = described if isinstance(described, list) and described else (None,)
+    fields = kind not in ("tuple", "list") and all(
+        isinstance(i, list) and len(i) == 2 and isinstance(i[0], str) for i in items
+    )
+    if not depth or not items or not fields:
+        return {name: digest(described)}
+    return {k: v for key, value in items for k, v in parts(value, f"{name}.{key}", depth - 1).items()}
+
+
 def _key_data(value: Any) -> np.ndarray | None:
     """The numbers of a random key; None for anything else, which JAX need not be imported for."""
     if (jax := sys.modules.get("jax")) is None or not isinstance(value, jax.Array):

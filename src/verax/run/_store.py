@@ -1,5 +1,6 @@
 """A run's folder: each stage written whole or not at all, and redone only when its inputs changed."""
 
+import inspect
 import os
 import shutil
 import threading
@@ -7,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ._fingerprint import code_version, describe, digest
+from ._fingerprint import code_version, describe, digest, parts
 from ._folder import PART, STAGES, checksum_of, is_inside, opened, publish, remove, seal, unseal
 from ._pack import Types, load, save
 from ._progress import Progress
@@ -18,6 +20,16 @@ from ._progress import Progress
 T = TypeVar("T")
 OWN = ("stage.json", "result.json", "arrays.npz")
 """What every stage has: its record, and its result."""
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a run would do with a stage: again for the reasons ``why``, or, without any, nothing."""
+
+    stage: str
+    why: tuple[str, ...]
+    seconds: float | None
+    """That it took when it was last done."""
 
 
 class Reached(Exception):
@@ -104,10 +116,8 @@ class Run:
         ``of`` is what it depends on in the place of earlier stages. What a result has as ``notes`` is told, made now or
         not. What ``function`` itself holds does not count.
         """
-        given = {stage: a for a in arguments for stage, result in list(self.results.items()) if result is a}
-        plain = [describe(a) for a in arguments if not any(a is result for result in given.values())]
-        earlier = [self.fingerprints[stage] for stage in given] if of is None else of
-        fingerprint = digest([name, self.inputs and self.inputs(name), plain, earlier, code_version()])
+        record: dict[str, Any]
+        given, fingerprint, made_of = self._made_of(name, function, arguments, of)
         done = self._read(name, fingerprint)
         self.progress.stage(name, reused=done is not None)
         if done is None:
@@ -122,22 +132,71 @@ class Run:
                 seconds = time.perf_counter() - start
                 paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
                 files = {p.relative_to(folder).as_posix(): checksum_of(p) for p in paths}
-                record: dict[str, Any] = {"stage": name, "fingerprint": fingerprint, "seconds": seconds, "files": files}
+                record = {
+                    "stage": name,
+                    "fingerprint": fingerprint,
+                    "seconds": seconds,
+                    "files": files,
+                    "made_of": made_of,
+                }
                 (folder / "stage.json").write_bytes(seal(record))
             done = record, load(self._place(name), self.types)
-        found, self.results[name] = done
-        self.seconds[name], self._files[name] = found["seconds"], found["files"]
-        # Done again to other bits (on another machine), a stage is another one for those after it.
-        self.fingerprints[name] = digest([fingerprint, found["files"]])
+        self._take(name, *done)
         for line in getattr(self.results[name], "notes", ()):
             self.note(line)
         if name == self.until:
             raise Reached
         return self.results[name]
 
+    def _take(self, name: str, found: dict[str, Any], result: Any) -> None:
+        self.results[name], self.seconds[name], self._files[name] = result, found["seconds"], found["files"]
+        # Done again to other bits (on another machine), a stage is another one for those after it.
+        self.fingerprints[name] = seen_as(found)
+
+    def foresee(self, name: str, function: Callable[..., Any], *arguments: Any, of: Any = None) -> Foreseen:
+        """What a call would do with a stage, after those before it; nothing is done, and the folder need not be open.
+
+        In the place of the result of a stage that would be done stands a :class:`Foreseen`.
+        """
+        noted = len(self.notes)
+        _, fingerprint, made_of = self._made_of(name, function, arguments, of)
+        done, record = self._read(name, fingerprint), record_of(self._place(name))
+        if done is not None:
+            self._take(name, *done)
+            return Foreseen(name, (), done[0]["seconds"])
+        why = [note.partition(": ")[2].partition(";")[0] for note in self.notes[noted:]]
+        if record is None:
+            why = why or ["never done"]
+        else:
+            before = record["made_of"]
+            keys = dict.fromkeys([*before["values"], *made_of["values"]])
+            why += [k for k in keys if before["values"].get(k) != made_of["values"].get(k)]
+            others = {**before["stages"], **made_of["stages"]}
+            why += [k for k in others if before["stages"].get(k) != made_of["stages"].get(k)]
+            why += ["the version of verax"] if before["code"] != made_of["code"] else []
+        found = Foreseen(name, tuple(why), record["seconds"] if record else None)
+        self.results[name], self.fingerprints[name] = found, ""
+        return found
+
+    def _made_of(
+        self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], of: Any
+    ) -> tuple[dict[str, Any], str, dict[str, Any]]:
+        """The results of earlier stages among the arguments, the fingerprint, and checksums by name of what is in it."""
+        given = {stage: a for a in arguments for stage, result in list(self.results.items()) if result is a}
+        more = [*inspect.signature(function).parameters][2:] + [f"argument {i}" for i in range(len(arguments))]
+        plain = {
+            n: describe(a) for n, a in zip(more, arguments, strict=False) if all(a is not r for r in given.values())
+        }
+        earlier = {stage: self.fingerprints[stage] for stage in given} if of is None else {}
+        inputs, code = self.inputs and self.inputs(name), code_version()
+        fingerprint = digest([name, inputs, [*plain.values()], [*earlier.values()] if of is None else of, code])
+        values = {k: v for n, value in plain.items() for k, v in parts(value, n).items()}
+        values |= {"inputs": digest(inputs), "events": digest(of)}
+        return given, fingerprint, {"values": values, "stages": earlier, "code": code}
+
     def read_file(self, name: str, file: str) -> bytes | None:
         """A file that a stage wrote when it was last made; None where it is not there, or not as it was written."""
-        record, path = _record(self._place(name)), self._place(name) / file
+        record, path = record_of(self._place(name)), self._place(name) / file
         return path.read_bytes() if record and record["files"].get(file, "") == checksum_of(path) else None
 
     def publish(self, name: str, more: Mapping[str, bytes] | None = None) -> None:
@@ -150,7 +209,7 @@ class Run:
         place = self._place(name)
         if not os.path.lexists(place):
             return None
-        record = _record(place)
+        record = record_of(place)
         if record is None:
             self.note(f"{STAGES}/{name}: without a whole record; done again")
             return None
@@ -186,7 +245,7 @@ class Run:
 
 def _keep_others(old: Path, new: Path) -> None:
     """Move what verax did not write from a stage's folder to the one that takes its place, where the name is free."""
-    record = _record(old)
+    record = record_of(old)
     own = {"stage.json", *(record["files"] if record else ())}
     for path in [] if old.is_symlink() else sorted(old.rglob("*")):
         name = path.relative_to(old)
@@ -196,10 +255,16 @@ def _keep_others(old: Path, new: Path) -> None:
             os.replace(path, new / name)
 
 
-def _record(place: Path) -> dict[str, Any] | None:
+def record_of(place: Path) -> dict[str, Any] | None:
     """The record of a stage; None where it is damaged, lost or of an earlier version."""
     record = unseal(place / "stage.json")
     if record is None or not isinstance(record.get("seconds"), float) or not isinstance(record.get("files"), dict):
         return None
     whole = record.get("stage") == place.name and {"result.json", "arrays.npz"} <= set(record["files"])
+    whole = whole and isinstance(record.get("made_of"), dict) and {"values", "stages", "code"} <= set(record["made_of"])
     return record if whole and all(map(is_inside, record["files"])) else None
+
+
+def seen_as(record: Mapping[str, Any]) -> str:
+    """What stands for a stage among those that later ones are made of."""
+    return digest([record["fingerprint"], record["files"]])

@@ -7,9 +7,10 @@ import numpy as np
 from verax.arrays import Array, Float, Tree, static
 from verax.errors import InputError
 from verax.parameters import Parameter
+from verax.results import Brief, Shown
 
 
-class Templates(Tree):
+class Templates(Brief, Tree):
     """Histograms of every process in every channel, with their simulation variance and systematic variations.
 
     Channels lie one after another on the ``bin`` axis. Leaves may be NumPy arrays or traced (INFERNO differentiates
@@ -33,6 +34,15 @@ class Templates(Tree):
     edges: tuple[tuple[float, ...], ...] = static()
     processes: tuple[str, ...] = static()
     systematics: tuple[Parameter, ...] = static()
+
+    def _shown(self) -> Shown:
+        where, varied = self.slices(), f"{len(self.systematics)} systematics"
+        bins = ", ".join(f"{c}: {s.stop - s.start}" for c, s in where.items())
+        line = f"Templates of {len(self.processes)} processes, {varied}; bins of {bins}"
+        if not isinstance(self.nominal, np.ndarray):
+            return line, (), ()
+        each = [[f"{self.nominal[i, s].sum():.5g}" for s in where.values()] for i in range(len(self.processes))]
+        return line, ("events", *where), [(p, *cells) for p, cells in zip(self.processes, each, strict=True)]
 
     def slices(self) -> dict[str, slice]:
         """Where each channel lies on the ``bin`` axis."""
