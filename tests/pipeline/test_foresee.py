@@ -39,7 +39,7 @@ def test_an_unchanged_run_is_kept_as_it_is(small):
     [
         ("learn.epochs=3", "learn", ("learning.options.epochs",)),
         ("binning.max_bins=3", "summarise", ("histograms.max_bins",)),
-        ("poi.bounds=[-5.0, 5.0]", "model", ("factors",)),
+        ("poi.bounds=[-5.0, 5.0]", "model", ("modelling.factors",)),
         ("infer.level=0.9", "infer", ("inference.level",)),
         ("check.toys=10", "check", ("campaign.toys",)),
         ("title=Another", "report", ("wording.title",)),
