@@ -10,8 +10,9 @@ check_values                are all numbers finite, and how many are not?
 ==========================  ==========================================================================
 """
 
-from ._expression import Expression as Expression
-from ._expression import expression as expression
+from verax.expressions import Expression as Expression
+from verax.expressions import expression as expression
+
 from ._parquet import read_events as read_events
 from ._parquet import write_events as write_events
 from ._table import Table as Table

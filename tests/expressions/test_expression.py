@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from verax.data import expression
+from verax.expressions import expression
 from verax.errors import InputError
 
 COLUMNS = {

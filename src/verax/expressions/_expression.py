@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, TypeAlias
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from verax.arrays import namespace
 from verax.errors import InputError, check_known, nearest
 
 from ._whole import Value, alike, call, compute, fitting, floating
@@ -88,8 +87,7 @@ class Expression:
         InputError : for a name that is no column, with the nearest one; for arithmetic with text
         """
         check_known(self.names, columns, f"expression '{_short(self.source)}'", "column")
-        traced = any(isinstance(columns[name], jax.Array) for name in self.names)
-        xp: ModuleType = jnp if traced else np
+        xp: ModuleType = namespace(*(columns[name] for name in self.names))
         try:
             with np.errstate(all="ignore"):
                 value = fitting(self.evaluate(columns, xp), xp)
