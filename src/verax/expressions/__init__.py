@@ -1,4 +1,4 @@
-"""Expressions: the one language in which analysis files, and formulas of statistical models, compute. Nothing else is executed.
+"""Expressions: the one language in which analysis files and formulas of models compute. Nothing else is executed.
 
 ======================  =======================================================================
 name                    question

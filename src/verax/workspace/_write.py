@@ -32,9 +32,10 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
 
     Raises
     ------
-    InputError : an unknown parameter of interest; data that do not fit the model; what a workspace cannot say:
-        simulation statistics after Combine's convention, interpolations other than codes 4 and 4p, bounds without an
-        end, a systematic without a Gaussian constraint of width 1, a factor that has a constraint but is not ``lumi``
+    InputError : an unknown parameter of interest; data that do not fit the model; what a workspace cannot say: functions
+        of parameters, simulation statistics after Combine's convention, interpolations other than codes 4 and 4p, bounds
+        without an end, a systematic without a Gaussian constraint of width 1, a factor that has a constraint but is not
+        ``lumi``
 
     >>> from verax.model import example_model
     >>> to_pyhf(*example_model(), poi="mu")["observations"]
@@ -63,6 +64,8 @@ def _check(model: BinnedLikelihood, data: Data) -> None:
     """Raise for all that a workspace cannot say."""
     if model.combine_convention:
         raise InputError("to_pyhf", "simulation statistics by the convention 'combine'", "'histfactory'")
+    if made := (*model.functions, *(f for p in model.penalties for f in p.formulas)):
+        raise InputError("to_pyhf", f"'{made[0].name}', a function of parameters", "what a pyhf workspace can say")
     for code, default in ((model.shape_code, code4p), (model.factor_code, code4)):
         if code is not default:
             raise InputError("to_pyhf", f"interpolation '{code.__name__}'", f"'{default.__name__}', as pyhf's default")
