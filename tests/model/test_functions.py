@@ -171,3 +171,20 @@ def test_a_penalty_that_is_none_is_refused():
         Penalty((f, f), (0.0,), ((1.0, 0.0), (0.0, 1.0)))
     with pytest.raises(InputError, match=r"function 'd': got parameter 'd'"):
         coupling("d")
+
+
+@pytest.mark.parametrize(
+    ("text", "processes", "linear"),
+    [
+        ("2 * c + k / 3", ("signal",), True),
+        ("c**2", ("signal",), False),
+        ("c * (1 - c)", ("signal",), False),
+        ("exp(jes) * c", ("signal",), True),
+        ("k", ("background",), None),
+    ],
+)
+def test_rates_are_linear_in_a_parameter_where_its_functions_are(text, processes, linear):
+    """So that fits need not look for other minima along it; a factor beside a function of itself is not linear."""
+    names = coupling(text, processes).convex_in
+    assert ("c" in names) == (linear is not False)
+    assert ("k" in names) == (linear is not None)

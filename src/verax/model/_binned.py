@@ -25,7 +25,7 @@ from ._data import Data
 from ._even import even_parts
 from ._exact_hessian import exact_derivatives, rate_slopes
 from ._formula import Formula
-from ._functions import factors
+from ._functions import bent_in, factors
 from ._interpolate import code4, code4p
 from ._likelihood import AbstractLikelihood, Batched, Derivatives, EvenParts, float64_on_host
 from ._penalty import Penalty
@@ -103,9 +103,9 @@ class BinnedLikelihood(AbstractLikelihood):
 
     @property
     def convex_in(self) -> tuple[str, ...]:
-        """The free normalisations and the factors of cells, which no function is of: rates are linear in each."""
+        """The free normalisations and the factors of cells: rates are linear in each, but where functions bend them."""
         linear = self.names[: self.n_free] + self.names[self.n_free + len(self.odd) :]
-        bent = {name for f in self.functions for name in f.parameters}
+        bent = bent_in(self) if self.functions or self.penalties else ()
         return tuple(n for n in linear if n not in bent) if bent else linear
 
     @property

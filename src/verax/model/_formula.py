@@ -5,6 +5,7 @@ Each part of an expression carries its value, gradient and second derivatives (G
 u ∂∂v + v ∂∂u + ∂u ∂vᵀ + ∂v ∂uᵀ.
 """
 
+import ast
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -158,6 +159,10 @@ class Formula:
         """The parameters that it is of."""
         return self.expression.names
 
+    def is_linear(self, name: str) -> bool:
+        """Whether it is known to be linear in one parameter, for any values of the others."""
+        return _degree(ast.parse(self.expression.source.strip(), mode="eval").body, name) < 2
+
     def __call__(self, values: Mapping[str, Any]) -> Float[Array, ""]:
         """The value at ``values`` of its parameters."""
         xp = namespace(*(values[n] for n in self.parameters))
@@ -173,6 +178,22 @@ class Formula:
             found = self.expression.evaluate(own, _Jets(xp))
         constant = Jet(xp.asarray(0.0), zero[:, 0] if len(zero) else zero.sum(0), zero)
         return Jet(*(xp.asarray(x) for x in _as_jet(found, constant)))
+
+
+def _degree(node: ast.AST, name: str) -> int:
+    """Degree of an expression in a parameter: 0, 1, or 2 for all else."""
+    match node:
+        case ast.Name() | ast.Attribute() | ast.Subscript():
+            return int(ast.unparse(node) == name)
+        case ast.BinOp(op=ast.Add() | ast.Sub()):
+            return max(_degree(node.left, name), _degree(node.right, name))
+        case ast.BinOp(op=ast.Mult()):
+            return min(_degree(node.left, name) + _degree(node.right, name), 2)
+        case ast.BinOp(op=ast.Div()) if not _degree(node.right, name):
+            return _degree(node.left, name)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
+            return _degree(node.operand, name)
+    return 2 if any(_degree(child, name) for child in ast.iter_child_nodes(node)) else 0
 
 
 def formula(name: str, text: str) -> Formula:

@@ -53,6 +53,23 @@ class Chain(NamedTuple):
         return self.slopes(self.slopes(second).T).T + namespace(second).tensordot(own, self.bend, 1)
 
 
+def bent_in(model: "BinnedLikelihood") -> set[str]:
+    """Parameters in which rates may not be linear for a function of them, or a penalty not quadratic."""
+    masks = np.asarray(model.normfactor_mask) > 0
+    both = [(f, mask) for f, mask in zip(model.functions, masks[model.n_free :], strict=True)]
+    alone = [f for p in model.penalties for f in p.formulas]
+    names = {n for f in (*model.functions, *alone) for n in f.parameters}
+    found = set()
+    for name in names:
+        own = [masks[i] for i in range(model.n_free) if model.names[i] == name]
+        own += [mask for f, mask in both if name in f.parameters]
+        cell = name in model.names[model.n_free + len(model.odd) :] and len(own) > 0
+        linear = all(f.is_linear(name) for f in (*model.functions, *alone) if name in f.parameters)
+        if not linear or cell or (np.sum(own, axis=0) > 1).any():
+            found.add(name)
+    return found
+
+
 def through_functions(model: "BinnedLikelihood", acts: Bool[np.ndarray, "parameter process channel"]) -> np.ndarray:
     """Which processes in which channels each parameter acts on, itself or in a function."""
     found, masks = acts.copy(), np.asarray(model.normfactor_mask)[model.n_free :] > 0

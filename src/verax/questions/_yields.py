@@ -86,7 +86,7 @@ def _signal(query: Query) -> tuple[str, ...]:
     own += [model.n_free + j for j, f in enumerate(model.functions) if query.poi in f.parameters]
     if not own:
         return ()
-    multiplied = [bool(m) for m in np.asarray(model.normfactor_mask)[own].any(axis=(0, 2))]
+    multiplied = np.asarray(model.normfactor_mask)[own].max(axis=(0, 2)).tolist()
     return tuple(p for p, m in zip(model.processes, multiplied, strict=True) if m) if not all(multiplied) else ()
 
 
