@@ -12,6 +12,7 @@ prefit_yields, postfit_yields        how many events does it expect, and how wel
 fitted_gammas                        which γ of single bins has a fit, and how do they move its parameters?
 templates                            what does each systematic do, as histograms?
 code0, code1, code2, code4, code4p   how is interpolated between θ = −1, 0 and +1?
+linear                               the same of a factor, piecewise linear?
 example_model, example_templates     which small one is there to try things on?
 ===================================  =============================================================================
 
@@ -46,6 +47,7 @@ from ._interpolate import code2 as code2
 from ._interpolate import code4 as code4
 from ._interpolate import code4_coefficients as code4_coefficients
 from ._interpolate import code4p as code4p
+from ._interpolate import linear as linear
 from ._joint import JointLikelihood as JointLikelihood
 from ._likelihood import AbstractBatched as AbstractBatched
 from ._likelihood import AbstractLikelihood as AbstractLikelihood
