@@ -1,5 +1,6 @@
 """Rates that are functions of parameters, and penalties on such functions: by hand, by differences, by a known fit."""
 
+import pickle
 from dataclasses import replace
 
 import jax
@@ -9,6 +10,7 @@ import pytest
 from verax.errors import InputError
 from verax.infer import fit, goodness_of_fit
 from verax.model import Data, JointLikelihood, Penalty, binned_likelihood, example_templates, formula
+from verax.run import describe
 from verax.workspace import from_pyhf, to_pyhf
 from workspaces import MU, sample, workspace
 
@@ -188,3 +190,12 @@ def test_rates_are_linear_in_a_parameter_where_its_functions_are(text, processes
     names = coupling(text, processes).convex_in
     assert ("c" in names) == (linear is not False)
     assert ("k" in names) == (linear is not None)
+
+
+def test_models_are_told_apart_by_the_text_of_their_functions():
+    """As folders of toys and stages tell them, and other processes are sent them."""
+    one, same, other = (coupling(text) for text in ("c**2", "c**2", "c**3"))
+    assert describe(one) == describe(same) != describe(other)
+    sent = pickle.loads(pickle.dumps(one.functions))
+    assert sent == one.functions
+    assert float(sent[0]({"c": 3.0})) == 9.0

@@ -6,6 +6,7 @@ u ∂∂v + v ∂∂u + ∂u ∂vᵀ + ∂v ∂uᵀ.
 """
 
 import ast
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -148,11 +149,16 @@ class Formula:
     Parameters
     ----------
     name : what it is called
-    expression : the text, parsed
+    text : of the expression
     """
 
     name: str
-    expression: Expression
+    text: str
+
+    @functools.cached_property
+    def expression(self) -> Expression:
+        """The text, parsed."""
+        return expression(self.text)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -161,7 +167,7 @@ class Formula:
 
     def is_linear(self, name: str) -> bool:
         """Whether it is known to be linear in one parameter, for any values of the others."""
-        return _degree(ast.parse(self.expression.source.strip(), mode="eval").body, name) < 2
+        return _degree(ast.parse(self.text.strip(), mode="eval").body, name) < 2
 
     def __call__(self, values: Mapping[str, Any]) -> Float[Array, ""]:
         """The value at ``values`` of its parameters."""
@@ -213,8 +219,8 @@ def formula(name: str, text: str) -> Formula:
     >>> float(yukawa({"c": 2.0})), yukawa.jet({"c": np.float64(2.0)}).slope.round(6).tolist()
     (4.8, [5.2])
     """
-    parsed = expression(text)
-    made = Formula(name, parsed)
+    made = Formula(name, text)
+    parsed = made.expression
     where = f"formula '{name}'"
     if parsed.text:
         raise InputError(where, f"text beside '{parsed.text[0]}'", "parameters, which are numbers")
