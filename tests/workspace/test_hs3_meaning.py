@@ -13,7 +13,7 @@ import pytest
 from verax.errors import InputError
 from verax.infer import fit
 from verax.workspace import _hs3 as hs3
-from verax.workspace import from_hs3, likelihoods, notes
+from verax.workspace import from_hs3, from_pyhf, likelihoods, notes, to_pyhf
 
 POINT = {"mu": 1.3, "alpha_norm": 0.7, "alpha_shape": -0.6}
 EXPECTED = [76.375, 85.810]
@@ -534,3 +534,24 @@ def test_a_broken_file_is_one_line_and_never_an_internal_error():
     assert not [line for line in lines if "\n" in line or len(line) > 500]
     assert len(counted["NaN"]) > 100
     assert len(counted["unknown key"]) > 30
+
+
+TO_PYHF = {
+    "Poisson staterror": (STAT | {"constraint": "Poisson"}, "modifier 'st' .staterror.: got another constraint"),
+    "Gaussian shapesys": (SHAPE | {"constraint": "Gauss"}, "modifier 'ss' .shapesys.: got another constraint"),
+    "free shapesys": (
+        SHAPE | {"constraint": None, "constraints": [None, None]},
+        "modifier 'ss' .shapesys.: got constraint None of 'gamma_ss_bin_0'",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", TO_PYHF)
+def test_what_a_workspace_cannot_say_is_not_written_as_one(change):
+    spec, (modifier, message) = base(), TO_PYHF[change]
+    modifiers(spec).append(modifier)
+    model, data, poi = from_hs3(spec, shape_errors="absolute")
+    with pytest.raises(InputError, match=message):
+        to_pyhf(model, data, poi=poi)
+    again = from_pyhf(to_pyhf(*from_hs3(base())[:2], poi="mu"))
+    assert float(again.model.log_prob(POINT, again.data)) == pytest.approx(-12.664194, abs=2e-6)
