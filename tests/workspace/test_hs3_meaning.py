@@ -56,6 +56,13 @@ def gaussian(mean, sigma, x="alpha_norm"):
 
 SHAPE = {"name": "ss", "type": "shapesys", "data": {"vals": [5.0, 6.0]}, "constraint": "Poisson"}
 STAT = {"name": "st", "type": "staterror", "constraint": "Gauss"}
+NORMAL = {
+    "name": "c",
+    "type": "multivariate_normal_dist",
+    "x": ["f", "g"],
+    "mean": [0.5, -0.5],
+    "covariances": [[0.5, 0.2], [0.2, 0.3]],
+}
 DIFFERENCES = {"hi": {"contents": [6.0, -2.0]}, "lo": {"contents": [-3.0, 8.0]}}
 
 
@@ -201,6 +208,21 @@ REFUSED |= {
         lambda x: (x["likelihoods"][0].update(aux_distributions=["c"]), x["distributions"].append(gaussian(1, 0.2))),
         "auxiliary distribution 'c': got a second constraint of 'alpha_norm'",
     ),
+    "a second constraint of γ": (
+        lambda x: (
+            modifiers(x).append(STAT),
+            x["likelihoods"][0].update(aux_distributions=["c"]),
+            x["distributions"].append(gaussian(1, 0.2, x="gamma_stat_SR_bin_1")),
+        ),
+        "auxiliary distribution 'c': got a second constraint of 'gamma_stat_SR_bin_1'",
+    ),
+    "a covariance that is none": (
+        lambda x: (
+            x["likelihoods"][0].update(aux_distributions=["c"]),
+            x["distributions"].append(NORMAL | {"covariances": [[1]]}),
+        ),
+        "distribution 'c': got 'x', 'mean' and 'covariances' of different sizes",
+    ),
     "an auxiliary distribution of another type": (
         lambda x: (
             x["likelihoods"][0].update(aux_distributions=["c"]),
@@ -267,6 +289,22 @@ READ = {
         ),
         EXPECTED,
         -12.664194 - 0.5 * ((1.3 * 2 * 0.7 - 2) / 0.2) ** 2 - np.log(0.2 * np.sqrt(2 * np.pi)),
+    ),
+    "a multivariate normal of functions": (
+        lambda x: (
+            x["likelihoods"][0].update(aux_distributions=["c"]),
+            x["distributions"].append(NORMAL),
+            x.update(
+                functions=[
+                    {"name": "f", "type": "generic_function", "expression": "2*mu - 1."},
+                    {"name": "g", "type": "generic_function", "expression": "f * alpha_norm"},
+                ]
+            ),
+        ),
+        EXPECTED,
+        -12.664194
+        - 0.5 * np.array([1.1, 1.62]) @ np.linalg.solve([[0.5, 0.2], [0.2, 0.3]], [1.1, 1.62])
+        - 0.5 * np.log((2 * np.pi) ** 2 * (0.5 * 0.3 - 0.2**2)),
     ),
     "a constant factor with a constraint": (
         lambda x: (
@@ -555,3 +593,22 @@ def test_what_a_workspace_cannot_say_is_not_written_as_one(change):
         to_pyhf(model, data, poi=poi)
     again = from_pyhf(to_pyhf(*from_hs3(base())[:2], poi="mu"))
     assert float(again.model.log_prob(POINT, again.data)) == pytest.approx(-12.664194, abs=2e-6)
+
+
+@pytest.mark.parametrize("const", [False, True])
+def test_a_gamma_without_error_is_known(const):
+    """It is held at 1; its constraint is a constant as in pyhf, and none where the file holds it as ROOT does."""
+    spec, plain = base(), base()
+    modifiers(spec).append(SHAPE | {"data": {"vals": [5.0, 0.0]}})
+    points = [{"name": f"gamma_ss_bin_{b}", "value": 1.0, "const": const and b == 1} for b in (0, 1)]
+    spec["parameter_points"][0]["parameters"] += points
+    spec["domains"][0]["axes"] += [{"name": f"gamma_ss_bin_{b}", "min": 0.0, "max": 2.0} for b in (0, 1)]
+    model, data, _ = from_hs3(spec, shape_errors="absolute")
+    assert {p.name: p.fixed for p in model.parameters if "ss" in p.name} == {
+        "gamma_ss_bin_0": False,
+        "gamma_ss_bin_1": True,
+    }
+    without, same, _ = from_hs3(plain)
+    own = 100 * np.log(100) - 100 - math.lgamma(101)
+    expected = float(without.log_prob(POINT, same)) + own - (not const)
+    assert float(model.log_prob(POINT, data)) == pytest.approx(expected, abs=1e-9)

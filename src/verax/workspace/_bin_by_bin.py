@@ -164,7 +164,8 @@ class BinByBin:
         """γ whose constraints HS3 says, with these relative errors; those without error are known to be 1."""
         constraints: list[Constraint] = []
         observed: list[float] = []
-        for kind, error in zip(self.settings.given[name]["constraints"], relative.tolist(), strict=True):
+        given = self.settings.given[name]
+        for kind, error, held in zip(given["constraints"], relative.tolist(), given["fixed"], strict=True):
             if isinstance(kind, list):
                 profiled = False
                 constraints.append(Gaussian(float(kind[1])))
@@ -175,7 +176,7 @@ class BinByBin:
                 constraints.append(None if none else Poisson(error**-2) if counted else Gaussian(error))
                 observed.append(error**-2 if counted and not none else 1.0)
                 profiled &= error == 0 or kind is not None
-                if error == 0 and kind is not None:  # the constant of a γ that is known, as in pyhf
+                if error == 0 and kind is not None and not held:  # the constant of a γ that is known, as in pyhf
                     self.offset -= 1.0 if counted else HALF_LOG_2PI
         valid = (relative > 0) | np.array([c is not None for c in constraints], bool)
         if not self._add(name, uses, bins, valid, constraints, observed, group, profiled):

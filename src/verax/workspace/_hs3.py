@@ -202,7 +202,7 @@ def _survey(spec: Json, likelihood: str | None) -> None:
     if spec.get("likelihoods"):
         chosen, _ = _chosen(spec, likelihood)
         wanted, sets = chosen["distributions"], [d for d in chosen["data"] if isinstance(d, str)]
-        auxiliary = chosen.get("aux_distributions") or []
+        auxiliary = chosen.get("aux_distributions", [])
         where = f"likelihood '{chosen['name']}'"
         if not obstacles:
             check_known([*wanted, *auxiliary], distributions, where, "distribution")
@@ -227,24 +227,24 @@ def _survey(spec: Json, likelihood: str | None) -> None:
 def _auxiliary(chosen: Json, distributions: Mapping[str, Json], reader: Reader) -> tuple[Penalty, ...]:
     """Auxiliary distributions: a Gaussian of a factor is its constraint, others are penalties; each counts once."""
     found = []
-    for name in chosen.get("aux_distributions") or []:
-        entry = distributions[name]
+    members = {m for n, (_, names) in reader.sets.items() if n in reader.constraints for m in names}
+    constrained = {*members, *(n for n, kind in reader.scalars.items() if kind != "normfactor")}
+    for name in chosen.get("aux_distributions", ()):
+        if name in reader.named:
+            continue
         try:
-            if name in reader.named:
-                continue
-            made = penalty(entry, reader.functions, reader.number)
-            [*terms] = made.formulas
-            parameter = terms[0].name
-            if len(terms) == 1 and parameter in reader.scalars:
-                if reader.scalars[parameter] != "normfactor" or parameter in reader.gaussian:
-                    where = f"auxiliary distribution '{name}'"
-                    raise InputError(where, f"a second constraint of '{parameter}'", "one")
-                if reader.points.get(parameter, {}).get("const") is not True:
-                    reader.gaussian[parameter] = made.mean[0], math.sqrt(made.covariance[0][0])
-                continue
-            found.append(made)
+            made = penalty(distributions[name], reader.functions, reader.number)
         except InputError as error:
             reader.obstacles.append(error)
+            continue
+        plain = [f.name for f in made.formulas if f.name not in reader.functions]
+        if twice := [n for n in plain if n in constrained or n in reader.gaussian]:
+            where = f"auxiliary distribution '{name}'"
+            reader.obstacles.append(InputError(where, f"a second constraint of '{twice[0]}'", "one"))
+        elif len(made.formulas) > len(plain) or len(plain) > 1:
+            found.append(made)
+        elif reader.points.get(plain[0], {}).get("const") is not True:
+            reader.gaussian[plain[0]] = made.mean[0], math.sqrt(made.covariance[0][0])
     return tuple(found)
 
 
