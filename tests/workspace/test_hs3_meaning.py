@@ -196,6 +196,15 @@ REFUSED |= {
     "a function that is not smooth": (lambda x: function(x, "floor(a)"), "formula 'mu': got function 'floor'"),
     "a function of itself": (lambda x: function(x, "1 + mu"), "function 'mu': got itself"),
     "a function that cannot be parsed": (lambda x: function(x, "1 +"), "function 'mu': got invalid syntax"),
+    "a function that grows without end": (
+        lambda x: (
+            function(x, "f9 * f9"),
+            x["functions"].extend(
+                {"name": f"f{i}", "type": "product", "factors": [f"f{i - 1}"] * 4} for i in range(1, 10)
+            ),
+        ),
+        "function 'mu': got more than 1000 functions in it",
+    ),
     "a function of another type": (
         lambda x: (function(x, "a"), x["functions"][0].update(type="interpolation")),
         "function 'mu', type|function 'mu': got type 'interpolation'",
@@ -207,6 +216,25 @@ REFUSED |= {
     "a second constraint": (
         lambda x: (x["likelihoods"][0].update(aux_distributions=["c"]), x["distributions"].append(gaussian(1, 0.2))),
         "auxiliary distribution 'c': got a second constraint of 'alpha_norm'",
+    ),
+    "a function of what the file does not have": (
+        lambda x: function(x, "1 + alpha_nrom"),
+        "functions: got parameter 'alpha_nrom'; expected a parameter of the file; did you mean 'alpha_norm'",
+    ),
+    "a function with a constraint": (
+        lambda x: (
+            function(x, "1 + alpha_norm"),
+            x["distributions"][0]["samples"][0]["modifiers"][0].update(constraint="Gauss"),
+        ),
+        "'mu' .normfactor., constraint: got 'Gauss' of a function",
+    ),
+    "γ of two sets": (
+        lambda x: modifiers(x).extend([STAT, STAT | {"name": "other"}]),
+        "'other' .staterror., parameters: got 'gamma_stat_SR_bin_0', which is in set 'st'",
+    ),
+    "a constraint beside those of each bin": (
+        lambda x: modifiers(x).append(SHAPE | {"constraints": [None, None]}),
+        "'ss' .shapesys., constraint: got 'Poisson' beside 'constraints'",
     ),
     "a second constraint of γ": (
         lambda x: (
@@ -550,6 +578,15 @@ def whole():
     spec["analyses"][0] |= {"domains": ["default_domain"], "init": "default_values"}
     spec["distributions"].append(gaussian(0, 1))
     modifiers(spec)[0]["constraint"] = "c"
+    spec["distributions"][0]["staterror"] = {"relThreshold": 0.01, "constraint_type": "Gauss"}
+    spec["distributions"][0]["samples"][0]["modifiers"].append({"name": "f", "type": "custom"})
+    spec["functions"] = [
+        {"name": "f", "type": "generic_function", "expression": "1 + 0.1*g"},
+        {"name": "g", "type": "product", "factors": ["alpha_norm", 2.0]},
+    ]
+    spec["distributions"].append(NORMAL)
+    spec["likelihoods"][0]["aux_distributions"] = ["c", "r"]
+    spec["distributions"][-1] = NORMAL | {"name": "r"}
     return spec
 
 

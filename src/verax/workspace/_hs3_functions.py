@@ -8,10 +8,14 @@ from verax.errors import InputError, check_known
 from verax.model import Formula, Penalty, formula
 
 from ._modifiers import Rate
-from ._schema import Json
+from ._schema import LARGEST, Json
 
 PARTS = {"sum": ("summands", " + "), "product": ("factors", " * ")}
 """Functions of a list of others and of numbers, and what joins these."""
+
+
+MOST = 1000
+"""Functions that one may be made of, each as often as it occurs: it is written out in full."""
 
 
 class Functions:
@@ -21,6 +25,7 @@ class Functions:
         self.table = table
         self.places: dict[str, list[tuple[str, str]]] = {}
         self.made: dict[str, Formula] = {}
+        self.parts = 0
 
     def __contains__(self, name: object) -> bool:
         return name in self.table
@@ -47,6 +52,7 @@ class Functions:
         InputError : for a function that is not understood
         """
         if name not in self.made:
+            self.parts = 0
             try:
                 text = ast.unparse(self._tree(name, ()))
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -68,6 +74,9 @@ class Functions:
 
     def _tree(self, name: str, above: tuple[str, ...]) -> ast.expr:
         where = f"function '{name}'"
+        self.parts += 1
+        if self.parts > MOST:
+            raise InputError(f"function '{(*above, name)[0]}'", f"more than {MOST} functions in it", "fewer")
         if name in above:
             raise InputError(where, f"itself, by way of {', '.join(above)}"[:120], "parameters and other functions")
         if name not in self.table:
@@ -75,7 +84,7 @@ class Functions:
                 raise InputError(where, f"'{name}'", "a name of letters, digits and _")
             return ast.Name(name)
         entry = self.table[name]
-        kind = entry.get("type")
+        kind = self.kind(name)
         if kind == "generic_function":
             check_known(entry, ("name", "type", "expression"), where, "key")
             if not isinstance(entry.get("expression"), str):
@@ -107,7 +116,12 @@ class _Replace(ast.NodeTransformer):
 
 
 def _is_part(value: Any) -> bool:
-    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    return isinstance(value, str) or is_number(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number, up to what squares of fit in float64."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def penalty(entry: Json, functions: Functions, number: Any) -> Penalty:

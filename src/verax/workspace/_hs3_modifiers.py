@@ -8,10 +8,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from verax.errors import InputError
+from verax.errors import InputError, nearest
 from verax.model import code0, code1, code2, code4, code4p, linear
 
-from ._hs3_functions import Functions
+from ._hs3_functions import Functions, is_number
 from ._modifiers import Codes
 from ._schema import Json
 
@@ -54,6 +54,7 @@ class Reader:
         self.sets: dict[str, tuple[str, list[str]]] = {}  # name: channel, members
         self.constraints: dict[str, list[Any]] = {}  # of the sets, by bin
         self.held: dict[str, set[int]] = {}  # of the sets: bins
+        self.owner: dict[str, str] = {}  # of each member
         self.gaussian: dict[str, tuple[float, float]] = {}
         self.named: set[str] = set()  # distributions that modifiers name as constraints
         self.scalars: dict[str, str] = {}  # kind
@@ -102,6 +103,8 @@ class Reader:
                 raise InputError(f"{here}, constraint", f"'{constraint}'", "none")
             return {"name": name, "type": kind, "data": None}
         each = entry.get("constraints")
+        if each is not None and constraint is not None:
+            raise InputError(f"{here}, constraint", f"'{constraint}' beside 'constraints'", "one of them")
         if each is None and constraint is None:
             constraint = distribution.get("staterror", {}).get("constraint_type") if kind == "staterror" else None
             constraint = constraint or self._unsaid(kind, here)
@@ -186,6 +189,10 @@ class Reader:
                 members = [f"gamma_{name}_bin_{b}" for b in range(bins)]
         for m in members:
             self._plain(m, here)
+            if self.owner.setdefault(m, name) != name:
+                raise InputError(
+                    f"{here}, parameters", f"'{m}', which is in set '{self.owner[m]}'", "one set for each γ"
+                )
         known = self.sets.setdefault(name, (channel, members))
         if known[1] != members:
             raise InputError(f"{here}, parameters", f"a set '{name}' with other members", "one name for each set")
@@ -211,6 +218,8 @@ class Reader:
     ) -> Json | None:
         name = self._parameter(entry, kind)
         if name in self.functions and kind in ("normfactor", "custom"):
+            if constraint not in (None, *NONE):
+                raise InputError(f"{here}, constraint", f"'{constraint}' of a function", "none")
             self.functions.multiply(name, distribution["name"], sample["name"])
             return None
         if kind == "custom" and name not in self.known:
@@ -289,7 +298,7 @@ class Reader:
         if isinstance(value, str):
             point = self.points.get(value, {})
             value = point.get("value") if point.get("const") is True else None
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        return float(value) if is_number(value) else None
 
     def _interpolated(self, kind: str, entry: Json, detail: Json, default: Any, here: str) -> None:
         """Note how a modifier interpolates; all of a kind must do it in the same way."""
@@ -321,9 +330,12 @@ class Reader:
 
     def settings(self) -> list[Json]:
         """Initial values, bounds, constraints and what is constant, as the measurement's parameter settings, and more."""
-        alone = [n for n in self.functions.arguments if n not in self.scalars]
-        members = {m for _, names in self.sets.values() for m in names}
-        single = [*self.scalars, *(n for n in alone if n not in members)]
+        alone = [n for n in self.functions.arguments if n not in self.scalars and n not in self.owner]
+        for n in alone:
+            if n not in self.known:
+                advice = nearest(n, {*self.known, *self.scalars, *self.owner})
+                self.obstacles.append(InputError("functions", f"parameter '{n}'", "a parameter of the file", advice))
+        single = [*self.scalars, *alone]
         own = {n: {"gaussian": list(g)} for n, g in self.gaussian.items()}
         found = [self._setting(n, [n]) | own.get(n, {}) for n in single]
         for name, (_, names) in self.sets.items():
