@@ -9,6 +9,9 @@ LARGEST_SEED = 2**32 - 1
 SHAPE_ERRORS = ("relative", "absolute")
 """What the errors ``vals`` of a ``shapesys`` in an HS3 file are: relative in ROOT's files."""
 
+BIN_CONSTRAINTS = ("gauss", "poisson")
+"""What constrains γ of ``staterror`` and ``shapesys`` in an HS3 file that does not say it."""
+
 DECORRELATE_BY = ("channel", "sample")
 """Each has a parameter of its own, after one was decorrelated."""
 

@@ -55,14 +55,15 @@ def check_ends(path: Path, where: str) -> None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The advice for an unknown name: its nearest neighbour, and all that is known where that is a short list.
+    """The advice for an unknown name: its nearest neighbour, and what is known, all of it where that is a short list.
 
     >>> nearest("jess", ["jes", "tes"])
     "did you mean 'jes'? known: jes, tes"
     """
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
-    every = "known: " + (", ".join(known) or "none")
+    few = known if len(known) <= SHORT_LIST else [*known[:10], f"and {len(known) - 10} more"]
+    every = "known: " + (", ".join(few) or "none")
     if not close:
         return every
     return f"did you mean '{close[0]}'?" + (f" {every}" if len(known) <= SHORT_LIST else "")

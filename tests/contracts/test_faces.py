@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GUARANTEES = ("calibrate", "check", "conformal", "shift")
 FACES = (*GUARANTEES, "compare")
 LEARNING = ("aleatoric", "approaches", "epistemic", "learn")
-EVENTS = ("data", "problems", "systematics")
+EVENTS = ("data", "expressions", "problems", "systematics")
 
 
 def public(face: str, kind=inspect.isfunction) -> dict:

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from verax.model import code4, code4_coefficients, code4p
+from verax.model import code4, code4_coefficients, code4p, linear
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +52,12 @@ def test_derivatives_are_those_of_the_value():
         given, derived, given_even, derived_even = all_of_them(jnp.asarray(alpha))
         np.testing.assert_allclose(np.ravel(given), np.ravel(derived), rtol=1e-9)
         np.testing.assert_allclose(np.ravel(given_even), np.ravel(derived_even), atol=1e-12)
+
+
+def test_a_linear_factor_and_its_derivatives():
+    """1 + α (up − 1) and 1 + α (1 − down); not zero where it would be, since derivatives are divided by it."""
+    up, down, none = np.log(np.full((3, 1, 1), 1.3)), np.log(np.full((3, 1, 1), 0.6)), np.zeros((6, 3, 1, 1))
+    value, slope, curvature = linear(np.array([-2.0, 0.5, -2.5]), up, down, none)
+    np.testing.assert_allclose(np.abs(value[:, 0, 0]), [0.2, 1.15, 1e-6])
+    np.testing.assert_allclose(slope[:, 0, 0], [0.4, 0.3, 0.4])
+    assert not curvature.any()

@@ -26,8 +26,8 @@ from verax.report import Section, plots
 from verax.results import Status
 from verax.run import Progress
 from verax.workspace import edit, from_pyhf, to_pyhf
+from workspaces import EXAMPLES, as_hs3, sample
 from workspaces import MU as SIGNAL
-from workspaces import sample
 from workspaces import workspace as small_workspace
 
 
@@ -103,6 +103,51 @@ def test_parameters_can_be_held_and_data_exchanged(workspace, capsys, tmp_path):
     spec = json.loads(workspace.read_text())
     counts.write_text(json.dumps({o["name"]: o["data"] for o in spec["observations"]}))
     assert ask(capsys, "fit", workspace, "--data", counts)["parameters"]["mu"] == pytest.approx(1.2, abs=1e-4)
+
+
+def test_parameters_are_held_by_pattern(model, workspace, capsys):
+    """All that match are, at their initial values or the one given; later settings prevail, "!" lets go again."""
+
+    def held(*settings):
+        given = [x for s in settings for x in ("--fixed", s)]
+        errors = ask(capsys, "fit", workspace, *given)["errors"]
+        return {n for n, e in errors.items() if e == 0}
+
+    thetas = {n for n in model.names if n.startswith("theta")}
+    assert len(thetas) > 1
+    assert held("theta*") == thetas
+    assert held("*", "!mu", "!norm") == thetas
+    assert held("theta*", "!theta0", "theta0=0.5") == thetas
+    assert ask(capsys, "fit", workspace, "--fixed", "theta*=0.5", "--fixed", "theta0")["parameters"]["theta0"] == 0.0
+    assert ask(capsys, "fit", workspace, "--fixed", "theta*=0.5")["parameters"]["theta1"] == 0.5
+
+
+def test_the_default_of_several_measurements_is_named(workspace, capsys, tmp_path):
+    spec = json.loads(workspace.read_text())
+    first = spec["measurements"][0]
+    spec["measurements"] += [first | {"name": f"m{i}"} for i in range(8)]
+    (tmp_path / "several.json").write_text(json.dumps(spec))
+    line = f"measurement '{first['name']}', the default; --measurement takes another one: m0, m1, m2, m3, m4 and 3 more"
+    assert ask(capsys, "gof", tmp_path / "several.json")["warnings"][0] == line
+    for arguments in ((workspace,), (tmp_path / "several.json", "--measurement", "m3")):
+        assert not [w for w in ask(capsys, "gof", *arguments)["warnings"] if "--measurement" in w]
+
+
+def test_what_an_hs3_file_does_not_say_is_asked_by_the_option(tmp_path, capsys):
+    spec = as_hs3(EXAMPLES["shapesys"], relative=True)
+    path = tmp_path / "hs3.json"
+    path.write_text(json.dumps(spec))
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["gof", str(path)])
+    assert "expected --shape-errors relative (as ROOT writes) or --shape-errors absolute" in capsys.readouterr().err
+    assert "statistic" in json.dumps(ask(capsys, "gof", path, "--shape-errors", "relative"))
+    del spec["distributions"][0]["samples"][1]["modifiers"][0]["constraint"]
+    path.write_text(json.dumps(spec))
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["gof", str(path), "--shape-errors", "relative"])
+    assert "expected --bin-constraint gauss or --bin-constraint poisson" in capsys.readouterr().err
+    both = ("--shape-errors", "relative", "--bin-constraint", "poisson")
+    assert "statistic" in json.dumps(ask(capsys, "gof", path, *both))
 
 
 def test_standard_input_is_read(workspace, capsys, monkeypatch):
@@ -715,7 +760,17 @@ def test_a_bad_option_is_refused_before_anything_is_read(options, message):
         (("scan", "WORKSPACE", "--against", "nrm"), "did you mean 'norm'"),
         (("fit", "WORKSPACE", "--fixed", "nrm=1"), "did you mean 'norm'"),
         (("toys", "WORKSPACE", "--truth", "nrm=1"), "did you mean 'norm'"),
-        (("fit", "WORKSPACE", "--fixed", "norm"), "NAME=NUMBER"),
+        (("fit", "WORKSPACE", "--fixed", "norm=x"), "NAME=NUMBER"),
+        (
+            ("fit", "WORKSPACE", "--fixed", "thta*"),
+            "got 'thta*'; expected a known parameter, or a pattern of some; did you",
+        ),
+        (("fit", "WORKSPACE", "--fixed", "!theta*=1"), "got '!theta*=1'; expected !NAME without a value"),
+        (
+            ("ranking", "WORKSPACE", "--fixed", "*"),
+            "the parameter of interest 'mu'; expected others; add --fixed '!mu'",
+        ),
+        (("fit", "WORKSPACE", "--bin-constraint", "gauss"), "--bin-constraint: got 'gauss'; expected an HS3 file"),
         (
             ("fit", "WORKSPACE", "--fixed", "norm=1e9"),
             "--fixed, parameter 'norm': got 1e+09; expected a finite value",

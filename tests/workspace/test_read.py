@@ -234,6 +234,32 @@ def test_bad_workspaces(path, value, message):
     assert "\n" not in str(caught.value)
 
 
+def test_lumi_without_width_is_constant():
+    """As xml2json writes LumiRelErr = 0: bounds [1, 1]; with other bounds it is an error of the parameter, by name."""
+    spec = copy.deepcopy(EXAMPLES["lumi"])
+    setting = spec["measurements"][0]["config"]["parameters"][0]
+    setting |= {"inits": [1.0], "auxdata": [1.0], "sigmas": [0.0], "bounds": [[1.0, 1.0]]}
+    model, data, _ = from_pyhf(spec)
+    found = {p.name: p for p in model.parameters}
+    assert (found["lumi"].fixed, found["lumi"].constraint, data.auxiliary.size) == (True, None, 0)
+    plain = copy.deepcopy(EXAMPLES["lumi"])
+    for s in plain["channels"][0]["samples"]:
+        s["modifiers"] = [m for m in s["modifiers"] if m["name"] != "lumi"]
+    other = from_pyhf(plain | {"measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}]})
+    assert float(model.log_prob({}, data)) == float(other.model.log_prob({}, other.data))
+    setting["bounds"] = [[0.5, 1.5]]
+    with pytest.raises(InputError, match="parameter 'lumi', sigmas: got 0; expected a width above 0; fix it"):
+        from_pyhf(spec)
+
+
+def test_many_patches_are_not_all_named():
+    operations = [{"op": "replace", "path": "/observations/0/data", "value": [1.0, 2.0]}]
+    patches = [{"metadata": {"name": f"C1N2_{i}_0", "values": [i]}, "patch": operations} for i in range(400)]
+    with pytest.raises(InputError, match=r"got 400 patches; .*C1N2_9_0, and 390 more") as error:
+        from_pyhf(EXAMPLES["normfactor"], patch={"metadata": {}, "patches": patches, "version": "1.0.0"})
+    assert len(str(error.value)) < 300
+
+
 def test_lumi_needs_its_settings():
     spec = copy.deepcopy(EXAMPLES["lumi"])
     spec["measurements"][0]["config"]["parameters"] = []

@@ -14,9 +14,10 @@ check_values                are all numbers finite, and how many are not?
 ==========================  ==========================================================================
 """
 
+from verax.expressions import Expression as Expression
+from verax.expressions import expression as expression
+
 from ._columns import write_columns as write_columns
-from ._expression import Expression as Expression
-from ._expression import expression as expression
 from ._joined import Joined as Joined
 from ._joined import open_table as open_table
 from ._lists import made_of as made_of

@@ -24,8 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from verax.errors import InputError
-
-from ._expression import ELEMENT, FUNCTIONS_OF_LISTS, Expression, expression
+from verax.expressions import ELEMENT, FUNCTIONS_OF_LISTS, Expression, expression
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 

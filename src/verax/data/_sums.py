@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import uproot
 
 from verax.errors import InputError, check_known
+from verax.expressions import expression
 from verax.run import checksums
 
-from ._expression import expression
 from ._root import readable
 from ._table import open_files, paths
 from ._values import check_values

@@ -127,7 +127,8 @@ def _shifted(fits: Fits) -> list[Row]:
     norm = np.linalg.norm
     total = float(np.sqrt(covariance[index, index]))
     closure = float(np.hypot(norm(counts), norm(auxiliary)) / total) if total > 0 else 1.0
-    note = "" if abs(closure - 1) < 0.01 else f"parts add to {closure:.3f} of the total: data differ from expectation"
+    why = "data differ from expectation" + (", and penalties do not fluctuate" if model.penalties else "")
+    note = "" if abs(closure - 1) < 0.01 else f"parts add to {closure:.3f} of the total: {why}"
     return [
         row("total", 0, total, _status_note(best.status) or note),
         row("statistical", 1, norm(counts)),

@@ -185,8 +185,9 @@ def _by_part(model: AbstractLikelihood, acts: Any, theta: Any, data: Data) -> An
     if not len(acts):
         return np.zeros(0)
     observed, constraint = model.excess(theta, data)
-    alone = acts & (acts.sum(0) == 1)
-    return 2 * namespace(observed, constraint).append(observed + alone @ constraint, ~alone.any(0) @ constraint)
+    alone, n = acts & (acts.sum(0) == 1), acts.shape[1]
+    shared = ~alone.any(0) @ constraint[:n] + constraint[n:].sum()
+    return 2 * namespace(observed, constraint).append(observed + alone @ constraint[:n], shared)
 
 
 def _channels(

@@ -228,14 +228,16 @@ def batched_likelihood(model: "BinnedLikelihood") -> Batched | None:
     """The likelihood of a binned model for a batch of fits.
 
     None where the form above does not hold: Combine's convention, a γ for some processes only, factors of single cells,
-    constraints that are not Gaussian, factors that touch zero or are not smooth enough. Nor without any systematics:
-    there is nothing to gain then.
+    functions of parameters, constraints that are not Gaussian, factors that touch zero or are not smooth enough. Nor without
+    any systematics: there is nothing to gain then.
     """
     plain = all(p.constraint is None or isinstance(p.constraint, Gaussian) for p in model.parameters)
     if (
         not len(model.odd)
         or model.combine_convention
         or model.partial_gamma
+        or model.functions
+        or model.penalties
         or model.n_cells
         or not plain
         or model.factor_code not in (code1, code4)

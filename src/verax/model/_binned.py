@@ -2,7 +2,8 @@
 
 rate(process, bin) = (nominal + Σ shape changes) · Π normalisation factors · Π factors of single bins; a bin expects
 γ · Σ rates, and P(n, a | θ) = Π Poisson(n; γ Σ rates) · Π G(a; θ; width) · Π G(a; γ; δ), with γ profiled in closed form.
-Models of HistFactory workspaces may have γ for some of the processes only, or with a Poisson constraint.
+Models of HistFactory workspaces may have γ for some of the processes only, or with a Poisson constraint. A normalisation
+factor may be a function of parameters instead of one of them (HistFactory's custom factors, CMS's ``rateParam`` formulas).
 """
 
 from collections.abc import Callable
@@ -23,8 +24,11 @@ from ._conventions import SIMULATION, UNCORRELATED
 from ._data import Data
 from ._even import even_parts
 from ._exact_hessian import exact_derivatives, rate_slopes
+from ._formula import Formula
+from ._functions import bent_in, factors
 from ._interpolate import code4, code4p
 from ._likelihood import AbstractLikelihood, Batched, Derivatives, EvenParts, float64_on_host
+from ._penalty import Penalty
 from ._poisson import (
     bin_responses,
     bin_terms,
@@ -50,7 +54,7 @@ class BinnedLikelihood(AbstractLikelihood):
     odd, even : S = (up − down)/2 and A = (up + down)/2 − nominal of the shape part, in events
     log_up, log_down : logarithm of the factor at θ = ±1
     coefficients : code 4's polynomial between them
-    normfactor_mask : 1 where a normalisation factor multiplies a process
+    normfactor_mask : 1 where a normalisation factor multiplies a process; last are those of ``functions``
     cell_parameter_index : numbers of the cell parameters that multiply a cell; their count stands for none
     gamma_mask : 1 where γ multiplies a cell
     width : δ = √ΣΣw² / Σnominal, relative simulation error per bin, of a γ with a Gaussian constraint
@@ -61,6 +65,8 @@ class BinnedLikelihood(AbstractLikelihood):
     partial_gamma : whether ``gamma_mask`` or ``tau`` say more than "one Gaussian γ for all processes", static
     shape_code, factor_code : the interpolations, functions of :mod:`verax.model`, static
     modifiers : cell modifiers of the workspace that it came from, static
+    functions : factors that are functions of the parameters, static
+    penalties : Gaussian terms of functions of the parameters, static
     """
 
     parameters: tuple[Parameter, ...] = static()
@@ -75,7 +81,7 @@ class BinnedLikelihood(AbstractLikelihood):
     log_up: Float[Array, "systematic process channel"]
     log_down: Float[Array, "systematic process channel"]
     coefficients: Float[Array, "6 systematic process channel"]
-    normfactor_mask: Float[Array, "free process channel"]
+    normfactor_mask: Float[Array, "scale process channel"]
     cell_parameter_index: Int[Array, "factor process bin"]
     gamma_mask: Float[Array, "process bin"]
     width: Float[Array, " bin"]
@@ -87,6 +93,8 @@ class BinnedLikelihood(AbstractLikelihood):
     shape_code: Callable[..., tuple[Array, Array, Array]] = static(default=code4p)
     factor_code: Callable[..., tuple[Array, Array, Array]] = static(default=code4)
     modifiers: tuple[CellModifier, ...] = static(default=())
+    functions: tuple[Formula, ...] = static(default=())
+    penalties: tuple[Penalty, ...] = static(default=())
 
     @property
     def in_closed_form(self) -> bool:
@@ -95,28 +103,33 @@ class BinnedLikelihood(AbstractLikelihood):
 
     @property
     def convex_in(self) -> tuple[str, ...]:
-        """The free normalisations and the factors of cells: rates are linear in each."""
-        return self.names[: self.n_free] + self.names[self.n_free + len(self.odd) :]
+        """The free normalisations and the factors of cells: rates are linear in each, but where functions bend them."""
+        linear = self.names[: self.n_free] + self.names[self.n_free + len(self.odd) :]
+        bent = bent_in(self) if self.functions or self.penalties else ()
+        return tuple(n for n in linear if n not in bent) if bent else linear
 
     @property
     def n_free(self) -> int:
         """Number of free normalisation factors; they come first among the parameters."""
-        return int(self.normfactor_mask.shape[0])
+        return int(self.normfactor_mask.shape[0]) - len(self.functions)
 
     @property
     def n_cells(self) -> int:
         """Number of explicit cell parameters; they come last."""
         return len(self.parameters) - self.n_free - int(self.odd.shape[0])
 
-    def normalisation(self, free: Float[Array, " free"]) -> Float[Array, "process channel"]:
+    def normalisation(self, free: Float[Array, " scale"]) -> Float[Array, "process channel"]:
         """Product of the normalisation factors of each process in each channel."""
         xp = namespace(free, self.normfactor_mask)
         return xp.prod(xp.where(self.normfactor_mask > 0, free[:, None, None], 1.0), axis=0)
 
     def blocks(self, theta: Array) -> tuple[Array, Array, Array]:
-        """Values of the normalisation factors, the systematics and the cell parameters."""
+        """Values of the normalisation factors, those that are functions last, of the systematics and the cell parameters."""
         first = self.n_free + self.odd.shape[0]
-        return theta[: self.n_free], theta[self.n_free : first], theta[first:]
+        free = theta[: self.n_free]
+        if self.functions:
+            free = namespace(theta).concatenate([free, factors(self, theta)])
+        return free, theta[self.n_free : first], theta[first:]
 
     def rates(self, theta: Theta, more_even: Float[Array, " systematic"] | float = 0.0) -> Cells:
         """Expected events of each process in each bin (γ = 1) at the vector of parameter values.

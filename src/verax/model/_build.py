@@ -12,6 +12,7 @@ from verax.templates import Layout, Templates, normalisation_part, shape_part
 
 from ._binned import BinnedLikelihood
 from ._conventions import FLOATING, is_combine
+from ._formula import formula
 from ._interpolate import code4_coefficients
 
 Members = Mapping[str, Sequence[str]]
@@ -25,6 +26,7 @@ def binned_likelihood(
     bounds: Mapping[str, tuple[float, float]] | None = None,
     simulation_statistics: bool = True,
     convention: str = "histfactory",
+    functions: Members | None = None,
 ) -> BinnedLikelihood:
     """Build the likelihood of templates.
 
@@ -39,11 +41,13 @@ def binned_likelihood(
     simulation_statistics : one γ per bin, shared by the processes, of width √ΣΣw² / Σnominal
     convention : "histfactory": the width stays; "combine": it follows the normalisations of the processes (CMS Combine's
         autoMCStats), √Σ(factor² Σw²) / Σ rates, at the price of slower derivatives
+    functions : expression of parameters, as "c**2" -> processes that it multiplies in all channels; a parameter that acts in
+        expressions alone is one of ``free`` with no process
 
     Raises
     ------
-    InputError : unknown process or parameter, a name used twice, not finite or negative templates' inputs, a bin
-        without expected events
+    InputError : unknown process or parameter, an expression that is not understood, a name used twice, not finite or
+        negative templates' inputs, a bin without expected events
 
     >>> from verax.model import example_templates
     >>> model = binned_likelihood(example_templates(), free={"mu": ("signal",)})
@@ -56,7 +60,7 @@ def binned_likelihood(
     )
     systematics = tuple(replace(p, bounds=bounds.get(p.name, p.bounds)) for p in templates.systematics)
     parameters = factors + systematics
-    _check(templates, free, where, bounds, parameters)
+    _check(templates, {**free, **(functions or {})}, where, bounds, parameters)
 
     given = (templates.nominal, templates.variance, templates.up, templates.down)
     xp = namespace(*given)
@@ -65,10 +69,14 @@ def binned_likelihood(
     log_up, log_down = normalisation_part(nominal, up, down, channel)
     odd, even = shape_part(nominal, up / xp.exp(log_up)[..., channel], down / xp.exp(log_down)[..., channel])
     total = nominal.sum(0)
-    acts = np.zeros((len(factors), len(templates.processes), len(templates.channels)))
-    for i, (name, processes) in enumerate(free.items()):
+    rates = tuple(formula(text, text) for text in functions or {})
+    multiplied = {**free, **(functions or {})}
+    acts = np.zeros((len(multiplied), len(templates.processes), len(templates.channels)))
+    for i, (name, processes) in enumerate(multiplied.items()):
         here = np.isin(templates.channels, where.get(name, templates.channels))
         acts[i] = np.isin(templates.processes, processes)[:, None] & here
+    for rate in rates:
+        check_known(rate.parameters, [p.name for p in parameters], f"function '{rate.name}'", "parameter")
     return BinnedLikelihood(
         parameters=parameters,
         channels=templates.channels,
@@ -90,6 +98,7 @@ def binned_likelihood(
         floor=1e-7 * abs(total) + 1e-12,
         offset=np.zeros(()),
         combine_convention=is_combine(convention),
+        functions=rates,
     )
 
 

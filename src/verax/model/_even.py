@@ -6,6 +6,7 @@ import numpy as np
 
 from verax.parameters import Poisson
 
+from ._functions import Chain
 from ._likelihood import EvenParts
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ def even_parts(model: "BinnedLikelihood") -> EvenParts | None:
     """
     up, down, normfactor_mask = (np.asarray(x) for x in (model.log_up, model.log_down, model.normfactor_mask))
     values = np.array([p.init for p in model.parameters], np.float64)
-    free, _, kappa = np.split(np.where(values == 0, 1.0, values), [model.n_free, model.n_free + len(up)])
+    first = np.arange(len(values)) - model.n_free
+    values = np.where((values == 0) & ((first < 0) | (first >= len(up))), 1.0, values)
+    free, _, kappa = (np.asarray(x) for x in model.blocks(values))
+    free = np.where(free == 0, 1.0, free)
     of_channel, cell_parameter_index = model.layout.channel, np.asarray(model.cell_parameter_index)
     through = np.prod(np.where(normfactor_mask > 0, free[:, None, None], 1.0), axis=0)[:, of_channel]
     through = through * np.prod(np.append(kappa, 1.0)[cell_parameter_index], axis=0)
@@ -40,10 +44,11 @@ def even_parts(model: "BinnedLikelihood") -> EvenParts | None:
         0.0 if (c := p.constraint) is None else c.tau / p.init if isinstance(c, Poisson) else 1 / c.width**2
         for p in model.parameters
     ]
+    jacobian = np.concatenate([by_free, odd, np.reshape(by_cell, (-1, len(total)))])
     return EvenParts(
         which + model.n_free,
         even[which],
-        np.concatenate([by_free, odd, np.reshape(by_cell, (-1, len(total)))]),
+        np.asarray(Chain.of(model, values).slopes(jacobian)) if model.functions else jacobian,
         1 / (total * (1 + total * np.asarray(model.width) ** 2)),
         np.array(prior),
     )

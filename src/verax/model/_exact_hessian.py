@@ -23,6 +23,7 @@ from verax.arrays import Array, Float, add_at, namespace, plus_diagonal
 
 from ._binwise import cell_curvature, cell_factor, cell_slopes
 from ._data import Data
+from ._functions import Chain
 from ._likelihood import Derivatives
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def exact_derivatives(model: "BinnedLikelihood", theta: Float[Array, " parameter
     """−log L of the counts of one data set with its derivatives, for widths of γ that do not depend on the rates."""
     xp = namespace(theta, data.counts, model.nominal)
     free, alpha, kappa = model.blocks(theta)
-    n_free, index, partial = model.n_free, model.cell_parameter_index, model.partial_gamma
+    n_free, index, partial = len(free), model.cell_parameter_index, model.partial_gamma
     grid, flat = model.layout.grid, model.layout.flat
     odd, even = grid(model.odd), grid(model.even)
 
@@ -108,6 +109,11 @@ def exact_derivatives(model: "BinnedLikelihood", theta: Float[Array, " parameter
         across, among = cell_curvature(kappa, index, flat(rate), rate1, flat_weight)
         second = xp.block([[second, across], [across.T, among]])
 
+    if model.functions:  # so far they stood for parameters of their own
+        chain = Chain.of(model, theta)
+        second = chain.curvature(_by_total(total1, slope), second)
+        total1 = [chain.slopes(t) for t in total1]
+
     # Σ ℓ″ ∂T ∂Tᵀ and its expected diagonal; with two rates Σ [ℓ_SS ∂S∂Sᵀ + ℓ_ST (∂S∂Tᵀ + ∂T∂Sᵀ) + ℓ_TT ∂T∂Tᵀ].
     hessian, scale = (total1[0] * curvature[0]) @ total1[0].T, total1[0] ** 2 @ fisher[0]
     if partial:
@@ -116,7 +122,7 @@ def exact_derivatives(model: "BinnedLikelihood", theta: Float[Array, " parameter
         scale += 2 * (total1[0] * total1[1]) @ fisher[1] + total1[1] ** 2 @ fisher[2]
     return Derivatives(
         xp.asarray(value.sum() - model.offset),
-        sum((t @ x for t, x in zip(total1[1:], slope[1:], strict=True)), total1[0] @ slope[0]),
+        _by_total(total1, slope),
         hessian + second,
         second,
         scale,
@@ -124,6 +130,11 @@ def exact_derivatives(model: "BinnedLikelihood", theta: Float[Array, " parameter
         model.padded(xp.einsum("kpc,pc->k", even_sum + model.log_even * shape_sum, factor)),
         model.rate_status(whole, theta, data),
     )
+
+
+def _by_total(total1: list[Array], slope: Array) -> Array:
+    """Σ ℓ′ ∂T over bins, of one rate of each bin or two."""
+    return sum((t @ x for t, x in zip(total1[1:], slope[1:], strict=True)), total1[0] @ slope[0])
 
 
 def rate_slopes(model: "BinnedLikelihood", theta: Float[Array, " parameter"]) -> Float[Array, "parameter process bin"]:
@@ -138,12 +149,12 @@ def rate_slopes(model: "BinnedLikelihood", theta: Float[Array, " parameter"]) ->
     by_free = shape * (phi1 * norm)[:, :, channel]
     by_shape = (model.odd + g1[:, None, None] * model.even) * through
     slopes = xp.concatenate([by_free, by_shape + shape * through * (f1 / f)[:, :, channel]])
-    if not model.n_cells:
-        return slopes
-    index, rate = model.cell_parameter_index, shape * through
-    one = xp.ones((1, shape.shape[1]))
-    by_cell = [cell_slopes(kappa, index[:, p, None], rate[p, None], [one])[0] for p in range(len(rate))]
-    return xp.concatenate([slopes * cell_factor(kappa, index), xp.stack(by_cell, axis=1)])
+    if model.n_cells:
+        index, rate = model.cell_parameter_index, shape * through
+        one = xp.ones((1, shape.shape[1]))
+        by_cell = [cell_slopes(kappa, index[:, p, None], rate[p, None], [one])[0] for p in range(len(rate))]
+        slopes = xp.concatenate([slopes * cell_factor(kappa, index), xp.stack(by_cell, axis=1)])
+    return Chain.of(model, theta).slopes(slopes) if model.functions else slopes
 
 
 def _normalisation_derivatives(model: "BinnedLikelihood", free: Array) -> tuple[Array, Array]:
@@ -151,7 +162,7 @@ def _normalisation_derivatives(model: "BinnedLikelihood", free: Array) -> tuple[
 
     Of a product of factors φ_k, ∂_i is the product without φ_i, and ∂_i ∂_j that without both, where they act at all.
     """
-    xp, acts, n = namespace(free, model.normfactor_mask), model.normfactor_mask > 0, model.n_free
+    xp, acts, n = namespace(free, model.normfactor_mask), model.normfactor_mask > 0, len(model.normfactor_mask)
     factors = xp.where(acts, free[:, None, None], 1.0)
     one = np.eye(n, dtype=bool)
     both = one[:, None] | one[None]

@@ -172,3 +172,33 @@ def code1(
     rate = xp.where(a > 0, log_up, -log_down)
     value = xp.exp(a * rate)
     return value, rate * value, rate**2 * value
+
+
+def linear(
+    alpha: Float[Array, " systematic"], log_up: Factors, log_down: Factors, coefficients: Coefficients
+) -> tuple[Factors, Factors, Factors]:
+    """Evaluate a factor that is piecewise linear: 1 + α (up − 1) for α > 0, 1 + α (1 − down) otherwise.
+
+    ROOT's code 0 of ``normsys``. Derivatives are divided by the factor, so that it comes no closer to 0 than 1e-6.
+
+    Parameters
+    ----------
+    alpha : nuisance parameters, in units of their prior widths
+    log_up : logarithms of the factors at θ = +1
+    log_down : the same at θ = −1
+    coefficients : not used; those of code 4 keep the call the same
+
+    Returns
+    -------
+    The factor, its first and second derivative in α
+
+    >>> up, down = np.log(1.2).reshape(1, 1, 1), np.log(0.9).reshape(1, 1, 1)
+    >>> factor, _, _ = linear(np.full(1, -2.0), up, down, np.zeros((6, 1, 1, 1)))
+    >>> round(factor.item(), 6)
+    0.8
+    """
+    xp = namespace(alpha, log_up, log_down)
+    a = alpha[:, None, None]
+    slope = xp.where(a > 0, xp.expm1(log_up), -xp.expm1(log_down))
+    value = 1 + a * slope
+    return xp.where(value < 0, -1.0, 1.0) * xp.maximum(xp.abs(value), 1e-6), slope, xp.zeros_like(value)

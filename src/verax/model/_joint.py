@@ -12,6 +12,7 @@ from verax.parameters import Parameter, Params
 
 from ._data import Data, map_places
 from ._likelihood import AbstractLikelihood, Derivatives, EvenParts
+from ._penalty import Penalty
 
 
 class JointPlace(Tree):
@@ -72,6 +73,11 @@ class JointLikelihood(AbstractLikelihood):
     def in_closed_form(self) -> bool:
         """Whether each part is."""
         return all(part.in_closed_form for part in self.parts)
+
+    @property
+    def penalties(self) -> tuple[Penalty, ...]:
+        """Those of the parts; an equal one of several parts counts once, as a constraint does."""
+        return tuple(dict.fromkeys(p for part in self.parts for p in part.penalties))
 
     @property
     def convex_in(self) -> tuple[str, ...]:
@@ -145,7 +151,8 @@ class JointLikelihood(AbstractLikelihood):
     def log_observed(self, theta: Float[Array, " parameter"], data: Data) -> Float[Array, ""]:
         """Sum of the log densities of the observations."""
         parts = zip(self.parts, self._index, self.split(data), strict=True)
-        return sum((part.log_observed(theta[index], own) for part, index, own in parts), np.zeros(()))
+        value = sum((part.log_observed(theta[index], own) for part, index, own in parts), np.zeros(()))
+        return namespace(value).asarray(value)
 
     def derivatives_observed(self, theta: Float[Array, " parameter"], data: Data) -> Derivatives:
         """Sums of the derivatives, each likelihood's by its own method."""

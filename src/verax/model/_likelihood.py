@@ -41,6 +41,7 @@ from ._constraint import (
     constraint_terms,
 )
 from ._data import Data, places
+from ._penalty import Penalty
 from ._regions import Regions
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -190,6 +191,11 @@ class AbstractLikelihood(Brief, Tree, abc.ABC):
         return f"{type(self).__name__} of {len(rows)} parameters", ("parameter", "initial", "prior", "group"), rows
 
     @property
+    def penalties(self) -> tuple[Penalty, ...]:
+        """Gaussian terms of functions of the parameters, beside the constraints of single ones; none by default."""
+        return ()
+
+    @property
     def in_closed_form(self) -> bool:
         """Whether all but draws is formulas over NumPy or JAX alike: few fits are then made without JAX."""
         return False
@@ -222,6 +228,8 @@ class AbstractLikelihood(Brief, Tree, abc.ABC):
     def log_density(self, theta: Theta, data: Data) -> Float[Array, ""]:
         """Log L of one data set, constraints included, at the vector of parameter values."""
         value = self.log_observed(theta, data) - self.constraints(theta, data)[0].sum()
+        for penalty in self.penalties:
+            value -= penalty.terms(theta, self.names)[0]
         return namespace(value).asarray(value)
 
     def constraints(self, theta: Array, data: Data) -> tuple[Array, Array, Array]:
@@ -285,7 +293,7 @@ class AbstractLikelihood(Brief, Tree, abc.ABC):
     def saturated(self, data: Data) -> Float[Array, "*toy"]:
         """The least −log L of any model of the same data: each observation, and each global observable, is expected."""
         peak = constraint_peak(self.parameters, data.auxiliary[..., : self.n_constraints])
-        value = self.saturated_observed(data) + peak.sum(-1)
+        value = self.saturated_observed(data) + peak.sum(-1) + sum(p.least for p in self.penalties)
         return namespace(value).asarray(value)
 
     @property
@@ -296,11 +304,14 @@ class AbstractLikelihood(Brief, Tree, abc.ABC):
     @float64_on_host
     def excess(self, theta: Theta, data: Data) -> tuple[Array, Array]:
         """−log L of one data set above the saturated model's: of the observations of each of the :attr:`regions`, what is
-        profiled there included, and of each parameter's constraint [parameter].
+        profiled there included, and of each parameter's constraint, then of each penalty.
         """
         constrained = np.array([p.constraint is not None for p in self.parameters], bool)
         peak = constraint_peak(self.parameters, data.auxiliary[: self.n_constraints])
-        return np.zeros(0), self.constraints(theta, data)[0] - np.eye(len(constrained))[:, constrained] @ peak
+        above = self.constraints(theta, data)[0] - np.eye(len(constrained))[:, constrained] @ peak
+        for penalty in self.penalties:
+            above = namespace(above).append(above, penalty.terms(theta, self.names)[0] - penalty.least)
+        return np.zeros(0), above
 
     def start(self, data: Data) -> Float[np.ndarray, "toy parameter"]:
         """Starting values of fits: constrained parameters at their global observables, others at their initial values."""
@@ -417,6 +428,10 @@ class AbstractLikelihood(Brief, Tree, abc.ABC):
         xp = namespace(theta, at.gradient)
         nll, scale = xp.asarray(at.nll + value.sum()), xp.maximum(at.scale + curvature, 1e-12)
         gradient, hessian = at.gradient + slope, plus_diagonal(at.hessian.copy(), curvature)
+        for penalty in self.penalties:
+            value, slope, bend = penalty.terms(theta, self.names)
+            nll, gradient, hessian = xp.asarray(nll + value), gradient + slope, hessian + bend
+            scale = scale + abs(xp.diagonal(bend))
         return Derivatives(nll, gradient, hessian, at.rate_curvature, scale, at.even_slope, at.end)
 
     @float64_on_host

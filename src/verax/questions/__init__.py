@@ -42,4 +42,4 @@ def answer(verb: str, workspace: str, *, progress: "Progress | None" = None, **o
     question.check_data(common.data)
     query = load_query(workspace, common, needs_poi=kind.needs_poi, progress=progress)
     found = respond(question, query)
-    return replace(found, warnings=[*left_out(query.mask), *found.warnings])
+    return replace(found, warnings=[*query.notes, *left_out(query.mask), *found.warnings])

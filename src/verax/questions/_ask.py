@@ -3,6 +3,7 @@
 import fnmatch
 import itertools
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
@@ -11,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from verax.errors import InputError, check_ends, check_known
-from verax.model import BinnedLikelihood, Data, hold
-from verax.parameters import by_name, check_value
+from verax.errors import InputError, check_ends, check_known, nearest
+from verax.model import AbstractLikelihood, BinnedLikelihood, Data, hold
+from verax.parameters import check_value
 from verax.report import Draw, Section
 from verax.run import Progress
-from verax.workspace import from_hs3, from_pyhf, is_hs3, read_json
+from verax.workspace import from_hs3, from_pyhf, is_hs3, likelihoods, read_json
+from verax.workspace import notes as hs3_notes
 
 from ._options import Common, Question
 
@@ -30,6 +32,7 @@ class Query:
     poi : empty where the question needs none and the workspace has none
     mask : bins of each channel that are left out, in the numbers of the workspace
     folder : of the run that made the workspace, where that was given
+    notes : lines about what was taken where the caller did not choose
     """
 
     model: BinnedLikelihood
@@ -38,6 +41,7 @@ class Query:
     mask: Mapping[str, Sequence[int]] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     folder: Path | None = None
+    notes: Sequence[str] = ()
 
     def count_toys(self, done: int, total: int, failed: int) -> None:
         """Report the progress of toys."""
@@ -55,8 +59,8 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
 
     Parameters
     ----------
-    common : ``measurement`` is one of pyhf's workspace, or the likelihood of an HS3 file; ``data`` is "observed", "asimov"
-        (at the initial values), or a JSON file of counts by channel
+    common : ``measurement`` is one of pyhf's workspace, or a likelihood or analysis of an HS3 file; ``data`` is "observed",
+        "asimov" (at the initial values), or a JSON file of counts by channel
     needs_poi : whether the question is about one parameter, which then cannot be held
     progress : notified of toys
 
@@ -76,24 +80,33 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
     if is_hs3(content):
         if change is not None:
             raise InputError("--patch", "an HS3 file to patch", "a pyhf workspace", "leave it out")
-        found = from_hs3(
-            content, likelihood=common.measurement, poi=common.poi, shape_errors=common.shape_errors, mask=mask
-        )
+        try:
+            found = from_hs3(
+                content,
+                likelihood=common.measurement,
+                poi=common.poi,
+                shape_errors=common.shape_errors,
+                bin_constraint=common.bin_constraint,
+                mask=mask,
+            )
+        except InputError as error:
+            raise InputError(error.where, error.got, *map(_spelled, (error.expected, error.action))) from None
+        several, taken = likelihoods(content), list(hs3_notes(content))
     else:
-        if common.shape_errors is not None:
-            raise InputError("--shape-errors", f"'{common.shape_errors}'", "an HS3 file", "leave it out")
+        for name, value in (("--shape-errors", common.shape_errors), ("--bin-constraint", common.bin_constraint)):
+            if value is not None:
+                raise InputError(name, f"'{value}'", "an HS3 file", "leave it out")
         found = from_pyhf(
             content, measurement=common.measurement, poi=common.poi, patch=change, patchname=common.patchname, mask=mask
         )
+        several, taken = tuple(m["name"] for m in content["measurements"]), []
+    if common.measurement is None and len(several) > 1:
+        others = ", ".join(several[1:6]) + (f" and {len(several) - 6} more" if len(several) > 6 else "")
+        taken.append(f"measurement '{several[0]}', the default; --measurement takes another one: {others}")
     model, observed, interest = found.model, found.data, found.poi or ""
-    held = numbers(common.fixed, "--fixed")
-    for name, parameter in by_name(model.parameters, held, "--fixed").items():
-        if name in held:
-            check_value(parameter, held[name], "--fixed")
+    held = _held(common.fixed, model, interest if needs_poi else "")
     if needs_poi and not interest:
         raise InputError("workspace", "no parameter of interest", "one that the fit moves", "name it with --poi")
-    if needs_poi and interest in held:
-        raise InputError("--fixed", f"the parameter of interest '{interest}'", "another one", "choose another --poi")
     if held:
         model = hold(model, held)
     if needs_poi and next(p for p in model.parameters if p.name == interest).fixed:
@@ -102,7 +115,44 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
         observed = model.asimov({p.name: p.init for p in model.parameters})
     elif common.data != "observed":
         observed = Data(_counts(read_json(common.data), model, common.data, mask), observed.auxiliary)
-    return Query(model, observed, interest, mask, progress or Progress(), folder)
+    return Query(model, observed, interest, mask, progress or Progress(), folder, taken)
+
+
+def _spelled(text: str) -> str:
+    """What the workspace's functions call an argument, as the command line's option."""
+    for name, option in (("shape_errors", "--shape-errors"), ("bin_constraint", "--bin-constraint")):
+        text = re.sub(rf"\b{name}='(\w+)'", rf"{option} \1", text)
+    return text
+
+
+def _held(settings: Iterable[str], model: AbstractLikelihood, interest: str) -> dict[str, float]:
+    """Values of the parameters that are held, by "NAME[=VALUE]" and "!NAME", names or patterns; later ones prevail.
+
+    Raises
+    ------
+    InputError : for names and patterns of no parameter (nearest given), values out of bounds, and the parameter of interest
+    """
+    table, held = {p.name: p for p in model.parameters}, dict[str, float]()
+    for setting in settings:
+        free = setting.startswith("!")
+        name, equals, _ = setting.removeprefix("!").partition("=")
+        if free and equals:
+            raise InputError("--fixed", f"'{setting}'", "!NAME without a value")
+        names = [name] if name in table else fnmatch.filter(table, name)
+        if not names:
+            known = nearest(name.replace("*", ""), table)
+            raise InputError("--fixed", f"'{name}'", "a known parameter, or a pattern of some", known)
+        values = numbers([setting], "--fixed") if equals else {}
+        for n in names:
+            if free:
+                held.pop(n, None)
+                continue
+            held[n] = values.get(name, table[n].init)
+            check_value(table[n], held[n], "--fixed")
+    if interest in held:
+        advice = f"add --fixed '!{interest}', or choose another --poi"
+        raise InputError("--fixed", f"the parameter of interest '{interest}'", "others", advice)
+    return held
 
 
 def grouped(model: BinnedLikelihood, settings: Iterable[str]) -> BinnedLikelihood:

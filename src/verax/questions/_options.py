@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, dataclass_transform
 
-from verax.choices import LARGEST_SEED, PREFIT_ERRORS, SHAPE_ERRORS
+from verax.choices import BIN_CONSTRAINTS, LARGEST_SEED, PREFIT_ERRORS, SHAPE_ERRORS
 from verax.errors import InputError, check_count, check_known
 
 
@@ -68,11 +68,23 @@ class Common(Options):
     mask: Sequence[str] = option(
         (), "--mask", metavar="CHANNEL:BIN[,BIN]", help="leave out bins, numbered from 0, of the model and the data"
     )
-    fixed: Sequence[str] = option((), "--fixed", metavar="NAME=VALUE", help="hold a parameter")
+    fixed: Sequence[str] = option(
+        (),
+        "--fixed",
+        metavar="NAME[=VALUE]",
+        help="hold a parameter, or all that match 'gamma_*' (default value: the initial one); '!NAME' lets it go again",
+    )
     patch: str | None = option(None, "--patch", metavar="FILE", help="JSON patch, or a patch set")
     patchname: str | None = option(None, "--patchname", metavar="NAME", help="which patch of the set")
-    measurement: str | None = option(None, "--measurement", metavar="NAME", help="or likelihood (default: the first)")
-    shape_errors: str | None = option(None, "--shape-errors", choices=SHAPE_ERRORS, help="of an HS3 file's shapesys")
+    measurement: str | None = option(
+        None, "--measurement", metavar="NAME", help="or likelihood or analysis of an HS3 file (default: the first)"
+    )
+    shape_errors: str | None = option(
+        None, "--shape-errors", choices=SHAPE_ERRORS, help="of an HS3 file's shapesys, where it does not tell"
+    )
+    bin_constraint: str | None = option(
+        None, "--bin-constraint", choices=BIN_CONSTRAINTS, help="of an HS3 file's staterror and shapesys that say none"
+    )
 
 
 QUESTIONS: "dict[str, type[Question]]" = {}

@@ -82,11 +82,12 @@ def _data_and_model(query: Query, channel: str, stage: str, found: Yields) -> Dr
 def _signal(query: Query) -> tuple[str, ...]:
     """Find the processes that the parameter of interest multiplies, where it is a normalisation of some but not all."""
     model = query.model
-    first = [i for i, name in enumerate(model.names[: model.n_free]) if name == query.poi]
-    if not first:
+    own = [i for i, name in enumerate(model.names[: model.n_free]) if name == query.poi]
+    own += [model.n_free + j for j, f in enumerate(model.functions) if query.poi in f.parameters]
+    if not own:
         return ()
-    multiplied = np.asarray(model.normfactor_mask)[first[0]].any(axis=1)
-    return tuple(p for p, m in zip(model.processes, multiplied, strict=True) if m) if not multiplied.all() else ()
+    multiplied = np.asarray(model.normfactor_mask)[own].max(axis=(0, 2)).tolist()
+    return tuple(p for p, m in zip(model.processes, multiplied, strict=True) if m) if not all(multiplied) else ()
 
 
 @respond.register

@@ -1,36 +1,44 @@
 """Import of HistFactory models from HS3 (HEP Statistics Serialization Standard, version 0.2), by way of pyhf's JSON.
 
 The model is HistFactory's (CERN-OPEN-2012-016). Read are distributions of type ``histfactory_dist`` with their data, one
-likelihood, its analysis or none, with its initial point and domains (else "default_values" and "default_domain"). Source:
-hep-statistics-serialization-standard, chapter HistFactory, and what ROOT's writer does where the text leaves a choice:
-templates of ``histosys`` are absolute, ``staterror`` takes its errors from the sample's ``errors``, interpolation is code 4
-(factors) and 4p (templates) unless a modifier or its channel names another. All that is not read, or would mean another
-likelihood, is refused by name.
+likelihood, its analysis or none, with its initial point and domains (else "default_values" and "default_domain"), functions
+that multiply samples, and Gaussian auxiliary distributions. All that is not read, or would mean another likelihood, is
+refused by name, in one line.
 
-The errors ``vals`` of ``shapesys`` are relative in ROOT's files and absolute in others (pyhs3's examples), and a file
-does not say which: the caller must. (ROOT bounds γ at 1 + 5σ: where a file has these bounds, they tell.)
+Where writers differ the file decides, by what it says of its writer or by the bounds that ROOT gives γ (1 + 5σ); else the
+caller: whether errors ``vals`` of ``shapesys`` are relative (ROOT) or absolute (pyhs3's examples), and what constrains γ
+of ``staterror`` and ``shapesys`` without a constraint (ROOT: Poisson and Gauss; pyhs3: Gauss and Poisson).
 """
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from verax.choices import SHAPE_ERRORS
+from verax.choices import BIN_CONSTRAINTS, SHAPE_ERRORS
 from verax.errors import InputError, check_known
+from verax.model import Penalty
 
+from ._hs3_functions import Functions, penalty
+from ._hs3_modifiers import CODES, Reader
 from ._hs3_schema import check_channel, check_document, check_likelihood, edges, table
-from ._read import Imported, from_pyhf
+from ._modifiers import Codes, Rate
+from ._read import Imported, imported
 from ._schema import Json, check_workspace, numbers, read_json
 
-INTERPOLATIONS: dict[str, tuple[Any, ...]] = {
-    "normsys": ("code4", "4", 4, 5, "poly6_exp", {"type": "mult", "in": "poly6", "out": "exp"}),
-    "histosys": ("code4p", "4p", 4, "poly6", {"type": "add", "in": "poly6", "out": "poly1"}),
-}
-"""Ways to write the default interpolation: names, ROOT's numbers, and the three words of the standard."""
-GAUSS = ("Gauss", "Gaussian", "Gaus")
-CONSTRAINTS = ("constraint", "constraint_type", "constraint_name")
+AUXILIARY = ("gaussian_dist", "multivariate_normal_dist")
+"""Types of auxiliary distributions that are read."""
+
+
+class Content(NamedTuple):
+    """A likelihood of a file as a pyhf workspace, and what pyhf's JSON cannot say: more settings, functions, codes."""
+
+    workspace: Json
+    settings: list[Json]
+    rates: list[Rate]
+    penalties: tuple[Penalty, ...]
+    normsys: Codes
+    histosys: Codes
 
 
 def is_hs3(spec: Any) -> bool:
@@ -51,6 +59,7 @@ def from_hs3(
     likelihood: str | None = None,
     poi: str | None = None,
     shape_errors: str | None = None,
+    bin_constraint: str | None = None,
     mask: Mapping[str, Sequence[int]] | None = None,
 ) -> Imported:
     """Read the likelihood, data and parameter of interest of an HS3 file.
@@ -58,15 +67,17 @@ def from_hs3(
     Parameters
     ----------
     spec : its content, or a file ("-" for standard input)
-    likelihood : needed where there is more than one
+    likelihood : name of a likelihood or of an analysis; by default the first of :func:`likelihoods`
     poi : by default the first parameter of interest of an analysis of this likelihood
-    shape_errors : whether ``vals`` of ``shapesys`` are "relative" (ROOT) or "absolute"; needed where there are any
+    shape_errors : whether ``vals`` of ``shapesys`` are "relative" (ROOT) or "absolute"; needed where the file does not tell
+    bin_constraint : "gauss" or "poisson", of ``staterror`` and ``shapesys`` that say none; needed where the file does not
+        say that ROOT wrote it
     mask : bins to leave out, by channel, numbered from 0, as by :func:`verax.workspace.edit.mask`
 
     Raises
     ------
     InputError : whatever is wrong with it or cannot be had exactly (other distributions, constraints or codes), naming
-        distribution, sample and modifier
+        distribution, sample and modifier; all such obstacles are in the one line
 
     >>> counts = {"axes": [{"name": "mass", "nbins": 1, "min": 0, "max": 1}], "contents": [59.0]}
     >>> signal = {"parameter": "mu", "name": "mu", "type": "normfactor"}
@@ -82,224 +93,190 @@ def from_hs3(
     (('mu',), [59.0])
     """
     content = read_json(spec) if isinstance(spec, (str, Path)) else spec
-    plain = hs3_to_pyhf(content, likelihood=likelihood, poi=poi, shape_errors=shape_errors)
-    return from_pyhf(plain, mask=mask)
+    found = read_hs3(content, likelihood, poi, shape_errors, bin_constraint)
+    workspace = found.workspace
+    config = {"poi": workspace["measurements"][0]["config"]["poi"], "parameters": found.settings}
+    codes = {"normsys": found.normsys, "histosys": found.histosys}
+    return imported(
+        workspace, config, poi, mask, False, **codes, group={}, rates=found.rates, penalties=found.penalties
+    )
 
 
-def hs3_to_pyhf(
-    spec: Json, *, likelihood: str | None = None, poi: str | None = None, shape_errors: str | None = None
-) -> Json:
-    """The same model and data as a pyhf workspace; parameters keep their names, and those of one modifier's bins share one.
+def read_hs3(
+    spec: Json, likelihood: str | None, poi: str | None, shape_errors: str | None, bin_constraint: str | None
+) -> Content:
+    """One likelihood of the content of a file; parameters keep their names, and those of one modifier's bins share one.
 
     Raises
     ------
     InputError : as in :func:`from_hs3`
     """
-    if shape_errors not in (None, *SHAPE_ERRORS):
-        raise InputError("shape_errors", f"'{shape_errors}'", " or ".join(f"'{x}'" for x in SHAPE_ERRORS))
+    for name, value, choices in (
+        ("shape_errors", shape_errors, SHAPE_ERRORS),
+        ("bin_constraint", bin_constraint, BIN_CONSTRAINTS),
+    ):
+        if value not in (None, *choices):
+            raise InputError(name, f"'{value}'", " or ".join(f"'{x}'" for x in choices))
     check_document(spec)
-    chosen = _likelihood(spec, likelihood)
-    analysis = _analysis(spec, chosen["name"])
+    _survey(spec, likelihood)
+    chosen, analysis = _chosen(spec, likelihood)
     distributions, data = table(spec, "distributions"), table(spec, "data")
-    reader = _Reader(shape_errors, _points(spec, analysis), {**distributions, **_names(spec, "functions")})
+    functions = Functions(_names(spec, "functions"))
+    points, domains = _points(spec, analysis), _domains(spec, analysis)
+    reader = Reader(points, domains, functions, distributions, shape_errors, bin_constraint, _by_root(spec))
     channels, observations = [], []
     for name, entry in zip(chosen["distributions"], chosen["data"], strict=True):
-        check_known([name], distributions, "likelihood", "distribution")
         check_channel(distributions[name])
         channels.append(reader.channel(distributions[name]))
         observations.append({"name": name, "data": _contents(entry, data, distributions[name])})
-    reader.raise_obstacles()
+    penalties = _auxiliary(chosen, distributions, reader)
+    settings = reader.settings()
+    _raise(reader.obstacles)
     interest = poi if poi is not None else next(iter(analysis.get("parameters_of_interest", [])), None)
-    config = {"poi": interest or "", "parameters": reader.settings(_domains(spec, analysis))}
-    measurement = {"name": chosen["name"], "config": config}
+    measurement = {"name": chosen["name"], "config": {"poi": interest or "", "parameters": []}}
     made = {"version": "1.0.0", "channels": channels, "observations": observations, "measurements": [measurement]}
     check_workspace(made)
-    return made
+    normsys, histosys = (CODES[k][next(iter(reader.codes[k]), [*CODES[k]][-1])][0] for k in ("normsys", "histosys"))
+    return Content(made, settings, functions.rates, penalties, normsys, histosys)
 
 
-class _Reader:
-    """Reader of channels, which collects the parameters (each set's name and members) and what cannot be imported."""
+def likelihoods(spec: Json) -> tuple[str, ...]:
+    """Names of the likelihoods of a file, the default one first: the first that is not of Asimov data by its name.
 
-    def __init__(self, shape_errors: str | None, points: dict[str, Json], others: dict[str, Json]) -> None:
-        self.shape_errors, self.points, self.others = shape_errors, points, others
-        self.sets: dict[str, tuple[str, list[str]]] = {}  # name: channel, members
-        self.scalars: list[str] = []
-        self.obstacles: list[InputError] = []
+    Raises
+    ------
+    InputError : for a file that is not HS3
+    """
+    names = [*_names(spec, "likelihoods")]
+    return tuple(sorted(names, key=lambda n: "asimov" in n.lower()))
 
-    def channel(self, distribution: Json) -> Json:
-        where, samples = f"distribution '{distribution['name']}'", []
-        for sample in distribution["samples"]:
-            here, modifiers = f"{where}, sample '{sample['name']}'", []
-            for entry in sample.get("modifiers", []):
-                try:
-                    modifiers.append(self.modifier(entry, here, distribution, sample["data"]))
-                except InputError as error:
-                    self.obstacles.append(error)
-            values = [float(x) for x in sample["data"]["contents"]]
-            samples.append({"name": sample["name"], "data": values, "modifiers": modifiers})
-        return {"name": distribution["name"], "samples": samples}
 
-    def raise_obstacles(self) -> None:
-        """Raise InputError for what cannot be imported: the first in full, and the numbers of the others."""
-        if self.obstacles:
-            first, *rest = self.obstacles
-            others = Counter(f"{e.where.rpartition('(')[2]} {e.got}"[:60] for e in rest)
-            more = "; ".join(f"{n} × ({text}" for text, n in others.most_common(5))
-            action = "; ".join(x for x in (first.action, f"{len(rest)} more obstacles: {more}" if rest else "") if x)
-            raise InputError(first.where, first.got, first.expected, action)
+def notes(spec: Json) -> list[str]:
+    """Lines about what was taken for granted."""
+    metadata = spec.get("metadata", {})
+    if "hs3_version" not in metadata:
+        return ["the file does not say its hs3_version: read as version 0.2"]
+    return []
 
-    def modifier(self, entry: Json, where: str, distribution: Json, content: Json) -> Json:
-        kind = entry["type"]
-        here = f"{where}, modifier '{entry.get('name', entry.get('parameter', kind))}' ({kind})"
-        if entry.get("constraints") is not None:
-            raise InputError(f"{here}, constraints", f"{entry['constraints']}"[:80], "one 'constraint' for all bins")
-        constraints = [entry[k] for k in CONSTRAINTS if entry.get(k) is not None]
-        if len(set(constraints)) > 1:
-            raise InputError(f"{here}, constraint", " and ".join(f"'{x}'" for x in constraints), "one of them")
-        constraint = constraints[0] if constraints else None
-        if kind in ("normfactor", "normsys", "histosys"):
-            return self.scalar(entry, kind, constraint, here, distribution.get("default_interpolation"), content)
-        name = self.gammas(entry, kind, distribution["name"], len(content["contents"]), here)
-        if kind == "shapefactor":
-            self._unconstrained(constraint, here)
-            return {"name": name, "type": kind, "data": None}
-        detail: Any = entry.get("data")
-        if kind == "staterror":
-            if constraint not in GAUSS:  # what none means differs: Poisson for ROOT, Gauss for pyhs3
-                raise InputError(f"{here}, constraint", f"{constraint!r}", "'Gauss', as a pyhf workspace can say")
-            given = detail.get("uncertainties") if isinstance(detail, Mapping) else detail
-            given = content.get("errors") if given is None else given
-            if given is None:
-                raise InputError(here, "no errors of the sample", "'errors' beside its 'contents'")
-            return {"name": name, "type": kind, "data": [float(x) for x in given]}
-        if constraint != "Poisson":  # none is Gaussian for ROOT, Poisson for pyhs3
-            raise InputError(f"{here}, constraint", f"{constraint!r}", "'Poisson', as a pyhf workspace can say")
-        if self.shape_errors is None:
-            raise InputError(
-                here, "'vals', which may be relative or absolute", "shape_errors='relative' (ROOT) or 'absolute'"
-            )
-        scale = content["contents"] if self.shape_errors == "relative" else [1.0] * len(content["contents"])
-        return {"name": name, "type": kind, "data": [float(v * x) for v, x in zip(detail["vals"], scale, strict=True)]}
 
-    def gammas(self, entry: Json, kind: str, channel: str, bins: int, here: str) -> str:
-        """The name of the γ of a modifier that acts bin by bin, which are added to the sets."""
-        given = [str(x) for x in entry.get("parameters", [])]
-        name = str(entry.get("parameter") or _common(given) or entry.get("name") or f"{kind}_{channel}")
-        members = given or [f"gamma_{name}_bin_{b}" for b in range(bins)]
-        if not given and kind != "shapefactor" and self.sets.get(name, (channel, []))[0] != channel:
-            name = f"{name}_{channel}"  # the γ of each channel are its own
-        self._plain(members, here)
-        known = self.sets.setdefault(name, (channel, members))
-        if known[1] != members:
-            raise InputError(f"{here}, parameters", f"a set '{name}' with other members", "one name for each set")
-        if kind != "shapefactor" and known[0] != channel:
-            seen = f"'{members[0]}' …, which act in distribution '{known[0]}' too"
-            raise InputError(f"{here}, parameters", seen, "γ of one channel, as a pyhf workspace can say")
-        return name
+def _by_root(spec: Json) -> bool:
+    """Whether a file says that ROOT wrote it."""
+    packages = spec.get("metadata", {}).get("packages")
+    names = [p.get("name") for p in packages if isinstance(p, Mapping)] if isinstance(packages, list) else []
+    return "ROOT" in names
 
-    def scalar(self, entry: Json, kind: str, constraint: str | None, here: str, default: Any, content: Json) -> Json:
-        name = entry.get("parameter")
-        if name is None:
-            raise InputError(here, "no 'parameter'", "the name of its parameter")
-        self._plain([name], here)
-        self.scalars += [name] * (name not in self.scalars)
-        if kind == "normfactor":
-            self._unconstrained(constraint, here)
-            return {"name": name, "type": kind, "data": None}
-        if constraint not in (None, *GAUSS) and not self._unit(constraint, name):
-            raise InputError(f"{here}, constraint", f"'{constraint}'", "'Gauss', as a pyhf workspace can say")
-        detail = entry["data"]
-        for code in (entry.get("interpolation"), detail.get("interpolation"), default):
-            if code is not None:
-                if isinstance(code, bool) or code not in INTERPOLATIONS[kind]:
-                    raise InputError(f"{here}, interpolation", f"{code!r}", f"'{INTERPOLATIONS[kind][0]}', the default")
-                break
-        if kind == "normsys":
-            return {"name": name, "type": kind, "data": {key: float(detail[key]) for key in ("lo", "hi")}}
-        ends = {f"{key}_data": [float(x) for x in detail[key]["contents"]] for key in ("lo", "hi")}
-        nominal = sum(content["contents"])
-        if min(content["contents"]) >= 0 and nominal > 0:
-            small = all(abs(sum(x)) < 0.5 * nominal for x in ends.values())
-            if small or min(min(x) for x in ends.values()) < -0.01 * nominal:
-                seen = "contents that may be differences from the sample's: negative, or less than half of it"
-                raise InputError(here, seen, "the varied templates themselves, as ROOT writes them")
-        return {"name": name, "type": kind, "data": ends}
 
-    def _plain(self, names: list[str], here: str) -> None:
-        """Refuse a parameter that a function or a distribution computes: it is not a parameter of the fit."""
+def _raise(obstacles: list[InputError]) -> None:
+    """Raise InputError for what cannot be imported: the first in full, and the others by what and where."""
+    if not obstacles:
+        return
+    first, *rest = obstacles
+    told: dict[str, list[str]] = {}
+    for e in rest:
+        where, _, what = e.where.rpartition(", ") if e.where.endswith(NATURES) else (e.where, "", "")
+        place = where.rpartition("modifier ")[2].rpartition("distribution ")[2]
+        told.setdefault(f"{what} {e.got}".strip()[:80], []).append(place)
+    more = []
+    for text, places in told.items():
+        some = [*dict.fromkeys(places)]
+        shown = ", ".join(some[:5]) + (f" and {len(some) - 5} more" if len(some) > 5 else "")
+        more.append(f"{shown}: {text}")
+    action = "; ".join(x for x in (first.action, f"{len(rest)} more obstacles: {'; '.join(more)}" if rest else "") if x)
+    raise InputError(first.where, first.got, first.expected, action)
+
+
+NATURES = ("constraint", "interpolation", "parameter", "parameters", "type")
+"""Last words of where obstacles are, that say what they are about."""
+
+
+def _survey(spec: Json, likelihood: str | None) -> None:
+    """Raise InputError for all parts of a file that this reader knows nothing of, each by name and type."""
+    obstacles = [
+        InputError("HS3", f"no list '{section}'", f"'{section}'")
+        for section in ("distributions", "data", "likelihoods")
+        if not spec.get(section)
+    ]
+    distributions, data, functions = (_names(spec, s) for s in ("distributions", "data", "functions"))
+    auxiliary: list[str] = []
+    wanted, sets = list(distributions), list(data)
+    if spec.get("likelihoods"):
+        chosen, _ = _chosen(spec, likelihood)
+        wanted, sets = chosen["distributions"], [d for d in chosen["data"] if isinstance(d, str)]
+        auxiliary = chosen.get("aux_distributions", [])
+        where = f"likelihood '{chosen['name']}'"
+        if not obstacles:
+            check_known([*wanted, *auxiliary], distributions, where, "distribution")
+            check_known(sets, data, where, "data")
+        wanted, auxiliary = ([n for n in names if n in distributions] for names in (wanted, auxiliary))
+        sets = [n for n in sets if n in data]
+    kinds: list[tuple[str, Mapping[str, Json], Iterable[str], tuple[str, ...]]] = [
+        ("distribution", distributions, wanted, ("histfactory_dist",)),
+        ("auxiliary distribution", distributions, auxiliary, AUXILIARY),
+        ("data", data, sets, ("binned",)),
+    ]
+    if obstacles or any(distributions[n].get("type") != "histfactory_dist" for n in wanted):
+        kinds.append(("function", functions, functions, ("generic_function", "sum", "product")))
+    for what, entries, names, known in kinds:
         for name in names:
-            if name in self.others:
-                kind = self.others[name].get("type")
-                raise InputError(f"{here}, parameter", f"'{name}', a {kind} of the file", "a parameter of the fit")
-
-    def _unit(self, name: str | None, parameter: str) -> bool:
-        """Whether a distribution is the Gaussian of width 1 around 0 that ``normsys`` and ``histosys`` have in pyhf."""
-        found = self.others.get(name or "", {})
-        ends = {x if isinstance(x, str) else "" for x in (found.get("x"), found.get("mean"))} - {parameter, ""}
-        centre = [x for x in (found.get("x"), found.get("mean")) if x != parameter]
-        if found.get("type") != "gaussian_dist" or found.get("sigma") not in (1, 1.0) or len(centre) != 1:
-            return False
-        point = self.points.get(next(iter(ends), ""), {})
-        return centre[0] == 0 or (point.get("value") == 0 and point.get("const") is True)
-
-    @staticmethod
-    def _unconstrained(constraint: str | None, here: str) -> None:
-        if constraint not in (None, "None", "Const"):
-            raise InputError(f"{here}, constraint", f"'{constraint}'", "none, as a pyhf workspace can say")
-
-    def settings(self, domains: dict[str, Json]) -> list[Json]:
-        """Initial values, bounds and what is constant, as the measurement's parameter settings."""
-        found = []
-        for name, members in [*((n, [n]) for n in self.scalars), *((n, m) for n, (_, m) in self.sets.items())]:
-            setting: Json = {"name": name}
-            known = [self.points.get(m, {}) for m in members]
-            axes = [domains[m] for m in members if m in domains]
-            for what, n in (("values", sum("value" in p for p in known)), ("domains", len(axes))):
-                if 0 < n < len(members):
-                    raise InputError(f"parameters '{name}'", f"{what} of {n} of {len(members)} bins", "all or none")
-            if "value" in known[0]:
-                setting["inits"] = [float(p["value"]) for p in known]
-            if axes:
-                for axis in axes:
-                    if not {"min", "max"} <= set(axis):
-                        raise InputError(f"domain of '{axis['name']}'", "one end", "'min' and 'max'")
-                setting["bounds"] = [[float(axis["min"]), float(axis["max"])] for axis in axes]
-            held = {bool(p.get("const", False)) for p in known}
-            if len(held) > 1:
-                raise InputError(f"parameters '{name}'", "some constant, some not", "all or none of a set")
-            if held == {True}:
-                setting["fixed"] = True
-            found.append(setting)
-        return found
+            if (kind := entries[name].get("type")) not in known:
+                expected = " or ".join(f"'{k}'" for k in known)
+                obstacles.append(InputError(f"{what} '{name}', type", f"'{kind}'"[:80], expected))
+    _raise(obstacles)
 
 
-def _likelihood(spec: Json, name: str | None) -> Json:
-    found = table(spec, "likelihoods")
-    check_known([name] if name is not None else [], found, "HS3", "likelihood")
-    if name is None and len(found) != 1:
-        raise InputError("HS3, likelihoods", f"{len(found)}: {', '.join(found)}"[:200], "the name of one")
-    chosen = found[name] if name is not None else next(iter(found.values()))
+def _auxiliary(chosen: Json, distributions: Mapping[str, Json], reader: Reader) -> tuple[Penalty, ...]:
+    """Auxiliary distributions: a Gaussian of a factor is its constraint, others are penalties; each counts once."""
+    found = []
+    members = {m for n, (_, names) in reader.sets.items() if n in reader.constraints for m in names}
+    constrained = {*members, *(n for n, kind in reader.scalars.items() if kind != "normfactor")}
+    for name in chosen.get("aux_distributions", ()):
+        if name in reader.named:
+            continue
+        try:
+            made = penalty(distributions[name], reader.functions, reader.number)
+        except InputError as error:
+            reader.obstacles.append(error)
+            continue
+        plain = [f.name for f in made.formulas if f.name not in reader.functions]
+        if twice := [n for n in plain if n in constrained or n in reader.gaussian]:
+            where = f"auxiliary distribution '{name}'"
+            reader.obstacles.append(InputError(where, f"a second constraint of '{twice[0]}'", "one"))
+        elif len(made.formulas) > len(plain) or len(plain) > 1:
+            found.append(made)
+        elif reader.points.get(plain[0], {}).get("const") is not True:
+            reader.gaussian[plain[0]] = made.mean[0], math.sqrt(made.covariance[0][0])
+    return tuple(found)
+
+
+def _chosen(spec: Json, name: str | None) -> tuple[Json, Json]:
+    """The likelihood of a name, or the default one, and its analysis, or nothing; a name may be an analysis' too."""
+    found, analyses = table(spec, "likelihoods"), _names(spec, "analyses")
+    for a in analyses.values():
+        check_known([a["likelihood"]], found, f"analysis '{a['name']}'", "likelihood")
+    if not found:
+        raise InputError("HS3, likelihoods", "an empty list", "one or more")
+    by_analysis = name is not None and name not in found and name in analyses
+    if name is not None and not by_analysis:
+        check_known([name], {**found, **analyses}, "HS3", "likelihood or analysis")
+    chosen = found[analyses[str(name)]["likelihood"] if by_analysis else name or likelihoods(spec)[0]]
     check_likelihood(chosen)
-    return chosen
+    own = [a for a in analyses.values() if a["likelihood"] == chosen["name"]]
+    if by_analysis or len(own) > 1:
+        same = [a for a in own if a["name"] == (name if by_analysis else chosen["name"])]
+        if len(same) != 1:
+            seen = f"{len(own)} analyses: {', '.join(a['name'] for a in own)}"[:200]
+            raise InputError(
+                f"likelihood '{chosen['name']}'", seen, "one, for its domains and initial values", "name it"
+            )
+        own = same
+    if own and own[0].get("prior") is not None:
+        raise InputError(f"analysis '{own[0]['name']}'", f"prior '{own[0]['prior']}'"[:80], "none")
+    return chosen, own[0] if own else {}
 
 
 def _names(spec: Json, section: str) -> dict[str, Json]:
     """The entries of a section that may be missing, by name."""
     return table(spec, section) if section in spec else {}
-
-
-def _analysis(spec: Json, likelihood: str) -> Json:
-    """The analysis of a likelihood, or nothing."""
-    analyses = _names(spec, "analyses").values()
-    for a in analyses:
-        check_known([a["likelihood"]], table(spec, "likelihoods"), f"analysis '{a['name']}'", "likelihood")
-    found = [a for a in analyses if a["likelihood"] == likelihood]
-    if len(found) > 1:
-        seen = f"{len(found)} analyses: {', '.join(a['name'] for a in found)}"[:200]
-        raise InputError(f"likelihood '{likelihood}'", seen, "one, for its domains and initial values")
-    if found and found[0].get("prior") is not None:
-        raise InputError(f"analysis '{found[0]['name']}'", f"prior '{found[0]['prior']}'"[:80], "none")
-    return found[0] if found else {}
 
 
 def _contents(entry: Any, data: dict[str, Json], distribution: Json) -> list[float]:
@@ -360,16 +337,3 @@ def _domains(spec: Json, analysis: Json) -> dict[str, Json]:
                 raise InputError(f"domain '{n}'", f"other bounds of '{axis['name']}'", "those of the other domain")
     default = found["default_domain"]["axes"] if "default_domain" in found else []
     return {**{axis["name"]: axis for axis in default}, **axes}
-
-
-def _common(members: list[str]) -> str:
-    """The common beginning of the names of a set, without the number of the bin.
-
-    >>> _common(["gamma_stat_0", "gamma_stat_1"]), _common(["a", "b"])
-    ('gamma_stat', '')
-    """
-    start = members[0] if members else ""
-    for name in members[1:]:
-        while not name.startswith(start):
-            start = start[:-1]
-    return start.rstrip("0123456789_[") if len(members) > 1 else start

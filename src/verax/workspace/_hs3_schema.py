@@ -12,7 +12,7 @@ from verax.errors import InputError, check_known
 from ._schema import Json, numbers, text
 
 SECTIONS = ("distributions", "functions", "data", "likelihoods", "domains", "parameter_points", "analyses")
-DISTRIBUTION = ("name", "type", "axes", "samples", "default_interpolation")
+DISTRIBUTION = ("name", "type", "axes", "samples", "default_interpolation", "staterror")
 SAMPLE = ("name", "data", "modifiers")
 MODIFIER = (
     *("name", "type", "parameter", "parameters", "data", "interpolation"),
@@ -25,6 +25,7 @@ DETAILS = {
     "staterror": ("uncertainties",),
     "normfactor": (),
     "shapefactor": (),
+    "custom": (),
 }
 """Kinds of modifiers, and the keys of their data."""
 ANALYSIS = (
@@ -42,9 +43,9 @@ def check_document(spec: Any) -> None:
     """
     _object(spec, "HS3", (*SECTIONS, "metadata", "misc"))
     metadata = _object(spec.get("metadata", {}), "HS3, metadata")
-    version = text(metadata.get("hs3_version"), "HS3, metadata, hs3_version")
-    if version.split(".")[:2] != ["0", "2"]:
-        raise InputError("HS3, metadata, hs3_version", f"'{version}'", "'0.2'")
+    version = text(metadata.get("hs3_version", "0.2"), "HS3, metadata, hs3_version")
+    if version.split(".")[:2] not in (["0", "2"], ["0", "1"]):
+        raise InputError("HS3, metadata, hs3_version", f"'{version}'", "'0.2', or '0.1' where it says the same")
     for section in SECTIONS:
         if section in spec:
             table(spec, section)
@@ -87,8 +88,8 @@ def check_likelihood(likelihood: Json) -> None:
     if len(data) != len(likelihood["distributions"]):
         seen = f"{len(likelihood['distributions'])} distributions, {len(data)} data sets"
         raise InputError(where, seen, "one for each")
-    if likelihood.get("aux_distributions"):
-        raise InputError(where, "auxiliary distributions", "the modifiers' own constraints")
+    if "aux_distributions" in likelihood:
+        _texts(likelihood, "aux_distributions", where)
 
 
 def check_channel(distribution: Json) -> None:
@@ -99,11 +100,11 @@ def check_channel(distribution: Json) -> None:
     InputError : naming distribution, sample and modifier
     """
     where = f"distribution '{distribution['name']}'"
-    if distribution.get("type") != "histfactory_dist":
-        raise InputError(where, f"type '{distribution.get('type')}'"[:80], "'histfactory_dist'")
     if "staterror" in distribution:
-        seen = f"{distribution['staterror']}"[:80]
-        raise InputError(f"{where}, staterror", seen, "the constraint in each modifier, and no threshold")
+        detail = _object(distribution["staterror"], f"{where}, staterror", ("relThreshold", "constraint_type"))
+        numbers([detail.get("relThreshold", 0)], f"{where}, staterror, relThreshold", 1)
+        kind = detail.get("constraint_type", "Poisson")
+        check_known([text(kind, f"{where}, staterror")], ("Poisson", "Gauss"), f"{where}, staterror", "constraint_type")
     _object(distribution, where, DISTRIBUTION)
     bins = edges(distribution, where)
     size = math.prod(len(e) - 1 for e in bins) if bins is not None else None
@@ -135,11 +136,17 @@ def _modifier(modifier: Any, where: str, size: int) -> None:
         _texts(modifier, "parameters", here)
         if len(modifier["parameters"]) != size:
             raise InputError(f"{here}, parameters", f"{len(modifier['parameters'])} names", f"{size}, one for each bin")
+    if modifier.get("constraints") is not None:
+        given, by_bin = modifier["constraints"], kind in ("shapesys", "staterror")
+        each = isinstance(given, (list, tuple)) and all(x is None or isinstance(x, str) for x in given)
+        if not by_bin or not each or len(given) != size:
+            expected = f"a list of {size} names or null, one for each bin" if by_bin else "one 'constraint'"
+            raise InputError(f"{here}, constraints", f"{given!r}"[:80], expected)
     given = modifier.get("data")
     if kind == "staterror" and isinstance(given, (list, tuple)):
         numbers(given, f"{here}, data", size)
         return
-    if given is None and kind in ("normfactor", "shapefactor", "staterror"):
+    if given is None and kind in ("normfactor", "shapefactor", "staterror", "custom"):
         return
     detail = _object(given, f"{here}, data", DETAILS[kind])
     if kind == "normsys":

@@ -66,15 +66,29 @@ def from_pyhf(
     if patch is not None:
         spec = patched(spec, patch, name=patchname)
     check_workspace(spec)
-    if mask:
-        spec = masked(spec, mask)
     table = {m["name"]: m["config"] for m in spec["measurements"]}
     check_known([measurement] if measurement is not None else [], table, "workspace", "measurement")
     config = table[measurement] if measurement is not None else spec["measurements"][0]["config"]
+    return imported(
+        spec, config, poi, mask, is_combine(convention), normsys=normsys, histosys=histosys, group=group or {}
+    )
+
+
+def imported(
+    spec: Json,
+    config: Json,
+    poi: str | None,
+    mask: Mapping[str, Sequence[int]] | None,
+    combine_convention: bool,
+    **options: Any,
+) -> Imported:
+    """The likelihood of a workspace that has been checked, with one measurement's ``config``; ``options`` of the import."""
+    if mask:
+        spec = masked({**spec, "measurements": [{"config": config}]}, mask)
+        config = spec["measurements"][0]["config"]
     interest = poi if poi is not None else config["poi"] or None
-    settings = {p["name"]: p for p in config["parameters"]}
-    reader = Import(spec, settings, interest, normsys, histosys, group or {})
-    fields, data = reader.result(is_combine(convention))
+    reader = Import(spec, {p["name"]: p for p in config["parameters"]}, interest, **options)
+    fields, data = reader.result(combine_convention)
     if interest is not None and reader.is_profiled(interest):
         if poi is not None:
             raise InputError(

@@ -9,10 +9,16 @@ from verax.parameters import Gaussian, Parameter, Poisson
 
 from ._schema import Json
 
+Constraint = Gaussian | Poisson | None
+
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of each parameter set: initial values, bounds, global observables, widths, and what is fixed.
+
+    Those that pyhf's JSON cannot say come from HS3: ``gaussian``, mean and width of a constraint; of a set that acts bin by
+    bin ``names`` of its parameters, ``fixed`` for each, and ``constraints``: "Gauss" or "Poisson" with the modifier's own
+    error, [mean, width], or None.
 
     Parameters
     ----------
@@ -44,6 +50,12 @@ class Settings:
         [bounds] = self.values(name, "bounds", None if limits is None else [limits], 1)
         return first, bounds
 
+    def gaussian(self, name: str, mean: float, width: float | None) -> tuple[Constraint, list[float]]:
+        """The Gaussian constraint of one parameter and its global observable; ``width`` None: none unless given."""
+        if (given := self.given.get(name, {}).get("gaussian")) is not None:
+            mean, width = given
+        return (None, []) if width is None else (Gaussian(float(width)), [float(mean)])
+
     def refuse(self, name: str, *keys: str) -> None:
         """Raise InputError for settings that mean nothing for this kind of parameter."""
         for key in keys:
@@ -56,13 +68,14 @@ class Settings:
         group: str,
         init: float,
         bounds: list[float],
-        constraint: Gaussian | Poisson | None,
+        constraint: Constraint,
         family: str | None = None,
         fixed: bool | None = None,
     ) -> Parameter:
         """A parameter, of the set ``family`` where it has one; bounds without width where it is fixed."""
         family = family or name
         held = self.given.get(family, {}).get("fixed", fixed or False)
+        held = bool(fixed) if isinstance(held, list) else held
         low, high = (init, init) if held else (float(bounds[0]), float(bounds[1]))
         group = self.group.get(name, self.group.get(family, "" if family == self.poi else group))
         return Parameter(name, group, float(init), (low, high), constraint)

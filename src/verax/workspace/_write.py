@@ -32,9 +32,10 @@ def to_pyhf(model: BinnedLikelihood, data: Data, *, poi: str, name: str = "measu
 
     Raises
     ------
-    InputError : an unknown parameter of interest; data that do not fit the model; what a workspace cannot say:
-        simulation statistics after Combine's convention, interpolations other than codes 4 and 4p, bounds without an
-        end, a systematic without a Gaussian constraint of width 1, a factor that has a constraint but is not ``lumi``
+    InputError : an unknown parameter of interest; data that do not fit the model; what a workspace cannot say: functions
+        of parameters, simulation statistics after Combine's convention, interpolations other than codes 4 and 4p, bounds
+        without an end, a systematic without a Gaussian constraint of width 1, a factor that has a constraint but is not
+        ``lumi``
 
     >>> from verax.model import example_model
     >>> to_pyhf(*example_model(), poi="mu")["observations"]
@@ -63,9 +64,12 @@ def _check(model: BinnedLikelihood, data: Data) -> None:
     """Raise for all that a workspace cannot say."""
     if model.combine_convention:
         raise InputError("to_pyhf", "simulation statistics by the convention 'combine'", "'histfactory'")
+    if made := (*model.functions, *(f for p in model.penalties for f in p.formulas)):
+        raise InputError("to_pyhf", f"'{made[0].name}', a function of parameters", "what a pyhf workspace can say")
     for code, default in ((model.shape_code, code4p), (model.factor_code, code4)):
         if code is not default:
             raise InputError("to_pyhf", f"interpolation '{code.__name__}'", f"'{default.__name__}', as pyhf's default")
+    _check_cells(model)
     model.check(data)
     if data.counts.ndim != 1:
         raise InputError("to_pyhf", "a batch of data sets", "one data set", "choose one of them")
@@ -83,6 +87,43 @@ def _check(model: BinnedLikelihood, data: Data) -> None:
             raise InputError(where, "a normalisation factor with a constraint", "the name 'lumi'")
         if k in systematics and p.constraint != Gaussian():
             raise InputError(where, f"constraint {p.constraint}", "a Gaussian of width 1, as normsys and histosys have")
+
+
+OF_KIND = {"staterror": Gaussian, "shapesys": Poisson}
+"""The constraint of γ that each kind of modifier means."""
+
+
+def _check_cells(model: BinnedLikelihood) -> None:
+    """Raise for γ with another constraint than a workspace's modifiers have, as HS3 may say."""
+    profiled = {"staterror": np.asarray(model.tau) > 0, "shapesys": np.asarray(model.width) > 0}
+    for name, family in _families(model.modifiers).items():
+        kind, (bins, members) = family[0].kind, _members(model, family)
+        if kind not in OF_KIND:
+            continue
+        other = [p for p in members if not isinstance(p.constraint, OF_KIND[kind])]
+        if other or (not members and profiled[kind][bins].any()):
+            seen = f"constraint {other[0].constraint} of '{other[0].name}'" if other else "another constraint"
+            raise InputError(f"to_pyhf, modifier '{name}' ({kind})", seen, f"{OF_KIND[kind].__name__}, as pyhf has it")
+
+
+def _families(cells: Cells) -> dict[str, list[CellModifier]]:
+    """Cell modifiers by name: those of one have their parameters in common."""
+    families: dict[str, list[CellModifier]] = {}
+    for m in cells:
+        families.setdefault(m.name, []).append(m)
+    return families
+
+
+def _members(model: BinnedLikelihood, family: list[CellModifier]) -> tuple[np.ndarray, list[Parameter]]:
+    """Bins that a family acts on, channels in pyhf's (alphabetical) order, and its explicit parameters."""
+    channels = sorted({m.channel for m in family}, key=lambda c: model.channels[c])
+    bins = np.concatenate([np.flatnonzero(model.layout.channel == c) for c in channels])
+    if (first := family[0].first) < 0:
+        return bins, []
+    longest = max(int(np.sum(model.layout.channel == c)) for c in channels)
+    size = longest if family[0].kind == "shapefactor" else len(bins)
+    start = len(model.parameters) - model.n_cells + first
+    return bins, list(model.parameters[start : start + size])
 
 
 def _simulation(model: BinnedLikelihood, where: dict[str, np.ndarray]) -> Cells:
@@ -149,17 +190,10 @@ def _settings(model: BinnedLikelihood, data: Data, cells: Cells) -> list[Json]:
     first_cell = len(model.parameters) - model.n_cells
     widths = [k < model.n_free for k in range(first_cell)]  # those of normsys and histosys are 1 by definition
     settings = [_setting(p.name, [p], observed, w) for p, w in zip(model.parameters, widths, strict=False)]
-    families: dict[str, list[CellModifier]] = {}
-    for m in cells:
-        families.setdefault(m.name, []).append(m)
-    for name, family in families.items():
-        channels = sorted({m.channel for m in family}, key=lambda c: model.channels[c])
-        bins = np.concatenate([np.flatnonzero(model.layout.channel == c) for c in channels])
-        if (first := family[0].first) >= 0:
-            longest = max(int(np.sum(model.layout.channel == c)) for c in channels)
-            size = longest if family[0].kind == "shapefactor" else len(bins)
-            members = model.parameters[first_cell + first : first_cell + first + size]
-            settings.append(_setting(name, list(members), observed, True))
+    for name, family in _families(cells).items():
+        bins, members = _members(model, family)
+        if members:
+            settings.append(_setting(name, members, observed, True))
             if not any(p.fixed for p in members):
                 settings[-1]["fixed"] = False  # pyhf holds γ of a negative rate unless told
         else:

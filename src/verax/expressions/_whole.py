@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -37,7 +36,7 @@ def whole(value: Value) -> Value:
     return value.astype(object if value.dtype == np.uint64 and _size(value) >= 2**63 else np.int64)
 
 
-def floating(value: Value, xp: ModuleType) -> Value:
+def floating(value: Value, xp: Any) -> Value:
     """A value to compute with in floating point: NumPy's short integers would become short floats."""
     if isinstance(value, int):
         return float(value) if abs(value) >= 2**31 else value
@@ -53,14 +52,14 @@ def _size(value: Value) -> int:
     return max(abs(int(value.max())), abs(int(value.min()))) if value.size else 0
 
 
-def alike(a: Value, b: Value, xp: ModuleType) -> tuple[Value, Value]:
+def alike(a: Value, b: Value, xp: Any) -> tuple[Value, Value]:
     """Two operands as whole numbers where both are, else in floating point."""
     if is_whole(a) and is_whole(b) and (xp is np or (isinstance(a, int) and isinstance(b, int))):
         return whole(a), whole(b)
     return floating(a, xp), floating(b, xp)
 
 
-def compute(name: str, a: Value, b: Value, xp: ModuleType) -> Value:
+def compute(name: str, a: Value, b: Value, xp: Any) -> Value:
     """Sum, difference, product, quotient or remainder; whole numbers exactly, and never wrapped, where NumPy computes."""
     exactly = is_whole(a) and is_whole(b)
     a, b = alike(a, b, xp)
@@ -80,7 +79,7 @@ def _objects(value: Value) -> Value:
     return value if isinstance(value, int) else value.astype(object)
 
 
-def call(name: str, arguments: list[Value], xp: ModuleType) -> Value:
+def call(name: str, arguments: list[Value], xp: Any) -> Value:
     """A known function."""
     if name in ("abs", "floor", "ceil") and xp is np and is_whole(arguments[0]):
         value = whole(arguments[0])
@@ -99,7 +98,7 @@ def call(name: str, arguments: list[Value], xp: ModuleType) -> Value:
     return getattr(xp, name)(*(floating(v, xp) for v in arguments))
 
 
-def fitting(value: Value, xp: ModuleType) -> Value:
+def fitting(value: Value, xp: Any) -> Value:
     """A result in 64 bits.
 
     Raises

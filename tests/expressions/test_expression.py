@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from verax.data import expression
 from verax.errors import InputError
+from verax.expressions import expression
 
 COLUMNS = {
     "a": np.array([1.0, -2.0, 3.0]),

@@ -16,20 +16,18 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, TypeAlias
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from verax.arrays import namespace
 from verax.errors import InputError, check_known, nearest
 
 from ._kinematics import KINEMATICS
 from ._whole import Value, alike, call, compute, fitting, floating
 
 Columns: TypeAlias = Mapping[str, Any]
-Node: TypeAlias = Callable[[Columns, ModuleType], Value]
+Node: TypeAlias = Callable[[Columns, Any], Value]
 
 FUNCTIONS: dict[str, tuple[str, int]] = {
     **{name: (name, 1) for name in ("sqrt", "exp", "log", "log10", "log1p", "expm1", "abs", "sign", "floor", "ceil")},
@@ -98,8 +96,7 @@ class Expression:
         InputError : for a name that is no column, with the nearest one; for arithmetic with text
         """
         check_known(self.names, columns, f"expression '{_short(self.source)}'", "column")
-        traced = any(isinstance(columns[name], jax.Array) for name in self.names)
-        xp: ModuleType = jnp if traced else np
+        xp: Any = namespace(*(columns[name] for name in self.names))
         try:
             with np.errstate(all="ignore"):
                 value = fitting(self.evaluate(columns, xp), xp)
