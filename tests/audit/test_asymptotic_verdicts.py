@@ -51,6 +51,15 @@ def test_coverage_is_that_of_poisson_sums():
         assert found.severity == severity
         assert f"of {toys} toys (0 failed)" in found.found
     assert exact(1) == pytest.approx(0.552, abs=1e-3)
+    # At the bound μ = 0, on a background of 20, all n ≤ 20 hold 0; half of the estimates have no σ, and no bias is said.
+    at_bound = subject({"SR": [sample("sig", [100.0], MU), sample("bkg", [20.0])]}, {"SR": [15]})
+    found = coverage_at_the_fit(at_bound, jax.random.key(3), toys)
+    n = np.arange(21, 100)
+    truth = poisson.cdf(20, 20) + poisson.pmf(n, 20)[2 * (20 - n + n * np.log(n / 20)) <= 1].sum()
+    assert float(found.found.split(" ± ")[0]) == pytest.approx(truth, abs=3.5 * (truth * (1 - truth) / toys) ** 0.5)
+    assert found.severity == Severity.NOTE
+    assert len(found.findings) == 1
+    assert "estimates at a bound" in found.found
 
 
 def many_small(size, count=40, events=1e5):

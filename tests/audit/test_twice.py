@@ -90,3 +90,10 @@ def test_two_parameters_with_one_effect(one, other, severity):
     if severity != Severity.OK:
         assert found.findings[0].place.parameter == "a and b"
         assert abs(found.findings[0].numbers["cosine"]) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_many_with_one_effect_are_one_finding():
+    found = two_bins(*(norm(f"n{k}", 0.05) for k in range(6)), shape("other", [104.0, 46.0], [96.0, 54.0]))
+    [only] = found.findings
+    assert only.place.parameter == "n0 and n1 and n2 and 3 more"
+    assert (found.severity, only.numbers["parameters"]) == (Severity.NOTE, 6)

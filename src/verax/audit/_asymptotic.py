@@ -68,7 +68,8 @@ def coverage_at_the_fit(
     done = campaign(key, model, truth, n, Estimate(poi), batch=2048, profiled=gamma, progress=report)
     value, sigma, low, high = done.values.T
     covered = coverage(Interval(poi, 0.6827, value, low, high, done.status), truth[poi])
-    fine = (done.status <= Status.AT_BOUND) & (sigma > 0)
+    counts = done.status <= Status.AT_BOUND
+    fine, bounded = counts & (sigma > 0), int((counts & ~(sigma > 0)).sum())
     pull = (value[fine] - truth[poi]) / sigma[fine]
     found, count = list[Finding](), max(int(fine.sum()), 2)
     mean, mean_error = float(pull.mean()) if pull.size else np.nan, float(pull.std()) / np.sqrt(count)
@@ -79,7 +80,7 @@ def coverage_at_the_fit(
         under = covered.pull < 0
         text = f"{shown} in place of 0.683: the interval {'covers too rarely' if under else 'is wider than it says'}"
         found.append(Finding(Place(poi), text, Severity.WARNING if under else Severity.NOTE, numbers))
-    if pull.size and abs(mean) > BIASED + ERRORS * mean_error:
+    if pull.size and bounded <= FAILED * n and abs(mean) > BIASED + ERRORS * mean_error:
         text = f"mean of (estimate − truth)/σ is {with_error(mean, mean_error)}"
         found.append(Finding(Place(poi), text, Severity.NOTE, numbers))
     if done.failed > FAILED * n:
@@ -88,7 +89,7 @@ def coverage_at_the_fit(
     return judged(
         "coverage at the fit",
         f"{shown} of {n} toys ({done.failed} failed) at {poi} = {number(truth[poi], 3)}; mean pull "
-        f"{with_error(mean, mean_error)}",
+        f"{with_error(mean, mean_error)}" + f", without {bounded} estimates at a bound" * (bounded > 0),
         found,
         f"{ERRORS:g} binomial errors from 0.683 (Neyman 1937); mean pull {BIASED:g} σ; {percent(FAILED)} failed fits",
         "quote an interval by toys: verax interval --method feldman-cousins; repeat with --toys 10000",

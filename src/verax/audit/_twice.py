@@ -98,7 +98,7 @@ def systematic_twice(subject: Subject) -> Verdict:
     found = [*_within_one(subject), *_pairs(subject)]
     return judged(
         "systematic twice",
-        f"{len(found)} pairs of the same effect, among {len(subject.templates.systematics)} systematics",
+        f"{len(found)} effects that are there twice, among {len(subject.templates.systematics)} systematics",
         found,
         f"sizes to {percent(SAME_SIZE)}, cosine above {SAME_SHAPE:g}; flat ones to {percent(SAME_NUMBER)} (verax's own)",
         "leave out one, or take the yield out of the histosys; if they are different effects, say so in the note",
@@ -126,7 +126,7 @@ def _within_one(subject: Subject) -> list[Finding]:
 
 
 def _pairs(subject: Subject) -> list[Finding]:
-    """Pairs of parameters whose effects have the same shape and size over all templates."""
+    """Parameters whose effects have the same shape and size over all templates, each group once."""
     t, model = subject.templates, subject.model
     nominal, root = np.asarray(t.nominal), np.sqrt(subject.weight)
     up, down = (np.asarray(side) - nominal for side in (t.up, t.down))
@@ -136,19 +136,29 @@ def _pairs(subject: Subject) -> list[Finding]:
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine, ratio = product / np.outer(length, length), length[:, None] / length
     flat = [_is_flat(u, nominal, model.layout.channel) for u in up]
-    kinds = _kinds(subject)
-    found = list[Finding]()
-    for j, k in np.argwhere(np.triu((abs(cosine) > SAME_SHAPE) & (abs(ratio - 1) < SAME_SIZE), 1)):
-        another = {*kinds[j]} != {*kinds[k]}
-        if flat[j] and flat[k] and not another and abs(ratio[j, k] - 1) > SAME_NUMBER:
-            continue  # two normalisations of about the same size are common
-        place = Place(f"{t.systematics[j].name} and {t.systematics[k].name}")
-        severity = Severity.NOTE if flat[j] and flat[k] and not another else Severity.WARNING
+    kinds, names, found, told = _kinds(subject), [p.name for p in t.systematics], list[Finding](), set[int]()
+    same = (abs(cosine) > SAME_SHAPE) & (abs(ratio - 1) < SAME_SIZE)
+    for j in range(len(names)):
+        others = [int(k) for k in np.flatnonzero(same[j]) if k > j and j not in told]
+        # Two normalisations of about the same size are common.
+        others = [k for k in others if not _both(flat, kinds, j, k) or abs(ratio[j, k] - 1) <= SAME_NUMBER]
+        if not others:
+            continue
+        told.update(others)
+        k, many = others[0], f" and {len(others) - 2} more" * (len(others) > 3)
+        place = Place(" and ".join(names[x] for x in [j, *others[: 2 if many else 3]]) + many)
+        severe = any(not _both(flat, kinds, j, x) for x in others)
         what = " and ".join("+".join(kinds[x]) for x in (j, k))
         text = f"{what}, cosine {number(float(cosine[j, k]), 4)}, sizes {number(float(ratio[j, k]), 3)} : 1"
         text += f"; each {number(float(length[k]) / np.sqrt(2), 2)} σ of the data"
-        found.append(Finding(place, text, severity, {"cosine": float(cosine[j, k]), "size": float(length[k])}))
+        numbers = {"cosine": float(cosine[j, k]), "size": float(length[k]), "parameters": len(others) + 1.0}
+        found.append(Finding(place, text, Severity.WARNING if severe else Severity.NOTE, numbers))
     return found
+
+
+def _both(flat: list[bool], kinds: list[tuple[str, ...]], j: int, k: int) -> bool:
+    """Whether two systematics are normalisations, written with the same modifiers."""
+    return flat[j] and flat[k] and kinds[j] == kinds[k]
 
 
 def _is_flat(up: np.ndarray, nominal: np.ndarray, channel: np.ndarray) -> bool:

@@ -94,7 +94,9 @@ def same_side(subject: Subject) -> Verdict:
 
 def _of_sides(name: str, found: list[Finding], count: int, what: str, rule: str) -> Verdict:
     severe = sum(f.severity == Severity.WARNING for f in found)
-    text = f"{len(found)} of {count} variations {what}" + (f", {severe} of a size that matters" if found else "")
+    text = f"{len(found)} of {count} variations {what}"
+    if found:
+        text += f", of {len({f.place.parameter for f in found})} systematics; {severe} of a size that matters"
     threshold = f"{rule}; a shared part of {MATTERS:g} σ of the data is a warning"
     return judged(name, text, found, threshold, MIRROR, "shared")
 
