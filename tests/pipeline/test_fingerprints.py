@@ -141,6 +141,7 @@ OTHER: dict[str, Any] = {
     },
     "report.process_labels": {"mu": "μ"},
     "channels.*.blind": True,
+    "rates": {"other": "norm_top"},
     "infer.further": ["norm_top"],
     "tags": {"year": {"2018": ["low"], "2017": ["high"]}},
     **{key: ["process"] for key in KEYS if key.endswith("correlate.by")},

@@ -131,7 +131,7 @@ def test_what_the_counts_alone_say_beside_a_bin_that_can_expect_nothing():
     for more in ([], [0.0]):
         samples = [sample("s", [20.0, *more], MU), sample("b", [100.0, *more])]
         model, data, _ = from_pyhf(workspace({"a": samples}, observations={"a": [120.0, *more]}))
-        scans.append(statistical(model, data, fit(model, data), "mu", 7))
+        scans.append(statistical(model, data, fit(model, data), "mu", 7, (0.0, 2.0)))
     assert (scans[1].status == 0).all()
     np.testing.assert_array_equal(scans[0].t, scans[1].t)
     np.testing.assert_allclose(np.ptp(scans[1].values), 7 * np.sqrt(120) / 20)

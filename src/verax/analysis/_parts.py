@@ -58,6 +58,7 @@ class Reading:
     number : event-number column; None for the row number
     nonfinite : what happens to rows with values that are not finite: "error" or "drop"
     columns : what is read of each process
+    signed : processes whose weights may sum to less than nothing, as those of an interference
     effects, score : functions of the user's: what is tried on the first events of each process
     inputs : further files that they read
     """
@@ -74,6 +75,7 @@ class Reading:
     number: str | None
     nonfinite: Literal["error", "drop"]
     columns: Columns
+    signed: tuple[str, ...]
     effects: tuple[UserEffect, ...]
     score: FunctionScore | OnnxScore | None
     inputs: tuple[str, ...]
@@ -156,9 +158,18 @@ class Histograms:
 
 @dataclass(frozen=True)
 class Modelling:
-    """How a likelihood is made of templates: free ``factors``, γ or not, and the channels that are ``fitted``."""
+    """How a likelihood is made of templates.
+
+    Parameters
+    ----------
+    factors : free normalisations, the parameter of interest first
+    rates : expressions of them, and the processes that each multiplies
+    simulation_statistics : one γ per bin, or none
+    fitted : channels
+    """
 
     factors: tuple[Factor, ...]
+    rates: Mapping[str, tuple[str, ...]]
     simulation_statistics: bool
     fitted: tuple[str, ...]
 
@@ -204,6 +215,7 @@ class Wording:
     factors : normalisation factors, the parameter of interest first
     blind : whether no data of the fit's are looked at, or not all; then the parameter of interest is not measured
     roles : of the channels
+    signal : processes that figures show as such
     """
 
     name: str
@@ -215,6 +227,7 @@ class Wording:
     factors: tuple[Factor, ...]
     blind: bool
     roles: Mapping[str, str]
+    signal: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ._functions import Reads, own
 from ._headers import check_headers
 from ._onnx import OnnxScore, onnx_score
 from ._parts import Campaign, Histograms, Inference, Learning, Modelling, Plan, Reading, UserEffect, VariedSide, Wording
+from ._rates import by_expression
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
 from ._schema import Analysis
@@ -40,13 +41,13 @@ def plan(analysis: Analysis) -> Plan:
     files = _files.files(reading)
     learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
-    poi, signal, level, asked = a.poi.name, tuple(a.poi.processes), a.infer.level, a.check
+    poi, signal, level, asked = a.poi.name, a.signal_processes, a.infer.level, a.check
     channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
     labels = {**a.report.process_labels, **channels}
     roles = {c.name: c.role for c in a.channels}
     fitted = [c for c in a.channels if c.role != "validation"]
     blind = any(a.hides(c) is not False for c in fitted)
-    modelling = Modelling(factors, a.infer.simulation_statistics, tuple(c.name for c in fitted))
+    modelling = Modelling(factors, by_expression(a.rates), a.infer.simulation_statistics, tuple(c.name for c in fitted))
     keys, further = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}, tuple(a.infer.further)
     tests = (a.infer.limit, a.infer.significance)
     inference = Inference(
@@ -63,7 +64,7 @@ def plan(analysis: Analysis) -> Plan:
         modelling,
         inference,
         Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts, further),
-        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, blind, roles),
+        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, blind, roles, signal),
     )
 
 
@@ -96,6 +97,7 @@ def reading_of(a: Analysis, sources: Sources, score: FunctionScore | OnnxScore |
         number=a.number,
         nonfinite=a.nonfinite,
         columns=columns_of(a, processes, sources),
+        signed=tuple(a.rates),
         effects=tuple(tried),
         score=score,
         inputs=tuple(a.inputs),
@@ -121,10 +123,10 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
     if (package := options.package) and importlib.util.find_spec(package) is None:
         seen = f"{options.epistemic} without the package '{package}'"
         raise InputError("learn.epistemic", seen, "it installed", f"pip install {package}")
-    free, shared = {"signal": tuple(a.poi.processes)}, dict[str, str]()
+    free, shared = {"signal": a.signal_processes}, dict[str, str]()
     chosen = list[Systematic | VariedFiles]()
     if options.approach != "propagate":
-        free = {f.name: tuple(f.processes) for f in (a.poi, *a.normalisations)}
+        free = {a.poi.name: a.signal_processes} | {f.name: tuple(f.processes) for f in a.normalisations}
         wanted = a.learn.systematics
         known = [s for s in sources.systematics if not isinstance(s, WeightSet)]
         kept = [s for s in known if wanted is None or s.name in wanted]
@@ -151,7 +153,7 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
         max_relative_error=a.binning.max_relative_error,
         most=sorts,
         processes=reading.processes,
-        signal=tuple(a.poi.processes),
+        signal=a.signal_processes,
         systematics=sources.systematics,
         hidden=tuple(a.hides(c) for c in a.channels),
         chunk=a.chunk,

@@ -16,6 +16,7 @@ from verax.report import check_formula
 from ._arrangement import check_arranged
 from ._effects import EffectBase, Systematics, VariedSamples, WeightsBase
 from ._methods import Ensemble, LearnSection
+from ._rates import check_rates, derivatives, in_rates
 from ._sections import (
     Binning,
     Channel,
@@ -56,6 +57,15 @@ class Analysis(Strict):
     pseudo_experiment: PseudoExperiment | None = Field(None, description="also measure one drawn at a known truth")
     poi: Factor
     normalisations: list[Factor] = Field([], description="further normalisations that float freely in the fit")
+    rates: dict[str, str] = Field(
+        {},
+        description="process → expression of the parameters above that multiplies it, e.g. {interference: c, square: c**2}",
+    )
+    signal: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="processes that networks tell from the others and bins are chosen for (default: those of the poi)",
+    )
     layout: Literal["higgsml", "fair_universe"] | None = Field(None, description="names of four-vector columns")
     number: str | None = Field(None, description="event-number column (default: the row number)")
     derived: dict[str, str] = Field({}, description="columns computed from others, again after each variation")
@@ -129,6 +139,15 @@ class Analysis(Strict):
         if self.poi.name in self.infer.further or len(set(self.infer.further)) < len(self.infer.further):
             raise InputError("infer.further", f"{self.infer.further}", f"each once, without {self.poi.name}, the first")
         moved = [n for s in self.systematics for n in s.parameter_names]
+        factors = (self.poi, *self.normalisations)
+        check_rates(self.rates, factors, self._processes())
+        check_known(self.signal or (), self._processes(), "signal", "process")
+        if self.rates and self.summary.kind == "classifier" and self.learn.approach == "inferno":
+            raise InputError("rates", "approach inferno, whose bins are for normalisations", "approach: propagate")
+        for f in factors:
+            if not f.bounds[0] <= f.nominal <= f.bounds[1]:
+                seen = f"{f.nominal:g} outside bounds {list(f.bounds)}"
+                raise InputError(f"normalisation '{f.name}', nominal", seen, "a value between them")
         self._check_factors(nuisances)
         self._check_luminosity()
         self._check_derived()
@@ -143,7 +162,7 @@ class Analysis(Strict):
         if self.pseudo_experiment:
             check_known(self.pseudo_experiment.truth, names, "pseudo_experiment.truth", "parameter")
         parameters = {name: nuisance(name, "") for name in (*nuisances, *self.learn.at)}
-        parameters |= {f.name: Parameter(f.name, "", f.bounds[0], f.bounds) for f in (self.poi, *self.normalisations)}
+        parameters |= {f.name: Parameter(f.name, "", f.bounds[0], f.bounds) for f in factors}
         truth = self.pseudo_experiment.truth if self.pseudo_experiment else {}
         for where, values in (("pseudo_experiment.truth", truth), ("learn.at", self.learn.at)):
             for name, value in values.items():
@@ -178,14 +197,11 @@ class Analysis(Strict):
         factors = (self.poi, *self.normalisations)
         known = self._processes()
         named = known or list(dict.fromkeys(p for f in factors for p in f.processes))
-        channels = [c.name for c in self.channels]
-        acts = np.array(
-            [[p in f.processes and c in (f.channels or channels) for p in named for c in channels] for f in factors],
-            float,
-        )
+        acts = derivatives(self.rates, factors, named, [c.name for c in self.channels])
         for i in range(1, len(factors)):
             if np.linalg.matrix_rank(acts[: i + 1]) <= i:
-                seen = f"processes {', '.join(factors[i].processes)}, whose yields the other factors move alike"
+                moves = ", ".join([*factors[i].processes, *in_rates(factors[i].name, self.rates)])
+                seen = f"processes {moves}, whose yields the other factors move alike"
                 action = "drop it, or constrain one by a systematic of effect normalisation"
                 raise InputError(f"normalisation '{factors[i].name}'", seen, "factors that can be told apart", action)
         labelled = [*named, *(c.name for c in self.channels), *(f.name for f in factors)]
@@ -258,6 +274,11 @@ class Analysis(Strict):
         if channel.blind is not None:
             return channel.blind
         return self.blind and channel.role != "control"
+
+    @property
+    def signal_processes(self) -> tuple[str, ...]:
+        """Processes that networks tell from the others, and bins are chosen for."""
+        return tuple(self.signal or self.poi.processes or in_rates(self.poi.name, self.rates))
 
     @property
     def sorts(self) -> bool:

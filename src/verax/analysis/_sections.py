@@ -144,8 +144,11 @@ class Correlate(Strict):
 class Factor(Strict):
     """A normalisation that floats freely in the fit."""
 
-    name: Name = Field(description="the parameter's name; 1 is nominal")
-    processes: list[str] = Field(min_length=1, description="processes that it multiplies")
+    name: Name = Field(description="the parameter's name")
+    processes: list[str] = Field(
+        [], description="processes that it multiplies; none for one that acts in `rates` alone"
+    )
+    nominal: Finite = Field(1.0, description="value of the expected results, where fits start")
     channels: list[str] | None = Field(None, min_length=1, description="channels in which it does (default: all)")
     bounds: tuple[Finite, Finite] = Field((-20.0, 20.0), description="allowed values in the fit")
 

@@ -24,6 +24,7 @@ def binned_likelihood(
     free: Members,
     where: Members | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
+    initial: Mapping[str, float] | None = None,
     simulation_statistics: bool = True,
     convention: str = "histfactory",
     functions: Members | None = None,
@@ -38,7 +39,8 @@ def binned_likelihood(
     where : normalisation factor -> channels in which it does; by default all
     bounds : of any parameter, by name; by default ±50 for normalisation factors (a signal strength may be negative)
         and ±5 prior widths for nuisance parameters
-    simulation_statistics : one γ per bin, shared by the processes, of width √ΣΣw² / Σnominal
+    initial : of normalisation factors, by name; by default 1
+    simulation_statistics : one γ per bin, shared by the processes, of width √ΣΣw² / Σnominal, at the initial values
     convention : "histfactory": the width stays; "combine": it follows the normalisations of the processes (CMS Combine's
         autoMCStats), √Σ(factor² Σw²) / Σ rates, at the price of slower derivatives
     functions : expression of parameters, as "c**2" -> processes that it multiplies in all channels; a parameter that acts in
@@ -54,13 +56,16 @@ def binned_likelihood(
     >>> model.expected({"mu": 2.0}).tolist()
     [60.0, 70.0]
     """
-    bounds, where = bounds or {}, where or {}
+    bounds, where, initial = bounds or {}, where or {}, initial or {}
     factors = tuple(
-        Parameter(name, FLOATING if i else "", 1.0, bounds.get(name, (-50.0, 50.0))) for i, name in enumerate(free)
+        Parameter(name, FLOATING if i else "", initial.get(name, 1.0), bounds.get(name, (-50.0, 50.0)))
+        for i, name in enumerate(free)
     )
     systematics = tuple(replace(p, bounds=bounds.get(p.name, p.bounds)) for p in templates.systematics)
     parameters = factors + systematics
-    _check(templates, {**free, **(functions or {})}, where, bounds, parameters)
+    functions = functions or {}
+    _check(templates, free, functions, where, bounds, parameters)
+    check_known(initial, free, "initial", "normalisation factor")
 
     given = (templates.nominal, templates.variance, templates.up, templates.down)
     xp = namespace(*given)
@@ -68,15 +73,20 @@ def binned_likelihood(
     channel = Layout(tuple(len(e) - 1 for e in templates.edges)).channel
     log_up, log_down = normalisation_part(nominal, up, down, channel)
     odd, even = shape_part(nominal, up / xp.exp(log_up)[..., channel], down / xp.exp(log_down)[..., channel])
-    total = nominal.sum(0)
-    rates = tuple(formula(text, text) for text in functions or {})
-    multiplied = {**free, **(functions or {})}
-    acts = np.zeros((len(multiplied), len(templates.processes), len(templates.channels)))
-    for i, (name, processes) in enumerate(multiplied.items()):
-        here = np.isin(templates.channels, where.get(name, templates.channels))
-        acts[i] = np.isin(templates.processes, processes)[:, None] & here
+    rates = tuple(formula(text, text) for text in functions)
+    cells = [(processes, where.get(name, templates.channels)) for name, processes in free.items()]
+    cells += [(processes, templates.channels) for processes in functions.values()]
+    acts = np.zeros((len(cells), len(templates.processes), len(templates.channels)))
+    for i, (processes, channels) in enumerate(cells):
+        acts[i] = np.isin(templates.processes, processes)[:, None] & np.isin(templates.channels, channels)
     for rate in rates:
         check_known(rate.parameters, [p.name for p in parameters], f"function '{rate.name}'", "parameter")
+    starts = {p.name: np.float64(p.init) for p in parameters}
+    factor = np.array([*(starts[name] for name in free), *(float(rate(starts)) for rate in rates)])
+    scale = np.prod(np.where(acts > 0, factor[:, None, None], 1.0), axis=0)[:, channel]
+    total, spread = (nominal * scale).sum(0), (variance * scale**2).sum(0)
+    if isinstance(total, np.ndarray):
+        _check_total(templates, total)
     return BinnedLikelihood(
         parameters=parameters,
         channels=templates.channels,
@@ -93,7 +103,7 @@ def binned_likelihood(
         normfactor_mask=acts,
         cell_parameter_index=np.zeros((0, *nominal.shape), int),
         gamma_mask=np.ones(nominal.shape),
-        width=xp.sqrt(xp.maximum(variance.sum(0), 0.0)) / total if simulation_statistics else xp.zeros_like(total),
+        width=xp.sqrt(xp.maximum(spread, 0.0)) / total if simulation_statistics else xp.zeros_like(total),
         tau=np.zeros(total.shape),
         floor=1e-7 * abs(total) + 1e-12,
         offset=np.zeros(()),
@@ -105,13 +115,14 @@ def binned_likelihood(
 def _check(
     templates: Templates,
     free: Members,
+    functions: Members,
     where: Members,
     bounds: Mapping[str, tuple[float, float]],
     parameters: tuple[Parameter, ...],
 ) -> None:
     names = [p.name for p in parameters]
     check_known(bounds, names, "bounds", "parameter")
-    for name, processes in free.items():
+    for name, processes in (*free.items(), *functions.items()):
         check_known(processes, templates.processes, f"normalisation factor '{name}'", "process")
     check_known(where, free, "where", "normalisation factor")
     for name, channels in where.items():
@@ -127,9 +138,10 @@ def _check(
             raise InputError(f"templates, {what}", "NaN or infinite events", "finite numbers in every bin")
     if isinstance(templates.variance, np.ndarray) and (templates.variance < 0).any():
         raise InputError("templates, variance", f"{templates.variance.min()}", "Σw², which is not negative")
-    if isinstance(templates.nominal, np.ndarray):
-        total = templates.nominal.sum(0)
-        for channel, bins in templates.slices().items():
-            for i in np.flatnonzero(~(total[bins] > 0)):
-                seen = f"{total[bins][i]:g} expected events"
-                raise InputError(f"channel '{channel}', bin {i}", seen, "more than 0", "merge it with its neighbour")
+
+
+def _check_total(templates: Templates, total: np.ndarray) -> None:
+    for channel, bins in templates.slices().items():
+        for i in np.flatnonzero(~(total[bins] > 0)):
+            seen = f"{total[bins][i]:g} expected events"
+            raise InputError(f"channel '{channel}', bin {i}", seen, "more than 0", "merge it with its neighbour")

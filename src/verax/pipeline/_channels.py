@@ -31,7 +31,7 @@ def channels(wording: Wording, templates: Templates, measured: tuple[Measured, .
             expected=everywhere.postfit.by_process,
             error=everywhere.postfit.bin_error,
             data=everywhere.observed,
-            signal=tuple(wording.factors[0].processes),
+            signal=wording.signal,
             stage="Post-fit",
             xlabel=wording.axis,
             style=style,

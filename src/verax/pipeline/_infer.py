@@ -141,7 +141,9 @@ def _control(inference: Inference, summarised: Summarised, fitted: np.ndarray) -
     left_out = {c: np.flatnonzero(~chosen[where]).tolist() for c, where in templates.slices().items()}
     model = likelihood_of(inference.modelling, mask(templates, left_out))
     data = Data(observed[chosen], model.asimov({}).auxiliary)
-    idle = {model.names[i] for i, acts in enumerate(np.asarray(model.normfactor_mask)) if not acts.any()}
+    masks = [bool(mask.any()) for mask in np.asarray(model.normfactor_mask)]
+    moved = {n for f, acts in zip(model.functions, masks[model.n_free :], strict=True) if acts for n in f.parameters}
+    idle = {n for n, acts in zip(model.names[: model.n_free], masks, strict=False) if not acts} - moved
     held = {p.name: p.init for p in model.parameters if p.name == inference.poi or p.name in idle}
     best, told = fit(model, data, fixed=held), goodness_of_fit(model, data, fixed=held)
     goodness = float(told.statistic), told.ndf, float(told.p_value), float(told.p_error)
@@ -172,7 +174,7 @@ def _measure(
         best,
         found,
         profile(likelihood, data, poi, values, best=best),
-        statistical(likelihood, data, best, poi, 4 * inference.scan_points),
+        statistical(likelihood, data, best, poi, 4 * inference.scan_points, (values[0], values[-1])),
         tuple(breakdown(likelihood, data, poi, method=m, best=best) for m in ("shifted-observables", "freeze")),
         ranking(likelihood, data, poi, best=best),
         prefit_yields(likelihood),
@@ -184,17 +186,27 @@ def _measure(
     )
 
 
-def statistical(likelihood: BinnedLikelihood, data: Data, best: Fit, name: str, points: int) -> Scan:
-    """Profile of one parameter with all else, γ included, held at the best fit: what the counts alone say."""
+def statistical(
+    likelihood: BinnedLikelihood, data: Data, best: Fit, name: str, points: int, ends: tuple[float, float]
+) -> Scan:
+    """Profile of one parameter with all else, γ included, held at the best fit: what the counts alone say.
+
+    In a normalisation factor that is 3.5 σ around the best fit; where functions bend the rates, between the ``ends``.
+    """
     gamma, counts, hat = likelihood.profiled(best.params, data), np.asarray(data.counts), best.params[name]
 
     def events(values: np.ndarray) -> np.ndarray:
         return np.stack([likelihood.expected({**best.params, name: float(v)}, gamma) for v in values])
 
-    there, slope = events(np.array([hat])), np.diff(events(np.array([hat, hat + 1])), axis=0)
-    sigma = 1 / np.sqrt(np.divide(slope**2, there, out=np.zeros_like(there), where=there > 0).sum())
-    values = hat + np.linspace(-3.5, 3.5, points) * sigma
-    nu = there + slope * (values - hat)[:, None]  # expected events are linear in a normalisation factor
+    there = events(np.array([hat]))
+    if any(name in f.parameters for f in likelihood.functions):
+        values = np.linspace(*ends, points)
+        nu = events(values)
+    else:
+        slope = np.diff(events(np.array([hat, hat + 1])), axis=0)
+        sigma = 1 / np.sqrt(np.divide(slope**2, there, out=np.zeros_like(there), where=there > 0).sum())
+        values = hat + np.linspace(-3.5, 3.5, points) * sigma
+        nu = there + slope * (values - hat)[:, None]  # expected events are linear in a normalisation factor
     with np.errstate(divide="ignore", invalid="ignore"):
         nll = np.where((nu > 0) | (nu == counts), nu - xlogy(counts, nu), np.inf).sum(axis=1)
     t = np.maximum(2 * (nll - (there - xlogy(counts, there)).sum()), 0.0)

@@ -22,5 +22,7 @@ def likelihood_of(modelling: Modelling, templates: Templates) -> BinnedLikelihoo
         free={f.name: tuple(f.processes) for f in modelling.factors},
         where={f.name: [c for c in f.channels if c in templates.channels] for f in modelling.factors if f.channels},
         bounds={f.name: f.bounds for f in modelling.factors},
+        initial={f.name: f.nominal for f in modelling.factors},
+        functions=modelling.rates,
         simulation_statistics=modelling.simulation_statistics,
     )

@@ -33,8 +33,9 @@ def report(run: Run, folder: Path, wording: Wording, learning: Learning | None, 
     sections = list(story.sections())
     write_page(folder, "report.html", wording.title, story.lead(), sections, progress=run.progress)
     final = story.final
-    workspace = to_pyhf(story.likelihood, final.data, poi=wording.factors[0].name, name=wording.name)
-    write_json(folder / "workspace.json", workspace)
+    if not story.likelihood.functions:  # which a workspace cannot say
+        workspace = to_pyhf(story.likelihood, final.data, poi=wording.factors[0].name, name=wording.name)
+        write_json(folder / "workspace.json", workspace)
     rows = (
         f"{p.group}={escape(p.name)}\n" for p in story.likelihood.parameters if p.constraint is not None and p.group
     )

@@ -92,7 +92,7 @@ def simulate(run: Run, folder: Path, reading: Reading) -> Table:
         write_events(folder / "observed.parquet", observed(reading, seen))
     total, negative, squares = sums[0].weight.value(), -sums[1].weight.value(), sums[0].square.value()
     yields = [
-        _yield(name, int(n), float(t), float(m), float(q))
+        _yield(name, int(n), float(t), float(m), float(q), signed=name in reading.signed)
         for name, n, t, m, q in zip(processes, np.sum(rows, axis=0), total, negative, squares, strict=True)
     ]
     if placed(reading.base.resolve(), files(reading)) != reading.files:
@@ -178,10 +178,10 @@ class Numbers:
         return lines
 
 
-def _yield(process: str, rows: int, total: float, negative: float, squares: float) -> Yield:
+def _yield(process: str, rows: int, total: float, negative: float, squares: float, *, signed: bool) -> Yield:
     if rows == 0:
         raise InputError(f"process '{process}'", "no event", "at least one", "check its files and its selection")
-    if not total > 0:
+    if not total > 0 and not (signed and squares > 0):
         seen = f"weights that sum to {total:g}"
         raise InputError(f"process '{process}'", seen, "a positive sum", "check its weight expression")
     return Yield(process, rows, total, negative / (total + 2 * negative), total**2 / squares)

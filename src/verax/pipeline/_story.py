@@ -186,6 +186,19 @@ class Story:
         found = self.warnings()
         yield Section("Warnings", "" if found else "None.", content={"warnings": found}, warnings=found)
 
+    def _of_rates(self) -> list[str]:
+        """Say what rates by expressions mean: no workspace, and where they leave less than nothing."""
+        model, poi = self.likelihood, self.poi.name
+        if not model.functions:
+            return []
+        rates = ", ".join(f.name for f in model.functions)
+        found = [f"no workspace.json: pyhf's workspaces have no rates that are functions of parameters ({rates})"]
+        for m, title, _ in self.titled:
+            bad = [v for v in m.scan.values if (model.expected({**m.fit.params, poi: float(v)}) < 0).any()]
+            if bad:
+                found.append(f"{title}: bins expect less than nothing where {poi} is {bad[0]:.4g} to {bad[-1]:.4g}")
+        return found
+
     def result(self) -> Section:
         """Present the interval and the profile likelihood."""
         figures = {}
@@ -285,7 +298,7 @@ class Story:
                     expected=shown.by_process,
                     error=shown.bin_error,
                     data=np.asarray(m.data.counts) if fitted else None,
-                    signal=tuple(self.poi.processes),
+                    signal=self.wording.signal,
                     stage=stage,
                     data_label=title,
                     xlabel=self.wording.axis,
@@ -399,6 +412,7 @@ class Story:
                     found.append(f"{title}: {what} ended with status {Status(int(status)).name}")
             found += [f"{title}: {line}" for line in (*_few_events(m), *doubts(m), *further.doubts(m.further))]
             found += [f"{title}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note]
+        found += self._of_rates()
         if not self.checked.coverage:
             found.append("coverage was not tested")
         for label, c in self.checked.coverage.items():

@@ -4,7 +4,7 @@ from verax.analysis import Scale
 from verax.check import Reliability
 from verax.infer import Breakdown, CLs, Fit, Limit, Ranking, Row, Scan, Scan2D, Significance
 from verax.learn import History
-from verax.model import BinnedLikelihood, CellModifier, Data, Yields, code0, code1, code2, code4, code4p
+from verax.model import BinnedLikelihood, CellModifier, Data, Formula, Yields, code0, code1, code2, code4, code4p
 from verax.parameters import Gaussian, Parameter, Poisson
 from verax.report import Table as ReportTable
 from verax.results import Coverage, Interval
@@ -21,7 +21,7 @@ from ._summarise import Summarised
 
 TYPES = {
     **named(Yield, Scale, Table, Learned, Kept, History, Summarised, Templates, Parameter, Gaussian, Poisson),
-    **named(BinnedLikelihood, Data, CellModifier, code0, code1, code2, code4, code4p),
+    **named(BinnedLikelihood, Data, CellModifier, Formula, code0, code1, code2, code4, code4p),
     **named(Limit, CLs, Significance, Scan2D, Further, Control, Everywhere),
     **named(Measured, Fit, Interval, Scan, Breakdown, Row, Ranking, Yields, Checked, Coverage, Reliability),
     "Measurement": Measurement,
