@@ -9,7 +9,15 @@ import pytest
 
 from verax.errors import InputError
 from verax.infer import fit, goodness_of_fit
-from verax.model import Data, JointLikelihood, Penalty, binned_likelihood, example_templates, formula
+from verax.model import (
+    Data,
+    JointLikelihood,
+    Penalty,
+    _exact_hessian,  # its bound is lowered
+    binned_likelihood,
+    example_templates,
+    formula,
+)
 from verax.run import describe
 from verax.workspace import from_pyhf, to_pyhf
 from workspaces import MU, sample, workspace
@@ -199,3 +207,19 @@ def test_models_are_told_apart_by_the_text_of_their_functions():
     sent = pickle.loads(pickle.dumps(one.functions))
     assert sent == one.functions
     assert float(sent[0]({"c": 3.0})) == 9.0
+
+
+def test_many_factors_have_the_derivatives_of_few(monkeypatch):
+    """Products without two of the factors, by division: with factors of zero, none, one and two in a process."""
+    names = [f"k{i}" for i in range(6)]
+    samples = [
+        sample("s", [9.0], *((n, "normfactor", None) for n in names[:4])),
+        sample("b", [30.0], *((n, "normfactor", None) for n in names[2:])),
+    ]
+    model, data, _ = from_pyhf(workspace({"a": samples}, poi="k0"))
+    for values in ([1.3, 0.7, 1.1, 0.9, 1.2, 0.8], [1.3, 0.0, 1.1, 0.9, 1.2, 0.8], [0.0, 0.0, 1.1, 0.9, 1.2, 0.0]):
+        theta = np.array([dict(zip(names, values, strict=True))[n] for n in model.names])
+        monkeypatch.setattr(_exact_hessian, "FEW_FACTORS", 16)
+        few = model.derivatives(theta, data).hessian
+        monkeypatch.setattr(_exact_hessian, "FEW_FACTORS", 0)
+        np.testing.assert_allclose(model.derivatives(theta, data).hessian, few, rtol=1e-13, atol=1e-13)
