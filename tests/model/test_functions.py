@@ -9,7 +9,15 @@ import pytest
 
 from verax.errors import InputError
 from verax.infer import fit, goodness_of_fit
-from verax.model import Data, JointLikelihood, Penalty, binned_likelihood, example_templates, formula
+from verax.model import (
+    Data,
+    JointLikelihood,
+    Penalty,
+    _exact_hessian,  # its bound is lowered
+    binned_likelihood,
+    example_templates,
+    formula,
+)
 from verax.run import describe
 from verax.workspace import from_pyhf, to_pyhf
 from workspaces import MU, sample, workspace
@@ -57,8 +65,12 @@ def test_what_is_no_smooth_function_is_refused(text, message):
         formula("f", text)
 
 
-def coupling(text="c**2", processes=("signal",)):
-    return binned_likelihood(example_templates(), free={"c": (), "k": ("background",)}, functions={text: processes})
+def coupling(text="c**2", processes=("signal",), **options):
+    factors = {"c": (), "k": ("background",)}
+    return binned_likelihood(example_templates(), free=factors, functions={text: processes}, **options)
+
+
+BENT, COUNTED = "c**2 - 0.1 * k + jes * c", Data(np.array([59.0, 53.0]), np.array([0.0, 0.0, 1.0, 1.0]))
 
 
 def test_a_coupling_has_the_fit_that_follows_by_hand():
@@ -98,7 +110,7 @@ def all_kinds():
     "make",
     [
         all_kinds,
-        lambda: (coupling("c**2 - 0.1 * k + jes * c"), Data(np.array([59.0, 53.0]), np.array([0.0, 0.0, 1.0, 1.0]))),
+        lambda: (coupling(BENT), COUNTED),
     ],
 )
 def test_exact_derivatives_are_those_of_differences_and_of_jax(make):
@@ -126,6 +138,18 @@ def test_exact_derivatives_are_those_of_differences_and_of_jax(make):
             np.asarray(model.profiled(dict(zip(model.names, theta + s * step, strict=True)), data)) for s in (1, -1)
         ]
         np.testing.assert_allclose(slopes[:, i], (both[0] - both[1]) / (2 * h), atol=1e-6)
+
+
+@pytest.mark.thorough
+def test_functions_go_with_widths_that_follow_the_rates():
+    """Combine's convention, whose derivatives are those of JAX: the gradient is that of differences."""
+    model, h = coupling(BENT, convention="combine"), 1e-5
+    with jax.enable_x64(True):
+        theta = jax.numpy.asarray([1.1, 1.05, 0.1, 0.2])
+        at = model.derivatives(theta, COUNTED)
+        for i, step in enumerate(h * np.eye(4)):
+            above, below = (float(model.log_density(theta + s * step, COUNTED)) for s in (1, -1))
+            assert float(at.gradient[i]) == pytest.approx((below - above) / (2 * h), rel=1e-6)
 
 
 def test_a_parameter_acts_where_its_functions_do():
@@ -199,3 +223,19 @@ def test_models_are_told_apart_by_the_text_of_their_functions():
     sent = pickle.loads(pickle.dumps(one.functions))
     assert sent == one.functions
     assert float(sent[0]({"c": 3.0})) == 9.0
+
+
+def test_many_factors_have_the_derivatives_of_few(monkeypatch):
+    """Products without two of the factors, by division: with factors of zero, none, one and two in a process."""
+    names = [f"k{i}" for i in range(6)]
+    samples = [
+        sample("s", [9.0], *((n, "normfactor", None) for n in names[:4])),
+        sample("b", [30.0], *((n, "normfactor", None) for n in names[2:])),
+    ]
+    model, data, _ = from_pyhf(workspace({"a": samples}, poi="k0"))
+    for values in ([1.3, 0.7, 1.1, 0.9, 1.2, 0.8], [1.3, 0.0, 1.1, 0.9, 1.2, 0.8], [0.0, 0.0, 1.1, 0.9, 1.2, 0.0]):
+        theta = np.array([dict(zip(names, values, strict=True))[n] for n in model.names])
+        monkeypatch.setattr(_exact_hessian, "FEW_FACTORS", 16)
+        few = model.derivatives(theta, data).hessian
+        monkeypatch.setattr(_exact_hessian, "FEW_FACTORS", 0)
+        np.testing.assert_allclose(model.derivatives(theta, data).hessian, few, rtol=1e-13, atol=1e-13)

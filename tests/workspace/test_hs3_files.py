@@ -147,7 +147,11 @@ def test_a_public_likelihood_of_atlas_has_roots_fit(shared):
         name = f"dPhi_ttbar_Z_Bin_00{i}_mu"
         assert found.content["parameters"][name] == pytest.approx(value, abs=0.02 * error)
         assert found.content["errors"][name] == pytest.approx(error, rel=0.02)
-    assert found.warnings[0].startswith("measurement 'simPdf_obsData', the default; --measurement takes another one")
+    assert found.warnings == [
+        "parameter of interest 'dPhi_ttbar_Z_Bin_001_mu', the first of 4: "
+        "dPhi_ttbar_Z_Bin_002_mu, dPhi_ttbar_Z_Bin_003_mu, dPhi_ttbar_Z_Bin_004_mu",
+        "measurement 'simPdf_obsData', the default; --measurement takes another one: simPdf_asimovData",
+    ]
 
 
 OBSTACLES = {

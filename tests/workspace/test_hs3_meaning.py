@@ -228,6 +228,13 @@ REFUSED |= {
         ),
         "'mu' .normfactor., constraint: got 'Gauss' of a function",
     ),
+    "a function twice": (
+        lambda x: (
+            function(x, "1 + alpha_norm"),
+            x["distributions"][0]["samples"][0]["modifiers"].append({"name": "mu", "type": "custom"}),
+        ),
+        "sample 'sig': got function 'mu' twice",
+    ),
     "γ of two sets": (
         lambda x: modifiers(x).extend([STAT, STAT | {"name": "other"}]),
         "'other' .staterror., parameters: got 'gamma_stat_SR_bin_0', which is in set 'st'",

@@ -157,6 +157,10 @@ def rate_slopes(model: "BinnedLikelihood", theta: Float[Array, " parameter"]) ->
     return Chain.of(model, theta).slopes(slopes) if model.functions else slopes
 
 
+FEW_FACTORS = 16
+"""Normalisation factors up to which products without two of them are multiplied out."""
+
+
 def _normalisation_derivatives(model: "BinnedLikelihood", free: Array) -> tuple[Array, Array]:
     """∂ and ∂∂ of the product of normalisation factors, [i, process, channel] and [process, channel, i, j].
 
@@ -167,6 +171,11 @@ def _normalisation_derivatives(model: "BinnedLikelihood", free: Array) -> tuple[
     one = np.eye(n, dtype=bool)
     both = one[:, None] | one[None]
     first = xp.where(acts, xp.prod(xp.where(one[:, :, None, None], 1.0, factors), axis=1), 0.0)
-    second = xp.prod(xp.where(both[:, :, :, None, None], 1.0, factors), axis=2)
+    if n <= FEW_FACTORS:
+        second = xp.prod(xp.where(both[:, :, :, None, None], 1.0, factors), axis=2)
+    else:  # n² numbers for each process and channel, not n³: those that are zero are counted, the others divided by
+        zero = factors == 0
+        safe, others = xp.where(zero, 1.0, factors), zero.sum(0) - (1 * zero[:, None] + 1 * zero[None])
+        second = xp.where(others == 0, xp.prod(safe, axis=0) / (safe[:, None] * safe[None]), 0.0)
     second = xp.where(acts[:, None] & acts[None] & ~one[:, :, None, None], second, 0.0)
     return first, xp.moveaxis(second, (0, 1), (2, 3))

@@ -91,7 +91,7 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
             )
         except InputError as error:
             raise InputError(error.where, error.got, *map(_spelled, (error.expected, error.action))) from None
-        several, taken = likelihoods(content), list(hs3_notes(content))
+        several, taken = likelihoods(content), hs3_notes(content, likelihood=common.measurement, poi=common.poi)
     else:
         for name, value in (("--shape-errors", common.shape_errors), ("--bin-constraint", common.bin_constraint)):
             if value is not None:

@@ -151,12 +151,21 @@ def likelihoods(spec: Json) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda n: "asimov" in n.lower()))
 
 
-def notes(spec: Json) -> list[str]:
-    """Lines about what was taken for granted."""
-    metadata = spec.get("metadata", {})
-    if "hs3_version" not in metadata:
-        return ["the file does not say its hs3_version: read as version 0.2"]
-    return []
+def notes(spec: Json, *, likelihood: str | None = None, poi: str | None = None) -> list[str]:
+    """Say what :func:`from_hs3` takes for granted of a file that it can read, a line each.
+
+    Parameters
+    ----------
+    spec : its content
+    likelihood, poi : as of :func:`from_hs3`
+    """
+    found = []
+    if "hs3_version" not in spec.get("metadata", {}):
+        found.append("the file does not say its hs3_version: read as version 0.2")
+    several = _chosen(spec, likelihood)[1].get("parameters_of_interest", [])
+    if poi is None and len(several) > 1:
+        found.append(f"parameter of interest '{several[0]}', the first of {len(several)}: {', '.join(several[1:6])}")
+    return found
 
 
 def _by_root(spec: Json) -> bool:

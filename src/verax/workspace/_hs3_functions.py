@@ -39,10 +39,13 @@ class Functions:
 
         Raises
         ------
-        InputError : for a function that is not understood
+        InputError : for a function that is not understood, or multiplies the sample already
         """
         self.formula(name)
-        self.places.setdefault(name, []).append((channel, sample))
+        places = self.places.setdefault(name, [])
+        if (channel, sample) in places:
+            raise InputError(f"distribution '{channel}', sample '{sample}'", f"function '{name}' twice", "once")
+        places.append((channel, sample))
 
     def formula(self, name: str) -> Formula:
         """A function of parameters alone; a name that is no function's is a parameter.

@@ -184,7 +184,7 @@ class Reader:
             stem = f"gamma_stat_{channel.removeprefix('model_')}"
         members = given or [f"{stem}_bin_{b}" for b in range(bins)]
         if not given and kind != "shapefactor" and self.sets.get(name, (channel, []))[0] != channel:
-            name, members = f"{name}_{channel}", members  # the γ of each channel are its own
+            name = f"{name}_{channel}"  # the γ of each channel are its own
             if kind != "staterror" or "parameter" in entry:
                 members = [f"gamma_{name}_bin_{b}" for b in range(bins)]
         for m in members:

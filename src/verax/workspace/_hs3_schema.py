@@ -45,7 +45,7 @@ def check_document(spec: Any) -> None:
     metadata = _object(spec.get("metadata", {}), "HS3, metadata")
     version = text(metadata.get("hs3_version", "0.2"), "HS3, metadata, hs3_version")
     if version.split(".")[:2] not in (["0", "2"], ["0", "1"]):
-        raise InputError("HS3, metadata, hs3_version", f"'{version}'", "'0.2', or '0.1' where it says the same")
+        raise InputError("HS3, metadata, hs3_version", f"'{version}'", "'0.2' or '0.1'")
     for section in SECTIONS:
         if section in spec:
             table(spec, section)
