@@ -108,6 +108,10 @@ def test_the_table_for_training_has_all_events_with_the_folds_of_the_analysis(me
         (["nowhere", "-k", "3", "-o", "a.parquet"], "nowhere: got no such folder; expected the folder of a run"),
         (["first", "-k", "1", "-o", "a.parquet"], "folds: got 1; expected a whole number, at least 2"),
         (["first", "-k", "3", "-o", "a.csv"], "got the ending '.csv'; expected .parquet"),
+        (
+            ["first", "-k", "3", "-o", "first/stages/simulate/nominal.parquet"],
+            "got a file that is read; expected another",
+        ),
         (["first", "-k", "3", "-o", "no/a.parquet"], "expected a file that can be written"),
     ],
 )
