@@ -177,6 +177,7 @@ class Wording:
     Parameters
     ----------
     kind, axis : of the summary, and its name on figures
+    folds : of models of the user's that score what they never saw, or None
     labels : how names are written
     factors : normalisation factors, the parameter of interest first
     """
@@ -184,6 +185,7 @@ class Wording:
     name: str
     title: str
     kind: str
+    folds: int | None
     axis: str
     labels: Mapping[str, str]
     report: Report

@@ -40,6 +40,7 @@ def plan(analysis: Analysis) -> Plan:
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
     poi, signal, level, asked = a.poi.name, tuple(a.poi.processes), a.infer.level, a.check
     channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
+    folds = len(a.summary.models) if a.summary.models else a.summary.folds
     labels = {**a.report.process_labels, **channels}
     keys = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}
     return Plan(
@@ -53,7 +54,7 @@ def plan(analysis: Analysis) -> Plan:
         a.infer.simulation_statistics,
         Inference(keys["infer"], poi, a.poi.bounds, level, a.infer.scan_points, truth),
         Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts),
-        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, a.blind),
+        Wording(a.name, a.title, a.summary.kind, folds, a.summary.label, labels, a.report, factors, a.blind),
     )
 
 
