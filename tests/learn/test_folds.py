@@ -7,8 +7,9 @@ import pytest
 from gaussians import AUC, FEATURES, make, sample, weigh
 from sklearn.metrics import roc_auc_score
 
+from verax.epistemic import bootstrap_factors
 from verax.errors import InputError
-from verax.events import Events
+from verax.events import Events, fold_number
 from verax.learn import CrossEntropy, Training, blank, cross_train, fold_of, is_held_out, load, predict, save, score
 
 LOSS = CrossEntropy(("signal",))
@@ -158,3 +159,17 @@ def test_bad_folds_are_refused(events):
         cross_train(jax.random.key(0), make, LOSS, even, folds=2)
     with pytest.raises(InputError, match="factors"):
         cross_train(jax.random.key(0), make, LOSS, events, folds=2, members=2, factors=np.ones((1, 3001)))
+
+
+def test_wide_numbers_of_files_are_the_events_that_they_become():
+    """Cut to 32 bits, 2³² + 1 would be the event 1, and in another fold than in the run."""
+    wide = np.arange(40) * (2**33 + 7) + 5
+    bits = fold_number(wide)
+    assert not np.array_equal(bits, wide.astype(np.uint32))
+    assert np.array_equal(fold_of(wide, 3), fold_of(bits, 3))
+    assert np.array_equal(is_held_out(wide, 0.4), is_held_out(bits, 0.4))
+    zero = np.zeros(40, int)
+    draws = [bootstrap_factors(jax.random.key(1), n, zero, members=2) for n in (wide, bits)]
+    assert np.array_equal(*draws)
+    with pytest.raises(InputError, match="event number: got 1 of 2 that are not whole"):
+        fold_of(np.array([1.0, 2.5]), 3)

@@ -336,8 +336,9 @@ def varied(folder) -> dict[str, dict[str, Any]]:
         "laplace": {"epochs": 1, "precision": 1.0},
         "hmc": {"chains": 1, "warmup": 5, "draws": 4, "max_events": 200},
     }
-    for name in ("more.txt", "other.py"):
-        (folder / name).write_text("SCALE = 1\n")
+    (folder / "more.txt").write_text("SCALE = 1\n")
+    own = "def score(x, fold):\n    return x[:, 0]\n\n\ndef smear(events, theta):\n    return events\n"
+    (folder / "other.py").write_text(own)
     (folder / "score.py").write_text("def score(x, fold):\n    return x[:, 0]\n")
     for name, weights in {"a.onnx": [1.0, 0.5, 0.1], "b.onnx": [1.0, 0.6, 0.1]}.items():
         (folder / name).write_bytes(plain(weights, classes=2))

@@ -12,7 +12,7 @@ from toy_analysis import write_analysis
 from verax.analysis import load, plan
 from verax.cli import main
 from verax.errors import InputError
-from verax.pipeline import foresee
+from verax.pipeline import foresee, measure
 from verax.pipeline._foresee import rows_of
 
 STAGES = ("simulate", "learn", "summarise", "model", "infer", "check", "report")
@@ -156,3 +156,26 @@ def test_files_are_held_to_their_headers_before_any_work(tmp_path, change, setti
 def test_the_folder_of_another_analysis_is_refused_as_a_run_does(small):
     with pytest.raises(InputError, match="the folder of analysis 'toy'; expected one of analysis 'other'"):
         outlook(small, "name=other")
+
+
+@pytest.mark.parametrize(
+    ("body", "summary", "message"),
+    [
+        ("def scor(x):\n    return x[:, 0]\n", {}, "function '.*m.py:score': got AttributeError: .*'score'"),
+        ("import nowhere_at_all\n", {}, "got ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        (
+            "def score(x, fold):\n    return x[:, 0]\n",
+            {},
+            r"summary\.folds: got nothing, with a function of \(x, fold\)",
+        ),
+    ],
+)
+def test_functions_are_found_before_any_event_is_read(tmp_path, monkeypatch, body, summary, message):
+    (tmp_path / "m.py").write_text(body)
+    given = {"kind": "function", "function": "m.py:score", "range": [-5, 5], **summary}
+    analysis = load(write_analysis(tmp_path, 20, **{**SMALL, "summary": given}))
+    with pytest.raises(InputError, match=message):
+        foresee(analysis, tmp_path / "run")
+    monkeypatch.setattr("verax.pipeline._simulate.simulated", lambda *_: pytest.fail("events were read"))
+    with pytest.raises(InputError, match=message):
+        measure(analysis, tmp_path / "run")

@@ -10,10 +10,10 @@ import verax
 from likelihoods import realistic
 from small_run import small_run
 from verax.errors import InputError
-from verax.infer import breakdown, fit, interval, limit, profile, ranking
+from verax.infer import breakdown, fit, goodness_of_fit, interval, limit, profile, ranking, scan2d, significance
 from verax.learn import fold_of
 from verax.model import example_model
-from verax.pipeline import TYPES
+from verax.pipeline import TYPES, Measurement
 from verax.results import Interval, Status
 from verax.run import Run, Stored, checksum_of, seal, unseal
 
@@ -139,6 +139,10 @@ RESULTS = [
     breakdown(MODEL, DATA, "mu"),
     ranking(MODEL, DATA, "mu"),
     limit(MODEL, DATA, "mu"),
+    significance(MODEL, DATA, "mu"),
+    goodness_of_fit(MODEL, DATA),
+    scan2d(MODEL, DATA, ("mu", "jes"), (np.linspace(0, 2, 3), np.linspace(-1, 1, 3))),
+    Measurement("m", {"expected": interval(MODEL, DATA, "mu")}, (), ()),
 ]
 
 

@@ -12,6 +12,7 @@ from verax.events import fold_number, make_events
 from verax.learn import fold_of
 from verax.pipeline import measure, write_folds
 from verax.pipeline._own_functions import try_functions
+from verax.pipeline._story import given
 
 FIRST = 2**33
 """Event numbers go beyond 32 bits."""
@@ -54,7 +55,7 @@ def memory(tmp_path_factory):
         pq.write_table(pa.table({"x": x, "number": number}), folder / f"{name}.parquet")
     seen = [rng.normal(0.5, 1, rng.poisson(1000)), rng.normal(-0.5, 1, rng.poisson(4000))]
     pq.write_table(pa.table({"x": np.concatenate(seen)}), folder / "data.parquet")
-    given = {
+    analysis = {
         "name": "memory",
         "title": "Memory",
         "samples": [
@@ -69,22 +70,22 @@ def memory(tmp_path_factory):
         "channels": [{"name": "all", "edges": [0, 0.5, 1]}],
         "inputs": ["training.parquet"],
     }
-    measure(parse({**given, "inputs": []}, "", folder), folder / "first", until="simulate")
+    measure(parse({**analysis, "inputs": []}, "", folder), folder / "first", until="simulate")
     write_folds(folder / "first", 3, folder / "training.parquet")
     (folder / "memory.py").write_text(MEMORY)
-    return folder, given
+    return folder, analysis
 
 
-def pull(folder, given, summary):
-    measured = measure(parse({**given, "summary": {"kind": "function", **summary}}, "", folder), until="infer")
+def pull(folder, analysis, summary):
+    measured = measure(parse({**analysis, "summary": {"kind": "function", **summary}}, "", folder), until="infer")
     found = measured.intervals["observed"]
     return float((found.value - 1) / (found.down if found.value > 1 else found.up))
 
 
 def test_a_model_that_remembers_its_training_is_unbiased_in_folds_and_biased_without(memory):
-    folder, given = memory
-    assert abs(pull(folder, given, {"function": "memory.py:score", "folds": 3})) < 3
-    assert abs(pull(folder, given, {"function": "memory.py:cheat"})) > 5
+    folder, analysis = memory
+    assert abs(pull(folder, analysis, {"function": "memory.py:score", "folds": 3})) < 3
+    assert abs(pull(folder, analysis, {"function": "memory.py:cheat"})) > 5
 
 
 def test_the_table_for_training_has_all_events_with_the_folds_of_the_analysis(memory, capsys):
@@ -108,6 +109,10 @@ def test_the_table_for_training_has_all_events_with_the_folds_of_the_analysis(me
         (["nowhere", "-k", "3", "-o", "a.parquet"], "nowhere: got no such folder; expected the folder of a run"),
         (["first", "-k", "1", "-o", "a.parquet"], "folds: got 1; expected a whole number, at least 2"),
         (["first", "-k", "3", "-o", "a.csv"], "got the ending '.csv'; expected .parquet"),
+        (
+            ["first", "-k", "3", "-o", "first/stages/simulate/nominal.parquet"],
+            "got a file that is read; expected another",
+        ),
         (["first", "-k", "3", "-o", "no/a.parquet"], "expected a file that can be written"),
     ],
 )
@@ -134,7 +139,7 @@ def score_of(folder, body, **more):
     """The score of an analysis with a function of the user's, and what is tried of it."""
     (folder / "own.py").write_text(f"import numpy as np\nfrom verax.learn import fold_of\n\n\n{body}\n")
     pq.write_table(pa.table({"x": [1.0, 2.0], "y": [1.0, 2.0]}), folder / "a.parquet")
-    given = {
+    content = {
         "name": "own",
         "title": "Own",
         "samples": [{"process": p, "files": ["a.parquet"], "allow_duplicates": True} for p in EVENTS.processes],
@@ -142,7 +147,7 @@ def score_of(folder, body, **more):
         "features": ["x", "y"],
         "summary": {"kind": "function", "function": "own.py:f", **more},
     }
-    reading = plan(parse(given, "", folder)).reading
+    reading = plan(parse(content, "", folder)).reading
     try_functions(reading, EVENTS)
     assert isinstance(reading.score, FunctionScore)
     return reading.score
@@ -164,6 +169,23 @@ def test_a_function_of_events_is_given_what_data_have(tmp_path):
         "    return 10 * fold_of(events.number, 2) + np.asarray(events.column('y'))"
     )
     assert np.array_equal(score_of(tmp_path, body)(EVENTS), 10 * fold_of(EVENTS.number, 2) + np.arange(7) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [
+        ({"function": "m.py:f"}, "provided that it did not learn from the events that fill the templates"),
+        (
+            {"function": "m.py:f", "folds": 4},
+            "provided that each of the 4 folds is scored by a model that did not learn",
+        ),
+        ({"kind": "column", "column": "x", "range": [0, 1]}, "on its account, whatever it is."),
+    ],
+)
+def test_the_report_says_on_which_condition_a_given_score_costs_precision_alone(memory, summary, said):
+    folder, analysis = memory
+    wording = plan(parse({**analysis, "summary": {"kind": "function", **summary}}, "", folder)).wording
+    assert said in given(wording)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,12 @@ def test_what_cannot_be_scored_is_one_line(small, tmp_path, change, more, messag
     assert not (tmp_path / "s.parquet").exists()
 
 
+def test_a_file_that_is_read_is_not_replaced(small, tmp_path):
+    new_events(tmp_path / "new.parquet")
+    with pytest.raises(InputError, match="got a file that is read; expected another file to write to"):
+        score_files(small, [tmp_path / "n*.parquet"], tmp_path / "new.parquet")
+
+
 def test_a_column_that_a_feature_needs_is_named(small, tmp_path):
     new_events(tmp_path / "new.parquet", without=("pt",))
     with pytest.raises(InputError, match="got column 'pt'; expected a known column"):

@@ -211,6 +211,7 @@ class Wording:
     Parameters
     ----------
     kind, axis : of the summary, and its name on figures
+    folds : of models of the user's that score what they never saw, or None
     labels : how names are written
     factors : normalisation factors, the parameter of interest first
     blind : whether no data of the fit's are looked at, or not all; then the parameter of interest is not measured
@@ -221,6 +222,7 @@ class Wording:
     name: str
     title: str
     kind: str
+    folds: int | None
     axis: str
     labels: Mapping[str, str]
     report: Report

@@ -43,6 +43,7 @@ def plan(analysis: Analysis) -> Plan:
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
     poi, signal, level, asked = a.poi.name, a.signal_processes, a.infer.level, a.check
     channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
+    folds = len(a.summary.models) if a.summary.models else a.summary.folds
     labels = {**a.report.process_labels, **channels}
     roles = {c.name: c.role for c in a.channels}
     fitted = [c for c in a.channels if c.role != "validation"]
@@ -64,7 +65,9 @@ def plan(analysis: Analysis) -> Plan:
         modelling,
         inference,
         Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts, further),
-        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, blind, roles, signal),
+        Wording(
+            a.name, a.title, a.summary.kind, folds, a.summary.label, labels, a.report, factors, blind, roles, signal
+        ),
     )
 
 

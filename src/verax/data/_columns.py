@@ -12,21 +12,27 @@ from verax.errors import InputError
 from verax.run import replacing
 
 
-def write_columns(path: str | Path, chunks: Iterable[Mapping[str, np.ndarray[Any, np.dtype[Any]]]]) -> int:
+def write_columns(
+    path: str | Path, chunks: Iterable[Mapping[str, np.ndarray[Any, np.dtype[Any]]]], made_of: Iterable[Path] = ()
+) -> int:
     """Write columns, a row group each chunk, and return the number of rows; memory holds one chunk.
 
     Parameters
     ----------
     path : of the file, ``NAME.parquet``, which is there whole or not at all
     chunks : arrays of equal lengths by name, of numbers or text, the same names and types in each
+    made_of : files that the chunks are read from, which are not replaced
 
     Raises
     ------
-    InputError : for another ending, no chunk, columns of other types than in the first, or a place that cannot be written
+    InputError : for another ending, one of the files that are read, no chunk, columns of other types than in the first, or
+        a place that cannot be written
     """
     path, writer, count = Path(path), None, 0
     if path.suffix != ".parquet":
         raise InputError(str(path), f"the ending '{path.suffix}'", ".parquet")
+    if path.resolve() in [p.resolve() for p in made_of]:
+        raise InputError(str(path), "a file that is read", "another file to write to")
     try:
         with replacing(path) as part:
             try:

@@ -11,9 +11,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int, Key, PRNGKeyArray, UInt8, UInt32
+from jaxtyping import Int, Integer, Key, PRNGKeyArray, UInt8, UInt32
 
 from verax.arrays import Array
+from verax.events import fold_number
 
 
 def _thresholds() -> np.ndarray:
@@ -32,7 +33,7 @@ _STEPS = _thresholds()
 
 
 def bootstrap_factors(
-    key: PRNGKeyArray, number: UInt32[Array, " event"], process: Int[Array, " event"], *, members: int
+    key: PRNGKeyArray, number: Integer[Array, " event"], process: Int[Array, " event"], *, members: int
 ) -> UInt8[np.ndarray, "member event"]:
     """Draw Poisson(1) factors of each event in each of ``members`` replicas; member m's do not depend on ``members``.
 
@@ -41,7 +42,7 @@ def bootstrap_factors(
     Parameters
     ----------
     key : the seed of all replicas
-    number : event numbers ``[event]``, 32 bits
+    number : event numbers ``[event]``, of any width (see :func:`verax.events.fold_number`)
     process : process of each event ``[event]``; the same number in another process is another event
     members : number of replicas
 
@@ -51,7 +52,7 @@ def bootstrap_factors(
     """
     keys = jax.vmap(lambda m: jax.random.fold_in(key, m))(jnp.arange(members))
     rows = 1 << 16
-    number, process = np.asarray(number, np.uint32), np.asarray(process, np.int32)
+    number, process = fold_number(np.asarray(number)), np.asarray(process, np.int32)
     out = np.empty((members, len(number)), np.uint8)
     for start in range(0, len(number), rows):
         stop = min(start + rows, len(number))

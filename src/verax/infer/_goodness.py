@@ -10,6 +10,7 @@ from verax.arrays import Float, Int, PRNGKeyArray, chdtrc, gammaln, jitted, name
 from verax.errors import InputError, check_count
 from verax.model import AbstractLikelihood, Data, DataSets
 from verax.parameters import check_values
+from verax.results import Brief, Shown, ended
 
 from ._campaign import tail
 from ._evaluate import Values, bounds
@@ -47,8 +48,8 @@ class ByChannel:
     p_toys_error: Float[np.ndarray, " channel"]
 
 
-@dataclass(frozen=True)
-class GoodnessOfFit:
+@dataclass(frozen=True, repr=False)
+class GoodnessOfFit(Brief):
     """How well the model describes the data.
 
     Parameters
@@ -76,6 +77,13 @@ class GoodnessOfFit:
     status: Int[np.ndarray, "*toy"]
     toy_statistics: Float[np.ndarray, " good"]
     channels: ByChannel | None = None
+
+    def _shown(self) -> Shown:
+        if np.ndim(self.statistic):
+            return f"Goodness of fit of {len(self.statistic)} data sets: {ended(self.status)}", (), ()
+        toys = f", p = {self.p_toys:.3g} ± {self.p_toys_error:.1g} by {self.toys} toys" if self.toys else ""
+        chi2 = f"χ² = {float(self.statistic):.4g} for {self.ndf}, p = {float(self.p_value):.3g} ± {float(self.p_error):.1g}"
+        return f"Goodness of fit: {chi2}{toys} ({ended(self.status)})", (), ()
 
 
 def goodness_of_fit(

@@ -9,6 +9,7 @@ from verax.arrays import Array, Float, Int
 from verax.errors import InputError
 from verax.model import AbstractLikelihood, Data
 from verax.parameters import movable
+from verax.results import Brief, Shown, ended
 
 from ._batch import twice_excess
 from ._evaluate import Values
@@ -17,8 +18,8 @@ from ._newton import minimise
 from ._profile import best_fits, points_of
 
 
-@dataclass(frozen=True)
-class Scan2D:
+@dataclass(frozen=True, repr=False)
+class Scan2D(Brief):
     """The ratio t of two parameters: ``t[i, j]`` at ``first[i]``, ``second[j]``; ``best`` are both estimates."""
 
     names: tuple[str, str]
@@ -27,6 +28,11 @@ class Scan2D:
     t: Float[np.ndarray, "first second"]
     status: Int[np.ndarray, "first second"]
     best: Float[np.ndarray, "2"]
+
+    def _shown(self) -> Shown:
+        best = ", ".join(f"{name} = {value:.4g}" for name, value in zip(self.names, self.best.tolist(), strict=True))
+        shape = " × ".join(map(str, self.t.shape))
+        return f"Scan of {shape} points; best fit {best}: {ended(self.status)}", (), ()
 
     def threshold(self, level: float) -> float:
         """Value of t on the contour of a confidence level: the χ² quantile with two degrees of freedom.

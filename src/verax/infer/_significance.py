@@ -8,7 +8,7 @@ import numpy as np
 from verax.arrays import Float, Int, PRNGKeyArray, ndtr
 from verax.errors import InputError, check_count
 from verax.model import AbstractLikelihood, Data
-from verax.results import Status
+from verax.results import Brief, Shown, Status, ended
 
 from ._batch import Minima
 from ._campaign import tail
@@ -20,8 +20,8 @@ from ._results import Fit
 from ._toys import Progress
 
 
-@dataclass(frozen=True)
-class Significance:
+@dataclass(frozen=True, repr=False)
+class Significance(Brief):
     """How far data are from ``name`` = ``null``, in favour of larger values.
 
     Parameters
@@ -52,6 +52,13 @@ class Significance:
     failed: int
     status: Int[np.ndarray, "*toy"]
     toy_statistics: Float[np.ndarray, " good"]
+
+    def _shown(self) -> Shown:
+        if np.ndim(self.z):
+            return f"Significance of {len(self.z)} data sets: {ended(self.status)}", (), ()
+        toys = f", p = {self.p_toys:.3g} ± {self.p_toys_error:.1g} by {self.toys} toys" if self.toys else ""
+        line = f"z = {float(self.z):.3g} against {self.name} = {self.null:g}: p = {float(self.p_value):.3g}{toys}"
+        return f"{line} ({ended(self.status)})", (), ()
 
 
 def significance(

@@ -61,8 +61,7 @@ def fold_of(number: Array, folds: int) -> Int[np.ndarray, " event"]:
     >>> fold_of(np.array([7, 8, 9, 2**40 + 1]), 3)
     array([1, 2, 0, 1])
     """
-    wide = np.asarray(number)
-    return ((wide if wide.dtype == np.uint32 else fold_number(wide)) % np.uint32(folds)).astype(np.int64)
+    return (fold_number(np.asarray(number)) % np.uint32(folds)).astype(np.int64)
 
 
 def is_held_out(number: Array, fraction: float) -> Bool[np.ndarray, " event"]:
@@ -70,13 +69,13 @@ def is_held_out(number: Array, fraction: float) -> Bool[np.ndarray, " event"]:
 
     Parameters
     ----------
-    number : event numbers ``[event]``, 32 bits
+    number : event numbers ``[event]``, of any width
     fraction : of the events, in [0, 1]
 
     >>> is_held_out(np.arange(6), 0.4)
     array([False, False, False, False,  True,  True])
     """
-    h = np.asarray(number, np.uint32) + np.uint32(0x9E3779B9)
+    h = fold_number(np.asarray(number)) + np.uint32(0x9E3779B9)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
     h ^= h >> np.uint32(16)

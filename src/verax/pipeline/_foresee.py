@@ -21,6 +21,7 @@ from ._check import check
 from ._infer import infer
 from ._learn import learn, read_from
 from ._model import model
+from ._own_functions import find_functions
 from ._report import report
 from ._simulate import simulate
 from ._summarise import summarise
@@ -75,7 +76,7 @@ class Outlook(Brief):
 
 
 def foresee(analysis: Analysis, folder: str | Path) -> Outlook:
-    """Say what :func:`measure` would do in a folder; files are held to their headers, as in each run before any work.
+    """Say what :func:`measure` would do in a folder; files' headers and own functions are looked at, as before any work.
 
     Times are those that stages took in this folder, or come of stated rates of two cores, which are right within a factor of
     a few.
@@ -90,6 +91,7 @@ def foresee(analysis: Analysis, folder: str | Path) -> Outlook:
     InputError : as a run does before its first stage, and for the folder of another analysis
     """
     parts, folder = plan(analysis), Path(folder)
+    find_functions(parts.reading)
     run = Run(folder, types=TYPES)
     if folder.exists():
         inspect(folder, f"analysis '{analysis.name}'")

@@ -14,6 +14,19 @@ from verax.run import own_code
 from verax.systematics import limited
 
 
+def find_functions(reading: Reading) -> None:
+    """Find each function of the user's, which is imported, before any event is read.
+
+    Raises
+    ------
+    InputError : for one that cannot be imported, and a score of the fold without folds
+    """
+    for function in own_functions(reading):
+        function.found()
+    if isinstance(reading.score, FunctionScore):
+        reading.score.asked()
+
+
 def try_functions(reading: Reading, events: Events) -> None:
     """Call each function of the user's on some events, and hold it to what the analysis says of it.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from verax.analysis import Learning, Wording
 from verax.report import tables, write_page
-from verax.results import Interval
+from verax.results import Brief, Interval, Shown
 from verax.run import Run, write_json
 from verax.workspace import to_pyhf
 
@@ -15,8 +15,8 @@ from ._results_json import outcome
 from ._story import TITLES, Story
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, repr=False)
+class Measurement(Brief):
     """The result of a run: for each data set, the interval of the parameter of interest, and the tables of the report."""
 
     name: str
@@ -25,6 +25,10 @@ class Measurement:
     warnings: tuple[str, ...]
     first: tuple[str, ...] = ()
     """Lines that must be read with the number."""
+
+    def _shown(self) -> Shown:
+        rows = [(kind, repr(found)) for kind, found in self.intervals.items()]
+        return f"Measurement '{self.name}', {len(self.warnings)} warnings", ("data", "interval"), rows
 
 
 def report(run: Run, folder: Path, wording: Wording, learning: Learning | None, *results: Any) -> Measurement:

@@ -16,7 +16,7 @@ from verax.events import Events
 from verax.run import Run, digest
 from verax.templates import histogram
 
-from ._own_functions import try_functions, undeclared
+from ._own_functions import find_functions, try_functions, undeclared
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Table:
 def simulate(run: Run, folder: Path, reading: Reading) -> Table:
     """Read every sample, check each value, and write one table of events (a file for each variation)."""
     _tell_changes(reading, run, folder)
+    find_functions(reading)
     check_duplicates(reading)
     numbers, count, processes = Numbers(), Read(), reading.processes
     material, contents = [hashlib.sha256() for _ in range(4)], dict[str, str]()

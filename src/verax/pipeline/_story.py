@@ -40,6 +40,9 @@ APPROACHES = {
 }
 """How networks of each approach take systematics into account."""
 
+GIVEN = {"column": "column", "function": "function", "onnx": "ONNX model"}
+"""Kinds of summaries that are not learnt here."""
+
 UNOBSERVED = """There are no observed collisions in this measurement. The expected result is that of the Asimov data set, \
 in which every count is at its expectation, as a blinded analysis would show it."""
 
@@ -69,6 +72,26 @@ def _few_events(m: Measured) -> list[str]:
         return []
     off = f"the asymptotic p-value of the fit may be wrong by about {m.goodness[3]:.2f}"
     return [f"few events are expected in the bins: {off}; verax gof workspace.json --toys N throws pseudo-experiments"]
+
+
+def given(wording: Wording) -> str:
+    """Say what a summary that is not learnt here does to the measurement, and on which condition."""
+    text = (
+        f"No network was trained here: the summary is a given {GIVEN[wording.kind]}. As a summary of events it can cost "
+        "precision, not correctness, so no uncertainty enters on its account, whatever it is"
+    )
+    if wording.kind == "column":
+        return f"{text}."
+    knows = "what a model remembers of the simulation it does not know of data"
+    if wording.folds:
+        own = (
+            f"each of the {wording.folds} folds is scored by a model that did not learn from it, as this analysis says"
+        )
+        return f"{text}, provided that {own}: {knows}."
+    return (
+        f"{text}, provided that it did not learn from the events that fill the templates: {knows}, and that is a bias. "
+        "Models of folds (summary.folds, summary.models) never score what they saw."
+    )
 
 
 @dataclass(frozen=True)
@@ -368,11 +391,7 @@ class Story:
             "epistemic_notes": self.learned.notes,
         }
         if self.learning is None:
-            text = (
-                f"No network was trained here: the summary is a given {self.wording.kind}. As a summary of events it can "
-                "cost precision, not correctness, so no uncertainty enters on its account, whatever it is."
-            )
-            return Section("Networks", text, content=content)
+            return Section("Networks", given(self.wording), content=content)
         options, style = self.learning.options, self.styled("Simulation")
         content["learn"] = {k: getattr(options, k) for k in ("epistemic", "head", "approach", "folds", "members")}
         histories = {f"fold {i + 1}": fold for i, fold in enumerate(self.learned.histories)}

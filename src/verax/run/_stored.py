@@ -48,7 +48,7 @@ class Stored:
         again = "`verax run` makes it again"
         record = record_of(place)
         if record is None:
-            seen = "a damaged record" if place.is_dir() else "nothing"
+            seen = "a damaged record, or one of an earlier version" if place.is_dir() else "nothing"
             raise InputError(where, seen, "a stage that was finished", again if place.is_dir() else "`verax run`")
         for file, expected in record["files"].items():
             if (found := checksum_of(place / file)) != expected:
