@@ -11,6 +11,7 @@ Reading, Learning, Histograms    the parts: what is read, learnt and histogramme
 Inference, Campaign, Wording     what is asked of the likelihood, of pseudo-experiments, and what the report says
 simulated, observed, Read        which events are read, and how many are dropped?
 Scale                            what multiplies the weights of a sample, and why?
+stored, Stored                   which templates are histograms in files?
 files, placed, check_duplicates  which files are read, and is a row read twice?
 passed                           which events does a selection keep?
 ===============================  ============================================================================================
@@ -48,6 +49,8 @@ from ._scale import Scale as Scale
 from ._schema import Analysis as Analysis
 from ._sections import Factor as Factor
 from ._sections import Treatment as Treatment
+from ._stored import Stored as Stored
+from ._stored import stored as stored
 from ._summary import Channels as Channels
 from ._summary import FunctionScore as FunctionScore
 from ._systematics import VariedFiles as VariedFiles

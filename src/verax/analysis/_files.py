@@ -14,6 +14,7 @@ from verax.run import checksums, own_code
 from ._functions import Named
 from ._parts import Reading
 from ._sections import Sample, Source, WeightSum
+from ._stored import places
 
 
 def placed(base: Path, checksums: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -32,6 +33,7 @@ def files(reading: Reading) -> dict[str, str]:
             sums = source.sum_of_weights if isinstance(source, Sample) else None
             if isinstance(sums, WeightSum) and sums.files:
                 found += paths([reading.path(f) for f in sums.files])
+    found += [reading.path(place.rpartition(":")[0]) for c in reading.histograms for place in places(c)]
     if reading.dataset:
         found.append(reading.path(reading.dataset.file) if reading.dataset.file else higgsml.path())
     for function in (*(e.function for e in reading.effects), reading.score):

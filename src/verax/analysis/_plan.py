@@ -12,10 +12,22 @@ from verax.templates import WeightSet, fine_edges
 from . import _effects, _files
 from ._columns import Columns, columns_of
 from ._functions import Own, own
-from ._parts import Campaign, Histograms, Inference, Learning, Plan, Reading, UserEffect, VariedSide, Wording
+from ._parts import (
+    Campaign,
+    Histograms,
+    Inference,
+    Learning,
+    Plan,
+    Reading,
+    StoredChannel,
+    UserEffect,
+    VariedSide,
+    Wording,
+)
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
 from ._schema import Analysis
+from ._sections import HistogramChannel
 from ._summary import Channels, ColumnScore, FunctionScore
 from ._systematics import Sources, VariedFiles, sources_of
 
@@ -35,11 +47,13 @@ def plan(analysis: Analysis) -> Plan:
     score = own(a.summary.function, base, reads) if a.summary.kind == "function" and a.summary.function else None
     reading = _reading(a, sources, score)
     files = _files.files(reading)
-    learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
+    learning = _learning(a, reading.columns, sources) if a.has_events and a.summary.kind == "classifier" else None
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
     poi, signal, level, asked = a.poi.name, tuple(a.poi.processes), a.infer.level, a.check
-    channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
+    channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.categories}
     labels = {**a.report.process_labels, **channels}
+    kind, label = (a.summary.kind, a.summary.label) if a.has_events else ("histogram", "")
+    label = a.summary.label if "label" in a.summary.model_fields_set else label
     keys = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}
     return Plan(
         files,
@@ -52,7 +66,7 @@ def plan(analysis: Analysis) -> Plan:
         a.infer.simulation_statistics,
         Inference(keys["infer"], poi, a.poi.bounds, level, a.infer.scan_points, truth),
         Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts),
-        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, a.blind),
+        Wording(a.name, a.title, kind, label, labels, a.report, factors, a.blind),
     )
 
 
@@ -88,7 +102,32 @@ def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
         effects=tuple(tried),
         score=score,
         inputs=tuple(a.inputs),
+        histograms=tuple(_stored(a, c) for c in a.histograms),
     )
+
+
+def _stored(a: Analysis, channel: HistogramChannel) -> StoredChannel:
+    """Where the histograms of a channel are, all names put in."""
+
+    def place(text: str, process: str, systematic: str = "") -> str:
+        return text.replace("{process}", process).replace("{systematic}", systematic)
+
+    up, down = channel.up or "", channel.down
+    varied = {
+        name: {p: (place(up, p, name), None if down is None else place(down, p, name)) for p in processes}
+        for name, processes in channel.varied.items()
+    }
+    factors = {
+        s.name: {p: s.width for p in channel.processes if not s.processes or p in s.processes}
+        for s in a.systematics
+        if isinstance(s, _effects.Normalisation)
+    }
+    factors = {name: some for name, some in factors.items() if some}
+    others = [s for s in a.systematics if not isinstance(s, _effects.Normalisation | _effects.VariedHistograms)]
+    here = [s for s in others if set(getattr(s, "processes", None) or channel.processes) & set(channel.processes)]
+    absent = tuple(n for s in here for n in s.parameter_names if n not in varied)
+    nominal = {p: place(channel.nominal, p) for p in channel.processes}
+    return StoredChannel(channel.name, nominal, channel.observed, varied, factors, absent)
 
 
 def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
@@ -116,13 +155,15 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
 def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) -> Histograms:
     """What is histogrammed; networks that sort events (``sorts``) have made the bins already."""
     count, ends = (a.learn.bins, (0.0, float(a.learn.bins))) if sorts else (a.binning.fine_bins, a.summary.range)
-    fine = fine_edges(count, *ends)
+    fine, channels = fine_edges(count, *ends), a.channels if a.has_events else []
+    stored = {n for c in reading.histograms for n in (*c.varied, *c.factors)}
+    parameters = [nuisance(n, s.group) for s in a.systematics for n in s.parameter_names if n in stored]
     return Histograms(
         score=_score(a, reading.score),
         features=tuple(a.features),
-        channels=tuple(c.name for c in a.channels),
-        selections=Channels(tuple(c.select for c in a.channels)),
-        edges=tuple(tuple(c.edges) if c.edges else None for c in a.channels),
+        channels=tuple(c.name for c in channels),
+        selections=Channels(tuple(c.select for c in channels)),
+        edges=tuple(tuple(c.edges) if c.edges else None for c in channels),
         fine=fine,
         max_bins=len(fine) if sorts else a.binning.max_bins,
         min_effective=a.binning.min_effective,
@@ -132,6 +173,7 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
         signal=tuple(a.poi.processes),
         systematics=sources.systematics,
         blind=a.blind,
+        stored=tuple(parameters),
         chunk=a.chunk,
     )
 

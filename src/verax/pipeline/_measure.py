@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
 
-from verax.analysis import Analysis, Scale, plan, written
+from verax.analysis import Analysis, Scale, Stored, plan, written
 from verax.check import Reliability
 from verax.infer import Breakdown, Fit, Ranking, Row, Scan
 from verax.learn import History
@@ -27,7 +27,7 @@ from ._story import Story
 from ._summarise import Summarised, summarise
 
 TYPES = {
-    **named(Yield, Scale, Table, Learned, History, Summarised, Templates, Parameter, Gaussian, Poisson),
+    **named(Yield, Scale, Stored, Table, Learned, History, Summarised, Templates, Parameter, Gaussian, Poisson),
     **named(BinnedLikelihood, Data, CellModifier, code0, code1, code2, code4, code4p),
     **named(Measured, Fit, Interval, Scan, Breakdown, Row, Ranking, Yields, Checked, Coverage, Reliability),
     "Measurement": Measurement,

@@ -1,7 +1,8 @@
 """The stage `summarise`: templates of each variation in bins that are chosen from them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from verax.templates import (
     Templates,
     Varied,
     choose_edges,
+    combine,
     combined,
     members,
     prune,
@@ -51,7 +53,24 @@ def summarise(
     table: Table,
     learned: Learned,
 ) -> Summarised:
-    """Fill fine templates for nominal and each variation in one pass, choose bins, and merge into them."""
+    """Fill fine templates of events in one pass, choose bins, and merge into them; take histograms in files as they are."""
+    parts = list[Summarised]()
+    if histograms.channels:
+        parts.append(_of_events(run, histograms, learning, table))
+    if table.stored is not None:
+        named, found = {p.name: p for p in histograms.stored}, table.stored
+        parameters = tuple(named[p.name] for p in found.templates.systematics)
+        observed = None if histograms.blind else found.observed
+        parts.append(Summarised(replace(found.templates, systematics=parameters), observed, ()))
+    given = reduce(combine, (p.templates for p in parts))
+    counts = [p.observed for p in parts if p.observed is not None]
+    final, changes = treat(treatment, given)
+    problems = [*(line for p in parts for line in p.problems), *final.problems()]
+    return Summarised(final, np.concatenate(counts) if counts else None, tuple(problems), changes, parts[0].compared)
+
+
+def _of_events(run: Run, histograms: Histograms, learning: Learning | None, table: Table) -> Summarised:
+    """Templates and counts of the channels that are made of events, before their treatment."""
     summary, stage = summary_of(histograms, learning, run), run.path("simulate")
     total = sum(y.rows for y in table.yields)
     edges = [given or histograms.fine for given in histograms.edges]
@@ -112,8 +131,7 @@ def summarise(
         numbers = {"nominal.parquet": total, "observed.parquet": table.observed}
         simulated, real = (sampled(histograms.features, histograms.selections, read(f), n) for f, n in numbers.items())
         compared = compare(histograms.features, simulated, real)
-    final_templates, changes = treat(treatment, merged)
-    return Summarised(final_templates, observed, (*problems, *final_templates.problems()), changes, compared)
+    return Summarised(merged, observed, tuple(problems), (), compared)
 
 
 def treat(options: Treatment, given: Templates) -> tuple[Templates, tuple[str, ...]]:
