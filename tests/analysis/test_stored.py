@@ -184,6 +184,31 @@ def test_beside_channels_of_events(folder, tmp_path, monkeypatch):
     assert "channel 'SR': 'scale' has no histograms there, and does not act" in tables[0].notes
 
 
+def test_a_process_may_have_histograms_only(folder, tmp_path, monkeypatch):
+    """Signal in the region of histograms, events of the background alone; free factors and widths act where they can."""
+    given = content(
+        region(observed=None),
+        samples=[{"process": "background", "files": ["background.root"], "total": 50}],
+        features=["x"],
+        summary={"kind": "column", "column": "x", "range": [-3.0, 3.0]},
+        channels=[{"name": "events", "edges": [-3.0, 0.0, 3.0]}],
+    )
+    given["systematics"].append({"name": "only", "effect": "normalisation", "width": 0.1, "processes": ["signal"]})
+    made = []
+    monkeypatch.setattr(_measure, "summarise", lambda *parts: made.append(summarise(*parts)) or made[0])
+    measure(parse(given, "test", folder), tmp_path / "run", until="summarise")
+    t = made[0].templates
+    assert t.processes == ("background", "signal")
+    by_name = {p.name: t.up[k] for k, p in enumerate(t.systematics)}
+    np.testing.assert_allclose(by_name["only"][1], [0, 0, *SIGNAL * 1.1], rtol=1e-15)
+    np.testing.assert_array_equal(by_name["only"][0], t.nominal[0])
+    given["channels"][0].pop("edges")
+    with pytest.raises(InputError, match="channel 'events': got no events of the signal, to choose bins for; expected"):
+        measure(parse(given, "test", folder), tmp_path / "run", until="summarise")
+    with pytest.raises(InputError, match="poi: got no events of its processes; expected samples of one, to learn from"):
+        plan(parse(given | {"summary": {}}, "test", folder))
+
+
 def test_the_file_is_written_again_as_it_was_read(folder, tmp_path):
     path = tmp_path / "again.yaml"
     path.write_text(written(parse(content(), "test", folder)))

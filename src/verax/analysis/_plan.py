@@ -19,7 +19,6 @@ from ._parts import (
     Learning,
     Plan,
     Reading,
-    StoredChannel,
     UserEffect,
     VariedSide,
     Wording,
@@ -27,7 +26,7 @@ from ._parts import (
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
 from ._schema import Analysis
-from ._sections import HistogramChannel
+from ._stored_channels import of_events, stored_channels, stored_parameters
 from ._summary import Channels, ColumnScore, FunctionScore
 from ._systematics import Sources, VariedFiles, sources_of
 
@@ -42,12 +41,14 @@ def plan(analysis: Analysis) -> Plan:
     """
     a, base = analysis, analysis.base.resolve()
     reads = _files.placed(base, checksums(_files.declared(a.inputs, a.base)))
-    sources = sources_of(a, reads)
-    check_recomputed(a, sources)
+    events = of_events(a)
+    sources = sources_of(events, reads)
+    check_recomputed(events, sources)
     score = own(a.summary.function, base, reads) if a.summary.kind == "function" and a.summary.function else None
-    reading = _reading(a, sources, score)
+    reading = replace(_reading(events, sources, score), histograms=stored_channels(a))
     files = _files.files(reading)
-    learning = _learning(a, reading.columns, sources) if a.has_events and a.summary.kind == "classifier" else None
+    learning = _learning(events, reading.columns, sources) if a.has_events and a.summary.kind == "classifier" else None
+    histograms = _histograms(events, reading, sources, learning is not None and learning.sorts)
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
     poi, signal, level, asked = a.poi.name, tuple(a.poi.processes), a.infer.level, a.check
     channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.categories}
@@ -60,7 +61,7 @@ def plan(analysis: Analysis) -> Plan:
         replace(reading, files=_files.placed(base, files)),
         sources.systematics,
         learning,
-        _histograms(a, reading, sources, learning is not None and learning.sorts),
+        replace(histograms, stored=stored_parameters(a)),
         a.templates,
         factors,
         a.infer.simulation_statistics,
@@ -102,32 +103,8 @@ def _reading(a: Analysis, sources: Sources, score: Own | None) -> Reading:
         effects=tuple(tried),
         score=score,
         inputs=tuple(a.inputs),
-        histograms=tuple(_stored(a, c) for c in a.histograms),
+        histograms=(),
     )
-
-
-def _stored(a: Analysis, channel: HistogramChannel) -> StoredChannel:
-    """Where the histograms of a channel are, all names put in."""
-
-    def place(text: str, process: str, systematic: str = "") -> str:
-        return text.replace("{process}", process).replace("{systematic}", systematic)
-
-    up, down = channel.up or "", channel.down
-    varied = {
-        name: {p: (place(up, p, name), None if down is None else place(down, p, name)) for p in processes}
-        for name, processes in channel.varied.items()
-    }
-    factors = {
-        s.name: {p: s.width for p in channel.processes if not s.processes or p in s.processes}
-        for s in a.systematics
-        if isinstance(s, _effects.Normalisation)
-    }
-    factors = {name: some for name, some in factors.items() if some}
-    others = [s for s in a.systematics if not isinstance(s, _effects.Normalisation | _effects.VariedHistograms)]
-    here = [s for s in others if set(getattr(s, "processes", None) or channel.processes) & set(channel.processes)]
-    absent = tuple(n for s in here for n in s.parameter_names if n not in varied)
-    nominal = {p: place(channel.nominal, p) for p in channel.processes}
-    return StoredChannel(channel.name, nominal, channel.observed, varied, factors, absent)
 
 
 def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
@@ -137,6 +114,8 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
     ------
     InputError : for a method that needs a package that is not installed
     """
+    if not a.poi.processes:
+        raise InputError("poi", "no events of its processes", "samples of one, to learn from", "or another summary")
     options = a.learn.model_copy(update={"systematics": None})
     if (package := options.package) and importlib.util.find_spec(package) is None:
         seen = f"{options.epistemic} without the package '{package}'"
@@ -156,8 +135,6 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
     """What is histogrammed; networks that sort events (``sorts``) have made the bins already."""
     count, ends = (a.learn.bins, (0.0, float(a.learn.bins))) if sorts else (a.binning.fine_bins, a.summary.range)
     fine, channels = fine_edges(count, *ends), a.channels if a.has_events else []
-    stored = {n for c in reading.histograms for n in (*c.varied, *c.factors)}
-    parameters = [nuisance(n, s.group) for s in a.systematics for n in s.parameter_names if n in stored]
     return Histograms(
         score=_score(a, reading.score),
         features=tuple(a.features),
@@ -173,7 +150,7 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
         signal=tuple(a.poi.processes),
         systematics=sources.systematics,
         blind=a.blind,
-        stored=tuple(parameters),
+        stored=(),
         chunk=a.chunk,
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from verax.analysis import Histograms, Learning, Treatment, VariedFiles
 from verax.data import read_events
+from verax.errors import InputError
 from verax.events import Events
 from verax.run import Run
 from verax.templates import (
@@ -108,15 +109,7 @@ def _of_events(run: Run, histograms: Histograms, learning: Learning | None, tabl
         executor=run.executor,
     )
     problems = [*overlap.problems(), *(given.problems() if given else ())]
-    chosen = choose_edges(
-        filled,
-        signal=histograms.signal,
-        max_bins=histograms.max_bins,
-        min_effective=histograms.min_effective,
-        max_relative_error=histograms.max_relative_error,
-        most=histograms.most,
-    )
-    final = tuple(given or new for given, new in zip(histograms.edges, chosen, strict=True))
+    final = _edges(histograms, filled)
     merged = combined(filled.rebin(final), histograms.systematics)
     observed, compared = None, dict[str, tuple[float, float, float, float]]()
     if not histograms.blind and table.observed is not None:
@@ -132,6 +125,24 @@ def _of_events(run: Run, histograms: Histograms, learning: Learning | None, tabl
         simulated, real = (sampled(histograms.features, histograms.selections, read(f), n) for f, n in numbers.items())
         compared = compare(histograms.features, simulated, real)
     return Summarised(merged, observed, tuple(problems), (), compared)
+
+
+def _edges(histograms: Histograms, filled: Templates) -> tuple[tuple[float, ...], ...]:
+    """The edges of all channels of events: given ones, or those that are best for the signal."""
+    if None not in histograms.edges and not histograms.signal:
+        return tuple(edges for edges in histograms.edges if edges is not None)
+    if not histograms.signal:
+        name = histograms.channels[histograms.edges.index(None)]
+        raise InputError(f"channel '{name}'", "no events of the signal, to choose bins for", "edges", "give its edges")
+    chosen = choose_edges(
+        filled,
+        signal=histograms.signal,
+        max_bins=histograms.max_bins,
+        min_effective=histograms.min_effective,
+        max_relative_error=histograms.max_relative_error,
+        most=histograms.most,
+    )
+    return tuple(given or new for given, new in zip(histograms.edges, chosen, strict=True))
 
 
 def treat(options: Treatment, given: Templates) -> tuple[Templates, tuple[str, ...]]:
