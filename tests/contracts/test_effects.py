@@ -58,7 +58,7 @@ def test_every_effect_of_the_analysis_file_is_held_to_the_contract():
     (union,) = get_args(Analysis.model_fields["systematics"].annotation)
     kinds = get_args(get_args(union)[0])
     known = {name for kind in kinds for name in get_args(kind.model_fields["effect"].annotation)}
-    bins = {"envelope", "hessian", "replicas"}  # which act on bins: tests/templates/test_weight_set.py
+    bins = {"envelope", "hessian", "replicas", "histograms"}  # which act on bins: test_weight_set.py, test_stored.py
     assert known - {"samples"} - bins == set(EFFECTS)  # samples: whose events are files of their own
 
 

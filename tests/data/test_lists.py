@@ -179,6 +179,8 @@ def test_texts_that_are_refused(text, line):
         ),
         ("eta0[0]", r"column 'eta0': got 'eta0\[0\]' of one number per event; expected a list; write 'eta0'"),
         ("sum(ptt)", r"got column 'ptt'; expected a known column; did you mean 'pt'"),
+        ("max(pt, eta)", r"expected a number for empty lists as second argument of max"),
+        ("sum()", r"got 'sum\(\)'; expected one argument of sum"),
         ("len(jets)", r"got column 'jets'; expected a known column"),
         ("pt", r"column 'pt': got a list per event; expected one number per event"),
     ],

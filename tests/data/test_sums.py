@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import uproot
+from uproot.behaviors.TParameter import TParameter_3c_floating_3e_
 
 from verax.data import paths, sum_of_weights
 from verax.errors import InputError
@@ -104,3 +105,27 @@ def test_csv_has_no_metadata(tmp_path):
     assert sum_of_weights([tmp_path / "a.csv"], column="w") == 1.0
     with pytest.raises(InputError, match="a file without metadata; expected ROOT or Parquet"):
         sum_of_weights([tmp_path / "a.csv"], metadata="sumw")
+
+
+def test_a_parameter_of_root(folder, monkeypatch):
+    """A TParameter<double>, which uproot reads and does not write: the file is told to have one."""
+
+    class Parameter(TParameter_3c_floating_3e_):
+        def member(self, name):
+            return {"fName": "sumw", "fVal": 12.5}[name]
+
+    class File:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def classnames(self, *, cycle):
+            return {"Events": "TTree", "sumw": "TParameter<double>"}
+
+        def __getitem__(self, name):
+            return {"sumw": Parameter()}[name]
+
+    monkeypatch.setattr(uproot, "open", lambda path: File())
+    assert sum_of_weights([folder / "a.root"], metadata="sumw") == 12.5

@@ -110,6 +110,9 @@ APPROACHES = ("augment", "adversarial", "inferno")
 WITH: dict[str, dict[str, Any]] = {"summary.kind": {"column": "x", "range": [-5.0, 5.0]}}
 """Keys that must change together with another."""
 
+ELSEWHERE: dict[str, dict[str, Any]] = {"systematics.* histograms.name": {"histograms.*.varied": {"jes_2": ["signal"]}}}
+"""Keys that must change together with one of another section."""
+
 OTHER: dict[str, Any] = {
     "summary.kind": "column",
     "observed.files": ["top.parquet"] * 2,
@@ -130,6 +133,7 @@ OTHER: dict[str, Any] = {
     "templates.symmetrise": {"shape": "average"},
     "inputs": ["more.txt"],
     "summary.column": "y",
+    "histograms.*.varied": {"jes": ["top"]},
     **{
         f"systematics.* {effect}.weights": ["w", "w * 2", "w + 1", "w + 2"]
         for effect in ("envelope", "hessian", "replicas")
@@ -301,6 +305,24 @@ def scaled(folder, rich) -> dict[str, Any]:
     return {"lumi": 10.0, "samples": samples, "systematics": systematics, **kept}
 
 
+def stored(folder, rich) -> dict[str, Any]:
+    """An analysis of histograms alone."""
+    with uproot.recreate(folder / "h.root") as file:
+        for name in ("signal", "top", "data", "signal_jesUp", "signal_jesDown"):
+            file[f"SR/{name}"] = np.array([5.0, 9.0]), np.array([0.0, 1.0, 2.0])
+    sides = {side.lower(): f"h.root:SR/{{process}}_{{systematic}}{side}" for side in ("Up", "Down")}
+    region = {"name": "SR", "processes": ["signal", "top"], "nominal": "h.root:SR/{process}", "label": "region"}
+    systematics = [{"name": "jes", "effect": "histograms"}, rich["systematics"][1]]
+    return {
+        "name": "stored",
+        "title": "Stored",
+        "poi": rich["poi"],
+        "histograms": [{**region, "observed": "h.root:SR/data", "varied": {"jes": ["signal"]}, **sides}],
+        "systematics": systematics,
+        "blind": False,
+    }
+
+
 def varied(folder) -> dict[str, dict[str, Any]]:
     """Small analyses in which, together, every key says something."""
     twice: dict[str, Any] = {"files": ["other_up.csv"] * 2, "tree": None, "weight": "w", "allow_duplicates": True}
@@ -377,6 +399,7 @@ def varied(folder) -> dict[str, dict[str, Any]]:
         "models": {**rich, "summary": {"kind": "onnx", "models": ["a.onnx", "b.onnx"], "output": "probabilities[1]"}},
         "data set": known,
         "scaled": {**rich, **scaled(folder, rich)},
+        "stored": stored(folder, rich),
         **{name: {**rich, "learn": {**network, **more, "epistemic": name}} for name, more in methods.items()},
     }
 
@@ -387,7 +410,7 @@ LAST = {
     "column": "summarise",
     **dict.fromkeys(("function", "model", "models"), "summarise"),
     "data set": "simulate",
-    "scaled": "summarise",
+    **dict.fromkeys(("scaled", "stored"), "summarise"),
     **dict.fromkeys(("dropout", "variational", "laplace", "hmc"), "learn"),
 }
 """The last stage in which what an analysis reads is recorded; those after it are recorded with the smallest one."""
@@ -395,12 +418,17 @@ LAST = {
 SMALLEST = {"pseudo_experiment": None, "templates": {}, "tags": {}}
 
 
+def dumped(analysis) -> dict[str, Any]:
+    """An analysis as plain values; no features where there are no events."""
+    return {k: v for k, v in analysis.model_dump(mode="json").items() if k != "features" or v}
+
+
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory):
     """Each analysis as plain values."""
     folder, patch = tmp_path_factory.mktemp("analyses"), pytest.MonkeyPatch()
     use_stand_in(patch)
-    found = {n: parse(a, n, folder).model_dump(mode="json") for n, a in varied(folder).items()}
+    found = {n: dumped(parse(a, n, folder)) for n, a in varied(folder).items()}
     yield folder, found
     patch.undo()
 
@@ -492,6 +520,9 @@ def changed(key: str, case: str, cases: Any, dry: Any) -> tuple[set[str], dict[s
         for value in others(key, place[KEYS[key][-1]]):
             given = deepcopy(analyses[case])
             places(given, KEYS[key])[i].update({KEYS[key][-1]: value, **WITH.get(key, {})})
+            for other, new in ELSEWHERE.get(key, {}).items():
+                for section in places(given, KEYS[other]):
+                    section[KEYS[other][-1]] = new
             try:
                 return dry(case, given)
             except InputError:

@@ -14,6 +14,7 @@ Wording                          what does the report say that is in no result?
 simulated, observed, Read        which events are read, and how many are dropped?
 Scale                            what multiplies the weights of a sample, and why?
 reading_files, events_of         what of new files would be read for the features?
+stored, Stored                   which templates are histograms in files?
 files, placed, check_duplicates  which files are read, and is a row read twice?
 own_functions                    which functions of the user's are called?
 passed                           which events does a selection keep?
@@ -58,6 +59,8 @@ from ._scoring import events_of as events_of
 from ._scoring import reading_files as reading_files
 from ._sections import Factor as Factor
 from ._sections import Treatment as Treatment
+from ._stored import Stored as Stored
+from ._stored import stored as stored
 from ._summary import Channels as Channels
 from ._summary import FunctionScore as FunctionScore
 from ._systematics import VariedFiles as VariedFiles

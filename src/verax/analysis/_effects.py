@@ -194,6 +194,12 @@ class VariedSamples(SystematicBase):
     down: list[Sample] | None = Field(None, description="without it, the up variation is mirrored")
 
 
+class VariedHistograms(SystematicBase):
+    """Varied histograms of channels without events, and nothing in others."""
+
+    effect: Literal["histograms"]
+
+
 class FunctionEffect(EffectBase):
     """A Python callable ``(Events, θ) → Events``."""
 
@@ -321,6 +327,7 @@ Systematics: TypeAlias = Annotated[
     | WeightVariation
     | ColumnScale
     | VariedSamples
+    | VariedHistograms
     | FunctionEffect
     | EnvelopeEffect
     | HessianEffect

@@ -15,6 +15,7 @@ from ._functions import Named, Own
 from ._onnx import OnnxScore
 from ._parts import Reading
 from ._sections import Sample, Source, WeightSum
+from ._stored import places
 from ._summary import FunctionScore
 
 
@@ -34,6 +35,7 @@ def files(reading: Reading) -> dict[str, str]:
             sums = source.sum_of_weights if isinstance(source, Sample) else None
             if isinstance(sums, WeightSum) and sums.files:
                 found += paths([reading.path(f) for f in sums.files])
+    found += [reading.path(place.rpartition(":")[0]) for c in reading.histograms for place in places(c)]
     if reading.dataset:
         found.append(reading.path(reading.dataset.file) if reading.dataset.file else higgsml.path())
     for function in own_functions(reading):

@@ -8,6 +8,7 @@ from typing import Literal
 from jaxtyping import PRNGKeyArray
 
 from verax.data import Joined, Table, open_table
+from verax.parameters import Parameter
 from verax.run import HOW
 from verax.systematics import Systematic
 
@@ -29,6 +30,27 @@ class VariedSide:
     systematic: str
     file: str
     samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class StoredChannel:
+    """A channel whose templates are histograms in files, each given as ``file.root:folder/name``.
+
+    Parameters
+    ----------
+    nominal : process → histogram
+    observed : of the data, or None
+    varied : nuisance parameter → process → histograms at θ = +1 and −1 (None where down is the mirror image of up)
+    factors : nuisance parameter → process → change of its yield at θ = +1, relative
+    absent : systematics that act in other channels only
+    """
+
+    name: str
+    nominal: Mapping[str, str]
+    observed: str | None
+    varied: Mapping[str, Mapping[str, tuple[str, str | None]]]
+    factors: Mapping[str, Mapping[str, float]]
+    absent: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -61,6 +83,7 @@ class Reading:
     signed : processes whose weights may sum to less than nothing, as those of an interference
     effects, score : functions of the user's: what is tried on the first events of each process
     inputs : further files that they read
+    histograms : channels without events
     """
 
     base: Path = field(metadata=HOW)
@@ -79,6 +102,7 @@ class Reading:
     effects: tuple[UserEffect, ...]
     score: FunctionScore | OnnxScore | None
     inputs: tuple[str, ...]
+    histograms: tuple[StoredChannel, ...]
 
     def path(self, name: str) -> Path:
         """A path of the analysis file, relative to it."""
@@ -137,6 +161,7 @@ class Histograms:
     edges : of each channel, or None where they are chosen among the ``fine`` ones
     most : take as many bins as there are
     hidden : whether observed events of each channel stay unseen, or in which of its bins
+    stored : nuisance parameters of channels whose histograms are in files
     """
 
     score: ColumnScore | FunctionScore | OnnxScore | None
@@ -153,6 +178,7 @@ class Histograms:
     signal: tuple[str, ...]
     systematics: tuple[SystematicSource, ...]
     hidden: tuple[bool | tuple[int, ...], ...]
+    stored: tuple[Parameter, ...]
     chunk: int = field(metadata=HOW)
 
 

@@ -20,6 +20,7 @@ from ._rates import by_expression
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
 from ._schema import Analysis
+from ._stored_channels import of_events, stored_channels, stored_parameters
 from ._summary import Channels, ColumnScore, FunctionScore
 from ._systematics import Sources, VariedFiles, sources_of
 
@@ -34,19 +35,21 @@ def plan(analysis: Analysis) -> Plan:
     """
     a, base = analysis, analysis.base.resolve()
     reads = _files.placed(base, checksums(_files.declared(a.inputs, a.base)))
-    sources = sources_of(a, reads)
-    check_recomputed(a, sources)
-    reading = reading_of(a, sources, _own_score(a, reads))
+    events = of_events(a)
+    sources = sources_of(events, reads)
+    check_recomputed(events, sources)
+    reading = replace(reading_of(events, sources, _own_score(a, reads)), histograms=stored_channels(a))
     check_headers(reading)
     files = _files.files(reading)
-    learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
+    learning = _learning(events, reading.columns, sources) if a.has_events and a.summary.kind == "classifier" else None
+    histograms = _histograms(events, reading, sources, learning is not None and learning.sorts)
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
     poi, signal, level, asked = a.poi.name, a.signal_processes, a.infer.level, a.check
-    channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
+    channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.categories}
     folds = len(a.summary.models) if a.summary.models else a.summary.folds
     labels = {**a.report.process_labels, **channels}
-    roles = {c.name: c.role for c in a.channels}
-    fitted = [c for c in a.channels if c.role != "validation"]
+    roles = {c.name: c.role for c in a.categories}
+    fitted = [c for c in a.categories if c.role != "validation"]
     blind = any(a.hides(c) is not False for c in fitted)
     modelling = Modelling(factors, by_expression(a.rates), a.infer.simulation_statistics, tuple(c.name for c in fitted))
     keys, further = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}, tuple(a.infer.further)
@@ -54,20 +57,20 @@ def plan(analysis: Analysis) -> Plan:
     inference = Inference(
         keys["infer"], modelling, poi, a.poi.bounds, level, a.infer.scan_points, further, *tests, truth
     )
+    kind, label = (a.summary.kind, a.summary.label) if a.has_events else ("histogram", "")
+    label = a.summary.label if "label" in a.summary.model_fields_set else label
     return Plan(
         files,
         replace(reading, files=_files.placed(base, files)),
         sources.systematics,
         learning,
-        _histograms(a, reading, sources, learning is not None and learning.sorts),
+        replace(histograms, stored=stored_parameters(a)),
         a.templates,
         tuple(s for s in arranged(a.systematics, a.tags) if s != Arranged(s.name, s.name, None)),
         modelling,
         inference,
         Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts, further),
-        Wording(
-            a.name, a.title, a.summary.kind, folds, a.summary.label, labels, a.report, factors, blind, roles, signal
-        ),
+        Wording(a.name, a.title, kind, folds, label, labels, a.report, factors, blind, roles, signal),
     )
 
 
@@ -104,6 +107,7 @@ def reading_of(a: Analysis, sources: Sources, score: FunctionScore | OnnxScore |
         effects=tuple(tried),
         score=score,
         inputs=tuple(a.inputs),
+        histograms=(),
     )
 
 
@@ -122,6 +126,8 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
     ------
     InputError : for a method that needs a package that is not installed
     """
+    if not a.poi.processes:
+        raise InputError("poi", "no events of its processes", "samples of one, to learn from", "or another summary")
     options = a.learn.model_copy(update={"systematics": None})
     if (package := options.package) and importlib.util.find_spec(package) is None:
         seen = f"{options.epistemic} without the package '{package}'"
@@ -143,13 +149,13 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
 def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) -> Histograms:
     """What is histogrammed; networks that sort events (``sorts``) have made the bins already."""
     count, ends = (a.learn.bins, (0.0, float(a.learn.bins))) if sorts else (a.binning.fine_bins, a.summary.range)
-    fine = fine_edges(count, *ends)
+    fine, channels = fine_edges(count, *ends), a.channels if a.has_events else []
     return Histograms(
         score=reading.score or (ColumnScore(str(a.summary.column)) if a.summary.kind == "column" else None),
         features=tuple(a.features),
-        channels=tuple(c.name for c in a.channels),
-        selections=Channels(tuple(c.select for c in a.channels)),
-        edges=tuple(tuple(c.edges) if c.edges else None for c in a.channels),
+        channels=tuple(c.name for c in channels),
+        selections=Channels(tuple(c.select for c in channels)),
+        edges=tuple(tuple(c.edges) if c.edges else None for c in channels),
         fine=fine,
         max_bins=len(fine) if sorts else a.binning.max_bins,
         min_effective=a.binning.min_effective,
@@ -158,6 +164,7 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
         processes=reading.processes,
         signal=a.signal_processes,
         systematics=sources.systematics,
-        hidden=tuple(a.hides(c) for c in a.channels),
+        hidden=tuple(a.hides(c) for c in a.categories),
+        stored=(),
         chunk=a.chunk,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 from verax.data import sum_of_weights
 from verax.errors import InputError
@@ -17,7 +18,7 @@ class Scale:
 
     Parameters
     ----------
-    process, files : of the sample, as the analysis names them
+    process, files : of the sample; files by their names, wherever they are
     lumi, cross_section, k_factor, filter_efficiency : in fb⁻¹ and pb; None where the yield is given as it is
     events : expected ones, before the selection; or the yield that was given, after it
     sum_of_weights : of the same events
@@ -40,7 +41,7 @@ class Scale:
 def to_total(sample: Sample, total: float) -> Scale:
     """The factor that gives a sample its ``total``, for selected weights that sum to ``total`` without it."""
     assert sample.total is not None
-    return Scale(sample.process, tuple(sample.files), None, None, 1.0, 1.0, sample.total, total, sample.total / total)
+    return Scale(sample.process, _names(sample), None, None, 1.0, 1.0, sample.total, total, sample.total / total)
 
 
 def before_selection(reading: Reading, sample: Sample) -> Scale:
@@ -69,14 +70,19 @@ def before_selection(reading: Reading, sample: Sample) -> Scale:
             raise InputError(where, error.got, error.expected, error.action) from error
     events = lumi * 1000 * section * sample.k_factor * sample.filter_efficiency
     made = (lumi, section, sample.k_factor, sample.filter_efficiency, events, given, events / given)
-    return Scale(sample.process, tuple(sample.files), *made)
+    return Scale(sample.process, _names(sample), *made)
+
+
+def _names(sample: Sample) -> tuple[str, ...]:
+    return tuple(Path(name).name for name in sample.files)
 
 
 def same_cross_sections(scales: Sequence[Scale]) -> list[str]:
     """Lines on samples of a process that are each scaled to the same cross-section and luminosity."""
     found = dict[str, None]()
     for a, b in combinations([s for s in scales if s.cross_section is not None and not s.varied], 2):
-        if (a.process, a.lumi, a.events, a.files != b.files) == (b.process, b.lumi, b.events, True):
+        parts = a.files == b.files and a.sum_of_weights == b.sum_of_weights  # of one file, by a selection
+        if (a.process, a.lumi, a.events) == (b.process, b.lumi, b.events) and not parts:
             text = f"process '{a.process}': two samples, each scaled to {a.cross_section:g} pb, from {a.files[0]} and "
             found[f"{text}{b.files[0]}; files of one simulation belong to one sample"] = None
     return list(found)

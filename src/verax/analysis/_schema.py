@@ -14,17 +14,19 @@ from verax.parameters import Parameter, check_value, nuisance
 from verax.report import check_formula
 
 from ._arrangement import check_arranged
-from ._effects import EffectBase, Systematics, VariedSamples, WeightsBase
+from ._effects import EffectBase, Normalisation, Systematics, VariedHistograms, VariedSamples, WeightsBase
 from ._methods import Ensemble, LearnSection
 from ._rates import check_rates, derivatives, in_rates
 from ._sections import (
     Binning,
+    Category,
     Channel,
     Check,
     Count,
     Dataset,
     Factor,
     Finite,
+    HistogramChannel,
     Infer,
     IsNumber,
     Label,
@@ -70,7 +72,7 @@ class Analysis(Strict):
     number: str | None = Field(None, description="event-number column (default: the row number)")
     derived: dict[str, str] = Field({}, description="columns computed from others, again after each variation")
     features: list[str] = Field(
-        min_length=1, description="columns that the classifier or your function reads, in this order"
+        [], min_length=1, description="columns that the classifier or your function reads, in this order"
     )
     unaffected: list[str] | dict[str, list[str]] = Field(
         [], description="features that no systematic changes, on your word; or for each systematic those that it leaves"
@@ -87,6 +89,9 @@ class Analysis(Strict):
         [Channel(name="all")],
         min_length=1,
         description="categories; an event belongs to the first whose selection it passes",
+    )
+    histograms: list[HistogramChannel] = Field(
+        [], description="categories whose templates are histograms in files, beside those of events or without any"
     )
     tags: dict[str, dict[Annotated[str, Label], list[str]]] = Field(
         {},
@@ -105,15 +110,18 @@ class Analysis(Strict):
     @pydantic.model_validator(mode="after")
     def consistent(self) -> "Analysis":
         """Names used across sections exist, and each choice has what it needs."""
-        if (self.dataset is None) == (not self.samples):
+        if (self.dataset is None) == (not self.samples) and (self.samples or not self.histograms):
             raise InputError("samples", "neither or both of dataset and samples", "one of them", "remove one")
+        if self.has_events and not self.features:
+            raise InputError("features", "nothing", "a value")
+        self._check_histograms()
         given = [n for s in self.systematics for n in s.parameter_names] + [
             f.name for f in (self.poi, *self.normalisations)
         ]
         for name in given:
             if given.count(name) > 1:
                 raise InputError("parameters", f"'{name}' twice", "a name of its own for each parameter")
-        channels = [c.name for c in self.channels]
+        channels = [c.name for c in self.categories]
         if len(set(channels)) < len(channels):
             raise InputError("channels", "a name twice", "a name of its own for each channel")
         for f in (self.poi, *self.normalisations):
@@ -123,8 +131,8 @@ class Analysis(Strict):
         for name in names:
             if names.count(name) > 1:
                 raise InputError("parameters", f"'{name}' twice", "a name of its own for each parameter")
-        if self.samples:
-            known = list(dict.fromkeys(s.process for s in self.samples))
+        if self.dataset is None:
+            known = self._processes()
             for where, processes in (
                 *((f"normalisation '{f.name}'", f.processes) for f in (self.poi, *self.normalisations)),
                 *((f"systematic '{s.name}'", s.processes or []) for s in self.systematics if isinstance(s, EffectBase)),
@@ -169,7 +177,7 @@ class Analysis(Strict):
                 check_value(parameters[name], value, where)
         for value in self.check.truths:
             check_value(parameters[self.poi.name], value, "check.truths")
-        if all(c.role == "validation" for c in self.channels):
+        if all(c.role == "validation" for c in self.categories):
             raise InputError(
                 "channels", "validation only", "a channel that is fitted", "give one the role signal or control"
             )
@@ -204,7 +212,7 @@ class Analysis(Strict):
                 seen = f"processes {moves}, whose yields the other factors move alike"
                 action = "drop it, or constrain one by a systematic of effect normalisation"
                 raise InputError(f"normalisation '{factors[i].name}'", seen, "factors that can be told apart", action)
-        labelled = [*named, *(c.name for c in self.channels), *(f.name for f in factors)]
+        labelled = [*named, *(c.name for c in self.categories), *(f.name for f in factors)]
         labelled += [*nuisances, *(w for s in self.systematics for w in (s.name, s.group))]
         check_known(self.report.process_labels, labelled, "report.process_labels", "process")
 
@@ -219,22 +227,56 @@ class Analysis(Strict):
                 where = f"sample of process '{s.process}'"
                 raise InputError(where, "cross_section without lumi", "the luminosity", "lumi: 139  # fb⁻¹")
 
+    @property
+    def has_events(self) -> bool:
+        """Whether some channels are made of events."""
+        return self.dataset is not None or bool(self.samples)
+
+    @property
+    def categories(self) -> list[Channel | HistogramChannel]:
+        """All channels, those of events first."""
+        return [*(self.channels if self.has_events else []), *self.histograms]
+
+    def _check_histograms(self) -> None:
+        """Histograms have what they need, and name what there is."""
+        by_name = {name: s for s in self.systematics for name in s.parameter_names}
+        for c in self.histograms:
+            check_known(c.varied, by_name, f"histograms.{c.name}.varied", "systematic")
+            for name in c.varied:
+                if isinstance(by_name[name], Normalisation):
+                    seen = f"'{name}', a normalisation, which acts on histograms as it is"
+                    raise InputError(f"histograms.{c.name}.varied", seen, "other systematics", "leave it out")
+        for s in self.systematics:
+            if isinstance(s, VariedHistograms) and not any(s.name in c.varied for c in self.histograms):
+                seen = "effect histograms, of no channel"
+                raise InputError(f"systematic '{s.name}'", seen, "a channel under `histograms` that has it as `varied`")
+            if not self.has_events and not isinstance(s, VariedHistograms | Normalisation):
+                seen, expected = f"effect {s.effect} without events", "effect histograms or normalisation"
+                raise InputError(f"systematic '{s.name}'", seen, expected)
+        observed = {c.observed is not None for c in self.histograms}
+        observed |= {self.observed != "asimov"} if self.has_events or self.observed != "asimov" else set()
+        if len(observed) > 1:
+            raise InputError("observed", "data of some channels only", "those of all channels, or of none")
+        if not self.has_events and self.channels != [Channel(name="all")]:
+            raise InputError("channels", "channels of events, and no samples", "samples, or no channels")
+
     def _check_labels(self) -> None:
         """Formulas of figures can be drawn."""
         report = self.report
         labels = {"report.experiment": report.experiment, "report.luminosity": report.luminosity}
         labels |= {f"report.process_labels.{name}": text for name, text in report.process_labels.items()}
-        labels |= {f"channels.{c.name}.label": c.label or "" for c in self.channels}
+        labels |= {f"channels.{c.name}.label": c.label or "" for c in self.categories}
         for where, text in (labels | {"summary.label": self.summary.label}).items():
             check_formula(text, where)
 
     def _processes(self) -> list[str]:
         """Names of the simulated processes."""
-        if self.dataset is None:
-            return list(dict.fromkeys(s.process for s in self.samples))
-        from verax.data import fair_universe, higgsml  # reading files is slow to import
+        found = [s.process for s in self.samples]
+        if self.dataset is not None:
+            from verax.data import fair_universe, higgsml  # reading files is slow to import
 
-        return list({"higgsml": higgsml, "fair_universe": fair_universe}[self.dataset.name].PROCESSES)
+            found = [*{"higgsml": higgsml, "fair_universe": fair_universe}[self.dataset.name].PROCESSES]
+        return list(dict.fromkeys([*found, *(p for c in self.histograms for p in c.processes)]))
 
     def _check_derived(self) -> None:
         """Derived columns are made of those before them."""
@@ -267,7 +309,7 @@ class Analysis(Strict):
                 seen = f"{c.edges[0]:g} … {c.edges[-1]:g}"
                 raise InputError(f"channels.{c.name}.edges", seen, f"edges in the summary's range, {low:g} … {high:g}")
 
-    def hides(self, channel: Channel) -> bool | tuple[int, ...]:
+    def hides(self, channel: Category) -> bool | tuple[int, ...]:
         """Whether data of a channel stay unseen, or which of its bins; its own word counts before the analysis'."""
         if isinstance(channel.blind, list):
             return tuple(sorted(set(channel.blind)))

@@ -1,12 +1,13 @@
 """Sections of an analysis file: the only place where a string chooses a function."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from verax.errors import InputError
+from verax.errors import InputError, check_known
 
 from ._units import CrossSection, Luminosity
 
@@ -153,13 +154,10 @@ class Factor(Strict):
     bounds: tuple[Finite, Finite] = Field((-20.0, 20.0), description="allowed values in the fit")
 
 
-class Channel(Strict):
-    """A category of events, fitted together with the others."""
+class Category(Strict):
+    """What all channels share."""
 
-    name: Name = Field(description="unique")
-    select: str | None = Field(
-        None, description="expression of columns, applied again after each variation (default: all events)"
-    )
+    name: Name = Field(description="unique among all channels")
     label: str | None = Field(None, description="name on figures")
     role: Literal["signal", "control", "validation"] = Field(
         "signal",
@@ -169,7 +167,57 @@ class Channel(Strict):
     blind: bool | list[Annotated[int, Field(ge=0), IsNumber]] | None = Field(
         None, description="whether its data, or some of its bins (by number from 0), stay unseen (default: by its role)"
     )
+
+
+class Channel(Category):
+    """A category of events, fitted together with the others."""
+
+    select: str | None = Field(
+        None, description="expression of columns, applied again after each variation (default: all events)"
+    )
     edges: list[Finite] | None = Field(None, description="bin edges of the summary; chosen by verax unless given")
+
+
+class HistogramChannel(Category):
+    """A category whose templates are histograms in ROOT files, without events."""
+
+    processes: list[str] = Field(min_length=1, description="processes that have histograms here")
+    nominal: str = Field(description="file.root:folder/name of a TH1; {process} stands for each process")
+    observed: str | None = Field(None, description="file.root:folder/name of the observed counts")
+    varied: dict[str, list[str]] = Field(
+        {}, description="nuisance parameter → processes that have histograms at θ = +1 and −1"
+    )
+    up: str | None = Field(
+        None, description="histograms at θ = +1; {process} and {systematic} stand for each process and parameter"
+    )
+    down: str | None = Field(None, description="as up, at θ = −1; without it, up is mirrored")
+
+    @pydantic.model_validator(mode="after")
+    def has_places(self) -> "HistogramChannel":
+        """Places are those of histograms, one for each that is needed."""
+        where = f"histograms.{self.name}"
+        several = {"process": len(self.processes) > 1}
+        sides = {"process": any(len(p) > 1 for p in self.varied.values()), "systematic": len(self.varied) > 1}
+        places = {"nominal": (self.nominal, several), "observed": (self.observed, dict[str, bool]())}
+        places |= {"up": (self.up, sides), "down": (self.down, sides)}
+        for key, (place, needs) in places.items():
+            if place is None:
+                continue
+            if not re.fullmatch(r".+\.root:.+", place):
+                raise InputError(f"{where}.{key}", f"'{place}'", "file.root:folder/name")
+            known = {"nominal": ("process",), "observed": ()}.get(key, ("process", "systematic"))
+            for name in (found := re.findall(r"\{(.*?)\}", place)):
+                if name not in known:
+                    expected = f"{{{'} or {'.join(known)}}}" if known else "no { }"
+                    raise InputError(f"{where}.{key}", f"'{place}' with {{{name}}}", expected)
+            for name, many in needs.items():
+                if many and name not in found:
+                    raise InputError(f"{where}.{key}", f"'{place}' for several", f"{{{name}}} in it")
+        if bool(self.varied) != (self.up is not None):
+            raise InputError(where, "varied without up" if self.varied else "up without varied", "both or neither")
+        for name, processes in self.varied.items():
+            check_known(processes, self.processes, f"{where}.varied.{name}", "process")
+        return self
 
 
 KEYS_OF_KIND = {"column": ("column",), "function": ("function", "folds"), "onnx": ("model", "models", "output")}

@@ -72,7 +72,7 @@ def sources_of(analysis: Analysis, reads: Reads = ()) -> Sources:
     acting = {
         s.name: (tuple(s.processes or ()), s.build(layout, functions))
         for s in given
-        if not isinstance(s, _effects.VariedSamples)
+        if isinstance(s, _effects.EffectBase)
     }
     again = moving(analysis.derived, layout, [made for _, made in acting.values()])
     found: dict[str, Source] = {**_varied(analysis)}
@@ -80,7 +80,7 @@ def sources_of(analysis: Analysis, reads: Reads = ()) -> Sources:
         if again and isinstance(made, Systematic) and made.changes != ("weight",):
             made = replace(made, effect=_effects.Completed(made.effect, again, processes))
         found[name] = made
-    return Sources(layout, functions, acting, again, tuple(found[s.name] for s in given))
+    return Sources(layout, functions, acting, again, tuple(found[s.name] for s in given if s.name in found))
 
 
 def moving(

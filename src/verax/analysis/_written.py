@@ -24,6 +24,11 @@ def written(analysis: Analysis) -> str:
                 part["files"] = [_placed(f, base) for f in part["files"]]
             if isinstance(sums := source.get("sum_of_weights"), dict) and sums["files"]:
                 sums["files"] = [_placed(f, base) for f in sums["files"]]
+    for channel in content["histograms"]:
+        for key in ("nominal", "observed", "up", "down"):
+            channel[key] = channel[key] and _placed(channel[key], base)
+    if not analysis.has_events:
+        del content["features"]
     content["inputs"] = [_placed(f, base) for f in content["inputs"]]
     if content["dataset"] and content["dataset"]["file"]:
         content["dataset"]["file"] = _placed(content["dataset"]["file"], base)

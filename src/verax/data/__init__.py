@@ -6,6 +6,7 @@ name                        question
 open_table, Table, Joined   which columns are in these files, and how are they read chunk by chunk?
 expression, Expression      what is computed from columns, or selected by them?
 sum_of_weights              how many events were simulated, by what the files say beside them?
+read_histogram, Histogram   what is in a histogram of a ROOT file?
 paths                       which files do these patterns match?
 made_of                     which columns of files is a column made of?
 write_events, read_events   how are events kept without loss?
@@ -18,6 +19,8 @@ from verax.expressions import Expression as Expression
 from verax.expressions import expression as expression
 
 from ._columns import write_columns as write_columns
+from ._histogram import Histogram as Histogram
+from ._histogram import read_histogram as read_histogram
 from ._joined import Joined as Joined
 from ._joined import open_table as open_table
 from ._lists import made_of as made_of

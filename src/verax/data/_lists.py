@@ -148,6 +148,7 @@ def quantity(name: str) -> Element | Over | None:
         return None
     if not isinstance(body, ast.Call) or ast.unparse(body.func) not in FUNCTIONS_OF_LISTS:
         return None
+    expression(name)  # which says what is wrong with the arguments
     function, (inside, *more) = ast.unparse(body.func), body.args
     return Over(function, expression(ast.unparse(inside)), _number(ast.unparse(more[0])) if more else None)
 

@@ -12,6 +12,7 @@ from verax.errors import InputError, check_known
 from verax.expressions import expression
 from verax.run import checksums
 
+from ._histogram import read_histogram
 from ._root import readable
 from ._table import open_files, paths
 from ._values import check_values
@@ -79,12 +80,8 @@ def _column(found: Sequence[Path], column: str, rows: int) -> Iterator[float]:
 
 def _histogram(path: Path, name: str, bin: int | str | None) -> float:
     """The sum of a histogram's bins, or the content of one."""
-    if path.suffix != ".root":
-        raise InputError(str(path), f"the ending '{path.suffix}'", "a ROOT file for a histogram")
-    with readable(path), uproot.open(path) as file:
-        known = [n for n, kind in file.classnames(cycle=False).items() if kind.startswith("TH1")]
-        check_known([name], known, str(path), "histogram")
-        contents, labels = file[name].values(), file[name].axis().labels() or []
+    found = read_histogram(path, name)
+    contents, labels = found.values, found.labels
     if isinstance(bin, str):
         check_known([bin], labels, f"{path}, histogram '{name}'", "label of a bin")
         bin = labels.index(bin) + 1

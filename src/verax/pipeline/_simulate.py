@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from verax.analysis import Read, Reading, Scale, check_duplicates, files, observed, placed, simulated
+from verax.analysis import Read, Reading, Scale, Stored, check_duplicates, files, observed, placed, simulated, stored
 from verax.data import write_events
 from verax.errors import InputError
 from verax.events import Events
@@ -36,7 +36,8 @@ class Table:
 
     ``material`` is a checksum of what networks learn from: features, weights, processes and numbers; ``contents`` are
     those of all columns of each file of simulated events, ``features`` what networks may read. ``scales`` are the factors
-    on the weights of samples, and ``notes`` what a careful analyst would want to know.
+    on the weights of samples, and ``notes`` what a careful analyst would want to know; ``stored`` are templates of
+    channels without events.
     """
 
     yields: tuple[Yield, ...]
@@ -48,6 +49,7 @@ class Table:
     contents: dict[str, str] = field(default_factory=dict)
     scales: tuple[Scale, ...] = ()
     features: tuple[str, ...] = ()
+    stored: Stored | None = None
 
 
 def simulate(run: Run, folder: Path, reading: Reading) -> Table:
@@ -85,7 +87,8 @@ def simulate(run: Run, folder: Path, reading: Reading) -> Table:
         write_events(folder / file, hashed())
         contents[file] = digest([*names, *(h.hexdigest() for h in whole)])
 
-    write("nominal.parquet", tallied(simulated(reading, reading.samples, count)))
+    if processes:
+        write("nominal.parquet", tallied(simulated(reading, reading.samples, count)))
     for side in reading.varied:
         write(side.file, simulated(reading, side.samples, count, varied=True))
     seen = Read()
@@ -94,16 +97,22 @@ def simulate(run: Run, folder: Path, reading: Reading) -> Table:
     total, negative, squares = sums[0].weight.value(), -sums[1].weight.value(), sums[0].square.value()
     yields = [
         _yield(name, int(n), float(t), float(m), float(q), signed=name in reading.signed)
-        for name, n, t, m, q in zip(processes, np.sum(rows, axis=0), total, negative, squares, strict=True)
+        for name, n, t, m, q in zip(
+            processes, np.sum(rows, axis=0) if rows else [], total, negative, squares, strict=True
+        )
     ]
+    histograms = stored(reading)
     if placed(reading.base.resolve(), files(reading)) != reading.files:
         raise InputError("samples", "files that changed while they were read", "the same throughout", "start again")
     notes = [*numbers.notes(reading.number), *count.notes("simulated events"), *seen.notes("observed events")]
-    notes += undeclared(reading, run.folder)
+    notes += [*undeclared(reading, run.folder), *(histograms.notes if histograms else ())]
     if seen.dropped:  # without how many there are, which a blind analysis keeps to itself
         notes.append(f"{seen.dropped} observed rows dropped for values that are not finite")
     learnt_from = digest([processes, *(h.hexdigest() for h in material)])
     found = seen.rows - seen.dropped if reading.observed else None
+    if found is None and histograms and histograms.observed is not None:
+        found = len(histograms.observed)  # bins: their counts may be blind
+    scales = tuple(count.scales)
     return Table(
         tuple(yields),
         found,
@@ -112,8 +121,9 @@ def simulate(run: Run, folder: Path, reading: Reading) -> Table:
         learnt_from,
         tuple(notes),
         contents,
-        tuple(count.scales),
+        scales,
         reading.columns.features,
+        histograms,
     )
 
 

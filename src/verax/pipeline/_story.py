@@ -260,7 +260,7 @@ class Story:
             f"{self.table.rows} simulated rows read, {self.table.dropped} dropped for values that are not finite. "
             "Effective rows: (Σw)²/Σw²; negative: share of Σ|w|."
         )
-        shown = [tables.Table("Simulated events", columns, rows, note), *self.scales()]
+        shown = [tables.Table("Simulated events", columns, rows, note), *self.scales()] if rows else []
         if compared := self.summarised.compared:  # once the data may be looked at
             rows = tuple(
                 (name, f"{simulated:.4g}", f"{observed:.4g}", f"{distance:.3f}", f"{p:.2g}")
@@ -272,7 +272,7 @@ class Story:
                 "Kolmogorov and Smirnov's test, without systematic uncertainties."
             )
             shown.append(tables.Table("Data and simulation", columns, rows, note))
-        content = {k: v for k, v in vars(self.table).items() if k != "contents"}
+        content = {k: v for k, v in vars(self.table).items() if k not in ("contents", "stored")}
         if self.wording.blind:
             content["observed"] = None
         return Section("Events", tables=(*shown, self.yields()), content={"events": content})
@@ -330,6 +330,7 @@ class Story:
                 caption = f"{style.name(channel)}, {stage.lower()}, with its total uncertainty."
                 figures["score", channel, m.kind] = (caption, draw)
         text = "Bins maximise the expected information on the signal, simulation statistics included."
+        text = "Bins are those of the histograms in files." if self.wording.kind == "histogram" else text
         return Section("Distributions", text, figures, content={"templates": templates_of(self.summarised.templates)})
 
     def nuisances(self) -> Section:

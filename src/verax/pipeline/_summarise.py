@@ -1,13 +1,15 @@
 """The stage `summarise`: templates of each variation in bins that are chosen from them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 
 from verax.analysis import Arranged, Channels, Histograms, Learning, Treatment, VariedFiles
 from verax.data import read_events
+from verax.errors import InputError
 from verax.events import Events
 from verax.run import Run
 from verax.templates import (
@@ -15,6 +17,7 @@ from verax.templates import (
     Templates,
     Varied,
     choose_edges,
+    combine,
     combined,
     correlate,
     decorrelate,
@@ -55,7 +58,25 @@ def summarise(
     table: Table,
     learned: Learned,
 ) -> Summarised:
-    """Fill fine templates for nominal and each variation in one pass, choose bins, and merge into them."""
+    """Fill fine templates of events in one pass, choose bins, and merge into them; take histograms in files as they are."""
+    parts = list[Summarised]()
+    if histograms.channels:
+        parts.append(_of_events(run, histograms, learning, table))
+    if table.stored is not None:
+        named, found = {p.name: p for p in histograms.stored}, table.stored
+        parameters = tuple(named[p.name] for p in found.templates.systematics)
+        hidden = _unseen(histograms.hidden[len(histograms.channels) :], found.templates.edges)
+        observed = None if found.observed is None else np.where(hidden, np.nan, found.observed)
+        parts.append(Summarised(replace(found.templates, systematics=parameters), observed, ()))
+    given = reduce(combine, (p.templates for p in parts))
+    counts = [p.observed for p in parts if p.observed is not None]
+    final, changes = treat(treatment, given, arrangement)
+    problems = [*(line for p in parts for line in p.problems), *final.problems()]
+    return Summarised(final, np.concatenate(counts) if counts else None, tuple(problems), changes, parts[0].compared)
+
+
+def _of_events(run: Run, histograms: Histograms, learning: Learning | None, table: Table) -> Summarised:
+    """Templates and counts of the channels that are made of events, before their treatment."""
     summary, stage = summary_of(histograms, learning, run), run.path("simulate")
     total = sum(y.rows for y in table.yields)
     edges = [given or histograms.fine for given in histograms.edges]
@@ -93,23 +114,16 @@ def summarise(
         executor=run.executor,
     )
     problems = [*overlap.problems(), *(given.problems() if given else ())]
-    chosen = choose_edges(
-        filled,
-        signal=histograms.signal,
-        max_bins=histograms.max_bins,
-        min_effective=histograms.min_effective,
-        max_relative_error=histograms.max_relative_error,
-        most=histograms.most,
-    )
-    final = tuple(given or new for given, new in zip(histograms.edges, chosen, strict=True))
+    final = _edges(histograms, filled)
     merged = combined(filled.rebin(final), histograms.systematics)
     observed, compared = None, dict[str, tuple[float, float, float, float]]()
-    looked_at = Channels(histograms.selections.selections, tuple(h is False for h in histograms.hidden))
-    if table.observed is not None and any(h is not True for h in histograms.hidden):
+    hidden = histograms.hidden[: len(histograms.channels)]
+    looked_at = Channels(histograms.selections.selections, tuple(h is False for h in hidden))
+    if table.observed is not None and any(h is not True for h in hidden):
         seen = templates(
             summary, read("observed.parquet"), (), final, channels=merged.channels, processes=("observed",)
         )
-        observed = np.where(_unseen(histograms.hidden, final), np.nan, np.asarray(seen.nominal)[0])
+        observed = np.where(_unseen(hidden, final), np.nan, np.asarray(seen.nominal)[0])
     if table.observed is not None and any(looked_at.kept):
         data = Outside(final, "observed events", observed=True)
         for events in read("observed.parquet"):
@@ -118,17 +132,34 @@ def summarise(
         numbers = {"nominal.parquet": total, "observed.parquet": table.observed}
         simulated, real = (sampled(histograms.features, looked_at, read(f), n) for f, n in numbers.items())
         compared = compare(histograms.features, simulated, real)
-    final_templates, changes = treat(treatment, merged, arrangement)
-    return Summarised(final_templates, observed, (*problems, *final_templates.problems()), changes, compared)
+    return Summarised(merged, observed, tuple(problems), (), compared)
+
+
+def _edges(histograms: Histograms, filled: Templates) -> tuple[tuple[float, ...], ...]:
+    """The edges of all channels of events: given ones, or those that are best for the signal."""
+    if None not in histograms.edges and not histograms.signal:
+        return tuple(edges for edges in histograms.edges if edges is not None)
+    if not histograms.signal:
+        name = histograms.channels[histograms.edges.index(None)]
+        raise InputError(f"channel '{name}'", "no events of the signal, to choose bins for", "edges", "give its edges")
+    chosen = choose_edges(
+        filled,
+        signal=histograms.signal,
+        max_bins=histograms.max_bins,
+        min_effective=histograms.min_effective,
+        max_relative_error=histograms.max_relative_error,
+        most=histograms.most,
+    )
+    return tuple(given or new for given, new in zip(histograms.edges, chosen, strict=True))
 
 
 def _unseen(hidden: tuple[bool | tuple[int, ...], ...], edges: tuple[tuple[float, ...], ...]) -> np.ndarray:
     """Which bins of the channels, one after another, stay blind."""
-    parts = [np.arange(len(e) - 1) for e in edges]
-    masks = [
-        np.isin(bins, h) if isinstance(h, tuple) else np.full(len(bins), h)
-        for h, bins in zip(hidden, parts, strict=True)
-    ]
+    masks = []
+    for h, bins in zip(hidden, (np.arange(len(e) - 1) for e in edges), strict=True):
+        if isinstance(h, tuple) and max(h) >= len(bins):
+            raise InputError("blind", f"bins {list(h)} of a channel", f"bins from 0 to {len(bins) - 1}")
+        masks.append(np.isin(bins, h) if isinstance(h, tuple) else np.full(len(bins), h))
     return np.concatenate(masks)
 
 

@@ -1,6 +1,6 @@
 """What results of stages are made of."""
 
-from verax.analysis import Scale
+from verax.analysis import Scale, Stored
 from verax.check import Reliability
 from verax.infer import Breakdown, CLs, Fit, Limit, Ranking, Row, Scan, Scan2D, Significance
 from verax.learn import History
@@ -20,7 +20,7 @@ from ._simulate import Table, Yield
 from ._summarise import Summarised
 
 TYPES = {
-    **named(Yield, Scale, Table, Learned, Kept, History, Summarised, Templates, Parameter, Gaussian, Poisson),
+    **named(Yield, Scale, Stored, Table, Learned, Kept, History, Summarised, Templates, Parameter, Gaussian, Poisson),
     **named(BinnedLikelihood, Data, CellModifier, Formula, code0, code1, code2, code4, code4p),
     **named(Limit, CLs, Significance, Scan2D, Further, Control, Everywhere),
     **named(Measured, Fit, Interval, Scan, Breakdown, Row, Ranking, Yields, Checked, Coverage, Reliability),
