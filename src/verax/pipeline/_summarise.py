@@ -69,10 +69,11 @@ def summarise(
         observed = None if found.observed is None else np.where(hidden, np.nan, found.observed)
         parts.append(Summarised(replace(found.templates, systematics=parameters), observed, ()))
     given = reduce(combine, (p.templates for p in parts))
-    counts = [p.observed for p in parts if p.observed is not None]
+    unseen = [np.full(p.templates.nominal.shape[1], np.nan) for p in parts]
+    counts = np.concatenate([n if p.observed is None else p.observed for n, p in zip(unseen, parts, strict=True)])
     final, changes = treat(treatment, given, arrangement)
     problems = [*(line for p in parts for line in p.problems), *final.problems()]
-    return Summarised(final, np.concatenate(counts) if counts else None, tuple(problems), changes, parts[0].compared)
+    return Summarised(final, None if np.isnan(counts).all() else counts, tuple(problems), changes, parts[0].compared)
 
 
 def _of_events(run: Run, histograms: Histograms, learning: Learning | None, table: Table) -> Summarised:
