@@ -48,6 +48,8 @@ class Learned:
     interpolated: tuple[str, ...] = ()
     ended: tuple[tuple[str, str], ...] = ()
     kept: Kept | None = None
+    material: tuple[str, ...] = ()
+    """Checksums of the events that they learnt from."""
 
     def warnings(self) -> list[str]:
         """Posteriors that did not converge, or have another problem."""
@@ -88,7 +90,7 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
     between = tuple(s.name for s in systematics if isinstance(s.effect, Interpolated))
     judged = found or tuple(Ensemble(None, histories=fold) for fold in trained.histories)
     ended = tuple((posterior.status.name, posterior.problem) for posterior in judged)
-    return Learned(trained.histories, len(events), between, ended, kept(learning))
+    return Learned(trained.histories, len(events), between, ended, kept(learning), tuple(read_from(learning, table)))
 
 
 def _stop(problem: str, path: Path, networks: Any, good: bool) -> NoReturn:
