@@ -9,11 +9,12 @@ import pytest
 import verax
 from likelihoods import realistic
 from small_run import small_run
+from verax.analysis import load
 from verax.errors import InputError
 from verax.infer import breakdown, fit, goodness_of_fit, interval, limit, profile, ranking, scan2d, significance
 from verax.learn import fold_of
 from verax.model import example_model
-from verax.pipeline import TYPES, Measurement
+from verax.pipeline import TYPES, Measurement, measure
 from verax.results import Interval, Status
 from verax.run import Run, Stored, checksum_of, seal, unseal
 
@@ -97,6 +98,18 @@ def test_an_unfinished_or_damaged_folder_is_one_line(copy, damage, part, message
     with pytest.raises(InputError, match=message) as caught:
         getattr(found, part)
     assert "\n" not in str(caught.value)
+
+
+def test_networks_of_other_events_are_refused(small, copy):
+    analysis = load(small.parent / "analysis.yaml")
+    measure(analysis.model_copy(update={"title": "Another"}), copy, until="simulate")
+    assert verax.load(copy).networks.folds == 3
+    samples = [s.model_copy(update={"total": 201.0}) for s in analysis.samples]
+    measure(analysis.model_copy(update={"samples": samples}), copy, until="simulate")
+    with pytest.raises(
+        InputError, match="got networks that learnt from other events than are there now; expected stages"
+    ):
+        verax.load(copy).networks  # noqa: B018
 
 
 def test_stages_of_two_runs_are_not_mixed(tmp_path):

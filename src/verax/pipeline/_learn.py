@@ -48,6 +48,8 @@ class Learned:
     ended: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     kept: Kept | None = None
+    material: tuple[str, ...] = ()
+    """Checksums of the events that they learnt from."""
 
     def warnings(self) -> list[str]:
         """Posteriors that did not converge, or have another problem."""
@@ -91,7 +93,9 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
     between = tuple(s.name for s in found if isinstance(s.effect, Interpolated))
     ended = tuple((posterior.status.name, posterior.problem) for posterior in posteriors)
     notes = tuple(dict.fromkeys(note for posterior in posteriors for note in posterior.notes))
-    return Learned(trained.histories, len(events), between, ended, notes, kept(learning))
+    return Learned(
+        trained.histories, len(events), between, ended, notes, kept(learning), tuple(read_from(learning, table))
+    )
 
 
 def _stop(problem: str, path: Path, networks: Any, good: bool) -> NoReturn:

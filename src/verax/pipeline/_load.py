@@ -76,6 +76,11 @@ class RunResults(Brief):
         if learned.kept is None:
             seen, action = "a run without networks of its own", "its summary is a given one"
             raise InputError(f"{self.stored.folder}", seen, "one of `summary: {kind: classifier}`", action)
+        if self.stored.has("simulate"):
+            table = self.stored.result("simulate")
+            if not set(learned.material) <= {table.material, *table.contents.values()}:
+                seen = "networks that learnt from other events than are there now"
+                raise InputError(str(self.stored.folder), seen, "stages of one run", "`verax run` makes them again")
         return self.stored.path("learn"), learned.kept
 
     @cached_property
