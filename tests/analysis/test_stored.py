@@ -10,9 +10,10 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 from uproot.writing.identify import to_TAxis, to_TH1x
 
+import verax
 from verax.analysis import load, parse, plan, stored, written
 from verax.errors import InputError
-from verax.pipeline import _measure, measure
+from verax.pipeline import _measure, measure, write_folds
 from verax.pipeline._summarise import summarise
 
 EDGES = np.array([0.0, 1.0, 2.0, 4.0])
@@ -124,9 +125,9 @@ def one(tmp_path_factory):
     return parse(content(given, **options), "test", place)
 
 
-def test_a_measurement_from_histograms_alone(one):
+def test_a_measurement_from_histograms_alone(one, tmp_path):
     """μ̂ = (n − b)/s, and t(μ) = 2 (μs + b − n + n ln(n/(μs + b))) is 1 at its ends."""
-    found = measure(one, until="infer").intervals["observed"]
+    found = measure(one, tmp_path / "run", until="infer").intervals["observed"]
 
     def t(mu):
         rate = 10 * mu + 100
@@ -135,6 +136,10 @@ def test_a_measurement_from_histograms_alone(one):
     assert float(found.value) == pytest.approx(1.7, abs=1e-3)  # of σ = 1.08, as fits end
     assert float(found.low) == pytest.approx(brentq(t, -1, 1.7), abs=2e-3)
     assert float(found.high) == pytest.approx(brentq(t, 1.7, 5), abs=2e-3)
+    with pytest.raises(InputError, match="got a run of histograms, without events; expected a run with samples"):
+        verax.load(tmp_path / "run").events()
+    with pytest.raises(InputError, match="got a run of histograms, without events; expected a run with samples"):
+        write_folds(tmp_path / "run", 2, tmp_path / "folds.parquet")
     blind = measure(one.model_copy(update={"blind": True}), until="infer")
     assert list(blind.intervals) == ["expected"]
 
@@ -165,7 +170,7 @@ def test_beside_channels_of_events(folder, tmp_path, monkeypatch):
     given["systematics"].append(scale)
     made, tables = [], []
     monkeypatch.setattr(
-        _measure, "summarise", lambda *parts: tables.append(parts[5]) or made.append(summarise(*parts)) or made[0]
+        _measure, "summarise", lambda *parts: tables.append(parts[6]) or made.append(summarise(*parts)) or made[0]
     )
     measure(parse(given, "test", folder), tmp_path / "run", until="summarise")
     t = made[0].templates
@@ -182,6 +187,27 @@ def test_beside_channels_of_events(folder, tmp_path, monkeypatch):
     np.testing.assert_array_equal(made[0].observed[2:], DATA)
     assert made[0].observed[:2].sum() == 500
     assert "channel 'SR': 'scale' has no histograms there, and does not act" in tables[0].notes
+
+
+def test_roles_and_blind_bins(folder, tmp_path, monkeypatch):
+    control = {**CONTROL, "role": "control"}
+    given = content(region(blind=[1]), control, blind=True)
+    given["systematics"].append(MODEL)
+    made = []
+    monkeypatch.setattr(_measure, "summarise", lambda *parts: made.append(summarise(*parts)) or made[-1])
+    measure(parse(given, "test", folder), tmp_path / "run", until="summarise")
+    np.testing.assert_array_equal(made[-1].observed, [DATA[0], np.nan, DATA[2], 1025.0, 640.0])
+    given["histograms"][0].pop("blind")
+    measure(parse(given, "test", folder), tmp_path / "run", until="summarise")
+    np.testing.assert_array_equal(made[-1].observed, [np.nan, np.nan, np.nan, 1025.0, 640.0])
+    samples = {"samples": [{"process": "signal", "files": ["signal.root"]}], "observed": {"files": ["signal.root"]}}
+    summary = {"summary": {"kind": "column", "column": "x", "range": [-3.0, 3.0]}, "features": ["x"]}
+    events = {"channels": [{"name": "events", "edges": [-3.0, 0.0, 3.0]}]}
+    measure(parse(given | samples | summary | events, "test", folder), tmp_path / "more", until="summarise")
+    np.testing.assert_array_equal(made[-1].observed, [np.nan] * 5 + [1025.0, 640.0])  # events, SR, CR
+    given["histograms"] = [{**c, "role": "validation"} for c in given["histograms"]]
+    with pytest.raises(InputError, match="channels: got validation only"):
+        parse(given, "test", folder)
 
 
 def test_a_process_may_have_histograms_only(folder, tmp_path, monkeypatch):
@@ -207,6 +233,18 @@ def test_a_process_may_have_histograms_only(folder, tmp_path, monkeypatch):
         measure(parse(given, "test", folder), tmp_path / "run", until="summarise")
     with pytest.raises(InputError, match="poi: got no events of its processes; expected samples of one, to learn from"):
         plan(parse(given | {"summary": {}}, "test", folder))
+
+
+def test_factors_and_rates_of_histograms(folder):
+    """A factor may act in a channel of histograms alone; a rate may be all that the parameter of interest does."""
+    given = content(region(), CONTROL, normalisations=[{"name": "k", "processes": ["background"], "channels": ["CR"]}])
+    given["systematics"].append(MODEL)
+    assert [f.name for f in plan(parse(given, "test", folder)).modelling.factors] == ["mu", "k"]
+    rates = {"poi": {"name": "c", "processes": []}, "rates": {"signal": "c**2"}, "features": ["x"]}
+    samples = [{"process": p, "files": [f"{p}.root"]} for p in ("signal", "background")]
+    learning = {"summary": {}, "histograms": [], "systematics": [], "channels": [{"name": "all"}]}
+    made = plan(parse(content() | rates | learning | {"samples": samples}, "test", folder))
+    assert made.learning.signal == ("signal",)
 
 
 def test_the_file_is_written_again_as_it_was_read(folder, tmp_path):

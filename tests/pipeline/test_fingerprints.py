@@ -145,6 +145,7 @@ OTHER: dict[str, Any] = {
     },
     "report.process_labels": {"mu": "μ"},
     "channels.*.blind": True,
+    "histograms.*.blind": True,
     "rates": {"other": "norm_top"},
     "infer.further": ["norm_top"],
     "tags": {"year": {"2018": ["low"], "2017": ["high"]}},
@@ -295,6 +296,7 @@ def scaled(folder, rich) -> dict[str, Any]:
         "weights": ["1 + 0.1 * w", "1 - 0.1 * w", "1 + 0.2 * w", "1 - 0.2 * w"],
         "nominal": "w",
         "processes": ["other"],
+        "correlate": {"by": ["channel"], "coefficient": 0.5},
     }
     sets = {"envelope": {}, "hessian": {}, "replicas": {}}
     systematics = [{"name": k, "effect": k, **weights, **more} for k, more in sets.items()]
@@ -309,15 +311,22 @@ def stored(folder, rich) -> dict[str, Any]:
     """An analysis of histograms alone."""
     with uproot.recreate(folder / "h.root") as file:
         for name in ("signal", "top", "data", "signal_jesUp", "signal_jesDown"):
-            file[f"SR/{name}"] = np.array([5.0, 9.0]), np.array([0.0, 1.0, 2.0])
+            for channel in ("SR", "CR"):
+                file[f"{channel}/{name}"] = np.array([5.0, 9.0]), np.array([0.0, 1.0, 2.0])
     sides = {side.lower(): f"h.root:SR/{{process}}_{{systematic}}{side}" for side in ("Up", "Down")}
     region = {"name": "SR", "processes": ["signal", "top"], "nominal": "h.root:SR/{process}", "label": "region"}
-    systematics = [{"name": "jes", "effect": "histograms"}, rich["systematics"][1]]
+    region |= {"observed": "h.root:SR/data", "varied": {"jes": ["signal"]}, **sides, "blind": False}
+    control = {"name": "CR", "processes": ["signal"], "nominal": "h.root:CR/{process}", "observed": "h.root:CR/data"}
+    own = {"parameter": "jes_all", "channels": ["SR"], "correlate": {"by": ["channel"], "coefficient": 0.5}}
+    systematics = [
+        {"name": "jes", "effect": "histograms", **own},
+        {"name": "lumi", "effect": "normalisation", "width": 0.1},
+    ]
     return {
         "name": "stored",
         "title": "Stored",
         "poi": rich["poi"],
-        "histograms": [{**region, "observed": "h.root:SR/data", "varied": {"jes": ["signal"]}, **sides}],
+        "histograms": [region, control],
         "systematics": systematics,
         "blind": False,
     }
@@ -521,7 +530,7 @@ def changed(key: str, case: str, cases: Any, dry: Any) -> tuple[set[str], dict[s
             given = deepcopy(analyses[case])
             places(given, KEYS[key])[i].update({KEYS[key][-1]: value, **WITH.get(key, {})})
             for other, new in ELSEWHERE.get(key, {}).items():
-                for section in places(given, KEYS[other]):
+                for section in (s for s in places(given, KEYS[other]) if s[KEYS[other][-1]]):
                     section[KEYS[other][-1]] = new
             try:
                 return dry(case, given)

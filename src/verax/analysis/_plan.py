@@ -126,7 +126,7 @@ def _learning(a: Analysis, columns: Columns, sources: Sources) -> Learning:
     ------
     InputError : for a method that needs a package that is not installed
     """
-    if not a.poi.processes:
+    if not a.signal_processes:
         raise InputError("poi", "no events of its processes", "samples of one, to learn from", "or another summary")
     options = a.learn.model_copy(update={"systematics": None})
     if (package := options.package) and importlib.util.find_spec(package) is None:

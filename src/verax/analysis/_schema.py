@@ -205,7 +205,7 @@ class Analysis(Strict):
         factors = (self.poi, *self.normalisations)
         known = self._processes()
         named = known or list(dict.fromkeys(p for f in factors for p in f.processes))
-        acts = derivatives(self.rates, factors, named, [c.name for c in self.channels])
+        acts = derivatives(self.rates, factors, named, [c.name for c in self.categories])
         for i in range(1, len(factors)):
             if np.linalg.matrix_rank(acts[: i + 1]) <= i:
                 moves = ", ".join([*factors[i].processes, *in_rates(factors[i].name, self.rates)])

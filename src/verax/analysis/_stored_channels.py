@@ -28,7 +28,8 @@ def of_events(a: Analysis) -> Analysis:
             "systematics": [s for s in systematics if getattr(s, "processes", None) != []],
             "normalisations": [f for f in factors if f.processes],
             "poi": kept(a.poi),
-            "signal": [p for p in a.signal_processes if p in known] or None,
+            "rates": {p: text for p, text in a.rates.items() if p in known},
+            "signal": [p for p in a.signal or () if p in known],
         }
     )
 
@@ -63,6 +64,7 @@ def _places(a: Analysis, channel: HistogramChannel) -> StoredChannel:
     factors = {name: some for name, some in factors.items() if some}
     others = [s for s in a.systematics if not isinstance(s, Normalisation | VariedHistograms)]
     here = [s for s in others if set(getattr(s, "processes", None) or channel.processes) & set(channel.processes)]
+    here = [s for s in here if channel.name in (s.channels or [channel.name])]
     absent = tuple(n for s in here for n in s.parameter_names if n not in varied)
     nominal = {p: place(channel.nominal, p) for p in channel.processes}
     return StoredChannel(channel.name, nominal, channel.observed, varied, factors, absent)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from verax.data import read_events, write_columns
-from verax.errors import check_count
+from verax.errors import InputError, check_count
 from verax.learn import fold_of
 from verax.run import Stored
 
@@ -34,6 +34,8 @@ def write_folds(folder: str | Path, folds: int, path: str | Path) -> int:
     check_count(folds, 2, "folds", 1000)
     stored = Stored(Path(folder), TYPES)
     table, place = stored.result("simulate"), stored.path("simulate")
+    if not table.yields:
+        raise InputError(str(folder), "a run of histograms, without events", "a run with samples")
 
     def chunks() -> Iterator[Mapping[str, np.ndarray]]:
         for events in read_events(place / "nominal.parquet", CHUNK):

@@ -65,8 +65,10 @@ class RunResults(Brief):
 
         Raises
         ------
-        InputError : where the stage `simulate` is not done, or damaged
+        InputError : where the stage `simulate` is not done, or damaged, or the channels are histograms in files
         """
+        if not self.stored.result("simulate").yields:
+            raise InputError(f"{self.stored.folder}", "a run of histograms, without events", "a run with samples")
         return read_events(self.stored.path("simulate") / "nominal.parquet", rows)
 
     @cached_property
