@@ -101,7 +101,14 @@ def file_doc(function) -> str:
 
 
 FOLDERS = sorted(p.parent.name for p in (ROOT / "src" / "verax").glob("*/__init__.py"))
-FACES_OF_THEIR_OWN = {"data.fair_universe", "data.higgsml", "report.plots", "report.tables", "run.own_code"}
+FACES_OF_THEIR_OWN = {
+    "data.digits",
+    "data.fair_universe",
+    "data.higgsml",
+    "report.plots",
+    "report.tables",
+    "run.own_code",
+}
 FACES_OF_THEIR_OWN |= {"workspace.edit"}
 """Modules whose names belong together, imported as one."""
 

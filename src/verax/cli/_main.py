@@ -70,7 +70,7 @@ Names = list[str] | None
 
 ONLY_METHODS = (
     f"only this one (may be repeated); of regression: {', '.join(f'“{m}”' for m in METHODS)}; "
-    f"on an analysis: {', '.join(f'“{m}”' for m in CLASSIFIERS)}"
+    f"of classification: {', '.join(f'“{m}”' for m in CLASSIFIERS)}"
 )
 
 
@@ -180,7 +180,10 @@ def compare_approaches(
 @compare_app.command("methods")
 def compare_methods(
     data: Annotated[
-        str, typer.Option("--data", metavar="uci|FOLDER|ANALYSIS.yaml", help="UCI sets with their splits, or yours")
+        str,
+        typer.Option(
+            "--data", metavar="uci|digits|FOLDER|ANALYSIS.yaml", help="UCI sets with their splits, digits, or yours"
+        ),
     ] = "uci",
     shift: Annotated[
         str, typer.Option("--shift", metavar="|".join(SHIFTS), help="judge on shifted points as well")

