@@ -5,7 +5,7 @@ name                              question
 ================================  ================================================================================
 compare_approaches                systematics-aware training, on problems with a known answer or on an analysis
 compare_methods                   uncertainties of regression (UCI sets), or of classification (an analysis, digits)
-on_digits, CORRUPTIONS            several classes, and images that are corrupted more and more
+on_table, on_digits, CORRUPTIONS  a table of one's own; images of ten classes, corrupted more and more
 Comparison, Trial                 what each of them is: rows, seeds and subjects, kept as they finish
 cases, Case, measure_approach     problems that approaches are compared on, and the measurement of one of them
 Response                          the histogram of a summary at any parameters, from one sample
@@ -47,6 +47,7 @@ from ._dropout import mean_network as mean_network
 from ._dropout import mixture_nll as mixture_nll
 from ._labelled_comparison import LabelledComparison as LabelledComparison
 from ._labelled_comparison import on_digits as on_digits
+from ._own_table import on_table as on_table
 from ._pipeline_comparison import PipelineComparison as PipelineComparison
 from ._predictions import LEVELS as LEVELS
 from ._predictions import QUANTILES as QUANTILES

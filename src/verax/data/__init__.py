@@ -14,6 +14,7 @@ from ._expression import Expression as Expression
 from ._expression import expression as expression
 from ._parquet import read_events as read_events
 from ._parquet import write_events as write_events
+from ._table import ENDINGS as ENDINGS
 from ._table import Table as Table
 from ._table import open_table as open_table
 from ._values import check_values as check_values
