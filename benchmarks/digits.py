@@ -1,8 +1,8 @@
 """Methods of classification on corrupted digits: medians over seeds, with their spread, of metrics by strength.
 
-    python benchmarks/digits.py --seeds 10 --seed 11
+    python benchmarks/digits.py --seeds 10 --seed 21
 
-Seeds 1 to 10 were looked at while the comparison was written.
+Seeds 1 to 20 were looked at while the comparison was written.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SHOWN = (
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--seed", type=int, default=21)
     parser.add_argument("--folder", type=Path, default=Path("runs/digits"))
     given = parser.parse_args()
     compare_methods("digits", given.folder, shift="corruption", seeds=given.seeds, seed=given.seed)
@@ -36,12 +36,18 @@ def main() -> None:
     for metric in METRICS:
         print(f"\n| {metric} | " + " | ".join(SHOWN) + " |\n| :-- |" + " --: |" * len(SHOWN))
         for row in rows:
+            if metric not in ("coverage", "size") and row.startswith("conformal"):
+                continue  # its probabilities are the single network's
+            if metric == "mutual information" and row in ("single network", "temperature"):
+                continue
             cells = []
             for condition in SHOWN:
                 values = [t.result[condition][metric][0] for t in trials if t.row == row]
                 low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
                 cells.append(f"{middle:.3f} ± {(high - low) / 2:.3f}")
             print(f"| {row} | " + " | ".join(cells) + " |")
+    covered = {row: [t.result["nominal"]["coverage"][0] for t in trials if t.row == row] for row in rows}
+    print("\nmean coverage at nominal: " + ", ".join(f"{row} {np.mean(v):.4f}" for row, v in covered.items()))
     of = {row: [t.result for t in trials if t.row == row] for row in ("single network", "deep ensemble")}
     print()
     for condition in of["single network"][0]:

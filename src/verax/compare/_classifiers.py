@@ -157,14 +157,15 @@ def single(key: PRNGKeyArray, sample: Sample) -> Fitted:
     rows: list[Row | None] = [Row(predictor, plain_sets), Row(partial(_calibrated, predictor, scaled), plain_sets)]
     rows += [Row(partial(_calibrated, predictor, partial(_both, f)), plain_sets) if f else None for f in (line, curve)]
     near = at_label(lac(p), label)
-    far = at_label(aps(p, key=jax.random.key(1)), label)
+    drawn, again = jax.random.fold_in(key, 1), jax.random.fold_in(key, 2)  # others with each seed
+    far = at_label(aps(p, key=drawn), label)
     options = {"level": LEVEL, **weights}
     by_class = mondrian(near, label, **options)
     each = dict(zip(by_class.groups, by_class.quantiles, strict=True))
     least, most = conformalize(near, **options).value, conformalize(far, **options).value
     own = np.array([each[k].value if k in each else np.inf for k in range(p.shape[1])])
     rows.append(Row(predictor, lambda q: sets(lac(q), least)))
-    rows.append(Row(predictor, lambda q: sets(aps(q, key=jax.random.key(2)), most)))
+    rows.append(Row(predictor, lambda q: sets(aps(q, key=again), most)))
     rows.append(Row(predictor, lambda q: sets(lac(q), own)))
     fits: dict[str, Any] = {"temperature": scaled, **({"Platt": line} if line else {})}
     bad = [f"{n} failed" for n, found in fits.items() if found.status != Status.OK]

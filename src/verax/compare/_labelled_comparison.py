@@ -32,8 +32,8 @@ from ._corruptions import CORRUPTIONS, condition, corrupted
 from ._forest import Panel, forest
 from ._shift_figures import against_strength
 
-SMALL = Ensemble(epochs=200, batch=64, patience=20)
-"""Options of trainings on few thousand events; as those of the analysis file else, fixed before any result was seen."""
+SMALL = Ensemble(epochs=None, batch=64)
+"""Options of trainings on few thousand events, as long as they take; else those of the analysis file."""
 
 FEW = 10_000
 """Events below which a sample is small."""
