@@ -2,13 +2,15 @@
 
 import hashlib
 import math
+from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 from comparison_folder import read_comparison
-from verax.compare import CORRUPTIONS, compare_methods, corrupted, on_digits
+from verax.compare import CLASSIFIERS, CORRUPTIONS, compare_methods, corrupted, on_digits
 from verax.data import digits
 from verax.errors import InputError
 
@@ -102,9 +104,7 @@ def test_sets_cover_what_they_say_until_images_are_corrupted(tmp_path):
 def test_every_method_gives_its_rows_of_ten_classes():
     """But the calibrators of two classes; members that differ have mutual information, one network has none."""
     made = on_digits(quick=True)
-    made = type(made)(
-        "digits", made.events, alike=True, learn=made.learn.model_copy(update={"epochs": 2, "members": 2})
-    )
+    made = replace(made, learn=made.learn.model_copy(update={"epochs": 2, "members": 2}))
     trials = made.run(None)
     rows = {t.row: t.result["nominal"] for t in trials}
     assert len(rows) == 11
@@ -113,3 +113,18 @@ def test_every_method_gives_its_rows_of_ten_classes():
         alone = row.startswith("conformal") or row in ("single network", "temperature")
         assert (found["mutual information"][0] > 1e-5) == (not alone), row
         assert -1e-6 < found["mutual information"][0] <= found["entropy"][0] <= math.log(10)
+
+
+def test_uniform_numbers_are_others_with_each_seed():
+    """Ten equal chances: which sets have one class more says which numbers were drawn; equal ones would give nested sets."""
+    made = on_digits(quick=True)
+    made = replace(made, learn=made.learn.model_copy(update={"epochs": 1, "width": 8, "depth": 1}))
+    sample, _ = made.parts(1)
+    larger = []
+    for seed in (1, 2):
+        rows, _ = CLASSIFIERS["single"].fit(jax.random.key(seed), sample)
+        aps = dict(zip(CLASSIFIERS["single"].rows, rows, strict=True))["conformal, APS"]
+        size = aps.sets(np.full((400, 10), 0.1)).sum(axis=1)
+        larger.append(size > size.min())
+    assert (larger[0] & ~larger[1]).any()
+    assert (larger[1] & ~larger[0]).any()
