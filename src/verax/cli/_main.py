@@ -17,6 +17,7 @@ from verax.choices import APPROACHES, CLASSIFIERS, METHODS, PROBLEMS, SHIFTS, UC
 from verax.errors import InputError, shown
 from verax.questions import QUESTIONS
 
+from . import _data as data_sets
 from . import _edit as tools
 from ._questions import Interrupted, enable_compilation_cache, folder_named, keeping, question
 
@@ -235,7 +236,12 @@ def _compare(what: str, subject: str, output: str, quiet: bool, **options: Any) 
     print(f"page: {folder / 'comparison.html'}")
 
 
-for group, name in ((tools.app, "workspace"), (compare_app, "compare"), (config_app, "config")):
+for group, name in (
+    (tools.app, "workspace"),
+    (compare_app, "compare"),
+    (config_app, "config"),
+    (data_sets.app, "data"),
+):
     app.add_typer(group, name=name)
 
 

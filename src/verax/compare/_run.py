@@ -97,7 +97,7 @@ def compare_methods(
     is_table = Path(data).name.lower().endswith(ENDINGS)
     if ((_is_file(data) or data == "digits") and (sets or splits)) or (is_table and sets):
         raise InputError("--set, --splits", f"data of another kind, {data}", "neither", "they are of the UCI sets")
-    if not is_table and (label or weight or features):
+    if not is_table and not label is weight is features is None:
         raise InputError("--label, --weight, --features", f"data of another kind, {data}", "a table", "name its file")
     if is_table:
         options: dict[str, Any] = {"weight": weight, "features": features, "splits": splits}
