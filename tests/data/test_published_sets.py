@@ -16,7 +16,7 @@ import uproot
 from verax.cli import main
 from verax.data import (
     CATALOGUE,
-    _catalogue,
+    _against_published,
     check_file,
     cms_htautau,
     describe_file,
@@ -233,7 +233,7 @@ def test_fair_universe_files_are_counted_by_process(tmp_path, small):
 
 
 def test_columns_are_summarised_over_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr(_catalogue, "ROWS", 7)
+    monkeypatch.setattr(_against_published, "ROWS", 7)
     x = RNG.normal(size=40)
     x[3] = np.nan
     pq.write_table(

@@ -13,17 +13,17 @@ describe_file, fetch        what is in a file, column by column, and how is a pu
 ==========================  ==========================================================================
 """
 
+from ._against_published import Check as Check
+from ._against_published import Summary as Summary
+from ._against_published import check_file as check_file
+from ._against_published import describe_file as describe_file
+from ._against_published import recognise as recognise
 from ._catalogue import CATALOGUE as CATALOGUE
-from ._catalogue import Check as Check
 from ._catalogue import Published as Published
-from ._catalogue import Summary as Summary
-from ._catalogue import check_file as check_file
-from ._catalogue import describe_file as describe_file
-from ._catalogue import fetch as fetch
 from ._catalogue import named as named
-from ._catalogue import recognise as recognise
 from ._expression import Expression as Expression
 from ._expression import expression as expression
+from ._fetch import fetch as fetch
 from ._parquet import read_events as read_events
 from ._parquet import write_events as write_events
 from ._table import ENDINGS as ENDINGS
