@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from verax.errors import InputError
 
 from . import uci_higgs
 from ._catalogue import CATALOGUE, UNKNOWN, Published, named
-from ._table import Chunk, Table, open_table
+from ._table import Chunk, open_table
 
 ROWS = 1 << 17
 """Rows that are read at once."""
@@ -176,7 +177,7 @@ def _content(known: Published, path: Path, chunks: Iterable[Chunk]) -> list[Chec
     return checks
 
 
-def _is_plain(table: Table, column: str) -> bool:
+def _is_plain(table: Any, column: str) -> bool:
     """Whether a column has one number or text a row."""
     try:
         next(iter(table.chunks([column], 1, text=[column])))
