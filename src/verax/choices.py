@@ -21,7 +21,7 @@ APPROACHES = ("propagate", "augment", "adversarial", "parameterised", "inferno")
 PROBLEMS = ("mixture", "pivot", "rotating", "collider")
 """Problems with a known answer that approaches are compared on."""
 
-SHIFTS = ("none", "gap", "tail", "systematic")
+SHIFTS = ("none", "gap", "tail", "systematic", "corruption")
 """What differs between the points that methods learn from and those that they are judged on as well."""
 
 UCI_SETS = ("boston", "concrete", "energy", "power", "wine")
@@ -35,4 +35,4 @@ METHODS = (
 """Methods of regression that are compared on the sets."""
 
 CLASSIFIERS = ("single", "deep ensemble", "bootstrap", "dropout", "test-time augmentation", "variational", "laplace")
-"""Methods of classification that are compared on the events of an analysis."""
+"""Methods of classification that are compared on the events of an analysis, the digits or a table."""

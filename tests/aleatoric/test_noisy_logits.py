@@ -11,10 +11,10 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
-from verax.aleatoric import NoisyLogits, NoisyProbabilities
+from verax.aleatoric import CategoricalNLL, NoisyLogits, NoisyProbabilities, categorical
 from verax.errors import InputError
 from verax.events import Events, make_events
-from verax.learn import Training, classifier, inputs, predict, train
+from verax.learn import CrossEntropy, Training, classifier, inputs, predict, train
 
 CLASSES = (("background",), ("signal",))
 GAUSS = hermegauss(80)
@@ -93,13 +93,27 @@ def test_draws_converge_to_the_exact_expectation():
     assert float(variance[1]) == pytest.approx(float(p[1] * (1 - p[1])))
 
 
-def test_three_classes_and_processes_in_none():
+@pytest.mark.parametrize("loss", [NoisyLogits, CategoricalNLL])
+def test_three_classes_and_processes_in_none(loss):
     processes = ("a", "b", "c", "other")
     events = make_events({"x": np.zeros(4)}, process=np.arange(4), processes=processes)
-    network = Given(jnp.asarray([0.0, 1.0, 2.0, -20.0, -20.0, -20.0]))
-    value = float(NoisyLogits((("a",), ("b",), ("c",)))(network, on_device(events), jax.random.key(0)))
+    network = Given(jnp.asarray([0.0, 1.0, 2.0, -20.0, -20.0, -20.0][: 6 if loss is NoisyLogits else 3]))
+    value = float(loss((("a",), ("b",), ("c",)))(network, on_device(events), jax.random.key(0)))
     log_p = np.log(np.exp([0.0, 1.0, 2.0]) / np.exp([0.0, 1.0, 2.0]).sum())
     assert value == pytest.approx(-log_p.sum() / 4, rel=1e-5)
+
+
+def test_categorical_probabilities_are_those_of_the_binary_logit():
+    """Of two classes with logits 0 and z; weights of both signs keep theirs."""
+    events = sample(3, 200, np.random.default_rng(0).uniform(-0.5, 2, 200))
+    two, one = Given(jnp.asarray([0.3, 1.1])), Given(jnp.asarray(0.8))
+    loss = CategoricalNLL(CLASSES)(two, on_device(events), jax.random.key(0))
+    assert float(loss) == pytest.approx(
+        float(CrossEntropy(("signal",))(one, on_device(events), jax.random.key(0))), rel=1e-5
+    )
+    p, variance = categorical(jnp.asarray([0.3, 1.1]))
+    assert float(p[1]) == pytest.approx(expit(0.8), rel=1e-6)
+    assert np.asarray(variance) == pytest.approx(float(p[0] * p[1]), rel=1e-5)
 
 
 def test_an_event_twice_is_an_event_of_weight_two():
@@ -120,6 +134,10 @@ def test_bad_classes():
         NoisyLogits((("signl",), ("background",)))(Given(jnp.zeros(4)), events, jax.random.key(0))
     with pytest.raises(InputError, match="each process in one of them"):
         NoisyLogits((("signal",), ("signal",)))
+    with pytest.raises(InputError, match=r"CategoricalNLL: got a network with outputs of shape \(4,\)"):
+        CategoricalNLL(CLASSES)(Given(jnp.zeros(4)), events, jax.random.key(0))
+    with pytest.raises(InputError, match="two or more"):
+        CategoricalNLL((("signal",),))
     with pytest.raises(InputError, match="draws: got 0"):
         NoisyLogits(CLASSES, draws=0)
     assert inputs(Given(jnp.zeros(4)), events).shape == (16, 1)

@@ -8,16 +8,19 @@ from comparison_folder import read_comparison
 from toy_analysis import write_analysis
 from verax import pipeline
 from verax.analysis import load, plan
-from verax.compare import CLASSIFIERS, Row, compare_methods, judge, plain_sets, training_sample, two_classes
+from verax.compare import CLASSIFIERS, Chances, Row, compare_methods, judge, plain_sets, training_sample
 from verax.errors import InputError
 from verax.events import make_events
-from verax.results import Predictive
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     """A small analysis with systematics of every kind."""
     return write_analysis(tmp_path_factory.mktemp("toy"), n=1000)
+
+
+def two_classes(p):
+    return np.stack([1 - p, p], axis=1)
 
 
 def test_an_exact_probability_is_judged_exactly():
@@ -28,18 +31,42 @@ def test_an_exact_probability_is_judged_exactly():
     label = (rng.random(n) < p).astype(np.int64)
     weight = np.where(rng.random(n) < 0.25, -0.5, 1.0)
     events = make_events({"p": p}, weight=weight)
-    exact = Row(lambda e: Predictive(p, p * (1 - p), np.full(n, 0.01)), plain_sets)
+    exact = Row(lambda e: Chances(two_classes(p), np.full(n, 0.4), np.full(n, 0.1)), plain_sets)
     found = judge(exact, events, label)
-    for metric, truth in {"log loss": 0.5, "Brier": 1 / 6, "coverage": 0.99, "size": 1.8, "spread": 0.392}.items():
+    for metric, truth in {
+        "log loss": 0.5,
+        "Brier": 1 / 6,
+        "coverage": 0.99,
+        "size": 1.8,
+        "spread": 0.392,
+        "entropy": 0.5,
+    }.items():
         value, error = found[metric]
         assert abs(value - truth) < 4 * error + 1e-9, metric
+    assert found["mutual information"][0] == pytest.approx(found["entropy"][0] - 0.4)
+    assert found["ECE"][0] < 0.005
+
+
+def test_of_three_classes_an_exact_probability_is_judged_exactly():
+    """Uniform over the simplex: E[p(1 − p)] = 1/6 a class, and E[−ln p_y] = ψ(4) − ψ(2) = 5/6, the mean entropy."""
+    rng = np.random.default_rng(6)
+    p = rng.dirichlet(np.ones(3), 100_000)
+    label = (rng.random((len(p), 1)) > p.cumsum(axis=1)).sum(axis=1)
+    events = make_events({"p": p[:, 0]})
+    found = judge(Row(lambda e: Chances(p, np.zeros(len(p)), np.zeros(len(p))), plain_sets), events, label)
+    for metric, truth in {"log loss": 5 / 6, "Brier": 0.5, "entropy": 5 / 6, "accuracy": 11 / 18}.items():
+        value, error = found[metric]
+        assert abs(value - truth) < 4 * error, metric
+    assert abs(found["confidence"][0] - 11 / 18) < 4 * found["confidence"][1]
+    assert found["coverage"][0] > 0.9
     assert found["ECE"][0] < 0.005
 
 
 def test_sets_hold_the_likeliest_class_and_the_other_when_in_doubt():
-    found = plain_sets(np.array([0.05, 0.3, 0.5, 0.85, 0.95]))
+    found = plain_sets(two_classes(np.array([0.05, 0.3, 0.5, 0.85, 0.95])))
     assert found.tolist() == [[True, False], [True, True], [True, True], [True, True], [False, True]]
-    np.testing.assert_allclose(two_classes(np.array([0.2])), [[0.8, 0.2]])
+    several = plain_sets(np.array([[0.02, 0.5, 0.03, 0.45], [0.0, 0.95, 0.05, 0.0]]))
+    assert several.tolist() == [[False, True, False, True], [False, True, False, False]]
 
 
 def test_events_are_in_one_part_and_move_by_the_systematics(path, tmp_path):
@@ -78,6 +105,7 @@ def test_every_method_gives_the_rows_that_it_names(path, tmp_path):
             found = judge(row, conditions["nominal"], sample.label(conditions["nominal"]))
             assert np.isfinite(found["log loss"]).all()
             assert (found["spread"][0] > 0) == (name != "single")
+            assert (found["mutual information"][0] > 1e-6) == (name != "single")
 
 
 @pytest.mark.thorough

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from verax.aleatoric import (
+    CategoricalNLL,
     EvidentialNLL,
     FlowNLL,
     GaussianNLL,
@@ -21,6 +22,7 @@ from verax.aleatoric import (
     NoisyProbabilities,
     Pinball,
     QuantileMoments,
+    categorical,
     evidential,
     evidential_moments,
     flow,
@@ -97,6 +99,14 @@ HEADS = {
     ),
     "evidential": Head(partial(evidential, **on_y), EvidentialNLL("y"), evidential_moments),
     "quantiles": Head(partial(quantiles, levels=LEVELS, **on_y), Sharp(Pinball("y", LEVELS)), QuantileMoments(LEVELS)),
+    "categorical": Head(
+        partial(body, features=("x",), outputs=2),
+        CategoricalNLL((("b",), ("s",))),
+        categorical,
+        column=1,
+        mean=CHANCE,
+        noise=float(np.median(CHANCE * (1 - CHANCE))),
+    ),
     "noisy logits": Head(
         partial(body, features=("x",), outputs=4),
         NoisyLogits((("b",), ("s",))),

@@ -3,17 +3,18 @@
 A head is trained with :func:`verax.learn.train`, or any epistemic method, on its loss; :func:`verax.learn.predict` takes its
 moments. Every loss takes weights of any sign, as they are.
 
-======================  =============  ==================  =====================================================
-head                    loss           moments             what it says about the target
-======================  =============  ==================  =====================================================
-mean_variance           GaussianNLL    gaussian            mean and width of a Gaussian
-mixture_density         MixtureNLL     mixture             a mixture of Gaussians
-evidential              EvidentialNLL  evidential_moments  a Student-t, and a split of its variance
-quantiles               Pinball        QuantileMoments     several quantiles, which never cross
-classifier, 2k outputs  NoisyLogits    NoisyProbabilities  one of k classes, by logits with a noise of their own
-flow                    FlowNLL        density             the density of several columns, and draws
-gan                     GanLoss        (none)              draws, and no density
-======================  =============  ==================  =====================================================
+======================  ==============  ==================  =====================================================
+head                    loss            moments             what it says about the target
+======================  ==============  ==================  =====================================================
+mean_variance           GaussianNLL     gaussian            mean and width of a Gaussian
+mixture_density         MixtureNLL      mixture             a mixture of Gaussians
+evidential              EvidentialNLL   evidential_moments  a Student-t, and a split of its variance
+quantiles               Pinball         QuantileMoments     several quantiles, which never cross
+classifier, k outputs   CategoricalNLL  categorical         one of k classes, by a logit for each
+classifier, 2k outputs  NoisyLogits     NoisyProbabilities  one of k classes, by logits with a noise of their own
+flow                    FlowNLL         density             the density of several columns, and draws
+gan                     GanLoss         (none)              draws, and no density
+======================  ==============  ==================  =====================================================
 
 A flow that is given the features predicts its columns as the other heads do: ``flow_prediction`` and ``flow_moments``.
 ``gaussian_log_prob``, ``mixture_log_prob`` and ``evidential_log_prob`` are the log-densities that the heads predict. A head
@@ -29,8 +30,10 @@ of your own is a :class:`Head`.
 [(), ()]
 """
 
+from ._classification import CategoricalNLL as CategoricalNLL
 from ._classification import NoisyLogits as NoisyLogits
 from ._classification import NoisyProbabilities as NoisyProbabilities
+from ._classification import categorical as categorical
 from ._density import GaussianNLL as GaussianNLL
 from ._density import MeanVariance as MeanVariance
 from ._density import MixtureDensity as MixtureDensity

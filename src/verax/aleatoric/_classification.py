@@ -1,4 +1,4 @@
-"""Classification with noisy logits: each event's logits are Gaussian, with a learnt mean and width."""
+"""Classification into several classes: by logits, or by noisy ones that are Gaussian, with a learnt mean and width."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +16,58 @@ from ._head import outputs
 
 Classes = Sequence[Sequence[str]]
 """Names of the processes of each class."""
+
+
+class CategoricalNLL(eqx.Module):
+    """Weighted cross-entropy −ln softmax(z)_y of networks with a logit for each class (``classifier(…, outputs=k)``).
+
+    Events of processes in no class have no part in it. Signed weights are kept signed, see
+    :class:`verax.learn.CrossEntropy`, which this is for two classes with logits 0 and z.
+
+    Parameters
+    ----------
+    classes : names of the processes of each class
+
+    Raises
+    ------
+    InputError : for fewer than two classes, a process in two of them, and (in use) for an unknown process or a network of
+        another number of outputs
+
+    Source: Bridle 1990 (softmax).
+
+    >>> from verax.events import make_events
+    >>> table = make_events({"x": np.zeros(2)}, process=np.array([0, 1]), processes=("b", "s"))
+    >>> network = lambda x: jnp.zeros(2)
+    >>> round(float(CategoricalNLL((("b",), ("s",)))(network, table, jax.random.key(0))), 4)  # ln 2
+    0.6931
+    """
+
+    classes: tuple[tuple[str, ...], ...] = eqx.field(static=True)
+
+    def __init__(self, classes: Classes) -> None:
+        self.classes = checked_classes(classes)
+
+    def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
+        found = outputs(network, events, key, (len(self.classes),), "CategoricalNLL")
+        return _mean_nll(jax.nn.log_softmax(found, axis=-1), events, self.classes)
+
+
+def categorical(
+    output: Float[jax.Array, " class"],
+) -> tuple[Float[jax.Array, " class"], Float[jax.Array, " class"]]:
+    """Turn a logit for each class into its probability p and variance p (1 − p): the ``moments`` for :func:`verax.learn`.
+
+    Parameters
+    ----------
+    output : of the network, one logit for each class
+
+    Source: Bridle 1990 (softmax).
+
+    >>> [v.tolist() for v in categorical(jnp.zeros(2))]
+    [[0.5, 0.5], [0.25, 0.25]]
+    """
+    p = jax.nn.softmax(output)
+    return p, p * (1 - p)
 
 
 class NoisyLogits(eqx.Module):
@@ -50,19 +102,13 @@ class NoisyLogits(eqx.Module):
     draws: int = eqx.field(static=True, default=16)
 
     def __init__(self, classes: Classes, *, draws: int = 16) -> None:
-        self.classes, self.draws = tuple(tuple(names) for names in classes), draws
-        names = [name for one in self.classes for name in one]
-        if len(self.classes) < 2 or len(set(names)) < len(names):
-            raise InputError("classes", f"{self.classes}", "two or more, and each process in one of them")
+        self.classes, self.draws = checked_classes(classes), draws
         check_least(draws, 1, "draws")
 
     def __call__(self, network: Any, events: Events, key: PRNGKeyArray) -> Float[jax.Array, ""]:
         found = outputs(network, events, key, (2 * len(self.classes),), "NoisyLogits")
         noise = jax.random.normal(key, (self.draws, found.shape[0], len(self.classes)))
-        label = label_of(events, self.classes)
-        log_p = _log_probability(found, noise)
-        chosen = jnp.take_along_axis(log_p, jnp.maximum(label, 0)[:, None], axis=1)[:, 0]
-        return -jnp.mean(events.weight * jnp.where(label >= 0, chosen, 0.0))
+        return _mean_nll(_log_probability(found, noise), events, self.classes)
 
 
 class NoisyProbabilities(eqx.Module):
@@ -101,6 +147,22 @@ def label_of(events: Events, classes: Classes) -> jax.Array:
         check_known(names, events.processes, "classes", "process")
         number[[events.processes.index(name) for name in names]] = index
     return jnp.asarray(number)[jnp.asarray(events.process)]
+
+
+def checked_classes(classes: Classes) -> tuple[tuple[str, ...], ...]:
+    """The classes as tuples; InputError for fewer than two, or a process in two of them."""
+    given = tuple(tuple(names) for names in classes)
+    names = [name for one in given for name in one]
+    if len(given) < 2 or len(set(names)) < len(names):
+        raise InputError("classes", f"{given}", "two or more, and each process in one of them")
+    return given
+
+
+def _mean_nll(log_p: jax.Array, events: Events, classes: Classes) -> Float[jax.Array, ""]:
+    """The weighted mean over rows of −ln p of each event's class."""
+    label = label_of(events, classes)
+    chosen = jnp.take_along_axis(log_p, jnp.maximum(label, 0)[:, None], axis=1)[:, 0]
+    return -jnp.mean(events.weight * jnp.where(label >= 0, chosen, 0.0))
 
 
 def _log_probability(output: jax.Array, noise: jax.Array) -> jax.Array:

@@ -17,6 +17,7 @@ from verax.choices import APPROACHES, CLASSIFIERS, METHODS, PROBLEMS, SHIFTS, UC
 from verax.errors import InputError, shown
 from verax.questions import QUESTIONS
 
+from . import _data as data_sets
 from . import _edit as tools
 from ._questions import Interrupted, enable_compilation_cache, folder_named, keeping, question
 
@@ -71,7 +72,7 @@ Names = list[str] | None
 
 ONLY_METHODS = (
     f"only this one (may be repeated); of regression: {', '.join(f'“{m}”' for m in METHODS)}; "
-    f"on an analysis: {', '.join(f'“{m}”' for m in CLASSIFIERS)}"
+    f"of classification: {', '.join(f'“{m}”' for m in CLASSIFIERS)}"
 )
 
 
@@ -221,7 +222,12 @@ def compare_approaches(
 @compare_app.command("methods")
 def compare_methods(
     data: Annotated[
-        str, typer.Option("--data", metavar="uci|FOLDER|ANALYSIS.yaml", help="UCI sets with their splits, or yours")
+        str,
+        typer.Option(
+            "--data",
+            metavar="uci|digits|FOLDER|ANALYSIS.yaml|TABLE",
+            help="UCI sets with their splits, digits, or yours",
+        ),
     ] = "uci",
     shift: Annotated[
         str, typer.Option("--shift", metavar="|".join(SHIFTS), help="judge on shifted points as well")
@@ -231,6 +237,14 @@ def compare_methods(
     ] = None,
     methods: Annotated[Names, typer.Option("--method", metavar="NAME", help=ONLY_METHODS)] = None,
     splits: Annotated[int | None, typer.Option("--splits", min=1, help="only the first splits of a UCI set")] = None,
+    label: Annotated[
+        str | None,
+        typer.Option("--label", metavar="COLUMN", help="of a table (.csv, .parquet, .root): class or target"),
+    ] = None,
+    weight: Annotated[str | None, typer.Option("--weight", metavar="COLUMN", help="of a table")] = None,
+    features: Annotated[
+        str | None, typer.Option("--features", metavar="A,B,…", help="of a table (default: all other columns)")
+    ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="repetitions, with other networks")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="the first of them")] = 1,
     quick: Annotated[bool, typer.Option("--quick", help="one set, few splits: minutes instead of an hour")] = False,
@@ -241,8 +255,10 @@ def compare_methods(
 ) -> None:
     """Methods of uncertainty: guarantee, coverage, width, likelihood and cost, in distribution and under shift."""
     folder = f"runs/methods-{Path(data).stem}" if output is None else output
-    of_uci: dict[str, Any] = {"shift": shift, "sets": sets, "splits": splits}
-    _compare("methods", data, folder, quiet, seeds=seeds, seed=seed, names=methods, quick=quick, **of_uci)
+    chosen = None if features is None else [name.strip() for name in features.split(",") if name.strip()]
+    of_table: dict[str, Any] = {"label": label, "weight": weight, "features": chosen}
+    options: dict[str, Any] = {"shift": shift, "sets": sets, "splits": splits, **of_table}
+    _compare("methods", data, folder, quiet, seeds=seeds, seed=seed, names=methods, quick=quick, **options)
 
 
 def _compare(what: str, subject: str, output: str, quiet: bool, **options: Any) -> None:
@@ -261,7 +277,12 @@ def _compare(what: str, subject: str, output: str, quiet: bool, **options: Any) 
     print(f"page: {folder / 'comparison.html'}")
 
 
-for group, name in ((tools.app, "workspace"), (compare_app, "compare"), (config_app, "config")):
+for group, name in (
+    (tools.app, "workspace"),
+    (compare_app, "compare"),
+    (config_app, "config"),
+    (data_sets.app, "data"),
+):
     app.add_typer(group, name=name)
 
 

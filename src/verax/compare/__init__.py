@@ -4,8 +4,9 @@
 name                              question
 ================================  ================================================================================
 compare_approaches                systematics-aware training, on problems with a known answer or on an analysis
-compare_methods                   uncertainties of regression on the UCI sets, or of classification on an analysis
-Comparison, Trial                 what each of the four is: rows, seeds and subjects, kept as they finish
+compare_methods                   uncertainties of regression (UCI sets), or of classification (an analysis, digits)
+on_table, on_digits, CORRUPTIONS  a table of one's own; images of ten classes, corrupted more and more
+Comparison, Trial                 what each of them is: rows, seeds and subjects, kept as they finish
 cases, Case, measure_approach     problems that approaches are compared on, and the measurement of one of them
 Response                          the histogram of a summary at any parameters, from one sample
 METHODS, PUBLISHED, PLAIN         methods of regression, and published figures of them
@@ -30,18 +31,23 @@ from ._approach_trial import measure_approach as measure_approach
 from ._classification_comparison import ClassificationComparison as ClassificationComparison
 from ._classification_comparison import training_sample as training_sample
 from ._classifiers import CLASSIFIERS as CLASSIFIERS
+from ._classifiers import Chances as Chances
 from ._classifiers import Row as Row
 from ._classifiers import judge as judge
 from ._classifiers import plain_sets as plain_sets
-from ._classifiers import two_classes as two_classes
 from ._comparison import Comparison as Comparison
 from ._comparison import Trial as Trial
+from ._corruptions import CORRUPTIONS as CORRUPTIONS
+from ._corruptions import corrupted as corrupted
 from ._deep_ensemble import adversarial as adversarial
 from ._deep_ensemble import softplus_network as softplus_network
 from ._deep_ensemble import total_variance as total_variance
 from ._dropout import SETTINGS as SETTINGS
 from ._dropout import mean_network as mean_network
 from ._dropout import mixture_nll as mixture_nll
+from ._labelled_comparison import LabelledComparison as LabelledComparison
+from ._labelled_comparison import on_digits as on_digits
+from ._own_table import on_table as on_table
 from ._pipeline_comparison import PipelineComparison as PipelineComparison
 from ._predictions import LEVELS as LEVELS
 from ._predictions import QUANTILES as QUANTILES

@@ -1,7 +1,5 @@
 """Methods of classification compared on the events of an analysis, at nominal and under its own systematics."""
 
-import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,13 +24,13 @@ from ._cell import Cell
 from ._classification_tables import (
     SETS,
     ConditionScores,
-    cell,
+    all_cells,
     classification_table,
     classification_warnings,
     shift_table,
 )
-from ._classifiers import CLASSIFIERS, LEVEL, Sample, judge
-from ._comparison import Comparison, Job, Trial, rows_of
+from ._classifiers import CLASSIFIERS, LEVEL, Sample, class_factors, scaled_by, trials_of
+from ._comparison import Comparison, Job, Trial
 from ._forest import Panel, forest
 
 PARTS = 5
@@ -88,16 +86,7 @@ class ClassificationComparison(Comparison[ConditionScores]):
         stage, parts = folder / "events" / "stages" / "simulate", plan(self.analysis)
 
         def make(name: str, seed: int) -> tuple[Trial[ConditionScores], ...]:
-            sample, conditions = training_sample(parts, stage, seed, self.shift)
-            started = time.perf_counter()
-            key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
-            rows, problem = CLASSIFIERS[name].fit(key, sample)
-            seconds = time.perf_counter() - started
-            scores = {
-                label: {c: judge(row, events, sample.label(events)) for c, events in conditions.items()}
-                for label, row in zip(CLASSIFIERS[name].rows, rows, strict=True)
-            }
-            return tuple(Trial(self.title, row, seed, found, seconds, problem) for row, found in scores.items())
+            return trials_of(name, seed, *training_sample(parts, stage, seed, self.shift), self.title)
 
         inputs = (self.title, parts)
         return [
@@ -109,13 +98,7 @@ class ClassificationComparison(Comparison[ConditionScores]):
         if len(conditions) > 1:
             tables += [shift_table(trials, "coverage", "Coverage of the sets")]
             tables += [shift_table(trials, "log loss", "Log loss")]
-        found = {
-            (row, c, metric): cell(trials, row, c, metric)
-            for row in rows_of(trials)
-            for c in conditions
-            for panel in PANELS
-            for metric in panel.metrics
-        }
+        found = all_cells(trials, [metric for panel in PANELS for metric in panel.metrics])
         cells = {k: v if k[1] == "nominal" else Cell(v.value) for k, v in found.items()}
         style = Style(text="Simulation")
         draw = partial(forest, PANELS, cells, conditions, legend={"nominal": COLOURS[0]}, shifted=SHIFTED, style=style)
@@ -171,13 +154,18 @@ def training_sample(parts: Plan, stage: Path, seed: int, shift_by: str) -> tuple
         for events in (rest.take(np.flatnonzero(~stop)), rest.take(np.flatnonzero(stop)), held)
     )
     options = (learning.features, learning.options, learning.missing)
-    sample = Sample(learn, stopping, calibrating, signal, *options)
+    others = tuple(name for name in whole.processes if name not in signal)
+    sample = Sample(learn, stopping, calibrating, (others, tuple(signal)), *options)
     nominal = selected(judged)
-    factor = _factors(nominal, signal)
-    conditions = {"nominal": _scaled(nominal, factor, signal)}
+    factor = class_factors(nominal, sample.label(nominal), 2)
+
+    def scaled(events: Events) -> Events:
+        return scaled_by(events, factor[sample.label(events)])
+
+    conditions = {"nominal": scaled(nominal)}
     if shift_by == "systematic":
         for name, moved in _moved(parts, stage, judged, partial(kept, part=seed % PARTS)).items():
-            conditions[name] = _scaled(selected(moved), factor, signal)
+            conditions[name] = scaled(selected(moved))
     return sample, conditions
 
 
@@ -200,16 +188,3 @@ def _moved(parts: Plan, stage: Path, judged: Events, kept: Callable[[Events], Ev
                 left = Events(x, left.weight, left.process, left.number, varied.columns, left.processes)
                 found[f"{given.name} {sign}"] = concatenate([left, varied])
     return found
-
-
-def _factors(events: Events, signal: Sequence[str]) -> tuple[float, float]:
-    """What scales background and signal to equal sums, with mean weight one."""
-    is_signal, weight = np.asarray(events.is_process(signal)), np.asarray(events.weight, np.float64)
-    balanced = balance(events, signal)
-    first, second = (float(balanced[m].sum() / weight[m].sum()) for m in (~is_signal, is_signal))
-    return first, second
-
-
-def _scaled(events: Events, factor: tuple[float, float], signal: Sequence[str]) -> Events:
-    by_class = np.where(np.asarray(events.is_process(signal)), factor[1], factor[0])
-    return replace(events, weight=np.asarray(np.asarray(events.weight, np.float64) * by_class, np.float32))

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from verax.errors import check_known
 from verax.report import COLOURS, Section, Style, Table
 from verax.run import Progress, digest
 
@@ -19,7 +20,7 @@ from ._comparison import Comparison, Job, Trial, counted, rows_of, select
 from ._forest import Panel, forest
 from ._predictions import score, take
 from ._published import PUBLISHED
-from ._regression_data import Data, Partition, published_splits, shifted_splits
+from ._regression_data import MOVED, Data, Partition, published_splits, shifted_splits
 from ._regression_tables import (
     SHIFTED,
     SplitScores,
@@ -40,7 +41,7 @@ TEXT = (
     "A guarantee is for points distributed as the calibration points; under shift no row has one. Where held-out rows stop "
     "a training, how these fluctuate moves all members alike, and is not in the spread."
 )
-CAPTION = "Filled: published splits; open: shifted; diamonds: papers. Dashed: what the intervals say."
+CAPTION = "Filled: {} splits; open: shifted; diamonds: papers. Dashed: what the intervals say."
 LEGEND = {"68 %": COLOURS[1], "95 %": COLOURS[0]}
 COVERAGE = {"coverage 68": COLOURS[1], "coverage 95": COLOURS[0]}
 PANELS = (
@@ -61,6 +62,7 @@ class RegressionComparison(Comparison[SplitScores]):
     splits : only the first few splits
     effort : how much work goes into each training
     note : what a reader must know
+    told : of the data, for the reader
     """
 
     sets: Sequence[Data]
@@ -68,10 +70,14 @@ class RegressionComparison(Comparison[SplitScores]):
     splits: int | None = None
     effort: RegressionEffort = field(default_factory=RegressionEffort)
     note: str = ""
+    told: str = ""
 
     kind = "method"
     title = "Methods of uncertainty"
     names = tuple(METHODS)
+
+    def __post_init__(self) -> None:
+        check_known([self.shift], ("none", *MOVED), "--shift", "shift of regression")
 
     @property
     def default(self) -> Sequence[str]:
@@ -81,7 +87,7 @@ class RegressionComparison(Comparison[SplitScores]):
     @property
     def lead(self) -> Sequence[str]:
         moved = [f"Shift: {SHIFTED[self.shift]}."] if self.shift != "none" else []
-        return (f", {counted(len(self.sets), 'data set')}", *moved)
+        return (f", {counted(len(self.sets), 'data set')}", *([self.told] * bool(self.told)), *moved)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -125,14 +131,14 @@ class RegressionComparison(Comparison[SplitScores]):
             for m in panel.metrics
         }
         papers = {k[1:]: v.value for k, v in PUBLISHED.items() if k[0] == data.name}
-        style = Style(text="Published splits")
+        style = Style(text=f"{data.origin.capitalize()} splits")
         draw = partial(forest, PANELS, cells, where, legend=LEGEND, published=papers, name=data.name, style=style)
         n, d = data.x.shape
-        text = f"{n} rows, {d} features; {data.train.shape[1]} rows to learn from in each published split."
+        text = f"{n} rows, {d} features; {data.train.shape[1]} rows to learn from in each {data.origin} split."
         tables = [set_table(trials, data, p) for p in where]
         content = {"trials": select(trials, data.name), "spread": data.spread}
         warnings = regression_warnings(trials, data)
-        return Section(data.name, text, {data.name: (CAPTION, draw)}, tables, content, warnings)
+        return Section(data.name, text, {data.name: (CAPTION.format(data.origin), draw)}, tables, content, warnings)
 
     def brief(self, sections: Sequence[Section]) -> tuple[Table, ...]:
         return tuple(table for section in sections[: -len(self.sets)] for table in section.tables)

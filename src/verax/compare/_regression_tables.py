@@ -98,9 +98,9 @@ def set_table(trials: Trials, data: Data, partition: str) -> Table:
     heads = ("Method", "covers 68 %", "covers 95 %", "width 68 %", "width 95 %", "width 95 % / sd(y)")
     columns = (*heads, "NLL", "CRPS", "RMSE", "s a split")
     n = next(len(t.result[partition]["rmse"]) for t in select(trials, data.name) if partition in t.result)
-    where = f"{n} published splits" if partition == "published" else SHIFTED[partition]
+    where = f"{n} {data.origin} splits" if partition == "published" else SHIFTED[partition]
     note = f"Mean over splits ± its standard error; {where}; sd(y) = {data.spread:.4g}."
-    return Table(f"{data.name}: {partition}", columns, tuple(rows), note)
+    return Table(f"{data.name}: {data.origin if partition == 'published' else partition}", columns, tuple(rows), note)
 
 
 def published_table(trials: Trials, sets: Sequence[Data]) -> Table:

@@ -17,7 +17,7 @@ BLOCK = 1 << 20
 
 def columns(path: Path, tree: str | None = None) -> tuple[str, ...]:
     """Names of the columns."""
-    with _readable(path):
+    with readable(path):
         return tuple(_open(path).schema.names)
 
 
@@ -31,7 +31,7 @@ def batches(
 ) -> Iterator[dict[str, np.ndarray[Any, np.dtype[Any]]]]:
     """The named columns in batches of the parser's size; float64, int64 or Python strings."""
     types = {n: pa.string() if n in text else pa.int64() if n in integer else pa.float64() for n in names}
-    with _readable(path):
+    with readable(path):
         for batch in _open(path, types):
             yield {name: batch.column(name).to_numpy(zero_copy_only=False) for name in names}
 
@@ -48,7 +48,7 @@ def _open(path: Path, types: dict[str, pa.DataType] | None = None) -> Any:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
     """Arrow's errors as one line that says what to do."""
     try:
         yield

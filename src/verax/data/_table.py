@@ -30,6 +30,9 @@ FORMATS: tuple[tuple[str, ModuleType], ...] = (
 )
 """Endings of file names and the module that reads them: each has ``columns``, ``length`` and ``batches``."""
 
+ENDINGS = tuple(ending for ending, _ in FORMATS)
+"""Of names of files that are tables."""
+
 
 @dataclass(frozen=True)
 class Table:
