@@ -60,6 +60,11 @@ def test_of_three_classes_an_exact_probability_is_judged_exactly():
     assert abs(found["confidence"][0] - 11 / 18) < 4 * found["confidence"][1]
     assert found["coverage"][0] > 0.9
     assert found["ECE"][0] < 0.005
+    said, seen = ([found[f"{kind} in bin {i}"] for i in range(3, 10)] for kind in ("said", "seen"))  # none is below 1/3
+    assert "said in bin 2" not in found
+    assert sum(share for share, _ in said) == pytest.approx(1)
+    for (share, p_said), (_, p_seen) in zip(said, seen, strict=True):
+        assert abs(p_said - p_seen) < 4 * np.sqrt(p_said * (1 - p_said) / (share * len(p)))
 
 
 def test_sets_hold_the_likeliest_class_and_the_other_when_in_doubt():

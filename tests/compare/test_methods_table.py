@@ -98,6 +98,15 @@ BAD = {
 }
 
 
+def test_a_class_may_be_called_none_and_a_missing_one_is_refused(tmp_path):
+    words = np.array(["None", "jet", "mu"], object)[KIND]
+    made, _ = on_table(write(tmp_path / "t.parquet", kind=words.tolist()), "kind")
+    assert made.events.processes == ("None", "jet", "mu")
+    words[:2] = None
+    with pytest.raises(InputError, match=r"column 'kind': got 2 of 3000 rows"):
+        on_table(write(tmp_path / "t.parquet", kind=words.tolist()), "kind")
+
+
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
 def test_what_cannot_be_compared_is_one_line(tmp_path, case, name):

@@ -36,6 +36,9 @@ LEVEL = 0.9
 CONFORMAL = ("conformal, LAC", "conformal, APS", "conformal, LAC by class")
 """Rows of sets alone: their probabilities are the single network's."""
 
+SAID, SEEN = "said in bin", "seen in bin"
+"""Entries of a reliability diagram, before the number of the bin."""
+
 SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1, so that every log loss is finite."""
 
@@ -261,7 +264,8 @@ def judge(row: Row, events: Events, label: np.ndarray) -> dict[str, tuple[float,
     The sets' coverage and size are at 90 %; the spread is the mean width of ±1.96 standard deviations of the members'
     probabilities of the likeliest class; the entropy is that of the mean probabilities, of which the mutual information is
     the epistemic part. The Brier score is a sum over classes, of two classes that of one. The ECE is less its bias, and has
-    no error: of two classes that of the second, of more that of the likeliest.
+    no error: of two classes that of the second, of more that of the likeliest. Of each bin of its diagram that has events
+    there is the share of all, with the mean probability (:data:`SAID`), and with the fraction (:data:`SEEN`).
     """
     found = row.predict(events)
     p, chosen, each = found.p, row.sets(found.p), np.arange(len(label))
@@ -280,8 +284,13 @@ def judge(row: Row, events: Events, label: np.ndarray) -> dict[str, tuple[float,
     }
     scores = {k: average(v, w) for k, v in values.items()}
     said, happened = (p[:, 1], label) if two else (p.max(axis=1), right)
-    ece = reliability(np.clip(said, 0.0, 1.0), happened, w).ece_corrected
-    return {**{k: (a.value, a.error) for k, a in scores.items()}, "ECE": (float(ece), float("nan"))}
+    diagram = reliability(np.clip(said, 0.0, 1.0), happened, w)
+    scores_of = {k: (a.value, a.error) for k, a in scores.items()}
+    share = np.where(np.isfinite(diagram.observed), diagram.weight, 0.0) / w.sum()
+    for i, (part, p_said, p_seen) in enumerate(zip(share, diagram.predicted, diagram.observed, strict=True)):
+        if part > 0:
+            scores_of |= {f"{SAID} {i}": (float(part), float(p_said)), f"{SEEN} {i}": (float(part), float(p_seen))}
+    return {**scores_of, "ECE": (float(diagram.ece_corrected), float("nan"))}
 
 
 def class_factors(events: Events, label: np.ndarray, classes: int) -> FloatArray:

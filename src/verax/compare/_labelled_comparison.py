@@ -30,7 +30,7 @@ from ._classifiers import CLASSIFIERS, LEVEL, Sample, class_factors, scaled_by, 
 from ._comparison import Comparison, Job, Trial
 from ._corruptions import CORRUPTIONS, condition, corrupted
 from ._forest import Panel, forest
-from ._shift_figures import against_strength
+from ._shift_figures import against_strength, reliability_diagrams
 
 SMALL = Ensemble(epochs=None, batch=64)
 """Options of trainings on few thousand events, as long as they take; else those of the analysis file."""
@@ -57,6 +57,7 @@ TEXT = (
 )
 CAPTION = "Filled: as they are; open: shifted. Dashed: what the sets say."
 AGAINST = "Left ends: no corruption. Dashed: what the sets say. Conformal rows have the single network's probabilities."
+DIAGRAMS = "The likeliest class by its probability: the fraction that is of it; bins of 1 % of the events or more."
 CURVES = (
     Panel(f"{SETS} sets: coverage", {"coverage": COLOURS[0]}, {"coverage": LEVEL}),
     Panel("Size of the sets", {"size": COLOURS[0]}),
@@ -209,7 +210,9 @@ class LabelledComparison(Comparison[ConditionScores]):
         }
         titles |= {"ECE": "ECE", "entropy": "Entropy [nats]", "mutual information": "of it epistemic [nats]"}
         tables = [shift_table(trials, metric, title, list(conditions)) for metric, title in titles.items()]
-        return Section(kind.capitalize(), figures={kind: (AGAINST, draw)}, tables=tables)
+        several = partial(reliability_diagrams, trials, list(conditions), name="digits", style=Style())
+        figures = {kind: (AGAINST, draw), f"{kind} reliability": (DIAGRAMS, several)}
+        return Section(kind.capitalize(), figures=figures, tables=tables)
 
     def brief(self, sections: Sequence[Section]) -> Any:
         return tuple(sections[0].tables[: 2 if self.shift == "corruption" else 1])

@@ -115,7 +115,7 @@ def _read(
     y = _plain(whole[label])
     for name in columns:
         values = y if name == label else whole[name]
-        wrong = (values == "") | (values == "None") if values.dtype.kind in "OU" else ~np.isfinite(values)
+        wrong = values == "" if values.dtype.kind in "OU" else ~np.isfinite(values)
         if count := int(np.sum(wrong)):
             seen = f"{count} of {len(values)} rows without a finite value"
             raise InputError(
@@ -129,7 +129,7 @@ def _plain(values: np.ndarray) -> np.ndarray:
     """Values of a label as numbers where all are, else as text."""
     if values.dtype.kind in "biuf":
         return values
-    text = np.array([str(v).strip() for v in values])
+    text = np.array(["" if v is None else str(v).strip() for v in values])
     try:
         return text.astype(np.float64)
     except ValueError:
