@@ -161,6 +161,40 @@ def test_further_parameters_that_are_none_are_one_line(tmp_path, names, message)
         analysis(tmp_path, infer={"further": names})
 
 
+def test_a_normalisation_may_have_a_gaussian_or_a_gamma_prior(files, tmp_path):
+    """Of 100 events: ± 10 % adds (10/20)² to σ², and 25 counted ones make Li and Ma's significance, τ = 1/4."""
+    region = {"name": "SR", "select": "x < 1", "edges": [0, 1]}
+    asked = {"channels": [region], "blind": False, "infer": {"simulation_statistics": False, "significance": True}}
+    known = [{"name": "norm", "processes": ["background"], "width": 0.1, "group": "theory"}]
+    gaussian = run(files, tmp_path / "gaussian", normalisations=known, **asked)
+    total, *rows = gaussian["results"]["expected"]["breakdown"]["shifted-observables"]
+    assert total["impact"] == pytest.approx(np.sqrt(120 + 10**2) / 20, rel=1e-4)
+    assert next(r["impact"] for r in rows if r["name"] == "theory") == pytest.approx(10 / 20, rel=1e-4)
+    counted = [{"name": "norm", "processes": ["background"], "events": 25}]
+    gamma = run(files, tmp_path / "gamma", normalisations=counted, **asked)
+    on, off, tau = 130, 25, 25 / 100
+    share = (on + off) / (1 + tau)
+    z = np.sqrt(2 * (on * np.log(on / share) + off * np.log(off / (tau * share))))
+    assert gamma["tests"]["observed"]["significance"]["z"] == pytest.approx(z, rel=1e-4)
+    assert any(
+        "no workspace.json: to_pyhf, parameter 'norm': got a normalisation factor" in line for line in gamma["warnings"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 0.1, "events": 3}, "width and events"),
+        ({"group": "theory"}, "group 'theory' without a prior"),
+        ({"events": 3, "nominal": 0.0}, "above 0"),
+        ({"width": -0.1}, "width"),
+    ],
+)
+def test_priors_that_make_no_sense_are_one_line(tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
+        analysis(tmp_path, normalisations=[{"name": "norm", "processes": ["background"], **change}])
+
+
 def test_nothing_of_a_blind_channel_is_kept(files, tmp_path):
     """What may be looked at is the same whatever the blind data are."""
     kept = []

@@ -107,7 +107,11 @@ def places(content: Any, path: tuple[str, ...]) -> list[Any]:
 APPROACHES = ("augment", "adversarial", "inferno")
 """Whose own options no other approach takes."""
 
-WITH: dict[str, dict[str, Any]] = {"summary.kind": {"column": "x", "range": [-5.0, 5.0]}}
+WITH: dict[str, dict[str, Any]] = {
+    "summary.kind": {"column": "x", "range": [-5.0, 5.0]},
+    "poi.group": {"width": 0.5},
+    "normalisations.*.group": {"width": 0.5},
+}
 """Keys that must change together with another."""
 
 ELSEWHERE: dict[str, dict[str, Any]] = {"systematics.* histograms.name": {"histograms.*.varied": {"jes_2": ["signal"]}}}

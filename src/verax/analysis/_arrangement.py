@@ -21,6 +21,7 @@ class Arranged:
     parameter : shared with all systematics that name it
     channels : where it acts; None for all
     by, rho : the partitions whose parts have parameters of their own, and the correlation of their effects
+    free : whether θ has no prior
     """
 
     name: str
@@ -28,6 +29,7 @@ class Arranged:
     channels: tuple[str, ...] | None
     by: tuple[Partition, ...] = ()
     rho: float = 0.0
+    free: bool = False
 
     def names(self, channels: Sequence[str], processes: Sequence[str]) -> tuple[str, ...]:
         """The parameters that may come of it; parts in which it does not act have none."""
@@ -47,7 +49,9 @@ def arranged(systematics: Sequence[Any], tags: Mapping[str, Mapping[str, Sequenc
         by = tuple(_partition(name, tags) for name in (asked.by if asked else ()))
         rho = asked.coefficient if asked else 0.0
         channels = tuple(s.channels) if s.channels else None
-        found += [Arranged(name, s.parameter or name, channels, by, rho) for name in s.parameter_names]
+        found += [
+            Arranged(name, s.parameter or name, channels, by, rho, s.prior == "none") for name in s.parameter_names
+        ]
     return tuple(found)
 
 
@@ -112,6 +116,9 @@ def _check_names(
         if base != found.parameter:
             seen = f"a parameter '{name}', which systematic '{first.name}' makes of '{base}'"
             raise InputError(where, seen, "one meaning for each name", "rename one of them")
+        if first.prior != s.prior:
+            seen = f"prior {s.prior} for parameter '{name}', of prior {first.prior} in systematic '{first.name}'"
+            raise InputError(where, seen, "one prior for each parameter", "give both the same")
         if first.group != s.group:
             seen = f"group '{s.group}' for parameter '{name}', of group '{first.group}' in systematic '{first.name}'"
             raise InputError(where, seen, "one group for each parameter", "give both the same")

@@ -89,6 +89,10 @@ class SystematicBase(Strict):
     parameter: Name | None = Field(
         None, description="the nuisance parameter, which systematics of the same one share (default: the name)"
     )
+    prior: Literal["gaussian", "none"] = Field(
+        "gaussian",
+        description="of θ: G(θ; 0, 1); or none between −5 and 5, as of a mass that is measured (`infer.further`)",
+    )
     channels: list[str] | None = Field(None, min_length=1, description="channels it acts in (default: all)")
     correlate: Correlate | None = Field(None, description="a parameter for each part, correlated in part or not at all")
 

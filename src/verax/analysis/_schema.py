@@ -156,6 +156,14 @@ class Analysis(Strict):
             if not f.bounds[0] <= f.nominal <= f.bounds[1]:
                 seen = f"{f.nominal:g} outside bounds {list(f.bounds)}"
                 raise InputError(f"normalisation '{f.name}', nominal", seen, "a value between them")
+            if f.width and f.events:
+                raise InputError(f"normalisation '{f.name}'", "width and events", "one prior", "remove one of them")
+            if f.events and not f.nominal > 0:
+                seen = f"events with a nominal value of {f.nominal:g}"
+                raise InputError(f"normalisation '{f.name}'", seen, "one above 0, which they are counted at")
+            if f.group and not (f.width or f.events):
+                expected = "width or events: free ones are in the row of statistics"
+                raise InputError(f"normalisation '{f.name}'", f"group '{f.group}' without a prior", expected)
         self._check_factors(nuisances)
         self._check_luminosity()
         self._check_derived()

@@ -150,6 +150,15 @@ class Factor(Strict):
         [], description="processes that it multiplies; none for one that acts in `rates` alone"
     )
     nominal: Finite = Field(1.0, description="value of the expected results, where fits start")
+    width: Width | None = Field(
+        None,
+        description="of a Gaussian prior around nominal (default: it floats freely; log-normal: effect normalisation)",
+    )
+    events: Width | None = Field(
+        None,
+        description="of a control sample that it was measured with: Poisson(N; N × value / nominal), a gamma prior",
+    )
+    group: str | None = Field(None, description="row of the uncertainty breakdown, of one with a prior")
     channels: list[str] | None = Field(None, min_length=1, description="channels in which it does (default: all)")
     bounds: tuple[Finite, Finite] = Field((-20.0, 20.0), description="allowed values in the fit")
 

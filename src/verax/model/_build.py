@@ -7,7 +7,7 @@ import numpy as np
 
 from verax.arrays import namespace
 from verax.errors import InputError, check_known
-from verax.parameters import Parameter
+from verax.parameters import Gaussian, Parameter, Poisson
 from verax.templates import Layout, Templates, normalisation_part, shape_part
 
 from ._binned import BinnedLikelihood
@@ -25,6 +25,7 @@ def binned_likelihood(
     where: Members | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     initial: Mapping[str, float] | None = None,
+    priors: Mapping[str, tuple[str, Gaussian | Poisson]] | None = None,
     simulation_statistics: bool = True,
     convention: str = "histfactory",
     functions: Members | None = None,
@@ -40,6 +41,7 @@ def binned_likelihood(
     bounds : of any parameter, by name; by default ±50 for normalisation factors (a signal strength may be negative)
         and ±5 prior widths for nuisance parameters
     initial : of normalisation factors, by name; by default 1
+    priors : normalisation factor -> its group, and its constraint around the initial value
     simulation_statistics : one γ per bin, shared by the processes, of width √ΣΣw² / Σnominal, at the initial values
     convention : "histfactory": the width stays; "combine": it follows the normalisations of the processes (CMS Combine's
         autoMCStats), √Σ(factor² Σw²) / Σ rates, at the price of slower derivatives
@@ -56,16 +58,23 @@ def binned_likelihood(
     >>> model.expected({"mu": 2.0}).tolist()
     [60.0, 70.0]
     """
-    bounds, where, initial = bounds or {}, where or {}, initial or {}
+    bounds, where, initial, priors = bounds or {}, where or {}, initial or {}, priors or {}
     factors = tuple(
-        Parameter(name, FLOATING if i else "", initial.get(name, 1.0), bounds.get(name, (-50.0, 50.0)))
+        Parameter(
+            name,
+            group,
+            initial.get(name, 1.0),
+            bounds.get(name, (0.0, 50.0) if constraint else (-50.0, 50.0)),
+            constraint,
+        )
         for i, name in enumerate(free)
+        for group, constraint in [priors.get(name, (FLOATING if i else "", None))]
     )
     systematics = tuple(replace(p, bounds=bounds.get(p.name, p.bounds)) for p in templates.systematics)
     parameters = factors + systematics
     functions = functions or {}
     _check(templates, free, functions, where, bounds, parameters)
-    check_known(initial, free, "initial", "normalisation factor")
+    check_known((*initial, *priors), free, "initial, priors", "normalisation factor")
 
     given = (templates.nominal, templates.variance, templates.up, templates.down)
     xp = namespace(*given)

@@ -9,7 +9,6 @@ from verax.analysis import Learning, Wording
 from verax.report import tables, write_page
 from verax.results import Brief, Interval, Shown
 from verax.run import Run, write_json
-from verax.workspace import to_pyhf
 
 from ._results_json import outcome
 from ._story import TITLES, Story
@@ -36,9 +35,7 @@ def report(run: Run, folder: Path, wording: Wording, learning: Learning | None, 
     story = Story(wording, learning, *results)
     sections = list(story.sections())
     write_page(folder, "report.html", wording.title, story.lead(), sections, progress=run.progress)
-    final = story.final
-    if not story.likelihood.functions:  # which a workspace cannot say
-        workspace = to_pyhf(story.likelihood, final.data, poi=wording.factors[0].name, name=wording.name)
+    if (workspace := story.exported[0]) is not None:
         write_json(folder / "workspace.json", workspace)
     rows = (
         f"{p.group}={escape(p.name)}\n" for p in story.likelihood.parameters if p.constraint is not None and p.group

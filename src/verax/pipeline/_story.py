@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from verax.analysis import Factor, Learning, Wording
+from verax.errors import InputError
 from verax.infer import P_ERROR, hessian_error
 from verax.model import BinnedLikelihood
 from verax.report import MISSING, Section, Style, decimals, number, plots, tables, with_ends
 from verax.results import Status
 from verax.templates import select
+from verax.workspace import to_pyhf
 
 from . import _further as further
 from ._channels import channels
@@ -209,13 +211,20 @@ class Story:
         found = self.warnings()
         yield Section("Warnings", "" if found else "None.", content={"warnings": found}, warnings=found)
 
+    @cached_property
+    def exported(self) -> tuple[dict[str, Any] | None, str]:
+        """The workspace of the final data set, or why there is none."""
+        try:
+            return to_pyhf(self.likelihood, self.final.data, poi=self.poi.name, name=self.wording.name), ""
+        except InputError as error:
+            return None, f"no workspace.json: {error}"
+
     def _of_rates(self) -> list[str]:
         """Say what rates by expressions mean: no workspace, and where they leave less than nothing."""
         model, poi = self.likelihood, self.poi.name
         if not model.functions:
             return []
-        rates = ", ".join(f.name for f in model.functions)
-        found = [f"no workspace.json: pyhf's workspaces have no rates that are functions of parameters ({rates})"]
+        found = list[str]()
         for m, title, _ in self.titled:
             bad = [v for v in m.scan.values if (model.expected({**m.fit.params, poi: float(v)}) < 0).any()]
             if bad:
@@ -432,6 +441,7 @@ class Story:
                     found.append(f"{title}: {what} ended with status {Status(int(status)).name}")
             found += [f"{title}: {line}" for line in (*_few_events(m), *doubts(m), *further.doubts(m.further))]
             found += [f"{title}: {b.method}, {r.name}: {r.note}" for b in m.breakdowns for r in b.rows if r.note]
+        found += [self.exported[1]] if self.exported[1] else []
         found += self._of_rates()
         if not self.checked.coverage:
             found.append("coverage was not tested")

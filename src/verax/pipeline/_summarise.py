@@ -196,7 +196,7 @@ def treat(
 
 def arrange(given: Templates, arrangement: tuple[Arranged, ...]) -> tuple[Templates, list[str]]:
     """Give the variations to the parameters of the fit, and say which moves what."""
-    said, moves = [], dict[str, list[str]]()
+    said, moves, free = [], dict[str, list[str]](), set[str]()
     for one in arrangement:
         before = {p.name for p in given.systematics} - {one.name}
         if one.by:
@@ -206,9 +206,13 @@ def arrange(given: Templates, arrangement: tuple[Arranged, ...]) -> tuple[Templa
         if one.by:
             said.append(f"{one.name}: {len(made)} parameters, {', '.join(made)}; correlation of the parts {one.rho:g}")
         for name in made:
-            moves.setdefault(one.parameter + name.removeprefix(one.name), []).append(name)
+            parameter = one.parameter + name.removeprefix(one.name)
+            moves.setdefault(parameter, []).append(name)
+            free |= {parameter} if one.free else set()
     for parameter, names in moves.items():
         if names != [parameter]:
             given = correlate(given, names, parameter)
             said.append(f"{parameter}: moves {', '.join(names)}")
-    return given, said
+    without = tuple(replace(p, constraint=None) if p.name in free else p for p in given.systematics)
+    said += [f"{name}: without a prior" for name in sorted(free)]
+    return replace(given, systematics=without), said
