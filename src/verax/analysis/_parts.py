@@ -127,6 +127,22 @@ class Learning:
 
 
 @dataclass(frozen=True)
+class Variable:
+    """A column that figures show beside the summary, in the same bins of each channel.
+
+    Parameters
+    ----------
+    column : its name
+    edges : of its bins
+    missing : the value that stands for "not there": such events are left out
+    """
+
+    column: str
+    edges: tuple[float, ...]
+    missing: float | None
+
+
+@dataclass(frozen=True)
 class Histograms:
     """What is histogrammed, and how.
 
@@ -137,6 +153,7 @@ class Histograms:
     edges : of each channel, or None where they are chosen among the ``fine`` ones
     most : take as many bins as there are
     hidden : whether observed events of each channel stay unseen, or in which of its bins
+    variables : what is filled beside the summary, for figures
     """
 
     score: ColumnScore | FunctionScore | OnnxScore | None
@@ -153,6 +170,7 @@ class Histograms:
     signal: tuple[str, ...]
     systematics: tuple[SystematicSource, ...]
     hidden: tuple[bool | tuple[int, ...], ...]
+    variables: tuple[Variable, ...]
     chunk: int = field(metadata=HOW)
 
 
@@ -216,6 +234,7 @@ class Wording:
     blind : whether no data of the fit's are looked at, or not all; then the parameter of interest is not measured
     roles : of the channels
     signal : processes that figures show as such
+    variables : name on the axis, and channels, of each variable that is shown
     """
 
     name: str
@@ -228,6 +247,7 @@ class Wording:
     blind: bool
     roles: Mapping[str, str]
     signal: tuple[str, ...]
+    variables: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)

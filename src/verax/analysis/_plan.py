@@ -15,7 +15,19 @@ from ._columns import Columns, columns_of
 from ._functions import Reads, own
 from ._headers import check_headers
 from ._onnx import OnnxScore, onnx_score
-from ._parts import Campaign, Histograms, Inference, Learning, Modelling, Plan, Reading, UserEffect, VariedSide, Wording
+from ._parts import (
+    Campaign,
+    Histograms,
+    Inference,
+    Learning,
+    Modelling,
+    Plan,
+    Reading,
+    UserEffect,
+    Variable,
+    VariedSide,
+    Wording,
+)
 from ._rates import by_expression
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
@@ -35,9 +47,9 @@ def plan(analysis: Analysis) -> Plan:
     a, base = analysis, analysis.base.resolve()
     reads = _files.placed(base, checksums(_files.declared(a.inputs, a.base)))
     sources = sources_of(a, reads)
-    check_recomputed(a, sources)
     reading = reading_of(a, sources, _own_score(a, reads))
     check_headers(reading)
+    check_recomputed(a, sources)
     files = _files.files(reading)
     learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
@@ -49,6 +61,7 @@ def plan(analysis: Analysis) -> Plan:
     blind = any(a.hides(c) is not False for c in fitted)
     modelling = Modelling(factors, by_expression(a.rates), a.infer.simulation_statistics, tuple(c.name for c in fitted))
     keys, further = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}, tuple(a.infer.further)
+    shown = tuple((f.label or f.variable, tuple(f.channels or roles)) for f in a.figures)
     tests = (a.infer.limit, a.infer.significance)
     inference = Inference(
         keys["infer"], modelling, poi, a.poi.bounds, level, a.infer.scan_points, further, *tests, truth
@@ -64,7 +77,9 @@ def plan(analysis: Analysis) -> Plan:
         modelling,
         inference,
         Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts, further),
-        Wording(a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, blind, roles, signal),
+        Wording(
+            a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, blind, roles, signal, shown
+        ),
     )
 
 
@@ -156,5 +171,6 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
         signal=a.signal_processes,
         systematics=sources.systematics,
         hidden=tuple(a.hides(c) for c in a.channels),
+        variables=tuple(Variable(f.variable, f.all_edges, reading.columns.missing) for f in a.figures),
         chunk=a.chunk,
     )

@@ -15,8 +15,8 @@ def model(run: Run, folder: Path, modelling: Modelling, summarised: Summarised) 
     return likelihood_of(modelling, select(summarised.templates, modelling.fitted))
 
 
-def likelihood_of(modelling: Modelling, templates: Templates) -> BinnedLikelihood:
-    """The likelihood of some bins; its parameters are those of all."""
+def likelihood_of(modelling: Modelling, templates: Templates, *, empty: bool = False) -> BinnedLikelihood:
+    """The likelihood of some bins, ``empty`` ones among them or not; its parameters are those of all."""
     return binned_likelihood(
         templates,
         free={f.name: tuple(f.processes) for f in modelling.factors},
@@ -25,4 +25,5 @@ def likelihood_of(modelling: Modelling, templates: Templates) -> BinnedLikelihoo
         initial={f.name: f.nominal for f in modelling.factors},
         functions=modelling.rates,
         simulation_statistics=modelling.simulation_statistics,
+        empty=empty,
     )

@@ -23,6 +23,7 @@ from ._results_json import results_of, templates_of
 from ._simulate import Table
 from ._summarise import Summarised
 from ._tests import doubts, tests
+from ._variables import variables
 
 TITLES = {
     "expected": "Expected (Asimov)",
@@ -179,6 +180,8 @@ class Story:
         yield self.distributions()
         if beside := channels(self.wording, self.summarised.templates, self.measured, self.styled(TITLES["observed"])):
             yield beside
+        if shown := variables(self.wording, self.summarised.displayed, self.titled):
+            yield shown
         yield self.nuisances()
         yield self.variations()
         yield self.coverage()

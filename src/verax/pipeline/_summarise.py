@@ -11,6 +11,7 @@ from verax.data import read_events
 from verax.events import Events
 from verax.run import Run
 from verax.templates import (
+    Filling,
     Pruned,
     Templates,
     Varied,
@@ -23,10 +24,11 @@ from verax.templates import (
     restrict,
     smooth,
     symmetrise,
-    templates,
+    templates_of,
 )
 
 from ._agreement import Overlap, compare, sampled
+from ._displays import Displayed, Shown, aligned
 from ._learn import Learned
 from ._outside import Outside
 from ._simulate import Table
@@ -43,6 +45,8 @@ class Summarised:
     treated: tuple[str, ...] = ()
     compared: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
     """Of each feature, simulated and observed median, largest distance of the distributions and its p-value."""
+    displayed: tuple[Displayed, ...] = ()
+    """The variables that are shown beside the summary."""
 
 
 def summarise(
@@ -68,6 +72,8 @@ def summarise(
     selected = zip(histograms.channels, histograms.selections.selections, strict=True)
     overlap = Overlap(tuple((name, select) for name, select in selected if select))
 
+    beside = Shown(histograms.variables, histograms.channels, histograms.selections, observed=False)
+
     def told() -> Iterator[Events]:
         done = 0
         for events in read("nominal.parquet"):
@@ -75,11 +81,12 @@ def summarise(
             overlap.add(events)
             if given:
                 given.add(events, *summary(events))
+            beside.add(events)
             done += len(events)
             run.progress.step("events histogrammed", done, total)
 
-    filled = templates(
-        summary,
+    filled, *others = templates_of(
+        [Filling(summary, edges, histograms.channels), *beside.fillings()],
         told(),
         [
             Varied(s.parameter, s.processes, read(s.up), read(s.down) if s.down else None)
@@ -87,8 +94,6 @@ def summarise(
             else s
             for s in members(histograms.systematics)
         ],
-        tuple(edges),
-        channels=histograms.channels,
         processes=histograms.processes,
         executor=run.executor,
     )
@@ -105,21 +110,32 @@ def summarise(
     merged = combined(filled.rebin(final), histograms.systematics)
     observed, compared = None, dict[str, tuple[float, float, float, float]]()
     looked_at = Channels(histograms.selections.selections, tuple(h is False for h in histograms.hidden))
+    real_beside = Shown(histograms.variables, histograms.channels, looked_at, observed=True)
+    counts: list[np.ndarray] = []
     if table.observed is not None and any(h is not True for h in histograms.hidden):
-        seen = templates(
-            summary, read("observed.parquet"), (), final, channels=merged.channels, processes=("observed",)
-        )
-        observed = np.where(_unseen(histograms.hidden, final), np.nan, np.asarray(seen.nominal)[0])
+        fillings = [Filling(summary, final, merged.channels), *real_beside.fillings()]
+        seen = templates_of(fillings, read("observed.parquet"), (), processes=("observed",))
+        observed, *counts = (np.asarray(one.nominal)[0] for one in seen)
+        observed = np.where(_unseen(histograms.hidden, final), np.nan, observed)
     if table.observed is not None and any(looked_at.kept):
         data = Outside(final, "observed events", observed=True)
         for events in read("observed.parquet"):
             data.add(events, summary(events)[0], looked_at(events))
+            real_beside.add(events)
         problems += data.problems()
         numbers = {"nominal.parquet": total, "observed.parquet": table.observed}
         simulated, real = (sampled(histograms.features, looked_at, read(f), n) for f, n in numbers.items())
         compared = compare(histograms.features, simulated, real)
     final_templates, changes = treat(treatment, merged, arrangement)
-    return Summarised(final_templates, observed, (*problems, *final_templates.problems()), changes, compared)
+    displayed = []
+    for i, (variable, one) in enumerate(zip(histograms.variables, others, strict=True)):
+        treated = aligned(treat(treatment, combined(one, histograms.systematics), arrangement)[0], final_templates)
+        unseen = np.repeat([h is not False for h in histograms.hidden], len(variable.edges) - 1)
+        seen_of = np.where(unseen, np.nan, counts[i]) if counts else None
+        displayed.append(Displayed(variable.column, treated, seen_of, (*beside.notes(i), *real_beside.notes(i))))
+    return Summarised(
+        final_templates, observed, (*problems, *final_templates.problems()), changes, compared, tuple(displayed)
+    )
 
 
 def _unseen(hidden: tuple[bool | tuple[int, ...], ...], edges: tuple[tuple[float, ...], ...]) -> np.ndarray:

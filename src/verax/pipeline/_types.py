@@ -12,8 +12,9 @@ from verax.run import named
 from verax.templates import Templates
 
 from ._check import Checked
+from ._displays import Displayed
 from ._further import Further
-from ._infer import Control, Everywhere, Measured
+from ._infer import Control, Everywhere, Foretold, Measured
 from ._learn import Kept, Learned
 from ._report import Measurement
 from ._simulate import Table, Yield
@@ -22,7 +23,7 @@ from ._summarise import Summarised
 TYPES = {
     **named(Yield, Scale, Table, Learned, Kept, History, Summarised, Templates, Parameter, Gaussian, Poisson),
     **named(BinnedLikelihood, Data, CellModifier, Formula, code0, code1, code2, code4, code4p),
-    **named(Limit, CLs, Significance, Scan2D, Further, Control, Everywhere),
+    **named(Limit, CLs, Significance, Scan2D, Further, Control, Everywhere, Displayed, Foretold),
     **named(Measured, Fit, Interval, Scan, Breakdown, Row, Ranking, Yields, Checked, Coverage, Reliability),
     "Measurement": Measurement,
     "ReportTable": ReportTable,
