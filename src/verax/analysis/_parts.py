@@ -210,7 +210,10 @@ class Inference:
 
 @dataclass(frozen=True)
 class Campaign:
-    """The coverage campaign: ``toys`` at each of the ``truths``, of ``further`` parameters too, and at ``shifts``."""
+    """The coverage campaign: ``toys`` at each of the ``truths``, of ``further`` parameters too, and at ``shifts``.
+
+    Scores are looked at in the ``channels``, whose ``selections`` those of the fit are.
+    """
 
     key: PRNGKeyArray
     poi: str
@@ -220,6 +223,8 @@ class Campaign:
     truths: tuple[float, ...]
     shifts: bool
     further: tuple[str, ...]
+    channels: tuple[str, ...]
+    selections: Channels
 
 
 @dataclass(frozen=True)

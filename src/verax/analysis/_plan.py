@@ -61,6 +61,7 @@ def plan(analysis: Analysis) -> Plan:
     blind = any(a.hides(c) is not False for c in fitted)
     modelling = Modelling(factors, by_expression(a.rates), a.infer.simulation_statistics, tuple(c.name for c in fitted))
     keys, further = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}, tuple(a.infer.further)
+    selected = tuple(roles), Channels(tuple(c.select for c in a.channels))
     shown = tuple((f.label or f.variable, tuple(f.channels or roles)) for f in a.figures)
     tests = (a.infer.limit, a.infer.significance)
     inference = Inference(
@@ -76,7 +77,7 @@ def plan(analysis: Analysis) -> Plan:
         tuple(s for s in arranged(a.systematics, a.tags) if s != Arranged(s.name, s.name, None)),
         modelling,
         inference,
-        Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts, further),
+        Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts, further, *selected),
         Wording(
             a.name, a.title, a.summary.kind, a.summary.label, labels, a.report, factors, blind, roles, signal, shown
         ),

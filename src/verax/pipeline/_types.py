@@ -1,7 +1,7 @@
 """What results of stages are made of."""
 
 from verax.analysis import Scale
-from verax.check import Reliability
+from verax.check import Overtraining, Reliability, Roc
 from verax.infer import Breakdown, CLs, Fit, Limit, Ranking, Row, Scan, Scan2D, Significance
 from verax.learn import History
 from verax.model import BinnedLikelihood, CellModifier, Data, Formula, Yields, code0, code1, code2, code4, code4p
@@ -24,7 +24,21 @@ TYPES = {
     **named(Yield, Scale, Table, Learned, Kept, History, Summarised, Templates, Parameter, Gaussian, Poisson),
     **named(BinnedLikelihood, Data, CellModifier, Formula, code0, code1, code2, code4, code4p),
     **named(Limit, CLs, Significance, Scan2D, Further, Control, Everywhere, Displayed, Foretold),
-    **named(Measured, Fit, Interval, Scan, Breakdown, Row, Ranking, Yields, Checked, Coverage, Reliability),
+    **named(
+        Measured,
+        Fit,
+        Interval,
+        Scan,
+        Breakdown,
+        Row,
+        Ranking,
+        Yields,
+        Checked,
+        Coverage,
+        Reliability,
+        Roc,
+        Overtraining,
+    ),
     "Measurement": Measurement,
     "ReportTable": ReportTable,
 }
