@@ -54,7 +54,7 @@ def plan(analysis: Analysis) -> Plan:
     learning = _learning(a, reading.columns, sources) if a.summary.kind == "classifier" else None
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
     poi, signal, level, asked = a.poi.name, a.signal_processes, a.infer.level, a.check
-    channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.channels}
+    channels = {c.name: c.label or "all events" for c in a.channels if c.label or c.name == "all"}
     labels = {**a.report.process_labels, **channels}
     roles = {c.name: c.role for c in a.channels}
     fitted = [c for c in a.channels if c.role != "validation"]

@@ -295,7 +295,7 @@ class Figure(Strict):
 
     variable: Name = Field(description="a column or a derived column")
     edges: list[Finite] | None = Field(None, description="bin edges; or bins and range")
-    bins: Size = Field(20, description="equal bins of the range")
+    bins: Size | None = Field(None, description="equal bins of the range (default: 20)")
     range: tuple[Finite, Finite] | None = Field(None, description="of equal bins; what lies outside joins the end bins")
     channels: list[str] | None = Field(None, min_length=1, description="channels to show it in (default: all)")
     label: str | None = Field(None, description="name on the axis, with its unit")
@@ -304,7 +304,7 @@ class Figure(Strict):
     def _bins(self) -> "Figure":
         """Bins are given in one way."""
         where = f"figures.{self.variable}"
-        if (self.edges is None) == (self.range is None) or (self.edges and "bins" in self.model_fields_set):
+        if (self.edges is None) == (self.range is None) or (self.edges is not None and self.bins is not None):
             seen = (
                 "neither edges nor a range"
                 if self.edges is None and self.range is None
@@ -324,8 +324,8 @@ class Figure(Strict):
     @property
     def all_edges(self) -> tuple[float, ...]:
         """The edges of its bins."""
-        low, high = self.range or (0.0, 1.0)
-        return tuple(self.edges or (low + (high - low) * i / self.bins for i in range(self.bins + 1)))
+        (low, high), bins = self.range or (0.0, 1.0), self.bins or 20
+        return tuple(self.edges or (low + (high - low) * i / bins for i in range(bins + 1)))
 
 
 class PseudoExperiment(Strict):

@@ -9,7 +9,6 @@ from scipy.special import kolmogorov
 from verax.errors import InputError
 from verax.given import Labels, PerEvent, plain
 from verax.results import FloatArray
-from verax.shift import kolmogorov_smirnov
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,8 @@ def overtraining(
     >>> found.seen.tolist(), found.distance, round(found.p_value, 2)
     ([0.5, 0.5], 0.5, 0.96)
     """
+    from verax.shift import kolmogorov_smirnov  # whose face imports JAX, which reports do without
+
     distance, resolution = kolmogorov_smirnov(seen, unseen, seen_weight, unseen_weight)
     edges = np.linspace(min(0.0, seen.min(), unseen.min()), max(1.0, seen.max(), unseen.max()), bins + 1)
     found = []

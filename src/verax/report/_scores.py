@@ -11,7 +11,7 @@ from verax.errors import InputError
 from verax.results import with_error
 
 from ._histograms import limits, positions
-from ._style import COLOURS, PLAIN, SIGNAL, Style, drawing, heading, main_and_ratio, one_panel
+from ._style import BRIEF, COLOURS, PLAIN, SIGNAL, Style, drawing, heading, main_and_ratio, one_panel
 
 if TYPE_CHECKING:
     from verax.check import Overtraining, Roc
@@ -35,12 +35,13 @@ def roc(results: "Mapping[str, Roc]", *, style: Style = PLAIN) -> Figure:
     axes.plot([0, 1], [0, 1], color="black", lw=1.0, ls=(0, (4, 3)))
     for i, (name, found) in enumerate(results.items()):
         colour = "black" if not name else COLOURS[(i - ("" in results)) % len(COLOURS)]
-        label = f"{style.name(name) if name else 'All'}: area {with_error(found.area, found.error)}"
+        label = f"{style.name(name, BRIEF) if name else 'All'}: area {with_error(found.area, found.error)}"
         axes.plot(found.true_rate, found.false_rate, color=colour, lw=2.2 if not name else 1.5, label=label, zorder=3)
     rates = np.concatenate([np.append(r.false_rate, r.true_rate) for r in results.values()])
     low, high = min(0.0, float(rates.min())), max(1.0, float(rates.max()))
     axes.set(xlim=(low, high), ylim=(low, high * (1.06 + 0.075 * len(results))))
     axes.legend(loc="upper left")
+    axes.set_yticks(np.linspace(0, 1, 6))
     axes.set(xlabel="Signal efficiency", ylabel="Background efficiency")
     heading(axes, style)
     return figure
