@@ -146,7 +146,8 @@ def test_events_outside_and_without_a_value_are_said(files, tmp_path):
         {"variable": "m", "range": [60, 130], "bins": 7},
         {"variable": "hit", "edges": [0, 2, 3], "channels": ["all"]},
     ]
-    found = run(files, tmp_path / "run", figures=shown, unaffected=["hit"])["figures"]
+    drawn = {"truth": {"mu": 3.0}}
+    found = run(files, tmp_path / "run", figures=shown, unaffected=["hit"], pseudo_experiment=drawn)["figures"]
     below = sum((mass(p) < 60).sum() for p in MEAN)
     assert found["m"]["notes"][0].startswith(f"{below} of {2 * N} simulated events")
     assert "lie below the bins, 60 … 130, and count in the first one" in found["m"]["notes"][0]
@@ -154,7 +155,10 @@ def test_events_outside_and_without_a_value_are_said(files, tmp_path):
     expected = found["hit"]["all"]["expected"]["prefit"]
     assert expected["events"] == pytest.approx([562.5, 0.0], rel=1e-6)  # an empty bin is shown as such
     assert expected["error"][1] == 0
-    assert sum(found["m"]["all"]["expected"]["prefit"]["events"]) == pytest.approx(750, rel=1e-6)
+    fits = found["m"]["all"]["expected"]
+    assert sum(fits["prefit"]["events"]) == pytest.approx(750, rel=1e-6)
+    assert set(fits) == {"prefit", "pseudo-experiment", "observed"}
+    assert sum(fits["pseudo-experiment"]["events"]) == pytest.approx(1050, abs=4 * np.sqrt(1050))
 
 
 def test_pruned_and_decorrelated_parameters_are_those_of_the_fit(files, tmp_path):

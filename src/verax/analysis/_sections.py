@@ -305,20 +305,12 @@ class Figure(Strict):
         """Bins are given in one way."""
         where = f"figures.{self.variable}"
         if (self.edges is None) == (self.range is None) or (self.edges is not None and self.bins is not None):
-            seen = (
-                "neither edges nor a range"
-                if self.edges is None and self.range is None
-                else "edges beside bins or a range"
-            )
+            seen = "edges beside bins or a range" if self.edges else "neither edges nor a range"
             raise InputError(where, seen, "edges, or bins and a range", "range: [0, 300] has 20 bins")
         ends = self.edges or self.range or ()
         if len(ends) < 2 or any(a >= b for a, b in itertools.pairwise(ends)):
-            key = "edges" if self.range is None else "range"
-            raise InputError(
-                f"{where}.{key}",
-                str(list(ends)),
-                "two or more increasing numbers" if key == "edges" else "two increasing numbers",
-            )
+            key, many = ("range", "two") if self.range else ("edges", "two or more")
+            raise InputError(f"{where}.{key}", str(list(ends)), f"{many} increasing numbers")
         return self
 
     @property

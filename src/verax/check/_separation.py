@@ -117,7 +117,8 @@ def overtraining(
     ----------
     seen : scores of events that the model learnt from
     unseen : those of others
-    seen_weight, unseen_weight : of any sign, as long as the sums are positive; by default 1
+    seen_weight : of any sign, as long as the sum is positive; by default 1
+    unseen_weight : the same of the others
     bins : equal bins of [0, 1], or of the range of the scores where that is larger
 
     Raises

@@ -21,6 +21,9 @@ APPROACHES = {
 }
 """How networks of each approach take systematics into account."""
 
+ROC = """Efficiencies above a threshold of the score, of events that the networks never saw; a channel that expects no \
+signal, or no background, has none."""
+
 OVERLAY = """Scores of events by networks that learnt from them (points) and by networks that did not (lines), no event in \
 both; below, their difference in units of its error."""
 
@@ -68,7 +71,7 @@ def networks(wording: Wording, learning: Learning | None, learned: Learned, chec
         figures["reliability"] = ("Reliability of the score with both classes at equal weight.", draw)
     if checked.roc:
         draw = partial(plots.roc, checked.roc, style=style)
-        figures["roc"] = ("Efficiencies above a threshold of the score, of events that the networks never saw.", draw)
+        figures["roc"] = (ROC, draw)
     if checked.overtraining:
         draw = partial(plots.overtraining, checked.overtraining, style=style)
         figures["overtraining"] = (OVERLAY, draw)

@@ -18,6 +18,9 @@ filled from the same events; after the fit they are at its values, with its cova
 simulation in these bins is as before the fit."""
 
 
+DRAWN = "A pseudo-experiment is drawn in the fitted bins only: it has no data here."
+
+
 def variables(
     wording: Wording, displayed: Sequence[Displayed], measured: Sequence[tuple[Measured, str, Style]]
 ) -> Section | None:
@@ -55,7 +58,8 @@ def variables(
                 figures["variable", one.variable, channel, kind] = (caption, draw)
             content.setdefault(one.variable, {})[channel] = _content(one, channel, ways)
         content[one.variable]["notes"] = one.notes
-    return Section("Variables", TEXT, figures, content={"figures": content})
+    drawn = any(m.kind == "pseudo-experiment" for m, _, _ in measured)
+    return Section("Variables", TEXT + (f" {DRAWN}" if drawn else ""), figures, content={"figures": content})
 
 
 def _seen(one: Displayed, channel: str) -> np.ndarray | None:

@@ -194,7 +194,10 @@ def templates_of(
     Parameters
     ----------
     fillings : what is histogrammed
-    source, systematics, processes, executor : as in :func:`templates`
+    source : chunks of nominal events
+    systematics : as in :func:`templates`
+    processes : those of the templates, by default those of the first chunk
+    executor : as in :func:`templates`
 
     Raises
     ------
