@@ -101,6 +101,11 @@ CASES: dict[str, tuple[Callable, dict[str, Any]]] = {
     "reliability_sums": (verax.check.reliability_sums, {"probability": P, "label": LABEL, "weight": WEIGHT}),
     "reliability": (verax.check.reliability, {"probability": P, "label": LABEL, "weight": WEIGHT}),
     "classwise": (verax.check.classwise, {"probability": BOTH, "label": LABEL, "weight": WEIGHT}),
+    "roc": (verax.check.roc, {"score": P, "label": LABEL, "weight": WEIGHT}),
+    "overtraining": (
+        verax.check.overtraining,
+        {"seen": Y, "unseen": NEW, "seen_weight": WEIGHT, "unseen_weight": np.ones(len(NEW))},
+    ),
     "kolmogorov_smirnov": (verax.shift.kolmogorov_smirnov, {"reference": Y, "target": NEW, **WEIGHTS}),
     "c2st": (verax.shift.c2st, {"key": KEY, "reference": Y, "target": NEW, **WEIGHTS}),
     "mmd": (verax.shift.mmd, {"key": KEY, "reference": Y, "target": NEW, **WEIGHTS}),

@@ -11,6 +11,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from verax.analysis import load
 from verax.errors import InputError
+from verax.pipeline import load as load_run
 from verax.pipeline import measure
 
 BINS = {"SM": [200.0, 80.0, 20.0], "lin": [-10.0, 4.0, 6.0], "quad": [2.0, 4.0, 9.0], "fakes": [30.0, 10.0, 2.0]}
@@ -41,6 +42,7 @@ def analysis(folder, **changes):
         "summary": {"kind": "column", "column": "x", "range": [0, 3]},
         "channels": [{"name": "all", "edges": [0, 1, 2, 3]}],
         "systematics": [{"name": "fakes_rate", "effect": "normalisation", "width": 0.3, "processes": ["fakes"]}],
+        "figures": [{"variable": "x", "range": [0, 3], "bins": 3}],
         "infer": {"simulation_statistics": False},
         "check": {"toys": 400, "truths": [0.0, 1.0], "shifts": False},
         **changes,
@@ -91,6 +93,14 @@ def test_the_interval_covers(found):
     """Counts of 30 and more: the interval covers within 4 binomial errors of 400 toys."""
     for result in found[1]["coverage"].values():
         assert abs(result["fraction"] - 0.6827) < 4 * np.sqrt(0.6827 * 0.3173 / 400)
+
+
+def test_the_fitted_variable_shown_as_a_figure_is_the_fit(found):
+    """Without γ, rates by expressions included: events and bands after the fit."""
+    folder, result = found
+    fitted, shown = load_run(folder).results["observed"].postfit, result["figures"]["x"]["all"]["expected"]["observed"]
+    assert shown["events"] == pytest.approx(fitted.by_process.sum(0).tolist(), rel=1e-9)
+    assert shown["error"] == pytest.approx(fitted.bin_error.tolist(), rel=1e-9)
 
 
 def test_what_a_workspace_cannot_say_is_not_written_and_said(found):

@@ -21,7 +21,7 @@ from matplotlib.text import Annotation, Text
 from scipy.stats import chi2
 
 import fakes
-from verax.check import reliability
+from verax.check import overtraining, reliability, roc
 from verax.errors import InputError
 from verax.infer import Breakdown, Ranking, Row, Scan
 from verax.learn import History
@@ -49,6 +49,27 @@ def score(edges: tuple[float, ...] | None = None, **options) -> Figure:
     data = np.random.default_rng(1).poisson(total).astype(float)
     given = {"data": data, "error": 0.03 * total, "signal": ("htautau",), "stage": "Post-fit", "style": STYLE} | options
     return plots.score_distribution(templates, "boosted", **given)
+
+
+def heavy(**options) -> Figure:
+    """Names as generators give them, one of them below 0 somewhere, and an axis of a whole sentence."""
+    given, longest = fakes.templates(), "PowhegPythia8EvtGen_A14_NNPDF30ME_"
+    names = tuple(f"{longest}{p}" for p in given.processes)
+    nominal = np.array(given.nominal)
+    nominal[1, 3] *= -0.1
+    made = dataclasses.replace(given, nominal=nominal, processes=names)
+    long = "Invariant mass of the two jets with the largest b-tagging score, and of the lepton closest to them [GeV]"
+    return plots.score_distribution(made, "boosted", xlabel=long, signal=names[:1], style=STYLE, **options)
+
+
+def separated() -> tuple[dict, dict]:
+    rng = np.random.default_rng(6)
+    label = np.arange(4000) % 3 == 0
+    score, weight = rng.beta(2 + label, 3 - label), rng.choice([1.0, -0.5], 4000, p=[0.9, 0.1])
+    curves = {"": roc(score, label, weight), "boosted": roc(score[:99], label[:99], weight[:99])}
+    curves |= {f"SR_one_lepton_two_b_jets_high_missing_energy_{i}": curves["boosted"] for i in range(2)}
+    halves = {n: overtraining(score[k][::2], score[k][1::2]) for n, k in (("signal", label), ("background", ~label))}
+    return curves, halves
 
 
 MU = np.linspace(0.0, 3.0, 31)
@@ -79,6 +100,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "score blinded": lambda: score(data=None, error=None, stage="Pre-fit"),
     "score linear": lambda: score(logy=False, data_label="Pseudo-experiment"),
     "score slivers": lambda: score(SLIVERS),
+    "score heavy": heavy,
+    "score heavy linear": lambda: heavy(logy=False, stage="Post-fit"),
+    "ROC": lambda: plots.roc(separated()[0], style=STYLE),
+    "overtraining": lambda: plots.overtraining(separated()[1], style=STYLE),
     "variation": lambda: plots.template_variation(fakes.templates(), "tes", "vbf", style=STYLE),
     "variation of one": lambda: plots.template_variation(
         fakes.templates(), "norm_ttbar", "boosted", processes=("ttbar", "diboson"), style=STYLE

@@ -9,7 +9,7 @@ from verax.events import Events, make_events
 from verax.model import binned_likelihood
 from verax.parameters import nuisance
 from verax.systematics import Systematic, normalisation
-from verax.templates import Varied, choose_edges, fine_edges, templates
+from verax.templates import Filling, Varied, choose_edges, fine_edges, templates, templates_of
 
 PROCESSES = ("signal", "background")
 
@@ -49,6 +49,10 @@ class HostScale:
 def summary(events):
     score = np.asarray(events.column("score"))
     return score, np.where(np.asarray(events.column("where")) > 0.9, -1, np.asarray(events.column("where")) > 0.5)
+
+
+def by_place(events):
+    return np.asarray(events.column("where")), np.where(np.asarray(events.column("score")) > 1.1, -1, 0)
 
 
 SCALE = Systematic(nuisance("scale", "detector"), Scale(0.1), changes=("score",))
@@ -236,3 +240,20 @@ def test_weights_that_are_not_finite_are_said_with_the_systematic_and_the_proces
     line = r"systematic 'broken' at θ = \+1, process 'signal': got \d+ weights that are NaN or infinite"
     with pytest.raises(InputError, match=line), np.errstate(divide="ignore"):
         templates(summary, [events], (broken,), EDGES, channels=CHANNELS)
+
+
+def test_several_summaries_are_filled_in_one_pass_each_as_if_alone(events):
+    """Two summaries with other channels and bins, and a systematic with samples of its own: the same bits, one reading."""
+    other = Filling(by_place, ((0.0, 0.3, 1.0),))
+    varied = [*SYSTEMATICS, Varied(nuisance("own", "theory"), PROCESSES[:1], [events], [events])]
+    read = []
+
+    def source():
+        for chunk in chunked(events, 700):
+            read.append(len(chunk))
+            yield chunk
+
+    first, second = templates_of([Filling(summary, EDGES, CHANNELS), other], source(), varied)
+    assert sum(read) == len(events)
+    assert same(first, templates(summary, [events], varied, EDGES, channels=CHANNELS))
+    assert same(second, templates(by_place, [events], varied, other.edges))

@@ -8,6 +8,7 @@ schema                           what may it say?
 written                          what file would say the same?
 plan, Plan                       what is each stage given?
 Reading, Learning, Histograms    the parts: what is read, learnt and histogrammed,
+Variable                         which columns are shown beside the fit?
 Arranged                         which parameters of the fit come of a systematic,
 Modelling, Inference, Campaign   what is the likelihood, and what is asked of it and of pseudo-experiments?
 Wording                          what does the report say that is in no result?
@@ -48,6 +49,7 @@ from ._parts import Modelling as Modelling
 from ._parts import Plan as Plan
 from ._parts import Reading as Reading
 from ._parts import UserEffect as UserEffect
+from ._parts import Variable as Variable
 from ._parts import Wording as Wording
 from ._plan import plan as plan
 from ._samples import Read as Read

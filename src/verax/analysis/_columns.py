@@ -65,6 +65,7 @@ def columns_of(analysis: Analysis, processes: Sequence[str], sources: Sources) -
     selections = [c.select for c in analysis.channels]
     layout, functions = sources.layout, sources.functions
     always = {*analysis.features, *names(*selections)}
+    always |= {f.variable for f in analysis.figures}
     always |= {str(analysis.summary.column)} if analysis.summary.kind == "column" else set()
 
     def needed(process: str, *, any_read: bool) -> tuple[str, ...]:

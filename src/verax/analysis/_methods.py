@@ -90,6 +90,8 @@ class Learn(Strict):
             raise InputError("learn.head", seen, "approach: propagate, or head: classifier")
         return self
 
+    held_out: ClassVar[float] = 0.0
+    """Share of the events that are not learnt from, but decide when to stop."""
     package: ClassVar[str] = ""
     """What must be installed beside verax."""
 
@@ -124,6 +126,7 @@ class _Trained(Learn):
 class _Stopped(_Trained):
     """Trained until a part of the events that is held out says so."""
 
+    held_out: ClassVar[float] = 0.2
     patience: Count = Field(8, description="epochs without improvement after which training stops")
 
 
@@ -156,6 +159,7 @@ class Ensemble(_Stopped):
             members=self.members,
             factors=factors,
             weigh=chosen.weigh,
+            held_out=self.held_out,
         )
         same = self.epistemic == "ensemble"
         return trained, tuple(Trained(None, histories=fold, same_events=same) for fold in trained.histories)
@@ -189,7 +193,7 @@ class _Drawn(Learn):
             folds=self.folds,
             members=self.members,
             weigh=chosen.weigh,
-            held_out=0.2 if isinstance(self, _Stopped) else 0.0,
+            held_out=self.held_out,
             progress=partial(step, "folds"),
         )
 

@@ -151,6 +151,22 @@ class Learning:
 
 
 @dataclass(frozen=True)
+class Variable:
+    """A column that figures show beside the summary, in the same bins of each channel.
+
+    Parameters
+    ----------
+    column : its name
+    edges : of its bins
+    missing : the value that stands for "not there": such events are left out
+    """
+
+    column: str
+    edges: tuple[float, ...]
+    missing: float | None
+
+
+@dataclass(frozen=True)
 class Histograms:
     """What is histogrammed, and how.
 
@@ -162,6 +178,7 @@ class Histograms:
     most : take as many bins as there are
     hidden : whether observed events of each channel stay unseen, or in which of its bins
     stored : nuisance parameters of channels whose histograms are in files
+    variables : what is filled beside the summary, for figures
     """
 
     score: ColumnScore | FunctionScore | OnnxScore | None
@@ -179,6 +196,7 @@ class Histograms:
     systematics: tuple[SystematicSource, ...]
     hidden: tuple[bool | tuple[int, ...], ...]
     stored: tuple[Parameter, ...]
+    variables: tuple[Variable, ...]
     chunk: int = field(metadata=HOW)
 
 
@@ -218,7 +236,10 @@ class Inference:
 
 @dataclass(frozen=True)
 class Campaign:
-    """The coverage campaign: ``toys`` at each of the ``truths``, of ``further`` parameters too, and at ``shifts``."""
+    """The coverage campaign: ``toys`` at each of the ``truths``, of ``further`` parameters too, and at ``shifts``.
+
+    Scores are looked at in the ``channels``, whose ``selections`` those of the fit are.
+    """
 
     key: PRNGKeyArray
     poi: str
@@ -228,6 +249,8 @@ class Campaign:
     truths: tuple[float, ...]
     shifts: bool
     further: tuple[str, ...]
+    channels: tuple[str, ...]
+    selections: Channels
 
 
 @dataclass(frozen=True)
@@ -243,6 +266,7 @@ class Wording:
     blind : whether no data of the fit's are looked at, or not all; then the parameter of interest is not measured
     roles : of the channels
     signal : processes that figures show as such
+    variables : name on the axis, and channels, of each variable that is shown
     """
 
     name: str
@@ -256,6 +280,7 @@ class Wording:
     blind: bool
     roles: Mapping[str, str]
     signal: tuple[str, ...]
+    variables: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)

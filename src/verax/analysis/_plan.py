@@ -15,7 +15,19 @@ from ._columns import Columns, columns_of
 from ._functions import Reads, own
 from ._headers import check_headers
 from ._onnx import OnnxScore, onnx_score
-from ._parts import Campaign, Histograms, Inference, Learning, Modelling, Plan, Reading, UserEffect, VariedSide, Wording
+from ._parts import (
+    Campaign,
+    Histograms,
+    Inference,
+    Learning,
+    Modelling,
+    Plan,
+    Reading,
+    UserEffect,
+    Variable,
+    VariedSide,
+    Wording,
+)
 from ._rates import by_expression
 from ._recomputed import check_recomputed
 from ._samples import DATASETS
@@ -37,15 +49,15 @@ def plan(analysis: Analysis) -> Plan:
     reads = _files.placed(base, checksums(_files.declared(a.inputs, a.base)))
     events = of_events(a)
     sources = sources_of(events, reads)
-    check_recomputed(events, sources)
     reading = replace(reading_of(events, sources, _own_score(a, reads)), histograms=stored_channels(a))
     check_headers(reading)
+    check_recomputed(events, sources)
     files = _files.files(reading)
     learning = _learning(events, reading.columns, sources) if a.has_events and a.summary.kind == "classifier" else None
     histograms = _histograms(events, reading, sources, learning is not None and learning.sorts)
     factors, truth = (a.poi, *a.normalisations), a.pseudo_experiment.truth if a.pseudo_experiment else None
     poi, signal, level, asked = a.poi.name, a.signal_processes, a.infer.level, a.check
-    channels = {c.name: c.label or ("all events" if c.name == "all" else c.name) for c in a.categories}
+    channels = {c.name: c.label or "all events" for c in a.categories if c.label or c.name == "all"}
     folds = len(a.summary.models) if a.summary.models else a.summary.folds
     labels = {**a.report.process_labels, **channels}
     roles = {c.name: c.role for c in a.categories}
@@ -53,6 +65,8 @@ def plan(analysis: Analysis) -> Plan:
     blind = any(a.hides(c) is not False for c in fitted)
     modelling = Modelling(factors, by_expression(a.rates), a.infer.simulation_statistics, tuple(c.name for c in fitted))
     keys, further = {stage: stage_key(a.seed, stage) for stage in ("infer", "check")}, tuple(a.infer.further)
+    selected = tuple(c.name for c in a.channels), Channels(tuple(c.select for c in a.channels))
+    shown = tuple((f.label or f.variable, tuple(f.channels or selected[0])) for f in a.figures)
     tests = (a.infer.limit, a.infer.significance)
     inference = Inference(
         keys["infer"], modelling, poi, a.poi.bounds, level, a.infer.scan_points, further, *tests, truth
@@ -69,8 +83,8 @@ def plan(analysis: Analysis) -> Plan:
         tuple(s for s in arranged(a.systematics, a.tags) if s != Arranged(s.name, s.name, None)),
         modelling,
         inference,
-        Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts, further),
-        Wording(a.name, a.title, kind, folds, label, labels, a.report, factors, blind, roles, signal),
+        Campaign(keys["check"], poi, signal, level, asked.toys, tuple(asked.truths), asked.shifts, further, *selected),
+        Wording(a.name, a.title, kind, folds, label, labels, a.report, factors, blind, roles, signal, shown),
     )
 
 
@@ -166,5 +180,6 @@ def _histograms(a: Analysis, reading: Reading, sources: Sources, sorts: bool) ->
         systematics=sources.systematics,
         hidden=tuple(a.hides(c) for c in a.categories),
         stored=(),
+        variables=tuple(Variable(f.variable, f.all_edges, reading.columns.missing) for f in a.figures),
         chunk=a.chunk,
     )

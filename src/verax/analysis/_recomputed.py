@@ -1,4 +1,4 @@
-"""What must hold between systematics and features: nothing that moves goes stale."""
+"""What must hold between systematics and what is learnt from or shown: nothing that moves goes stale."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from ._systematics import Sources
 
 
 def check_recomputed(analysis: Analysis, sources: Sources) -> None:
-    """Refuse a feature that a systematic would change but nothing recomputes.
+    """Refuse a feature, or a variable of a figure, that a systematic would change but nothing recomputes.
 
     Raises
     ------
@@ -24,7 +24,8 @@ def check_recomputed(analysis: Analysis, sources: Sources) -> None:
         safe |= {*layout.measured, *layout.recomputed}
     again = {name for name, _ in sources.moving}
     moving_ones = [s for s in systematics if set(s.changes) - {"weight"}]
-    frozen = set(not_recomputed(analysis.features, layout, systematics)) if layout else set()
+    used = {f.variable: "figure of" for f in analysis.figures} | dict.fromkeys(analysis.features, "feature")
+    frozen = set(not_recomputed([*used], layout, systematics)) if layout else set()
     for s in moving_ones:
         if undone := again & set(s.changes):
             raise InputError(
@@ -34,15 +35,15 @@ def check_recomputed(analysis: Analysis, sources: Sources) -> None:
                 "let it change what the formula is made of",
             )
         word = analysis.unaffected
-        for feature in analysis.features:
+        for feature, what in used.items():
             if feature in (word.get(s.name, ()) if isinstance(word, dict) else word):
                 continue
             if feature in frozen or (feature not in safe and feature not in s.changes):
                 raise InputError(
-                    f"feature '{feature}'",
+                    f"{what} '{feature}'",
                     f"a column that nothing recomputes when systematic '{s.name}' changes {', '.join(s.changes)}",
                     "a formula under `derived`, or your word that it does not change under `unaffected`",
-                    f"unaffected: {{{s.name}: [{feature}]}} gives it; drop the feature otherwise",
+                    f"unaffected: {{{s.name}: [{feature}]}} gives it; leave it out otherwise",
                 )
         _check_lists(analysis, s)
     check_word(analysis, systematics)

@@ -25,6 +25,7 @@ from ._sections import (
     Count,
     Dataset,
     Factor,
+    Figure,
     Finite,
     HistogramChannel,
     Infer,
@@ -98,6 +99,9 @@ class Analysis(Strict):
         description="partitions of channels or processes by name, for `correlate`; e.g. year: {2016: [SR_16, CR_16]}",
     )
     systematics: list[Systematics] = Field([], description="sources of systematic uncertainty")
+    figures: list[Figure] = Field(
+        [], description="further variables to show, before and after the fit with its covariance"
+    )
     summary: Summary = Summary()
     learn: LearnSection = Ensemble()
     binning: Binning = Binning()
@@ -199,6 +203,7 @@ class Analysis(Strict):
                     raise InputError(f"channels.{channel.name}.blind", seen, expected)
             if edges is not None and (len(edges) < 2 or any(a >= b for a, b in itertools.pairwise(edges))):
                 raise InputError(f"channels.{channel.name}.edges", str(edges), "two or more increasing numbers")
+        self._check_figures()
         self._check_range()
         self._check_labels()
         for s in self.systematics:
@@ -207,6 +212,18 @@ class Analysis(Strict):
                     f"systematic '{s.name}'", f"effect {s.effect} without layout", "layout: higgsml or fair_universe"
                 )
         return self
+
+    def _check_figures(self) -> None:
+        """Figures are of channels that there are, each variable once in each."""
+        shown = list[tuple[str, str]]()
+        channels = [c.name for c in self.channels]
+        for figure in self.figures:
+            check_known(figure.channels or (), channels, f"figures.{figure.variable}.channels", "channel")
+            for pair in ((figure.variable, c) for c in figure.channels or channels):
+                if pair in shown:
+                    seen = f"channel '{pair[1]}' twice"
+                    raise InputError(f"figures.{figure.variable}", seen, "each variable once in a channel")
+                shown.append(pair)
 
     def _check_factors(self, nuisances: list[str]) -> None:
         """Free factors can be told apart, and labels belong to something."""
@@ -274,6 +291,7 @@ class Analysis(Strict):
         labels = {"report.experiment": report.experiment, "report.luminosity": report.luminosity}
         labels |= {f"report.process_labels.{name}": text for name, text in report.process_labels.items()}
         labels |= {f"channels.{c.name}.label": c.label or "" for c in self.categories}
+        labels |= {f"figures.{f.variable}.label": f.label or "" for f in self.figures}
         for where, text in (labels | {"summary.label": self.summary.label}).items():
             check_formula(text, where)
 

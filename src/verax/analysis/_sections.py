@@ -1,5 +1,6 @@
 """Sections of an analysis file: the only place where a string chooses a function."""
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias
@@ -344,6 +345,36 @@ class Report(Strict):
     luminosity: str = Field("", description="e.g. 20.3 fb⁻¹ (8 TeV)")
     process_labels: dict[str, str] = Field({}, description="how process names are written")
     notes: list[str] = Field([], description="lines added to the head of the report")
+
+
+class Figure(Strict):
+    """A variable to be shown beside the fit, before and after it; it is not fitted."""
+
+    variable: Name = Field(description="a column or a derived column")
+    edges: list[Finite] | None = Field(None, description="bin edges; or bins and range")
+    bins: Size | None = Field(None, description="equal bins of the range (default: 20)")
+    range: tuple[Finite, Finite] | None = Field(None, description="of equal bins; what lies outside joins the end bins")
+    channels: list[str] | None = Field(None, min_length=1, description="channels to show it in (default: all)")
+    label: str | None = Field(None, description="name on the axis, with its unit")
+
+    @pydantic.model_validator(mode="after")
+    def _bins(self) -> "Figure":
+        """Bins are given in one way."""
+        where = f"figures.{self.variable}"
+        if (self.edges is None) == (self.range is None) or (self.edges is not None and self.bins is not None):
+            seen = "edges beside bins or a range" if self.edges else "neither edges nor a range"
+            raise InputError(where, seen, "edges, or bins and a range", "range: [0, 300] has 20 bins")
+        ends = self.edges or self.range or ()
+        if len(ends) < 2 or any(a >= b for a, b in itertools.pairwise(ends)):
+            key, many = ("range", "two") if self.range else ("edges", "two or more")
+            raise InputError(f"{where}.{key}", str(list(ends)), f"{many} increasing numbers")
+        return self
+
+    @property
+    def all_edges(self) -> tuple[float, ...]:
+        """The edges of its bins."""
+        (low, high), bins = self.range or (0.0, 1.0), self.bins or 20
+        return tuple(self.edges or (low + (high - low) * i / bins for i in range(bins + 1)))
 
 
 class PseudoExperiment(Strict):

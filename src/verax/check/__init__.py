@@ -11,6 +11,8 @@ score_value, coverage_penalty  its parts: the score of a width and a coverage, a
 reliability                    of the events with predicted probability p, is the fraction p signal? (weights of any sign)
 reliability_sums, diagram      the same in chunks: their sums add up to the Reliability of all events
 classwise                      the same for each of several classes, and for the one with the largest probability
+roc                            how well does a score separate signal from background? (weights of any sign)
+overtraining                   is a score another for the events that it was learnt from?
 nll_gaussian, nll_mixture      proper scores of predicted densities, one per event: −ln p(y)
 crps_gaussian, crps_mixture    the same by the distribution function (CRPS), in the unit of y
 crps_quantiles, crps_sample    the same of predicted quantiles, and of draws
@@ -40,3 +42,7 @@ from ._score import Score as Score
 from ._score import coverage_penalty as coverage_penalty
 from ._score import score as score
 from ._score import score_value as score_value
+from ._separation import Overtraining as Overtraining
+from ._separation import Roc as Roc
+from ._separation import overtraining as overtraining
+from ._separation import roc as roc

@@ -29,6 +29,7 @@ def binned_likelihood(
     simulation_statistics: bool = True,
     convention: str = "histfactory",
     functions: Members | None = None,
+    empty: bool = False,
 ) -> BinnedLikelihood:
     """Build the likelihood of templates.
 
@@ -47,6 +48,7 @@ def binned_likelihood(
         autoMCStats), √Σ(factor² Σw²) / Σ rates, at the price of slower derivatives
     functions : expression of parameters, as "c**2" -> processes that it multiplies in all channels; a parameter that acts in
         expressions alone is one of ``free`` with no process
+    empty : allow bins without expected events, which have no γ: for what is shown, and cannot be fitted
 
     Raises
     ------
@@ -94,8 +96,9 @@ def binned_likelihood(
     factor = np.array([*(starts[name] for name in free), *(float(rate(starts)) for rate in rates)])
     scale = np.prod(np.where(acts > 0, factor[:, None, None], 1.0), axis=0)[:, channel]
     total, spread = (nominal * scale).sum(0), (variance * scale**2).sum(0)
-    if isinstance(total, np.ndarray):
+    if isinstance(total, np.ndarray) and not empty:
         _check_total(templates, total)
+    relative = xp.where(total > 0, xp.sqrt(xp.maximum(spread, 0.0)) / xp.where(total > 0, total, 1.0), 0.0)
     return BinnedLikelihood(
         parameters=parameters,
         channels=templates.channels,
@@ -112,7 +115,7 @@ def binned_likelihood(
         normfactor_mask=acts,
         cell_parameter_index=np.zeros((0, *nominal.shape), int),
         gamma_mask=np.ones(nominal.shape),
-        width=xp.sqrt(xp.maximum(spread, 0.0)) / total if simulation_statistics else xp.zeros_like(total),
+        width=relative if simulation_statistics else xp.zeros_like(total),
         tau=np.zeros(total.shape),
         floor=1e-7 * abs(total) + 1e-12,
         offset=np.zeros(()),

@@ -1,30 +1,32 @@
 """The stage `check`: coverage of the interval, and reliability of the classifier."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jax
-import numpy as np
 
 from verax.analysis import Campaign, Learning
-from verax.check import Reliability, ReliabilitySums, coverage, diagram, reliability_sums
-from verax.data import read_events
+from verax.check import Overtraining, Reliability, Roc, coverage
 from verax.infer import interval, sample_toys
 from verax.model import BinnedLikelihood
 from verax.results import Coverage
 from verax.run import Run
 
 from ._learn import Learned
+from ._scores import judged
 from ._simulate import Table
-from ._summary import score_of
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Coverage at each truth, and the reliability of the classifier (None where the summary is no probability)."""
+    """Coverage at each truth, and what the scores of the classifier are worth (None where the summary is no probability)."""
 
     coverage: dict[str, Coverage]
     reliability: Reliability | None = None
+    roc: dict[str, Roc] = field(default_factory=dict)
+    """Of all channels (""), and of each of several."""
+    overtraining: dict[str, Overtraining] = field(default_factory=dict)
+    """Of signal and background."""
 
 
 def check(
@@ -51,7 +53,7 @@ def check(
         run.progress.step("coverage", i + 1, len(truths))
     if learning is None or learning.sorts:
         return Checked(found)
-    return Checked(found, _reliability(campaign.signal, learning, table, run))
+    return Checked(found, *judged(campaign, learning, table, run))
 
 
 def truths_of(campaign: Campaign, likelihood: BinnedLikelihood) -> dict[str, dict[str, float]]:
@@ -63,19 +65,3 @@ def truths_of(campaign: Campaign, likelihood: BinnedLikelihood) -> dict[str, dic
             if p.constraint is not None:
                 truths |= {f"{p.name} = {side:+d}": nominal | {p.name: float(side)} for side in (1, -1)}
     return truths
-
-
-def _reliability(signal: tuple[str, ...], learning: Learning, table: Table, run: Run) -> Reliability:
-    """Of the scores, with signal and background at equal total weight, as the networks were trained."""
-    score, yields = score_of(learning, run), {y.process: y.total for y in table.yields}
-    s = sum(yields[p] for p in signal)
-    b = sum(yields.values()) - s
-    sums: ReliabilitySums | None = None
-    # Chunks of a fixed size, not the analysis' own: these sums are rounded, and must not depend on it.
-    for events in read_events(run.path("simulate") / "nominal.parquet", 65536):
-        label = np.asarray(events.is_process(signal))
-        weight = np.asarray(events.weight, np.float64) / np.where(label, 2 * s, 2 * b)
-        part = reliability_sums(score(events), label, weight)
-        sums = part if sums is None else sums + part
-    assert sums is not None
-    return diagram(sums)

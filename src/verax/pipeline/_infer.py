@@ -1,12 +1,13 @@
 """The stage `infer`: all answers for each data set that may be looked at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from scipy.special import xlogy
 
-from verax.analysis import Inference
+from verax.analysis import Inference, Modelling
 from verax.infer import (
     Breakdown,
     Fit,
@@ -29,6 +30,7 @@ from verax.results import Brief, Interval, Shown, Status
 from verax.run import Run
 from verax.templates import mask
 
+from ._displays import Displayed
 from ._further import Further, further
 from ._model import likelihood_of
 from ._summarise import Summarised
@@ -64,6 +66,14 @@ class Control:
     everywhere: Everywhere
 
 
+@dataclass(frozen=True)
+class Foretold:
+    """Expected events of a variable before a fit, and after it; γ, of other bins than those fitted, are as before."""
+
+    prefit: Yields
+    postfit: Yields | None
+
+
 @dataclass(frozen=True, repr=False)
 class Measured(Brief):
     """All answers for one data set: ``kind`` is expected, pseudo-experiment or observed."""
@@ -88,6 +98,8 @@ class Measured(Brief):
     """Where observed data are fitted and there are channels for validation."""
     control: Control | None = None
     """Where expected data are those at the values of a fit of some bins."""
+    displayed: tuple[Foretold, ...] = ()
+    """Of each variable that is shown beside the summary; after the fit of ``control`` where there is one."""
 
     def _shown(self) -> Shown:
         fits = "" if self.goodness is None else f"; goodness of fit p = {self.goodness[2]:.3g}"
@@ -119,6 +131,11 @@ def infer(
         found.append(_measure(inference, likelihood, kind, truth, one))
         run.progress.step(kind, i + 1, len(data))
     found[0] = replace(found[0], control=control)
+    fits = [m.fit if m.kind != "expected" else control.fit if control else None for m in found]
+    found = [
+        replace(m, displayed=_foretold(inference.modelling, summarised.displayed, best))
+        for m, best in zip(found, fits, strict=True)
+    ]
     if observed is not None and control is None and not fitted.all():
         found[-1] = replace(found[-1], everywhere=_everywhere(inference, summarised, fitted, found[-1].fit))
     return tuple(found)
@@ -156,6 +173,18 @@ def _everywhere(inference: Inference, summarised: Summarised, fitted: np.ndarray
     model = likelihood_of(inference.modelling, summarised.templates)
     data = Data(np.where(fitted, summarised.observed, 0.0), model.asimov({}).auxiliary)
     return Everywhere(fitted, summarised.observed, prefit_yields(model), postfit_yields(model, data, best, seen=fitted))
+
+
+def _foretold(modelling: Modelling, displayed: Sequence[Displayed], best: Fit | None) -> tuple[Foretold, ...]:
+    """What is expected of each variable before a fit and, where there is one, after it."""
+    found = []
+    for one in displayed:
+        model = likelihood_of(modelling, one.templates, empty=True)
+        none = np.zeros(one.templates.nominal.shape[1], bool)
+        data = Data(np.zeros(len(none)), model.asimov({}).auxiliary)
+        after = None if best is None else postfit_yields(model, data, best, seen=none)
+        found.append(Foretold(prefit_yields(model), after))
+    return tuple(found)
 
 
 def _measure(

@@ -62,7 +62,7 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
     if learning is None:
         return Learned()
     options = learning.options
-    events, found = _material(learning, run, -(-sum(y.rows for y in table.yields) // options.max_events))
+    events, found = _material(learning, run, stride_of(learning, table))
     systematics = together(found, learning.parameters)
     head = HEADS[options.head]
     make = partial(classifier, width=options.width, depth=options.depth, missing=learning.missing, outputs=head.outputs)
@@ -96,6 +96,11 @@ def learn(run: Run, folder: Path, learning: Learning | None, table: Any) -> Lear
     return Learned(
         trained.histories, len(events), between, ended, notes, kept(learning), tuple(read_from(learning, table))
     )
+
+
+def stride_of(learning: Learning, table: Any) -> int:
+    """Every how many events of a fold one is learnt from."""
+    return int(-(-sum(y.rows for y in table.yields) // learning.options.max_events))
 
 
 def _stop(problem: str, path: Path, networks: Any, good: bool) -> NoReturn:

@@ -16,8 +16,8 @@ def model(run: Run, folder: Path, modelling: Modelling, summarised: Summarised) 
     return likelihood_of(modelling, select(summarised.templates, modelling.fitted))
 
 
-def likelihood_of(modelling: Modelling, templates: Templates) -> BinnedLikelihood:
-    """The likelihood of some bins; its parameters are those of all."""
+def likelihood_of(modelling: Modelling, templates: Templates, *, empty: bool = False) -> BinnedLikelihood:
+    """The likelihood of some bins, ``empty`` ones among them or not; its parameters are those of all."""
     return binned_likelihood(
         templates,
         free={f.name: tuple(f.processes) for f in modelling.factors},
@@ -27,6 +27,7 @@ def likelihood_of(modelling: Modelling, templates: Templates) -> BinnedLikelihoo
         priors={f.name: prior for f in modelling.factors if (prior := _prior(f))},
         functions=modelling.rates,
         simulation_statistics=modelling.simulation_statistics,
+        empty=empty,
     )
 
 

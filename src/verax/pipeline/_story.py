@@ -21,29 +21,18 @@ from ._channels import channels
 from ._check import Checked
 from ._infer import Measured
 from ._learn import Learned
+from ._networks import networks
 from ._results_json import results_of, templates_of
 from ._simulate import Table
 from ._summarise import Summarised
 from ._tests import doubts, tests
+from ._variables import variables
 
 TITLES = {
     "expected": "Expected (Asimov)",
     "pseudo-experiment": "Pseudo-experiment",
     "observed": "Observed",
 }
-
-APPROACHES = {
-    "propagate": "The systematics move the templates only; training does not use them.",
-    "augment": "Training events have nuisance parameters drawn from the priors (data augmentation).",
-    "adversarial": "An adversary that infers the nuisance parameters from the scores acts against the networks in training.",
-    "parameterised": "Nuisance parameters are inputs of the networks, in training at the values that each event has; "
-    "they are fixed here at one value, the same for every template and the data.",
-    "inferno": "The networks sort events into bins that minimise the expected uncertainty of this measurement (INFERNO).",
-}
-"""How networks of each approach take systematics into account."""
-
-GIVEN = {"column": "column", "function": "function", "onnx": "ONNX model"}
-"""Kinds of summaries that are not learnt here."""
 
 UNOBSERVED = """There are no observed collisions in this measurement. The expected result is that of the Asimov data set, \
 in which every count is at its expectation, as a blinded analysis would show it."""
@@ -74,26 +63,6 @@ def _few_events(m: Measured) -> list[str]:
         return []
     off = f"the asymptotic p-value of the fit may be wrong by about {m.goodness[3]:.2f}"
     return [f"few events are expected in the bins: {off}; verax gof workspace.json --toys N throws pseudo-experiments"]
-
-
-def given(wording: Wording) -> str:
-    """Say what a summary that is not learnt here does to the measurement, and on which condition."""
-    text = (
-        f"No network was trained here: the summary is a given {GIVEN[wording.kind]}. As a summary of events it can cost "
-        "precision, not correctness, so no uncertainty enters on its account, whatever it is"
-    )
-    if wording.kind == "column":
-        return f"{text}."
-    knows = "what a model remembers of the simulation it does not know of data"
-    if wording.folds:
-        own = (
-            f"each of the {wording.folds} folds is scored by a model that did not learn from it, as this analysis says"
-        )
-        return f"{text}, provided that {own}: {knows}."
-    return (
-        f"{text}, provided that it did not learn from the events that fill the templates: {knows}, and that is a bias. "
-        "Models of folds (summary.folds, summary.models) never score what they saw."
-    )
 
 
 @dataclass(frozen=True)
@@ -204,10 +173,12 @@ class Story:
         yield self.distributions()
         if beside := channels(self.wording, self.summarised.templates, self.measured, self.styled(TITLES["observed"])):
             yield beside
+        if shown := variables(self.wording, self.summarised.displayed, self.titled):
+            yield shown
         yield self.nuisances()
         yield self.variations()
         yield self.coverage()
-        yield self.networks()
+        yield networks(self.wording, self.learning, self.learned, self.checked, self.styled("Simulation"))
         found = self.warnings()
         yield Section("Warnings", "" if found else "None.", content={"warnings": found}, warnings=found)
 
@@ -392,41 +363,6 @@ class Story:
         draw = partial(plots.coverage, found, parameter=self.poi.name, style=self.styled("Toys"))
         figures = {"coverage": ("Coverage at each truth, beside the median width.", draw)}
         return Section("Coverage", text, figures, (tables.coverage(found),), {"coverage": found})
-
-    def networks(self) -> Section:
-        """Present the networks in use, and the uncertainty that enters because of them."""
-        content: dict[str, Any] = {
-            "reliability": self.checked.reliability,
-            "posteriors": [{"status": status, "problem": problem} for status, problem in self.learned.ended],
-            "epistemic_notes": self.learned.notes,
-        }
-        if self.learning is None:
-            return Section("Networks", given(self.wording), content=content)
-        options, style = self.learning.options, self.styled("Simulation")
-        content["learn"] = {k: getattr(options, k) for k in ("epistemic", "head", "approach", "folds", "members")}
-        histories = {f"fold {i + 1}": fold for i, fold in enumerate(self.learned.histories)}
-        figures = {}
-        if any(self.learned.histories):
-            draw = partial(plots.training_history, histories, style=style)
-            figures["training"] = ("Training and validation loss of every network; a dot marks the epoch kept.", draw)
-        if self.checked.reliability is not None:
-            draw = partial(plots.reliability, self.checked.reliability, style=style)
-            figures["reliability"] = ("Reliability of the score with both classes at equal weight.", draw)
-        between = ", ".join(self.learned.interpolated)
-        between = f"In training {between} acted on each event by interpolation between θ = ±1. " if between else ""
-        notes = f" Of the spread over members: {'; '.join(self.learned.notes)}." if self.learned.notes else ""
-        text = (
-            f"{options.folds} folds of {options.members} networks ({options.depth} hidden layers of {options.width}), "
-            f"{options.described} (epistemic: {options.epistemic}; head: {options.head}), on {self.learned.rows} events; "
-            f"each event is scored by the mean of networks that were not trained on it. {APPROACHES[options.approach]} "
-            f"{between}These networks make a summary of events (an optimality question): how well they are trained affects "
-            "the size of the uncertainty, not its correctness, "
-            "because the same fixed function is applied to every template and to the data. No nuisance parameter enters on "
-            "their account. Another seed, or another type of processor, trains other networks, and the result moves with "
-            "them. No network makes the statistical model (a correctness question) in this analysis; one that did "
-            f"would bring its members' spread into the fit.{notes}"
-        )
-        return Section("Networks", text, figures, content=content)
 
     def warnings(self) -> list[str]:
         """List what may invalidate a number: failed fits and intervals, coverage away from nominal, notes of the stages."""

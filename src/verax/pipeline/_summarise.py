@@ -13,6 +13,7 @@ from verax.errors import InputError
 from verax.events import Events
 from verax.run import Run
 from verax.templates import (
+    Filling,
     Pruned,
     Templates,
     Varied,
@@ -24,12 +25,14 @@ from verax.templates import (
     members,
     prune,
     restrict,
+    select,
     smooth,
     symmetrise,
-    templates,
+    templates_of,
 )
 
 from ._agreement import Overlap, compare, sampled
+from ._displays import Displayed, Shown, aligned
 from ._learn import Learned
 from ._outside import Outside
 from ._simulate import Table
@@ -46,6 +49,8 @@ class Summarised:
     treated: tuple[str, ...] = ()
     compared: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
     """Of each feature, simulated and observed median, largest distance of the distributions and its p-value."""
+    displayed: tuple[Displayed, ...] = ()
+    """The variables that are shown beside the summary."""
 
 
 def summarise(
@@ -73,7 +78,13 @@ def summarise(
     counts = np.concatenate([n if p.observed is None else p.observed for n, p in zip(unseen, parts, strict=True)])
     final, changes = treat(treatment, given, arrangement)
     problems = [*(line for p in parts for line in p.problems), *final.problems()]
-    return Summarised(final, None if np.isnan(counts).all() else counts, tuple(problems), changes, parts[0].compared)
+    displayed = []
+    for one in parts[0].displayed:  # treated as a whole, so that each channel that a treatment names is there
+        whole = reduce(combine, (one.templates, *(p.templates for p in parts[1:])))
+        own = select(treat(treatment, whole, arrangement)[0], one.templates.channels)
+        displayed.append(replace(one, templates=aligned(own, final)))
+    seen = None if np.isnan(counts).all() else counts
+    return Summarised(final, seen, tuple(problems), changes, parts[0].compared, tuple(displayed))
 
 
 def _of_events(run: Run, histograms: Histograms, learning: Learning | None, table: Table) -> Summarised:
@@ -90,6 +101,8 @@ def _of_events(run: Run, histograms: Histograms, learning: Learning | None, tabl
     selected = zip(histograms.channels, histograms.selections.selections, strict=True)
     overlap = Overlap(tuple((name, select) for name, select in selected if select))
 
+    beside = Shown(histograms.variables, histograms.channels, histograms.selections, observed=False)
+
     def told() -> Iterator[Events]:
         done = 0
         for events in read("nominal.parquet"):
@@ -97,11 +110,12 @@ def _of_events(run: Run, histograms: Histograms, learning: Learning | None, tabl
             overlap.add(events)
             if given:
                 given.add(events, *summary(events))
+            beside.add(events)
             done += len(events)
             run.progress.step("events histogrammed", done, total)
 
-    filled = templates(
-        summary,
+    filled, *others = templates_of(
+        [Filling(summary, edges, histograms.channels), *beside.fillings()],
         told(),
         [
             Varied(s.parameter, s.processes, read(s.up), read(s.down) if s.down else None)
@@ -109,8 +123,6 @@ def _of_events(run: Run, histograms: Histograms, learning: Learning | None, tabl
             else s
             for s in members(histograms.systematics)
         ],
-        tuple(edges),
-        channels=histograms.channels,
         processes=histograms.processes,
         executor=run.executor,
     )
@@ -120,20 +132,29 @@ def _of_events(run: Run, histograms: Histograms, learning: Learning | None, tabl
     observed, compared = None, dict[str, tuple[float, float, float, float]]()
     hidden = histograms.hidden[: len(histograms.channels)]
     looked_at = Channels(histograms.selections.selections, tuple(h is False for h in hidden))
+    real_beside = Shown(histograms.variables, histograms.channels, looked_at, observed=True)
+    counts: list[np.ndarray] = []
     if table.observed is not None and any(h is not True for h in hidden):
-        seen = templates(
-            summary, read("observed.parquet"), (), final, channels=merged.channels, processes=("observed",)
-        )
-        observed = np.where(_unseen(hidden, final), np.nan, np.asarray(seen.nominal)[0])
+        fillings = [Filling(summary, final, merged.channels), *real_beside.fillings()]
+        seen = templates_of(fillings, read("observed.parquet"), (), processes=("observed",))
+        observed, *counts = (np.asarray(one.nominal)[0] for one in seen)
+        observed = np.where(_unseen(hidden, final), np.nan, observed)
     if table.observed is not None and any(looked_at.kept):
         data = Outside(final, "observed events", observed=True)
         for events in read("observed.parquet"):
             data.add(events, summary(events)[0], looked_at(events))
+            real_beside.add(events)
         problems += data.problems()
         numbers = {"nominal.parquet": total, "observed.parquet": table.observed}
         simulated, real = (sampled(histograms.features, looked_at, read(f), n) for f, n in numbers.items())
         compared = compare(histograms.features, simulated, real)
-    return Summarised(merged, observed, tuple(problems), (), compared)
+    displayed = []
+    for i, (variable, one) in enumerate(zip(histograms.variables, others, strict=True)):
+        unseen = np.repeat([h is not False for h in hidden], len(variable.edges) - 1)
+        seen_of = np.where(unseen, np.nan, counts[i]) if counts else None
+        raw = combined(one, histograms.systematics)
+        displayed.append(Displayed(variable.column, raw, seen_of, (*beside.notes(i), *real_beside.notes(i))))
+    return Summarised(merged, observed, tuple(problems), (), compared, tuple(displayed))
 
 
 def _edges(histograms: Histograms, filled: Templates) -> tuple[tuple[float, ...], ...]:

@@ -1,7 +1,7 @@
 """What results of stages are made of."""
 
 from verax.analysis import Scale, Stored
-from verax.check import Reliability
+from verax.check import Overtraining, Reliability, Roc
 from verax.infer import Breakdown, CLs, Fit, Limit, Ranking, Row, Scan, Scan2D, Significance
 from verax.learn import History
 from verax.model import BinnedLikelihood, CellModifier, Data, Formula, Yields, code0, code1, code2, code4, code4p
@@ -12,8 +12,9 @@ from verax.run import named
 from verax.templates import Templates
 
 from ._check import Checked
+from ._displays import Displayed
 from ._further import Further
-from ._infer import Control, Everywhere, Measured
+from ._infer import Control, Everywhere, Foretold, Measured
 from ._learn import Kept, Learned
 from ._report import Measurement
 from ._simulate import Table, Yield
@@ -22,8 +23,22 @@ from ._summarise import Summarised
 TYPES = {
     **named(Yield, Scale, Stored, Table, Learned, Kept, History, Summarised, Templates, Parameter, Gaussian, Poisson),
     **named(BinnedLikelihood, Data, CellModifier, Formula, code0, code1, code2, code4, code4p),
-    **named(Limit, CLs, Significance, Scan2D, Further, Control, Everywhere),
-    **named(Measured, Fit, Interval, Scan, Breakdown, Row, Ranking, Yields, Checked, Coverage, Reliability),
+    **named(Limit, CLs, Significance, Scan2D, Further, Control, Everywhere, Displayed, Foretold),
+    **named(
+        Measured,
+        Fit,
+        Interval,
+        Scan,
+        Breakdown,
+        Row,
+        Ranking,
+        Yields,
+        Checked,
+        Coverage,
+        Reliability,
+        Roc,
+        Overtraining,
+    ),
     "Measurement": Measurement,
     "ReportTable": ReportTable,
 }

@@ -10,8 +10,8 @@ from verax.arrays import Float
 from verax.errors import check_known
 from verax.results import FloatArray
 
-from ._histograms import label_bins, limits, poisson_interval, positions, round_scale, shade
-from ._style import COLOURS, DOWN, PLAIN, SIGNAL, UP, Style, drawing, heading, main_and_ratio
+from ._histograms import columns_of, label_bins, limits, poisson_interval, positions, round_scale, shade
+from ._style import BRIEF, COLOURS, DOWN, PLAIN, SIGNAL, UP, Style, drawing, heading, main_and_ratio
 
 if TYPE_CHECKING:
     import verax.templates
@@ -82,12 +82,12 @@ def score_distribution(
     above, below = np.maximum(stack, 0.0), np.minimum(stack, 0.0)
     for i in (i for i in order if above[i].any() or not below[i].any()):
         filled: dict[str, Any] = {"fill": True, "fc": colour[i], "ec": "black", "lw": 0.5}
-        handles.append(main.stairs(base + above[i], edges, baseline=base, label=style.name(names[i]), **filled))
+        handles.append(main.stairs(base + above[i], edges, baseline=base, label=style.name(names[i], BRIEF), **filled))
         base = base + above[i]
     top = base
     for i in (i for i in order if below[i].any()):
         hatched: dict[str, Any] = {"fill": True, "fc": "none", "ec": colour[i], "hatch": "////", "lw": 0.8}
-        label = f"{style.name(names[i])}, below 0"
+        label = f"{style.name(names[i], BRIEF - 7)}, below 0"
         handles.append(main.stairs(base + below[i], edges, baseline=base, label=label, **hatched))
         base = base + below[i]
     main.stairs(total, edges, color="black", lw=1.0)
@@ -140,17 +140,18 @@ def score_distribution(
                 }
                 spans[label] = axes.axvspan(edges[b], edges[b + 1], **look)
     handles += spans.values()
-    limits(main, np.concatenate(tops), np.concatenate(floors), logarithmic, rows=-(-len(handles) // 2))
+    columns = columns_of([str(handle.get_label()) for handle in handles])
+    limits(main, np.concatenate(tops), np.concatenate(floors), logarithmic, rows=-(-len(handles) // columns))
     main.set_ylabel("Events / bin")
     box: dict[str, Any] = {"frameon": True, "facecolor": "white", "edgecolor": "none"} if spans else {}
-    main.legend(handles=handles, ncols=2, loc="upper right", title=stage, alignment="left", **box)
+    main.legend(handles=handles, ncols=columns, loc="upper right", title=stage, alignment="left", **box)
     half = np.nanmax(relative if data is None else np.abs(shown - 1) + 0.6 * relative[used], initial=0.0)
     span = min(max(1.25 * float(half), 0.08), 0.95)
     lower.set_ylim(1 - span, 1 + span)
     upper = "Unc." if data is None else data_label if len(data_label) <= 10 else "Data"
     lower.set_ylabel(f"{upper} / pred.", loc="center")
     label_bins(lower, bins, edges, xlabel)
-    heading(main, style, channel=style.name(channel) if len(templates.channels) > 1 else "")
+    heading(main, style, channel=style.name(channel, BRIEF) if len(templates.channels) > 1 else "")
     figure.align_ylabels([main, lower])
     return figure
 
@@ -220,6 +221,6 @@ def template_variation(
     span = min(max(1.3 * span, 1.2 * float(np.nanmedian(relative)) if np.isfinite(relative).any() else 0.0, 0.5), 120.0)
     lower.set_ylim(-span, span)
     label_bins(lower, original, edges, xlabel)
-    heading(main, style, channel=style.name(channel) if len(templates.channels) > 1 else "")
+    heading(main, style, channel=style.name(channel, BRIEF) if len(templates.channels) > 1 else "")
     figure.align_ylabels([main, lower])
     return figure

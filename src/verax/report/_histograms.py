@@ -1,5 +1,6 @@
 """How histograms are drawn: positions of bins, limits that leave room for a legend, bands, Poisson errors."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,7 +52,18 @@ def label_bins(axes: Axes, edges: Sequence[float], drawn: FloatArray, xlabel: st
         xlabel = f"{xlabel} (bins not to scale)"
     elif np.array_equal(drawn, np.arange(drawn.size)):  # numbered bins
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel(xlabel)
+    axes.set_xlabel(xlabel if "$" in xlabel else textwrap.fill(xlabel, 60))
+
+
+def columns_of(labels: Sequence[str]) -> int:
+    """Choose one or two columns of a legend, by what is written in them.
+
+    >>> columns_of(["signal", "background"]), columns_of(["signal", "a name of forty characters, which is long"])
+    (2, 1)
+    """
+    half = -(-len(labels) // 2)
+    widths = [max(map(len, column), default=0) for column in (labels[:half], labels[half:])]
+    return 2 if sum(widths) <= 58 else 1
 
 
 def limits(axes: Axes, top: FloatArray, visible: FloatArray, logarithmic: bool, *, rows: int) -> None:

@@ -24,6 +24,12 @@ BAND = "#4d4d4d"
 DPI = 150.0
 
 
+LONGEST = 60
+"""Characters of a name in a figure, which has to hold more."""
+BRIEF = 28
+"""The same of one that shares its line with other words."""
+
+
 @dataclass(frozen=True)
 class Style:
     """The origin of a figure, and how names are written.
@@ -42,11 +48,11 @@ class Style:
     conditions: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
 
-    def name(self, name: str) -> str:
+    def name(self, name: str, longest: int = LONGEST) -> str:
         """Write a name as it is shown, the ends of a long one; a dollar sign of its own does not start a formula."""
         if name in self.names:
             return maths(self.names[name])
-        ends = name if len(name) <= LONGEST else f"{name[: LONGEST - 20]} … {name[-15:]}"
+        ends = name if len(name) <= longest else f"{name[: longest - 18]} … {name[-15:]}"
         return GREEK.get(name, ends.replace("$", r"\$"))
 
     def names_of(self, names: Sequence[str]) -> list[str]:
@@ -55,8 +61,6 @@ class Style:
 
 
 GREEK = {"mu": "μ"}
-LONGEST = 60
-"""Characters of a name in a figure, which has to hold more."""
 PLAIN = Style()
 """No experiment but verax, and names as they are."""
 

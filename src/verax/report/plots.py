@@ -20,6 +20,8 @@ verdicts              what needs a decision before the measurement is approved?
 belt                  which values do toys accept?
 coverage              does the interval hold the truth as often as it says, and how wide is it?
 reliability           is a predicted probability a frequency?
+roc                   how well does a score separate signal from background?
+overtraining          is a score another for the events that it was learnt from?
 pit                   is a predicted distribution that of the outcomes?
 training_history      did every network converge, and when was it stopped?
 ====================  =====================================================================================
@@ -40,6 +42,8 @@ from ._measurement import pulls as pulls
 from ._measurement import pulls_and_impacts as pulls_and_impacts
 from ._measurement import scan as scan
 from ._scans import scan2d as scan2d
+from ._scores import overtraining as overtraining
+from ._scores import roc as roc
 from ._style import Style as Style
 from ._style import save as save
 from ._transforms import pit as pit

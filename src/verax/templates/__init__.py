@@ -4,6 +4,7 @@
 name                                   question
 =====================================  ==========================================================================
 templates, Templates, Varied           which histograms have events, and their variations?
+templates_of, Filling                  which have several summaries, in one pass?
 fine_edges, choose_edges, information  which bins measure best?
 WeightSet, members, combined           how are sets of weights (scales, PDFs) filled, and combined in bins?
 Envelope, Hessian, Replicas            which combinations are there?
@@ -29,10 +30,12 @@ from ._combine import combine as combine
 from ._correlate import correlate as correlate
 from ._correlate import decorrelate as decorrelate
 from ._correlate import restrict as restrict
+from ._fill import Filling as Filling
 from ._fill import Summary as Summary
 from ._fill import Varied as Varied
 from ._fill import fine_edges as fine_edges
 from ._fill import templates as templates
+from ._fill import templates_of as templates_of
 from ._histogram import ExactSum as ExactSum
 from ._histogram import Sums as Sums
 from ._histogram import exact_sum as exact_sum

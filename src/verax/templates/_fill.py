@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from operator import add
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -129,6 +128,26 @@ class Binning:
         return exact_sum(cell, weight, self.cells)
 
 
+Aim: TypeAlias = tuple[Summary, Binning]
+"""A summary, and where its scores land."""
+
+
+@dataclass(frozen=True)
+class Filling:
+    """One of several things to be histogrammed.
+
+    Parameters
+    ----------
+    summary : ``events → (score, channel)``; must pickle if an executor uses processes
+    edges : of each channel; scores outside go to the first or the last bin
+    channels : names of the channels that the summary numbers
+    """
+
+    summary: Summary
+    edges: Sequence[Sequence[float]]
+    channels: Sequence[str] = ("all",)
+
+
 def templates(
     summary: Summary,
     source: Iterable[Events],
@@ -158,51 +177,83 @@ def templates(
     ------
     InputError : for an empty source, edges that do not increase, unknown processes, NaN scores, infinite weights
     """
+    filling = Filling(summary, edges, channels)
+    return templates_of([filling], source, systematics, processes=processes, executor=executor)[0]
+
+
+def templates_of(
+    fillings: Sequence[Filling],
+    source: Iterable[Events],
+    systematics: "Sequence[Systematic | Varied | Reweighted]",
+    *,
+    processes: Sequence[str] | None = None,
+    executor: Executor | None = None,
+) -> tuple[Templates, ...]:
+    """Fill several summaries in one pass over the events, each shifted once; each as :func:`templates` alone would.
+
+    Parameters
+    ----------
+    fillings : what is histogrammed
+    source : chunks of nominal events
+    systematics : as in :func:`templates`
+    processes : those of the templates, by default those of the first chunk
+    executor : as in :func:`templates`
+
+    Raises
+    ------
+    InputError : as :func:`templates`
+    """
     chunks = iter(source)
     first = next(chunks, None)
     if first is None:
         raise InputError("templates", "a source without events", "at least one chunk")
-    binning = Binning(
-        tuple(tuple(float(e) for e in channel) for channel in edges),
-        tuple(channels),
-        tuple(first.processes if processes is None else processes),
+    known = tuple(first.processes if processes is None else processes)
+    aims = tuple(
+        (f.summary, Binning(tuple(tuple(float(e) for e in one) for one in f.edges), tuple(f.channels), known))
+        for f in fillings
     )
     effects = tuple(s for s in systematics if not isinstance(s, Varied))
     rows = min(-(-max(len(first), 1) // 1024) * 1024, 65536)
-    function = partial(fill, summary=summary, systematics=effects, binning=binning, rows=rows)
-    sums = reduce(add, map_chunks(function, itertools.chain([first], chunks), executor=executor))
+    function = partial(fill, aims=aims, systematics=effects, rows=rows)
+    sums = reduce(_added, map_chunks(function, itertools.chain([first], chunks), executor=executor))
     samples = [s for s in systematics if isinstance(s, Varied)]
-    own = [_own_samples(s, summary, binning, executor) for s in samples]
-    return _assemble(sums, systematics, own, binning)
+    own = [_own_samples(s, aims, executor) for s in samples]
+    return tuple(
+        _assemble(sums[i], systematics, [one[i] for one in own], binning) for i, (_, binning) in enumerate(aims)
+    )
 
 
 def fill(
     events: Events,
     *,
-    summary: Summary,
+    aims: Sequence[Aim],
     systematics: "Sequence[Systematic | Reweighted]",
-    binning: Binning,
     rows: int = 65536,
-) -> TemplateSums:
+) -> tuple[TemplateSums, ...]:
     """The sums of one chunk: pure, so that chunks can go anywhere in any order.
 
     ``rows`` is the fixed length to which pieces of the chunk are filled up for compiled effects.
     """
     pieces = [events.take(np.arange(a, min(a + rows, len(events)))) for a in range(0, max(len(events), 1), rows)]
-    return reduce(add, (_fill_piece(piece, summary, systematics, binning, rows) for piece in pieces))
+    return reduce(_added, (_fill_piece(piece, aims, systematics, rows) for piece in pieces))
+
+
+def _added(some: tuple[TemplateSums, ...], more: tuple[TemplateSums, ...]) -> tuple[TemplateSums, ...]:
+    return tuple(a + b for a, b in zip(some, more, strict=True))
 
 
 def _fill_piece(
-    events: Events, summary: Summary, systematics: "Sequence[Systematic | Reweighted]", binning: Binning, rows: int
-) -> TemplateSums:
+    events: Events, aims: Sequence[Aim], systematics: "Sequence[Systematic | Reweighted]", rows: int
+) -> tuple[TemplateSums, ...]:
     from ._moved import moved
 
-    cell = binning.cell(events, *summary(events))
-    nominal = binning.sum(cell, events.weight)
-    square = binning.sum(cell, squares(np.asarray(events.weight)))
+    cells = [binning.cell(events, *summary(events)) for summary, binning in aims]
     x = np.asarray(events.x)
 
-    def vary(systematic: "Systematic | Reweighted", theta: float) -> ExactSum:
+    def sums(cells: Sequence[np.ndarray], weight: Array) -> list[ExactSum]:
+        return [binning.sum(cell, weight) for cell, (_, binning) in zip(cells, aims, strict=True)]
+
+    def vary(systematic: "Systematic | Reweighted", theta: float) -> list[ExactSum]:
         if isinstance(systematic, Reweighted):
             new_x, new_weight = x, systematic.weight(events)
         else:
@@ -212,12 +263,16 @@ def _fill_piece(
             where = f"systematic '{systematic.parameter.name}' at θ = {theta:+g}, process '{process}'"
             raise InputError(where, f"{len(bad)} weights that are NaN or infinite", "finite ones", "is a divisor zero?")
         if new_x is x or _same(new_x, x):  # only weights changed: events stay in their bins
-            return binning.sum(cell, new_weight)
+            return sums(cells, new_weight)
         there = replace(events, x=new_x, weight=new_weight)
-        return binning.sum(binning.cell(there, *summary(there)), new_weight)
+        return sums([binning.cell(there, *summary(there)) for summary, binning in aims], new_weight)
 
-    variations = tuple((vary(s, 1.0), None if s.one_sided else vary(s, -1.0)) for s in systematics)
-    return TemplateSums(nominal, square, variations)
+    nominal, square = (sums(cells, weight) for weight in (events.weight, squares(np.asarray(events.weight))))
+    sides = [(vary(s, 1.0), None if s.one_sided else vary(s, -1.0)) for s in systematics]
+    return tuple(
+        TemplateSums(nominal[i], square[i], tuple((up[i], None if down is None else down[i]) for up, down in sides))
+        for i in range(len(aims))
+    )
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -226,19 +281,21 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _own_samples(
-    varied: Varied, summary: Summary, binning: Binning, executor: Executor | None
-) -> tuple[ExactSum, ExactSum | None]:
-    """The sums of a systematic's own samples, up and down."""
-    check_known(varied.processes, binning.processes, f"samples of '{varied.parameter.name}'", "process")
-    function = partial(fill, summary=summary, systematics=(), binning=binning)
+    varied: Varied, aims: Sequence[Aim], executor: Executor | None
+) -> list[tuple[ExactSum, ExactSum | None]]:
+    """The sums of a systematic's own samples, up and down, of each summary."""
+    check_known(varied.processes, aims[0][1].processes, f"samples of '{varied.parameter.name}'", "process")
+    function = partial(fill, aims=aims, systematics=())
 
-    def side(name: str, chunks: Iterable[Events]) -> ExactSum:
-        parts = [sums.nominal for sums in map_chunks(function, chunks, executor=executor)]
+    def side(name: str, chunks: Iterable[Events]) -> list[ExactSum]:
+        parts = list(map_chunks(function, chunks, executor=executor))
         if not parts:
             raise InputError(f"samples of '{varied.parameter.name}'", f"no events for {name}", "at least one chunk")
-        return reduce(add, parts)
+        return [sums.nominal for sums in reduce(_added, parts)]
 
-    return side("up", varied.up), None if varied.down is None else side("down", varied.down)
+    up = side("up", varied.up)
+    down = [None] * len(aims) if varied.down is None else side("down", varied.down)
+    return list(zip(up, down, strict=True))
 
 
 def _assemble(
