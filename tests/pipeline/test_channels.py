@@ -102,6 +102,28 @@ def test_validation_is_compared_and_not_fitted(files, tmp_path):
     assert f"{(75 - 61) / np.sqrt(61 + error**2):+.1f}" in page
 
 
+def test_validation_is_looked_at_while_all_that_is_fitted_is_blind(files, tmp_path):
+    """2 + 50 are expected in the validation region before any fit, with no error; the pull is (75 − 52)/√52."""
+    roles = {"SR": {}, "CR": {"role": "control", "blind": True}, "VR": {"role": "validation", "blind": False}}
+    regions = [{"name": c, "select": f"abs(x - {PLACE[c]}) < 0.4", "edges": [0, 3], **r} for c, r in roles.items()]
+    found = run(files, tmp_path / "run", channels=regions, pseudo_experiment={"truth": {"mu": 2.0}})
+    assert set(found["results"]) == {"expected", "pseudo-experiment"}
+    assert "control" not in found
+    assert {c: v["observed"] for c, v in found["channels"].items()} == {"SR": [None], "CR": [None], "VR": [75.0]}
+    assert found["channels"]["VR"]["prefit"] == pytest.approx([52.0], rel=1e-5)
+    assert "postfit" not in found["channels"]["VR"]
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f"{23 / np.sqrt(52):+.1f}" in page
+    assert "only those of channels for validation that may be looked at were histogrammed" in page
+
+
+def test_all_bins_of_all_channels_may_be_blind(files, tmp_path):
+    channel = {"name": "all", "edges": [0, 1, 2, 3], "blind": [0, 1, 2]}
+    found = run(files, tmp_path / "run", channels=[channel], blind=False)
+    assert set(found["results"]) == {"expected"}
+    assert "channels" not in found
+
+
 def test_single_bins_may_be_blind(files, tmp_path):
     """Bins 1 and 2 are fitted with mu held at 1: 480/norm-derivative of 400 norm and 2 + 50 norm."""
     channel = {"name": "all", "edges": [0, 1, 2, 3], "blind": [0]}
