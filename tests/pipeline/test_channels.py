@@ -9,6 +9,7 @@ import pytest
 import yaml
 from scipy.optimize import brentq
 
+from verax import questions
 from verax.analysis import load
 from verax.errors import InputError
 from verax.infer import limit
@@ -84,6 +85,9 @@ def test_a_blind_analysis_expects_what_its_control_region_says(files, tmp_path):
     assert found["events"]["observed"] is None
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "only those of bins that may be looked at were fitted" in page
+    audited = questions.answer("audit", str(tmp_path / "run"), toys=0)  # the expected data are those at norm = 1.2
+    assert audited.content["about"] == "run 'regions', blind, expected (Asimov) data"
+    assert {v.name: v.severity.word for v in audited.content["verdicts"]}["result of the run"] == "ok"
 
 
 def test_validation_is_compared_and_not_fitted(files, tmp_path):
