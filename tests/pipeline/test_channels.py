@@ -205,6 +205,18 @@ def test_nothing_of_a_blind_channel_is_kept(files, tmp_path):
     assert kept[0] == kept[1]
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "name"),
+    [
+        ("poi", {"name": "mu", "processes": ["signal"], "channels": ["VR"]}, "mu"),
+        ("normalisations", [{"name": "norm", "processes": ["background"], "channels": ["VR"]}], "norm"),
+    ],
+)
+def test_a_factor_of_validation_channels_alone_is_refused(tmp_path, key, value, name):
+    with pytest.raises(InputError, match=f"normalisation '{name}': got no yield that it moves in SR, CR"):
+        analysis(tmp_path, **{key: value})
+
+
 BAD = {
     "only validation": (["validation"] * 3, {}, "channels: got validation only"),
     "an unknown role": (["signal", "contrl", "signal"], {}, "role.*'control'"),

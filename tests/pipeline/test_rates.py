@@ -116,6 +116,7 @@ BAD = {
         {"rates": {"lin": "c * d"}, "normalisations": [{"name": "d", "bounds": [0, 2]}]},
         "normalisation 'd'.*lin.*told apart",
     ),
+    "a rate that stays": ({"rates": {"lin": "1 + 0*c"}}, "normalisation 'c': got no yield that it moves in"),
     "unknown signal": ({"signal": ["qaud"]}, "signal: got process 'qaud'.*'quad'"),
 }
 
