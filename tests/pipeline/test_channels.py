@@ -88,6 +88,8 @@ def test_a_blind_analysis_expects_what_its_control_region_says(files, tmp_path):
     audited = questions.answer("audit", str(tmp_path / "run"), toys=0)  # the expected data are those at norm = 1.2
     assert audited.content["about"] == "run 'regions', blind, expected (Asimov) data"
     assert {v.name: v.severity.word for v in audited.content["verdicts"]}["result of the run"] == "ok"
+    nominal = questions.answer("audit", str(tmp_path / "run"), toys=0, data="asimov")
+    assert nominal.content["about"] == audited.content["about"]
 
 
 def test_validation_is_compared_and_not_fitted(files, tmp_path):

@@ -63,7 +63,8 @@ def derivatives(
     at, rows = dict[str, float](), list[list[float]]()
     for i, f in enumerate(factors):
         low, high = (end - f.nominal for end in f.bounds)
-        at[f.name] = f.nominal + float(np.clip(0.3 / (1 + 0.17 * i) * (1 if high >= -low else -1), 0.9 * low, 0.9 * high))
+        step = 0.3 / (1 + 0.17 * i) * (1 if high >= -low else -1)
+        at[f.name] = f.nominal + float(np.clip(step, 0.9 * low, 0.9 * high))
     for f in factors:
         up, down = ({**at, f.name: at[f.name] + step} for step in (1e-4, -1e-4))
         cells = itertools.product(processes, channels)

@@ -48,7 +48,7 @@ def variance_of_run(results: Mapping[str, Any], model: BinnedLikelihood) -> Floa
 
 
 def expected_at(results: Mapping[str, Any]) -> dict[str, float]:
-    """Look up the values that the expected data of a run (Asimov, EPJC 71 (2011) 1554) are at: as fitted, where some are blind.
+    """Look up where the expected data of a run (Asimov, EPJC 71 (2011) 1554) are: as fitted, where some bins are blind.
 
     Parameters
     ----------

@@ -138,19 +138,22 @@ def prior_width(p: Parameter) -> float:
 
 
 def is_expected(model: BinnedLikelihood, data: Data, at: Mapping[str, float] | None = None) -> bool:
-    """Find whether data are those expected at the initial values (Asimov), or others, which pull nothing.
+    """Find whether data are those expected at the initial values (Asimov), or at given ones, which pull nothing.
 
     Parameters
     ----------
     model : the likelihood
     data : one data set
-    at : other parameter values, by name
+    at : further parameter values that they may be those of
 
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> is_expected(model, data), is_expected(model, model.asimov({}))
     (False, True)
     """
-    asimov = model.asimov({p.name: float((at or {}).get(p.name, p.init)) for p in model.parameters})
-    pairs = ((data.counts, asimov.counts), (data.auxiliary, asimov.auxiliary))
-    return all(np.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in pairs)
+    for values in ({}, at or {}):
+        asimov = model.asimov({p.name: float(values.get(p.name, p.init)) for p in model.parameters})
+        pairs = ((data.counts, asimov.counts), (data.auxiliary, asimov.auxiliary))
+        if all(np.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in pairs):
+            return True
+    return False

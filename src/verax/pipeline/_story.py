@@ -49,8 +49,8 @@ All results are expected ones; set `blind: false` to look."""
 PARTLY = """This analysis is blind: of the observed events, only those of bins that may be looked at were fitted (section \
 Channels). All results are those expected at the values fitted there; set `blind: false` to look at the rest."""
 
-BESIDE = """This analysis is blind: of the observed events, only those of channels for validation that may be looked at were \
-histogrammed (section Channels), and none were fitted. All results are expected ones; set `blind: false` to look at the rest."""
+BESIDE = """This analysis is blind: of the observed events, only those of channels for validation that may be looked at \
+were histogrammed (section Channels), and none were fitted. All results are expected ones; set `blind: false` to look."""
 
 UNTESTED = "Coverage was not tested: no toys were asked for (`check: {toys: 0}`, or no truths)."
 
