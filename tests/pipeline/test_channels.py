@@ -9,6 +9,7 @@ import pytest
 import yaml
 from scipy.optimize import brentq
 
+from verax import questions
 from verax.analysis import load
 from verax.errors import InputError
 from verax.infer import limit
@@ -84,6 +85,11 @@ def test_a_blind_analysis_expects_what_its_control_region_says(files, tmp_path):
     assert found["events"]["observed"] is None
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "only those of bins that may be looked at were fitted" in page
+    audited = questions.answer("audit", str(tmp_path / "run"), toys=0)  # the expected data are those at norm = 1.2
+    assert audited.content["about"] == "run 'regions', blind, expected (Asimov) data"
+    assert {v.name: v.severity.word for v in audited.content["verdicts"]}["result of the run"] == "ok"
+    nominal = questions.answer("audit", str(tmp_path / "run"), toys=0, data="asimov")
+    assert nominal.content["about"] == audited.content["about"]
 
 
 def test_validation_is_compared_and_not_fitted(files, tmp_path):
@@ -100,6 +106,28 @@ def test_validation_is_compared_and_not_fitted(files, tmp_path):
     assert [c["name"] for c in fitted] == ["SR", "CR"]
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert f"{(75 - 61) / np.sqrt(61 + error**2):+.1f}" in page
+
+
+def test_validation_is_looked_at_while_all_that_is_fitted_is_blind(files, tmp_path):
+    """2 + 50 are expected in the validation region before any fit, with no error; the pull is (75 − 52)/√52."""
+    roles = {"SR": {}, "CR": {"role": "control", "blind": True}, "VR": {"role": "validation", "blind": False}}
+    regions = [{"name": c, "select": f"abs(x - {PLACE[c]}) < 0.4", "edges": [0, 3], **r} for c, r in roles.items()]
+    found = run(files, tmp_path / "run", channels=regions, pseudo_experiment={"truth": {"mu": 2.0}})
+    assert set(found["results"]) == {"expected", "pseudo-experiment"}
+    assert "control" not in found
+    assert {c: v["observed"] for c, v in found["channels"].items()} == {"SR": [None], "CR": [None], "VR": [75.0]}
+    assert found["channels"]["VR"]["prefit"] == pytest.approx([52.0], rel=1e-5)
+    assert "postfit" not in found["channels"]["VR"]
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f"{23 / np.sqrt(52):+.1f}" in page
+    assert "only those of channels for validation that may be looked at were histogrammed" in page
+
+
+def test_all_bins_of_all_channels_may_be_blind(files, tmp_path):
+    channel = {"name": "all", "edges": [0, 1, 2, 3], "blind": [0, 1, 2]}
+    found = run(files, tmp_path / "run", channels=[channel], blind=False)
+    assert set(found["results"]) == {"expected"}
+    assert "channels" not in found
 
 
 def test_single_bins_may_be_blind(files, tmp_path):
@@ -211,6 +239,18 @@ def test_nothing_of_a_blind_channel_is_kept(files, tmp_path):
         kept.append([(folder / "run" / "stages" / s / "arrays.npz").read_bytes() for s in stages])
         kept[-1].append((folder / "run" / "results.json").read_bytes())
     assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "name"),
+    [
+        ("poi", {"name": "mu", "processes": ["signal"], "channels": ["VR"]}, "mu"),
+        ("normalisations", [{"name": "norm", "processes": ["background"], "channels": ["VR"]}], "norm"),
+    ],
+)
+def test_a_factor_of_validation_channels_alone_is_refused(tmp_path, key, value, name):
+    with pytest.raises(InputError, match=f"normalisation '{name}': got no yield that it moves in SR, CR"):
+        analysis(tmp_path, **{key: value})
 
 
 BAD = {

@@ -111,6 +111,13 @@ def test_what_a_workspace_cannot_say_is_not_written_and_said(found):
     assert np.sum(result["templates"]["nominal"][lin]) == pytest.approx(0.0, abs=1e-5)
 
 
+def test_a_rate_need_only_be_a_number_between_the_bounds(tmp_path):
+    """Its derivative is looked at on the side of nominal where there is one."""
+    change = {"poi": {"name": "c", "nominal": 0.0, "bounds": [-4.0, 0.0]}, "rates": {"lin": "c", "quad": "sqrt(-c)"}}
+    change["check"] = {"truths": [0.0]}
+    assert analysis(tmp_path, **change).rates == change["rates"]
+
+
 BAD = {
     "unknown process": ({"rates": {"lni": "c"}}, "rates: got process 'lni'.*'lin'"),
     "unknown parameter": ({"rates": {"lin": "d"}}, "rates.lin: got parameter 'd'"),
@@ -126,6 +133,7 @@ BAD = {
         {"rates": {"lin": "c * d"}, "normalisations": [{"name": "d", "bounds": [0, 2]}]},
         "normalisation 'd'.*lin.*told apart",
     ),
+    "a rate that stays": ({"rates": {"lin": "1 + 0*c"}}, "normalisation 'c': got no yield that it moves in"),
     "unknown signal": ({"signal": ["qaud"]}, "signal: got process 'qaud'.*'quad'"),
 }
 

@@ -17,7 +17,7 @@ from verax.data import higgsml
 from verax.errors import InputError
 from verax.events import concatenate, make_events
 from verax.learn import fold_of
-from verax.pipeline import score_files
+from verax.pipeline import score_files, write_folds
 
 FILES = {"signal": "signal.root", "top": "top.parquet", "other": "other.csv"}
 
@@ -111,10 +111,20 @@ def test_what_cannot_be_scored_is_one_line(small, tmp_path, change, more, messag
     assert not (tmp_path / "s.parquet").exists()
 
 
-def test_a_file_that_is_read_is_not_replaced(small, tmp_path):
+@pytest.mark.parametrize("link", [False, True], ids=["itself", "by a link"])
+def test_no_file_that_is_read_is_written_over(small, tmp_path, link):
     new_events(tmp_path / "new.parquet")
-    with pytest.raises(InputError, match="got a file that is read; expected another file to write to"):
-        score_files(small, [tmp_path / "n*.parquet"], tmp_path / "new.parquet")
+    before = (tmp_path / "new.parquet").read_bytes()
+    (tmp_path / "link.parquet").symlink_to(tmp_path / "new.parquet")
+    place = tmp_path / ("link.parquet" if link else "new.parquet")
+    with pytest.raises(InputError, match="got the place of a file that is read"):
+        score_files(small, [tmp_path / "new.parquet"], place)
+    assert (tmp_path / "new.parquet").read_bytes() == before
+    table = verax.load(small).stored.path("simulate") / "nominal.parquet"
+    before = table.read_bytes()
+    with pytest.raises(InputError, match="got the place of a file that is read"):
+        write_folds(small, 3, table)
+    assert table.read_bytes() == before
 
 
 def test_a_column_that_a_feature_needs_is_named(small, tmp_path):

@@ -130,3 +130,6 @@ def test_a_run_folder_is_the_workspace_in_it_for_any_question(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"workspace\.json"):
         questions.answer("gof", str(tmp_path / "empty"))
+    (tmp_path / "empty" / ".verax").touch()
+    with pytest.raises(InputError, match=r"no workspace\.json; .*a run with `rates` has none, .* verax\.load"):
+        questions.answer("gof", str(tmp_path / "empty"))

@@ -58,9 +58,13 @@ def in_rates(name: str, rates: Mapping[str, str]) -> tuple[str, ...]:
 def derivatives(
     rates: Mapping[str, str], factors: Sequence[Any], processes: Sequence[str], channels: Sequence[str]
 ) -> np.ndarray:
-    """Derivatives of the yields in each free factor, at a point off nominal: [factor, process × channel]."""
+    """Derivatives of the yields in each free factor, at a point off nominal, in the bounds: [factor, process × channel]."""
     formulas: dict[str, Formula] = {p: formula(p, text) for p, text in rates.items()}
-    at, rows = {f.name: f.nominal + 0.3 / (1 + 0.17 * i) for i, f in enumerate(factors)}, []
+    at, rows = dict[str, float](), list[list[float]]()
+    for i, f in enumerate(factors):
+        low, high = (end - f.nominal for end in f.bounds)
+        step = 0.3 / (1 + 0.17 * i) * (1 if high >= -low else -1)
+        at[f.name] = f.nominal + float(np.clip(step, 0.9 * low, 0.9 * high))
     for f in factors:
         up, down = ({**at, f.name: at[f.name] + step} for step in (1e-4, -1e-4))
         cells = itertools.product(processes, channels)

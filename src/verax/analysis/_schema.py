@@ -230,8 +230,13 @@ class Analysis(Strict):
         factors = (self.poi, *self.normalisations)
         known = self._processes()
         named = known or list(dict.fromkeys(p for f in factors for p in f.processes))
-        acts = derivatives(self.rates, factors, named, [c.name for c in self.categories])
-        for i in range(1, len(factors)):
+        fitted = [c.name for c in self.categories if c.role != "validation"] or [c.name for c in self.categories]
+        acts = derivatives(self.rates, factors, named, fitted)
+        for i in range(len(factors)):
+            if not acts[i].any():
+                action = "give it processes, or a rate that moves with it, in channels that are not for validation"
+                seen = f"no yield that it moves in {', '.join(fitted)}"
+                raise InputError(f"normalisation '{factors[i].name}'", seen, "one that is fitted", action)
             if np.linalg.matrix_rank(acts[: i + 1]) <= i:
                 moves = ", ".join([*factors[i].processes, *in_rates(factors[i].name, self.rates)])
                 seen = f"processes {moves}, whose yields the other factors move alike"

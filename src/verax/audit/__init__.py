@@ -5,6 +5,7 @@ name                                question
 ==================================  ==============================================================================
 audit                               what must a reader know before this measurement is approved?
 Verdict, Finding, Place, Severity   what was found by one check, how bad is it, and where?
+expected_at                         the values that a run expects its data at
 is_expected                         are data expected ones (Asimov)?
 ==================================  ==============================================================================
 
@@ -12,6 +13,7 @@ Each check is a function of a fitted likelihood; what could not be checked says 
 """
 
 from ._audit import audit as audit
+from ._run import expected_at as expected_at
 from ._subject import is_expected as is_expected
 from ._verdict import Finding as Finding
 from ._verdict import Place as Place

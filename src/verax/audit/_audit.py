@@ -13,7 +13,7 @@ from ._asymptotic import coverage_at_the_fit, few_events
 from ._fit import convergence, goodness_of_fit, second_minima
 from ._nuisances import over_constraints, parameters_without_effect, pulls
 from ._pruning import pruning
-from ._run import variance_of_run, verdicts_of_run
+from ._run import expected_at, variance_of_run, verdicts_of_run
 from ._simulation import empty_bins, few_simulated_events
 from ._subject import Subject
 from ._twice import gamma_twice, simulation_rows_twice, systematic_twice
@@ -88,8 +88,8 @@ def audit(
         raise InputError("audit", "a batch of data sets", "one data set", "choose one of them")
     if n_toys and key is None:
         raise InputError("audit", "toys without a key", "key=jax.random.key(seed)")
-    variance = None if results is None else variance_of_run(results, model)
-    subject = Subject(model, data, poi, fit(model, data), variance)
+    known = () if results is None else (variance_of_run(results, model), expected_at(results))
+    subject = Subject(model, data, poi, fit(model, data), *known)
     verdicts = [
         check.made(subject) if not (why := _missing(check, subject)) else not_made(check.name, why) for check in CHECKS
     ]

@@ -47,6 +47,22 @@ def variance_of_run(results: Mapping[str, Any], model: BinnedLikelihood) -> Floa
     return variance if same and np.allclose(nominal, model.nominal, rtol=1e-6) else None
 
 
+def expected_at(results: Mapping[str, Any]) -> dict[str, float]:
+    """Look up where the expected data of a run (Asimov, EPJC 71 (2011) 1554) are: as fitted, where some bins are blind.
+
+    Parameters
+    ----------
+    results : content of ``results.json``
+
+    >>> expected_at({"results": {"expected": {"truth": {"norm": 1.2}}}}), expected_at({})
+    ({'norm': 1.2}, {})
+    """
+    try:
+        return {str(name): float(value) for name, value in results["results"]["expected"]["truth"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {}
+
+
 def same_result(results: Mapping[str, Any], subject: Subject) -> Verdict:
     """Whether the fit of the workspace is the result of the run."""
     name, poi = "result of the run", subject.poi

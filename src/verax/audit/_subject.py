@@ -3,6 +3,7 @@
 Expected data are Asimov's of EPJC 71 (2011) 1554.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +26,7 @@ class Subject:
     Parameters
     ----------
     variance : Σw² behind each template [process, bin] where it is known from elsewhere
+    at : parameter values of expected data, where they are others than the initial ones
     """
 
     model: BinnedLikelihood
@@ -32,6 +34,7 @@ class Subject:
     poi: str
     best: Fit
     variance: Float[np.ndarray, "process bin"] | None = None
+    at: Mapping[str, float] | None = None
 
     @property
     def fitted(self) -> bool:
@@ -41,7 +44,7 @@ class Subject:
     @cached_property
     def expected(self) -> bool:
         """Whether the data are expected ones."""
-        return is_expected(self.model, self.data)
+        return is_expected(self.model, self.data, self.at)
 
     @cached_property
     def templates(self) -> Templates:
@@ -134,19 +137,23 @@ def prior_width(p: Parameter) -> float:
             return 0.0
 
 
-def is_expected(model: BinnedLikelihood, data: Data) -> bool:
-    """Find whether data are those expected at the initial values (Asimov), which pull nothing.
+def is_expected(model: BinnedLikelihood, data: Data, at: Mapping[str, float] | None = None) -> bool:
+    """Find whether data are those expected at the initial values (Asimov), or at given ones, which pull nothing.
 
     Parameters
     ----------
     model : the likelihood
     data : one data set
+    at : further parameter values that they may be those of
 
     >>> from verax.model import example_model
     >>> model, data = example_model()
     >>> is_expected(model, data), is_expected(model, model.asimov({}))
     (False, True)
     """
-    asimov = model.asimov({p.name: p.init for p in model.parameters})
-    pairs = ((data.counts, asimov.counts), (data.auxiliary, asimov.auxiliary))
-    return all(np.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in pairs)
+    for values in ({}, at or {}):
+        asimov = model.asimov({p.name: float(values.get(p.name, p.init)) for p in model.parameters})
+        pairs = ((data.counts, asimov.counts), (data.auxiliary, asimov.auxiliary))
+        if all(np.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in pairs):
+            return True
+    return False

@@ -13,7 +13,7 @@ from verax.run import replacing
 
 
 def write_columns(
-    path: str | Path, chunks: Iterable[Mapping[str, np.ndarray[Any, np.dtype[Any]]]], made_of: Iterable[Path] = ()
+    path: str | Path, chunks: Iterable[Mapping[str, np.ndarray[Any, np.dtype[Any]]]], *, reads: Iterable[Path] = ()
 ) -> int:
     """Write columns, a row group each chunk, and return the number of rows; memory holds one chunk.
 
@@ -21,18 +21,18 @@ def write_columns(
     ----------
     path : of the file, ``NAME.parquet``, which is there whole or not at all
     chunks : arrays of equal lengths by name, of numbers or text, the same names and types in each
-    made_of : files that the chunks are read from, which are not replaced
+    reads : files that the chunks are made of, none of which is written over
 
     Raises
     ------
-    InputError : for another ending, one of the files that are read, no chunk, columns of other types than in the first, or
-        a place that cannot be written
+    InputError : for another ending, no chunk, columns of other types than in the first, a place that cannot be written, or
+        one of the files that are read
     """
     path, writer, count = Path(path), None, 0
     if path.suffix != ".parquet":
         raise InputError(str(path), f"the ending '{path.suffix}'", ".parquet")
-    if path.resolve() in [p.resolve() for p in made_of]:
-        raise InputError(str(path), "a file that is read", "another file to write to")
+    if path.exists() and any(path.samefile(file) for file in reads if file.exists()):
+        raise InputError(str(path), "the place of a file that is read", "another one", "choose another output")
     try:
         with replacing(path) as part:
             try:

@@ -229,6 +229,8 @@ def formula(name: str, text: str) -> Formula:
         made.jet(somewhere)
     except InputError as error:
         raise InputError(where, error.got, error.expected, error.action) from None
-    if isinstance(parsed.evaluate(somewhere, np), bool | np.bool_):
+    with np.errstate(all="ignore"):  # it need be no number there
+        found = parsed.evaluate(somewhere, np)
+    if isinstance(found, bool | np.bool_):
         raise InputError(where, f"'{text}', which is true or false", "a number")
     return made

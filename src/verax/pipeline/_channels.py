@@ -20,6 +20,7 @@ def channels(wording: Wording, templates: Templates, measured: tuple[Measured, .
     everywhere = control.everywhere if control else measured[-1].everywhere
     if everywhere is None:
         return None
+    when = "before the fit" if everywhere.postfit is None else "after the fit"
     figures, shown = {}, [_table(wording, templates, everywhere, style)]
     for channel, where in templates.slices().items():
         if np.isnan(everywhere.observed[where]).all():
@@ -28,28 +29,23 @@ def channels(wording: Wording, templates: Templates, measured: tuple[Measured, .
             plots.score_distribution,
             templates,
             channel,
-            expected=everywhere.postfit.by_process,
-            error=everywhere.postfit.bin_error,
+            expected=everywhere.expected.by_process,
+            error=everywhere.expected.bin_error,
             data=everywhere.observed,
             signal=wording.signal,
-            stage="Post-fit",
+            stage="Pre-fit" if everywhere.postfit is None else "Post-fit",
             xlabel=wording.axis,
             style=style,
         )
         kind = "fitted" if everywhere.fitted[where].any() else "not fitted"
         figures["channel", channel] = (
-            f"{style.name(channel)} ({wording.roles[channel]}, {kind}), after the fit.",
+            f"{style.name(channel)} ({wording.roles[channel]}, {kind}), {when}.",
             draw,
         )
     content: dict[str, Any] = {"channels": _content(wording, templates, everywhere)}
     if control is None:
-        return Section(
-            "Channels",
-            "Channels for validation are compared with what the fit of the others says.",
-            figures,
-            shown,
-            content,
-        )
+        told = "what the fit of the others says" if everywhere.postfit else "what is expected before any bin is fitted"
+        return Section("Channels", f"Channels for validation are compared with {told}.", figures, shown, content)
     statistic, ndf, p, error = control.goodness
     content["control"] = {
         "held": control.held,
@@ -69,8 +65,8 @@ def _sums(templates: Templates, everywhere: Everywhere) -> dict[str, tuple[float
     found = {}
     for k, (channel, where) in enumerate(templates.slices().items()):
         expected, error = (
-            float(everywhere.postfit.by_process[:, where].sum()),
-            float(everywhere.postfit.channel_error[k]),
+            float(everywhere.expected.by_process[:, where].sum()),
+            float(everywhere.expected.channel_error[k]),
         )
         observed = float(everywhere.observed[where].sum())
         found[channel] = observed, expected, error, (observed - expected) / np.sqrt(max(expected, 0.0) + error**2)
@@ -92,7 +88,7 @@ def _table(wording: Wording, templates: Templates, everywhere: Everywhere, style
                 is_fitted,
                 "blind" if unseen else f"{observed:.0f}",
                 with_error(float(value), float(everywhere.prefit.channel_error[k])),
-                with_error(expected, error),
+                MISSING if everywhere.postfit is None else with_error(expected, error),
                 MISSING if unseen or is_fitted != "no" else f"{pull:+.1f}",
             )
         )
@@ -107,8 +103,11 @@ def _content(wording: Wording, templates: Templates, everywhere: Everywhere) -> 
             "role": wording.roles[channel],
             "observed": [None if np.isnan(n) else float(n) for n in everywhere.observed[where]],
             "prefit": everywhere.prefit.by_process[:, where].sum(0),
-            "postfit": everywhere.postfit.by_process[:, where].sum(0),
-            "postfit_error": everywhere.postfit.bin_error[where],
+            **(
+                {"postfit": after.by_process[:, where].sum(0), "postfit_error": after.bin_error[where]}
+                if (after := everywhere.postfit)
+                else {}
+            ),
             "fitted": everywhere.fitted[where],
         }
         for channel, where in templates.slices().items()

@@ -45,4 +45,4 @@ def write_folds(folder: str | Path, folds: int, path: str | Path) -> int:
             found |= {"event_weight": np.asarray(events.weight), "event_process": process}
             yield found | {"event_number": number, "fold": fold_of(number, folds)}
 
-    return write_columns(path, chunks(), [place / "nominal.parquet"])
+    return write_columns(path, chunks(), reads=[place / "nominal.parquet"])

@@ -44,13 +44,18 @@ class Everywhere:
     ----------
     fitted : bins whose counts were fitted
     observed : counts; NaN where blind
-    prefit, postfit : expected events; a γ that no count was fitted for is as before the fit
+    prefit, postfit : expected events; a γ that no count was fitted for is as before the fit; None where no bin may be fitted
     """
 
     fitted: np.ndarray
     observed: np.ndarray
     prefit: Yields
-    postfit: Yields
+    postfit: Yields | None
+
+    @property
+    def expected(self) -> Yields:
+        """After the fit, if there is one."""
+        return self.postfit or self.prefit
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ class Measured(Brief):
     significance: Significance | None = None
     further: tuple[Further, ...] = ()
     everywhere: Everywhere | None = None
-    """Where observed data are fitted and there are channels for validation."""
+    """Where there are channels for validation, and observed data are fitted or seen in these alone."""
     control: Control | None = None
     """Where expected data are those at the values of a fit of some bins."""
     displayed: tuple[Foretold, ...] = ()
@@ -112,18 +117,19 @@ def infer(
     """Fit, interval, scans, breakdown by both definitions and ranking, for each data set that may be looked at.
 
     Expected data are those at nominal values; where some bins may be looked at and others not, at the values fitted there.
+    Data are measured where no bin that is fitted is blind.
     """
     nominal = {p.name: p.init for p in likelihood.parameters}
     observed, fitted = summarised.observed, _fitted(inference, summarised)
-    control = (
-        _control(inference, summarised, fitted) if observed is not None and np.isnan(observed[fitted]).any() else None
-    )
+    seen = fitted if observed is None else fitted & ~np.isnan(observed)
+    whole = bool((seen == fitted).all())
+    control = _control(inference, summarised, seen) if seen.any() and not whole else None
     expected = nominal | (control.fit.params | {inference.poi: nominal[inference.poi]} if control else {})
     data = {"expected": (expected, likelihood.asimov(expected))}
     if inference.truth is not None:
         truth = {**nominal, **inference.truth}
         data["pseudo-experiment"] = (truth, sample_toys(inference.key, likelihood, truth, 1)[0])
-    if observed is not None and control is None:
+    if observed is not None and whole:
         data["observed"] = ({}, Data(observed[fitted], likelihood.asimov(nominal).auxiliary))
     found = []
     for i, (kind, (truth, one)) in enumerate(data.items()):
@@ -136,8 +142,9 @@ def infer(
         replace(m, displayed=_foretold(inference.modelling, summarised.displayed, best))
         for m, best in zip(found, fits, strict=True)
     ]
-    if observed is not None and control is None and not fitted.all():
-        found[-1] = replace(found[-1], everywhere=_everywhere(inference, summarised, fitted, found[-1].fit))
+    if observed is not None and control is None and not (fitted.all() if whole else np.isnan(observed).all()):
+        best = found[-1].fit if whole else None
+        found[-1] = replace(found[-1], everywhere=_everywhere(inference, summarised, seen, best))
     return tuple(found)
 
 
@@ -148,13 +155,10 @@ def _fitted(inference: Inference, summarised: Summarised) -> np.ndarray:
     return np.repeat(np.isin(templates.channels, inference.modelling.fitted), size)
 
 
-def _control(inference: Inference, summarised: Summarised, fitted: np.ndarray) -> Control | None:
-    """Fit the bins that may be looked at; None where there are none."""
+def _control(inference: Inference, summarised: Summarised, chosen: np.ndarray) -> Control:
+    """Fit the bins that may be looked at."""
     templates, observed = summarised.templates, summarised.observed
     assert observed is not None
-    chosen = fitted & ~np.isnan(observed)
-    if not chosen.any():
-        return None
     left_out = {c: np.flatnonzero(~chosen[where]).tolist() for c, where in templates.slices().items()}
     model = likelihood_of(inference.modelling, mask(templates, left_out))
     data = Data(observed[chosen], model.asimov({}).auxiliary)
@@ -167,10 +171,12 @@ def _control(inference: Inference, summarised: Summarised, fitted: np.ndarray) -
     return Control(held, best, goodness, _everywhere(inference, summarised, chosen, best))
 
 
-def _everywhere(inference: Inference, summarised: Summarised, fitted: np.ndarray, best: Fit) -> Everywhere:
-    """What a fit of some bins says of all."""
+def _everywhere(inference: Inference, summarised: Summarised, fitted: np.ndarray, best: Fit | None) -> Everywhere:
+    """What a fit of some bins says of all; of none, what is expected before."""
     assert summarised.observed is not None
     model = likelihood_of(inference.modelling, summarised.templates)
+    if best is None:
+        return Everywhere(fitted, summarised.observed, prefit_yields(model), None)
     data = Data(np.where(fitted, summarised.observed, 0.0), model.asimov({}).auxiliary)
     return Everywhere(fitted, summarised.observed, prefit_yields(model), postfit_yields(model, data, best, seen=fitted))
 

@@ -83,7 +83,7 @@ def score_files(
             told.step("events scored", int(counts[0]), None)
             yield {"score": values, "fold": fold, **kept}
 
-    write_columns(path, chunks(), reading.open(reading.observed).files)
+    write_columns(path, chunks(), reads=reading.open(reading.observed).files)
     return Scored(*counts.tolist())
 
 

@@ -43,6 +43,9 @@ All results are expected ones; set `blind: false` to look."""
 PARTLY = """This analysis is blind: of the observed events, only those of bins that may be looked at were fitted (section \
 Channels). All results are those expected at the values fitted there; set `blind: false` to look at the rest."""
 
+BESIDE = """This analysis is blind: of the observed events, only those of channels for validation that may be looked at \
+were histogrammed (section Channels), and none were fitted. All results are expected ones; set `blind: false` to look."""
+
 UNTESTED = "Coverage was not tested: no toys were asked for (`check: {toys: 0}`, or no truths)."
 
 DISTANT, UNLIKELY = 0.2, 1e-4
@@ -113,7 +116,7 @@ class Story:
             if m.kind == "pseudo-experiment":
                 lines[-1] += f" The truth is {m.truth[self.poi.name]:g}: the data are simulated, to show the method."
         if self.table.observed is None or self.wording.blind:
-            hidden = PARTLY if self.measured[0].control else BLIND
+            hidden = PARTLY if self.measured[0].control else BESIDE if self.measured[-1].everywhere else BLIND
             lines.insert(1, UNOBSERVED if self.table.observed is None else hidden)
         lines += self.first()
         if number := len(self.warnings()):

@@ -72,6 +72,14 @@ def load_query(workspace: str, common: Common, *, needs_poi: bool = True, progre
     if common.patchname is not None and change is None:
         raise InputError("--patchname", f"'{common.patchname}'", "--patch beside it", "or leave it out")
     folder = Path(workspace) if os.path.isdir(workspace) else None
+    if folder and not (folder / "workspace.json").exists():
+        why = (
+            "a run with `rates` has none, its likelihood is verax.load(FOLDER).likelihood"
+            * (folder / ".verax").exists()
+        )
+        raise InputError(
+            f"folder '{folder}'", "no workspace.json", "a workspace, or the folder of a run that is done", why
+        )
     content, mask = read_json(folder / "workspace.json" if folder else workspace), dict[str, list[int]]()
     if common.mask:
         from verax.workspace import edit

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from verax.audit import Severity, Verdict, audit, is_expected
+from verax.audit import Severity, Verdict, audit, expected_at, is_expected
 from verax.errors import InputError
 from verax.report import Section, Table
 from verax.workspace import read_json
@@ -34,7 +34,8 @@ def answer_audit(question: options.Audit, query: Query) -> Section:
     large = model.work(data) > LARGE
     toys = (0 if large or not poi else TOYS) if question.toys is None else question.toys
     results, record = (read_json(folder / f"{n}.json") for n in ("results", "record")) if folder else (None, None)
-    if results and results.get("blind") and not is_expected(model, data):
+    expected = is_expected(model, data, expected_at(results or {}))
+    if results and results.get("blind") and not expected:
         where, seen = f"run '{folder}', which is blind", "data other than the expected (Asimov) ones"
         raise InputError(where, seen, "those alone while it is blind", "set `blind: false` in the analysis, and run it")
     verdicts = audit(
@@ -47,7 +48,7 @@ def answer_audit(question: options.Audit, query: Query) -> Section:
         record=record,
         progress=query.count_toys,
     )
-    about = _about(query, results)
+    about = _about(results, expected)
     ordered = sorted(verdicts, key=lambda v: -v.severity)
     decide = [v for v in ordered if v.severity >= Severity.WARNING]
     warnings = list[str]()
@@ -83,9 +84,9 @@ def _key(seed: int) -> Any:
     return jax.random.key(seed)
 
 
-def _about(query: Query, results: Mapping[str, Any] | None) -> str:
+def _about(results: Mapping[str, Any] | None, expected: bool) -> str:
     """Say which data the verdicts are about."""
-    data = "expected (Asimov) data" if is_expected(query.model, query.data) else "the data given"
+    data = "expected (Asimov) data" if expected else "the data given"
     if results is None:
         return data
     return f"run '{results.get('name', '?')}', {'blind, ' * bool(results.get('blind'))}{data}"
