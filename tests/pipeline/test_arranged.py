@@ -134,6 +134,7 @@ def test_what_is_not_understood_is_one_line(tmp_path, change, message):
     ("key", "value", "message"),
     [
         ("tags", {"year": {"a": ["low"], "b": ["low", "high"]}}, "'low' twice"),
+        ("tags", {"year": {"a": ["low"]}}, "tag 'year': got process 'top' in channel 'high' in none of its parts"),
         ("tags", {"year": {"a": ["lo"]}}, "tags.year: got channel or process 'lo'"),
         ("tags", {"channel": {"a": ["low"]}}, "rename the tag"),
         ("normalisations", [{"name": "n", "processes": ["top"], "channels": ["lwo"]}], "normalisation 'n'.*'low'"),

@@ -90,12 +90,32 @@ def check_arranged(
             check_known(by, ("process", "channel", *tags), f"{where}, correlate.by", "partition")
             if len(set(by)) < len(by):
                 raise InputError(f"{where}, correlate.by", f"{by}", "each once", "remove one of them")
+            for tag in set(by) & set(tags):
+                _check_parts(where, tag, tags[tag], s.channels or channels, _acts_on(s) or processes)
         if s.parameter and len(s.parameter_names) > 1:
             seen = f"parameter '{s.parameter}' for {len(s.parameter_names)} variations, each of which has its own"
             raise InputError(where, seen, "no parameter", "remove it, or combine the variations to one")
         for found in arranged([s], tags):
             _check_names(s, found, meant, owner, channels, processes)
     return list(owner)
+
+
+def _acts_on(s: Any) -> Sequence[str]:
+    """The processes that a systematic names, itself or by its samples."""
+    samples = s.up if isinstance(getattr(s, "up", None), list) else []
+    return getattr(s, "processes", None) or list(dict.fromkeys(sample.process for sample in samples))
+
+
+def _check_parts(
+    where: str, tag: str, parts: Mapping[str, Sequence[str]], channels: Sequence[str], processes: Sequence[str]
+) -> None:
+    """Raise InputError where a systematic may act on what belongs to no part of a partition, or to several."""
+    for channel, process in itertools.product(channels, processes):
+        found = [part for part, members in parts.items() if channel in members or process in members]
+        if len(found) != 1:
+            seen = f"process '{process}' in channel '{channel}' in {' and '.join(found) or 'none'} of its parts"
+            action = "name it in `tags`, or give the systematic its channels or processes"
+            raise InputError(f"{where}, tag '{tag}'", seen, "one part of it", action)
 
 
 def _check_names(
