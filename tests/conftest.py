@@ -36,6 +36,33 @@ def compiled_sooner():
 
 
 @pytest.fixture(autouse=True, scope="module")
+def as_installed_in_audits(request, compiled_sooner):
+    """Each workspace of the audit's tests is asked little: it would be compiled for a few evaluations."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.parent.name == "audit":
+            patch.setattr("verax.infer._evaluate.FEW_EVALUATIONS", compiled_sooner)
+        yield
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """The folder of a small run that is done; not to be changed."""
+    from small_run import small_run
+
+    return small_run(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def without_figures(tmp_path_factory):
+    """Reports draw their figures and keep no files of them."""
+    stand_in = tmp_path_factory.mktemp("figure") / "figure.png"
+    stand_in.write_bytes(b"")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("verax.report._html.save", lambda *_: (stand_in, stand_in))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
 def few_memory_maps():
     """Each compiled program takes some memory maps: a worker that compiled thousands drops them between modules."""
     yield

@@ -38,7 +38,7 @@ WITHOUT_TRAINING = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, without_figures):
     """The run folder of the toy analysis with these systematics."""
     folder = tmp_path_factory.mktemp("arranged")
     measure(load(write_analysis(folder, 500, **WITHOUT_TRAINING, systematics=FIRST)), folder / "run")

@@ -11,8 +11,8 @@ from verax.errors import InputError
 from verax.events import fold_number, make_events
 from verax.learn import fold_of
 from verax.pipeline import measure, write_folds
+from verax.pipeline._networks import given
 from verax.pipeline._own_functions import try_functions
-from verax.pipeline._story import given
 
 FIRST = 2**33
 """Event numbers go beyond 32 bits."""
@@ -111,7 +111,7 @@ def test_the_table_for_training_has_all_events_with_the_folds_of_the_analysis(me
         (["first", "-k", "3", "-o", "a.csv"], "got the ending '.csv'; expected .parquet"),
         (
             ["first", "-k", "3", "-o", "first/stages/simulate/nominal.parquet"],
-            "got a file that is read; expected another",
+            "got the place of a file that is read",
         ),
         (["first", "-k", "3", "-o", "no/a.parquet"], "expected a file that can be written"),
     ],

@@ -64,7 +64,7 @@ def profiled(counts, c):
 
 
 @pytest.fixture(scope="module")
-def found(files, tmp_path_factory):
+def found(files, tmp_path_factory, without_figures):
     folder = tmp_path_factory.mktemp("run")
     measure(analysis(files), folder)
     return folder, json.loads((folder / "results.json").read_text())

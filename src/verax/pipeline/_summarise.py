@@ -234,6 +234,10 @@ def arrange(given: Templates, arrangement: tuple[Arranged, ...]) -> tuple[Templa
         if names != [parameter]:
             given = correlate(given, names, parameter)
             said.append(f"{parameter}: moves {', '.join(names)}")
-    without = tuple(replace(p, constraint=None) if p.name in free else p for p in given.systematics)
-    said += [f"{name}: without a prior" for name in sorted(free)]
-    return replace(given, systematics=without), said
+    if free:
+        without = tuple(replace(p, constraint=None) if p.name in free else p for p in given.systematics)
+        given, said = (
+            replace(given, systematics=without),
+            [*said, *(f"{name}: without a prior" for name in sorted(free))],
+        )
+    return given, said
