@@ -58,7 +58,7 @@ def label_bins(axes: Axes, edges: Sequence[float], drawn: FloatArray, xlabel: st
 def columns_of(labels: Sequence[str]) -> int:
     """Choose one or two columns of a legend, by what is written in them.
 
-    >>> columns_of(["signal", "background"]), columns_of(["signal", "a name that is far too long to stand beside others"])
+    >>> columns_of(["signal", "background"]), columns_of(["signal", 60 * "a"])
     (2, 1)
     """
     half = -(-len(labels) // 2)
