@@ -197,6 +197,7 @@ def test_a_run_is_audited_with_what_it_knows(done):
     assert found["few simulated events"] == found["second minima"] == "ok"
 
 
+@pytest.mark.thorough
 def test_observed_data_stay_blind_until_asked_for(done, tmp_path):
     path = done[1]
     observed = "observed={files: [data.parquet]}"
