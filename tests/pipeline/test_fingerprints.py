@@ -119,8 +119,8 @@ ELSEWHERE: dict[str, dict[str, Any]] = {"systematics.* histograms.name": {"histo
 
 OTHER: dict[str, Any] = {
     "summary.kind": "column",
-    "observed.files": ["top.parquet"] * 2,
-    "observed.friends.*.files": ["top.parquet"] * 2,
+    "observed.files": ["more_data.parquet"] * 2,
+    "observed.friends.*.files": ["more_data.parquet"] * 2,
     "samples.*.friends.*.files": ["other_up.csv"],
     "samples.*.files": ["top.parquet"],
     "systematics.* samples.up.*.files": ["other.csv"] * 2,
@@ -344,6 +344,7 @@ def varied(folder) -> dict[str, dict[str, Any]]:
     twice["friends"] = [{"files": ["other_up.csv"] * 2}]
     side = [{**twice, "process": "other", "select": "x > -9", "total": 100.0}]
     rich = yaml.safe_load(write_analysis(folder, 400).read_text())
+    shutil.copy(folder / "data.parquet", folder / "more_data.parquet")
     rich["samples"].append({"process": "top", "files": ["top.parquet"], "allow_duplicates": True, "weight": "w"})
     rich["samples"][2] |= {"select": "x > -9", "friends": [{"files": ["other.csv"]}]}
     rich["systematics"][3] |= {"up": side, "down": deepcopy(side)}

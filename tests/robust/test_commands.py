@@ -54,6 +54,7 @@ PLAUSIBLE = (
     "w.json",
     "link",
     "analysis.yaml",
+    "other.csv",
     "*",
 )
 """What some option may be given."""

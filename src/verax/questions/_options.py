@@ -233,7 +233,7 @@ class Toys(Question):
     output: str | Path | None = option(
         None, "--output", "-o", metavar="FOLDER", help="keep finished batches: the same command continues"
     )
-    batch: int = option(2048, "--batch", min=1, help="toys in memory at a time")
+    batch: int = option(2048, "--batch", min=1, max=10**9, help="toys in memory at a time")
 
     def check_data(self, data: str) -> None:
         """Data enter by the truth that is fitted to them."""
