@@ -72,6 +72,17 @@ def nuisance(name: str, group: str) -> Parameter:
     return Parameter(name, group, 0.0, (-5.0, 5.0), Gaussian())
 
 
+def prior_width(p: Parameter) -> float:
+    """Standard deviation of a parameter's prior; 0 without one."""
+    match p.constraint:
+        case Gaussian(width):
+            return width
+        case Poisson(tau):
+            return float(tau**-0.5)
+        case _:
+            return 0.0
+
+
 def check_value(parameter: Parameter, value: Scalar | Float[Array, "..."], where: str) -> None:
     """Raise InputError for a value, or one of several, outside the parameter's bounds; values being traced are not checked.
 

@@ -12,7 +12,7 @@ import numpy as np
 from verax.arrays import Float
 from verax.infer import Fit, fisher_information
 from verax.model import BinnedLikelihood, Data, DataSets, Gammas, fitted_gammas, templates
-from verax.parameters import Gaussian, Parameter, Poisson
+from verax.parameters import prior_width
 from verax.results import good
 from verax.templates import Templates
 
@@ -124,17 +124,6 @@ class Subject:
         moved = [theta + k * step * (np.arange(len(theta)) == i) for k in (-1, 0, 1)]
         low, here, high = (np.asarray(self.model.excess(t, self.data)[0], np.float64) for t in moved)
         return (high - low) / (2 * step), (high - 2 * here + low) / step**2
-
-
-def prior_width(p: Parameter) -> float:
-    """Standard deviation of a parameter's prior; 0 without one."""
-    match p.constraint:
-        case Gaussian(width):
-            return width
-        case Poisson(tau):
-            return float(tau**-0.5)
-        case _:
-            return 0.0
 
 
 def is_expected(model: BinnedLikelihood, data: Data, at: Mapping[str, float] | None = None) -> bool:

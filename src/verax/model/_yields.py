@@ -11,7 +11,7 @@ import numpy as np
 from verax.arrays import Bool, Float
 from verax.choices import PREFIT_ERRORS
 from verax.errors import check_known
-from verax.parameters import Gaussian, Parameter, Poisson
+from verax.parameters import prior_width
 from verax.results import Brief, Shown, with_error
 
 from ._binned import BinnedLikelihood
@@ -65,7 +65,7 @@ def prefit_yields(model: BinnedLikelihood, *, error: str = "slope") -> Yields:
     >>> before.by_process.sum(0).tolist(), before.bin_error.round(1).tolist()
     ([55.0, 55.0], [5.2, 4.5])
     """
-    prior = [0.0 if p.fixed else _width(p) for p in model.parameters]
+    prior = [0.0 if p.fixed else prior_width(p) for p in model.parameters]
     nominal = {p.name: p.init for p in model.parameters}
     rates, slopes, _, _ = _derivatives(model, nominal, model.asimov(nominal))
     check_known([error], PREFIT_ERRORS, "prefit_yields", "error")
@@ -92,17 +92,6 @@ def _half_differences(
             2 * prior[k]
         )
     return slopes
-
-
-def _width(p: Parameter) -> float:
-    """Standard deviation of a parameter's prior; 0 without one."""
-    match p.constraint:
-        case Gaussian(width):
-            return width
-        case Poisson(tau):
-            return float(tau**-0.5)
-        case _:
-            return 0.0
 
 
 @runtime_checkable
